@@ -1,0 +1,40 @@
+# Everything runs in .venv, which the first target that needs it creates.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test lint fmt bench
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-8s %s\n", $$1, $$2}'
+
+# Torch first and pinned: left to another package's range, pip would take a build of several GB.
+$(READY): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/python -m pip install --quiet --editable '.[api,worker,local,dev]'
+	touch $(READY)
+
+demo: $(READY) ## paint a picture, look at it, print the bill, write demo-out/ (KEEP=1 leaves the stack up)
+	$(BIN)/bottega demo $(if $(KEEP),--keep)
+
+up: $(READY) ## start the local stack and stay in the foreground
+	$(BIN)/bottega up
+
+test: lint ## lint, types, import contracts and every test that needs no GPU
+	$(BIN)/python -m pytest -m 'not gpu'
+
+lint: $(READY) ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: $(READY) ## format and apply safe fixes
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY) ## measure: submit to start, claim by backlog
+	$(BIN)/bottega bench

@@ -1,0 +1,110 @@
+"""The boundary between a job and a model.
+
+An adapter serves one variant on one device. Everything it is handed has been validated and
+fetched; everything it returns is plain pictures and JSON. It knows no database, no queue and
+no store, and it may assume that one thread at a time calls it.
+
+What every adapter promises:
+
+* `load` brings the weights onto the device, once, before the first `run`.
+* `run` answers one `Output` per `Work`, in order.
+* It reports progress after every step, and asks `should_stop` at least once per step; when that
+  answers true it raises `Stopped` within one step and leaves the model fit for the next batch.
+* Out of memory is raised as `OutOfMemoryError`, with the device's cache freed.
+* The same parameters and seed give the same picture, whatever the batch-mates.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from PIL.Image import Image
+from pydantic import BaseModel
+
+
+class AdapterError(Exception):
+    """Something the model could not do. `str()` of it is fit for the job's owner."""
+
+    code = "internal_error"
+    retryable = False
+
+
+class Stopped(AdapterError):  # noqa: N818 - the answer to a request, not a fault
+    """`should_stop` said so: the batch was given up between two steps."""
+
+    code = "canceled"
+
+
+class OutOfMemoryError(AdapterError):
+    """The device's memory did not hold the batch."""
+
+    code = "out_of_memory"
+
+
+class InvalidImageError(AdapterError):
+    """A picture that passed the edge's checks is not usable after all."""
+
+    code = "invalid_image"
+
+
+class InvalidInputError(AdapterError):
+    """Parameters that passed the edge's checks are not usable by this model."""
+
+    code = "invalid_input"
+
+
+@dataclass(frozen=True)
+class Work:
+    """One job as a model sees it.
+
+    Attributes:
+        parameters: the variant's parsed parameter model.
+        pictures: decoded RGB pictures by parameter name, in order where the parameter is a list.
+    """
+
+    parameters: BaseModel
+    pictures: Mapping[str, Sequence[Image]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Painted:
+    """One picture that was painted, and the seed that paints it again."""
+
+    image: Image
+    seed: int
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a job came to: pictures (FLUX) or JSON (Florence-2), or both."""
+
+    images: tuple[Painted, ...] = ()
+    data: dict[str, Any] | None = None
+
+
+Report = Callable[[int, int], None]
+"""Called as `report(step, steps)`, counted from 1, for the whole batch."""
+
+ShouldStop = Callable[[], bool]
+
+
+class Adapter(Protocol):
+    """A variant's code on one device."""
+
+    def load(self) -> None:
+        """Bring the weights onto the device.
+
+        Raises:
+            workers.adapters.weights.WeightsError: they are missing or not what the row says.
+        """
+        ...
+
+    def run(self, batch: Sequence[Work], report: Report, should_stop: ShouldStop) -> list[Output]:
+        """Run one batch of jobs with the same batch key.
+
+        Raises:
+            Stopped: `should_stop` answered true.
+            OutOfMemoryError: the batch does not fit.
+            AdapterError: anything else the owner of a job should read.
+        """
+        ...

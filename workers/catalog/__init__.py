@@ -1,0 +1,1 @@
+"""The catalogue: one row per variant, from which everything else derives."""

@@ -1,0 +1,135 @@
+"""What a row of the catalogue holds: one servable model and everything that derives from it."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, WithJsonSchema
+
+from db.pricing import Measure, Price, UnitKind
+
+
+class Family(StrEnum):
+    """A line of models that share code, inputs and outputs."""
+
+    FLUX1 = "flux1"
+    FLUX2 = "flux2"
+    FLORENCE2 = "florence2"
+
+
+class PictureField:
+    """Marks a parameter that names a picture: the API replaces it by a stored reference."""
+
+
+Picture = Annotated[
+    str,
+    PictureField(),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "description": "A data URI, the id of an uploaded file (file_…), or the URL of an "
+            "artifact of one of your own jobs.",
+            "format": "picture",
+        }
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Where a variant's weights come from.
+
+    Attributes:
+        repo: hub id, or a path below this package's `demo/weights` when `bundled`.
+        revision: the pinned commit on the hub, "" when bundled.
+        bundled: shipped with the project.
+    """
+
+    repo: str
+    revision: str = ""
+    bundled: bool = False
+
+
+@dataclass(frozen=True)
+class Licence:
+    """The weights' licence and what it asks of whoever serves them."""
+
+    name: str
+    url: str = ""
+    commercial_use: bool = True
+    content_filter_required: bool = False
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One servable model: a row of the catalogue.
+
+    Attributes:
+        id: public name; the Celery queue bears it too.
+        family: line of models.
+        adapter: key into the adapter registry.
+        title: one line for people.
+        weights: where they come from.
+        parameters: the pydantic model of `input`, defaults and limits included; extra forbidden.
+        unit_kind: which allowance a job draws on.
+        price: price rule.
+        measure: parsed parameters and the pixels of its input pictures to what is priced.
+        cost_seconds: parsed parameters to estimated device-seconds (fair share, expected wait).
+        batch_fields: parameters that must be equal for two jobs to share one call of the model.
+        max_batch: most samples in one call; a job of n pictures counts n.
+        samples: parsed parameters to how many of those samples the job takes.
+        deadline_seconds: the longest an attempt may run.
+        licence: the weights' licence.
+        tasks: task names, for families that have several.
+        dtype: torch dtype by device kind, e.g. {"cuda": "bfloat16", "cpu": "float32"}.
+        memory_bytes: device memory its resident weights take, about.
+        options: what only the adapter reads.
+    """
+
+    id: str
+    family: Family
+    adapter: str
+    title: str
+    weights: Weights
+    parameters: type[BaseModel]
+    unit_kind: UnitKind
+    price: Price
+    measure: Callable[[Any, tuple[int, ...]], Measure]
+    cost_seconds: Callable[[Any], float]
+    batch_fields: tuple[str, ...]
+    max_batch: int
+    samples: Callable[[Any], int]
+    deadline_seconds: float
+    licence: Licence
+    tasks: tuple[str, ...] = ()
+    dtype: dict[str, str] = field(default_factory=dict)
+    memory_bytes: int = 0
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def batch_key(self, parameters: BaseModel) -> str:
+        """A digest equal for jobs that the model can run in one call."""
+        values = parameters.model_dump(mode="json", include=set(self.batch_fields))
+        text = json.dumps([self.id, values], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def batch_limit(self, parameters: BaseModel) -> int:
+        """How many jobs like this one fit in one call, itself included; at least 1."""
+        return max(1, self.max_batch // self.samples(parameters))
+
+
+def picture_fields(parameters: type[BaseModel]) -> tuple[str, ...]:
+    """The names of the parameters that are pictures (or lists of them), in order."""
+    return tuple(
+        name
+        for name, info in parameters.model_fields.items()
+        if _marks_picture(info.rebuild_annotation())
+    )
+
+
+def _marks_picture(annotation: Any) -> bool:
+    if any(isinstance(mark, PictureField) for mark in getattr(annotation, "__metadata__", ())):
+        return True
+    return any(map(_marks_picture, getattr(annotation, "__args__", ())))
