@@ -1,0 +1,83 @@
+"""What goes into and comes out of a job's changes: plain values, and why one may be refused."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from db.job_state import Priority
+from db.pricing import UnitKind
+
+
+class TooManyInFlightError(Exception):
+    """The tenant has as many unfinished jobs as its tier allows."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} jobs are queued or running, as many as your tier allows")
+        self.limit = limit
+
+
+class PriorityNotAllowedError(Exception):
+    """The tenant's tier does not include this priority."""
+
+    def __init__(self, priority: Priority, highest: Priority) -> None:
+        super().__init__(f"priority {priority} needs a higher tier; yours goes up to {highest}")
+
+
+class TenantSuspendedError(Exception):
+    """The tenant may not submit."""
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """A validated commission, before it has a row.
+
+    Attributes:
+        input: self-contained parameters; pictures are references to stored objects.
+        cost_seconds: estimated device-seconds, for the fair share.
+        batch_limit: most jobs with this `batch_key` in one call of the model.
+        expires_in_seconds: give up when no worker has claimed it by then; None never does.
+    """
+
+    tenant_id: str
+    variant: str
+    input: dict[str, Any]
+    priority: Priority
+    batch_key: str
+    batch_limit: int
+    cost_seconds: float
+    deadline_seconds: float
+    unit_kind: UnitKind
+    units: int
+    price_micros: int
+    expires_in_seconds: float | None
+    metadata: dict[str, Any]
+    max_attempts: int = 3
+
+
+@dataclass(frozen=True)
+class StoredArtifact:
+    """A result that is already in the store, ready to be entered with the completion."""
+
+    key: str
+    media_type: str
+    size_bytes: int
+    sha256: str
+    width: int
+    height: int
+    seed: int | None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A worker's right to one attempt: valid while the job runs under this number."""
+
+    job_id: str
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an attempt failed: a stable code, a sentence for the owner, and whether to try again."""
+
+    code: str
+    message: str
+    retryable: bool

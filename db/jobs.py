@@ -1,0 +1,373 @@
+"""Every change of a job's state, each a guarded UPDATE in the caller's transaction.
+
+Locks are always taken in this order, so that no two transactions wait for each other: the job,
+its tenant, the allowance, the fair-share tag, the queue. Whoever changes many jobs does so one
+transaction a job.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select, text, update
+from sqlalchemy.orm import Session
+
+from db import fair_share, quota
+from db.base import new_id
+from db.job_state import JobState, Priority, sources_of
+from db.job_values import (
+    Claim,
+    Failure,
+    NewJob,
+    PriorityNotAllowedError,
+    StoredArtifact,
+    TenantSuspendedError,
+    TooManyInFlightError,
+)
+from db.tables import Artifact, Attempt, Job, Tenant, Tier
+
+WORKER_LOST = "worker_lost"
+
+
+def submit(session: Session, new: NewJob) -> Job:
+    """Insert a queued job, place its hold and assign its fair-share tag.
+
+    Raises:
+        TenantSuspendedError: the tenant may not submit.
+        PriorityNotAllowedError: the tier does not include the priority.
+        TooManyInFlightError: the tier's limit of unfinished jobs is reached.
+        db.quota.InsufficientCreditError: neither allowance nor balance covers it.
+    """
+    tenant, tier = _enter_flight(session, new)
+    job = Job(
+        id=new_id("job"),
+        tenant_id=new.tenant_id,
+        variant=new.variant,
+        state=JobState.QUEUED,
+        priority=new.priority,
+        input=new.input,
+        job_metadata=new.metadata,
+        batch_key=new.batch_key,
+        batch_limit=new.batch_limit,
+        cost_seconds=new.cost_seconds,
+        fair_share=fair_share.share_of(new.cost_seconds, tier.weight, new.priority),
+        fair_start=0.0,
+        max_attempts=new.max_attempts,
+        deadline_seconds=new.deadline_seconds,
+        unit_kind=new.unit_kind,
+        units=new.units,
+        price_micros=new.price_micros,
+        covered_by="",
+        expires_at=_from_now(new.expires_in_seconds),
+    )
+    session.add(job)
+    session.flush()
+    job.covered_by = quota.hold(
+        session,
+        job_id=job.id,
+        tenant=tenant,
+        tier=tier,
+        kind=new.unit_kind,
+        units=new.units,
+        price=new.price_micros,
+    ).source
+    job.fair_start = fair_share.assign(
+        session, variant=job.variant, tenant_id=job.tenant_id, share=job.fair_share
+    )
+    session.flush()
+    session.refresh(job)
+    return job
+
+
+def _enter_flight(session: Session, new: NewJob) -> tuple[Tenant, Tier]:
+    """Count the job against its tenant's limit, which also locks the tenant's row."""
+    tier = session.scalars(
+        select(Tier).join(Tenant, Tenant.tier == Tier.name).where(Tenant.id == new.tenant_id)
+    ).one()
+    order = list(Priority)
+    if order.index(new.priority) > order.index(Priority(tier.max_priority)):
+        raise PriorityNotAllowedError(new.priority, Priority(tier.max_priority))
+    counted = session.scalars(
+        update(Tenant)
+        .where(Tenant.id == new.tenant_id, Tenant.suspended_at.is_(None))
+        .values(in_flight=Tenant.in_flight + 1)
+        .returning(Tenant),
+        execution_options={"populate_existing": True},
+    ).first()
+    if counted is None:
+        raise TenantSuspendedError("this account is suspended; ask the operator")
+    if counted.in_flight > tier.max_in_flight:
+        raise TooManyInFlightError(tier.max_in_flight)
+    return counted, tier
+
+
+_CLAIM = text("""
+WITH head AS MATERIALIZED (
+    SELECT id, batch_key, batch_limit, fair_start FROM jobs
+    WHERE variant = :variant AND state = 'queued'
+      AND available_at <= now() AND (expires_at IS NULL OR expires_at > now())
+      AND NOT EXISTS (
+          SELECT 1 FROM queues WHERE variant = :variant AND paused_at IS NOT NULL)
+    ORDER BY fair_start, id
+    LIMIT 1
+    FOR UPDATE SKIP LOCKED
+), mates AS MATERIALIZED (
+    SELECT mate.id FROM head CROSS JOIN LATERAL (
+        SELECT id FROM jobs
+        WHERE variant = :variant AND state = 'queued'
+          AND batch_key = head.batch_key AND id <> head.id
+          AND available_at <= now() AND (expires_at IS NULL OR expires_at > now())
+        ORDER BY fair_start
+        LIMIT head.batch_limit - 1
+        FOR UPDATE SKIP LOCKED) AS mate
+), claimed AS (
+    UPDATE jobs SET
+        state = 'running',
+        attempt = attempt + 1,
+        worker_id = :worker_id,
+        leased_until = now() + make_interval(secs => :lease_seconds),
+        started_at = now(),
+        progress_step = 0
+    WHERE id IN (SELECT id FROM head UNION ALL SELECT id FROM mates) AND state = 'queued'
+    RETURNING *
+), tried AS (
+    INSERT INTO attempts (job_id, number, worker_id)
+    SELECT id, attempt, worker_id FROM claimed
+), advanced AS (
+    INSERT INTO queues (variant, virtual_time)
+    SELECT :variant, fair_start FROM head
+    ON CONFLICT (variant) DO UPDATE
+        SET virtual_time = greatest(queues.virtual_time, excluded.virtual_time)
+)
+SELECT * FROM claimed ORDER BY fair_start, id
+""")
+
+
+def claim(session: Session, *, variant: str, worker_id: str, lease_seconds: float) -> Sequence[Job]:
+    """Take the fairest queued job of a queue, and the batch mates that it may run with.
+
+    One statement: rows that another claim holds are skipped, not waited for. The commit need
+    not wait for the disk: a lost claim leaves the job queued, and the fence refuses its result.
+
+    Returns:
+        The jobs, now running under a new attempt number and a lease; empty when none waits.
+    """
+    values = {"variant": variant, "worker_id": worker_id, "lease_seconds": lease_seconds}
+    statement = select(Job).from_statement(_CLAIM.bindparams(**values))
+    return session.scalars(statement, execution_options={"populate_existing": True}).all()
+
+
+def renew(
+    session: Session, progress: Mapping[Claim, tuple[int, int]], *, lease_seconds: float
+) -> set[Claim]:
+    """Extend leases and write progress (step, steps) for what a worker has in hand.
+
+    Returns:
+        The claims that still hold; a worker gives the others up.
+    """
+    held = set()
+    for held_claim, (step, steps) in sorted(progress.items(), key=lambda item: item[0].job_id):
+        statement = (
+            update(Job)
+            .where(_holds(held_claim))
+            .values(leased_until=_from_now(lease_seconds), progress_step=step, progress_steps=steps)
+            .returning(Job.id)
+        )
+        if session.scalar(statement) is not None:
+            held.add(held_claim)
+    return held
+
+
+def complete(
+    session: Session,
+    held: Claim,
+    *,
+    output: dict[str, Any] | None,
+    artifacts: Iterable[StoredArtifact],
+    run_seconds: float,
+    store_seconds: float,
+    keep_seconds: float,
+) -> bool:
+    """Succeed: artifacts, settlement and usage event in the same transaction.
+
+    Args:
+        session: the transaction; it must be durable.
+        held: the attempt that made the result.
+        output: what is not a picture, as JSON.
+        artifacts: what was stored, in order.
+        run_seconds: time on the device.
+        store_seconds: time to encode and upload.
+        keep_seconds: how long the artifacts are kept.
+
+    Returns:
+        False when the attempt was no longer the job's: nothing is written, drop the result.
+    """
+    values = {
+        "output": output,
+        "run_seconds": run_seconds,
+        "store_seconds": store_seconds,
+        "progress_step": Job.progress_steps,
+    }
+    job = _end(session, _holds(held), JobState.SUCCEEDED, values)
+    if job is None:
+        return False
+    for n, stored in enumerate(artifacts):
+        session.add(_artifact_row(job, n, stored, keep_seconds))
+    quota.settle(session, job.id, variant=job.variant)
+    return True
+
+
+def _artifact_row(job: Job, n: int, stored: StoredArtifact, keep_seconds: float) -> Artifact:
+    return Artifact(
+        job_id=job.id,
+        n=n,
+        attempt=job.attempt,
+        key=stored.key,
+        media_type=stored.media_type,
+        bytes=stored.size_bytes,
+        sha256=stored.sha256,
+        width=stored.width,
+        height=stored.height,
+        seed=None if stored.seed is None else str(stored.seed),
+        expires_at=_from_now(keep_seconds),
+    )
+
+
+def fail(session: Session, held: Claim, failure: Failure) -> bool:
+    """Fail for good and give the hold back; False when the attempt was no longer the job's."""
+    return _fail(session, _holds(held), failure) is not None
+
+
+def retry(session: Session, held: Claim, failure: Failure, *, delay_seconds: float) -> bool:
+    """Queue the job again after a delay, or fail it when this was its last attempt."""
+    if session.scalar(select(Job.attempt >= Job.max_attempts).where(_holds(held))):
+        return fail(session, held, failure)
+    return _requeue(session, _holds(held), failure.code, delay_seconds) is not None
+
+
+def cancel(session: Session, *, tenant_id: str | None, job_id: str) -> Job | None:
+    """Cancel a job that is not over, queued or running; None when it was over or not theirs.
+
+    Args:
+        session: the transaction; it must be durable.
+        tenant_id: whose job it must be; None for an operator.
+        job_id: which.
+    """
+    condition = Job.id == job_id
+    if tenant_id is not None:
+        condition &= Job.tenant_id == tenant_id
+    job = _end(session, condition, JobState.CANCELED, {})
+    if job is not None:
+        _close_without_result(session, job)
+    return job
+
+
+def expired_ids(session: Session, *, limit: int) -> Sequence[str]:
+    """Queued jobs whose time to be claimed is over."""
+    statement = select(Job.id).where(Job.state == JobState.QUEUED, Job.expires_at <= func.now())
+    return session.scalars(statement.order_by(Job.expires_at).limit(limit)).all()
+
+
+def expire(session: Session, job_id: str) -> Job | None:
+    """Expire one queued job whose time is over; None when it was claimed meanwhile."""
+    job = _end(session, (Job.id == job_id) & (Job.expires_at <= func.now()), JobState.EXPIRED, {})
+    if job is not None:
+        _close_without_result(session, job)
+    return job
+
+
+def lost_ids(session: Session, *, limit: int) -> Sequence[str]:
+    """Running jobs whose lease ran out, by the database's clock."""
+    statement = select(Job.id).where(Job.state == JobState.RUNNING, Job.leased_until < func.now())
+    return session.scalars(statement.order_by(Job.leased_until).limit(limit)).all()
+
+
+def recover(session: Session, job_id: str) -> Job | None:
+    """Queue a job again whose worker was lost; after its last attempt it fails.
+
+    Returns:
+        The job as it is now; None when its lease was renewed or it ended meanwhile.
+    """
+    lost = (Job.id == job_id) & (Job.leased_until < func.now())
+    job = _requeue(session, lost & (Job.attempt < Job.max_attempts), WORKER_LOST, 0)
+    if job is not None:
+        return job
+    message = "its worker died or lost contact at every attempt"
+    return _fail(session, lost, Failure(WORKER_LOST, message, retryable=True))
+
+
+def _requeue(
+    session: Session, condition: ColumnElement[bool], outcome: str, delay_seconds: float
+) -> Job | None:
+    statement = (
+        update(Job)
+        .where(condition, Job.state.in_(sources_of(JobState.QUEUED)))
+        .values(
+            state=JobState.QUEUED,
+            leased_until=None,
+            worker_id=None,
+            available_at=_from_now(delay_seconds),
+        )
+        .returning(Job)
+    )
+    job = session.scalars(statement, execution_options={"populate_existing": True}).first()
+    if job is not None:
+        _end_attempt(session, job, outcome)
+    return job
+
+
+def _fail(session: Session, condition: ColumnElement[bool], failure: Failure) -> Job | None:
+    values = {
+        "error_code": failure.code,
+        "error_message": failure.message,
+        "error_retryable": failure.retryable,
+    }
+    job = _end(session, condition, JobState.FAILED, values)
+    if job is not None:
+        quota.release(session, job.id)
+    return job
+
+
+def _end(
+    session: Session, condition: ColumnElement[bool], target: JobState, values: Mapping[str, Any]
+) -> Job | None:
+    """Enter a terminal state from where it may be entered; None when the guard refused."""
+    statement = (
+        update(Job)
+        .where(condition, Job.state.in_(sources_of(target)))
+        .values(state=target, leased_until=None, finished_at=func.now(), **values)
+        .returning(Job)
+    )
+    job = session.scalars(statement, execution_options={"populate_existing": True}).first()
+    if job is not None:
+        _end_attempt(session, job, target if target != JobState.FAILED else job.error_code)
+        session.execute(
+            update(Tenant).where(Tenant.id == job.tenant_id).values(in_flight=Tenant.in_flight - 1)
+        )
+    return job
+
+
+def _close_without_result(session: Session, job: Job) -> None:
+    quota.release(session, job.id)
+    if job.attempt == 0:
+        fair_share.give_back(
+            session, variant=job.variant, tenant_id=job.tenant_id, share=job.fair_share
+        )
+
+
+def _end_attempt(session: Session, job: Job, outcome: str | None) -> None:
+    session.execute(
+        update(Attempt)
+        .where(Attempt.job_id == job.id, Attempt.number == job.attempt)
+        .where(Attempt.ended_at.is_(None))
+        .values(ended_at=func.now(), outcome=outcome)
+    )
+
+
+def _holds(held: Claim) -> ColumnElement[bool]:
+    """The fence: this attempt is the job's, and the job still runs."""
+    return (Job.id == held.job_id) & (Job.attempt == held.attempt) & (Job.state == JobState.RUNNING)
+
+
+def _from_now(seconds: float | None) -> ColumnElement[Any] | None:
+    return None if seconds is None else func.now() + timedelta(seconds=seconds)

@@ -1,0 +1,173 @@
+"""Holds: what a job sets aside at submission, and what becomes of it.
+
+A job is covered wholly by its tenant's allowance of the month when enough of it is left, else
+wholly by the balance. Every change is one guarded UPDATE, so two submissions can never both take
+the last unit, and a hold leaves the state `open` at most once.
+"""
+
+from datetime import UTC, date, datetime
+from typing import cast
+
+from sqlalchemy import ColumnElement, CursorResult, Update, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from db import ledger
+from db.pricing import UnitKind
+from db.tables import Allowance, Hold, Tenant, Tier
+
+ALLOWANCE = "allowance"
+BALANCE = "balance"
+
+
+class InsufficientCreditError(Exception):
+    """Neither the month's allowance nor the balance covers the job.
+
+    Attributes:
+        resets_at: when the next month's allowance begins.
+    """
+
+    def __init__(self, kind: str, price_micros: int, resets_at: datetime) -> None:
+        super().__init__(f"the monthly allowance of {kind} is spent and the balance is too low")
+        self.kind = kind
+        self.price_micros = price_micros
+        self.resets_at = resets_at
+
+
+def month_of(moment: datetime) -> date:
+    """The first day of the UTC month that `moment` falls in."""
+    return moment.astimezone(UTC).date().replace(day=1)
+
+
+def next_reset(month: date) -> datetime:
+    """When the month after `month` begins, UTC."""
+    year, index = divmod(month.year * 12 + month.month, 12)
+    return datetime(year, index + 1, 1, tzinfo=UTC)
+
+
+def current_month(session: Session) -> date:
+    """The month by the database's clock."""
+    return month_of(session.scalar(select(func.now())) or datetime.now(UTC))
+
+
+def allowance_granted(tier: Tier, kind: str) -> int:
+    """How many units of `kind` a tier gives each month."""
+    return tier.images_per_month if kind == UnitKind.IMAGES else tier.analyses_per_month
+
+
+def hold(
+    session: Session, *, job_id: str, tenant: Tenant, tier: Tier, kind: str, units: int, price: int
+) -> Hold:
+    """Set aside what a job costs: its units of the allowance, else its price of the balance.
+
+    Args:
+        session: the submission's transaction.
+        job_id: the job, already inserted.
+        tenant: who pays.
+        tier: the tenant's tier.
+        kind: which allowance, a `UnitKind`.
+        units: pictures or analyses.
+        price: the quote in micro-USD.
+
+    Raises:
+        InsufficientCreditError: neither covers it.
+    """
+    month = current_month(session)
+    if _hold_allowance(session, tenant.id, month, kind, allowance_granted(tier, kind), units):
+        source = ALLOWANCE
+    elif _hold_balance(session, tenant.id, price):
+        source = BALANCE
+    else:
+        raise InsufficientCreditError(kind, price, next_reset(month))
+    row = Hold(
+        job_id=job_id,
+        tenant_id=tenant.id,
+        source=source,
+        month=month,
+        kind=kind,
+        units=units,
+        amount_micros=price,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _hold_allowance(
+    session: Session, tenant_id: str, month: date, kind: str, granted: int, units: int
+) -> bool:
+    values = {"tenant_id": tenant_id, "month": month, "kind": kind, "granted": granted}
+    session.execute(insert(Allowance).values(values).on_conflict_do_nothing())
+    statement = (
+        update(Allowance)
+        .where(_allowance_is(tenant_id, month, kind))
+        .where(Allowance.used + Allowance.held + units <= Allowance.granted)
+        .values(held=Allowance.held + units)
+    )
+    return _changed(session, statement)
+
+
+def _hold_balance(session: Session, tenant_id: str, price: int) -> bool:
+    statement = (
+        update(Tenant)
+        .where(Tenant.id == tenant_id)
+        .where(Tenant.balance_micros - Tenant.balance_held_micros >= price)
+        .values(balance_held_micros=Tenant.balance_held_micros + price)
+    )
+    return _changed(session, statement)
+
+
+def settle(session: Session, job_id: str, *, variant: str) -> None:
+    """Turn a job's open hold into use, with its usage event; a second call changes nothing."""
+    row = _close(session, job_id, "settled")
+    if row is None:
+        return
+    if row.source == ALLOWANCE:
+        session.execute(
+            update(Allowance)
+            .where(_allowance_is(row.tenant_id, row.month, row.kind))
+            .values(held=Allowance.held - row.units, used=Allowance.used + row.units)
+        )
+    else:
+        ledger.charge(session, row.tenant_id, row.amount_micros, job_id=job_id)
+    ledger.record_usage(session, row, variant=variant)
+
+
+def release(session: Session, job_id: str) -> None:
+    """Give a job's open hold back, to the month that it came from; a second call does nothing."""
+    row = _close(session, job_id, "released")
+    if row is None:
+        return
+    if row.source == ALLOWANCE:
+        statement = (
+            update(Allowance)
+            .where(_allowance_is(row.tenant_id, row.month, row.kind))
+            .values(held=Allowance.held - row.units)
+        )
+        session.execute(statement)
+        return
+    session.execute(
+        update(Tenant)
+        .where(Tenant.id == row.tenant_id)
+        .values(balance_held_micros=Tenant.balance_held_micros - row.amount_micros)
+    )
+
+
+def _close(session: Session, job_id: str, state: str) -> Hold | None:
+    statement = (
+        update(Hold)
+        .where(Hold.job_id == job_id, Hold.state == "open")
+        .values(state=state, closed_at=func.now())
+        .returning(Hold)
+    )
+    return session.scalars(statement, execution_options={"populate_existing": True}).first()
+
+
+def _allowance_is(tenant_id: str, month: date, kind: str) -> ColumnElement[bool]:
+    return (
+        (Allowance.tenant_id == tenant_id) & (Allowance.month == month) & (Allowance.kind == kind)
+    )
+
+
+def _changed(session: Session, statement: Update) -> bool:
+    return cast("CursorResult[object]", session.execute(statement)).rowcount == 1

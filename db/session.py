@@ -1,0 +1,77 @@
+"""Connections and transactions."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+
+from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy.orm import Session, sessionmaker
+
+from db.settings import DatabaseSettings
+
+
+def driver_url(url: str) -> URL:
+    """The URL with the one driver that is installed, whatever scheme the operator wrote."""
+    return make_url(url).set(drivername="postgresql+psycopg")
+
+
+class Database:
+    """Two pools on one database: commits that wait for the disk, and commits that need not.
+
+    A submission and a completion are synced before anyone is told. A claim, a heartbeat or a
+    progress mark may be lost in a crash of the server: the lease runs out and the fence refuses
+    the late result, so nothing depends on them.
+    """
+
+    def __init__(self, settings: DatabaseSettings) -> None:
+        self._settings = settings
+
+    @cached_property
+    def _durable(self) -> sessionmaker[Session]:
+        return self._sessions(synchronous_commit="on")
+
+    @cached_property
+    def _relaxed(self) -> sessionmaker[Session]:
+        return self._sessions(synchronous_commit="off")
+
+    def _sessions(self, *, synchronous_commit: str) -> sessionmaker[Session]:
+        return sessionmaker(self._engine(synchronous_commit), expire_on_commit=False)
+
+    def _engine(self, synchronous_commit: str) -> Engine:
+        settings = self._settings
+        options = {
+            "synchronous_commit": synchronous_commit,
+            "statement_timeout": int(settings.statement_timeout_seconds * 1000),
+            "lock_timeout": int(settings.lock_timeout_seconds * 1000),
+            "timezone": "UTC",
+            "jit": "off",  # its compile time exceeds what our short statements take
+        }
+        return create_engine(
+            driver_url(settings.url.get_secret_value()),
+            pool_size=settings.pool_size,
+            max_overflow=settings.pool_size,
+            pool_timeout=settings.pool_timeout_seconds,
+            pool_pre_ping=True,
+            connect_args={
+                "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
+                "connect_timeout": settings.connect_timeout_seconds,
+                "application_name": "bottega",
+            },
+        )
+
+    @contextmanager
+    def transaction(self, *, durable: bool = True) -> Iterator[Session]:
+        """A session whose work commits when the block ends, and rolls back when it raises.
+
+        Args:
+            durable: wait for the disk at commit.
+        """
+        sessions = self._durable if durable else self._relaxed
+        with sessions.begin() as session:
+            yield session
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        for name in ("_durable", "_relaxed"):
+            if name in self.__dict__:
+                self.__dict__[name].kw["bind"].dispose()

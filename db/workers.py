@@ -1,0 +1,59 @@
+"""The register of worker processes, as they report themselves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from db.tables import Worker
+
+
+@dataclass(frozen=True)
+class WorkerReport:
+    """What a worker says of itself: `state` is starting, ready, busy, draining or failed."""
+
+    id: str
+    host: str
+    pid: int
+    device: str
+    variants: Sequence[str]
+    state: str
+    memory_used_bytes: int = 0
+
+
+def report(session: Session, said: WorkerReport) -> None:
+    """Enter or renew a worker's row, by the database's clock."""
+    values = {
+        "id": said.id,
+        "host": said.host,
+        "pid": said.pid,
+        "device": said.device,
+        "variants": list(said.variants),
+        "state": said.state,
+        "memory_used_bytes": said.memory_used_bytes,
+    }
+    changed = {**values, "heartbeat_at": func.now()}
+    statement = insert(Worker).values(values)
+    session.execute(statement.on_conflict_do_update(index_elements=[Worker.id], set_=changed))
+
+
+def leave(session: Session, worker_id: str) -> None:
+    """Remove the row of a worker that has stopped."""
+    session.execute(delete(Worker).where(Worker.id == worker_id))
+
+
+def forget_stale(session: Session, *, older_than_seconds: float) -> int:
+    """Remove rows that have not been renewed; the number removed."""
+    limit = func.now() - timedelta(seconds=older_than_seconds)
+    gone = session.scalars(
+        delete(Worker).where(Worker.heartbeat_at < limit).returning(Worker.id)
+    ).all()
+    return len(gone)
+
+
+def listed(session: Session) -> Sequence[Worker]:
+    """Every registered worker."""
+    return session.scalars(select(Worker).order_by(Worker.started_at)).all()
