@@ -1,0 +1,74 @@
+"""Running a batch on the device: one at a time, split when it does not fit or a mate spoils it."""
+
+import threading
+import time
+from collections.abc import Sequence
+
+import structlog
+
+from workers.adapters.protocol import Adapter, OutOfMemoryError, Output, Stopped, Work
+from workers.events import Publisher
+from workers.failures import TimeoutExceededError
+from workers.in_hand import InHand
+
+Outcome = Output | Exception
+
+_log = structlog.get_logger(__name__)
+
+
+class DeviceCall:
+    """Serialises model calls of one device and turns what they raise into outcomes by job."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._lock = threading.Lock()
+        self._publisher = publisher
+
+    def run(
+        self, adapter: Adapter, batch: Sequence[tuple[InHand, Work]]
+    ) -> tuple[list[Outcome], float]:
+        """Run a batch when the device is free.
+
+        Returns:
+            One outcome per job, in order, and the seconds on the device.
+        """
+        with self._lock:
+            began = time.monotonic()
+            outcomes = self._run(adapter, batch)
+            return outcomes, time.monotonic() - began
+
+    def _run(self, adapter: Adapter, batch: Sequence[tuple[InHand, Work]]) -> list[Outcome]:
+        try:
+            return list(self._call(adapter, batch))
+        except OutOfMemoryError as error:
+            return [error] if len(batch) == 1 else self._halves(adapter, batch)
+        except Stopped:
+            return [_why_stopped(job) for job, _ in batch]
+        except Exception as error:  # noqa: BLE001 - whatever a model raises ends as an outcome
+            if len(batch) > 1:
+                return [outcome for mate in batch for outcome in self._run(adapter, [mate])]
+            _log.exception("model_call_failed", job_id=batch[0][0].job.id)
+            return [error]
+
+    def _halves(self, adapter: Adapter, batch: Sequence[tuple[InHand, Work]]) -> list[Outcome]:
+        middle = len(batch) // 2
+        return self._run(adapter, batch[:middle]) + self._run(adapter, batch[middle:])
+
+    def _call(self, adapter: Adapter, batch: Sequence[tuple[InHand, Work]]) -> list[Output]:
+        jobs = [job for job, _ in batch]
+
+        def report(step: int, steps: int) -> None:
+            for job in jobs:
+                job.progress = (step, steps)
+                progress = {"step": step, "steps": steps, "fraction": step / steps}
+                self._publisher.publish(job.job.id, "progress", progress)
+
+        def should_stop() -> bool:
+            return all(job.lost.is_set() or job.overdue for job in jobs)
+
+        return adapter.run([work for _, work in batch], report, should_stop)
+
+
+def _why_stopped(job: InHand) -> Exception:
+    if job.overdue and not job.lost.is_set():
+        return TimeoutExceededError(job.job.deadline_seconds)
+    return Stopped("given up")

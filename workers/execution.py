@@ -1,0 +1,207 @@
+"""An answered ticket: claim, fetch, run, store, complete."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from db import jobs, pictures
+from db.job_state import JobState
+from db.job_values import StoredArtifact
+from db.session import Database
+from db.storage.keys import result_key
+from db.storage.object_store import ObjectStore
+from workers.adapters.protocol import Adapter, Output, Stopped, Work
+from workers.catalog.variant import Variant, picture_fields
+from workers.device_call import DeviceCall, Outcome
+from workers.encoding import encode
+from workers.events import Publisher
+from workers.failures import failure_of, retry_delay_seconds
+from workers.in_hand import InHand, Register
+from workers.metrics import attempts_finished, run_seconds_observed, wait_seconds_observed
+from workers.settings import WorkerSettings
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A variant and the loaded adapter that serves it."""
+
+    variant: Variant
+    adapter: Adapter
+
+
+class Executor:
+    """Answers tickets. Several threads may; the device runs one batch at a time.
+
+    While one batch is on the device, another thread fetches the next one's inputs and a third
+    encodes and stores the last one's results.
+    """
+
+    def __init__(
+        self,
+        *,
+        worker_id: str,
+        database: Database,
+        store: ObjectStore,
+        publisher: Publisher,
+        register: Register,
+        settings: WorkerSettings,
+        served: Mapping[str, Served],
+    ) -> None:
+        self._worker_id = worker_id
+        self._database = database
+        self._store = store
+        self._publisher = publisher
+        self._register = register
+        self._settings = settings
+        self._served = served
+        self._device = DeviceCall(publisher)
+
+    def answer(self, variant_id: str) -> int:
+        """Answer one ticket; the number of jobs that it brought, 0 when another had them."""
+        served = self._served[variant_id]
+        claimed = self._claim(variant_id)
+        try:
+            fetched = [(job, work) for job in claimed if (work := self._fetch(served, job))]
+            outcomes, run_seconds = self._run(served, fetched)
+            for (job, work), outcome in zip(fetched, outcomes, strict=True):
+                self._finish(job, work, outcome, run_seconds)
+        finally:
+            for job in claimed:
+                self._register.remove(job)
+        return len(claimed)
+
+    def _claim(self, variant_id: str) -> list[InHand]:
+        with self._database.transaction(durable=False) as session:
+            rows = jobs.claim(
+                session,
+                variant=variant_id,
+                worker_id=self._worker_id,
+                lease_seconds=self._settings.lease_seconds,
+            )
+        claimed = [InHand(row) for row in rows]
+        self._register.add(claimed)
+        for job in claimed:
+            self._publisher.state(job.job.id, JobState.RUNNING, attempt=job.job.attempt)
+            wait_seconds_observed(job.job)
+        return claimed
+
+    def _fetch(self, served: Served, job: InHand) -> Work | None:
+        """What the model needs of a job; None after failing a job whose inputs are unusable."""
+        try:
+            parameters = served.variant.parameters.model_validate(job.job.input)
+            fields = {name: getattr(parameters, name) for name in picture_fields(type(parameters))}
+            return Work(parameters, {name: self._pictures(keys) for name, keys in fields.items()})
+        except Exception as error:  # noqa: BLE001 - a job must end, whatever its inputs do
+            self._fail(job, error)
+            return None
+
+    def _pictures(self, keys: str | Sequence[str] | None) -> list[Any]:
+        names = [keys] if isinstance(keys, str) else keys or []
+        return [pictures.decode(self._store.get(key).data) for key in names]
+
+    def _run(
+        self, served: Served, fetched: Sequence[tuple[InHand, Work]]
+    ) -> tuple[Sequence[Outcome], float]:
+        if not fetched:
+            return [], 0.0
+        return self._device.run(served.adapter, fetched)
+
+    def _finish(self, job: InHand, work: Work, outcome: Outcome, run_seconds: float) -> None:
+        try:
+            if isinstance(outcome, Output):
+                self._succeed(job, work, outcome, run_seconds)
+            else:
+                self._fail(job, outcome)
+        except Exception as error:  # noqa: BLE001 - one job's upload must not cost its mates
+            self._fail(job, error)
+        finally:
+            self._register.remove(job)
+
+    def _succeed(self, job: InHand, work: Work, output: Output, run_seconds: float) -> None:
+        began = time.monotonic()
+        artifacts = self._upload(job, work, output)
+        with self._database.transaction() as session:
+            done = jobs.complete(
+                session,
+                job.claim,
+                output=output.data,
+                artifacts=artifacts,
+                run_seconds=run_seconds,
+                store_seconds=time.monotonic() - began,
+                keep_seconds=self._settings.result_keep_seconds,
+            )
+        if not done:
+            self._drop(job, artifacts)
+            return
+        run_seconds_observed(job.job.variant, run_seconds)
+        self._tell_end(job, JobState.SUCCEEDED, reason="")
+
+    def _upload(self, job: InHand, work: Work, output: Output) -> list[StoredArtifact]:
+        chosen = work.parameters.model_dump(include={"output_format", "output_quality"})
+        stored = []
+        for n, painted in enumerate(output.images):
+            encoded = encode(painted, chosen["output_format"], chosen["output_quality"])
+            key = result_key(
+                job.job.tenant_id,
+                job.job.created_at.date(),
+                job.job.id,
+                job.job.attempt,
+                n,
+                encoded.suffix,
+            )
+            self._store.put(key, encoded.data, encoded.media_type)
+            stored.append(
+                StoredArtifact(
+                    key=key,
+                    media_type=encoded.media_type,
+                    size_bytes=len(encoded.data),
+                    sha256=encoded.sha256,
+                    width=encoded.width,
+                    height=encoded.height,
+                    seed=encoded.seed,
+                )
+            )
+        return stored
+
+    def _drop(self, job: InHand, artifacts: Sequence[StoredArtifact]) -> None:
+        """The race was lost: remove what this attempt stored; another attempt has other keys."""
+        _log.info("result_dropped", job_id=job.job.id, attempt=job.job.attempt)
+        for artifact in artifacts:
+            self._store.delete(artifact.key)
+
+    def _fail(self, job: InHand, error: Exception) -> None:
+        if isinstance(error, Stopped):
+            _log.info("attempt_given_up", job_id=job.job.id, attempt=job.job.attempt)
+            return
+        failure = failure_of(error)
+        if failure.code == "internal_error":
+            _log.error("attempt_failed", job_id=job.job.id, error=type(error).__name__)
+        with self._database.transaction() as session:
+            if failure.retryable:
+                delay = retry_delay_seconds(job.job.attempt)
+                jobs.retry(session, job.claim, failure, delay_seconds=delay)
+                again = job.job.attempt < job.job.max_attempts
+            else:
+                jobs.fail(session, job.claim, failure)
+                again = False
+        if again:
+            self._publisher.state(job.job.id, JobState.QUEUED, attempt=job.job.attempt)
+        else:
+            self._tell_end(job, JobState.FAILED, reason=failure.code)
+
+    def _tell_end(self, job: InHand, state: JobState, *, reason: str) -> None:
+        self._publisher.done(job.job.id, state)
+        attempts_finished(job.job.variant, state, reason)
+        _log.info(
+            "attempt_finished",
+            job_id=job.job.id,
+            attempt=job.job.attempt,
+            variant=job.job.variant,
+            outcome=state,
+            reason=reason,
+        )

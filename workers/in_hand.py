@@ -1,0 +1,52 @@
+"""What a worker has in hand: claimed jobs, shared between the executing and heartbeat threads."""
+
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from db.job_values import Claim
+from db.tables import Job
+
+
+@dataclass(eq=False)
+class InHand:
+    """One claimed job: its progress, and whether the claim still holds."""
+
+    job: Job
+    progress: tuple[int, int] = (0, 0)
+    lost: threading.Event = field(default_factory=threading.Event)
+    claimed_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def claim(self) -> Claim:
+        """The fence that every write of this attempt names."""
+        return Claim(self.job.id, self.job.attempt)
+
+    @property
+    def overdue(self) -> bool:
+        """Whether the attempt has run past the job's deadline."""
+        return time.monotonic() - self.claimed_at > self.job.deadline_seconds
+
+
+class Register:
+    """The jobs in hand of one process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._jobs: dict[Claim, InHand] = {}
+
+    def add(self, jobs: Iterable[InHand]) -> None:
+        """Take jobs in hand."""
+        with self._lock:
+            self._jobs.update((job.claim, job) for job in jobs)
+
+    def remove(self, job: InHand) -> None:
+        """Put a job down."""
+        with self._lock:
+            self._jobs.pop(job.claim, None)
+
+    def snapshot(self) -> Mapping[Claim, InHand]:
+        """What is in hand now."""
+        with self._lock:
+            return dict(self._jobs)

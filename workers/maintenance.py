@@ -1,0 +1,108 @@
+"""Repairs that time calls for: lost leases, expired jobs, missing tickets, dead workers' rows.
+
+Any number of processes may sweep at once: every repair is a guarded write, and a ticket too many
+is a no-op.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from db import jobs, reports
+from db import workers as worker_register
+from db.job_state import JobState
+from db.session import Database
+from db.tables import Job
+from workers.events import Publisher
+from workers.queue import Doorbell, Ticket
+
+_BATCH = 500
+_MOST_RINGS = 200
+_FORGET_WORKER_SECONDS = 3600.0
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What one sweep repaired."""
+
+    recovered: int
+    expired: int
+    rung: int
+
+
+class Maintenance:
+    """Sweeps until it is stopped."""
+
+    def __init__(self, database: Database, doorbell: Doorbell, publisher: Publisher) -> None:
+        self._database = database
+        self._doorbell = doorbell
+        self._publisher = publisher
+
+    def run(self, stopping: threading.Event, *, every_seconds: float) -> None:
+        """Sweep at once and then regularly; a database that is away is waited for."""
+        while True:
+            try:
+                self.sweep()
+            except SQLAlchemyError as error:
+                _log.warning("sweep_failed", error=type(error).__name__)
+            if stopping.wait(every_seconds):
+                return
+
+    def sweep(self) -> Swept:
+        """Repair what can be repaired now."""
+        swept = Swept(
+            recovered=self._each(jobs.lost_ids, jobs.recover),
+            expired=self._each(jobs.expired_ids, jobs.expire),
+            rung=self._ring_missing(),
+        )
+        with self._database.transaction(durable=False) as session:
+            worker_register.forget_stale(session, older_than_seconds=_FORGET_WORKER_SECONDS)
+        if swept != Swept(0, 0, 0):
+            _log.info("swept", recovered=swept.recovered, expired=swept.expired, rung=swept.rung)
+        return swept
+
+    def _each(
+        self,
+        find: Callable[..., Sequence[str]],
+        repair: Callable[[Session, str], Job | None],
+    ) -> int:
+        with self._database.transaction(durable=False) as session:
+            found = find(session, limit=_BATCH)
+        return sum(self._repair(job_id, repair) for job_id in found)
+
+    def _repair(self, job_id: str, repair: Callable[[Session, str], Job | None]) -> bool:
+        with self._database.transaction() as session:
+            job = repair(session, job_id)
+        if job is None:
+            return False
+        if job.state == JobState.QUEUED:
+            self._publisher.state(job.id, job.state, attempt=job.attempt)
+        else:
+            self._publisher.done(job.id, job.state)
+        return True
+
+    def _ring_missing(self) -> int:
+        """One ticket for each claimable job that none is on its way for."""
+        with self._database.transaction(durable=False) as session:
+            claimable = reports.claimable_counts(session)
+        rung = 0
+        for variant, count in claimable.items():
+            waiting = self._doorbell.waiting_tickets(variant)
+            if waiting is None:
+                return rung  # Redis is away: the next sweep rings
+            missing = min(count - waiting, _MOST_RINGS)
+            rung += sum(self._doorbell.ring(_anonymous(variant)) for _ in range(missing))
+        return rung
+
+
+def _anonymous(variant: str) -> Ticket:
+    """A ticket for no job in particular: any ticket entitles to the fairest."""
+    return Ticket(
+        job_id="", variant=variant, tier="", tenant="", priority="normal", quota_left=None
+    )

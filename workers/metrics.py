@@ -1,0 +1,37 @@
+"""A worker's own figures for Prometheus; queue gauges are the API's, from the database."""
+
+from prometheus_client import Counter, Histogram
+
+from db.tables import Job
+
+_finished = Counter(
+    "bottega_jobs_finished_total", "Attempts that ended a job", ["variant", "outcome", "reason"]
+)
+_wait = Histogram(
+    "bottega_job_wait_seconds",
+    "From submission to claim",
+    ["variant"],
+    buckets=(0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 1800),
+)
+_run = Histogram(
+    "bottega_job_run_seconds",
+    "On the device",
+    ["variant", "stage"],
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
+)
+
+
+def wait_seconds_observed(job: Job) -> None:
+    """A job was claimed."""
+    if job.started_at is not None:
+        _wait.labels(job.variant).observe((job.started_at - job.created_at).total_seconds())
+
+
+def run_seconds_observed(variant: str, seconds: float) -> None:
+    """A batch left the device."""
+    _run.labels(variant, "run").observe(seconds)
+
+
+def attempts_finished(variant: str, outcome: str, reason: str) -> None:
+    """An attempt ended its job."""
+    _finished.labels(variant, outcome, reason).inc()

@@ -1,0 +1,129 @@
+"""One worker process: one device, the variants that it keeps warm, a heartbeat and a consumer."""
+
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from celery import Celery
+from prometheus_client import start_http_server
+
+from db.base import new_id
+from db.session import Database
+from db.storage.object_store import ObjectStore
+from db.workers import WorkerReport
+from workers import catalog, tasks
+from workers.adapters.pinning import pin
+from workers.events import Publisher
+from workers.execution import Executor, Served
+from workers.heartbeat import Heartbeat
+from workers.in_hand import Register
+from workers.queue import make_celery
+from workers.settings import WorkerSettings, weights_overrides
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass
+class WorkerProcess:
+    """A worker, from start to SIGTERM.
+
+    Attributes:
+        variant_ids: what it serves.
+        device: "cpu" or "cuda:N".
+    """
+
+    variant_ids: Sequence[str]
+    device: str
+    database: Database
+    store: ObjectStore
+    settings: WorkerSettings
+    id: str = field(default_factory=lambda: new_id("wrk"))
+    _register: Register = field(default_factory=Register)
+    _phase: str = "starting"
+
+    def run(self) -> None:
+        """Load the models, then answer tickets until SIGTERM; jobs in hand are finished first.
+
+        Raises:
+            workers.catalog.UnknownVariantError: a variant is not in the catalogue.
+            workers.adapters.weights.WeightsError: a variant's weights cannot be loaded.
+        """
+        publisher = Publisher(self.settings)
+        heartbeat = self._heartbeat()
+        heartbeat.start()
+        try:
+            executor = self._executor(publisher)
+            self._phase = "ready"
+            self._consume(executor)
+        finally:
+            heartbeat.stop()
+            publisher.close()
+            self.database.close()
+
+    def _heartbeat(self) -> Heartbeat:
+        return Heartbeat(
+            self.database,
+            self._register,
+            self._report,
+            every_seconds=self.settings.heartbeat_seconds,
+            lease_seconds=self.settings.lease_seconds,
+        )
+
+    def _executor(self, publisher: Publisher) -> Executor:
+        return Executor(
+            worker_id=self.id,
+            database=self.database,
+            store=self.store,
+            publisher=publisher,
+            register=self._register,
+            settings=self.settings,
+            served=self._load(),
+        )
+
+    def _load(self) -> dict[str, Served]:
+        """Every model onto the device, before the first ticket: no job meets a cold start."""
+        torch_device = pin(self.device)
+        # Not at the top: the device must be pinned before anything imports torch.
+        from workers.adapters.registry import make_adapter  # noqa: PLC0415
+
+        served = {}
+        for variant_id in self.variant_ids:
+            variant = catalog.find(variant_id)
+            adapter = make_adapter(variant, torch_device, weights_overrides())
+            adapter.load()
+            served[variant_id] = Served(variant, adapter)
+            _log.info("variant_loaded", variant=variant_id, device=self.device)
+        return served
+
+    def _consume(self, executor: Executor) -> None:
+        if self.settings.metrics_port:
+            start_http_server(self.settings.metrics_port)
+        app = make_celery(self.settings, queues=tuple(self.variant_ids))
+        tasks.register(app, executor.answer)
+        _log.info("worker_ready", worker_id=self.id, variants=list(self.variant_ids))
+        self._celery_worker(app).start()
+
+    def _celery_worker(self, app: Celery) -> Any:
+        return app.Worker(
+            hostname=f"{self.id}@{socket.gethostname()}",
+            pool="threads",
+            concurrency=self.settings.concurrency,
+            loglevel="WARNING",
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+        )
+
+    def _report(self) -> WorkerReport:
+        busy = self._phase == "ready" and bool(self._register.snapshot())
+        return WorkerReport(
+            id=self.id,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            device=self.device,
+            variants=self.variant_ids,
+            state="busy" if busy else self._phase,
+        )

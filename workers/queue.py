@@ -1,0 +1,111 @@
+"""Tickets: Celery messages that say "there is work on this queue", and nothing more.
+
+A ticket entitles a worker to claim the fairest job of its queue. It may be lost, doubled or late
+without harm: the row in PostgreSQL is the truth, and maintenance rings again for rows that wait.
+The rest of the message is for people who watch the broker.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import structlog
+from celery import Celery
+from kombu import Queue
+from kombu.exceptions import OperationalError
+from redis import Redis
+from redis.exceptions import RedisError
+
+from workers.settings import WorkerSettings
+
+TASK = "bottega.ring"
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """What a message carries; only `variant` has an effect."""
+
+    job_id: str
+    variant: str
+    tier: str
+    tenant: str
+    priority: str
+    quota_left: int | None
+
+
+def make_celery(settings: WorkerSettings, *, queues: tuple[str, ...] = ()) -> Celery:
+    """The Celery app, without a result backend: results are rows and objects.
+
+    Args:
+        settings: Redis and its time limits.
+        queues: the variants that a worker subscribes to; none for whoever only rings.
+    """
+    app = Celery("bottega", broker=settings.redis_url.get_secret_value(), set_as_current=False)
+    app.conf.update(
+        accept_content=["json"],
+        task_serializer="json",
+        task_ignore_result=True,
+        task_queues=[Queue(name) for name in queues],
+        task_acks_late=False,
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_enable_remote_control=True,
+        worker_send_task_events=True,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options=_transport(settings),
+    )
+    return app
+
+
+def _transport(settings: WorkerSettings) -> dict[str, Any]:
+    # Without time limits, publishing to a hung Redis blocks for most of a minute.
+    return {
+        "socket_timeout": settings.redis_timeout_seconds,
+        "socket_connect_timeout": settings.redis_timeout_seconds / 2,
+        "socket_keepalive": True,
+        "max_retries": 0,
+    }
+
+
+def redis_client(settings: WorkerSettings) -> Redis:
+    """A Redis client whose every call ends within the time limit."""
+    return Redis.from_url(
+        settings.redis_url.get_secret_value(),
+        socket_timeout=settings.redis_timeout_seconds,
+        socket_connect_timeout=settings.redis_timeout_seconds / 2,
+        socket_keepalive=True,
+        decode_responses=True,
+    )
+
+
+class Doorbell:
+    """Rings for queues. A failure is told and logged, never raised: the row is already safe."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._app = make_celery(settings)
+        self._redis = redis_client(settings)
+
+    def ring(self, ticket: Ticket) -> bool:
+        """Send one ticket; False when Redis did not take it."""
+        try:
+            self._app.send_task(
+                TASK, kwargs=asdict(ticket), queue=ticket.variant, retry=False, ignore_result=True
+            )
+        except (OperationalError, RedisError, OSError) as error:
+            _log.warning("ticket_not_sent", job_id=ticket.job_id, error=type(error).__name__)
+            return False
+        return True
+
+    def waiting_tickets(self, variant: str) -> int | None:
+        """Tickets on a queue that no worker has taken; None when Redis does not answer."""
+        try:
+            return int(self._redis.llen(variant))  # type: ignore[arg-type]
+        except RedisError:
+            return None
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._app.close()
+        self._redis.close()

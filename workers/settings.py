@@ -1,0 +1,50 @@
+"""What the processes that run models, and those that ring for them, read from the environment."""
+
+import os
+import re
+from pathlib import Path
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_WEIGHTS_PREFIX = "BOTTEGA_WEIGHTS_"
+
+
+class WorkerSettings(BaseSettings):
+    """Redis, and how a worker behaves.
+
+    Attributes:
+        redis_url: where tickets and events go (`REDIS_URL`).
+        redis_timeout_seconds: longest wait for an answer of a hung Redis.
+        lease_seconds: how long a silent worker keeps its jobs.
+        heartbeat_seconds: how often leases are renewed and progress is written.
+        concurrency: jobs in flight: one on the device, one fetching, one storing.
+        result_keep_seconds: how long artifacts are kept.
+        sweep_seconds: how often maintenance looks for what was lost.
+        metrics_port: where a worker answers Prometheus; 0 does not.
+        torch_threads: CPU threads of one model call; 0 leaves it to torch.
+        cache_dir: where hub weights and compiled kernels are kept; None is the libraries' own.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="BOTTEGA_", populate_by_name=True)
+
+    redis_url: SecretStr = Field(validation_alias="REDIS_URL")
+    redis_timeout_seconds: PositiveFloat = 2
+    lease_seconds: PositiveFloat = 30
+    heartbeat_seconds: PositiveFloat = 1
+    concurrency: PositiveInt = 3
+    result_keep_seconds: PositiveFloat = 30 * 24 * 3600
+    sweep_seconds: PositiveFloat = 2
+    metrics_port: NonNegativeInt = 0
+    torch_threads: NonNegativeInt = 0
+    cache_dir: Path | None = None
+
+
+def weights_variable(variant_id: str) -> str:
+    """The variable that points a variant at a local folder: `BOTTEGA_WEIGHTS_FLUX_1_SCHNELL`."""
+    return _WEIGHTS_PREFIX + re.sub(r"[^A-Z0-9]+", "_", variant_id.upper())
+
+
+def weights_overrides() -> dict[str, str]:
+    """The local folders that the environment names, by variable."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_WEIGHTS_PREFIX)}
