@@ -1,0 +1,1 @@
+"""Real servers as owned children: what the local stack and the tests run on."""

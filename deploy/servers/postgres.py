@@ -1,0 +1,173 @@
+"""An embedded PostgreSQL 18, run as a foreground child."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import IO
+
+import psycopg
+
+from deploy.servers.postgres_binaries import postgres_programs
+from deploy.servers.process import Account, ServerStartError, free_port
+from deploy.servers.secret_file import password_in
+
+SUPERUSER = "bottega"
+DATABASE = "postgres"
+UNPRIVILEGED_USERS = ("postgres", "nobody")
+"""Whom root starts the server as, the first that exists: PostgreSQL refuses to run as root."""
+
+_DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+# Commits stay synchronous: the kernel keeps what the server wrote when the server is killed.
+_FAST = {"fsync": "off", "synchronous_commit": "on", "full_page_writes": "off"}
+
+
+class EmbeddedPostgres:
+    """A `ManagedProcess`: PostgreSQL on 127.0.0.1 with a generated password, no Unix socket.
+
+    `data_dir` holds `password` (mode 0600) and `cluster`, PostgreSQL's own folder. Started by
+    root, `cluster` alone is given to an unprivileged user, who reaches it as its working
+    directory: so neither `data_dir` nor anything above it must be enterable by that user, and no
+    permission is loosened. (`SHOW data_directory` then answers `/proc/self/cwd`.)
+
+    Args:
+        data_dir: made when missing; the same folder keeps the same data and password.
+        port: TCP port on 127.0.0.1; None takes a free one.
+        fast: give up durability for speed. For tests: a machine's crash may lose everything,
+            the server's own crash loses nothing.
+    """
+
+    name = "postgres"
+    stop_signal = signal.SIGINT  # its "fast shutdown": SIGTERM would wait for clients to leave
+    """Asks for a fast shutdown: sessions are ended, nothing committed is lost."""
+
+    def __init__(self, data_dir: Path, port: int | None = None, *, fast: bool = False) -> None:
+        self.data_dir = data_dir.absolute()
+        self.port = port or free_port()
+        self._fast = fast
+
+    @property
+    def url(self) -> str:
+        """SQLAlchemy's URL of the database `postgres`, as superuser."""
+        return self._dsn.replace("postgresql://", "postgresql+psycopg://", 1)
+
+    @property
+    def _dsn(self) -> str:
+        password = password_in(self.data_dir / "password")
+        return f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{self.port}/{DATABASE}"
+
+    @property
+    def working_directory(self) -> Path:
+        """PostgreSQL's own folder."""
+        return self.data_dir / "cluster"
+
+    @property
+    def account(self) -> Account | None:
+        """None unless root starts it; then the cluster's owner, or an unprivileged user."""
+        if os.geteuid() != 0:
+            return None
+        return _owner_of(self.working_directory) or _unprivileged_account()
+
+    def prepare(self) -> None:
+        """Run `initdb` the first time.
+
+        Raises:
+            ServerStartError: `initdb` failed, or there is nothing to run.
+        """
+        if self.working_directory.exists():
+            return
+        # Made beside and renamed when whole: a start that was cut short leaves no half cluster.
+        unfinished = self.data_dir / "cluster.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=0o700, parents=True)
+        self._initialise(unfinished)
+        unfinished.rename(self.working_directory)
+
+    def command(self) -> list[str]:
+        """`postgres` in the foreground; settings on the command line apply at each start."""
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": "",
+            "max_connections": "100",
+            "shared_buffers": "64MB",
+            **(_FAST if self._fast else _DURABLE),
+        }
+        folder = _reachable_name(self.working_directory, self.account)
+        options = [word for item in settings.items() for word in ("-c", "=".join(item))]
+        return [str(postgres_programs(self.account) / "postgres"), "-D", folder, *options]
+
+    def environment(self) -> dict[str, str]:
+        """Nothing of the caller's: `PG…` variables would change what it does."""
+        return {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
+
+    def ready(self) -> bool:
+        """Whether a session opens."""
+        try:
+            psycopg.connect(self._dsn, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _initialise(self, folder: Path) -> None:
+        account = self.account
+        if account is not None:
+            os.chown(folder, account.uid, account.gid)
+        with tempfile.TemporaryFile() as password:
+            password.write(password_in(self.data_dir / "password").encode())
+            password.seek(0)
+            if account is not None:  # /dev/stdin is opened anew, by that user
+                os.fchown(password.fileno(), account.uid, account.gid)
+            self._run_initdb(folder, account, password)
+
+    def _run_initdb(self, folder: Path, account: Account | None, password: IO[bytes]) -> None:
+        programs = postgres_programs(account)
+        command = [
+            *(str(programs / "initdb"), "-D", _reachable_name(folder, account)),
+            *("--username", SUPERUSER, "--pwfile=/dev/stdin", "--auth=scram-sha-256"),
+            *("--encoding=UTF8", "--locale=C"),
+            *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+            *(["--no-sync"] if self._fast else []),
+        ]
+        result = subprocess.run(  # noqa: S603 - a program of the wheel
+            command,
+            stdin=password,
+            capture_output=True,
+            check=False,
+            cwd=folder,
+            env=self.environment(),
+            text=True,
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=[] if account else None,
+        )
+        if result.returncode != 0:
+            raise ServerStartError(f"initdb failed:\n{result.stdout}{result.stderr}")
+
+
+def _reachable_name(folder: Path, account: Account | None) -> str:
+    # Another user may not be allowed to walk down to the folder; being in it needs no walk.
+    if account is None or sys.platform != "linux":
+        return str(folder)
+    return "/proc/self/cwd"
+
+
+def _owner_of(folder: Path) -> Account | None:
+    if not folder.exists():
+        return None
+    status = folder.stat()
+    return Account(status.st_uid, status.st_gid)
+
+
+def _unprivileged_account() -> Account:
+    for name in UNPRIVILEGED_USERS:
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return Account(entry.pw_uid, entry.pw_gid)
+    raise ServerStartError(f"root cannot run PostgreSQL and no user of {UNPRIVILEGED_USERS} exists")

