@@ -105,6 +105,13 @@ class Doorbell:
         except RedisError:
             return None
 
+    def answers(self) -> bool:
+        """Whether Redis answers, within its time limit."""
+        try:
+            return bool(self._redis.ping())
+        except RedisError:
+            return False
+
     def close(self) -> None:
         """Give the connections back."""
         self._app.close()

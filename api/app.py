@@ -1,0 +1,139 @@
+"""The FastAPI application."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import fastapi_offline
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel
+
+from api import errors
+from api.artifact_urls import ArtifactUrls
+from api.body_limit import BodyLimit
+from api.errors import PROBLEMS, InvalidItem, Problem
+from api.event_hub import EventHub
+from api.routes import account, artifacts, files, health, job_events, jobs, models
+from api.services import Services
+from api.settings import ApiSettings
+from db import job_queries
+from db.session import Database
+from db.settings import DatabaseSettings
+from db.storage.settings import StorageSettings, open_store
+from workers.events import Publisher
+from workers.queue import Doorbell
+from workers.settings import WorkerSettings
+
+_DESCRIPTION = (
+    "Florence-2 looks at pictures, FLUX paints them. Submit a job, then poll it, follow its "
+    "events, or wait for it."
+)
+_ROUTERS: Sequence[APIRouter] = (
+    jobs.router,
+    job_events.router,
+    artifacts.router,
+    files.router,
+    models.router,
+    account.router,
+    health.router,
+)
+_ASSETS = "/docs/assets"
+
+
+class _App(FastAPI):
+    """FastAPI whose schema knows the problem that every call may answer."""
+
+    def openapi(self) -> dict[str, Any]:
+        fresh = self.openapi_schema is None
+        schema = super().openapi()
+        if fresh:
+            schemas = schema["components"]["schemas"]
+            schemas.update((model.__name__, _schema_of(model)) for model in (Problem, InvalidItem))
+        return schema
+
+
+def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    own = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    own.pop("$defs", None)
+    return own
+
+
+def create_app() -> FastAPI:
+    """The application, configured by the environment.
+
+    Raises:
+        pydantic.ValidationError: a setting is missing or wrong.
+    """
+    settings = ApiSettings()
+    app = _App(
+        title="Bottega",
+        version=version("bottega"),
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan(settings),
+    )
+    for router in _ROUTERS:
+        app.include_router(router, responses=PROBLEMS)
+    errors.install(app)
+    _add_docs(app)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    return app
+
+
+def _lifespan(settings: ApiSettings) -> Any:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        services = _connect(settings)
+        app.state.services = services
+        await services.hub.start()
+        yield
+        await services.hub.stop()
+        services.publisher.close()
+        services.doorbell.close()
+        services.database.close()
+
+    return lifespan
+
+
+def _connect(settings: ApiSettings) -> Services:
+    database = Database(DatabaseSettings())
+    queue_settings = WorkerSettings()
+
+    def finished_among(job_ids: Sequence[str]) -> Sequence[str]:
+        with database.transaction(durable=False) as session:
+            return job_queries.finished_among(session, job_ids)
+
+    return Services(
+        settings=settings,
+        database=database,
+        store=open_store(StorageSettings()),
+        doorbell=Doorbell(queue_settings),
+        publisher=Publisher(queue_settings),
+        hub=EventHub(queue_settings, finished_among),
+        artifact_urls=ArtifactUrls(
+            settings.url_secret.get_secret_value(), valid_seconds=settings.artifact_url_seconds
+        ),
+    )
+
+
+def _add_docs(app: FastAPI) -> None:
+    """Swagger UI from the files of an installed package: the page asks no other host."""
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title="Bottega: the API",
+            swagger_js_url=f"{_ASSETS}/swagger-ui-bundle.js",
+            swagger_css_url=f"{_ASSETS}/swagger-ui.css",
+            swagger_favicon_url=f"{_ASSETS}/favicon.png",
+        )
+
+    folder = Path(fastapi_offline.__file__).parent / "static"
+    app.mount(_ASSETS, StaticFiles(directory=folder), name="docs-assets")

@@ -1,0 +1,178 @@
+"""Errors as RFC 9457 problems. Domain errors know no HTTP: one table here maps them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.exceptions import HTTPException
+
+from api.artifact_urls import InvalidTokenError
+from db.api_keys import InvalidKeyError
+from db.job_values import PriorityNotAllowedError, TenantSuspendedError, TooManyInFlightError
+from db.pictures import PictureError
+from db.quota import InsufficientCreditError
+from db.storage.object_store import StoreUnavailableError
+from workers.catalog import UnknownVariantError
+
+MEDIA_TYPE = "application/problem+json"
+_RETRY_SOON_SECONDS = 2
+
+
+class InvalidItem(BaseModel):
+    """One thing that is wrong with a request, and where."""
+
+    loc: list[str | int] = Field(examples=[["body", "input", "width"]])
+    msg: str = Field(examples=["width must be a multiple of 16"])
+    type: str = Field(examples=["value_error"])
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457). `code` is stable, `detail` is for people."""
+
+    type: str = Field(examples=["about:blank"])
+    title: str = Field(examples=["Unprocessable Content"])
+    status: int = Field(examples=[422])
+    detail: str = Field(examples=["width must be a multiple of 16"])
+    code: str = Field(examples=["invalid_input"])
+    errors: list[InvalidItem] | None = None
+
+
+@dataclass
+class ProblemError(Exception):
+    """A request that cannot be answered as asked.
+
+    Attributes:
+        extra: further members of the problem.
+    """
+
+    status: int
+    code: str
+    detail: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def not_found(what: str) -> ProblemError:
+    """404, also for what is another tenant's."""
+    return ProblemError(404, "not_found", f"there is no such {what}")
+
+
+def invalid(loc: Sequence[str | int], message: str, kind: str = "value_error") -> ProblemError:
+    """422 with one item."""
+    item = {"loc": list(loc), "msg": message, "type": kind}
+    return ProblemError(422, "invalid_input", message, extra={"errors": [item]})
+
+
+_BY_TYPE: dict[type[Exception], tuple[int, str, dict[str, str]]] = {
+    InvalidKeyError: (401, "unauthorized", {"WWW-Authenticate": "Bearer"}),
+    InvalidTokenError: (404, "not_found", {}),
+    PriorityNotAllowedError: (403, "forbidden", {}),
+    TenantSuspendedError: (403, "suspended", {}),
+    TooManyInFlightError: (429, "too_many_in_flight", {"Retry-After": "5"}),
+}
+
+_AWAY = (OperationalError, PoolTimeoutError, StoreUnavailableError)
+
+
+def problem_of(error: Exception) -> ProblemError:
+    """The problem that a domain error is; what is not known is raised again."""
+    match error:
+        case ProblemError():
+            return error
+        case InsufficientCreditError():
+            return _insufficient_credit(error)
+        case UnknownVariantError():
+            return invalid(["body", "model"], str(error), "unknown_model")
+        case PictureError():
+            return invalid(["body", "file"], str(error), "invalid_image")
+        case _ if isinstance(error, _AWAY):
+            headers = {"Retry-After": str(_RETRY_SOON_SECONDS)}
+            return ProblemError(503, "unavailable", "try again in a moment", headers)
+        case _ if type(error) in _BY_TYPE:
+            status, code, headers = _BY_TYPE[type(error)]
+            return ProblemError(status, code, str(error), headers)
+    raise error
+
+
+def _insufficient_credit(error: InsufficientCreditError) -> ProblemError:
+    resets_at = error.resets_at.isoformat().replace("+00:00", "Z")
+    extra = {
+        "kind": error.kind,
+        "price_micros": error.price_micros,
+        "allowance_resets_at": resets_at,
+    }
+    return ProblemError(402, "insufficient_credit", f"{error}; it resets {resets_at}", extra=extra)
+
+
+def _respond(problem: ProblemError) -> JSONResponse:
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(problem.status).phrase,
+        "status": problem.status,
+        "detail": problem.detail,
+        "code": problem.code,
+        **problem.extra,
+    }
+    return JSONResponse(body, problem.status, dict(problem.headers), MEDIA_TYPE)
+
+
+async def _on_error(_request: Request, error: Exception) -> JSONResponse:
+    return _respond(problem_of(error))
+
+
+async def _on_invalid(_request: Request, error: Exception) -> JSONResponse:
+    items = [] if not isinstance(error, RequestValidationError) else error.errors()
+    return _respond(validation_problem([], items))
+
+
+def validation_problem(prefix: Sequence[str | int], items: Sequence[Any]) -> ProblemError:
+    """422 with every item that pydantic found wrong, `prefix` before each place.
+
+    The rejected values are left out: they may be prompts, pictures or secrets.
+    """
+    errors = [
+        {"loc": [*prefix, *item["loc"]], "msg": item["msg"], "type": item["type"]} for item in items
+    ]
+    detail = "; ".join(f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in errors[:3])
+    return ProblemError(422, "invalid_input", detail, extra={"errors": errors})
+
+
+_HTTP_CODES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
+
+
+async def _on_http(_request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        raise error
+    code = _HTTP_CODES.get(error.status_code, "http_error")
+    return _respond(ProblemError(error.status_code, code, error.detail, error.headers or {}))
+
+
+async def _on_bug(_request: Request, _error: Exception) -> JSONResponse:
+    return _respond(ProblemError(500, "internal_error", "something failed here; it is logged"))
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the app with a problem."""
+    special = (ProblemError, InsufficientCreditError, UnknownVariantError, PictureError)
+    known: list[type[Exception]] = [*special, *_BY_TYPE, *_AWAY]
+    for kind in known:
+        app.add_exception_handler(kind, _on_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_bug)
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    "4XX": {
+        "description": "What is wrong, and what to do about it",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+}
+"""The `responses` entry that every call shares; `Problem` is added to the schema by `api.app`."""

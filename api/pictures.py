@@ -1,0 +1,112 @@
+"""Pictures that a submission names, resolved to stored objects: an accepted job needs no one else.
+
+Taken are data URIs, uploaded files and artifacts of the tenant's own jobs.
+"""
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from api.artifact_urls import InvalidTokenError
+from api.services import Services
+from db import files, job_queries, pictures
+from db.files import StoredPicture
+from db.pictures import PictureError, PictureLimits
+from db.storage.keys import input_key
+
+_DATA_URI = re.compile(r"data:image/[a-z+.-]+;base64,", re.IGNORECASE)
+_ARTIFACT_PATH = re.compile(r"https?://[^/]+/v1/artifacts/([^/]+)/(\d+)\.[a-z]+")
+
+
+@dataclass(frozen=True)
+class ResolvedPicture:
+    """Where a named picture is stored, and how many pixels it has."""
+
+    key: str
+    pixels: int
+
+
+class PictureResolver:
+    """Resolves the pictures of one tenant's submission."""
+
+    def __init__(self, services: Services, tenant_id: str) -> None:
+        self._services = services
+        self._tenant_id = tenant_id
+
+    def resolve(self, named: str) -> ResolvedPicture:
+        """Find or store the picture that a parameter names.
+
+        Raises:
+            PictureError: there is none, or it is not acceptable.
+        """
+        if named[:5].lower() == "data:":
+            return self._from_data_uri(named)
+        if named.startswith("file_"):
+            return self._from_file(named)
+        if found := _ARTIFACT_PATH.fullmatch(named):
+            return self._from_artifact(found[1], int(found[2]))
+        raise PictureError(
+            "send a picture as a data URI, as the id of an uploaded file (POST /v1/files), "
+            "or as the URL of an artifact of one of your jobs"
+        )
+
+    def _from_data_uri(self, uri: str) -> ResolvedPicture:
+        start = _DATA_URI.match(uri)
+        if start is None:
+            raise PictureError("a data URI reads data:image/png;base64,…")
+        try:
+            data = base64.b64decode(uri[start.end() :], validate=True)
+        except binascii.Error as error:
+            raise PictureError("the data URI is not valid base64") from error
+        stored = store_picture(self._services, self._tenant_id, data)
+        return ResolvedPicture(stored.key, stored.width * stored.height)
+
+    def _from_file(self, file_id: str) -> ResolvedPicture:
+        with self._services.database.transaction(durable=False) as session:
+            row = files.find(session, tenant_id=self._tenant_id, file_id=file_id)
+        if row is None:
+            raise PictureError("there is no such uploaded file")
+        return ResolvedPicture(row.key, row.width * row.height)
+
+    def _from_artifact(self, token: str, n: int) -> ResolvedPicture:
+        try:
+            job_id = self._services.artifact_urls.job_of(token)
+        except InvalidTokenError as error:
+            raise PictureError(str(error)) from error
+        with self._services.database.transaction(durable=False) as session:
+            return self._own_artifact(session, job_id, n)
+
+    def _own_artifact(self, session: Session, job_id: str, n: int) -> ResolvedPicture:
+        owned = job_queries.find(session, tenant_id=self._tenant_id, job_id=job_id)
+        row = job_queries.artifact(session, job_id, n)
+        if owned is None or row is None:
+            raise PictureError("there is no such artifact among your jobs")
+        # Kept as an input of its own: the artifact may expire before the new job runs.
+        data = self._services.store.get(row.key).data
+        stored = store_picture(self._services, self._tenant_id, data)
+        return ResolvedPicture(stored.key, stored.width * stored.height)
+
+
+def store_picture(services: Services, tenant_id: str, data: bytes) -> StoredPicture:
+    """Check a picture and keep it under its own hash.
+
+    Raises:
+        PictureError: it is not acceptable.
+        db.storage.object_store.StoreError: the store did not take it.
+    """
+    settings = services.settings
+    limits = PictureLimits(settings.max_picture_bytes, settings.max_picture_pixels)
+    facts = pictures.inspect(data, limits)
+    key = input_key(tenant_id, facts.sha256)
+    services.store.put(key, data, facts.media_type)
+    return StoredPicture(
+        key=key,
+        media_type=facts.media_type,
+        width=facts.width,
+        height=facts.height,
+        size_bytes=facts.size_bytes,
+        sha256=facts.sha256,
+    )

@@ -1,0 +1,129 @@
+"""The tenant's own standing and usage."""
+
+import csv
+import io
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from api.auth import TenantId
+from api.errors import invalid, not_found
+from api.schemas import AccountView, AllowanceView, UsageEventView, UsageSumView, UsageView
+from api.services import ServicesDep
+from db import reports, tenants
+from db.reports import UsageSum
+from db.tables import UsageEvent
+
+router = APIRouter(prefix="/v1", tags=["account"])
+
+_DEFAULT_PERIOD = timedelta(days=31)
+_MOST_EVENTS = 1000
+_MOST_CSV_EVENTS = 100_000
+_CSV_COLUMNS = list(UsageEventView.model_fields)
+
+
+class Format(StrEnum):
+    """How usage is answered."""
+
+    JSON = "json"
+    CSV = "csv"
+
+
+@router.get("/account")
+def get_account(services: ServicesDep, tenant_id: TenantId) -> AccountView:
+    """Your tier and its limits, allowances used and left with the reset time, balance and holds."""
+    with services.database.transaction(durable=False) as session:
+        account = tenants.account(session, tenant_id)
+    if account is None:
+        raise not_found("tenant")
+    tenant, tier = account.tenant, account.tier
+    return AccountView(
+        tenant=tenant.id,
+        name=tenant.name,
+        tier=tier.name,
+        limits={"max_in_flight": tier.max_in_flight, "max_priority": tier.max_priority},
+        in_flight=tenant.in_flight,
+        allowances={
+            kind: AllowanceView(
+                granted=left.granted, used=left.used, held=left.held, left=left.left
+            )
+            for kind, left in account.allowances.items()
+        },
+        allowances_reset_at=account.resets_at,
+        balance_micros=tenant.balance_micros,
+        held_micros=tenant.balance_held_micros,
+        open_holds=account.open_holds,
+    )
+
+
+@router.get("/usage", response_model=UsageView)
+def get_usage(
+    services: ServicesDep,
+    tenant_id: TenantId,
+    start: Annotated[datetime | None, Query(alias="from", description="31 days ago")] = None,
+    end: Annotated[datetime | None, Query(alias="to", description="now")] = None,
+    group_by: Annotated[str, Query(description="`model`, `day`, both or neither")] = "model",
+    format: Format = Format.JSON,  # noqa: A002 - the parameter's public name
+) -> Response:
+    """What was used in a period: one event per settled job, and their sums."""
+    end = _utc(end) if end else datetime.now(UTC)
+    start = _utc(start) if start else end - _DEFAULT_PERIOD
+    groups = _groups(group_by)
+    most = _MOST_CSV_EVENTS if format == Format.CSV else _MOST_EVENTS
+    with services.database.transaction(durable=False) as session:
+        events = reports.usage_events(session, tenant_id, start, end, limit=most)
+        sums = reports.usage_sums(session, tenant_id, start, end, groups)
+    if format == Format.CSV:
+        return Response(_csv(events), media_type="text/csv")
+    view = UsageView(
+        start=start, end=end, sums=[_sum(row) for row in sums], events=[_event(e) for e in events]
+    )
+    return Response(view.model_dump_json(by_alias=True), media_type="application/json")
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _groups(group_by: str) -> list[str]:
+    groups = [name for name in group_by.split(",") if name]
+    if unknown := set(groups) - set(reports.GROUPS):
+        message = f"group by {' and '.join(reports.GROUPS)}, not by {', '.join(sorted(unknown))}"
+        raise invalid(["query", "group_by"], message)
+    return groups
+
+
+def _sum(row: UsageSum) -> UsageSumView:
+    return UsageSumView(
+        model=row.model,
+        day=row.day,
+        kind=row.kind,
+        jobs=row.jobs,
+        units=row.units,
+        amount_micros=row.amount_micros,
+    )
+
+
+def _event(row: UsageEvent) -> UsageEventView:
+    return UsageEventView(
+        job_id=row.job_id,
+        model=row.variant,
+        kind=row.kind,
+        units=row.units,
+        amount_micros=row.amount_micros,
+        covered_by=row.covered_by,
+        occurred_at=row.occurred_at,
+    )
+
+
+def _csv(events: Sequence[UsageEvent]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _CSV_COLUMNS)
+    writer.writeheader()
+    for event in events:
+        writer.writerow(_event(event).model_dump(mode="json"))
+    return text.getvalue()

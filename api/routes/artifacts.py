@@ -1,0 +1,56 @@
+"""The bytes of results, by signed URL: no key needed, the token says what may be read."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from fastapi.responses import RedirectResponse, Response
+
+from api.errors import PROBLEMS, not_found
+from api.services import ServicesDep
+from db import job_queries
+from db.storage.object_store import ObjectNotFoundError
+
+router = APIRouter(prefix="/v1/artifacts", tags=["artifacts"])
+
+_PRESIGN_SECONDS = 300
+
+
+@router.get(
+    "/{token}/{name}",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "The picture",
+            "content": {"image/png": {"example": "(bytes)"}},
+        },
+        307: {"description": "Where the picture is, if the operator lets the store serve it"},
+        **PROBLEMS,
+    },
+)
+def get_artifact(
+    token: str,
+    name: Annotated[str, Path(pattern=r"^\d{1,4}\.(png|jpg|jpeg|webp)$")],
+    services: ServicesDep,
+) -> Response:
+    """A picture that a job painted. The URL expires; a GET on the job mints a fresh one."""
+    job_id = services.artifact_urls.job_of(token)
+    with services.database.transaction(durable=False) as session:
+        row = job_queries.artifact(session, job_id, int(name.partition(".")[0]))
+    if row is None:
+        raise not_found("artifact")
+    direct = services.presign(row.key, _PRESIGN_SECONDS)
+    if direct is not None:
+        return RedirectResponse(direct, headers={"Cache-Control": "no-store"})
+    try:
+        stored = services.store.get(row.key)
+    except ObjectNotFoundError as error:
+        raise not_found("artifact") from error
+    return Response(
+        stored.data,
+        media_type=row.media_type,
+        headers={
+            "Cache-Control": "private, max-age=3600, immutable",
+            "ETag": f'"{row.sha256}"',
+            "X-Content-Type-Options": "nosniff",
+        },
+    )

@@ -1,0 +1,33 @@
+"""Uploads: a picture sent once, named in many jobs."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, UploadFile
+
+from api.auth import TenantId
+from api.pictures import store_picture
+from api.schemas import FileView
+from api.services import ServicesDep
+from db import files
+
+router = APIRouter(prefix="/v1/files", tags=["files"])
+
+
+@router.post("", status_code=201)
+def upload_file(
+    file: Annotated[UploadFile, ...], services: ServicesDep, tenant_id: TenantId
+) -> FileView:
+    """Upload a PNG, JPEG or WebP picture; the same bytes again answer the same id."""
+    # One byte more than is allowed is enough to know that it is too large.
+    data = file.file.read(services.settings.max_picture_bytes + 1)
+    stored = store_picture(services, tenant_id, data)
+    with services.database.transaction() as session:
+        row = files.add(session, tenant_id, stored)
+    return FileView(
+        id=row.id,
+        media_type=row.media_type,
+        width=row.width,
+        height=row.height,
+        bytes=row.bytes,
+        sha256=row.sha256,
+    )

@@ -1,0 +1,84 @@
+"""For load balancers and Prometheus."""
+
+import ipaddress
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from api.auth import optional_key
+from api.errors import ProblemError
+from api.metrics import exposition
+from api.schemas import Health
+from api.services import Services, ServicesDep
+from db import api_keys, reports
+
+router = APIRouter(tags=["operations"])
+
+
+@router.get("/livez")
+async def livez() -> Health:
+    """Whether this process answers; it asks nothing of anyone else."""
+    return Health(status="ok")
+
+
+@router.get("/readyz", responses={503: {"model": Health, "description": "Not now"}})
+@router.get("/healthz", include_in_schema=False)
+def readyz(services: ServicesDep) -> Response:
+    """Whether the database answers. Redis is told of, but jobs are taken without it."""
+    checks = {
+        "database": _database(services),
+        "redis": "ok" if services.doorbell.answers() else "away",
+    }
+    ready = checks["database"] == "ok"
+    health = Health(status="ok" if ready else "unavailable", checks=checks)
+    return JSONResponse(health.model_dump(), 200 if ready else 503)
+
+
+def _database(services: Services) -> str:
+    try:
+        with services.database.transaction(durable=False) as session:
+            session.execute(text("SELECT 1"))
+    except SQLAlchemyError:
+        return "away"
+    return "ok"
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "Prometheus text format",
+            "content": {"text/plain": {"example": 'bottega_queue_depth{variant="…"} 0.0'}},
+        }
+    },
+)
+def metrics(
+    request: Request, services: ServicesDep, key: Annotated[str | None, Depends(optional_key)]
+) -> Response:
+    """Figures for Prometheus, for allowed addresses or with the operator's key."""
+    with services.database.transaction(durable=False) as session:
+        if not (_from_allowed_network(request, services) or _is_operator(session, key)):
+            raise ProblemError(403, "forbidden", "metrics need the operator's key")
+        depths = reports.queue_depths(session)
+    return Response(exposition(depths), media_type=CONTENT_TYPE_LATEST)
+
+
+def _is_operator(session: Session, key: str | None) -> bool:
+    return key is not None and api_keys.identify(session, key).is_operator
+
+
+def _from_allowed_network(request: Request, services: Services) -> bool:
+    if request.client is None:
+        return False
+    try:
+        address = ipaddress.ip_address(request.client.host)
+    except ValueError:
+        return False
+    networks = map(ipaddress.ip_network, services.settings.metrics_networks)
+    return any(address in network for network in networks)

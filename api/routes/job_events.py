@@ -1,0 +1,96 @@
+"""A job's events as they happen: Server-Sent Events with resumable ids."""
+
+from collections.abc import AsyncIterable
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Request
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from api.auth import TenantId
+from api.errors import PROBLEMS
+from api.job_view import JobViews, base_url, is_over
+from api.schemas import JobView
+from api.services import ServicesDep
+from api.waiting import load_view
+from workers.events import Event, parse_id
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+_EXAMPLE = (
+    'event: state\nid: 1764000000000-0\ndata: {"state": "running", "attempt": 1}\n\n'
+    'event: progress\nid: 1764000000400-0\ndata: {"step": 2, "steps": 4, "fraction": 0.5}\n\n'
+    'event: done\nid: 1764000000900-0\ndata: {"id": "job_…", "state": "succeeded", …}\n\n'
+)
+
+
+async def _job_first(
+    job_id: str, request: Request, services: ServicesDep, tenant_id: TenantId
+) -> JobView:
+    """The job, before the stream begins: a 404 must come as one."""
+    views = JobViews(services, base_url(request, services))
+    return await load_view(services, views, tenant_id=tenant_id, job_id=job_id)
+
+
+@router.get(
+    "/{job_id}/events",
+    response_class=EventSourceResponse,
+    responses={
+        200: {
+            "description": "`state`, `progress` and, last, `done` with the job",
+            "content": {"text/event-stream": {"example": _EXAMPLE}},
+        },
+        **PROBLEMS,
+    },
+)
+async def stream_events(
+    job_id: str,
+    request: Request,
+    services: ServicesDep,
+    tenant_id: TenantId,
+    first: Annotated[JobView, Depends(_job_first)],
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> AsyncIterable[ServerSentEvent]:
+    """Follow a job: what has happened is replayed, then events come as they happen.
+
+    `Last-Event-ID` resumes after an event that was seen. The stream ends after `done`.
+    """
+    views = JobViews(services, base_url(request, services))
+
+    async def done(event_id: str | None) -> ServerSentEvent:
+        view = await load_view(services, views, tenant_id=tenant_id, job_id=job_id)
+        return ServerSentEvent(event="done", id=event_id, data=view.model_dump(mode="json"))
+
+    with services.hub.watch(job_id) as waiter:
+        seen = _order(last_event_id)
+        replay = await services.hub.replay(job_id, after=_valid(last_event_id))
+        if not replay and not is_over(first):
+            data = {"state": first.state, "attempt": first.attempt}
+            yield ServerSentEvent(event="state", data=data)
+        for event in replay:
+            seen = event.order
+            yield await done(event.id) if event.type == "done" else _sse(event)
+            if event.type == "done":
+                return
+        if is_over(await _job_first(job_id, request, services, tenant_id)):
+            yield await done(None)
+            return
+        while (following := await waiter.get()) is not None and following.type != "done":
+            if following.order > seen:
+                yield _sse(following)
+        yield await done(None if following is None else following.id)
+
+
+def _sse(event: Event) -> ServerSentEvent:
+    return ServerSentEvent(event=event.type, id=event.id, data=dict(event.data))
+
+
+def _valid(event_id: str | None) -> str | None:
+    return event_id if _order(event_id) > (0, 0) else None
+
+
+def _order(event_id: str | None) -> tuple[int, int]:
+    """An id as numbers; what is not one of ours counts as none."""
+    try:
+        return parse_id(event_id or "")
+    except ValueError:
+        return (0, 0)

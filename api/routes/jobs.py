@@ -1,0 +1,157 @@
+"""Submit, get, list and cancel."""
+
+import base64
+import binascii
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from api import submission as submissions
+from api.auth import TenantId
+from api.errors import invalid
+from api.job_view import JobViews, base_url, etag, is_over
+from api.schemas import JobList, JobView, Quote, Submission
+from api.services import Services, ServicesDep
+from api.waiting import job_not_found, load_view, preferred_wait, wait_until_over
+from db import job_queries, jobs
+from db.job_queries import JobFilter
+from db.job_state import JobState
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+_RETRY_AFTER_SECONDS = "1"
+
+Wait = Annotated[float, Query(ge=0, le=60, description="Hold the answer until the job is over")]
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=JobView,
+    responses={200: {"model": Quote, "description": "The quote alone, with `dry_run=true`"}},
+)
+async def submit_job(
+    submission: Submission,
+    request: Request,
+    services: ServicesDep,
+    tenant_id: TenantId,
+    dry_run: Annotated[bool, Query(description="Answer the quote and submit nothing")] = False,  # noqa: FBT002
+    prefer: Annotated[str | None, Header(description="`wait=n`, up to 60 seconds")] = None,
+) -> Response:
+    """Submit a job: answered as soon as it is safely queued, or over with `Prefer: wait=n`."""
+    if dry_run:
+        quote = await run_in_threadpool(_quote, services, tenant_id, submission)
+        return JSONResponse(quote.model_dump(mode="json"))
+    views = JobViews(services, base_url(request, services))
+    view: JobView = await run_in_threadpool(
+        submissions.submit, services, tenant_id, submission, views.render
+    )
+    headers = {"Location": view.urls.self}
+    wait = preferred_wait(prefer, longest=services.settings.max_wait_seconds)
+    if wait:
+        view = await wait_until_over(
+            services, views, tenant_id=tenant_id, job_id=view.id, seconds=wait
+        )
+        headers["Preference-Applied"] = f"wait={wait:g}"
+    return _job_response(view, 202, headers)
+
+
+def _quote(services: Services, tenant_id: str, submission: Submission) -> Quote:
+    commission = submissions.prepare(services, tenant_id, submission)
+    return submissions.quote(services, tenant_id, commission)
+
+
+@router.get("/{job_id}", response_model=JobView, responses={304: {"description": "As it was"}})
+async def get_job(
+    job_id: str,
+    request: Request,
+    services: ServicesDep,
+    tenant_id: TenantId,
+    wait: Wait = 0,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """A job as it stands; `?wait=n` answers as soon as it is over, after n seconds at the latest.
+
+    The answer bears an `ETag`, and `Retry-After` while the job is not over.
+    """
+    views = JobViews(services, base_url(request, services))
+    view = await wait_until_over(services, views, tenant_id=tenant_id, job_id=job_id, seconds=wait)
+    if if_none_match is not None and if_none_match == etag(view):
+        return Response(status_code=304, headers={"ETag": etag(view)})
+    return _job_response(view, 200, {})
+
+
+class JobQuery(BaseModel):
+    """Which jobs, and which page of them."""
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+    state: JobState | None = None
+    model: str | None = None
+    created_after: datetime | None = None
+    limit: int = Field(20, ge=1, le=100)
+    cursor: str | None = Field(None, max_length=100, description="`next_cursor` of the last page")
+
+
+@router.get("")
+def list_jobs(
+    query: Annotated[JobQuery, Query()],
+    request: Request,
+    response: Response,
+    services: ServicesDep,
+    tenant_id: TenantId,
+) -> JobList:
+    """Your jobs, newest first; `Link: rel="next"` leads to the next page."""
+    before_id = _decode_cursor(query.cursor)
+    chosen = JobFilter(query.state, query.model, query.created_after, before_id)
+    views = JobViews(services, base_url(request, services))
+    with services.database.transaction(durable=False) as session:
+        rows = job_queries.listed(session, tenant_id, chosen, limit=query.limit + 1)
+        shown = views.render(session, rows[: query.limit])
+    if len(rows) <= query.limit:
+        return JobList(jobs=shown, next_cursor=None)
+    following = base64.urlsafe_b64encode(shown[-1].id.encode()).decode()
+    asked = request.url.include_query_params(cursor=following)
+    url = f"{base_url(request, services)}{asked.path}?{asked.query}"
+    response.headers["Link"] = f'<{url}>; rel="next"'
+    return JobList(jobs=shown, next_cursor=following)
+
+
+def _decode_cursor(cursor: str | None) -> str | None:
+    if cursor is None:
+        return None
+    try:
+        return base64.urlsafe_b64decode(cursor).decode()
+    except (binascii.Error, ValueError) as error:
+        raise invalid(["query", "cursor"], "this cursor is not one of ours") from error
+
+
+@router.post("/{job_id}/cancel", response_model=JobView)
+async def cancel_job(
+    job_id: str, request: Request, services: ServicesDep, tenant_id: TenantId
+) -> Response:
+    """Cancel a job, queued or running: its hold is given back. One that is over stays as it is."""
+    canceled = await run_in_threadpool(_cancel, services, tenant_id, job_id)
+    if canceled:
+        services.publisher.done(job_id, JobState.CANCELED)
+    views = JobViews(services, base_url(request, services))
+    view = await load_view(services, views, tenant_id=tenant_id, job_id=job_id)
+    return _job_response(view, 200, {})
+
+
+def _cancel(services: Services, tenant_id: str, job_id: str) -> bool:
+    with services.database.transaction() as session:
+        if job_queries.find(session, tenant_id=tenant_id, job_id=job_id) is None:
+            raise job_not_found()
+        return jobs.cancel(session, tenant_id=tenant_id, job_id=job_id) is not None
+
+
+def _job_response(view: JobView, status: int, headers: dict[str, str]) -> Response:
+    headers["ETag"] = etag(view)
+    if not is_over(view):
+        headers["Retry-After"] = _RETRY_AFTER_SECONDS
+    return Response(view.model_dump_json(), status, headers, "application/json")

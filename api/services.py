@@ -1,0 +1,40 @@
+"""What a request may use, made once per process."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from api.artifact_urls import ArtifactUrls
+from api.event_hub import EventHub
+from api.settings import ApiSettings
+from db.session import Database
+from db.storage.object_store import ObjectStore
+from workers.events import Publisher
+from workers.queue import Doorbell
+
+
+@dataclass(frozen=True)
+class Services:
+    """The process's connections and settings."""
+
+    settings: ApiSettings
+    database: Database
+    store: ObjectStore
+    doorbell: Doorbell
+    publisher: Publisher
+    hub: EventHub
+    artifact_urls: ArtifactUrls
+    presigns: bool = False
+
+    def presign(self, key: str, seconds: int) -> str | None:
+        """The store's own URL of an object, where the operator lets the store serve results."""
+        return self.store.presign(key, seconds) if self.presigns else None
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(_services)]

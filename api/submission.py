@@ -1,0 +1,203 @@
+"""From a submission to a queued job: validate, resolve pictures, quote, insert, ring."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from pydantic import BaseModel, ValidationError
+
+from api.errors import invalid, not_found, validation_problem
+from api.metrics import submitted
+from api.pictures import PictureResolver
+from api.schemas import Price, Quote, Submission
+from api.services import Services
+from db import job_queries, jobs, tenants
+from db.job_state import JobState
+from db.job_values import NewJob
+from db.pictures import PictureError
+from db.tables import Job
+from workers import catalog
+from workers.catalog import Variant
+from workers.queue import Ticket
+
+_INPUT = ("body", "input")
+_SEED_BITS = 32
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Commission:
+    """A submission that was found good: parameters, self-contained input and quote."""
+
+    variant: Variant
+    parameters: BaseModel
+    input: dict[str, Any]
+    units: int
+    price_micros: int
+
+
+def offered(services: Services) -> tuple[Variant, ...]:
+    """The models that this service offers."""
+    chosen = services.settings.variants
+    return tuple(v for v in catalog.variants() if not chosen or v.id in chosen)
+
+
+def find_offered(services: Services, model: str) -> Variant:
+    """An offered model.
+
+    Raises:
+        workers.catalog.UnknownVariantError: it is not in the catalogue, or not offered here.
+    """
+    variant = catalog.find(model)
+    if variant not in offered(services):
+        raise catalog.UnknownVariantError(model)
+    return variant
+
+
+def prepare(services: Services, tenant_id: str, submission: Submission) -> Commission:
+    """Validate a submission against its model and store the pictures that it names.
+
+    Raises:
+        api.errors.ProblemError: the input does not fit the model.
+        workers.catalog.UnknownVariantError: there is no such model.
+    """
+    variant = find_offered(services, submission.model)
+    parameters = _parse(variant, submission.input)
+    stored, pixels = _store_pictures(PictureResolver(services, tenant_id), parameters)
+    measure = variant.measure(parameters, tuple(pixels))
+    return Commission(
+        variant=variant,
+        parameters=parameters,
+        input={**parameters.model_dump(mode="json"), **stored, **_drawn_seed(parameters)},
+        units=measure.units,
+        price_micros=variant.price.amount_micros(measure),
+    )
+
+
+def _parse(variant: Variant, given: dict[str, Any]) -> BaseModel:
+    try:
+        return variant.parameters.model_validate(given)
+    except ValidationError as error:
+        raise validation_problem(_INPUT, error.errors()) from None
+
+
+def _drawn_seed(parameters: BaseModel) -> dict[str, int]:
+    """A seed for whoever gave none: drawn here, so that every attempt paints the same picture."""
+    if getattr(parameters, "seed", 0) is not None:
+        return {}
+    return {"seed": secrets.randbits(_SEED_BITS)}
+
+
+def _store_pictures(
+    resolver: PictureResolver, parameters: BaseModel
+) -> tuple[dict[str, str | list[str]], list[int]]:
+    stored: dict[str, str | list[str]] = {}
+    pixels: list[int] = []
+    for name in catalog.picture_fields(type(parameters)):
+        named = getattr(parameters, name)
+        if not named:
+            continue
+        several = isinstance(named, (list, tuple))
+        found = [
+            _resolve(resolver, text, [name, n] if several else [name])
+            for n, text in enumerate(named if several else [named])
+        ]
+        stored[name] = [picture[0] for picture in found] if several else found[0][0]
+        pixels += [picture[1] for picture in found]
+    return stored, pixels
+
+
+def _resolve(resolver: PictureResolver, named: str, loc: list[str | int]) -> tuple[str, int]:
+    try:
+        found = resolver.resolve(named)
+    except PictureError as error:
+        raise invalid([*_INPUT, *loc], str(error), "invalid_image") from error
+    return found.key, found.pixels
+
+
+def quote(services: Services, tenant_id: str, commission: Commission) -> Quote:
+    """What a commission would cost now, and what would cover it."""
+    variant = commission.variant
+    with services.database.transaction(durable=False) as session:
+        account = tenants.account(session, tenant_id)
+        workers = job_queries.ready_workers(session).get(variant.id, 0)
+        wait = job_queries.expected_wait_seconds(session, variant.id, workers)
+    if account is None:
+        raise not_found("tenant")
+    return Quote(
+        model=variant.id,
+        price=Price(
+            amount_micros=commission.price_micros, covered_by=_covered_by(account, commission)
+        ),
+        units=commission.units,
+        unit_kind=variant.unit_kind,
+        device_seconds=variant.cost_seconds(commission.parameters),
+        expected_wait_seconds=wait,
+    )
+
+
+def _covered_by(account: tenants.Account, commission: Commission) -> str | None:
+    if account.allowances[commission.variant.unit_kind].left >= commission.units:
+        return "allowance"
+    free = account.tenant.balance_micros - account.tenant.balance_held_micros
+    return "balance" if free >= commission.price_micros else None
+
+
+def submit(
+    services: Services, tenant_id: str, submission: Submission, render: Callable[..., Any]
+) -> Any:
+    """Insert the job in one transaction, then ring. The ticket may fail: the row is safe.
+
+    Args:
+        services: the process's connections.
+        tenant_id: who pays.
+        submission: what was sent.
+        render: makes the answer from a session and jobs, inside the same transaction.
+    """
+    commission = prepare(services, tenant_id, submission)
+    with services.database.transaction() as session:
+        job = jobs.submit(session, _new_job(tenant_id, submission, commission))
+        quota_left = tenants.quota_left(session, job)
+        tier = tenants.tier_of(session, tenant_id)
+        answer = render(session, [job])[0]
+    _announce(services, job, tier=tier, quota_left=quota_left)
+    return answer
+
+
+def _announce(services: Services, job: Job, *, tier: str, quota_left: int | None) -> None:
+    """After the commit: a ticket sent before it could be answered before the row is there."""
+    services.publisher.state(job.id, JobState.QUEUED, attempt=0)
+    services.doorbell.ring(
+        Ticket(
+            job_id=job.id,
+            variant=job.variant,
+            tier=tier,
+            tenant=job.tenant_id,
+            priority=job.priority,
+            quota_left=quota_left,
+        )
+    )
+    submitted(job.variant)
+    _log.info("job_submitted", job_id=job.id, variant=job.variant, tenant=job.tenant_id)
+
+
+def _new_job(tenant_id: str, submission: Submission, commission: Commission) -> NewJob:
+    variant, parameters = commission.variant, commission.parameters
+    return NewJob(
+        tenant_id=tenant_id,
+        variant=variant.id,
+        input=commission.input,
+        priority=submission.priority,
+        batch_key=variant.batch_key(parameters),
+        batch_limit=variant.batch_limit(parameters),
+        cost_seconds=variant.cost_seconds(parameters),
+        deadline_seconds=variant.deadline_seconds,
+        unit_kind=variant.unit_kind,
+        units=commission.units,
+        price_micros=commission.price_micros,
+        expires_in_seconds=submission.expires_in_seconds,
+        metadata=dict(submission.metadata),
+    )
