@@ -1,0 +1,46 @@
+"""Real servers for every test that asks: started at the first asking, stopped at the end."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.servers.postgres import EmbeddedPostgres
+from deploy.servers.process import Child
+from deploy.servers.redis import EmbeddedRedis
+from tests.servers.swift import S3Server, keeps_attributes, running_swift
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """SQLAlchemy's URL of a server's `postgres` database, as superuser, nothing in it."""
+    folder = tmp_path_factory.mktemp("postgres")
+    server = EmbeddedPostgres(folder / "data", fast=True)
+    with Child(server, folder / "log"):
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of an empty Redis, which all tests of a session share."""
+    folder = tmp_path_factory.mktemp("redis")
+    server = EmbeddedRedis(folder / "data")
+    with Child(server, folder / "log"):
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A real S3 server without buckets."""
+    folder = tmp_path_factory.mktemp("swift")
+    if keeps_attributes(folder):
+        with running_swift(folder) as server:
+            yield server
+        return
+    # /tmp in memory may keep no attributes; /var/tmp is on disk.
+    with (
+        tempfile.TemporaryDirectory(dir="/var/tmp") as on_disk,
+        running_swift(Path(on_disk)) as server,
+    ):
+        yield server
