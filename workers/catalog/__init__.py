@@ -1,1 +1,15 @@
-"""The catalogue: one row per variant, from which everything else derives."""
+"""The catalogue: one row per servable model. Importing it loads no model library."""
+
+from workers.catalog.registry import UnknownVariantError, find, json_schema, variants
+from workers.catalog.variant import Family, Picture, Variant, picture_fields
+
+__all__ = [
+    "Family",
+    "Picture",
+    "UnknownVariantError",
+    "Variant",
+    "find",
+    "json_schema",
+    "picture_fields",
+    "variants",
+]
