@@ -11,6 +11,8 @@ What every adapter promises:
 * It reports progress after every step, and asks `should_stop` at least once per step; when that
   answers true it raises `Stopped` within one step and leaves the model fit for the next batch.
 * Out of memory is raised as `OutOfMemoryError`, with the device's cache freed.
+* An error that concerns one work is raised for its whole batch; run again without it, the
+  others succeed.
 * The same parameters and seed give the same picture, whatever the batch-mates.
 """
 

@@ -1,0 +1,84 @@
+"""What adapters need to know of a device: number format, memory, and when it ran out."""
+
+import gc
+import os
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from workers.adapters.pinning import Device
+from workers.adapters.protocol import OutOfMemoryError
+
+CPU_EXHAUSTED = "can't allocate memory"
+"""How torch's CPU allocator says it; it has no exception type of its own."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes of a device: taken by this process's tensors (on the CPU: resident), and in all."""
+
+    used_bytes: int
+    total_bytes: int
+
+
+def choose_dtype(by_kind: Mapping[str, str], device: Device) -> torch.dtype:
+    """The torch dtype a row asks for on this kind of device; float32 where it names none.
+
+    bfloat16 on a CPU without instructions for it is emulated, and slower than float32, which
+    then takes its place.
+    """
+    name = by_kind.get(device.kind, "float32")
+    if device.kind == "cpu" and name == "bfloat16" and not _cpu_has_bfloat16():
+        return torch.float32
+    dtype = getattr(torch, name)
+    if not isinstance(dtype, torch.dtype):
+        raise TypeError(f"torch.{name} is not a dtype")
+    return dtype
+
+
+def _cpu_has_bfloat16() -> bool:
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def free_cache(device: Device) -> None:
+    """Give memory that no tensor uses back to the device."""
+    gc.collect()
+    if device.kind == "cuda":
+        torch.cuda.empty_cache()
+
+
+def memory(device: Device) -> Memory:
+    """How much of the device's memory is used, and how much there is."""
+    if device.kind == "cuda":
+        _, total = torch.cuda.mem_get_info(device.index)
+        return Memory(torch.cuda.memory_reserved(device.index), total)
+    page = os.sysconf("SC_PAGE_SIZE")
+    resident = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return Memory(resident * page, os.sysconf("SC_PHYS_PAGES") * page)
+
+
+@contextmanager
+def translating_out_of_memory(device: Device) -> Iterator[None]:
+    """Raise torch's out-of-memory errors as ours, with the cache freed.
+
+    Raises:
+        OutOfMemoryError: the device's memory did not hold what the block allocated.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not _is_exhaustion(error):
+            raise
+        # The failed call's frames hold the tensors that filled the device.
+        traceback.clear_frames(error.__traceback__)
+        free_cache(device)
+        raise OutOfMemoryError(f"the memory of {device} did not hold this batch") from None
+
+
+def _is_exhaustion(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or CPU_EXHAUSTED in str(error)

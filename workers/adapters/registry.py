@@ -1,0 +1,29 @@
+"""Which class serves which rows of the catalogue."""
+
+import importlib
+from collections.abc import Mapping
+
+from workers.adapters.protocol import Adapter
+from workers.catalog.variant import Variant
+
+# Named, not imported: each module brings torch and a model library with it.
+ADAPTERS = {
+    "flux": ("workers.adapters.flux", "FluxAdapter"),
+    "florence2": ("workers.adapters.florence2", "Florence2Adapter"),
+}
+
+
+def make_adapter(variant: Variant, device: str, overrides: Mapping[str, str]) -> Adapter:
+    """The adapter of a variant, not loaded yet.
+
+    Args:
+        variant: the row.
+        device: torch's name for the device: "cpu", "cuda", "cuda:1".
+        overrides: local weight folders by variable name, see `workers.adapters.weights`.
+
+    Raises:
+        DeviceError: `device` is none.
+    """
+    module, name = ADAPTERS[variant.adapter]
+    adapter: Adapter = getattr(importlib.import_module(module), name)(variant, device, overrides)
+    return adapter

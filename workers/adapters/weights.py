@@ -1,0 +1,118 @@
+"""Where a variant's weights are, and loading them with the libraries' own `from_pretrained`.
+
+Only safetensors files are read and no code from a model repository is ever run.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+
+from workers.catalog.variant import Variant
+from workers.demo import weights_folder
+
+CLASS_KEYS = (
+    ("Pipeline", "model_index.json", "_class_name"),
+    ("Processor", "processor_config.json", "processor_class"),
+    ("Generation", "config.json", "architectures"),
+)
+"""Where a folder says of which class it is, by how the class's name ends."""
+
+
+class WeightsError(Exception):
+    """A variant's weights are missing or not what its row says; the message tells what to do."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where to load from: a local folder, or a hub id with the revision to take.
+
+    Attributes:
+        name: folder or hub id.
+        revision: commit or branch on the hub, None for a folder.
+        remedy: what to do when this source fails.
+    """
+
+    name: str
+    revision: str | None
+    remedy: str
+
+
+def override_variable(variant_id: str) -> str:
+    """The variable that names a local folder: "flux.1-dev" → "BOTTEGA_WEIGHTS_FLUX_1_DEV"."""
+    return "BOTTEGA_WEIGHTS_" + re.sub(r"[^A-Z0-9]", "_", variant_id.upper())
+
+
+def locate(variant: Variant, overrides: Mapping[str, str]) -> Source:
+    """The override if there is one, else the bundled folder, else the hub.
+
+    Args:
+        variant: the row.
+        overrides: local folders by `override_variable`, `os.environ` for one.
+
+    Raises:
+        WeightsError: the folder named is not there.
+    """
+    variable = override_variable(variant.id)
+    if variable in overrides:
+        remedy = f"{variable} must name a folder as save_pretrained writes it"
+        return _folder(variant, Path(overrides[variable]).expanduser(), remedy)
+    if variant.weights.bundled:
+        return _bundled(variant)
+    return _hub(variant, variable)
+
+
+def _bundled(variant: Variant) -> Source:
+    remedy = "these weights come with the package: install it again"
+    try:
+        return Source(str(weights_folder(variant.weights.repo)), None, remedy)
+    except FileNotFoundError as error:
+        raise WeightsError(f"{variant.id}: {error}; {remedy}") from error
+
+
+def _folder(variant: Variant, path: Path, remedy: str) -> Source:
+    if not path.is_dir():
+        raise WeightsError(f"{variant.id}: there is no folder {path}; {remedy}")
+    return Source(str(path), None, remedy)
+
+
+def _hub(variant: Variant, variable: str) -> Source:
+    repo, revision = variant.weights.repo, variant.weights.revision
+    remedy = (
+        f"fetch it with `hf download {repo} --revision {revision}` (a gated repository asks for "
+        f"its licence to be accepted and for HF_TOKEN), or set {variable} to a folder that holds it"
+    )
+    return Source(repo, revision, remedy)
+
+
+def load_pretrained(model_class: Any, variant: Variant, source: Source, **arguments: Any) -> Any:
+    """`model_class.from_pretrained` from a source.
+
+    Raises:
+        WeightsError: the files are missing, unreadable, or another model's.
+    """
+    try:
+        _check_class(model_class.__name__, variant, source)
+        return model_class.from_pretrained(
+            source.name, revision=source.revision, trust_remote_code=False, **arguments
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise WeightsError(f"{variant.id}: {source.name}: {reason}; {source.remedy}") from error
+
+
+def _check_class(wanted: str, variant: Variant, source: Source) -> None:
+    """Another model's folder fails deep inside the libraries; say so beforehand."""
+    for suffix, file, key in CLASS_KEYS:
+        path = Path(source.name) / file
+        if source.revision is not None or not wanted.endswith(suffix) or not path.is_file():
+            continue
+        found = json.loads(path.read_text(encoding="utf-8")).get(key, wanted)
+        if wanted not in ([found] if isinstance(found, str) else found):
+            raise WeightsError(
+                f"{variant.id}: {source.name} holds a {found}, not a {wanted}; {source.remedy}"
+            )
