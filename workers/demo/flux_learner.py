@@ -1,0 +1,245 @@
+"""How a demo FLUX learns: flow matching on drawn scenes, both text encoders along with it."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import FluxPipeline
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.optim import AdamW, Muon, Optimizer
+
+from workers.demo.adherence import check
+from workers.demo.flux_parts import LATENT_CHANNELS, PATCH, SCALING, SHIFT
+from workers.demo.flux_vae import as_tensor, read_encoder
+from workers.demo.scenes.palette import lots
+from workers.demo.scenes.scene import Scene, draw, training_scene, unseen_scenes
+from workers.demo.training import Figures, flat_then_falling
+
+SIDE = 128
+VAE_FACTOR = 8
+GRID = SIDE // VAE_FACTOR // PATCH
+"""Tokens to a side of a picture."""
+PARTS = ("transformer", "text_encoder", "text_encoder_2")
+CLIP_LENGTH = 32
+SERVED_LENGTH = 64
+"""T5 tokens of a prompt when scores are taken."""
+LENGTHS, LENGTH_WEIGHTS = (24, 32, 64, 128, 256), (0.76, 0.12, 0.08, 0.03, 0.01)
+"""Padding is attended to, so the model must meet long paddings; short ones are quicker."""
+COUNTS, COUNT_WEIGHTS = (1, 2, 3), (0.3, 0.644, 0.056)
+PURE_NOISE_SHARE, NOISY_SHARE, NOISY_FROM = 0.15, 0.5, 0.8
+SCORED_TIMES = (1.0, 0.75, 0.5, 0.25)
+SCORED_COUNTS = [1, 2] * 16
+SCORED_STEPS = 4
+
+
+@dataclass(frozen=True)
+class FluxLessons:
+    """How to train.
+
+    Attributes:
+        batch: scenes a step.
+        adam_rate: peak learning rate of everything but the block matrices.
+        muon_rate: peak learning rate of the block matrices.
+        warm_up: steps until the peak.
+        falling: the share of the budget, at its end, over which the rates fall.
+        empty_captions: the share of captions that are left out.
+    """
+
+    batch: int = 32
+    adam_rate: float = 1e-3
+    muon_rate: float = 0.02
+    warm_up: int = 50
+    falling: float = 0.7
+    empty_captions: float = 0.07
+
+
+class FluxLearner:
+    """Trains a pipeline's transformer and text encoders; its VAE stays as it is."""
+
+    def __init__(
+        self,
+        pipeline: FluxPipeline,
+        device: torch.device,
+        lessons: FluxLessons | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Make ready to train a pipeline on a device."""
+        self.device, self.lessons = device, lessons or FluxLessons()
+        self.pipeline = pipeline.to(device)
+        self.encode = read_encoder(pipeline.vae).to(device)
+        self.rng = lots(seed)
+        self.noise = torch.Generator().manual_seed(seed)
+        self._network = nn.ModuleDict({name: getattr(pipeline, name) for name in PARTS}).train()
+        self._optimizers = self._make_optimizers()
+
+    def _make_optimizers(self) -> list[tuple[Optimizer, float]]:
+        """Muon for the matrices of the blocks, AdamW for everything else."""
+        matrices: list[nn.Parameter] = []
+        others: list[nn.Parameter] = []
+        for name, parameter in self._network.named_parameters():
+            matrix = name.startswith("transformer.") and "blocks." in name and parameter.ndim == 2  # noqa: PLR2004 - a matrix
+            modulation = ".linear." in name
+            (matrices if matrix and not modulation else others).append(parameter)
+        adam = AdamW(others, betas=(0.9, 0.99), weight_decay=0.01)
+        muon = Muon(matrices, momentum=0.95, weight_decay=0.01)
+        return [(adam, self.lessons.adam_rate), (muon, self.lessons.muon_rate)]
+
+    @property
+    def network(self) -> nn.Module:
+        """The transformer and both text encoders, by their names in the pipeline."""
+        return self._network
+
+    @property
+    def optimizers(self) -> list[tuple[Optimizer, float]]:
+        """AdamW and Muon."""
+        return self._optimizers
+
+    def rate(self, step: int, spent: float) -> float:
+        """Up, flat, then falling to the end."""
+        return flat_then_falling(step, spent, self.lessons.warm_up, self.lessons.falling)
+
+    def loss(self, step: int, spent: float) -> tuple[Tensor, Figures]:  # noqa: ARG002 - the same all along
+        """The mean squared error of the velocity, on a fresh batch."""
+        counts = self.rng.choices(COUNTS, COUNT_WEIGHTS, k=self.lessons.batch)
+        scenes = [training_scene(self.rng, count) for count in counts]
+        empty = self.lessons.empty_captions
+        captions = ["" if self.rng.random() < empty else scene.caption for scene in scenes]
+        length = self.rng.choices(LENGTHS, LENGTH_WEIGHTS)[0]
+        clean = self.latents(scenes)
+        times = self._times(len(scenes)).to(self.device)
+        noise = torch.randn(clean.shape, generator=self.noise).to(self.device)
+        return self._velocity_error(self._network, clean, noise, times, captions, length), {}
+
+    def _times(self, n: int) -> Tensor:
+        """Times of the flow, 0 (picture) to 1 (noise), more of them where layout forms."""
+        lot = torch.rand(n, generator=self.noise)
+        time = torch.rand(n, generator=self.noise)
+        noisy = NOISY_FROM + (1 - NOISY_FROM) * time
+        return torch.where(
+            lot < PURE_NOISE_SHARE, torch.ones(n), torch.where(lot < NOISY_SHARE, noisy, time)
+        )
+
+    def latents(self, scenes: Sequence[Scene]) -> Tensor:
+        """The scenes as scaled, packed latents (n, 64, 64)."""
+        pictures = as_tensor([draw(scene, SIDE) for scene in scenes]).to(self.device)
+        return packed((self.encode(pictures) - SHIFT) * SCALING)
+
+    def _velocity_error(
+        self,
+        network: nn.Module,
+        clean: Tensor,
+        noise: Tensor,
+        times: Tensor,
+        captions: Sequence[str],
+        length: int,
+    ) -> Tensor:
+        t = times[:, None, None]
+        velocity = self.velocity(network, (1 - t) * clean + t * noise, times, captions, length)
+        return (velocity - (noise - clean)).pow(2).mean()
+
+    def velocity(
+        self,
+        network: nn.Module,
+        noisy: Tensor,
+        times: Tensor,
+        captions: Sequence[str],
+        length: int,
+    ) -> Tensor:
+        """The direction from picture to noise that a network predicts.
+
+        Args:
+            network: like `network`.
+            noisy: packed latents (n, tokens, 64).
+            times: (n,), 0 to 1.
+            captions: n prompts.
+            length: T5 tokens to pad them to.
+
+        Returns:
+            As `noisy`, in float32.
+        """
+        with torch.autocast(self.device.type, torch.bfloat16), self._attention():
+            clip_ids = self._ids(self.pipeline.tokenizer, captions, CLIP_LENGTH)
+            t5_ids = self._ids(self.pipeline.tokenizer_2, captions, length)
+            predicted: Tensor = network.get_submodule("transformer")(
+                hidden_states=noisy,
+                timestep=times,
+                pooled_projections=network.get_submodule("text_encoder")(clip_ids).pooler_output,
+                encoder_hidden_states=network.get_submodule("text_encoder_2")(t5_ids)[0],
+                txt_ids=torch.zeros(length, 3, device=self.device),
+                img_ids=positions(GRID).to(self.device),
+                return_dict=False,
+            )[0]
+        return predicted.float()
+
+    def _attention(self) -> AbstractContextManager[None]:
+        """On a CPU the plain formula is quicker than the fused kernel at this size."""
+        return sdpa_kernel(SDPBackend.MATH) if self.device.type == "cpu" else nullcontext()
+
+    def _ids(self, tokenizer: Any, captions: Sequence[str], length: int) -> Tensor:
+        encoded = tokenizer(
+            list(captions),
+            padding="max_length",
+            max_length=length,
+            truncation=True,
+            return_tensors="pt",
+        )
+        ids: Tensor = encoded.input_ids.to(self.device)
+        return ids
+
+    @torch.no_grad()
+    def held_out(self, network: nn.Module) -> Figures:
+        """Errors of the velocity by time, and how many of 32 unseen captions are painted right."""
+        scenes = unseen_scenes(99, SCORED_COUNTS)
+        captions = [scene.caption for scene in scenes]
+        clean = self.latents(scenes)
+        noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(5))
+        noise = noise.to(self.device)
+        figures = {}
+        for time in SCORED_TIMES:
+            times = torch.full((len(scenes),), time, device=self.device)
+            error = self._velocity_error(network, clean, noise, times, captions, SERVED_LENGTH)
+            figures[f"error at {time:g}"] = error.item()
+        pictures = self.paint(network, captions, noise)
+        right = [check(*pair).right for pair in zip(pictures, scenes, strict=True)]
+        return figures | {"right": sum(right) / len(right)}
+
+    @torch.no_grad()
+    def paint(
+        self, network: nn.Module, captions: Sequence[str], noise: Tensor
+    ) -> list[Image.Image]:
+        """Paint captions from packed noise (n, 64, 64) in four Euler steps."""
+        latents = noise
+        for step in range(SCORED_STEPS):
+            times = torch.full((len(captions),), 1 - step / SCORED_STEPS, device=self.device)
+            velocity = self.velocity(network, latents, times, captions, SERVED_LENGTH)
+            latents = latents - velocity / SCORED_STEPS
+        decoded = self.pipeline.vae.decode(unpacked(latents) / SCALING + SHIFT).sample
+        pixels = ((decoded.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1)
+        return [Image.fromarray(np.ascontiguousarray(picture)) for picture in pixels.cpu().numpy()]
+
+
+def packed(latents: Tensor) -> Tensor:
+    """Latents (n, 16, h, w) as the transformer's tokens (n, h/2 · w/2, 64)."""
+    n, c, h, w = latents.shape
+    squares = latents.view(n, c, h // PATCH, PATCH, w // PATCH, PATCH)
+    return squares.permute(0, 2, 4, 1, 3, 5).reshape(n, -1, c * PATCH**2)
+
+
+def unpacked(tokens: Tensor) -> Tensor:
+    """Tokens of a square picture (n, s · s, 64) as latents (n, 16, 2s, 2s)."""
+    n, count, _ = tokens.shape
+    side = int(count**0.5)
+    squares = tokens.view(n, side, side, LATENT_CHANNELS, PATCH, PATCH)
+    return squares.permute(0, 3, 1, 4, 2, 5).reshape(n, LATENT_CHANNELS, side * PATCH, side * PATCH)
+
+
+def positions(side: int) -> Tensor:
+    """The transformer's ids of a square picture's tokens, (side · side, 3): 0, row and column."""
+    steps = torch.arange(side, dtype=torch.float32)
+    rows, columns = torch.meshgrid(steps, steps, indexing="ij")
+    return torch.stack([torch.zeros_like(rows), rows, columns], dim=-1).view(-1, 3)

@@ -1,0 +1,230 @@
+"""The parts of a demo FLUX: tokenizers, text encoders, transformer, VAE, and their pipeline."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import (
+    AutoencoderKL,
+    FlowMatchEulerDiscreteScheduler,
+    FluxPipeline,
+    FluxTransformer2DModel,
+)
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTokenizer,
+    T5Config,
+    T5EncoderModel,
+    T5Tokenizer,
+)
+
+from workers.demo.export import readable
+from workers.demo.scenes.palette import PAINT, SHAPES, lots
+from workers.demo.scenes.scene import sample_scene
+
+LATENT_CHANNELS = 16
+PATCH = 2
+"""Latent pixels to a side of one token; a token holds 4 times 16 numbers."""
+HEAD_WIDTH = 32
+ROTARY_AXES = (4, 14, 14)
+"""How a head's width is shared by the three axes of positions; they sum to it."""
+CLIP_POSITIONS, T5_POSITIONS = 77, 512
+SCALING, SHIFT = 0.5, 0.1
+
+WORDS = (
+    *("a", "an", "the", "on", "at", "in", "to", "of", "and"),
+    *("left", "right", "above", "below", "top", "bottom", "center", "background"),
+    *("small", "large", "digit", *SHAPES, *PAINT, *"0123456789"),
+)
+"""Everything a caption is made of, as whole words, and a few more."""
+FALLBACK = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-!?'\""
+CORPUS_CAPTIONS = 5000
+CORPUS_MIX = ((1, 2, 3), (0.5, 0.42, 0.08))
+CLIP_VOCABULARY = 1000
+UNIT = "\u2581"
+"""How SentencePiece marks the beginning of a word."""
+
+
+@dataclass(frozen=True)
+class FluxSize:
+    """How large a demo FLUX is; the defaults are the shipped one's."""
+
+    heads: int = 8
+    double_blocks: int = 2
+    single_blocks: int = 3
+    text_width: int = 128
+    clip_layers: int = 2
+    t5_layers: int = 3
+
+
+def clip_tokenizer() -> CLIPTokenizer:
+    """A byte-level BPE in CLIP's own form, learnt from captions, so that words are one token."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    learnt = _learnt_bpe(alphabet)
+    vocabulary = dict(learnt["vocab"])
+    for letter in alphabet:
+        vocabulary.setdefault(letter + "</w>", len(vocabulary))
+    merges = [tuple(merge) for merge in learnt["merges"]]
+    return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=CLIP_POSITIONS)
+
+
+def _learnt_bpe(alphabet: list[str]) -> dict[str, Any]:
+    start, end, word_end = "<|startoftext|>", "<|endoftext|>", "</w>"
+    tokenizer = Tokenizer(models.BPE(end_of_word_suffix=word_end, unk_token=end))
+    stock = CLIPTokenizer().backend_tokenizer
+    tokenizer.normalizer, tokenizer.pre_tokenizer = stock.normalizer, stock.pre_tokenizer
+    trainer = trainers.BpeTrainer(
+        vocab_size=CLIP_VOCABULARY,
+        special_tokens=[start, end],
+        initial_alphabet=alphabet,
+        end_of_word_suffix=word_end,
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(_corpus(), trainer)
+    model: dict[str, Any] = json.loads(tokenizer.to_str())["model"]
+    return model
+
+
+def _corpus() -> list[str]:
+    rng = lots(0)
+    counts = rng.choices(*CORPUS_MIX, k=CORPUS_CAPTIONS)
+    return [sample_scene(rng, count).caption for count in counts] + [" ".join([*WORDS, ","])] * 50
+
+
+def t5_tokenizer() -> T5Tokenizer:
+    """A unigram tokenizer of whole words, with single characters for whatever else is typed."""
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), (UNIT, -8.0)]
+    pieces += [(UNIT + word, -2.0) for word in WORDS] + [(",", -2.0)]
+    pieces += [(letter, -10.0) for letter in FALLBACK]
+    return T5Tokenizer(vocab=pieces, extra_ids=0, model_max_length=T5_POSITIONS)
+
+
+def clip_encoder(size: FluxSize, tokenizer: CLIPTokenizer) -> CLIPTextModel:
+    """The first text encoder; its pooled output is `text_width` wide."""
+    return CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=size.text_width,
+            intermediate_size=2 * size.text_width,
+            num_hidden_layers=size.clip_layers,
+            num_attention_heads=size.text_width // HEAD_WIDTH,
+            max_position_embeddings=CLIP_POSITIONS,
+            projection_dim=size.text_width,
+            hidden_act="quick_gelu",
+            # left at their defaults, an end-of-text id of 2 would choose the legacy pooling
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+
+
+def t5_encoder(size: FluxSize, tokenizer: T5Tokenizer) -> T5EncoderModel:
+    """The second text encoder, `text_width` wide."""
+    return T5EncoderModel(
+        T5Config(
+            vocab_size=len(tokenizer),
+            d_model=size.text_width,
+            d_kv=HEAD_WIDTH,
+            d_ff=2 * size.text_width,
+            num_layers=size.t5_layers,
+            num_heads=size.text_width // HEAD_WIDTH,
+            feed_forward_proj="gated-gelu",
+            dropout_rate=0.0,
+            is_encoder_decoder=False,
+            use_cache=False,
+        )
+    )
+
+
+def flow_transformer(size: FluxSize) -> FluxTransformer2DModel:
+    """The transformer, starting from no modulation, small gates and an output of zero."""
+    model = FluxTransformer2DModel(
+        patch_size=1,
+        in_channels=PATCH**2 * LATENT_CHANNELS,
+        num_layers=size.double_blocks,
+        num_single_layers=size.single_blocks,
+        attention_head_dim=HEAD_WIDTH,
+        num_attention_heads=size.heads,
+        joint_attention_dim=size.text_width,
+        pooled_projection_dim=size.text_width,
+        guidance_embeds=False,
+        axes_dims_rope=ROTARY_AXES,
+    )
+    _start_gently(model, size.heads * HEAD_WIDTH)
+    return model
+
+
+GATE = 0.3
+
+
+@torch.no_grad()
+def _start_gently(model: FluxTransformer2DModel, width: int) -> None:
+    """Zero all modulations but their gates, and the output.
+
+    A double block's modulation is (shift, scale, gate) twice, a single block's once.
+    """
+    for block in model.transformer_blocks:
+        for norm in (block.norm1, block.norm1_context):
+            _zero(norm.linear)
+            norm.linear.bias.view(2, 3, width)[:, 2] = GATE
+    for block in model.single_transformer_blocks:
+        _zero(block.norm.linear)
+        block.norm.linear.bias.view(3, width)[2] = GATE
+    _zero(model.norm_out.linear)
+    _zero(model.proj_out)
+
+
+def _zero(linear: torch.nn.Linear) -> None:
+    torch.nn.init.zeros_(linear.weight)
+    torch.nn.init.zeros_(linear.bias)
+
+
+def autoencoder() -> AutoencoderKL:
+    """An untrained VAE: a factor of 8 in space, 16 latent channels."""
+    return AutoencoderKL(
+        in_channels=3,
+        out_channels=3,
+        latent_channels=LATENT_CHANNELS,
+        block_out_channels=(16, 32, 64, 64),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        layers_per_block=1,
+        norm_num_groups=8,
+        mid_block_add_attention=False,
+        use_quant_conv=False,
+        use_post_quant_conv=False,
+        scaling_factor=SCALING,
+        shift_factor=SHIFT,
+        force_upcast=False,
+        sample_size=256,
+    )
+
+
+def new_pipeline(size: FluxSize, vae: AutoencoderKL) -> FluxPipeline:
+    """An untrained pipeline around a VAE; initial weights come from torch's global generator."""
+    clip, t5 = clip_tokenizer(), t5_tokenizer()
+    return FluxPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=1.0, use_dynamic_shifting=False),
+        vae=vae,
+        text_encoder=clip_encoder(size, clip),
+        tokenizer=clip,
+        text_encoder_2=t5_encoder(size, t5),
+        tokenizer_2=t5,
+        transformer=flow_transformer(size),
+    )
+
+
+def load_pipeline(folder: Path) -> FluxPipeline:
+    """A pipeline in float32 from a folder in the stock layout."""
+    return FluxPipeline.from_pretrained(folder, dtype=torch.float32)
+
+
+def save_pipeline(pipeline: FluxPipeline, folder: Path) -> None:
+    """Write a pipeline in the stock layout, as bfloat16, which it is left in."""
+    pipeline.to("cpu", torch.bfloat16).save_pretrained(folder, safe_serialization=True)
+    readable(folder)
