@@ -36,13 +36,13 @@ MetadataText = Annotated[str, StringConstraints(max_length=500)]
 
 
 def _example(value: dict[str, Any]) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": [value]})
+    return ConfigDict(json_schema_extra={"examples": [value]}, populate_by_name=True)
 
 
-class Submission(BaseModel, extra="forbid"):
+class Submission(BaseModel):
     """A job to be done: `input` is what the model's own schema says (`GET /v1/models/{id}`)."""
 
-    model_config = _example(
+    model_config = ConfigDict(extra="forbid") | _example(
         {
             "model": "flux.1-demo",
             "input": {"prompt": "a red circle on a blue background", "seed": 7},
@@ -298,7 +298,7 @@ class UsageSumView(BaseModel):
     amount_micros: int
 
 
-class UsageView(BaseModel, populate_by_name=True):
+class UsageView(BaseModel):
     """What was used in a period; the sums cover all of it, `events` its first thousand jobs."""
 
     model_config = _example(

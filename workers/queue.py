@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 from celery import Celery
-from kombu import Queue
+from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
 from redis import Redis
 from redis.exceptions import RedisError
@@ -34,6 +34,11 @@ class Ticket:
     quota_left: int | None
 
 
+def queue_of(variant: str) -> Queue:
+    """A variant's queue, bound by its own name: the default binding would be shared by all."""
+    return Queue(variant, Exchange("bottega", type="direct"), routing_key=variant)
+
+
 def make_celery(settings: WorkerSettings, *, queues: tuple[str, ...] = ()) -> Celery:
     """The Celery app, without a result backend: results are rows and objects.
 
@@ -46,7 +51,7 @@ def make_celery(settings: WorkerSettings, *, queues: tuple[str, ...] = ()) -> Ce
         accept_content=["json"],
         task_serializer="json",
         task_ignore_result=True,
-        task_queues=[Queue(name) for name in queues],
+        task_queues=[queue_of(name) for name in queues],
         task_acks_late=False,
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
@@ -91,7 +96,11 @@ class Doorbell:
         """Send one ticket; False when Redis did not take it."""
         try:
             self._app.send_task(
-                TASK, kwargs=asdict(ticket), queue=ticket.variant, retry=False, ignore_result=True
+                TASK,
+                kwargs=asdict(ticket),
+                queue=queue_of(ticket.variant),
+                retry=False,
+                ignore_result=True,
             )
         except (OperationalError, RedisError, OSError) as error:
             _log.warning("ticket_not_sent", job_id=ticket.job_id, error=type(error).__name__)

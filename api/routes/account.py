@@ -79,8 +79,9 @@ def get_usage(
         sums = reports.usage_sums(session, tenant_id, start, end, groups)
     if format == Format.CSV:
         return Response(_csv(events), media_type="text/csv")
+    period = {"from": start, "to": end}
     view = UsageView(
-        start=start, end=end, sums=[_sum(row) for row in sums], events=[_event(e) for e in events]
+        **period, sums=[_sum(row) for row in sums], events=[_event(event) for event in events]
     )
     return Response(view.model_dump_json(by_alias=True), media_type="application/json")
 

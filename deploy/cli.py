@@ -1,0 +1,194 @@
+"""The `bottega` command."""
+
+import json
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from deploy import logs
+from deploy.cli_admin import doctor, keys, migrate, tenants
+from deploy.cli_demo import demo
+from deploy.cli_errors import Group
+from deploy.supervisor import Supervisor, stop_on_signals
+
+if TYPE_CHECKING:
+    from deploy.local_stack import LocalStack
+
+# What a command needs is imported when it runs: `bottega --help` must not wait for torch.
+
+_DATA_DIR = click.Path(file_okay=False, path_type=Path)
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="bottega")
+def main() -> None:
+    """Bottega: a self-hosted job service for Florence-2 and FLUX.
+
+    Start with `bottega up` (a whole stack on this machine) or `bottega demo` (the same, with one
+    picture painted and looked at). On several machines, run `migrate` once, then `api`, `courier`
+    and one `fleet` per machine, with DATABASE_URL, REDIS_URL and S3_… set.
+    """
+    logs.configure()
+
+
+@main.command()
+@click.option("--data-dir", type=_DATA_DIR, default=Path(".bottega"), show_default=True)
+@click.option("--port", type=int, default=8000, show_default=True, help="0 takes a free one.")
+@click.option("--ready-file", type=_FILE, help="Written as JSON once everything answers.")
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda:N.")
+@click.option("--variant", "variants", multiple=True, help="A model to serve; repeatable.")
+def up(
+    data_dir: Path, port: int, ready_file: Path | None, device: str, variants: tuple[str, ...]
+) -> None:
+    """Start the local stack and stay in the foreground; Ctrl-C stops it all.
+
+    It serves the two demo models unless --variant names others. PostgreSQL and Redis come with
+    the package; DATABASE_URL, REDIS_URL and S3_… are used instead where the environment has them.
+    """
+    from deploy.local_stack import DEMO_VARIANTS, LocalStack  # noqa: PLC0415
+
+    stack = LocalStack(data_dir, port, variants or DEMO_VARIANTS, device)
+    with stop_on_signals() as stopping:
+        _run_stack(stack, ready_file, stopping)
+
+
+def _run_stack(stack: "LocalStack", ready_file: Path | None, stopping: threading.Event) -> None:
+    try:
+        stack.start()
+        facts = stack.facts()
+        if ready_file is not None:
+            _write_whole(ready_file, json.dumps(facts, indent=2))
+        click.echo(_greeting(facts["url"], facts["api_key"]))
+        stack.watch(stopping)
+    finally:
+        stack.stop()
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Whoever waits for the file must never read half of it."""
+    from deploy.servers.secret_file import write_private  # noqa: PLC0415
+
+    part = path.with_name(f"{path.name}.part")
+    write_private(part, text)
+    part.rename(path)
+
+
+def _greeting(url: str, key: str) -> str:
+    body = json.dumps(
+        {"model": "flux.1-demo", "input": {"prompt": "a red circle on a blue background"}}
+    )
+    return (
+        f"Bottega answers at {url} (its API at {url}/docs).\nYour key: {key}\n\nTry:\n"
+        f"  curl -s {url}/v1/jobs -H 'Authorization: Bearer {key}' \\\n"
+        f"    -H 'Content-Type: application/json' -H 'Prefer: wait=30' -d '{body}'\n"
+    )
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=int, default=8000, show_default=True)
+def api(host: str, port: int) -> None:
+    """Run one API process; run as many as you like behind a load balancer.
+
+    Needs DATABASE_URL, REDIS_URL, BOTTEGA_URL_SECRET (the same for all) and a store
+    (BOTTEGA_STORE_DIR or S3_…).
+    """
+    import uvicorn  # noqa: PLC0415
+
+    uvicorn.run(
+        "api.app:create_app",
+        factory=True,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,  # an artifact's URL is a secret
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+
+
+@main.command()
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda:N.")
+@click.option("--variant", "variants", multiple=True, required=True, help="Repeatable.")
+@click.option("--id", "worker_id", help="What it calls itself; drawn without it.")
+def worker(device: str, variants: tuple[str, ...], worker_id: str | None) -> None:
+    """Run one worker: one device, the models it keeps warm. SIGTERM finishes jobs in hand.
+
+    BOTTEGA_WEIGHTS_<MODEL> (FLUX.1-schnell: BOTTEGA_WEIGHTS_FLUX_1_SCHNELL) points a model at a
+    local folder instead of the hub.
+    """
+    from db.base import new_id  # noqa: PLC0415
+    from db.session import Database  # noqa: PLC0415
+    from db.settings import DatabaseSettings  # noqa: PLC0415
+    from db.storage.settings import StorageSettings, open_store  # noqa: PLC0415
+    from workers.process import WorkerProcess  # noqa: PLC0415
+    from workers.settings import WorkerSettings  # noqa: PLC0415
+
+    WorkerProcess(
+        variant_ids=variants,
+        device=device,
+        database=Database(DatabaseSettings()),
+        store=open_store(StorageSettings()),
+        settings=WorkerSettings(),
+        id=worker_id or new_id("wrk"),
+    ).run()
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--log-dir", type=_DATA_DIR, default=Path(".bottega/logs"), show_default=True)
+@click.option("--check", is_flag=True, help="Read the file, say what would run, and stop.")
+def fleet(file: Path, log_dir: Path, *, check: bool) -> None:
+    r"""Start one pinned worker per device, as FILE lists them, and restart what dies.
+
+    \b
+    FILE is TOML:
+      [[workers]]
+      device = "cuda:0"
+      variants = ["flux.1-schnell"]
+    """
+    from deploy.fleet import programs, read_fleet  # noqa: PLC0415
+
+    workers = programs(read_fleet(file))
+    if check:
+        for program in workers:
+            click.echo(f"{program.name}: bottega {' '.join(program.arguments)}")
+        return
+    supervisor = Supervisor(log_dir, stop_seconds=600)
+    with stop_on_signals() as stopping:
+        try:
+            supervisor.start(*workers)
+            supervisor.watch(stopping)
+        finally:
+            supervisor.stop()
+
+
+@main.command()
+def courier() -> None:
+    """Run maintenance: lost leases, expired jobs, missing tickets. Several may run."""
+    from db.session import Database  # noqa: PLC0415
+    from db.settings import DatabaseSettings  # noqa: PLC0415
+    from workers.events import Publisher  # noqa: PLC0415
+    from workers.maintenance import Maintenance  # noqa: PLC0415
+    from workers.queue import Doorbell  # noqa: PLC0415
+    from workers.settings import WorkerSettings  # noqa: PLC0415
+
+    settings = WorkerSettings()
+    database = Database(DatabaseSettings(pool_size=2))
+    publisher = Publisher(settings)
+    with stop_on_signals() as stopping:
+        maintenance = Maintenance(database, Doorbell(settings), publisher)
+        maintenance.run(stopping, every_seconds=settings.sweep_seconds)
+    publisher.close()
+    database.close()
+
+
+for command in (demo, doctor, keys, migrate, tenants):
+    main.add_command(command)
+
+
+if __name__ == "__main__":
+    main()

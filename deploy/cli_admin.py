@@ -1,0 +1,159 @@
+"""`bottega migrate|tenants|keys|doctor`: what an operator does by hand."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from sqlalchemy.orm import Session
+
+from db import api_keys, ledger
+from db import tenants as tenant_rows
+from db.invariants import violations
+from db.migrate import upgrade
+from db.session import Database
+from db.settings import DatabaseSettings
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@contextmanager
+def _transaction() -> Iterator[Session]:
+    database = Database(DatabaseSettings(pool_size=1))
+    try:
+        with database.transaction() as session:
+            yield session
+    finally:
+        database.close()
+
+
+def _show(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, default=str))
+        return
+    if not rows:
+        click.echo("none")
+        return
+    table = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for line in table:
+        click.echo("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip())
+
+
+@click.command()
+def migrate() -> None:
+    """Bring the database at DATABASE_URL up to date. Safe to run at once from several places."""
+    upgrade(DatabaseSettings().url.get_secret_value())
+    click.echo("the database is up to date")
+
+
+@click.group()
+def tenants() -> None:
+    """Add, list and credit tenants."""
+
+
+@tenants.command("create")
+@click.argument("name")
+@click.option("--tier", default="free", show_default=True, help="free, standard or enterprise.")
+@_as_json
+def create_tenant(name: str, tier: str, *, as_json: bool) -> None:
+    """Add a tenant and print its id and its first API key, which is shown only now."""
+    with _transaction() as session:
+        tenant = tenant_rows.create(session, name=name, tier=tier)
+        _, key = api_keys.create(session, tenant_id=tenant.id, name="first")
+        _show([{"tenant": tenant.id, "tier": tenant.tier, "api_key": key}], as_json=as_json)
+
+
+@tenants.command("list")
+@_as_json
+def list_tenants(*, as_json: bool) -> None:
+    """Every tenant, oldest first; money in micro-USD."""
+    with _transaction() as session:
+        rows = [
+            {
+                "tenant": row.id,
+                "name": row.name,
+                "tier": row.tier,
+                "balance_micros": row.balance_micros,
+                "held_micros": row.balance_held_micros,
+                "in_flight": row.in_flight,
+            }
+            for row in tenant_rows.listed(session)
+        ]
+    _show(rows, as_json=as_json)
+
+
+@tenants.command("credit")
+@click.argument("tenant_id")
+@click.argument("amount_micros", type=click.IntRange(min=1))
+@click.option("--reference", required=True, help="Names the payment; works once.")
+def credit_tenant(tenant_id: str, amount_micros: int, reference: str) -> None:
+    """Add AMOUNT_MICROS (1,000,000 is one dollar) to a tenant's balance."""
+    with _transaction() as session:
+        ledger.credit(session, tenant_id, amount_micros, reference=reference)
+    click.echo(f"credited {amount_micros} micro-USD to {tenant_id}")
+
+
+@click.group()
+def keys() -> None:
+    """Make, list and revoke API keys."""
+
+
+@keys.command("create")
+@click.option("--tenant", "tenant_id", help="Whose key; --operator for the operator's own.")
+@click.option("--operator", is_flag=True, help="A key that speaks for the operator.")
+@click.option("--name", default="", help="What its owner calls it.")
+@_as_json
+def create_key(tenant_id: str | None, name: str, *, operator: bool, as_json: bool) -> None:
+    """Make a key. It is shown only now."""
+    if operator == bool(tenant_id):
+        raise click.UsageError("say either --tenant ID or --operator")
+    with _transaction() as session:
+        row, key = api_keys.create(session, tenant_id=tenant_id, name=name)
+        _show([{"key_id": row.id, "api_key": key}], as_json=as_json)
+
+
+@keys.command("list")
+@click.option("--tenant", "tenant_id", help="Only this tenant's.")
+@_as_json
+def list_keys(tenant_id: str | None, *, as_json: bool) -> None:
+    """Keys by id; the keys themselves are not kept."""
+    with _transaction() as session:
+        rows = [
+            {
+                "key_id": row.id,
+                "owner": owner,
+                "name": row.name,
+                "created_at": row.created_at,
+                "revoked_at": row.revoked_at or "",
+            }
+            for row, owner in api_keys.listed(session, tenant_id=tenant_id)
+        ]
+    _show(rows, as_json=as_json)
+
+
+@keys.command("revoke")
+@click.argument("key_id")
+def revoke_key(key_id: str) -> None:
+    """Revoke a key for good."""
+    with _transaction() as session:
+        if not api_keys.revoke(session, key_id):
+            raise click.ClickException(f"there is no valid key {key_id}")
+    click.echo(f"revoked {key_id}")
+
+
+@click.command()
+@_as_json
+def doctor(*, as_json: bool) -> None:
+    """Check that the books agree: every rule of db/invariants.py. Exits 1 if one is broken."""
+    with _transaction() as session:
+        broken = violations(session)
+    rows = [{"rule": found.rule, "examples": ", ".join(found.examples)} for found in broken]
+    if as_json or rows:
+        _show(rows, as_json=as_json)
+    if rows:
+        sys.exit(1)
+    if not as_json:
+        click.echo("every invariant holds")

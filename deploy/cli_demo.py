@@ -1,0 +1,39 @@
+"""`bottega demo`."""
+
+from pathlib import Path
+
+import click
+
+from deploy.supervisor import stop_on_signals
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option("--prompt", default="a red circle on a blue background", show_default=True)
+@click.option("--out", type=_FOLDER, default=Path("demo-out"), show_default=True)
+@click.option("--data-dir", type=_FOLDER, default=Path(".bottega/demo"), show_default=True)
+@click.option("--keep", is_flag=True, help="Leave the stack running until Ctrl-C.")
+def demo(prompt: str, out: Path, data_dir: Path, *, keep: bool) -> None:
+    """Paint a picture, look at it, and print the bill.
+
+    Starts a local stack, has flux.1-demo paint PROMPT and florence-2-demo describe that very
+    picture and find its objects, and leaves the picture, the overlay and the JSON in --out.
+    """
+    from deploy.demo_run import run_demo  # noqa: PLC0415
+    from deploy.local_stack import LocalStack  # noqa: PLC0415
+
+    stack = LocalStack(data_dir)
+    with stop_on_signals() as stopping:
+        try:
+            click.echo("starting PostgreSQL, Redis, a worker and the API ...")
+            stack.start()
+            facts = stack.facts()
+            run_demo(facts["url"], facts["api_key"], prompt, out)
+            if keep:
+                click.echo(
+                    f"\nstill running at {facts['url']}, key {facts['api_key']}; Ctrl-C ends"
+                )
+                stack.watch(stopping)
+        finally:
+            stack.stop()

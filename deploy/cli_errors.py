@@ -1,0 +1,50 @@
+"""What an operator sees when a command cannot do what it should: a sentence and an exit code.
+
+0 is success, 1 a failure that the sentence explains, 2 a wrong command line.
+"""
+
+from typing import Any
+
+import click
+from pydantic import ValidationError
+from sqlalchemy.exc import OperationalError
+
+from db.storage.object_store import StoreError
+from db.tenants import UnknownTierError
+from deploy.fleet import FleetFileError
+from deploy.local_stack import DataDirInUseError
+from deploy.servers.process import ServerError
+from workers.adapters.pinning import DeviceError
+from workers.adapters.weights import WeightsError
+from workers.catalog import UnknownVariantError
+
+_EXPLAINED = (
+    DataDirInUseError,
+    FleetFileError,
+    DeviceError,
+    ServerError,
+    StoreError,
+    UnknownTierError,
+    UnknownVariantError,
+    WeightsError,
+)
+
+
+class Group(click.Group):
+    """A group whose commands end with a sentence rather than a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, translating what operators can do something about."""
+        try:
+            return super().invoke(ctx)
+        except _EXPLAINED as error:
+            raise click.ClickException(str(error)) from error
+        except OperationalError as error:
+            raise click.ClickException(f"the database does not answer: {error.orig}") from error
+        except ValidationError as error:
+            raise click.ClickException(_settings_sentence(error)) from error
+
+
+def _settings_sentence(error: ValidationError) -> str:
+    faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+    return f"{error.title} is not complete: {faults}"

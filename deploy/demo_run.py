@@ -1,0 +1,118 @@
+"""The demonstration, as any client would do it: HTTP and nothing else."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import httpx
+
+from deploy.overlay import draw_boxes
+
+_TIMEOUT_SECONDS = 60
+_BAR_WIDTH = 24
+
+Json = dict[str, Any]
+
+
+class DemoError(click.ClickException):
+    """The demonstration did not come out as it should."""
+
+
+def run_demo(url: str, api_key: str, prompt: str, out: Path) -> None:
+    """Paint the prompt, look at the picture, print both jobs and the account, write `out`.
+
+    Args:
+        url: where the API answers.
+        api_key: a tenant's key.
+        prompt: what to paint.
+        out: folder for picture.png, overlay.png, painted.json and seen.json; made when missing.
+
+    Raises:
+        DemoError: a job did not succeed.
+        httpx.HTTPError: the API did not answer.
+    """
+    headers = {"Authorization": f"Bearer {api_key}"}
+    with httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_SECONDS) as client:
+        painted = _run_job(client, "flux.1-demo", {"prompt": prompt, "seed": 7})
+        image_url = painted["output"]["images"][0]["url"]
+        picture = client.get(image_url).raise_for_status().content
+        tasks = ["<CAPTION>", "<OD>"]
+        seen = _run_job(client, "florence-2-demo", {"image": image_url, "tasks": tasks})
+        account = client.get("/v1/account").raise_for_status().json()
+    _write(out, picture, painted, seen)
+    _tell_findings(seen)
+    _tell_bill([painted, seen], account)
+    click.echo(f"\nsee {out}/picture.png and {out}/overlay.png")
+
+
+def _run_job(client: httpx.Client, model: str, given: Json) -> Json:
+    """Submit one job and follow its events to the end."""
+    shown = {name: value for name, value in given.items() if name != "image"}
+    click.echo(f"\n{model} {json.dumps(shown)}")
+    submitted = client.post("/v1/jobs", json={"model": model, "input": given})
+    job = submitted.raise_for_status().json()
+    job = _follow(client, job["urls"]["events"])
+    if job["state"] != "succeeded":
+        raise DemoError(f"the job ended {job['state']}: {job['error']}")
+    return job
+
+
+def _follow(client: httpx.Client, events_url: str) -> Json:
+    kind = ""
+    with client.stream("GET", events_url) as response:
+        for line in response.raise_for_status().iter_lines():
+            field, _, value = line.partition(": ")
+            if field == "event":
+                kind = value
+            elif field == "data":
+                data: Json = json.loads(value)
+                if kind == "done":
+                    return data
+                _tell_event(kind, data)
+    raise DemoError("the event stream ended early")
+
+
+def _tell_event(kind: str, data: Json) -> None:
+    if kind == "progress":
+        filled = round(_BAR_WIDTH * data["fraction"])
+        bar = "#" * filled + "." * (_BAR_WIDTH - filled)
+        click.echo(f"  [{bar}] step {data['step']} of {data['steps']}")
+    else:
+        click.echo(f"  {data['state']}")
+
+
+def _write(out: Path, picture: bytes, painted: Json, seen: Json) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "picture.png").write_bytes(picture)
+    (out / "overlay.png").write_bytes(draw_boxes(picture, _result(seen, "<OD>")))
+    (out / "painted.json").write_text(json.dumps(painted, indent=2) + "\n")
+    (out / "seen.json").write_text(json.dumps(seen, indent=2) + "\n")
+
+
+def _result(seen: Json, task: str) -> Any:
+    return next(r["result"][task] for r in seen["output"]["results"] if r["task"] == task)
+
+
+def _tell_findings(seen: Json) -> None:
+    click.echo(f"\nflorence-2-demo says: {_result(seen, '<CAPTION>')}")
+    found = _result(seen, "<OD>")
+    for label, box in zip(found["labels"], found["bboxes"], strict=True):
+        click.echo(f"  {label} at {[round(edge) for edge in box]}")
+
+
+def _tell_bill(jobs: list[Json], account: Json) -> None:
+    click.echo("\njob                              waited    ran       stored    price")
+    for job in jobs:
+        timings, price = job["timings"], job["price"]
+        spent = "  ".join(
+            f"{timings[name]:6.3f} s" for name in ("queued_seconds", "run_seconds", "store_seconds")
+        )
+        dollars = price["amount_micros"] / 1_000_000
+        click.echo(f"{job['id']}  {spent}  ${dollars:.4f} from the {price['covered_by']}")
+    left = account["allowances"]
+    click.echo(
+        f"left this month: {left['images']['left']} of {left['images']['granted']} images, "
+        f"{left['analyses']['left']} of {left['analyses']['granted']} analyses "
+        f"(until {account['allowances_reset_at']})"
+    )

@@ -1,0 +1,84 @@
+"""One pinned worker process per device, as a TOML file lists them.
+
+    [[workers]]
+    device = "cuda:0"
+    variants = ["flux.1-schnell"]
+
+    [[workers]]
+    device = "cuda:1"
+    variants = ["florence-2-large-ft", "florence-2-base"]
+
+`DATABASE_URL`, `REDIS_URL` and the store's settings come from the environment.
+"""
+
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+from pydantic import BaseModel, Field, ValidationError, field_validator
+
+from deploy.programs import WorkerProgram, worker_program
+from workers import catalog
+
+
+class FleetFileError(Exception):
+    """The fleet file cannot be used; the message says where and why."""
+
+
+class FleetWorker(BaseModel, extra="forbid"):
+    """One worker: a device, and the variants that it keeps warm."""
+
+    device: str = Field(pattern=r"^(cpu|cuda:\d+)$")
+    variants: list[str] = Field(min_length=1)
+
+    @field_validator("variants")
+    @classmethod
+    def _known(cls, variants: list[str]) -> list[str]:
+        for variant in variants:
+            try:
+                catalog.find(variant)
+            except catalog.UnknownVariantError as error:
+                raise ValueError(str(error)) from error
+        return variants
+
+
+class Fleet(BaseModel, extra="forbid"):
+    """The workers of one machine."""
+
+    workers: list[FleetWorker] = Field(min_length=1)
+
+    @field_validator("workers")
+    @classmethod
+    def _one_per_device(cls, workers: list[FleetWorker]) -> list[FleetWorker]:
+        counts = Counter(worker.device for worker in workers if worker.device != "cpu")
+        doubled = [device for device, count in counts.items() if count > 1]
+        if doubled:
+            raise ValueError(f"{', '.join(doubled)}: one worker per device, please")
+        return workers
+
+
+def read_fleet(path: Path) -> Fleet:
+    """Read a fleet file.
+
+    Raises:
+        FleetFileError: it is missing, no TOML, or does not describe a fleet.
+    """
+    try:
+        return Fleet.model_validate(tomllib.loads(path.read_text()))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise FleetFileError(f"{path}: {error}") from error
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()
+        )
+        raise FleetFileError(f"{path}: {faults}") from error
+
+
+def programs(fleet: Fleet) -> list[WorkerProgram]:
+    """The workers as a supervisor starts them."""
+    return [
+        worker_program(
+            f"worker-{n}-{worker.device.replace(':', '')}", worker.device, worker.variants, {}
+        )
+        for n, worker in enumerate(fleet.workers)
+    ]

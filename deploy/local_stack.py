@@ -1,0 +1,137 @@
+"""Everything on one machine: PostgreSQL, Redis, store, API, worker and courier, supervised."""
+
+import fcntl
+import json
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from pydantic import SecretStr
+
+from db.migrate import upgrade
+from db.session import Database
+from db.settings import DatabaseSettings
+from deploy import credentials
+from deploy.credentials import Credentials
+from deploy.programs import api_program, courier_program, worker_program
+from deploy.servers.postgres import EmbeddedPostgres
+from deploy.servers.process import ManagedProcess, free_port
+from deploy.servers.redis import EmbeddedRedis
+from deploy.supervisor import Supervisor
+
+DEMO_VARIANTS = ("flux.1-demo", "florence-2-demo")
+
+
+class DataDirInUseError(Exception):
+    """Another stack runs on the same data folder."""
+
+    def __init__(self, data_dir: Path) -> None:
+        super().__init__(f"another stack uses {data_dir}; stop it, or choose another --data-dir")
+
+
+@dataclass
+class LocalStack:
+    """One machine's stack below one folder; several run side by side in several folders.
+
+    Args:
+        data_dir: databases, stored pictures, logs and keys; made when missing.
+        port: where the API listens on 127.0.0.1; 0 takes a free one.
+        variants: what the worker serves.
+        device: what it runs them on.
+    """
+
+    data_dir: Path
+    port: int = 0
+    variants: Sequence[str] = DEMO_VARIANTS
+    device: str = "cpu"
+    _supervisor: Supervisor = field(init=False)
+    _lock: IO[bytes] = field(init=False)
+    _database: Database | None = None
+    _keys: Credentials | None = None
+    _settings: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.data_dir = self.data_dir.absolute()
+        self.port = self.port or free_port()
+        self._supervisor = Supervisor(self.data_dir / "logs")
+
+    def start(self) -> None:
+        """Start everything, and return when all of it answers.
+
+        Raises:
+            DataDirInUseError: another stack has the folder.
+            deploy.servers.process.ServerStartError: a process did not come up.
+        """
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self._take_lock()
+        secret = credentials.url_secret(self._keys_path)
+        self._settings = self._start_servers() | {
+            "BOTTEGA_URL_SECRET": secret,
+            "BOTTEGA_VARIANTS": json.dumps(list(self.variants)),
+        }
+        if "S3_ENDPOINT_URL" not in os.environ:
+            self._settings["BOTTEGA_STORE_DIR"] = str(self.data_dir / "store")
+        url = self._settings["DATABASE_URL"]
+        upgrade(url)
+        self._database = Database(DatabaseSettings(url=SecretStr(url), pool_size=2))
+        with self._database.transaction() as session:
+            self._keys = credentials.ensure(session, self._keys_path, secret)
+        self._supervisor.start(
+            courier_program(self._settings),
+            worker_program("worker", self.device, self.variants, self._settings, self._database),
+            api_program(self.port, self._settings),
+        )
+
+    @property
+    def _keys_path(self) -> Path:
+        return self.data_dir / "keys.json"
+
+    def _take_lock(self) -> None:
+        self._lock = (self.data_dir / "lock").open("wb")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DataDirInUseError(self.data_dir) from error
+
+    def _start_servers(self) -> dict[str, str]:
+        """Our own servers, but for those that the environment names."""
+        postgres = EmbeddedPostgres(self.data_dir / "postgres")
+        redis = EmbeddedRedis(self.data_dir / "redis")
+        ours: dict[str, ManagedProcess] = {"DATABASE_URL": postgres, "REDIS_URL": redis}
+        given = {name: os.environ[name] for name in ours if name in os.environ}
+        self._supervisor.start(*(server for name, server in ours.items() if name not in given))
+        return {"DATABASE_URL": postgres.url, "REDIS_URL": redis.url} | given
+
+    def facts(self) -> dict[str, Any]:
+        """What a client needs to know, as the ready file has it."""
+        keys = self._keys
+        if keys is None:
+            raise RuntimeError("the stack has not been started")
+        return {
+            "url": self.url,
+            "api_key": keys.api_key,
+            "operator_key": keys.operator_key,
+            "dashboard_url": f"{self.url}/docs",
+            "database_url": self._settings["DATABASE_URL"],
+            "redis_url": self._settings["REDIS_URL"],
+            "pids": self._supervisor.pids,
+        }
+
+    @property
+    def url(self) -> str:
+        """Where the API answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def watch(self, stopping: threading.Event) -> None:
+        """Restart what dies, until told to stop."""
+        self._supervisor.watch(stopping)
+
+    def stop(self) -> None:
+        """Stop everything; jobs in hand are finished first."""
+        if self._database is not None:
+            self._database.close()
+        self._supervisor.stop()
+        self._lock.close()

@@ -1,0 +1,112 @@
+"""Our own processes as a supervisor sees them: the API, a worker, the courier."""
+
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from db.base import new_id
+from db.session import Database
+from db.tables import Worker
+from deploy.servers.process import Account
+
+_READY_STATES = ("ready", "busy")
+_ASK_SECONDS = 2
+
+
+@dataclass
+class Program:
+    """A `bottega` subcommand as a `ManagedProcess`."""
+
+    name: str
+    arguments: Sequence[str]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    stop_signal: signal.Signals = signal.SIGTERM
+    account: Account | None = None
+    working_directory: Path | None = None
+
+    def prepare(self) -> None:
+        """Nothing needs to be made."""
+
+    def command(self) -> list[str]:
+        """This interpreter running the subcommand."""
+        return [sys.executable, "-m", "deploy.cli", *self.arguments]
+
+    def environment(self) -> dict[str, str]:
+        """The supervisor's own, and the settings."""
+        return {**os.environ, **self.settings}
+
+    def ready(self) -> bool:
+        """A process that answers nobody is ready once it runs."""
+        return True
+
+
+@dataclass
+class ApiProgram(Program):
+    """The HTTP service: ready when `/readyz` says so."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+
+    def ready(self) -> bool:
+        """Whether it and what it depends on answer."""
+        connection = HTTPConnection(self.host, self.port, timeout=_ASK_SECONDS)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200  # noqa: PLR2004 - HTTP's OK
+        except (OSError, HTTPException):
+            return False
+        finally:
+            connection.close()
+
+
+@dataclass
+class WorkerProgram(Program):
+    """A worker: ready when its row says that its models are loaded."""
+
+    database: Database | None = None
+    worker_id: str = ""
+
+    def ready(self) -> bool:
+        """Whether it has reported itself ready."""
+        if self.database is None:
+            return True
+        try:
+            with self.database.transaction(durable=False) as session:
+                ready = select(Worker.id).where(
+                    Worker.id == self.worker_id, Worker.state.in_(_READY_STATES)
+                )
+                return session.scalar(ready) is not None
+        except SQLAlchemyError:
+            return False
+
+
+def api_program(port: int, settings: Mapping[str, str], *, host: str = "127.0.0.1") -> ApiProgram:
+    """The API on a port."""
+    arguments = ["api", "--host", host, "--port", str(port)]
+    return ApiProgram("api", arguments, settings, host=host, port=port)
+
+
+def worker_program(
+    name: str,
+    device: str,
+    variants: Sequence[str],
+    settings: Mapping[str, str],
+    database: Database | None = None,
+) -> WorkerProgram:
+    """A worker pinned to a device; with a database, its readiness can be awaited."""
+    worker_id = new_id("wrk")
+    chosen = [option for variant in variants for option in ("--variant", variant)]
+    arguments = ["worker", "--device", device, "--id", worker_id, *chosen]
+    return WorkerProgram(name, arguments, settings, database=database, worker_id=worker_id)
+
+
+def courier_program(settings: Mapping[str, str]) -> Program:
+    """The process that runs maintenance."""
+    return Program("courier", ["courier"], settings)
