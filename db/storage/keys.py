@@ -1,0 +1,24 @@
+"""Where in the store things lie."""
+
+from datetime import date
+
+
+def result_key(tenant: str, day: date, job: str, attempt: int, n: int, ext: str) -> str:
+    """One artifact's key, `results/{tenant}/{yyyy-mm-dd}/{job}/{attempt}/{n}.{ext}`.
+
+    It contains the attempt, so that a worker that lost its lease overwrites nothing.
+
+    Args:
+        tenant: tenant id.
+        day: the day (UTC) by which results of one age are found.
+        job: job id.
+        attempt: the attempt that made it, from 1.
+        n: which of the job's artifacts, from 0.
+        ext: file suffix without its dot.
+    """
+    return f"results/{tenant}/{day:%Y-%m-%d}/{job}/{attempt}/{n}.{ext}"
+
+
+def input_key(tenant: str, sha256: str) -> str:
+    """An input picture's key, `inputs/{tenant}/{sha256}`: equal bytes are kept once per tenant."""
+    return f"inputs/{tenant}/{sha256}"

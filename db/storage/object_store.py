@@ -1,0 +1,134 @@
+"""What the service asks of a blob store: the Protocol, its values and its errors.
+
+A key is one to 512 characters: segments of `A-Z a-z 0-9 . _ + = ~ -` joined by `/`, each segment
+at most 200 characters and not beginning with a dot. No key may continue another (`a` and `a/b`):
+on a disk a file is no folder. Media types are at most 127 ASCII characters.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+MAX_KEY_CHARACTERS = 512
+MAX_MEDIA_TYPE_CHARACTERS = 127
+MAX_PRESIGN_SECONDS = 7 * 24 * 3600
+"""The longest that S3's signatures may live."""
+
+_SEGMENT = r"(?!\.)[A-Za-z0-9._+=~-]{1,200}"
+_KEY = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
+_PREFIX = re.compile(rf"(?:{_SEGMENT}/)*(?:{_SEGMENT})?")
+_MEDIA_TYPE = re.compile(r"[\x21-\x7e]+/[\x20-\x7e]*[\x21-\x7e]")
+
+
+class StoreError(Exception):
+    """A store did not do what was asked.
+
+    Attributes:
+        retryable: whether the same call may succeed later with nobody's help.
+    """
+
+    retryable = False
+
+
+class InvalidObjectError(StoreError, ValueError):
+    """The key, prefix, media type or lifetime is not one that every store can keep."""
+
+
+class ObjectNotFoundError(StoreError):
+    """No object has this key."""
+
+
+class StoreMisconfiguredError(StoreError):
+    """Wrong credentials, no such bucket, no such store: an operator must act."""
+
+
+class StoreUnavailableError(StoreError):
+    """Refused, timed out, broken or full just now."""
+
+    retryable = True
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object's bytes and the media type it was put with."""
+
+    data: bytes
+    media_type: str
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """What is known of an object without reading it; `modified_at` is in UTC."""
+
+    key: str
+    size_bytes: int
+    modified_at: datetime
+
+
+class ObjectStore(Protocol):
+    """Keys to bytes, durable once `put` returns. Safe for concurrent use by threads.
+
+    Every method raises `InvalidObjectError` for a bad argument, `StoreUnavailableError` for what
+    may pass and `StoreMisconfiguredError` for what will not.
+    """
+
+    def put(self, key: str, data: bytes, media_type: str) -> None:
+        """Keep the bytes under the key, replacing at once what was there."""
+        ...
+
+    def get(self, key: str) -> StoredObject:
+        """The whole object.
+
+        Raises:
+            ObjectNotFoundError: there is none.
+        """
+        ...
+
+    def head(self, key: str) -> ObjectInfo:
+        """The object's size and age.
+
+        Raises:
+            ObjectNotFoundError: there is none.
+        """
+        ...
+
+    def presign(self, key: str, seconds: int) -> str | None:
+        """A URL that serves the object to anyone for that long; None where the store cannot.
+
+        The key need not exist. At most `MAX_PRESIGN_SECONDS`.
+        """
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove the object if there is one."""
+        ...
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Every object whose key begins with the prefix, in the order of the keys' bytes."""
+        ...
+
+
+def check_key(key: str) -> None:
+    """Refuse a key outside the grammar above."""
+    if len(key) > MAX_KEY_CHARACTERS or not _KEY.fullmatch(key):
+        raise InvalidObjectError(f"not a key: {key[:MAX_KEY_CHARACTERS]!r}")
+
+
+def check_prefix(prefix: str) -> None:
+    """Refuse what no key can begin with; the empty prefix is that of all keys."""
+    if len(prefix) > MAX_KEY_CHARACTERS or not _PREFIX.fullmatch(prefix):
+        raise InvalidObjectError(f"not a prefix of keys: {prefix[:MAX_KEY_CHARACTERS]!r}")
+
+
+def check_media_type(media_type: str) -> None:
+    """Refuse what cannot stand in a header or is longer than stores keep."""
+    if len(media_type) > MAX_MEDIA_TYPE_CHARACTERS or not _MEDIA_TYPE.fullmatch(media_type):
+        raise InvalidObjectError(f"not a media type: {media_type[:MAX_MEDIA_TYPE_CHARACTERS]!r}")
+
+
+def check_lifetime(seconds: int) -> None:
+    """Refuse a lifetime that a signature cannot have."""
+    if not 1 <= seconds <= MAX_PRESIGN_SECONDS:
+        raise InvalidObjectError(f"{seconds} s is no lifetime of a URL")
