@@ -98,7 +98,12 @@ def load_pretrained(model_class: Any, variant: Variant, source: Source, **argume
     try:
         _check_class(model_class.__name__, variant, source)
         return model_class.from_pretrained(
-            source.name, revision=source.revision, trust_remote_code=False, **arguments
+            source.name,
+            revision=source.revision,
+            # Else a file missing from a folder is looked for, in vain, on the hub.
+            local_files_only=source.revision is None,
+            trust_remote_code=False,
+            **arguments,
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().partition("\n")[0]
@@ -106,13 +111,15 @@ def load_pretrained(model_class: Any, variant: Variant, source: Source, **argume
 
 
 def _check_class(wanted: str, variant: Variant, source: Source) -> None:
-    """Another model's folder fails deep inside the libraries; say so beforehand."""
-    for suffix, file, key in CLASS_KEYS:
-        path = Path(source.name) / file
-        if source.revision is not None or not wanted.endswith(suffix) or not path.is_file():
-            continue
-        found = json.loads(path.read_text(encoding="utf-8")).get(key, wanted)
-        if wanted not in ([found] if isinstance(found, str) else found):
-            raise WeightsError(
-                f"{variant.id}: {source.name} holds a {found}, not a {wanted}; {source.remedy}"
-            )
+    """Another model's folder, or half of one, fails late and obscurely; say so beforehand."""
+    if source.revision is not None:
+        return
+    file, key = next(rest for suffix, *rest in CLASS_KEYS if wanted.endswith(suffix))
+    path = Path(source.name) / file
+    if not path.is_file():
+        raise WeightsError(f"{variant.id}: {source.name} has no {file}; {source.remedy}")
+    found = json.loads(path.read_text(encoding="utf-8")).get(key, wanted)
+    if wanted not in ([found] if isinstance(found, str) else found):
+        raise WeightsError(
+            f"{variant.id}: {source.name} holds a {found}, not a {wanted}; {source.remedy}"
+        )

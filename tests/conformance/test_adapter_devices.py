@@ -1,0 +1,115 @@
+"""Devices: names, pinning before torch, number formats, memory."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from workers.adapters.devices import choose_dtype, free_cache, memory, translating_out_of_memory
+from workers.adapters.pinning import Device, DeviceError, parse_device, pin
+from workers.adapters.protocol import OutOfMemoryError
+
+CPU = Device("cpu")
+PIN = """
+import os, sys
+from workers.adapters.pinning import DeviceError, pin
+try:
+    name = pin(sys.argv[1])
+    print(name, repr(os.environ["CUDA_VISIBLE_DEVICES"]), "torch" in sys.modules)
+except DeviceError as error:
+    print(error)
+"""
+
+
+def pinned(device: str, **environment: str) -> str:
+    """What a fresh process prints that pins a device."""
+    run = subprocess.run(  # noqa: S603 - our own interpreter and script
+        [sys.executable, "-c", PIN, device],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": ".", **environment},
+    )
+    return run.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("name", "device"),
+    [("cpu", CPU), ("cuda", Device("cuda")), (" CUDA:1 ", Device("cuda", 1))],
+)
+def test_device_names_are_read(name: str, device: Device) -> None:
+    assert parse_device(name) == device
+
+
+@pytest.mark.parametrize("name", ["", "gpu", "cpu:0", "cuda:", "cuda:x", "cuda:-1", "cuda:1,2"])
+def test_other_names_are_refused(name: str) -> None:
+    with pytest.raises(DeviceError, match="is not a device"):
+        parse_device(name)
+
+
+def test_a_device_prints_as_torch_names_it() -> None:
+    assert [str(Device("cuda", 1)), str(Device("cuda")), str(CPU)] == ["cuda:1", "cuda", "cpu"]
+
+
+def test_pinning_makes_one_device_visible_and_imports_no_torch() -> None:
+    assert pinned("cuda:1") == "cuda '1' False"
+    assert pinned("cuda") == "cuda '0' False"
+
+
+def test_pinning_the_cpu_hides_every_device() -> None:
+    assert pinned("cpu", CUDA_VISIBLE_DEVICES="0,1") == "cpu '' False"
+
+
+def test_an_index_counts_within_the_devices_the_parent_offers() -> None:
+    assert pinned("cuda:1", CUDA_VISIBLE_DEVICES="4,GPU-6f") == "cuda 'GPU-6f' False"
+    assert "offers 2 devices" in pinned("cuda:2", CUDA_VISIBLE_DEVICES="4,5")
+
+
+def test_pinning_after_torch_is_refused() -> None:
+    with pytest.raises(DeviceError, match="before torch is imported"):
+        pin("cuda:0")
+
+
+def test_the_dtype_follows_the_kind_of_device() -> None:
+    row = {"cuda": "bfloat16", "cpu": "float16"}
+    assert choose_dtype(row, Device("cuda", 3)) is torch.bfloat16
+    assert choose_dtype(row, CPU) is torch.float16
+    assert choose_dtype({}, CPU) is torch.float32
+
+
+def test_a_name_that_is_no_dtype_is_refused() -> None:
+    with pytest.raises(TypeError, match="not a dtype"):
+        choose_dtype({"cpu": "Tensor"}, CPU)
+
+
+def test_memory_in_use_grows_with_what_is_held() -> None:
+    before = memory(CPU)
+    held = torch.ones(50_000_000)
+    assert memory(CPU).used_bytes - before.used_bytes > 0.9 * held.nbytes
+    assert before.used_bytes < before.total_bytes
+    free_cache(CPU)
+
+
+def test_exhausted_memory_is_translated() -> None:
+    with pytest.raises(OutOfMemoryError), translating_out_of_memory(CPU):
+        torch.empty(10**15)
+
+
+def test_other_errors_pass_as_they_are() -> None:
+    with pytest.raises(RuntimeError, match="size of tensor"), translating_out_of_memory(CPU):
+        torch.ones(2) + torch.ones(3)
+
+
+def test_what_a_failed_call_held_is_freed() -> None:
+    before = memory(CPU).used_bytes
+
+    def fill() -> None:
+        held = torch.ones(100_000_000)
+        torch.empty(10**15)
+        held.zero_()
+
+    with pytest.raises(OutOfMemoryError) as caught, translating_out_of_memory(CPU):
+        fill()
+    assert caught.value.code == "out_of_memory"
+    assert memory(CPU).used_bytes - before < 100_000_000

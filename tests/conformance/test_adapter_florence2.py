@@ -1,0 +1,201 @@
+"""Florence-2 in particular: tasks, coordinates, scores, ends of answers, and what is found."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+from workers.adapters.florence2 import Florence2Adapter
+from workers.adapters.protocol import InvalidInputError, Stopped, Work
+from workers.catalog import find
+from workers.catalog.florence2_tasks import BY_TOKEN, TASKS
+
+DEMO = find("florence-2-demo")
+BOX = (150, 40, 270, 160)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def demo() -> Florence2Adapter:
+    adapter = Florence2Adapter(DEMO, "cpu", {})
+    adapter.load()
+    return adapter
+
+
+def red_circle(background: tuple[int, int, int] = (250, 250, 250)) -> Image.Image:
+    picture = Image.new("RGB", (400, 200), background)
+    ImageDraw.Draw(picture).ellipse(BOX, fill=(214, 38, 38))
+    return picture
+
+
+def work(picture: Image.Image | None = None, **input_: Any) -> Work:
+    return Work(DEMO.parameters(image="file_1", **input_), {"image": [picture or red_circle()]})
+
+
+def look(adapter: Florence2Adapter, *works: Work) -> list[dict[str, Any]]:
+    outputs = adapter.run(works, lambda _step, _steps: None, lambda: False)
+    return [output.data or {} for output in outputs]
+
+
+def answer(adapter: Florence2Adapter, **input_: Any) -> dict[str, Any]:
+    results: list[dict[str, Any]] = look(adapter, work(**input_))[0]["results"]
+    return results[0]
+
+
+def overlap(one: tuple[int, ...], other: tuple[int, ...]) -> float:
+    """Intersection over union of two boxes."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    common = max(width, 0) * max(height, 0)
+    areas = [(b[2] - b[0]) * (b[3] - b[1]) for b in (one, other)]
+    return common / (sum(areas) - common)
+
+
+def encodings(adapter: Florence2Adapter) -> list[int]:
+    """A list that grows by one each time the model encodes a picture."""
+    calls: list[int] = []
+    adapter._model.model.vision_tower.register_forward_hook(lambda *_: calls.append(1))
+    return calls
+
+
+def test_a_red_circle_is_found_where_it_is(demo: Florence2Adapter) -> None:
+    value = answer(demo, task="object_detection")["result"]["<OD>"]
+    assert value["labels"] == ["circle"]
+    assert overlap(value["bboxes"][0], BOX) > 0.7
+
+
+def test_a_red_circle_is_told_of_in_words(demo: Florence2Adapter) -> None:
+    caption = answer(demo, task="<CAPTION>")["result"]["<CAPTION>"]
+    assert caption == "A red circle on a white background."
+
+
+def test_a_phrase_is_grounded_where_it_is_seen(demo: Florence2Adapter) -> None:
+    grounded = answer(demo, task="caption_to_phrase_grounding", text="a red circle")
+    value = grounded["result"]["<CAPTION_TO_PHRASE_GROUNDING>"]
+    assert value["labels"] == ["a red circle"]
+    assert overlap(value["bboxes"][0], BOX) > 0.7
+
+
+def test_the_data_has_its_documented_form(demo: Florence2Adapter) -> None:
+    data = look(demo, work(tasks=["object_detection", "caption"]))[0]
+    assert data["image"] == {"width": 400, "height": 200}
+    detected, told = data["results"]
+    assert detected["task"] == "<OD>"
+    assert list(detected["result"]) == ["<OD>"]
+    assert detected["finish_reason"] == told["finish_reason"] == "stop"
+    assert len(detected["scores"]) == len(detected["result"]["<OD>"]["bboxes"])
+    assert len(told["scores"]) == 1
+    assert all(0 < score <= 1 for score in [*detected["scores"], *told["scores"]])
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_every_task_is_answered_greedy_and_by_beams(demo: Florence2Adapter, beams: int) -> None:
+    for task in TASKS:
+        text = {"text": "a red circle"} if task.takes_text else {}
+        answered = answer(demo, task=task.token, num_beams=beams, **text)
+        assert answered["finish_reason"] == "stop"
+        value = answered["result"][task.token]
+        listed = value if isinstance(value, str) else value.get("bboxes", value.get("quad_boxes"))
+        assert len(answered["scores"]) == (1 if isinstance(value, str) else len(listed))
+
+
+def test_no_padding_is_left_in_the_shorter_answer_of_a_batch(demo: Florence2Adapter) -> None:
+    two = red_circle()
+    ImageDraw.Draw(two).rectangle((20, 30, 100, 110), fill=(40, 160, 60))
+    short, long = look(demo, work(task="caption"), work(two, task="caption"))
+    texts = [data["results"][0]["result"]["<CAPTION>"] for data in (short, long)]
+    assert len(texts[0]) < len(texts[1])
+    assert not any("<" in text for text in texts)
+
+
+def test_a_text_goes_to_the_tasks_that_take_one_alone(demo: Florence2Adapter) -> None:
+    tasks = ["caption", "caption_to_phrase_grounding"]
+    results = look(demo, work(tasks=tasks, text="a red circle"))[0]["results"]
+    assert results[0]["result"] == answer(demo, task="caption")["result"]
+    assert results[1]["result"]["<CAPTION_TO_PHRASE_GROUNDING>"]["labels"] == ["a red circle"]
+
+
+def test_a_picture_is_encoded_once_whatever_is_asked_of_it(demo: Florence2Adapter) -> None:
+    calls = encodings(demo)
+    fresh = red_circle((140, 140, 140))
+    look(demo, work(fresh, tasks=["caption", "ocr"]), work(fresh, tasks=["caption", "ocr"]))
+    look(demo, work(fresh.copy(), task="region_proposal"))
+    assert len(calls) == 1
+
+
+def test_an_answer_that_was_cut_off_says_so(demo: Florence2Adapter) -> None:
+    told = answer(demo, task="detailed_caption", max_new_tokens=5)
+    assert told["finish_reason"] == "length"
+    assert told["result"]["<DETAILED_CAPTION>"] == "The image shows a"
+
+
+def test_an_answer_that_ends_at_the_very_limit_ended_by_itself(demo: Florence2Adapter) -> None:
+    def ends(limit: int) -> str:
+        reason: str = answer(demo, task="caption", max_new_tokens=limit)["finish_reason"]
+        return reason
+
+    needed = next(limit for limit in range(1, 40) if ends(limit) == "stop")
+    whole = answer(demo, task="caption")
+    assert ends(needed - 1) == "length"
+    assert answer(demo, task="caption", max_new_tokens=needed)["result"] == whole["result"]
+
+
+def test_the_longest_answer_allowed_fits_the_decoder(demo: Florence2Adapter) -> None:
+    limit = DEMO.parameters.limits.most_new_tokens  # type: ignore[attr-defined]
+    demo._model.generation_config.min_new_tokens = limit  # as if it never came to an end
+    try:
+        told = answer(demo, task="ocr", max_new_tokens=limit)
+    finally:
+        demo._model.generation_config.min_new_tokens = None
+    assert told["finish_reason"] == "length"
+
+
+def test_a_text_too_long_for_the_model_is_refused_in_words(demo: Florence2Adapter) -> None:
+    too_long = work(task="caption_to_phrase_grounding", text="red circle and " * 100)
+    with pytest.raises(InvalidInputError, match="tokens longer than this model reads"):
+        look(demo, too_long)
+
+
+def test_a_stop_takes_effect_within_an_answer(demo: Florence2Adapter) -> None:
+    asked = 0
+
+    def at_the_fifth() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked == 5
+
+    with pytest.raises(Stopped):
+        demo.run([work(task="more_detailed_caption")], lambda *_: None, at_the_fifth)
+    assert asked == 5
+
+
+@pytest.mark.parametrize(
+    ("token", "text"),
+    [("<CAPTION>", ""), ("<OCR_WITH_REGION>", ""), ("<OPEN_VOCABULARY_DETECTION>", "a <and> {b}")],
+)
+def test_prompts_read_as_the_processor_writes_them(
+    demo: Florence2Adapter, token: str, text: str
+) -> None:
+    picture = red_circle()
+    asked = Work(DEMO.parameters.model_construct(text=text), {"image": [picture]})
+    ours = demo._tokenize([demo._prompt(BY_TOKEN[token], asked)])["input_ids"]
+    theirs = demo._processor(text=[token + text], images=[picture], return_tensors="pt")
+    assert torch.equal(ours, theirs["input_ids"])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 3), (500, 1), (3, 400)])
+def test_pictures_of_odd_sizes_are_looked_at(demo: Florence2Adapter, size: tuple[int, int]) -> None:
+    data = look(demo, work(Image.new("RGB", size, (140, 140, 140)), task="object_detection"))[0]
+    assert data["image"] == {"width": size[0], "height": size[1]}
+    for box in data["results"][0]["result"]["<OD>"]["bboxes"]:
+        assert all(0 <= x <= size[0] for x in box[0::2])
+        assert all(0 <= y <= size[1] for y in box[1::2])

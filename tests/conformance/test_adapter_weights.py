@@ -1,0 +1,123 @@
+"""Finding weights, and saying what to do where they are missing or wrong."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from workers.adapters.registry import make_adapter
+from workers.adapters.weights import WeightsError, locate, override_variable
+from workers.catalog import find
+from workers.catalog.variant import Weights
+from workers.demo import weights_folder
+
+DEMO = find("florence-2-demo")
+VARIABLE = "BOTTEGA_WEIGHTS_FLORENCE_2_DEMO"
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """The demo's weights in a folder of their own, to be damaged."""
+    folder = tmp_path / "weights"
+    shutil.copytree(weights_folder(DEMO.id), folder)
+    for file in folder.iterdir():
+        file.chmod(0o600)
+    return folder
+
+
+def shorten(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+
+
+def widen(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    config["text_config"]["decoder_ffn_dim"] += 1
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def remove(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).unlink()
+
+
+def test_the_variable_is_named_after_the_variant() -> None:
+    assert override_variable("flux.2-klein-4b") == "BOTTEGA_WEIGHTS_FLUX_2_KLEIN_4B"
+
+
+def test_bundled_weights_are_found_beside_the_package() -> None:
+    assert locate(DEMO, {}).name == str(weights_folder(DEMO.id))
+
+
+def test_hub_weights_are_asked_for_at_the_pinned_revision() -> None:
+    variant = find("flux.1-schnell")
+    source = locate(variant, {})
+    assert (source.name, source.revision) == (variant.weights.repo, variant.weights.revision)
+
+
+def test_an_override_comes_before_both(copied: Path) -> None:
+    for variant in (DEMO, find("flux.1-schnell")):
+        overrides = {override_variable(variant.id): str(copied)}
+        source = locate(variant, overrides)
+        assert (source.name, source.revision) == (str(copied), None)
+
+
+def test_a_model_loads_from_an_override(copied: Path) -> None:
+    make_adapter(DEMO, "cpu", {VARIABLE: str(copied)}).load()
+
+
+def test_an_override_that_names_no_folder_is_told_with_its_variable(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=f"no folder {tmp_path}/gone; {VARIABLE}"):
+        locate(DEMO, {VARIABLE: str(tmp_path / "gone")})
+
+
+def test_missing_bundled_weights_ask_for_a_new_installation() -> None:
+    broken = replace(DEMO, weights=Weights("gone", bundled=True))
+    with pytest.raises(WeightsError, match="install it again"):
+        locate(broken, {})
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        remove("model.safetensors"),
+        remove("config.json"),
+        remove("tokenizer.json"),
+        remove("processor_config.json"),
+        shorten,
+        widen,
+        lambda folder: (folder / "config.json").write_text("{"),
+    ],
+)
+def test_damaged_weights_are_told_with_the_variable_to_look_at(
+    copied: Path, damage: Callable[[Path], None]
+) -> None:
+    damage(copied)
+    with pytest.raises(WeightsError, match=f"florence-2-demo: .*{copied}.*{VARIABLE}"):
+        make_adapter(DEMO, "cpu", {VARIABLE: str(copied)}).load()
+
+
+def test_the_weights_of_another_model_are_recognised(copied: Path) -> None:
+    variant = find("flux.1-demo")
+    (copied / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}')
+    with pytest.raises(WeightsError, match="holds a StableDiffusionPipeline, not a FluxPipeline"):
+        make_adapter(variant, "cpu", {override_variable(variant.id): str(copied)}).load()
+
+
+def test_weights_that_only_pickle_can_read_are_refused(copied: Path) -> None:
+    (copied / "model.safetensors").rename(copied / "pytorch_model.bin")
+    with pytest.raises(WeightsError, match=r"safetensors"):
+        make_adapter(DEMO, "cpu", {VARIABLE: str(copied)}).load()
+
+
+def test_code_beside_the_weights_is_not_run(copied: Path) -> None:
+    witness = copied / "ran"
+    (copied / "evil.py").write_text(f"open({str(witness)!r}, 'w')")
+    for name in ("config.json", "processor_config.json"):
+        content = json.loads((copied / name).read_text())
+        content["auto_map"] = {"AutoModel": "evil.Evil", "AutoProcessor": "evil.Evil"}
+        (copied / name).write_text(json.dumps(content))
+    make_adapter(DEMO, "cpu", {VARIABLE: str(copied)}).load()
+    assert not witness.exists()
