@@ -104,6 +104,7 @@ def _lifespan(settings: ApiSettings) -> Any:
 def _connect(settings: ApiSettings) -> Services:
     database = Database(DatabaseSettings())
     queue_settings = WorkerSettings()
+    storage = StorageSettings()
 
     def finished_among(job_ids: Sequence[str]) -> Sequence[str]:
         with database.transaction(durable=False) as session:
@@ -112,13 +113,14 @@ def _connect(settings: ApiSettings) -> Services:
     return Services(
         settings=settings,
         database=database,
-        store=open_store(StorageSettings()),
+        store=open_store(storage),
         doorbell=Doorbell(queue_settings),
         publisher=Publisher(queue_settings),
         hub=EventHub(queue_settings, finished_among),
         artifact_urls=ArtifactUrls(
             settings.url_secret.get_secret_value(), valid_seconds=settings.artifact_url_seconds
         ),
+        presigns=storage.presign,
     )
 
 

@@ -72,7 +72,7 @@ class LocalStack:
             "BOTTEGA_URL_SECRET": secret,
             "BOTTEGA_VARIANTS": json.dumps(list(self.variants)),
         }
-        if "S3_ENDPOINT_URL" not in os.environ:
+        if "S3_BUCKET" not in os.environ and "S3_ENDPOINT_URL" not in os.environ:
             self._settings["BOTTEGA_STORE_DIR"] = str(self.data_dir / "store")
         url = self._settings["DATABASE_URL"]
         upgrade(url)

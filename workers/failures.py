@@ -29,8 +29,10 @@ def failure_of(error: Exception) -> Failure:
             return Failure("input_unreachable", "an input picture is gone", retryable=False)
         case PictureError():
             return Failure("invalid_image", str(error), retryable=False)
-        case StoreError() | SQLAlchemyError():
-            return Failure("internal_error", "storage did not answer", retryable=True)
+        case StoreError():
+            return Failure("internal_error", "the store did not answer", error.retryable)
+        case SQLAlchemyError():
+            return Failure("internal_error", "the database did not answer", retryable=True)
         case _:
             # The sentence of an unknown error may hold a prompt or an address: it stays in.
             return Failure("internal_error", "the worker failed unexpectedly", retryable=True)

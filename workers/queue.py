@@ -13,7 +13,9 @@ from celery import Celery
 from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from workers.settings import WorkerSettings
 
@@ -81,6 +83,7 @@ def redis_client(settings: WorkerSettings) -> Redis:
         socket_timeout=settings.redis_timeout_seconds,
         socket_connect_timeout=settings.redis_timeout_seconds / 2,
         socket_keepalive=True,
+        retry=Retry(NoBackoff(), 0),  # the default tries again for seconds
         decode_responses=True,
     )
 
