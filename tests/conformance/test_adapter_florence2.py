@@ -150,7 +150,7 @@ def test_an_answer_that_ends_at_the_very_limit_ended_by_itself(demo: Florence2Ad
 
 
 def test_the_longest_answer_allowed_fits_the_decoder(demo: Florence2Adapter) -> None:
-    limit = DEMO.parameters.limits.most_new_tokens  # type: ignore[attr-defined]
+    limit = DEMO.parameters.limits.most_new_tokens
     demo._model.generation_config.min_new_tokens = limit  # as if it never came to an end
     try:
         told = answer(demo, task="ocr", max_new_tokens=limit)

@@ -225,7 +225,7 @@ class _StopRequested:
 
 def _give_up_if(should_stop: ShouldStop) -> None:
     if should_stop():
-        raise Stopped
+        raise Stopped("stopped on request")
 
 
 def _parameters(work: Work) -> Florence2Parameters:

@@ -107,7 +107,7 @@ class FluxAdapter:
         rows: list[Embeddings] = []
         for job in jobs:
             if should_stop():
-                raise Stopped
+                raise Stopped("stopped on request")
             rows.extend([self._encode(job.prompt)] * job.num_images)
         names = EMBEDDINGS[self._variant.family]
         return dict(zip(names, map(torch.cat, zip(*rows, strict=True)), strict=True))
@@ -138,7 +138,7 @@ class _StepEnd:
         """Report the step; give up between it and the next if asked to."""
         self._report(index + 1, self._steps)
         if self._should_stop():
-            raise Stopped
+            raise Stopped("stopped on request")
         return {}
 
 

@@ -1,0 +1,129 @@
+"""From generated tokens to values, scores and reasons; the demo's processor, no model."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from transformers import Florence2Processor
+
+from workers.adapters.florence2_answers import Answer, cut, result
+from workers.adapters.quiet import quieten_libraries
+from workers.demo import weights_folder
+
+SIZE = (1000, 500)
+SURE, LIKELY, UNSURE = 0.0, -0.5, -2.0
+"""Log-probabilities; their probabilities are 1, 0.6065 and 0.1353."""
+
+
+@pytest.fixture(scope="module")
+def processor() -> Any:
+    quieten_libraries()
+    return Florence2Processor.from_pretrained(weights_folder("florence-2-demo"))
+
+
+def answer(processor: Any, *parts: tuple[str, float], ended: bool = True) -> Answer:
+    """An answer of pieces of text, each with the log-probability of its every token."""
+    tokens: list[int] = []
+    logprobs: list[float] = []
+    for text, logprob in parts:
+        ids: Sequence[int] = processor.tokenizer(text, add_special_tokens=False).input_ids
+        tokens += ids
+        logprobs += [logprob] * len(ids)
+    return Answer(tuple(tokens), (*logprobs, *([SURE] if ended else [])))
+
+
+def box(*bins: int) -> str:
+    return "".join(f"<loc_{number}>" for number in bins)
+
+
+def test_padding_and_the_end_are_cut_off() -> None:
+    whole = cut([0, 9, 8, 2, 1, 1], [-1.0, -2.0, -3.0, -4.0, -9.0, -9.0], end=2)
+    assert whole == Answer((0, 9, 8), (-1.0, -2.0, -3.0, -4.0))
+    assert whole.ended
+
+
+def test_an_answer_without_an_end_did_not_end() -> None:
+    assert not cut([0, 9, 8], [-1.0, -2.0, -3.0], end=2).ended
+
+
+def test_text_has_one_score_over_all_its_tokens(processor: Any) -> None:
+    told = result(processor, "<CAPTION>", answer(processor, ("<s>A cat", LIKELY)), SIZE)
+    assert told["result"] == {"<CAPTION>": "A cat"}
+    assert told["scores"] == [0.6065]
+    assert told["finish_reason"] == "stop"
+
+
+def test_an_empty_text_has_the_score_of_its_end(processor: Any) -> None:
+    empty = Answer((processor.tokenizer.bos_token_id,), (SURE, UNSURE))
+    told = result(processor, "<OCR>", empty, SIZE)
+    assert (told["result"], told["scores"]) == ({"<OCR>": ""}, [0.1353])
+
+
+def test_boxes_are_in_pixels_and_scored_one_by_one(processor: Any) -> None:
+    found = answer(
+        processor,
+        ("<s>", SURE),
+        ("circle" + box(100, 200, 300, 400), SURE),
+        ("star" + box(0, 0, 999, 999), UNSURE),
+    )
+    told = result(processor, "<OD>", found, SIZE)
+    value = {"bboxes": [[100, 100, 300, 200], [0, 0, 999, 499]], "labels": ["circle", "star"]}
+    assert told["result"] == {"<OD>": value}
+    assert told["scores"] == [1.0, 0.1353]
+
+
+def test_boxes_under_one_label_share_its_tokens_but_not_each_others(processor: Any) -> None:
+    grounded = answer(
+        processor, ("circle", SURE), (box(1, 2, 3, 4), SURE), (box(5, 6, 7, 8), UNSURE)
+    )
+    told = result(processor, "<CAPTION_TO_PHRASE_GROUNDING>", grounded, SIZE)
+    assert told["scores"][0] == 1.0
+    assert 0.1353 < told["scores"][1] < 1.0
+
+
+def test_phrases_the_processor_drops_get_no_score(processor: Any) -> None:
+    grounded = answer(
+        processor,
+        ("it" + box(1, 2, 3, 4), UNSURE),
+        ("a cat" + box(5, 6, 7, 8), SURE),
+        ("a dog" + box(5, 6), UNSURE),
+        ended=False,
+    )
+    told = result(processor, "<CAPTION_TO_PHRASE_GROUNDING>", grounded, SIZE)
+    assert told["result"]["<CAPTION_TO_PHRASE_GROUNDING>"]["labels"] == ["a cat"]
+    assert told["scores"] == [1.0]
+    assert told["finish_reason"] == "length"
+
+
+def test_boxes_without_labels_are_scored_one_by_one(processor: Any) -> None:
+    proposed = answer(processor, (box(1, 2, 3, 4), SURE), (box(5, 6, 7, 8), UNSURE))
+    told = result(processor, "<REGION_PROPOSAL>", proposed, SIZE)
+    assert told["scores"] == [1.0, 0.1353]
+    assert told["result"]["<REGION_PROPOSAL>"]["labels"] == ["", ""]
+
+
+def test_words_in_quadrangles_are_scored_one_by_one(processor: Any) -> None:
+    read = answer(
+        processor,
+        ("STOP" + box(10, 10, 90, 10, 90, 40, 10, 40), SURE),
+        ("GO" + box(10, 50, 90, 50, 90, 80, 10, 80), UNSURE),
+    )
+    told = result(processor, "<OCR_WITH_REGION>", read, SIZE)
+    assert told["result"]["<OCR_WITH_REGION>"]["labels"] == ["STOP", "GO"]
+    assert told["scores"] == [1.0, 0.1353]
+
+
+def test_nothing_found_is_an_empty_list(processor: Any) -> None:
+    told = result(processor, "<OD>", answer(processor, ("<s>", SURE)), SIZE)
+    assert told["result"] == {"<OD>": {"bboxes": [], "labels": []}}
+    assert told["scores"] == []
+
+
+def test_regions_that_cannot_be_told_apart_share_the_score_of_the_whole(processor: Any) -> None:
+    joined = answer(
+        processor, ("circle<poly>", LIKELY), (box(1, 2, 3, 4, 5, 6), LIKELY), ("</poly>", LIKELY)
+    )
+    told = result(processor, "<OPEN_VOCABULARY_DETECTION>", joined, SIZE)
+    polygons = told["result"]["<OPEN_VOCABULARY_DETECTION>"]["polygons"]
+    assert len(polygons) == 1
+    assert told["scores"] == [0.6065]

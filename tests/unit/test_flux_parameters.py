@@ -1,0 +1,165 @@
+"""What FLUX variants accept, and how they say no."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from workers.catalog import find
+from workers.catalog.flux_parameters import FluxParameters, size_for_ratio
+
+
+def parse(model: str = "flux.1-schnell", **input_: Any) -> FluxParameters:
+    parsed = find(model).parameters.model_validate({"prompt": "a cat", **input_})
+    assert isinstance(parsed, FluxParameters)
+    return parsed
+
+
+def refused(model: str = "flux.1-schnell", **input_: Any) -> tuple[str, str, str]:
+    """Field, type and message of the one error."""
+    with pytest.raises(ValidationError) as caught:
+        parse(model, **input_)
+    (error,) = caught.value.errors()
+    return str(error["loc"][0]), error["type"], error["msg"]
+
+
+def test_a_prompt_alone_is_enough() -> None:
+    parsed = parse()
+    assert (parsed.width, parsed.height, parsed.steps, parsed.guidance) == (1024, 1024, 4, 0)
+    assert (parsed.num_images, parsed.seed, parsed.output_format) == (1, None, "png")
+
+
+def test_defaults_are_the_variants_own() -> None:
+    assert parse("flux.1-dev").guidance == 3.5
+    assert parse("flux.1-dev").steps == 28
+    assert parse("flux.1-demo").width == 128
+
+
+def test_a_prompt_is_stripped() -> None:
+    assert parse(prompt="  a cat\n").prompt == "a cat"
+
+
+@pytest.mark.parametrize("prompt", ["", "  \n ", "x" * 5001])
+def test_an_empty_or_endless_prompt_is_refused(prompt: str) -> None:
+    assert refused(prompt=prompt)[0] == "prompt"
+
+
+def test_a_prompt_that_the_database_cannot_hold_is_refused() -> None:
+    assert refused(prompt="a\x00b")[1] == "nul_character"
+
+
+def test_a_side_that_is_no_multiple_of_16_is_refused_by_that_rule() -> None:
+    assert refused(width=17) == ("width", "multiple_of", "Input should be a multiple of 16")
+
+
+@pytest.mark.parametrize("side", [0, 48, 2064, -16])
+def test_a_side_out_of_range_is_refused(side: int) -> None:
+    assert refused(height=side)[0] == "height"
+
+
+def test_too_many_pixels_are_refused_with_the_limit() -> None:
+    field, kind, message = refused(width=2048, height=1040)
+    assert (field, kind) == ("width", "too_many_pixels")
+    assert "2129920" in message
+    assert "2097152" in message
+
+
+def test_flux_2_paints_four_megapixels() -> None:
+    assert parse("flux.2-klein-4b", width=2048, height=2048).pixels == 4 * 1024 * 1024
+    assert refused("flux.2-klein-4b", width=2064, height=2048)[1] == "too_many_pixels"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "size"),
+    [("1:1", (1024, 1024)), ("16:9", (1360, 768)), ("9:16", (768, 1360)), ("21:9", (1568, 672))],
+)
+def test_a_ratio_becomes_a_size(ratio: str, size: tuple[int, int]) -> None:
+    parsed = parse(aspect_ratio=ratio)
+    assert (parsed.width, parsed.height, parsed.aspect_ratio) == (*size, None)
+
+
+def test_a_ratio_beside_a_size_is_refused() -> None:
+    assert refused(aspect_ratio="16:9", width=512)[:2] == ("aspect_ratio", "size_given_twice")
+
+
+@pytest.mark.parametrize("ratio", ["16x9", "0:9", "16:9:1", "-1:2", "", "100:1", 1.78])
+def test_a_ratio_of_another_form_is_refused(ratio: Any) -> None:
+    assert refused(aspect_ratio=ratio)[0] == "aspect_ratio"
+
+
+def test_a_ratio_too_long_for_the_sides_is_refused_with_their_range() -> None:
+    field, kind, message = refused(aspect_ratio="40:1")
+    assert (field, kind) == ("aspect_ratio", "aspect_ratio_out_of_range")
+    assert "64 to 2048" in message
+
+
+@given(st.integers(1, 4), st.integers(1, 4), st.sampled_from([128**2, 1024**2]))
+def test_a_ratio_keeps_its_shape_and_area(across: int, down: int, pixels: int) -> None:
+    width, height = size_for_ratio(f"{across}:{down}", pixels)
+    assert width % 16 == height % 16 == 0
+    assert width == pytest.approx((pixels * across / down) ** 0.5, abs=8)
+    assert height == pytest.approx((pixels * down / across) ** 0.5, abs=8)
+
+
+@pytest.mark.parametrize("model", ["flux.1-schnell", "flux.2-klein-4b", "flux.1-demo"])
+def test_distilled_variants_take_no_guidance_but_zero(model: str) -> None:
+    assert parse(model, guidance=0).guidance == 0
+    field, kind, message = refused(model, guidance=3.5)
+    assert (field, kind) == ("guidance", "guidance_not_taken")
+    assert "distilled" in message
+
+
+def test_dev_takes_guidance_in_its_range() -> None:
+    assert parse("flux.1-dev", guidance=2).guidance == 2
+    assert refused("flux.1-dev", guidance=0.5)[0] == "guidance"
+    assert refused("flux.1-dev", guidance=float("nan"))[0] == "guidance"
+
+
+def test_seeds_have_64_bits() -> None:
+    assert parse(seed=2**64 - 1).seed == 2**64 - 1
+    assert refused(seed=2**64)[0] == "seed"
+    assert refused(seed=-1)[0] == "seed"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("num_images", 0),
+        ("num_images", 5),
+        ("steps", 0),
+        ("steps", 13),
+        ("output_format", "gif"),
+        ("output_quality", 0),
+        ("output_quality", 101),
+    ],
+)
+def test_values_out_of_range_are_refused(field: str, value: Any) -> None:
+    assert refused(**{field: value})[0] == field
+
+
+@pytest.mark.parametrize("value", ["4", 4.5, True, None])
+def test_numbers_have_to_be_numbers(value: Any) -> None:
+    assert refused(steps=value)[0] == "steps"
+
+
+@pytest.mark.parametrize("field", ["image", "mask", "loras", "negative_prompt", "widht"])
+def test_unknown_fields_are_refused(field: str) -> None:
+    assert refused(**{field: "x"})[:2] == (field, "extra_forbidden")
+
+
+def test_several_errors_are_told_at_once() -> None:
+    with pytest.raises(ValidationError) as caught:
+        parse(prompt="", width=17, steps=99)
+    assert {error["loc"][0] for error in caught.value.errors()} == {"prompt", "width", "steps"}
+
+
+def test_an_input_that_is_no_object_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        find("flux.1-schnell").parameters.model_validate(["a cat"])
+
+
+def test_a_parsed_input_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        parse().width = 512
