@@ -9,6 +9,7 @@ import click
 
 from deploy import logs
 from deploy.cli_admin import doctor, keys, migrate, tenants
+from deploy.cli_bench import bench
 from deploy.cli_demo import demo
 from deploy.cli_errors import Group
 from deploy.supervisor import Supervisor, stop_on_signals
@@ -186,7 +187,7 @@ def courier() -> None:
     database.close()
 
 
-for command in (demo, doctor, keys, migrate, tenants):
+for command in (bench, demo, doctor, keys, migrate, tenants):
     main.add_command(command)
 
 

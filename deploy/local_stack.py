@@ -71,6 +71,8 @@ class LocalStack:
         self._settings = self._start_servers() | {
             "BOTTEGA_URL_SECRET": secret,
             "BOTTEGA_VARIANTS": json.dumps(list(self.variants)),
+            # More threads than idle cores make a small model many times slower, not faster.
+            "BOTTEGA_TORCH_THREADS": os.environ.get("BOTTEGA_TORCH_THREADS", "1"),
         }
         if "S3_BUCKET" not in os.environ and "S3_ENDPOINT_URL" not in os.environ:
             self._settings["BOTTEGA_STORE_DIR"] = str(self.data_dir / "store")

@@ -86,6 +86,8 @@ class WorkerProcess:
     def _load(self) -> dict[str, Served]:
         """Every model onto the device, before the first ticket: no job meets a cold start."""
         torch_device = pin(self.device)
+        if self.settings.torch_threads:
+            os.environ["OMP_NUM_THREADS"] = str(self.settings.torch_threads)
         # Not at the top: the device must be pinned before anything imports torch.
         from workers.adapters.registry import make_adapter  # noqa: PLC0415
 

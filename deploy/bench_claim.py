@@ -1,0 +1,57 @@
+"""What a claim costs, by the number of jobs that wait."""
+
+import statistics
+import time
+from collections.abc import Sequence
+
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from db import jobs, tenants
+from db.session import Database
+from db.settings import DatabaseSettings
+
+_CLAIMS = 200
+_VARIANT = "bench"
+
+# Rows that only a claim ever sees: they have no hold, so nothing may end them.
+_FILL = text("""
+INSERT INTO jobs (id, tenant_id, variant, state, priority, input, metadata, batch_key,
+    batch_limit, cost_seconds, fair_share, fair_start, attempt, max_attempts, deadline_seconds,
+    progress_step, progress_steps, unit_kind, units, price_micros, covered_by)
+SELECT :prefix || n, :tenant_id, :variant, 'queued', 'normal', '{}', '{}', n::text,
+    1, 1, 1, n, 0, 3, 60, 0, 0, 'images', 1, 0, 'allowance'
+FROM generate_series(1, :count) AS n
+""")
+
+
+def measure_claim(database_url: str, backlogs: Sequence[int]) -> dict[str, float]:
+    """The median seconds of a claim with each backlog, and the last over the first."""
+    settings = DatabaseSettings(url=SecretStr(database_url), statement_timeout_seconds=600)
+    database = Database(settings)
+    try:
+        medians = {count: _median_claim(database, count) for count in backlogs}
+    finally:
+        database.close()
+    figures = {f"claim_at_{count}_p50_seconds": seconds for count, seconds in medians.items()}
+    return figures | {"claim_ratio": medians[backlogs[-1]] / medians[backlogs[0]]}
+
+
+def _median_claim(database: Database, backlog: int) -> float:
+    variant = f"{_VARIANT}-{backlog}"
+    with database.transaction() as session:
+        tenant = tenants.create(session, name=variant, tier="enterprise")
+        values = {"prefix": f"{variant}-", "tenant_id": tenant.id, "variant": variant}
+        session.execute(_FILL, {**values, "count": backlog})
+    with database.transaction() as session:
+        session.execute(text("ANALYZE jobs"))
+    return statistics.median(_time_claim(database, variant) for _ in range(_CLAIMS))
+
+
+def _time_claim(database: Database, variant: str) -> float:
+    began = time.perf_counter()
+    with database.transaction(durable=False) as session:
+        claimed = jobs.claim(session, variant=variant, worker_id="bench", lease_seconds=3600)
+    if not claimed:
+        raise RuntimeError("the benchmark's queue ran dry")
+    return time.perf_counter() - began
