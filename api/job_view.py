@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from api.schemas import JobError, JobUrls, JobView, Price, Progress, Timings, WaitingView
 from api.services import Services
 from db import job_queries
+from db.job_queries import Waiting
 from db.job_state import TERMINAL, JobState, Priority
 from db.tables import Artifact, Job
 
@@ -34,7 +35,12 @@ class JobViews:
         """Jobs with fresh artifact URLs, and why they wait where they do."""
         over = [job.id for job in jobs if job.state == JobState.SUCCEEDED]
         artifacts = job_queries.artifacts_of(session, over) if over else {}
-        return [self._view(job, _waiting(session, job), artifacts.get(job.id, [])) for job in jobs]
+        queued = [job.id for job in jobs if job.state == JobState.QUEUED]
+        waiting = job_queries.waiting(session, queued) if queued else {}
+        return [
+            self._view(job, _waiting(waiting.get(job.id)), artifacts.get(job.id, []))
+            for job in jobs
+        ]
 
     def _view(
         self, job: Job, waiting: WaitingView | None, artifacts: Sequence[Artifact]
@@ -92,10 +98,9 @@ def is_over(view: JobView) -> bool:
     return view.state in TERMINAL
 
 
-def _waiting(session: Session, job: Job) -> WaitingView | None:
-    if job.state != JobState.QUEUED:
+def _waiting(stands: Waiting | None) -> WaitingView | None:
+    if stands is None:
         return None
-    stands = job_queries.waiting(session, job)
     return WaitingView(
         reason=stands.reason, position=stands.position, expected_seconds=stands.expected_seconds
     )

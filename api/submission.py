@@ -123,8 +123,7 @@ def quote(services: Services, tenant_id: str, commission: Commission) -> Quote:
     variant = commission.variant
     with services.database.transaction(durable=False) as session:
         account = tenants.account(session, tenant_id)
-        workers = job_queries.ready_workers(session).get(variant.id, 0)
-        wait = job_queries.expected_wait_seconds(session, variant.id, workers)
+        outlook = job_queries.outlook(session, [variant.id])[variant.id]
     if account is None:
         raise not_found("tenant")
     return Quote(
@@ -135,7 +134,7 @@ def quote(services: Services, tenant_id: str, commission: Commission) -> Quote:
         units=commission.units,
         unit_kind=variant.unit_kind,
         device_seconds=variant.cost_seconds(commission.parameters),
-        expected_wait_seconds=wait,
+        expected_wait_seconds=outlook.expected_wait_seconds,
     )
 
 

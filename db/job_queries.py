@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, any_, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Row, func, select, text
 from sqlalchemy.orm import Session
 
 from db.job_state import TERMINAL, JobState
-from db.tables import Artifact, Attempt, Job, Queue, Worker
+from db.tables import Artifact, Attempt, Job, Worker
 
 WORKER_STALE_SECONDS = 15.0
 """A worker that has not reported for this long does not count."""
@@ -106,60 +107,83 @@ def ready_workers(session: Session) -> dict[str, int]:
     return dict(session.execute(statement).tuples().all())
 
 
-def expected_wait_seconds(session: Session, variant: str, workers: int) -> float | None:
-    """How long a job submitted now would wait: queued cost over ready workers; None without any."""
-    if workers == 0:
-        return None
-    statement = select(func.coalesce(func.sum(Job.cost_seconds), 0.0)).where(
-        Job.variant == variant, Job.state == JobState.QUEUED
+@dataclass(frozen=True)
+class Outlook:
+    """What a job submitted now would meet.
+
+    Attributes:
+        ready_workers: live workers that serve the variant.
+        expected_wait_seconds: the queued jobs' estimated cost over them; None without any.
+    """
+
+    ready_workers: int
+    expected_wait_seconds: float | None
+
+
+def outlook(session: Session, variants: Sequence[str]) -> dict[str, Outlook]:
+    """What a job of each of these variants would meet."""
+    statement = (
+        select(Job.variant, func.sum(Job.cost_seconds))
+        .where(Job.state == JobState.QUEUED, Job.variant.in_(variants))
+        .group_by(Job.variant)
     )
-    return float(session.scalar(statement) or 0.0) / workers
+    queued = dict(session.execute(statement).tuples().all())
+    ready = ready_workers(session)
+    return {name: _outlook(ready.get(name, 0), queued.get(name, 0.0)) for name in variants}
 
 
-def waiting(session: Session, job: Job) -> Waiting:
-    """Where a queued job stands and why it waits."""
-    ahead = _ahead_of(session, job)
-    workers = ready_workers(session).get(job.variant, 0)
+def _outlook(workers: int, queued_seconds: float) -> Outlook:
+    return Outlook(workers, queued_seconds / workers if workers else None)
+
+
+_WAITING = text("""
+SELECT job.id, ahead.jobs, ahead.cost_seconds, ahead.overtakers,
+       queue.paused_at IS NOT NULL AS paused,
+       job.available_at > now() AS backing_off,
+       (SELECT count(*) FROM workers WHERE job.variant = ANY (variants)
+            AND state IN ('ready', 'busy') AND heartbeat_at > now() - :stale) AS ready,
+       (SELECT count(*) FROM workers WHERE job.variant = ANY (variants)
+            AND state = 'starting' AND heartbeat_at > now() - :stale) AS starting
+FROM jobs AS job
+LEFT JOIN queues AS queue ON queue.variant = job.variant
+CROSS JOIN LATERAL (
+    SELECT count(*) AS jobs, coalesce(sum(cost_seconds), 0) AS cost_seconds,
+           count(*) FILTER (WHERE id > job.id) AS overtakers
+    FROM (SELECT id, cost_seconds FROM jobs
+          WHERE variant = job.variant AND state = 'queued'
+            AND (fair_start, id) < (job.fair_start, job.id)
+          LIMIT :cap) AS capped
+) AS ahead
+WHERE job.id = ANY (:job_ids) AND job.state = 'queued'
+""")
+
+
+def waiting(session: Session, job_ids: Sequence[str]) -> dict[str, Waiting]:
+    """Where queued jobs stand and why they wait, by job; jobs that are not queued are left out."""
+    values = {
+        "job_ids": list(job_ids),
+        "stale": timedelta(seconds=WORKER_STALE_SECONDS),
+        "cap": _POSITION_CAP,
+    }
+    return {row.id: _standing(row) for row in session.execute(_WAITING, values)}
+
+
+def _standing(row: Row[Any]) -> Waiting:
     return Waiting(
-        reason=_reason(session, job, workers, overtaken=ahead.overtakers > 0),
-        position=ahead.jobs + 1,
-        expected_seconds=ahead.cost_seconds / workers if workers else None,
+        reason=_reason(row),
+        position=row.jobs + 1,
+        expected_seconds=row.cost_seconds / row.ready if row.ready else None,
     )
 
 
-def _ahead_of(session: Session, job: Job) -> Row[tuple[int, float, int]]:
-    ahead = (
-        select(Job.cost_seconds, Job.id)
-        .where(Job.variant == job.variant, Job.state == JobState.QUEUED)
-        .where(tuple_(Job.fair_start, Job.id) < tuple_(job.fair_start, job.id))
-        .limit(_POSITION_CAP)
-        .subquery()
-    )
-    statement = select(
-        func.count().label("jobs"),
-        func.coalesce(func.sum(ahead.c.cost_seconds), 0.0).label("cost_seconds"),
-        func.count().filter(ahead.c.id > job.id).label("overtakers"),
-    ).select_from(ahead)
-    return session.execute(statement).one()
-
-
-def _reason(session: Session, job: Job, workers: int, *, overtaken: bool) -> WaitReason:
-    now = session.scalar(select(func.now()))
-    queue = session.get(Queue, job.variant)
-    if queue is not None and queue.paused_at is not None:
+def _reason(row: Row[Any]) -> WaitReason:
+    if row.paused:
         return WaitReason.QUEUE_PAUSED
-    if now is not None and job.available_at > now:
+    if row.backing_off:
         return WaitReason.RETRY_BACKOFF
-    if workers == 0:
-        return WaitReason.LOADING if _is_loading(session, job.variant) else WaitReason.NO_WORKER
-    return WaitReason.FAIR_SHARE if overtaken else WaitReason.WORKERS_BUSY
-
-
-def _is_loading(session: Session, variant: str) -> bool:
-    starting = and_(
-        _is_live(), Worker.state == "starting", literal(variant) == any_(Worker.variants)
-    )
-    return session.scalar(select(Worker.id).where(starting).limit(1)) is not None
+    if not row.ready:
+        return WaitReason.LOADING if row.starting else WaitReason.NO_WORKER
+    return WaitReason.FAIR_SHARE if row.overtakers else WaitReason.WORKERS_BUSY
 
 
 def _is_live() -> ColumnElement[bool]:

@@ -2,12 +2,14 @@
 
 from fastapi import APIRouter
 
+from api.errors import ProblemError
 from api.schemas import ModelList, ModelView
 from api.services import Services, ServicesDep
 from api.submission import find_offered, offered
 from db import job_queries
+from db.job_queries import Outlook
 from workers import catalog
-from workers.catalog import Variant
+from workers.catalog import UnknownVariantError, Variant
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
@@ -21,22 +23,20 @@ def list_models(services: ServicesDep) -> ModelList:
 @router.get("/{model_id}")
 def get_model(model_id: str, services: ServicesDep) -> ModelView:
     """One model."""
-    return _views(services, (find_offered(services, model_id),))[0]
+    try:
+        variant = find_offered(services, model_id)
+    except UnknownVariantError as error:
+        raise ProblemError(404, "not_found", str(error)) from error
+    return _views(services, (variant,))[0]
 
 
 def _views(services: Services, variants: tuple[Variant, ...]) -> list[ModelView]:
     with services.database.transaction(durable=False) as session:
-        ready = job_queries.ready_workers(session)
-        waits = {
-            variant.id: job_queries.expected_wait_seconds(
-                session, variant.id, ready.get(variant.id, 0)
-            )
-            for variant in variants
-        }
-    return [_view(variant, ready.get(variant.id, 0), waits[variant.id]) for variant in variants]
+        outlook = job_queries.outlook(session, [variant.id for variant in variants])
+    return [_view(variant, outlook[variant.id]) for variant in variants]
 
 
-def _view(variant: Variant, ready: int, wait: float | None) -> ModelView:
+def _view(variant: Variant, outlook: Outlook) -> ModelView:
     return ModelView(
         id=variant.id,
         title=variant.title,
@@ -52,6 +52,6 @@ def _view(variant: Variant, ready: int, wait: float | None) -> ModelView:
             "commercial_use": variant.licence.commercial_use,
             "content_filter_required": variant.licence.content_filter_required,
         },
-        ready_workers=ready,
-        expected_wait_seconds=wait,
+        ready_workers=outlook.ready_workers,
+        expected_wait_seconds=outlook.expected_wait_seconds,
     )
