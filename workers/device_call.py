@@ -33,6 +33,8 @@ class DeviceCall:
         """
         with self._lock:
             began = time.monotonic()
+            for job, _ in batch:
+                job.begin()
             outcomes = self._run(adapter, batch)
             return outcomes, time.monotonic() - began
 

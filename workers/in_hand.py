@@ -16,7 +16,7 @@ class InHand:
     job: Job
     progress: tuple[int, int] = (0, 0)
     lost: threading.Event = field(default_factory=threading.Event)
-    claimed_at: float = field(default_factory=time.monotonic)
+    began_at: float | None = None
 
     @property
     def claim(self) -> Claim:
@@ -25,8 +25,14 @@ class InHand:
 
     @property
     def overdue(self) -> bool:
-        """Whether the attempt has run past the job's deadline."""
-        return time.monotonic() - self.claimed_at > self.job.deadline_seconds
+        """Whether the job has been on the device for longer than its deadline."""
+        if self.began_at is None:
+            return False
+        return time.monotonic() - self.began_at > self.job.deadline_seconds
+
+    def begin(self) -> None:
+        """The device is the job's: its deadline counts from here, not from the claim."""
+        self.began_at = time.monotonic()
 
 
 class Register:

@@ -1,0 +1,59 @@
+"""What a worker has in hand."""
+
+import time
+
+import pytest
+
+from db.job_values import Claim
+from db.tables import Job
+from workers.in_hand import InHand, Register
+
+
+def in_hand(job_id: str = "job_1", attempt: int = 1, deadline: float = 60) -> InHand:
+    """A claimed job that no database knows."""
+    return InHand(Job(id=job_id, attempt=attempt, deadline_seconds=deadline))
+
+
+def test_a_claim_names_the_job_and_the_attempt() -> None:
+    assert in_hand("job_7", 2).claim == Claim("job_7", 2)
+
+
+def test_what_is_in_hand_is_seen_until_it_is_put_down() -> None:
+    register = Register()
+    one, other = in_hand("job_1"), in_hand("job_2")
+    register.add([one, other])
+    assert set(register.snapshot().values()) == {one, other}
+    register.remove(one)
+    register.remove(one)
+    assert set(register.snapshot().values()) == {other}
+
+
+def test_a_snapshot_does_not_change_afterwards() -> None:
+    register = Register()
+    before = register.snapshot()
+    register.add([in_hand()])
+    assert before == {}
+
+
+def test_putting_down_an_old_attempt_leaves_the_new_one_in_hand() -> None:
+    register = Register()
+    old, new = in_hand(attempt=1), in_hand(attempt=2)
+    register.add([old, new])
+    register.remove(old)
+    assert list(register.snapshot()) == [new.claim]
+
+
+def test_a_job_is_overdue_once_its_deadline_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = in_hand(deadline=60)
+    job.begin()
+    assert not job.overdue
+    later = time.monotonic() + 60.1
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert job.overdue
+
+
+def test_a_job_that_waits_for_the_device_is_not_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = in_hand(deadline=60)
+    later = time.monotonic() + 60.1
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert not job.overdue
