@@ -1,0 +1,67 @@
+"""What integration tests share: a database of one's own per test, a store, a Redis to mistreat."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from db.session import Database
+from db.settings import DatabaseSettings
+from db.storage.local import LocalStore
+from deploy.servers.process import Child
+from deploy.servers.redis import EmbeddedRedis
+from tests.support.databases import DatabaseMaker
+from tests.support.jobs import assert_everything_holds
+from workers.settings import WorkerSettings
+
+
+@pytest.fixture(scope="session")
+def database_maker(postgres_url: str) -> Iterator[DatabaseMaker]:
+    """Makes databases; the first asking migrates the template that they are copies of."""
+    maker = DatabaseMaker(postgres_url)
+    maker.make_template()
+    yield maker
+    maker.close()
+
+
+@pytest.fixture
+def database_url(database_maker: DatabaseMaker) -> Iterator[str]:
+    """The URL of a migrated database that no other test sees."""
+    with database_maker.fresh() as url:
+        yield url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A migrated database that no other test sees; whatever a test did, the invariants hold."""
+    opened = Database(DatabaseSettings(url=SecretStr(database_url)))
+    yield opened
+    assert_everything_holds(opened)
+    opened.close()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    """An empty store."""
+    return LocalStore(tmp_path / "store")
+
+
+@pytest.fixture
+def worker_settings(redis_url: str) -> WorkerSettings:
+    """A worker's settings on the Redis that all tests share."""
+    return WorkerSettings(redis_url=SecretStr(redis_url))
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[Child]:
+    """A Redis of the test's own, to be flushed, stopped or killed."""
+    with Child(EmbeddedRedis(tmp_path / "redis"), tmp_path / "redis.log") as child:
+        yield child
+
+
+@pytest.fixture
+def own_redis_settings(own_redis: Child) -> WorkerSettings:
+    """A worker's settings on the test's own Redis."""
+    assert isinstance(own_redis.process, EmbeddedRedis)
+    return WorkerSettings(redis_url=SecretStr(own_redis.process.url))

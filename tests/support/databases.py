@@ -1,0 +1,61 @@
+"""Fresh databases, each a copy of one that was migrated once."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine, create_engine, make_url, text
+
+from db import migrate
+
+TEMPLATE = "bottega_template"
+
+
+class DatabaseMaker:
+    """Makes and drops databases on one server.
+
+    Args:
+        server_url: SQLAlchemy's URL of a database of that server, as superuser.
+    """
+
+    def __init__(self, server_url: str) -> None:
+        self._server_url = make_url(server_url)
+        self._engine: Engine = create_engine(server_url, isolation_level="AUTOCOMMIT")
+
+    def url_of(self, name: str) -> str:
+        """The URL of a database by its name."""
+        return self._server_url.set(database=name).render_as_string(hide_password=False)
+
+    def make_template(self) -> None:
+        """Migrate the database that `fresh` copies."""
+        self._run(f"CREATE DATABASE {TEMPLATE}")
+        migrate.upgrade(self.url_of(TEMPLATE))
+
+    @contextmanager
+    def fresh(self) -> Iterator[str]:
+        """The URL of a migrated database of one's own, dropped afterwards."""
+        with self._new(f"TEMPLATE {TEMPLATE} STRATEGY FILE_COPY") as url:
+            yield url
+
+    @contextmanager
+    def empty(self) -> Iterator[str]:
+        """The URL of a database without tables, dropped afterwards."""
+        with self._new("") as url:
+            yield url
+
+    @contextmanager
+    def _new(self, options: str) -> Iterator[str]:
+        name = f"test_{uuid.uuid4().hex}"
+        self._run(f"CREATE DATABASE {name} {options}")
+        try:
+            yield self.url_of(name)
+        finally:
+            self._run(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _run(self, statement: str) -> None:
+        with self._engine.connect() as connection:
+            connection.execute(text(statement))
+
+    def close(self) -> None:
+        """Close the connections to the server."""
+        self._engine.dispose()

@@ -1,0 +1,227 @@
+"""Tenants and jobs for tests, made and moved through the same functions that production uses."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import text
+
+from db import invariants, job_queries, jobs, ledger, tenants
+from db.job_state import JobState, Priority
+from db.job_values import Claim, Failure, NewJob, StoredArtifact
+from db.pricing import UnitKind
+from db.session import Database
+from db.storage.keys import result_key
+from db.tables import Job, Tier
+
+VARIANT = "flux.1-demo"
+PRICE = 1_000
+BROKEN = Failure("broken", "it broke", retryable=False)
+BROKEN_FOR_NOW = Failure("broken", "it broke", retryable=True)
+
+
+def add_tier(database: Database, name: str, **changes: Any) -> str:
+    """A tier that limits nothing but what `changes` say."""
+    values: dict[str, Any] = {
+        "weight": 1.0,
+        "max_in_flight": 100_000,
+        "max_priority": Priority.HIGH,
+        "images_per_month": 1_000_000,
+        "analyses_per_month": 1_000_000,
+    }
+    with database.transaction() as session:
+        session.add(Tier(name=name, **{**values, **changes}))
+    return name
+
+
+def add_tenant(database: Database, *, credit_micros: int = 0, **tier: Any) -> str:
+    """A tenant in a tier of its own, or in the one named by `tier="..."`."""
+    chosen = tier.get("tier") or add_tier(database, f"tier-{datetime.now(UTC).timestamp()}", **tier)
+    with database.transaction() as session:
+        tenant_id = tenants.create(session, name="someone", tier=chosen).id
+        if credit_micros:
+            ledger.credit(session, tenant_id, credit_micros, reference=f"grant-{tenant_id}")
+    return tenant_id
+
+
+def new_job(tenant_id: str, **changes: Any) -> NewJob:
+    """A commission for one picture."""
+    plain = NewJob(
+        tenant_id=tenant_id,
+        variant=VARIANT,
+        input={"prompt": "a red circle"},
+        priority=Priority.NORMAL,
+        batch_key="alone",
+        batch_limit=1,
+        cost_seconds=1.0,
+        deadline_seconds=60.0,
+        unit_kind=UnitKind.IMAGES,
+        units=1,
+        price_micros=PRICE,
+        expires_in_seconds=None,
+        metadata={},
+    )
+    return replace(plain, **changes)
+
+
+def submit(database: Database, tenant_id: str, **changes: Any) -> str:
+    """Submit one job; its id."""
+    with database.transaction() as session:
+        return jobs.submit(session, new_job(tenant_id, **changes)).id
+
+
+def submit_many(database: Database, tenant_id: str, count: int, **changes: Any) -> list[str]:
+    """Submit jobs in one transaction; their ids, in order."""
+    with database.transaction() as session:
+        return [jobs.submit(session, new_job(tenant_id, **changes)).id for _ in range(count)]
+
+
+def claim(
+    database: Database, variant: str = VARIANT, *, worker_id: str = "wrk_1", lease: float = 60
+) -> Sequence[Job]:
+    """What one ticket brings."""
+    with database.transaction(durable=False) as session:
+        return jobs.claim(session, variant=variant, worker_id=worker_id, lease_seconds=lease)
+
+
+def claim_all(database: Database, variant: str = VARIANT) -> list[str]:
+    """The ids of all that is queued, in the order in which it is claimed."""
+    found: list[str] = []
+    while claimed := claim(database, variant):
+        found += [job.id for job in claimed]
+    return found
+
+
+def fence_of(job: Job) -> Claim:
+    """The right to a claimed job's attempt."""
+    return Claim(job.id, job.attempt)
+
+
+def running(database: Database, tenant_id: str, **changes: Any) -> Claim:
+    """Submit a job and claim it."""
+    job_id = submit(database, tenant_id, **changes)
+    [job] = claim(database, changes.get("variant", VARIANT))
+    assert job.id == job_id
+    return fence_of(job)
+
+
+def stored(held: Claim, n: int = 0) -> StoredArtifact:
+    """A result of an attempt, said to be in the store."""
+    key = result_key("ten_x", datetime.now(UTC).date(), held.job_id, held.attempt, n, "png")
+    return StoredArtifact(key, "image/png", 123, "ab" * 32, 128, 64, 2**64 - 1)
+
+
+def complete(database: Database, held: Claim, *artifacts: StoredArtifact) -> bool:
+    """Succeed with these artifacts."""
+    with database.transaction() as session:
+        return jobs.complete(
+            session,
+            held,
+            output={"answer": 42},
+            artifacts=artifacts,
+            run_seconds=1.5,
+            store_seconds=0.25,
+            keep_seconds=3600,
+        )
+
+
+def fail(database: Database, held: Claim, failure: Failure = BROKEN) -> bool:
+    """Fail for good."""
+    with database.transaction() as session:
+        return jobs.fail(session, held, failure)
+
+
+def retry(database: Database, held: Claim, *, delay: float = 0) -> bool:
+    """Queue again, or fail after the last attempt."""
+    with database.transaction() as session:
+        return jobs.retry(session, held, BROKEN_FOR_NOW, delay_seconds=delay)
+
+
+def cancel(database: Database, job_id: str, tenant_id: str | None = None) -> bool:
+    """Cancel; whether it was done."""
+    with database.transaction() as session:
+        return jobs.cancel(session, tenant_id=tenant_id, job_id=job_id) is not None
+
+
+def expire(database: Database, job_id: str) -> bool:
+    """Expire; whether it was done."""
+    with database.transaction() as session:
+        return jobs.expire(session, job_id) is not None
+
+
+def recover(database: Database, job_id: str) -> bool:
+    """Take a job from a lost worker; whether it was done."""
+    with database.transaction() as session:
+        return jobs.recover(session, job_id) is not None
+
+
+def found(database: Database, job_id: str) -> Job:
+    """The row as it is now."""
+    with database.transaction(durable=False) as session:
+        job = job_queries.find(session, tenant_id=None, job_id=job_id)
+    assert job is not None
+    return job
+
+
+def state(database: Database, job_id: str) -> JobState:
+    """Where a job stands."""
+    return JobState(found(database, job_id).state)
+
+
+def sql(database: Database, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+    """Run a statement past the rules, as a test's fault or look; its rows."""
+    with database.transaction() as session:
+        result = session.execute(text(statement), values)
+        return [tuple(row) for row in result] if result.returns_rows else []
+
+
+def lose_lease(database: Database, job_id: str) -> None:
+    """Let a job's lease have run out a second ago."""
+    sql(
+        database,
+        "UPDATE jobs SET leased_until = now() - interval '1 second' WHERE id = :id",
+        id=job_id,
+    )
+
+
+def let_expire(database: Database, job_id: str) -> None:
+    """Let a job's time to be claimed be over."""
+    sql(
+        database,
+        "UPDATE jobs SET expires_at = now() - interval '1 second' WHERE id = :id",
+        id=job_id,
+    )
+
+
+def allowance(database: Database, tenant_id: str, kind: str = "images") -> tuple[int, int]:
+    """What a tenant has used and holds of this month's allowance."""
+    [row] = sql(
+        database,
+        "SELECT coalesce(sum(used), 0), coalesce(sum(held), 0) FROM allowances "
+        "WHERE tenant_id = :id AND kind = :kind AND month = date_trunc('month', now())",
+        id=tenant_id,
+        kind=kind,
+    )
+    return int(row[0]), int(row[1])
+
+
+def balance(database: Database, tenant_id: str) -> tuple[int, int]:
+    """A tenant's balance and what is held of it, in micro-USD."""
+    [row] = sql(
+        database,
+        "SELECT balance_micros, balance_held_micros FROM tenants WHERE id = :id",
+        id=tenant_id,
+    )
+    return int(row[0]), int(row[1])
+
+
+def assert_everything_holds(database: Database) -> None:
+    """No invariant is broken."""
+    with database.transaction(durable=False) as session:
+        assert invariants.violations(session) == []
+
+
+def counts(database: Database, *tables: str) -> list[int]:
+    """How many rows each table has."""
+    return [sql(database, f"SELECT count(*) FROM {table}")[0][0] for table in tables]  # noqa: S608

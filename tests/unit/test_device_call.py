@@ -1,0 +1,201 @@
+"""A batch on the device: what an adapter raises becomes an outcome for each job."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from db.tables import Job
+from tests.support.adapters import Gate, ScriptedAdapter
+from workers.adapters.protocol import (
+    InvalidImageError,
+    OutOfMemoryError,
+    Output,
+    Report,
+    ShouldStop,
+    Stopped,
+    Work,
+)
+from workers.device_call import DeviceCall, Outcome
+from workers.failures import TimeoutExceededError
+from workers.in_hand import InHand
+
+Batch = list[tuple[InHand, Work]]
+
+
+class Parameters(BaseModel):
+    """Which job of a batch a work is."""
+
+    number: int
+
+
+class Listener:
+    """Takes events in the place of a publisher."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str, Mapping[str, Any]]] = []
+
+    def publish(self, job_id: str, kind: str, data: Mapping[str, Any]) -> None:
+        """Remember one."""
+        self.heard.append((job_id, kind, data))
+
+
+def batch_of(count: int, *, deadline: float = 60) -> Batch:
+    """Claimed jobs and their works."""
+    return [
+        (
+            InHand(Job(id=f"job_{n}", attempt=1, deadline_seconds=deadline)),
+            Work(Parameters(number=n)),
+        )
+        for n in range(count)
+    ]
+
+
+def run(adapter: ScriptedAdapter, batch: Batch) -> list[Outcome]:
+    """The outcomes of one batch."""
+    return DeviceCall(Listener()).run(adapter, batch)[0]
+
+
+def numbers(works: Sequence[Work]) -> list[int]:
+    """Which jobs these works are."""
+    return [work.parameters.number for work in works]
+
+
+class Model(ScriptedAdapter):
+    """A model with a limit of memory, that chokes on some works."""
+
+    def __init__(
+        self, *, fits: int = 100, chokes_on: Mapping[int, Exception] | None = None
+    ) -> None:
+        super().__init__()
+        self.fits = fits
+        self.chokes_on = chokes_on or {}
+
+    def run(self, batch: Sequence[Work], report: Report, should_stop: ShouldStop) -> list[Output]:
+        """Answer each work with its number."""
+        super().run(batch, report, should_stop)
+        if len(batch) > self.fits:
+            raise OutOfMemoryError("too many at once")
+        for number in numbers(batch):
+            if number in self.chokes_on:
+                raise self.chokes_on[number]
+        return [Output(data={"number": number}) for number in numbers(batch)]
+
+
+def answers(outcomes: Sequence[Outcome]) -> list[Any]:
+    """The number that each output names, or the error itself."""
+    return [o.data["number"] if isinstance(o, Output) else o for o in outcomes]
+
+
+def test_a_batch_is_one_call_and_its_outputs_keep_their_order() -> None:
+    model = Model()
+    assert answers(run(model, batch_of(4))) == [0, 1, 2, 3]
+    assert list(map(numbers, model.batches)) == [[0, 1, 2, 3]]
+
+
+def test_a_batch_that_does_not_fit_is_halved_until_it_does() -> None:
+    model = Model(fits=2)
+    assert answers(run(model, batch_of(5))) == [0, 1, 2, 3, 4]
+    assert list(map(numbers, model.batches)) == [[0, 1, 2, 3, 4], [0, 1], [2, 3, 4], [2], [3, 4]]
+
+
+def test_a_job_that_does_not_fit_alone_fails_alone() -> None:
+    too_large = OutOfMemoryError("too large")
+    outcomes = answers(run(Model(chokes_on={2: too_large}), batch_of(4)))
+    assert outcomes == [0, 1, too_large, 3]
+
+
+@pytest.mark.parametrize("error", [InvalidImageError("black"), RuntimeError("unforeseen")])
+def test_a_poisoned_work_does_not_cost_its_batch_mates(error: Exception) -> None:
+    model = Model(chokes_on={1: error})
+    assert answers(run(model, batch_of(3))) == [0, error, 2]
+    assert list(map(numbers, model.batches)) == [[0, 1, 2], [0], [1], [2]]
+
+
+def test_two_poisoned_works_and_too_little_memory_at_once() -> None:
+    first, second = InvalidImageError("one"), ValueError("two")
+    model = Model(fits=3, chokes_on={0: first, 5: second})
+    assert answers(run(model, batch_of(6))) == [first, 1, 2, 3, 4, second]
+
+
+def test_a_batch_whose_every_claim_is_lost_is_given_up() -> None:
+    batch = batch_of(2)
+    for job, _ in batch:
+        job.lost.set()
+    gate = Gate()
+    outcomes = run(ScriptedAdapter([gate]), batch)
+    assert all(isinstance(outcome, Stopped) for outcome in outcomes)
+
+
+def test_a_batch_goes_on_for_the_claims_that_still_hold() -> None:
+    batch = batch_of(3)
+    batch[0][0].lost.set()
+    batch[2][0].lost.set()
+    asked: list[bool] = []
+
+    def behave(works: Sequence[Work], _report: Report, should_stop: ShouldStop) -> list[Output]:
+        asked.append(should_stop())
+        return [Output() for _ in works]
+
+    assert all(isinstance(outcome, Output) for outcome in run(ScriptedAdapter([behave]), batch))
+    assert asked == [False]
+
+
+def test_a_run_past_its_deadline_is_stopped_as_a_timeout() -> None:
+    [outcome] = run(ScriptedAdapter([Gate()]), batch_of(1, deadline=0.05))
+    assert isinstance(outcome, TimeoutExceededError)
+
+
+def test_a_lost_claim_is_no_timeout_even_when_overdue() -> None:
+    batch = batch_of(2, deadline=0.05)
+    batch[0][0].lost.set()
+    given_up, timed_out = run(ScriptedAdapter([Gate()]), batch)
+    assert isinstance(given_up, Stopped)
+    assert isinstance(timed_out, TimeoutExceededError)
+
+
+def test_progress_is_told_for_every_job_of_the_batch() -> None:
+    listener, batch = Listener(), batch_of(2)
+    DeviceCall(listener).run(ScriptedAdapter(), batch)
+    assert [job.progress for job, _ in batch] == [(2, 2), (2, 2)]
+    assert [(job_id, kind, data["fraction"]) for job_id, kind, data in listener.heard] == [
+        ("job_0", "progress", 0.5),
+        ("job_1", "progress", 0.5),
+        ("job_0", "progress", 1.0),
+        ("job_1", "progress", 1.0),
+    ]
+
+
+def test_the_device_runs_one_batch_at_a_time() -> None:
+    inside = threading.Semaphore(1)
+    overlaps = []
+
+    def alone(works: Sequence[Work], _report: Report, _should_stop: ShouldStop) -> list[Output]:
+        if not inside.acquire(blocking=False):
+            overlaps.append(works)
+        threading.Event().wait(0.002)
+        inside.release()
+        return [Output() for _ in works]
+
+    device = DeviceCall(Listener())
+    calls: list[Callable[[], object]] = [
+        lambda: device.run(ScriptedAdapter([alone]), batch_of(1)) for _ in range(12)
+    ]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda call: call(), calls))
+    assert overlaps == []
+
+
+def test_seconds_are_counted_on_the_device_and_not_in_front_of_it() -> None:
+    device, gate = DeviceCall(Listener()), Gate()
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(device.run, ScriptedAdapter([gate]), batch_of(1))
+        assert gate.entered.wait(10)
+        second = pool.submit(device.run, ScriptedAdapter(), batch_of(1))
+        threading.Event().wait(0.1)
+        gate.opened.set()
+        assert first.result()[1] >= 0.1
+        assert second.result()[1] < 0.1

@@ -1,0 +1,75 @@
+"""Fleet files: what is accepted, and how a fault is named."""
+
+from pathlib import Path
+
+import pytest
+
+from deploy.fleet import FleetFileError, programs, read_fleet
+
+TWO_DEVICES = """
+[[workers]]
+device = "cuda:0"
+variants = ["flux.1-schnell"]
+
+[[workers]]
+device = "cuda:1"
+variants = ["florence-2-large-ft", "florence-2-base"]
+"""
+
+
+def worker(device: str = "cuda:0", variants: str = '["flux.1-demo"]', more: str = "") -> str:
+    """One entry of a file."""
+    return f'[[workers]]\ndevice = "{device}"\nvariants = {variants}\n{more}\n'
+
+
+def fault(tmp_path: Path, text: str) -> str:
+    """What is said of a file that cannot be used."""
+    path = tmp_path / "fleet.toml"
+    path.write_text(text)
+    with pytest.raises(FleetFileError) as caught:
+        read_fleet(path)
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_fleet_is_one_pinned_program_per_entry(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.toml"
+    path.write_text(TWO_DEVICES)
+    first, second = programs(read_fleet(path))
+    assert first.name != second.name
+    assert first.arguments[:3] == ["worker", "--device", "cuda:0"]
+    assert second.arguments[-4:] == [
+        *("--variant", "florence-2-large-ft"),
+        *("--variant", "florence-2-base"),
+    ]
+    assert first.worker_id != second.worker_id
+
+
+def test_several_workers_may_share_the_cpu(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.toml"
+    path.write_text(worker("cpu") + worker("cpu"))
+    names = [program.name for program in programs(read_fleet(path))]
+    assert len(set(names)) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "workers"),
+        ("workers = []", "workers"),
+        ("[[workers", "end of an array declaration"),
+        (worker("gpu0"), "workers.0.device"),
+        (worker("cuda:x"), "workers.0.device"),
+        (worker(variants="[]"), "workers.0.variants"),
+        (worker(variants='["flux.1-schnel"]'), "Did you mean flux.1-schnell?"),
+        (worker(more="memory = 3"), "workers.0.memory"),
+        (worker("cuda:3") + worker("cuda:3"), "cuda:3: one worker per device"),
+    ],
+)
+def test_a_fault_is_named_with_its_place(tmp_path: Path, text: str, said: str) -> None:
+    assert said in fault(tmp_path, text)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FleetFileError, match=r"nowhere\.toml"):
+        read_fleet(tmp_path / "nowhere.toml")
