@@ -1,5 +1,6 @@
 """Bringing a database up to the newest migration."""
 
+import threading
 from pathlib import Path
 
 from alembic import command
@@ -7,6 +8,10 @@ from alembic.config import Config
 
 import migrations
 from db.session import driver_url
+
+# Alembic keeps the running migration in module globals, so one process runs one at a time; the
+# advisory lock that migrations take keeps processes apart.
+_one_at_a_time = threading.Lock()
 
 
 def migration_config(url: str) -> Config:
@@ -24,4 +29,5 @@ def upgrade(url: str) -> None:
     Raises:
         sqlalchemy.exc.OperationalError: the database cannot be reached or a lock not be had.
     """
-    command.upgrade(migration_config(url), "head")
+    with _one_at_a_time:
+        command.upgrade(migration_config(url), "head")

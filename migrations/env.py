@@ -1,7 +1,7 @@
 """How Alembic reaches the database: one transaction, bounded waits, one migrator at a time."""
 
 from alembic import context
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, text
 
 from db.tables import Job
 
@@ -10,7 +10,7 @@ _MIGRATION_LOCK = 0x626F7474  # any constant; two migrators must agree on it
 
 def migrate() -> None:
     """Run the migrations that Alembic chose."""
-    engine = create_engine(context.config.attributes["url"])
+    engine = create_engine(context.config.attributes["url"], poolclass=NullPool)
     with engine.connect() as connection, connection.begin():
         # A migration must never queue behind a long reader while everyone queues behind it.
         connection.execute(text("SET LOCAL lock_timeout = '5s'"))
@@ -18,7 +18,6 @@ def migrate() -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
         context.configure(connection=connection, target_metadata=Job.metadata)
         context.run_migrations()
-    engine.dispose()
 
 
 migrate()

@@ -36,9 +36,11 @@ def database_url(database_maker: DatabaseMaker) -> Iterator[str]:
 def database(database_url: str) -> Iterator[Database]:
     """A migrated database that no other test sees; whatever a test did, the invariants hold."""
     opened = Database(DatabaseSettings(url=SecretStr(database_url)))
-    yield opened
-    assert_everything_holds(opened)
-    opened.close()
+    try:
+        yield opened
+        assert_everything_holds(opened)
+    finally:
+        opened.close()
 
 
 @pytest.fixture

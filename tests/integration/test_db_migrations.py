@@ -1,0 +1,154 @@
+"""The migrations: from nothing to what the tables say, by however many at once."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from alembic import command
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from db import migrate
+from db.base import Base
+from db.session import Database
+from db.tables import Job
+from tests.support.databases import DatabaseMaker
+from tests.support.jobs import add_tenant, complete, running, sql
+from tests.support.waiting import at_once
+
+LOOKS = {
+    "columns": """
+        SELECT table_name, column_name, data_type, is_nullable, column_default, identity_generation
+        FROM information_schema.columns WHERE table_schema = 'public'""",
+    "constraints": """
+        SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+        FROM pg_constraint WHERE connamespace = 'public'::regnamespace""",
+    "indexes": "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+}
+
+
+@pytest.fixture
+def empty_url(database_maker: DatabaseMaker) -> Iterator[str]:
+    """The URL of a database without tables."""
+    with database_maker.empty() as url:
+        yield url
+
+
+def rows(url: str, query: str) -> list[tuple[Any, ...]]:
+    """What a query finds, in order."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        found = sorted(map(tuple, connection.execute(text(query))), key=repr)
+    engine.dispose()
+    return found
+
+
+def tables(url: str) -> set[str]:
+    """The names of a database's tables."""
+    return {
+        row[0] for row in rows(url, "SELECT tablename FROM pg_tables WHERE schemaname='public'")
+    }
+
+
+def test_an_empty_database_gets_every_table(empty_url: str) -> None:
+    migrate.upgrade(empty_url)
+    assert tables(empty_url) == {*Base.metadata.tables, "alembic_version"}
+
+
+def test_alembic_finds_nothing_to_add_to_the_migrations(database_url: str) -> None:
+    command.check(migrate.migration_config(database_url))
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_migrated_tables_are_those_that_the_code_declares(
+    database_url: str, empty_url: str, look: str
+) -> None:
+    engine = create_engine(empty_url)
+    Job.metadata.create_all(engine)
+    engine.dispose()
+    migrated = [row for row in rows(database_url, LOOKS[look]) if "alembic_version" not in row[0]]
+    assert migrated == rows(empty_url, LOOKS[look])
+
+
+def test_upgrading_again_changes_nothing(database: Database, database_url: str) -> None:
+    tenant_id = add_tenant(database, tier="free")
+    migrate.upgrade(database_url)
+    assert sql(database, "SELECT id FROM tenants") == [(tenant_id,)]
+
+
+def test_many_threads_may_upgrade_at_once(empty_url: str) -> None:
+    at_once([lambda: migrate.upgrade(empty_url)] * 4)
+    assert tables(empty_url) >= set(Base.metadata.tables)
+    assert rows(empty_url, "SELECT count(*) FROM tiers") == [(3,)]
+
+
+def test_several_processes_may_upgrade_at_once(empty_url: str) -> None:
+    program = "import sys; from db import migrate; input(); migrate.upgrade(sys.argv[1])"
+    migrators = [
+        subprocess.Popen([sys.executable, "-c", program, empty_url], stdin=subprocess.PIPE)  # noqa: S603
+        for _ in range(2)
+    ]
+    at_once([lambda process=process: process.communicate(b"\n", 60) for process in migrators])
+    assert [migrator.returncode for migrator in migrators] == [0, 0]
+    assert rows(empty_url, "SELECT count(*) FROM tiers") == [(3,)]
+
+
+def test_a_migration_can_be_undone_and_applied_again(empty_url: str) -> None:
+    migrate.upgrade(empty_url)
+    command.downgrade(migrate.migration_config(empty_url), "base")
+    assert tables(empty_url) == {"alembic_version"}
+    migrate.upgrade(empty_url)
+    assert tables(empty_url) == {*Base.metadata.tables, "alembic_version"}
+
+
+def test_a_password_may_hold_any_character(database_maker: DatabaseMaker, empty_url: str) -> None:
+    password = "50%(off) @/:ü"  # noqa: S105 - for one test
+    name = make_url(empty_url).database
+    engine = create_engine(empty_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(
+            f"CREATE ROLE odd LOGIN SUPERUSER PASSWORD '{password.replace('%', '%%')}'"
+        )
+        try:
+            odd = make_url(database_maker.url_of(name or "")).set(username="odd", password=password)
+            migrate.upgrade(odd.render_as_string(hide_password=False))
+        finally:
+            connection.exec_driver_sql("REASSIGN OWNED BY odd TO bottega; DROP ROLE odd")
+    engine.dispose()
+    assert "jobs" in tables(empty_url)
+
+
+def test_a_database_that_is_away_is_told_as_such() -> None:
+    with pytest.raises(OperationalError):
+        migrate.upgrade("postgresql://nobody:nothing@127.0.0.1:1/none")
+
+
+@pytest.mark.parametrize("table", ["ledger_entries", "usage_events"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE {} SET amount_micros = 0",
+        "DELETE FROM {}",
+        "TRUNCATE {}",
+        "TRUNCATE tenants CASCADE",
+    ],
+)
+def test_the_books_are_append_only(database: Database, table: str, change: str) -> None:
+    tenant_id = add_tenant(database, images_per_month=0, credit_micros=5_000)
+    complete(database, running(database, tenant_id))
+    before = sql(database, f"SELECT * FROM {table}")  # noqa: S608
+    assert before
+    with pytest.raises(DBAPIError, match="append-only"):
+        sql(database, change.format(table))
+    assert sql(database, f"SELECT * FROM {table}") == before  # noqa: S608
+
+
+def test_three_tiers_are_there_from_the_beginning(database: Database) -> None:
+    columns = "name, weight, max_in_flight, max_priority, images_per_month, analyses_per_month"
+    assert sql(database, f"SELECT {columns} FROM tiers ORDER BY weight") == [  # noqa: S608
+        ("free", 1.0, 20, "normal", 100, 500),
+        ("standard", 4.0, 1_000, "high", 100, 500),
+        ("enterprise", 16.0, 100_000, "high", 1_000, 5_000),
+    ]
