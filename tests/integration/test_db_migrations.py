@@ -104,7 +104,7 @@ def test_a_migration_can_be_undone_and_applied_again(empty_url: str) -> None:
 
 
 def test_a_password_may_hold_any_character(database_maker: DatabaseMaker, empty_url: str) -> None:
-    password = "50%(off) @/:ü"  # noqa: S105 - for one test
+    password = "50%(off) @/:ü"
     name = make_url(empty_url).database
     engine = create_engine(empty_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
