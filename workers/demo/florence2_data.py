@@ -53,7 +53,8 @@ def pixels(picture: Image.Image) -> npt.NDArray[np.float32]:
     small = picture.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
     levels = np.asarray(small, np.float32) / 255
     normal = (levels - np.array(MEAN)) / np.array(DEVIATION)
-    return normal.astype(np.float32).transpose(2, 0, 1)
+    planes: npt.NDArray[np.float32] = normal.astype(np.float32).transpose(2, 0, 1)
+    return planes
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,11 @@
 """The parts of a demo FLUX: tokenizers, text encoders, transformer, VAE, and their pipeline."""
 
-import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import torch
 from diffusers import (
@@ -12,7 +14,7 @@ from diffusers import (
     FluxPipeline,
     FluxTransformer2DModel,
 )
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from tokenizers import pre_tokenizers
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
@@ -44,7 +46,8 @@ WORDS = (
 FALLBACK = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-!?'\""
 CORPUS_CAPTIONS = 5000
 CORPUS_MIX = ((1, 2, 3), (0.5, 0.42, 0.08))
-CLIP_VOCABULARY = 1000
+WORD_END = "</w>"
+"""How CLIP marks the last token of a word."""
 UNIT = "\u2581"
 """How SentencePiece marks the beginning of a word."""
 
@@ -62,31 +65,58 @@ class FluxSize:
 
 
 def clip_tokenizer() -> CLIPTokenizer:
-    """A byte-level BPE in CLIP's own form, learnt from captions, so that words are one token."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    learnt = _learnt_bpe(alphabet)
-    vocabulary = dict(learnt["vocab"])
-    for letter in alphabet:
-        vocabulary.setdefault(letter + "</w>", len(vocabulary))
-    merges = [tuple(merge) for merge in learnt["merges"]]
+    """A byte-level BPE in CLIP's own form, learnt from captions, so that their words are one token.
+
+    Ids are always the same, as weights are trained for them.
+    """
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokens = ["<|startoftext|>", "<|endoftext|>", *letters, *(f"{c}{WORD_END}" for c in letters)]
+    words = Counter(re.findall(r"[a-z]+|[0-9]|,", " ".join(_corpus())))
+    merges = learn_merges(words, tokens)
+    tokens += [left + right for left, right in merges]
+    vocabulary = {token: number for number, token in enumerate(tokens)}
     return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=CLIP_POSITIONS)
 
 
-def _learnt_bpe(alphabet: list[str]) -> dict[str, Any]:
-    start, end, word_end = "<|startoftext|>", "<|endoftext|>", "</w>"
-    tokenizer = Tokenizer(models.BPE(end_of_word_suffix=word_end, unk_token=end))
-    stock = CLIPTokenizer().backend_tokenizer
-    tokenizer.normalizer, tokenizer.pre_tokenizer = stock.normalizer, stock.pre_tokenizer
-    trainer = trainers.BpeTrainer(
-        vocab_size=CLIP_VOCABULARY,
-        special_tokens=[start, end],
-        initial_alphabet=alphabet,
-        end_of_word_suffix=word_end,
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(_corpus(), trainer)
-    model: dict[str, Any] = json.loads(tokenizer.to_str())["model"]
-    return model
+def learn_merges(counts: Mapping[str, int], tokens: Sequence[str]) -> list[tuple[str, str]]:
+    """Byte pair encoding until every word is one token, the most frequent pair first.
+
+    Args:
+        counts: how often each word occurs.
+        tokens: those there are before the first merge, in order of their ids.
+
+    Returns:
+        The merges in order; of equally frequent pairs, the one with the lowest ids. A word's last
+        letter bears `WORD_END`: "at" gives ("a", "t</w>").
+    """
+    ids = {token: number for number, token in enumerate(tokens)}
+    split = {(*word[:-1], word[-1] + WORD_END): count for word, count in counts.items()}
+    merges: list[tuple[str, str]] = []
+    while pairs := _pair_counts(split):
+        merge = min(pairs, key=lambda pair: (-pairs[pair], ids[pair[0]], ids[pair[1]]))
+        ids["".join(merge)] = len(ids)
+        merges.append(merge)
+        split = {_merged(word, merge): count for word, count in split.items()}
+    return merges
+
+
+def _pair_counts(split: Mapping[tuple[str, ...], int]) -> Counter[tuple[str, str]]:
+    pairs: Counter[tuple[str, str]] = Counter()
+    for word, count in split.items():
+        for pair in pairwise(word):
+            pairs[pair] += count
+    return pairs
+
+
+def _merged(word: tuple[str, ...], pair: tuple[str, str]) -> tuple[str, ...]:
+    """The word with each occurrence of the pair, from the left, made one."""
+    merged: list[str] = []
+    for part in word:
+        if merged and (merged[-1], part) == pair:
+            merged[-1] += part
+        else:
+            merged.append(part)
+    return tuple(merged)
 
 
 def _corpus() -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 import click
 import torch
 
+from workers.adapters.quiet import quieten_libraries
 from workers.demo.florence2_learner import Florence2Learner, Florence2Lessons
 from workers.demo.florence2_parts import Florence2Size, load, new_model, new_processor, save
 from workers.demo.training import Budget, CheckpointError, Trainer
@@ -93,6 +94,7 @@ def main(**chosen: Any) -> None:
                               --start workers/demo/weights/florence-2-demo --minutes 20
     """  # noqa: D301 - click's own mark for lines that stay as they are
     options = Options(**chosen)
+    quieten_libraries()
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     try:

@@ -15,6 +15,7 @@ import torch
 from diffusers import AutoencoderKL, FluxPipeline
 from torch import nn
 
+from workers.adapters.quiet import quieten_libraries
 from workers.demo.flux_learner import PARTS, FluxLearner, FluxLessons
 from workers.demo.flux_parts import FluxSize, load_pipeline, new_pipeline, save_pipeline
 from workers.demo.flux_vae import DecoderLearner, new_vae
@@ -154,6 +155,7 @@ def main(**chosen: Any) -> None:
                               --start workers/demo/weights/flux.1-demo --minutes 30
     """  # noqa: D301 - click's own mark for lines that stay as they are
     options = Options(**chosen)
+    quieten_libraries()
     # torch remarks once that RMSNorm under autocast runs unfused; nothing to do about it here
     warnings.filterwarnings("ignore", message="Mismatch dtype")
     torch.set_num_threads(options.threads)

@@ -141,7 +141,8 @@ class Trainer:
             self.seconds += time.perf_counter() - began
             self._tend()
         self.save()
-        self._score()
+        if self.spent >= 1:
+            self._score()
         network: nn.Module = self.average.module
         return network
 

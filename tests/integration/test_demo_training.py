@@ -1,0 +1,186 @@
+"""Both trainings in small: they learn, they resume exactly, the stock classes load the result."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner
+from diffusers import FluxPipeline
+from torch import nn
+from transformers import Florence2ForConditionalGeneration, Florence2Processor
+
+from workers.demo import train_florence2, train_flux, weights_folder
+from workers.demo.florence2_learner import Florence2Learner, Florence2Lessons
+from workers.demo.florence2_parts import Florence2Size, new_model, new_processor
+from workers.demo.flux_learner import FluxLearner, FluxLessons
+from workers.demo.flux_parts import FluxSize, load_pipeline, new_pipeline
+from workers.demo.flux_vae import DecoderLearner, new_vae
+from workers.demo.training import Budget, CheckpointError, Learner, Trainer
+
+CPU = torch.device("cpu")
+SMALL_FLUX = FluxSize(
+    heads=2, double_blocks=1, single_blocks=1, text_width=32, clip_layers=1, t5_layers=1
+)
+SMALL_FLORENCE = Florence2Size(
+    widths=(16, 16, 32),
+    depths=(1, 1, 1),
+    heads=(1, 1, 1),
+    groups=(1, 1, 2),
+    layers=1,
+    text_heads=1,
+    feed_forward=64,
+)
+STEPS = 8
+
+# torch's remark that RMSNorm under autocast runs unfused
+pytestmark = pytest.mark.filterwarnings("ignore:Mismatch dtype")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def flux_learner() -> FluxLearner:
+    torch.manual_seed(0)
+    vae = load_pipeline(weights_folder("flux.1-demo")).vae
+    return FluxLearner(new_pipeline(SMALL_FLUX, vae), CPU, FluxLessons(batch=8, warm_up=2))
+
+
+def florence_learner() -> Florence2Learner:
+    torch.manual_seed(0)
+    processor = new_processor()
+    lessons = Florence2Lessons(pictures=4, questions=2, rate=5e-3, warm_up=2, seeing=0.25)
+    return Florence2Learner(new_model(SMALL_FLORENCE, processor), processor, CPU, lessons)
+
+
+def decoder_learner() -> DecoderLearner:
+    torch.manual_seed(0)
+    return DecoderLearner(new_vae(pictures=24), CPU, batch=2)
+
+
+LEARNERS = [flux_learner, florence_learner, decoder_learner]
+
+
+def measured(learner: Learner) -> float:
+    """The loss on one batch that is always the same."""
+    learner.rng.seed(1)
+    learner.noise.manual_seed(1)
+    with torch.no_grad():
+        return learner.loss(0, 0.5)[0].item()
+
+
+def trainer(learner: Learner, folder: Path, steps: int = STEPS) -> Trainer:
+    return Trainer(learner, Budget(minutes=1, steps=steps), folder)
+
+
+def same(one: nn.Module, other: nn.Module) -> bool:
+    pairs = zip(one.state_dict().items(), other.state_dict().items(), strict=True)
+    return all(name == other and torch.equal(a, b) for (name, a), (other, b) in pairs)
+
+
+@pytest.mark.parametrize("make", LEARNERS)
+def test_the_loss_falls(make: Callable[[], Learner], tmp_path: Path) -> None:
+    learner = make()
+    before = measured(learner)
+    trainer(learner, tmp_path, steps=3 * STEPS).train()
+    assert measured(learner) < 0.95 * before
+
+
+@pytest.mark.parametrize("make", LEARNERS)
+def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
+    make: Callable[[], Learner], tmp_path: Path
+) -> None:
+    through = trainer(make(), tmp_path / "through")
+    through.begin(resume=False)
+    through.train()
+
+    broken_off = trainer(make(), tmp_path / "resumed")
+    broken_off.begin(resume=False)
+    broken_off.train(until=STEPS // 2)
+    assert not same(broken_off.average.module, through.average.module)
+    resumed = trainer(make(), tmp_path / "resumed")
+    resumed.begin(resume=True)
+    assert resumed.step == STEPS // 2
+    resumed.train()
+
+    assert resumed.step == STEPS
+    assert same(resumed.learner.network, through.learner.network)
+    assert same(resumed.average.module, through.average.module)
+
+
+def test_a_run_is_neither_lost_nor_made_up(tmp_path: Path) -> None:
+    run = trainer(decoder_learner(), tmp_path)
+    with pytest.raises(CheckpointError, match="nothing to resume"):
+        run.begin(resume=True)
+    run.save()
+    with pytest.raises(CheckpointError, match="exists"):
+        run.begin(resume=False)
+
+
+def test_a_budget_is_spent_by_the_clock_or_by_steps() -> None:
+    assert Budget(minutes=2).spent(step=9, seconds=60) == 0.5
+    assert Budget(minutes=2, steps=36).spent(step=9, seconds=60) == 0.25
+
+
+def test_flux_is_exported_for_the_stock_pipeline(tmp_path: Path) -> None:
+    lines: list[str] = []
+    options = train_flux.Options(
+        out=tmp_path, steps=2, batch=2, vae=weights_folder("flux.1-demo"), threads=1
+    )
+    train_flux.run(options, lines.append, SMALL_FLUX)
+    assert any("loss" in line for line in lines)
+    assert any("held out: error at 1" in line for line in lines)
+
+    pipeline = FluxPipeline.from_pretrained(tmp_path / "model", dtype=torch.bfloat16)
+    assert pipeline.transformer.config.num_layers == SMALL_FLUX.double_blocks
+    (picture,) = pipeline(
+        "a red circle on a blue background",
+        height=128,
+        width=128,
+        num_inference_steps=1,
+        max_sequence_length=32,
+    ).images
+    assert picture.size == (128, 128)
+    assert modes(tmp_path / "model") == {0o644}
+
+
+def test_florence_is_exported_for_the_stock_classes(tmp_path: Path) -> None:
+    lines: list[str] = []
+    options = train_florence2.Options(out=tmp_path, steps=2, pictures=2, questions=1)
+    train_florence2.run(options, lines.append, SMALL_FLORENCE)
+    assert any("held out: box IoU" in line for line in lines)
+
+    folder = tmp_path / "model"
+    model, loading = Florence2ForConditionalGeneration.from_pretrained(
+        folder, output_loading_info=True
+    )
+    assert not any(loading.values())
+    assert model.dtype == torch.bfloat16
+    assert model.config.text_config.d_model == SMALL_FLORENCE.widths[-1]
+    assert Florence2Processor.from_pretrained(folder).num_image_tokens == 65
+    assert modes(folder) == {0o644}
+
+
+def modes(folder: Path) -> set[int]:
+    return {path.stat().st_mode & 0o777 for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("module", [train_flux, train_florence2])
+def test_the_command_teaches_its_use(module: Any) -> None:
+    result = CliRunner().invoke(module.main, ["--help"])
+    assert result.exit_code == 0
+    assert all(word in result.output for word in ("--resume", "--minutes", "--device", "Improve"))
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [(train_flux, "flux.1-demo"), (train_florence2, "florence-2-demo")]
+)
+def test_resuming_nothing_says_so(module: Any, name: str, tmp_path: Path) -> None:
+    start = str(weights_folder(name))
+    arguments = ["--out", str(tmp_path), "--start", start, "--resume"]
+    result = CliRunner().invoke(module.main, arguments)
+    assert result.exit_code == 1
+    assert "nothing to resume" in result.output
