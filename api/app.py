@@ -54,7 +54,16 @@ class _App(FastAPI):
         if fresh:
             schemas = schema["components"]["schemas"]
             schemas.update((model.__name__, _schema_of(model)) for model in (Problem, InvalidItem))
+            _drop_newer_keywords(schema)
         return schema
+
+
+def _drop_newer_keywords(schema: dict[str, Any]) -> None:
+    """FastAPI describes event streams in words of OpenAPI 3.2, which a 3.1 reader refuses."""
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            for media in operation["responses"].get("200", {}).get("content", {}).values():
+                media.pop("itemSchema", None)
 
 
 def _schema_of(model: type[BaseModel]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problems. Domain errors know no HTTP: one table here maps them."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -111,6 +112,17 @@ def _insufficient_credit(error: InsufficientCreditError) -> ProblemError:
     return ProblemError(402, "insufficient_credit", f"{error}; it resets {resets_at}", extra=extra)
 
 
+class _ProblemResponse(JSONResponse):
+    """A problem as JSON, even where it quotes text that no Unicode encoding can hold."""
+
+    media_type = MEDIA_TYPE
+
+    def render(self, content: Any) -> bytes:
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        # A lone surrogate becomes \udXXX again, which is how JSON spelt it to us.
+        return text.encode("utf-8", "backslashreplace")
+
+
 def _respond(problem: ProblemError) -> JSONResponse:
     body = {
         "type": "about:blank",
@@ -120,16 +132,28 @@ def _respond(problem: ProblemError) -> JSONResponse:
         "code": problem.code,
         **problem.extra,
     }
-    return JSONResponse(body, problem.status, dict(problem.headers), MEDIA_TYPE)
+    return _ProblemResponse(body, problem.status, dict(problem.headers))
 
 
 async def _on_error(_request: Request, error: Exception) -> JSONResponse:
     return _respond(problem_of(error))
 
 
-async def _on_invalid(_request: Request, error: Exception) -> JSONResponse:
+async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
     items = [] if not isinstance(error, RequestValidationError) else error.errors()
+    if any(item["loc"] == ("body",) for item in items) and not _says_json(request):
+        return _respond(_NOT_JSON)
     return _respond(validation_problem([], items))
+
+
+_NOT_JSON = ProblemError(
+    415, "unsupported_media_type", "send JSON, with `Content-Type: application/json`"
+)
+
+
+def _says_json(request: Request) -> bool:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return media_type == "application/json" or media_type.endswith("+json")
 
 
 def validation_problem(prefix: Sequence[str | int], items: Sequence[Any]) -> ProblemError:
@@ -140,11 +164,23 @@ def validation_problem(prefix: Sequence[str | int], items: Sequence[Any]) -> Pro
     errors = [
         {"loc": [*prefix, *item["loc"]], "msg": item["msg"], "type": item["type"]} for item in items
     ]
-    detail = "; ".join(f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in errors[:3])
+    detail = "; ".join(f"{_place(e['loc'], e['type'])}: {e['msg']}" for e in errors[:3])
     return ProblemError(422, "invalid_input", detail, extra={"errors": errors})
 
 
-_HTTP_CODES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
+def _place(loc: Sequence[str | int], kind: str) -> str:
+    """Where in the request, as people write it; a flaw of the whole body is in no field."""
+    whole = len(loc) == 1 or kind == "json_invalid"
+    return str(loc[0]) if whole else ".".join(map(str, loc[1:]))
+
+
+_HTTP_CODES = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+}
 
 
 async def _on_http(_request: Request, error: Exception) -> JSONResponse:

@@ -4,7 +4,6 @@ Taken are data URIs, uploaded files and artifacts of the tenant's own jobs.
 """
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
 
@@ -16,9 +15,12 @@ from db import files, job_queries, pictures
 from db.files import StoredPicture
 from db.pictures import PictureError, PictureLimits
 from db.storage.keys import input_key
+from db.storage.object_store import ObjectNotFoundError
+from db.tables import File
 
 _DATA_URI = re.compile(r"data:image/[a-z+.-]+;base64,", re.IGNORECASE)
-_ARTIFACT_PATH = re.compile(r"https?://[^/]+/v1/artifacts/([^/]+)/(\d+)\.[a-z]+")
+_FILE_ID = re.compile(r"file_[0-9a-z]{26}")
+_ARTIFACT_PATH = re.compile(r"https?://[^/]+/v1/artifacts/([^/]+)/([0-9]{1,4})\.[a-z]+")
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,9 @@ class PictureResolver:
         if found := _ARTIFACT_PATH.fullmatch(named):
             return self._from_artifact(found[1], int(found[2]))
         raise PictureError(
-            "send a picture as a data URI, as the id of an uploaded file (POST /v1/files), "
-            "or as the URL of an artifact of one of your jobs"
+            "this is not a picture that can be had: send a data URI, the id of an uploaded file "
+            "(POST /v1/files), or the URL of an artifact of one of your jobs; other URLs are not "
+            "fetched"
         )
 
     def _from_data_uri(self, uri: str) -> ResolvedPicture:
@@ -59,17 +62,20 @@ class PictureResolver:
             raise PictureError("a data URI reads data:image/png;base64,…")
         try:
             data = base64.b64decode(uri[start.end() :], validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise PictureError("the data URI is not valid base64") from error
         stored = store_picture(self._services, self._tenant_id, data)
         return ResolvedPicture(stored.key, stored.width * stored.height)
 
     def _from_file(self, file_id: str) -> ResolvedPicture:
-        with self._services.database.transaction(durable=False) as session:
-            row = files.find(session, tenant_id=self._tenant_id, file_id=file_id)
+        row = self._file(file_id) if _FILE_ID.fullmatch(file_id) else None
         if row is None:
             raise PictureError("there is no such uploaded file")
         return ResolvedPicture(row.key, row.width * row.height)
+
+    def _file(self, file_id: str) -> File | None:
+        with self._services.database.transaction(durable=False) as session:
+            return files.find(session, tenant_id=self._tenant_id, file_id=file_id)
 
     def _from_artifact(self, token: str, n: int) -> ResolvedPicture:
         try:
@@ -85,7 +91,10 @@ class PictureResolver:
         if owned is None or row is None:
             raise PictureError("there is no such artifact among your jobs")
         # Kept as an input of its own: the artifact may expire before the new job runs.
-        data = self._services.store.get(row.key).data
+        try:
+            data = self._services.store.get(row.key).data
+        except ObjectNotFoundError as error:
+            raise PictureError("this artifact has expired") from error
         stored = store_picture(self._services, self._tenant_id, data)
         return ResolvedPicture(stored.key, stored.width * stored.height)
 

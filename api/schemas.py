@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from db.job_state import JobState, Priority
 
@@ -30,9 +31,32 @@ _JOB = {
     },
 }
 
+_MODEL = {
+    "id": "flux.1-demo",
+    "title": "FLUX.1, small, for trying things out",
+    "family": "flux1",
+    "tasks": [],
+    "input_schema": {"type": "object", "required": ["prompt"]},
+    "limits": {"deadline_seconds": 60, "max_batch": 8},
+    "price": {"per": "unit", "unit_micros": 1000, "currency": "USD"},
+    "unit_kind": "images",
+    "licence": {"name": "Apache-2.0", "url": "", "commercial_use": True},
+    "ready_workers": 1,
+    "expected_wait_seconds": 0.0,
+}
+
 MAX_METADATA_ENTRIES = 32
 
-MetadataText = Annotated[str, StringConstraints(max_length=500)]
+
+def _without_nul(text: str) -> str:
+    # PostgreSQL holds every character but this one.
+    if "\x00" in text:
+        raise PydanticCustomError("nul_character", "must not contain the NUL character")
+    return text
+
+
+ShortText = Annotated[str, StringConstraints(max_length=500), AfterValidator(_without_nul)]
+"""Text that the database can hold, and that is not long. Half a surrogate pair is no text."""
 
 
 def _example(value: dict[str, Any]) -> ConfigDict:
@@ -58,7 +82,7 @@ class Submission(BaseModel):
     expires_in_seconds: float = Field(
         86_400, ge=1, le=7 * 86_400, description="Give up when no worker has begun by then"
     )
-    metadata: dict[MetadataText, MetadataText] = Field(
+    metadata: dict[ShortText, ShortText] = Field(
         default_factory=dict, max_length=MAX_METADATA_ENTRIES, description="Yours, given back"
     )
 
@@ -199,21 +223,7 @@ class FileView(BaseModel):
 class ModelView(BaseModel):
     """A model: what it takes, what it costs, under which licence, and how busy it is."""
 
-    model_config = _example(
-        {
-            "id": "flux.1-demo",
-            "title": "FLUX.1, small, for trying things out",
-            "family": "flux1",
-            "tasks": [],
-            "input_schema": {"type": "object", "required": ["prompt"]},
-            "limits": {"deadline_seconds": 60, "max_batch": 8},
-            "price": {"per": "unit", "unit_micros": 1000, "currency": "USD"},
-            "unit_kind": "images",
-            "licence": {"name": "Apache-2.0", "url": "", "commercial_use": True},
-            "ready_workers": 1,
-            "expected_wait_seconds": 0.0,
-        }
-    )
+    model_config = _example(_MODEL)
 
     id: str
     title: str
@@ -231,7 +241,7 @@ class ModelView(BaseModel):
 class ModelList(BaseModel):
     """Every model that is offered."""
 
-    model_config = _example({"models": [{"id": "flux.1-demo", "family": "flux1"}]})
+    model_config = _example({"models": [_MODEL]})
 
     models: list[ModelView]
 

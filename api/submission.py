@@ -1,7 +1,7 @@
 """From a submission to a queued job: validate, resolve pictures, quote, insert, ring."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,7 +81,14 @@ def _parse(variant: Variant, given: dict[str, Any]) -> BaseModel:
     try:
         return variant.parameters.model_validate(given)
     except ValidationError as error:
-        raise validation_problem(_INPUT, error.errors()) from None
+        raise validation_problem(_INPUT, _items(error)) from None
+
+
+def _items(error: ValidationError) -> Sequence[Any]:
+    try:
+        return error.errors()
+    except UnicodeEncodeError:  # pydantic cannot write a message that quotes such text
+        raise invalid(_INPUT, "holds half of a surrogate pair, which is no text") from None
 
 
 def _drawn_seed(parameters: BaseModel) -> dict[str, int]:

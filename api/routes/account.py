@@ -70,8 +70,7 @@ def get_usage(
     format: Format = Format.JSON,  # noqa: A002 - the parameter's public name
 ) -> Response:
     """What was used in a period: one event per settled job, and their sums."""
-    end = _utc(end) if end else datetime.now(UTC)
-    start = _utc(start) if start else end - _DEFAULT_PERIOD
+    start, end = _period(start, end)
     groups = _groups(group_by)
     most = _MOST_CSV_EVENTS if format == Format.CSV else _MOST_EVENTS
     with services.database.transaction(durable=False) as session:
@@ -84,6 +83,15 @@ def get_usage(
         **period, sums=[_sum(row) for row in sums], events=[_event(event) for event in events]
     )
     return Response(view.model_dump_json(by_alias=True), media_type="application/json")
+
+
+def _period(start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
+    try:
+        end = _utc(end) if end else datetime.now(UTC)
+        return _utc(start) if start else end - _DEFAULT_PERIOD, end
+    except OverflowError as error:
+        message = "the period must lie between the years 1 and 9999, UTC"
+        raise invalid(["query", "from"], message) from error
 
 
 def _utc(moment: datetime) -> datetime:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, UploadFile
+from fastapi import APIRouter, File, UploadFile
 
 from api.auth import TenantId
 from api.pictures import store_picture
@@ -15,7 +15,9 @@ router = APIRouter(prefix="/v1/files", tags=["files"])
 
 @router.post("", status_code=201)
 def upload_file(
-    file: Annotated[UploadFile, ...], services: ServicesDep, tenant_id: TenantId
+    file: Annotated[UploadFile, File(description="The picture", examples=["(bytes)"])],
+    services: ServicesDep,
+    tenant_id: TenantId,
 ) -> FileView:
     """Upload a PNG, JPEG or WebP picture; the same bytes again answer the same id."""
     # One byte more than is allowed is enough to know that it is too large.

@@ -26,7 +26,9 @@ async def livez() -> Health:
     return Health(status="ok")
 
 
-@router.get("/readyz", responses={503: {"model": Health, "description": "Not now"}})
+@router.get(
+    "/readyz", response_model=Health, responses={503: {"model": Health, "description": "Not now"}}
+)
 @router.get("/healthz", include_in_schema=False)
 def readyz(services: ServicesDep) -> Response:
     """Whether the database answers. Redis is told of, but jobs are taken without it."""

@@ -9,7 +9,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from api.auth import TenantId
 from api.errors import PROBLEMS
 from api.job_view import JobViews, base_url, is_over
-from api.schemas import JobView
+from api.schemas import JobView, ShortText
 from api.services import ServicesDep
 from api.waiting import load_view
 from workers.events import Event, parse_id
@@ -24,7 +24,7 @@ _EXAMPLE = (
 
 
 async def _job_first(
-    job_id: str, request: Request, services: ServicesDep, tenant_id: TenantId
+    job_id: ShortText, request: Request, services: ServicesDep, tenant_id: TenantId
 ) -> JobView:
     """The job, before the stream begins: a 404 must come as one."""
     views = JobViews(services, base_url(request, services))
@@ -43,7 +43,7 @@ async def _job_first(
     },
 )
 async def stream_events(
-    job_id: str,
+    job_id: ShortText,
     request: Request,
     services: ServicesDep,
     tenant_id: TenantId,

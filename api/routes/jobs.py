@@ -1,7 +1,7 @@
 """Submit, get, list and cancel."""
 
 import base64
-import binascii
+import re
 from datetime import datetime
 from typing import Annotated
 
@@ -14,7 +14,7 @@ from api import submission as submissions
 from api.auth import TenantId
 from api.errors import invalid
 from api.job_view import JobViews, base_url, etag, is_over
-from api.schemas import JobList, JobView, Quote, Submission
+from api.schemas import JobList, JobView, Quote, ShortText, Submission
 from api.services import Services, ServicesDep
 from api.waiting import job_not_found, load_view, preferred_wait, wait_until_over
 from db import job_queries, jobs
@@ -24,6 +24,7 @@ from db.job_state import JobState
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 _RETRY_AFTER_SECONDS = "1"
+_JOB_ID = re.compile(r"job_[0-9a-z]{26}")
 
 Wait = Annotated[float, Query(ge=0, le=60, description="Hold the answer until the job is over")]
 
@@ -67,7 +68,7 @@ def _quote(services: Services, tenant_id: str, submission: Submission) -> Quote:
 
 @router.get("/{job_id}", response_model=JobView, responses={304: {"description": "As it was"}})
 async def get_job(
-    job_id: str,
+    job_id: ShortText,
     request: Request,
     services: ServicesDep,
     tenant_id: TenantId,
@@ -80,7 +81,7 @@ async def get_job(
     """
     views = JobViews(services, base_url(request, services))
     view = await wait_until_over(services, views, tenant_id=tenant_id, job_id=job_id, seconds=wait)
-    if if_none_match is not None and if_none_match == etag(view):
+    if etag(view) in re.split(r"\s*,\s*", if_none_match or ""):
         return Response(status_code=304, headers={"ETag": etag(view)})
     return _job_response(view, 200, {})
 
@@ -91,7 +92,7 @@ class JobQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
     state: JobState | None = None
-    model: str | None = None
+    model: ShortText | None = None
     created_after: datetime | None = None
     limit: int = Field(20, ge=1, le=100)
     cursor: str | None = Field(None, max_length=100, description="`next_cursor` of the last page")
@@ -125,14 +126,17 @@ def _decode_cursor(cursor: str | None) -> str | None:
     if cursor is None:
         return None
     try:
-        return base64.urlsafe_b64decode(cursor).decode()
-    except (binascii.Error, ValueError) as error:
-        raise invalid(["query", "cursor"], "this cursor is not one of ours") from error
+        job_id = base64.urlsafe_b64decode(cursor).decode()
+    except ValueError:
+        job_id = ""
+    if not _JOB_ID.fullmatch(job_id):
+        raise invalid(["query", "cursor"], "this cursor is not one of ours")
+    return job_id
 
 
 @router.post("/{job_id}/cancel", response_model=JobView)
 async def cancel_job(
-    job_id: str, request: Request, services: ServicesDep, tenant_id: TenantId
+    job_id: ShortText, request: Request, services: ServicesDep, tenant_id: TenantId
 ) -> Response:
     """Cancel a job, queued or running: its hold is given back. One that is over stays as it is."""
     canceled = await run_in_threadpool(_cancel, services, tenant_id, job_id)

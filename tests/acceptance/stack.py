@@ -1,0 +1,311 @@
+"""A local stack as its user has it: the `bottega` command in a process of its own, and HTTP."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import httpx
+import psutil
+from pydantic import SecretStr
+from sqlalchemy import func
+from sqlalchemy.dialects.postgresql import insert
+
+from db import api_keys, tenants
+from db.invariants import Violation, violations
+from db.session import Database
+from db.settings import DatabaseSettings
+from db.storage.local import LocalStore
+from db.tables import Queue
+
+ROOT = Path(__file__).parents[2]
+BOTTEGA = (sys.executable, "-m", "deploy.cli")
+START_SECONDS = 90
+STOP_SECONDS = 40
+ASK_SECONDS = 90
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+
+def eventually(ask: Callable[[], T], *, seconds: float = 40) -> T:
+    """The first truthy answer; fails with the last one when there is none in time."""
+    deadline = time.monotonic() + seconds
+    while not (answer := ask()):
+        assert time.monotonic() < deadline, f"not within {seconds} s; last seen: {answer!r}"
+        time.sleep(0.05)
+    return answer
+
+
+def run_bottega(
+    *arguments: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run one `bottega` command to its end."""
+    return subprocess.run(  # noqa: S603 - our own command
+        [*BOTTEGA, *arguments],
+        cwd=ROOT,
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=ASK_SECONDS,
+    )
+
+
+class Seen(NamedTuple):
+    """One Server-Sent Event."""
+
+    id: str | None
+    type: str
+    data: Json
+
+
+def events_of(response: httpx.Response) -> Iterator[Seen]:
+    """The events of an open stream, as they come."""
+    fields: dict[str, str] = {}
+    for line in response.raise_for_status().iter_lines():
+        name, _, value = line.partition(": ")
+        if line and name:
+            fields[name] = value
+        elif "data" in fields:
+            yield Seen(fields.get("id"), fields["event"], json.loads(fields["data"]))
+            fields = {}
+
+
+@dataclass
+class Client:
+    """A tenant, as it speaks to the service."""
+
+    http: httpx.Client
+    tenant_id: str = ""
+
+    def submit(self, model: str, given: Json, **more: Any) -> Json:
+        """Submit a job, which must be accepted."""
+        answer = self.http.post("/v1/jobs", json={"model": model, "input": given, **more})
+        assert answer.status_code == 202, answer.text
+        job: Json = answer.json()
+        return job
+
+    def paint(self, prompt: str = "a red circle on a white background", **given: Any) -> Json:
+        """Submit a picture to be painted."""
+        return self.submit("flux.1-demo", {"prompt": prompt, **given})
+
+    def look(self, image: str, **given: Any) -> Json:
+        """Submit a picture to be looked at; for its objects unless told otherwise."""
+        return self.submit("florence-2-demo", {"image": image, "task": "<OD>", **given})
+
+    def job(self, job_id: str, *, wait: float = 0) -> Json:
+        """The job as it stands, or once it is over."""
+        answer = self.http.get(f"/v1/jobs/{job_id}", params={"wait": wait})
+        job: Json = answer.raise_for_status().json()
+        return job
+
+    def over(self, job: Json) -> Json:
+        """The job once it is over."""
+        ended = self.job(job["id"], wait=60)
+        assert ended["finished_at"] is not None, ended
+        return ended
+
+    def cancel(self, job: Json) -> Json:
+        """Cancel a job."""
+        canceled: Json = self.http.post(f"/v1/jobs/{job['id']}/cancel").raise_for_status().json()
+        return canceled
+
+    def account(self) -> Json:
+        """The tenant's standing."""
+        account: Json = self.http.get("/v1/account").raise_for_status().json()
+        return account
+
+    @contextmanager
+    def follow(self, job: Json, *, after: str | None = None) -> Iterator[Iterator[Seen]]:
+        """A job's events as they come."""
+        headers = {} if after is None else {"Last-Event-ID": after}
+        with self.http.stream("GET", job["urls"]["events"], headers=headers) as response:
+            yield events_of(response)
+
+    def wait_for_step(self, job: Json, step: int) -> None:
+        """Return when the model has come to a step of the job."""
+        with self.follow(job) as events:
+            assert any(e.type == "progress" and e.data["step"] >= step for e in events), job
+
+
+@dataclass
+class Stack:
+    """`bottega up` in a process of its own.
+
+    Attributes:
+        data_dir: everything that it keeps.
+        settings: variables added to the environment.
+        port: where the API listens; 0 takes a free one.
+    """
+
+    data_dir: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+    port: int = 0
+    facts: Json = field(default_factory=dict)
+    start_seconds: float = 0.0
+    _process: subprocess.Popen[bytes] | None = None
+    _clients: list[httpx.Client] = field(default_factory=list)
+    _database: Database | None = None
+
+    def start(self) -> None:
+        """Start it, and return once it has written its ready file."""
+        ready_file = self.data_dir.with_name(f"{self.data_dir.name}.ready.json")
+        ready_file.unlink(missing_ok=True)
+        self.data_dir.parent.mkdir(parents=True, exist_ok=True)
+        began = time.monotonic()
+        with self.output.open("wb") as output:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
+                [
+                    *(*BOTTEGA, "up", "--data-dir", str(self.data_dir)),
+                    *("--port", str(self.port), "--ready-file", str(ready_file)),
+                ],
+                cwd=ROOT,
+                env={**os.environ, **self.settings},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        eventually(lambda: ready_file.exists() or self._ended(), seconds=START_SECONDS)
+        assert ready_file.exists(), self.output.read_text()
+        self.start_seconds = time.monotonic() - began
+        self.facts = json.loads(ready_file.read_text())
+        self._database = Database(DatabaseSettings(url=SecretStr(self.facts["database_url"])))
+
+    def _ended(self) -> bool:
+        return self._running.poll() is not None
+
+    @property
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, "it was never started"
+        return self._process
+
+    @property
+    def output(self) -> Path:
+        """What the command printed."""
+        return self.data_dir.with_name(f"{self.data_dir.name}.output.txt")
+
+    @property
+    def url(self) -> str:
+        """Where the API answers."""
+        return str(self.facts["url"])
+
+    @property
+    def database(self) -> Database:
+        """The stack's own database."""
+        assert self._database is not None, "it was never started"
+        return self._database
+
+    @property
+    def store(self) -> LocalStore:
+        """The stack's own store."""
+        return LocalStore(self.data_dir / "store")
+
+    def client(self, key: str | None = None, *, tenant_id: str = "") -> Client:
+        """A client with the stack's own key, or another."""
+        headers = {"Authorization": f"Bearer {key or self.facts['api_key']}"}
+        http = httpx.Client(base_url=self.url, headers=headers, timeout=ASK_SECONDS)
+        self._clients.append(http)
+        return Client(http, tenant_id)
+
+    def tenant(self, tier: str = "standard") -> Client:
+        """A new tenant's client."""
+        with self.database.transaction() as session:
+            row = tenants.create(session, name="Acceptance", tier=tier)
+            _, key = api_keys.create(session, tenant_id=row.id, name="first")
+        return self.client(key, tenant_id=row.id)
+
+    @contextmanager
+    def paused(self, variant: str) -> Iterator[None]:
+        """Nothing of a queue is claimed meanwhile."""
+        self._set_paused(variant, paused=True)
+        try:
+            yield
+        finally:
+            self._set_paused(variant, paused=False)
+
+    def _set_paused(self, variant: str, *, paused: bool) -> None:
+        when = func.now() if paused else None
+        row = insert(Queue).values(variant=variant, virtual_time=0.0, paused_at=when)
+        with self.database.transaction() as session:
+            session.execute(
+                row.on_conflict_do_update(index_elements=[Queue.variant], set_={"paused_at": when})
+            )
+
+    def violations(self) -> list[Violation]:
+        """What the books break."""
+        with self.database.transaction() as session:
+            return violations(session)
+
+    def children(self) -> dict[str, int]:
+        """The process ids of what it keeps running now, by name."""
+        return {
+            _name_of(child): child.pid for child in psutil.Process(self._running.pid).children()
+        }
+
+    def log(self, name: str) -> str:
+        """The log of one of its processes."""
+        return (self.data_dir / "logs" / f"{name}.log").read_text()
+
+    def stop(self) -> None:
+        """Stop it as its user does; it must exit with 0 and leave no process behind."""
+        family = self._family()
+        self.close_connections()
+        self._running.terminate()
+        status = self._running.wait(STOP_SECONDS)
+        assert status == 0, self.output.read_text()
+        assert [process for process in family if process.is_running()] == []
+        assert processes_in(self.data_dir) == []
+
+    def kill(self) -> None:
+        """End the command itself with SIGKILL."""
+        self.close_connections()
+        self._running.kill()
+        self._running.wait()
+
+    def abandon(self) -> None:
+        """End it somehow, whatever state it is in."""
+        self.close_connections()
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait(STOP_SECONDS)
+
+    def close_connections(self) -> None:
+        """Close what this test process holds open."""
+        for http in self._clients:
+            http.close()
+        self._clients = []
+        if self._database is not None:
+            self._database.close()
+
+    def _family(self) -> list[psutil.Process]:
+        children = psutil.Process(self._running.pid).children(recursive=True)
+        return [*children, *map(psutil.Process, _alive(self.facts["pids"].values()))]
+
+
+def _alive(pids: Any) -> list[int]:
+    return [pid for pid in pids if psutil.pid_exists(pid)]
+
+
+def _name_of(process: psutil.Process) -> str:
+    words = process.cmdline()
+    own = "deploy.cli" in words
+    return words[words.index("deploy.cli") + 1] if own else Path(words[0]).name.split("-")[0]
+
+
+def processes_in(data_dir: Path) -> list[str]:
+    """The command lines of the processes that were started for a data folder and still run."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            traces = [process.cwd(), *process.cmdline(), *process.environ().values()]
+        except psutil.Error:  # it ended meanwhile
+            continue
+        if any(str(data_dir) in trace for trace in traces):
+            found.append(" ".join(process.cmdline()))
+    return found

@@ -1,0 +1,134 @@
+"""Ways to learn how a job stands: long polls, validators, lists, cancelling."""
+
+import time
+from datetime import datetime
+
+import pytest
+
+from tests.acceptance.stack import Client, Json, Stack, eventually
+
+pytestmark = pytest.mark.usefixtures("books")
+
+LONG = {"steps": 50, "num_images": 4, "width": 256, "height": 256}
+"""Seconds of work, in fifty steps."""
+
+
+def standing(account: Json) -> Json:
+    """What submitting and giving up again must leave as it was."""
+    names = ("in_flight", "allowances", "balance_micros", "held_micros", "open_holds")
+    return {name: account[name] for name in names}
+
+
+def test_a_long_poll_answers_as_soon_as_the_job_is_over(tenant: Client) -> None:
+    job = tenant.paint(steps=50)
+    ended = tenant.job(job["id"], wait=60)
+    answered_at = time.time()
+    assert ended["state"] == "succeeded"
+    again = tenant.http.get(job["urls"]["self"])
+    assert "retry-after" not in again.headers
+    finished = _seconds(ended["finished_at"])
+    assert answered_at - finished < 1.5, "the answer came by the two-second safety net, or later"
+
+
+def _seconds(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp()
+
+
+def test_a_long_poll_ends_with_its_time_and_says_why_the_job_waits(
+    stack: Stack, tenant: Client
+) -> None:
+    with stack.paused("flux.1-demo"):
+        job = tenant.paint()
+        began = time.monotonic()
+        answer = tenant.http.get(job["urls"]["self"], params={"wait": 1})
+        assert 1 <= time.monotonic() - began < 10
+        assert answer.json()["state"] == "queued"
+        assert answer.json()["waiting"]["reason"] == "queue_paused"
+        assert answer.json()["waiting"]["position"] == 1
+        assert int(answer.headers["retry-after"]) >= 1
+        tenant.cancel(job)
+
+
+def test_a_validator_saves_the_body_until_the_job_changes(stack: Stack, tenant: Client) -> None:
+    with stack.paused("flux.1-demo"):
+        job = tenant.paint()
+        url = job["urls"]["self"]
+        tag = tenant.http.get(url).headers["etag"]
+        for asked in (tag, f'"something else", {tag}'):
+            same = tenant.http.get(url, headers={"If-None-Match": asked})
+            assert (same.status_code, same.content) == (304, b"")
+            assert same.headers["etag"] == tag
+        tenant.cancel(job)
+        changed = tenant.http.get(url, headers={"If-None-Match": tag})
+        assert changed.status_code == 200
+        assert changed.headers["etag"] != tag
+
+
+def test_queued_jobs_tell_their_positions(stack: Stack, tenant: Client) -> None:
+    with stack.paused("flux.1-demo"):
+        jobs = [tenant.paint() for _ in range(3)]
+        told = [tenant.job(job["id"])["waiting"] for job in jobs]
+        assert [waiting["position"] for waiting in told] == [1, 2, 3]
+        expected = [waiting["expected_seconds"] for waiting in told]
+        assert expected[0] == 0
+        assert expected == sorted(expected)
+        for job in jobs:
+            tenant.cancel(job)
+
+
+def test_a_canceled_queued_job_gives_its_hold_back(stack: Stack, tenant: Client) -> None:
+    before = standing(tenant.account())
+    with stack.paused("flux.1-demo"):
+        job = tenant.paint(num_images=3)
+        held = tenant.account()
+        assert held["in_flight"] == 1
+        assert held["allowances"]["images"]["held"] == 3
+        canceled = tenant.cancel(job)
+    assert canceled["state"] == "canceled"
+    assert canceled["finished_at"] is not None
+    assert canceled["output"] is None
+    assert canceled["error"] is None
+    assert standing(tenant.account()) == before
+
+
+def test_a_canceled_running_job_stops_and_leaves_nothing(stack: Stack, tenant: Client) -> None:
+    before = standing(tenant.account())
+    job = tenant.paint(**LONG)
+    tenant.wait_for_step(job, 2)
+    canceled = tenant.cancel(job)
+    assert canceled["state"] == "canceled"
+    assert canceled["started_at"] is not None
+    assert standing(tenant.account()) == before
+
+    def given_up() -> bool:
+        lines = [line for line in stack.log("worker").splitlines() if job["id"] in line]
+        return any("attempt_given_up" in line for line in lines)
+
+    eventually(given_up)
+    assert tenant.job(job["id"])["state"] == "canceled"
+    assert list(stack.store.list(f"results/{tenant.tenant_id}/")) == []
+    assert tenant.http.get("/v1/usage").json()["events"] == []
+
+
+def test_cancelling_a_finished_job_leaves_it_as_it_is(tenant: Client) -> None:
+    done = tenant.over(tenant.paint())
+    after = tenant.cancel(done)
+    assert after["state"] == "succeeded"
+    assert after["finished_at"] == done["finished_at"]
+    assert after["output"]["images"][0]["sha256"] == done["output"]["images"][0]["sha256"]
+    assert len(tenant.http.get("/v1/usage").json()["events"]) == 1
+
+
+def test_cancelling_twice_answers_the_same(stack: Stack, tenant: Client) -> None:
+    with stack.paused("flux.1-demo"):
+        job = tenant.paint()
+        assert tenant.cancel(job) == tenant.cancel(job)
+
+
+def test_a_job_that_no_worker_begins_in_time_expires(stack: Stack, tenant: Client) -> None:
+    before = standing(tenant.account())
+    with stack.paused("flux.1-demo"):
+        job = tenant.submit("flux.1-demo", {"prompt": "a"}, expires_in_seconds=1)
+        ended = tenant.job(job["id"], wait=30)
+    assert ended["state"] == "expired"
+    assert standing(tenant.account()) == before
