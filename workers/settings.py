@@ -1,7 +1,6 @@
 """What the processes that run models, and those that ring for them, read from the environment."""
 
 import os
-import re
 from pathlib import Path
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
@@ -40,11 +39,6 @@ class WorkerSettings(BaseSettings):
     cache_dir: Path | None = None
 
 
-def weights_variable(variant_id: str) -> str:
-    """The variable that points a variant at a local folder: `BOTTEGA_WEIGHTS_FLUX_1_SCHNELL`."""
-    return _WEIGHTS_PREFIX + re.sub(r"[^A-Z0-9]+", "_", variant_id.upper())
-
-
 def weights_overrides() -> dict[str, str]:
-    """The local folders that the environment names, by variable."""
+    """The local folders that the environment names, by variable: `BOTTEGA_WEIGHTS_FLUX_1_DEV`."""
     return {name: value for name, value in os.environ.items() if name.startswith(_WEIGHTS_PREFIX)}
