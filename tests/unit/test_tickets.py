@@ -5,7 +5,7 @@ from pydantic import SecretStr
 
 from workers.events import Event, parse_entry, parse_id, parse_message, stream_key
 from workers.queue import make_celery, queue_of
-from workers.settings import WorkerSettings, weights_overrides, weights_variable
+from workers.settings import WorkerSettings, weights_overrides
 
 SETTINGS = WorkerSettings(redis_url=SecretStr("redis://127.0.0.1:1/0"))
 
@@ -55,8 +55,6 @@ def test_an_event_reads_the_same_from_the_channel_and_from_the_stream() -> None:
 
 
 def test_a_variant_s_weights_are_named_by_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert weights_variable("flux.1-schnell") == "BOTTEGA_WEIGHTS_FLUX_1_SCHNELL"
-    assert weights_variable("florence-2-large-ft") == "BOTTEGA_WEIGHTS_FLORENCE_2_LARGE_FT"
     monkeypatch.setenv("BOTTEGA_WEIGHTS_FLUX_1_DEV", "/models/dev")
     assert weights_overrides()["BOTTEGA_WEIGHTS_FLUX_1_DEV"] == "/models/dev"
 
