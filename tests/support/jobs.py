@@ -20,6 +20,30 @@ PRICE = 1_000
 BROKEN = Failure("broken", "it broke", retryable=False)
 BROKEN_FOR_NOW = Failure("broken", "it broke", retryable=True)
 
+_OWN = {"id": "left(id, 20) || lpad(n::text, 10, '0')", "fair_start": "fair_start + n * fair_share"}
+_NAMES = [column.name for column in Job.__table__.columns]
+_MULTIPLY = [
+    "INSERT INTO jobs ("  # noqa: S608 - our own column names
+    + ", ".join(_NAMES)
+    + ") SELECT "
+    + ", ".join(_OWN.get(name, name) for name in _NAMES)
+    + " FROM jobs, generate_series(1, :more) n WHERE id = :id",
+    """
+    INSERT INTO holds (job_id, tenant_id, source, month, kind, units, amount_micros, state)
+    SELECT j.id, h.tenant_id, h.source, h.month, h.kind, h.units, h.amount_micros, h.state
+    FROM holds h, jobs j
+    WHERE h.job_id = :id AND j.id <> :id AND left(j.id, 20) = left(:id, 20)""",
+    """
+    UPDATE tenants SET in_flight = in_flight + :more FROM jobs j
+    WHERE j.id = :id AND tenants.id = j.tenant_id""",
+    """
+    UPDATE allowances a SET held = held + :more * h.units FROM holds h
+    WHERE h.job_id = :id AND (a.tenant_id, a.month, a.kind) = (h.tenant_id, h.month, h.kind)""",
+    """
+    UPDATE fair_tags t SET finish = finish + :more * j.fair_share FROM jobs j
+    WHERE j.id = :id AND (t.variant, t.tenant_id) = (j.variant, j.tenant_id)""",
+]
+
 
 def add_tier(database: Database, name: str, **changes: Any) -> str:
     """A tier that limits nothing but what `changes` say."""
@@ -75,6 +99,13 @@ def submit_many(database: Database, tenant_id: str, count: int, **changes: Any) 
     """Submit jobs in one transaction; their ids, in order."""
     with database.transaction() as session:
         return [jobs.submit(session, new_job(tenant_id, **changes)).id for _ in range(count)]
+
+
+def backlog(database: Database, tenant_id: str, count: int, **changes: Any) -> None:
+    """Leave a tenant as `submit_many` would, in the time of one submission."""
+    job_id = submit(database, tenant_id, **changes)
+    for statement in _MULTIPLY:
+        sql(database, statement, id=job_id, more=count - 1)
 
 
 def claim(

@@ -1,0 +1,161 @@
+"""Each rule can be broken, and is then the one that is reported."""
+
+from collections.abc import Iterator
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from db import invariants
+from db.session import Database
+from db.settings import DatabaseSettings
+from tests.support.databases import DatabaseMaker
+from tests.support.jobs import (
+    PRICE,
+    add_tenant,
+    assert_everything_holds,
+    complete,
+    fail,
+    running,
+    stored,
+    submit,
+    submit_many,
+)
+
+SETTLED = "each succeeded job has exactly one settled hold and one usage event"
+EARNED = "no usage event without a succeeded job"
+CLOSED = "no open hold on a job that is over"
+COVERED = "every job that is not over has an open hold"
+USED = "an allowance's use is the sum of its usage events"
+HELD = "what an allowance holds is the sum of its open holds"
+BALANCE = "a balance is the sum of its ledger entries"
+BALANCE_HELD = "what a balance holds is the sum of its open holds"
+CHARGED = "what was charged is the sum of usage events"
+IN_FLIGHT = "a tenant's jobs in flight are its jobs that are not over"
+ARTIFACTS = "artifacts belong to succeeded jobs and to the attempt that succeeded"
+
+COLUMNS = "key, tenant_id, job_id, variant, kind, units, amount_micros, covered_by, month"
+EVENT_FOR = (
+    f"INSERT INTO usage_events ({COLUMNS}) "  # noqa: S608
+    "SELECT 'more', j.tenant_id, j.id, j.variant, h.kind, 0, 0, h.source, h.month "
+    "FROM jobs j JOIN holds h ON h.job_id = j.id WHERE j.state = '{}' LIMIT 1"
+)
+
+
+def of(state: str, covered_by: str, change: str) -> str:
+    """A change of what belongs to one job of the scene."""
+    which = f"state = '{state}' AND covered_by = '{covered_by}'"
+    return f"{change} WHERE job_id IN (SELECT id FROM jobs WHERE {which})"  # noqa: S608
+
+
+FORGET_HOLDS = """
+WITH gone AS (
+    DELETE FROM holds h USING jobs j
+    WHERE j.id = h.job_id AND j.state = 'queued' AND h.source = 'allowance' RETURNING h.units)
+UPDATE allowances SET held = held - (SELECT sum(units) FROM gone)"""
+MISFILE = """
+UPDATE artifacts SET n = random() * 1e9,
+    job_id = (SELECT id FROM jobs WHERE state = 'failed' LIMIT 1)"""
+REOPEN = "UPDATE holds SET state = 'open', closed_at = NULL"
+RELEASE = "UPDATE holds SET state = 'released', closed_at = now()"
+BREAKS: list[tuple[str, set[str]]] = [
+    (of("succeeded", "allowance", RELEASE), {SETTLED}),
+    (EVENT_FOR.format("succeeded"), {SETTLED}),
+    ("DELETE FROM usage_events WHERE covered_by = 'allowance'", {SETTLED, USED}),
+    ("DELETE FROM usage_events WHERE covered_by = 'balance'", {SETTLED, CHARGED}),
+    (of("succeeded", "balance", "DELETE FROM holds"), {SETTLED}),
+    (EVENT_FOR.format("failed"), {EARNED}),
+    (EVENT_FOR.format("queued"), {EARNED}),
+    (of("failed", "allowance", REOPEN + ", units = 0"), {CLOSED}),
+    (of("failed", "allowance", REOPEN), {CLOSED, HELD}),
+    (of("failed", "balance", REOPEN), {CLOSED, BALANCE_HELD}),
+    (of("running", "balance", RELEASE), {COVERED, BALANCE_HELD}),
+    (of("queued", "allowance", RELEASE), {COVERED, HELD}),
+    (of("queued", "allowance", "DELETE FROM holds"), {COVERED, HELD}),
+    (FORGET_HOLDS, {COVERED}),
+    ("UPDATE allowances SET granted = 9, used = used + 1", {USED}),
+    ("UPDATE allowances SET used = used - 1", {USED}),
+    ("UPDATE allowances SET granted = 9, held = held + 1", {HELD}),
+    ("UPDATE allowances SET held = 0", {HELD}),
+    ("UPDATE tenants SET balance_micros = balance_micros + 1", {BALANCE}),
+    ("DELETE FROM ledger_entries WHERE amount_micros > 0", {BALANCE}),
+    ("DELETE FROM ledger_entries WHERE amount_micros < 0", {BALANCE, CHARGED}),
+    ("UPDATE tenants SET balance_held_micros = balance_held_micros + 1", {BALANCE_HELD}),
+    ("UPDATE tenants SET balance_held_micros = 0", {BALANCE_HELD}),
+    (
+        "UPDATE usage_events SET amount_micros = amount_micros + 1 WHERE covered_by = 'balance'",
+        {CHARGED},
+    ),
+    ("UPDATE tenants SET in_flight = in_flight + 1", {IN_FLIGHT}),
+    ("UPDATE tenants SET in_flight = in_flight - 1", {IN_FLIGHT}),
+    ("UPDATE artifacts SET attempt = attempt + 1", {ARTIFACTS}),
+    (MISFILE, {ARTIFACTS}),
+]
+
+
+@pytest.fixture(scope="module")
+def scene(database_maker: DatabaseMaker) -> Iterator[Database]:
+    """A tenant with jobs in every standing, on allowance and on balance."""
+    with database_maker.fresh() as url:
+        database = Database(DatabaseSettings(url=SecretStr(url)))
+        play(database)
+        yield database
+        assert_everything_holds(database)
+        database.close()
+
+
+def play(database: Database) -> None:
+    """Submit the scene's jobs and leave each where it shall stand."""
+    tenant_id = add_tenant(database, images_per_month=4, credit_micros=9 * PRICE)
+    for _ in range(2):
+        held = running(database, tenant_id)
+        assert complete(database, held, stored(held))
+    assert fail(database, running(database, tenant_id))
+    submit_many(database, tenant_id, 2, variant="later")
+    paid = running(database, tenant_id)
+    assert complete(database, paid)
+    assert fail(database, running(database, tenant_id))
+    running(database, tenant_id)
+    submit(database, tenant_id)
+
+
+@pytest.fixture
+def tampering(scene: Database) -> Iterator[Session]:
+    """A transaction that may do what the triggers forbid, and is rolled back."""
+    with scene.transaction() as session:
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        for table in ("usage_events", "ledger_entries"):
+            session.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
+        yield session
+        session.rollback()
+
+
+def test_nothing_is_reported_of_a_sound_scene(scene: Database) -> None:
+    with scene.transaction() as session:
+        assert invariants.violations(session) == []
+        kinds = "SELECT count(DISTINCT (state, covered_by)) FROM jobs"
+        assert session.scalar(text(kinds)) == 7
+
+
+@pytest.mark.parametrize(("change", "expected"), BREAKS)
+def test_a_broken_rule_is_reported_and_no_other(
+    tampering: Session, change: str, expected: set[str]
+) -> None:
+    assert tampering.execute(text(change)).rowcount > 0
+    reported = invariants.violations(tampering)
+    assert {violation.rule for violation in reported} == expected
+    assert all(violation.examples for violation in reported)
+
+
+def test_every_rule_has_been_broken_alone() -> None:
+    alone = {rule for _, rules in BREAKS for rule in rules if len(rules) == 1}
+    assert alone == set(invariants.RULES)
+
+
+def test_a_report_names_the_first_things_that_break_a_rule(tampering: Session) -> None:
+    tampering.execute(text("UPDATE artifacts SET attempt = 9"))
+    [violation] = invariants.violations(tampering, examples=1)
+    assert len(violation.examples) == 1
+    job_id, n = violation.examples[0].split()
+    assert (job_id.startswith("job_"), n) == (True, "0")
