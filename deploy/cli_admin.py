@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from db import api_keys, ledger
@@ -15,6 +16,8 @@ from db.invariants import violations
 from db.migrate import upgrade
 from db.session import Database
 from db.settings import DatabaseSettings
+
+_MOST_MICROS = 10**15  # a billion dollars
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -27,6 +30,11 @@ def _transaction() -> Iterator[Session]:
             yield session
     finally:
         database.close()
+
+
+def _require_tenant(session: Session, tenant_id: str) -> None:
+    if tenant_rows.account(session, tenant_id) is None:
+        raise click.ClickException(f"there is no tenant {tenant_id}")
 
 
 def _show(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
@@ -87,12 +95,16 @@ def list_tenants(*, as_json: bool) -> None:
 
 @tenants.command("credit")
 @click.argument("tenant_id")
-@click.argument("amount_micros", type=click.IntRange(min=1))
+@click.argument("amount_micros", type=click.IntRange(min=1, max=_MOST_MICROS))
 @click.option("--reference", required=True, help="Names the payment; works once.")
 def credit_tenant(tenant_id: str, amount_micros: int, reference: str) -> None:
     """Add AMOUNT_MICROS (1,000,000 is one dollar) to a tenant's balance."""
-    with _transaction() as session:
-        ledger.credit(session, tenant_id, amount_micros, reference=reference)
+    try:
+        with _transaction() as session:
+            _require_tenant(session, tenant_id)
+            ledger.credit(session, tenant_id, amount_micros, reference=reference)
+    except IntegrityError as error:
+        raise click.ClickException(f"the reference {reference!r} was used before") from error
     click.echo(f"credited {amount_micros} micro-USD to {tenant_id}")
 
 
@@ -111,6 +123,8 @@ def create_key(tenant_id: str | None, name: str, *, operator: bool, as_json: boo
     if operator == bool(tenant_id):
         raise click.UsageError("say either --tenant ID or --operator")
     with _transaction() as session:
+        if tenant_id is not None:
+            _require_tenant(session, tenant_id)
         row, key = api_keys.create(session, tenant_id=tenant_id, name=name)
         _show([{"key_id": row.id, "api_key": key}], as_json=as_json)
 
