@@ -104,7 +104,7 @@ def ready_workers(session: Session) -> dict[str, int]:
     variant = func.unnest(Worker.variants).label("variant")
     live = select(variant).where(_is_live(), Worker.state.in_(("ready", "busy"))).subquery()
     statement = select(live.c.variant, func.count()).group_by(live.c.variant)
-    return dict(session.execute(statement).tuples().all())
+    return dict(session.execute(statement).all())
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def outlook(session: Session, variants: Sequence[str]) -> dict[str, Outlook]:
         .where(Job.state == JobState.QUEUED, Job.variant.in_(variants))
         .group_by(Job.variant)
     )
-    queued = dict(session.execute(statement).tuples().all())
+    queued = dict(session.execute(statement).all())
     ready = ready_workers(session)
     return {name: _outlook(ready.get(name, 0), queued.get(name, 0.0)) for name in variants}
 

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from db.job_state import JobState
-from db.tables import Job, UsageEvent
+from db.tables import Job, Queue, UsageEvent
 
 GROUPS = ("model", "day")
 
@@ -109,10 +109,13 @@ def queue_depths(session: Session) -> list[QueueDepth]:
 
 
 def claimable_counts(session: Session) -> dict[str, int]:
-    """How many jobs of each variant a worker could claim now."""
+    """How many jobs of each variant a worker could claim now: `db.jobs.claim`'s conditions."""
+    paused = select(Queue.variant).where(Queue.paused_at.is_not(None))
     statement = (
         select(Job.variant, func.count())
         .where(Job.state == JobState.QUEUED, Job.available_at <= func.now())
+        .where(Job.expires_at.is_(None) | (Job.expires_at > func.now()))
+        .where(Job.variant.not_in(paused))
         .group_by(Job.variant)
     )
-    return dict(session.execute(statement).tuples().all())
+    return dict(session.execute(statement).all())

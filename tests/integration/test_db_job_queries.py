@@ -1,0 +1,240 @@
+"""Reading jobs: whose they are, in what order, where they stand and why they wait."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from db import job_queries, workers
+from db.job_queries import JobFilter, Outlook, Waiting, WaitReason
+from db.job_state import JobState
+from db.session import Database
+from db.workers import WorkerReport
+from tests.support.jobs import (
+    VARIANT,
+    add_tenant,
+    backlog,
+    cancel,
+    claim,
+    complete,
+    fence_of,
+    retry,
+    running,
+    sql,
+    stored,
+    submit,
+)
+
+
+def report(database: Database, state: str, *variants: str, worker_id: str = "wrk_1") -> None:
+    """Let a worker report itself."""
+    said = WorkerReport(worker_id, "host", 7, "cpu", variants or (VARIANT,), state)
+    with database.transaction(durable=False) as session:
+        workers.report(session, said)
+
+
+def go_silent(database: Database) -> None:
+    """Let every worker have reported last when it no longer counts as live."""
+    seconds = job_queries.WORKER_STALE_SECONDS + 1
+    sql(database, f"UPDATE workers SET heartbeat_at = now() - interval '{seconds} s'")  # noqa: S608
+
+
+def waiting(database: Database, job_id: str) -> Waiting:
+    """Where a job stands."""
+    with database.transaction(durable=False) as session:
+        return job_queries.waiting(session, [job_id])[job_id]
+
+
+def reason(database: Database, job_id: str) -> WaitReason:
+    """Why a job waits."""
+    return waiting(database, job_id).reason
+
+
+def listed(database: Database, tenant_id: str, limit: int = 100, **chosen: object) -> list[str]:
+    """The ids that a filter finds."""
+    with database.transaction(durable=False) as session:
+        rows = job_queries.listed(session, tenant_id, JobFilter(**chosen), limit=limit)
+        return [row.id for row in rows]
+
+
+def test_a_job_is_found_by_its_owner_and_by_an_operator_alone(database: Database) -> None:
+    owner, stranger = add_tenant(database), add_tenant(database)
+    job_id = submit(database, owner)
+    with database.transaction() as session:
+        asked = [
+            job_queries.find(session, tenant_id=tenant_id, job_id=job_id)
+            for tenant_id in (owner, None, stranger)
+        ]
+        assert job_queries.find(session, tenant_id=owner, job_id="job_unknown") is None
+    assert [row is not None for row in asked] == [True, True, False]
+
+
+def test_jobs_are_listed_newest_first_and_page_by_page(database: Database) -> None:
+    tenant_id, other = add_tenant(database), add_tenant(database)
+    ids = sorted((submit(database, tenant_id) for _ in range(5)), reverse=True)
+    submit(database, other)
+    assert listed(database, tenant_id) == ids
+    assert listed(database, tenant_id, limit=2) == ids[:2]
+    assert listed(database, tenant_id, limit=2, before_id=ids[1]) == ids[2:4]
+    assert listed(database, tenant_id, before_id=ids[4]) == []
+
+
+def test_jobs_are_listed_by_state_by_variant_and_by_age(database: Database) -> None:
+    tenant_id = add_tenant(database)
+    done = running(database, tenant_id)
+    complete(database, done)
+    waits = submit(database, tenant_id, variant="florence-2-demo")
+    assert listed(database, tenant_id, state=JobState.SUCCEEDED) == [done.job_id]
+    assert listed(database, tenant_id, state=JobState.FAILED) == []
+    assert listed(database, tenant_id, variant="florence-2-demo") == [waits]
+    now = datetime.now(UTC)
+    assert listed(database, tenant_id, created_after=now - timedelta(hours=1)) == [
+        waits,
+        done.job_id,
+    ]
+    assert listed(database, tenant_id, created_after=now + timedelta(hours=1)) == []
+
+
+def test_artifacts_and_attempts_are_read_in_order(database: Database) -> None:
+    tenant_id = add_tenant(database)
+    held = running(database, tenant_id)
+    retry(database, held)
+    [again] = claim(database)
+    held = fence_of(again)
+    complete(database, held, *(stored(held, n) for n in range(3)))
+    bare = submit(database, tenant_id)
+    with database.transaction() as session:
+        artifacts = job_queries.artifacts_of(session, [held.job_id, bare])
+        assert [row.n for row in artifacts.pop(held.job_id)] == [0, 1, 2]
+        assert artifacts == {}
+        second = job_queries.artifact(session, held.job_id, 1)
+        assert second is not None
+        assert second.key == stored(held, 1).key
+        assert job_queries.artifact(session, held.job_id, 3) is None
+        outcomes = [(a.number, a.outcome) for a in job_queries.attempts_of(session, held.job_id)]
+        assert outcomes == [(1, "broken"), (2, "succeeded")]
+
+
+def test_of_several_jobs_those_that_are_over_are_told(database: Database) -> None:
+    tenant_id = add_tenant(database)
+    done, runs = running(database, tenant_id), running(database, tenant_id)
+    complete(database, done)
+    waits, gone = submit(database, tenant_id), submit(database, tenant_id)
+    cancel(database, gone)
+    with database.transaction() as session:
+        asked = [done.job_id, runs.job_id, waits, gone, "job_unknown"]
+        assert set(job_queries.finished_among(session, asked)) == {done.job_id, gone}
+        assert job_queries.finished_among(session, []) == []
+
+
+def test_a_job_waits_for_a_worker_when_there_is_none(database: Database) -> None:
+    job_id = submit(database, add_tenant(database))
+    assert waiting(database, job_id) == Waiting(WaitReason.NO_WORKER, 1, None)
+    report(database, "ready", "another")
+    assert reason(database, job_id) == WaitReason.NO_WORKER
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ("starting", WaitReason.LOADING),
+        ("ready", WaitReason.WORKERS_BUSY),
+        ("busy", WaitReason.WORKERS_BUSY),
+        ("draining", WaitReason.NO_WORKER),
+        ("failed", WaitReason.NO_WORKER),
+    ],
+)
+def test_a_job_waits_for_what_its_worker_does(
+    database: Database, state: str, expected: WaitReason
+) -> None:
+    job_id = submit(database, add_tenant(database))
+    report(database, state, "another", VARIANT)
+    assert reason(database, job_id) == expected
+    go_silent(database)
+    assert reason(database, job_id) == WaitReason.NO_WORKER
+
+
+def test_a_job_that_others_overtook_waits_for_its_fair_share(database: Database) -> None:
+    crowd, newcomer = add_tenant(database), add_tenant(database)
+    report(database, "busy")
+    first, _, last = (submit(database, crowd) for _ in range(3))
+    late = submit(database, newcomer)
+    assert reason(database, first) == WaitReason.WORKERS_BUSY
+    assert reason(database, late) == WaitReason.WORKERS_BUSY
+    assert reason(database, last) == WaitReason.FAIR_SHARE
+
+
+def test_a_retried_job_waits_its_backoff_out(database: Database) -> None:
+    report(database, "ready")
+    held = running(database, add_tenant(database))
+    retry(database, held, delay=60)
+    assert reason(database, held.job_id) == WaitReason.RETRY_BACKOFF
+    sql(database, "UPDATE jobs SET available_at = now()")
+    assert reason(database, held.job_id) == WaitReason.WORKERS_BUSY
+
+
+def test_a_paused_queue_is_told_before_all_else(database: Database) -> None:
+    held = running(database, add_tenant(database))
+    retry(database, held, delay=60)
+    sql(database, "UPDATE queues SET paused_at = now()")
+    assert reason(database, held.job_id) == WaitReason.QUEUE_PAUSED
+
+
+def test_the_position_counts_who_is_ahead_and_the_wait_what_they_cost(database: Database) -> None:
+    crowd, newcomer = add_tenant(database), add_tenant(database)
+    of_crowd = [submit(database, crowd, cost_seconds=3) for _ in range(4)]
+    late = submit(database, newcomer, cost_seconds=3)
+    submit(database, newcomer, variant="another")
+    for number in (1, 2):
+        report(database, "ready", worker_id=f"wrk_{number}")
+    stands = [waiting(database, job_id) for job_id in (of_crowd[0], late, *of_crowd[1:])]
+    assert [where.position for where in stands] == [1, 2, 3, 4, 5]
+    assert [where.expected_seconds for where in stands] == [0, 1.5, 3, 4.5, 6]
+
+
+def test_a_position_in_a_very_long_queue_is_counted_to_a_limit(database: Database) -> None:
+    tenant_id = add_tenant(database)
+    backlog(database, tenant_id, 10_050)
+    assert waiting(database, submit(database, tenant_id)).position == 10_001
+
+
+def test_workers_are_counted_by_variant(database: Database) -> None:
+    report(database, "ready", "a", "b", worker_id="wrk_1")
+    report(database, "busy", "b", worker_id="wrk_2")
+    report(database, "starting", "b", worker_id="wrk_3")
+    with database.transaction() as session:
+        assert job_queries.ready_workers(session) == {"a": 1, "b": 2}
+    go_silent(database)
+    with database.transaction() as session:
+        assert job_queries.ready_workers(session) == {}
+
+
+def test_a_new_job_would_wait_for_what_is_queued(database: Database) -> None:
+    tenant_id = add_tenant(database)
+    running(database, tenant_id, cost_seconds=100)
+    for variant in (VARIANT, VARIANT, "unserved"):
+        submit(database, tenant_id, variant=variant, cost_seconds=6)
+    for number in (1, 2):
+        report(database, "busy", VARIANT, "idle", worker_id=f"wrk_{number}")
+    with database.transaction() as session:
+        assert job_queries.outlook(session, [VARIANT, "idle", "unserved", "unknown"]) == {
+            VARIANT: Outlook(2, 6),
+            "idle": Outlook(2, 0),
+            "unserved": Outlook(0, None),
+            "unknown": Outlook(0, None),
+        }
+
+
+def test_many_jobs_are_asked_at_once_and_only_those_that_wait_are_answered(
+    database: Database,
+) -> None:
+    tenant_id = add_tenant(database)
+    runs = running(database, tenant_id)
+    waits = [submit(database, tenant_id, variant=variant) for variant in ("a", "b", "a")]
+    report(database, "ready", "b")
+    with database.transaction() as session:
+        assert job_queries.waiting(session, [runs.job_id, *waits, "job_unknown"]) == {
+            waits[0]: Waiting(WaitReason.NO_WORKER, 1, None),
+            waits[1]: Waiting(WaitReason.WORKERS_BUSY, 1, 0),
+            waits[2]: Waiting(WaitReason.NO_WORKER, 2, None),
+        }
+        assert job_queries.waiting(session, []) == {}
