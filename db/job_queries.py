@@ -88,6 +88,12 @@ def artifact(session: Session, job_id: str, n: int) -> Artifact | None:
     return session.get(Artifact, (job_id, n))
 
 
+def artifact_keys(session: Session, *, after: str, limit: int) -> Sequence[str]:
+    """The store's keys of results that have not expired, in order, after one of them."""
+    statement = select(Artifact.key).where(Artifact.key > after, Artifact.expires_at > func.now())
+    return session.scalars(statement.order_by(Artifact.key).limit(limit)).all()
+
+
 def attempts_of(session: Session, job_id: str) -> Sequence[Attempt]:
     """Every try at a job, first to last."""
     statement = select(Attempt).where(Attempt.job_id == job_id).order_by(Attempt.number)

@@ -1,0 +1,167 @@
+"""What `bottega doctor` looks at: each check a function that says what it saw or what is wrong."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from db import job_queries
+from db.invariants import violations
+from db.session import Database
+from db.settings import DatabaseSettings
+from db.storage.object_store import ObjectNotFoundError, ObjectStore, StoreError
+from db.storage.settings import StorageSettings, open_store
+from workers import catalog
+from workers.adapters.weights import WeightsError, locate
+from workers.queue import Doorbell
+from workers.settings import WorkerSettings, weights_overrides
+
+MOST_SKEW_SECONDS = 2.0
+_EXAMPLES = 5
+_PAGE = 500
+
+
+class FindingError(Exception):
+    """A check found something wrong; the message says what, and what to do where that is known."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One check's outcome: what was seen, or what is wrong."""
+
+    check: str
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Patient:
+    """What is examined."""
+
+    database: Database
+    store: ObjectStore
+    doorbell: Doorbell
+
+
+def examine(chosen_variants: Sequence[str]) -> Iterator[Checked]:
+    """Run every check, the later ones too when an earlier one fails.
+
+    Args:
+        chosen_variants: whose weights to look for; those that live workers serve when empty.
+    """
+    database = Database(DatabaseSettings(pool_size=2))
+    patient = Patient(database, open_store(StorageSettings()), Doorbell(WorkerSettings()))
+    checks: dict[str, Callable[[Patient], str]] = {
+        "database": _database,
+        "clock": _clock,
+        "redis": _redis,
+        "store": _store,
+        "invariants": _invariants,
+        "artifacts": _artifacts,
+        "workers": _workers,
+        "weights": lambda patient: _weights(patient, chosen_variants),
+    }
+    for name, check in checks.items():
+        yield _run(name, check, patient)
+    patient.doorbell.close()
+    database.close()
+
+
+def _run(name: str, check: Callable[[Patient], str], patient: Patient) -> Checked:
+    try:
+        return Checked(name, ok=True, detail=check(patient))
+    except (FindingError, StoreError, WeightsError, catalog.UnknownVariantError) as error:
+        return Checked(name, ok=False, detail=str(error))
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", error)).partition("\n")[0]
+        return Checked(name, ok=False, detail=f"the database does not answer: {reason}")
+
+
+def _database(patient: Patient) -> str:
+    with patient.database.transaction(durable=False) as session:
+        version = session.scalar(select(func.version())) or ""
+    return " ".join(version.split()[:2])
+
+
+def _clock(patient: Patient) -> str:
+    """Leases go by the database's clock alone; a skewed one still makes timings read wrong."""
+    with patient.database.transaction(durable=False) as session:
+        theirs = session.scalar(select(func.clock_timestamp())) or datetime.now(UTC)
+    skew = abs((datetime.now(UTC) - theirs).total_seconds())
+    if skew > MOST_SKEW_SECONDS:
+        raise FindingError(f"this machine and the database are {skew:.1f} s apart: set up NTP")
+    return f"{skew:.3f} s from the database's"
+
+
+def _redis(patient: Patient) -> str:
+    if not patient.doorbell.answers():
+        raise FindingError("Redis does not answer: jobs are taken, but start only when it is back")
+    return "answers"
+
+
+def _store(patient: Patient) -> str:
+    """A round trip of an object of our own."""
+    key, data = f"doctor/{secrets.token_hex(8)}", secrets.token_bytes(1024)
+    began = time.monotonic()
+    patient.store.put(key, data, "application/octet-stream")
+    try:
+        if patient.store.get(key).data != data:
+            raise FindingError("the store answers other bytes than it was given")
+    finally:
+        patient.store.delete(key)
+    return f"put, got and deleted 1 kB in {time.monotonic() - began:.3f} s"
+
+
+def _invariants(patient: Patient) -> str:
+    with patient.database.transaction(durable=False) as session:
+        broken = violations(session, examples=_EXAMPLES)
+    if broken:
+        raise FindingError("; ".join(f"not so: {b.rule} ({', '.join(b.examples)})" for b in broken))
+    return "every invariant holds"
+
+
+def _artifacts(patient: Patient) -> str:
+    """Every artifact row that has not expired has its object."""
+    count, missing = 0, []
+    for key in _artifact_keys(patient.database):
+        count += 1
+        try:
+            patient.store.head(key)
+        except ObjectNotFoundError:
+            missing.append(key)
+    if missing:
+        shown = ", ".join(missing[:_EXAMPLES])
+        raise FindingError(f"{len(missing)} of {count} artifacts have no object: {shown}")
+    return f"{count} artifacts have their objects"
+
+
+def _artifact_keys(database: Database) -> Iterator[str]:
+    after = ""
+    while True:
+        with database.transaction(durable=False) as session:
+            keys = job_queries.artifact_keys(session, after=after, limit=_PAGE)
+        yield from keys
+        if len(keys) < _PAGE:
+            return
+        after = keys[-1]
+
+
+def _workers(patient: Patient) -> str:
+    with patient.database.transaction(durable=False) as session:
+        ready = job_queries.ready_workers(session)
+    if not ready:
+        raise FindingError("no live worker: start one with `bottega worker` or `bottega fleet`")
+    return ", ".join(f"{count} for {variant}" for variant, count in sorted(ready.items()))
+
+
+def _weights(patient: Patient, chosen: Sequence[str]) -> str:
+    with patient.database.transaction(durable=False) as session:
+        served = sorted(job_queries.ready_workers(session))
+    names = list(chosen) or served
+    for name in names:
+        locate(catalog.find(name), weights_overrides())
+    return f"found for {', '.join(names) or 'no variant: none is served'}"
