@@ -36,6 +36,8 @@ class DeviceCall:
             for job, _ in batch:
                 job.begin()
             outcomes = self._run(adapter, batch)
+            for job, _ in batch:
+                job.leave_device()
             return outcomes, time.monotonic() - began
 
     def _run(self, adapter: Adapter, batch: Sequence[tuple[InHand, Work]]) -> list[Outcome]:

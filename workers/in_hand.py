@@ -17,6 +17,7 @@ class InHand:
     progress: tuple[int, int] = (0, 0)
     lost: threading.Event = field(default_factory=threading.Event)
     began_at: float | None = None
+    left_device: bool = False
 
     @property
     def claim(self) -> Claim:
@@ -24,15 +25,24 @@ class InHand:
         return Claim(self.job.id, self.job.attempt)
 
     @property
+    def overrun_seconds(self) -> float:
+        """How far past its deadline the job is on the device; negative before, and off it."""
+        if self.began_at is None or self.left_device:
+            return -self.job.deadline_seconds
+        return time.monotonic() - self.began_at - self.job.deadline_seconds
+
+    @property
     def overdue(self) -> bool:
-        """Whether the job has been on the device for longer than its deadline."""
-        if self.began_at is None:
-            return False
-        return time.monotonic() - self.began_at > self.job.deadline_seconds
+        """Whether the job is on the device for longer than its deadline."""
+        return self.overrun_seconds > 0
 
     def begin(self) -> None:
         """The device is the job's: its deadline counts from here, not from the claim."""
         self.began_at = time.monotonic()
+
+    def leave_device(self) -> None:
+        """The device is free of the job; encoding and storing have limits of their own."""
+        self.left_device = True
 
 
 class Register:

@@ -22,6 +22,7 @@ from workers.heartbeat import Heartbeat
 from workers.in_hand import Register
 from workers.queue import make_celery
 from workers.settings import WorkerSettings, weights_overrides
+from workers.watchdog import Watchdog
 
 _log = structlog.get_logger(__name__)
 
@@ -54,11 +55,14 @@ class WorkerProcess:
         publisher = Publisher(self.settings)
         heartbeat = self._heartbeat()
         heartbeat.start()
+        watchdog = Watchdog(self._register, grace_seconds=self.settings.hang_seconds)
+        watchdog.start()
         try:
             executor = self._executor(publisher)
             self._phase = "ready"
             self._consume(executor)
         finally:
+            watchdog.stop()
             heartbeat.stop()
             publisher.close()
             self.database.close()

@@ -17,6 +17,8 @@ class WorkerSettings(BaseSettings):
         redis_timeout_seconds: longest wait for an answer of a hung Redis.
         lease_seconds: how long a silent worker keeps its jobs.
         heartbeat_seconds: how often leases are renewed and progress is written.
+        hang_seconds: how long past its deadline a job may be on the device before the process is
+            ended.
         concurrency: jobs in flight: one on the device, one fetching, one storing.
         result_keep_seconds: how long artifacts are kept.
         sweep_seconds: how often maintenance looks for what was lost.
@@ -31,6 +33,7 @@ class WorkerSettings(BaseSettings):
     redis_timeout_seconds: PositiveFloat = 2
     lease_seconds: PositiveFloat = 30
     heartbeat_seconds: PositiveFloat = 1
+    hang_seconds: PositiveFloat = 30
     concurrency: PositiveInt = 3
     result_keep_seconds: PositiveFloat = 30 * 24 * 3600
     sweep_seconds: PositiveFloat = 2

@@ -1,0 +1,59 @@
+"""Ending what hangs on the device."""
+
+import threading
+import time
+
+import pytest
+
+from db.tables import Job
+from workers.in_hand import InHand, Register
+from workers.watchdog import Watchdog
+
+
+def on_device() -> InHand:
+    job = InHand(Job(id="job_1", attempt=1, variant="flux.1-demo", deadline_seconds=60))
+    job.begin()
+    return job
+
+
+def watched(register: Register) -> tuple[Watchdog, threading.Event]:
+    ended = threading.Event()
+    watchdog = Watchdog(register, grace_seconds=5, every_seconds=0.01, end=ended.set)
+    return watchdog, ended
+
+
+def test_a_call_that_hangs_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    job, register = on_device(), Register()
+    register.add([job])
+    later = time.monotonic() + 66
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    watchdog, ended = watched(register)
+    watchdog.start()
+    assert ended.wait(5)
+    watchdog.stop()
+
+
+@pytest.mark.parametrize("seconds", [1, 61, 64])
+def test_a_call_within_its_deadline_and_grace_is_left_alone(
+    seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, register = on_device(), Register()
+    register.add([job])
+    later = time.monotonic() + seconds
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    watchdog, ended = watched(register)
+    watchdog.start()
+    assert not ended.wait(0.1)
+    watchdog.stop()
+
+
+def test_a_job_that_is_being_stored_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    job, register = on_device(), Register()
+    job.leave_device()
+    register.add([job])
+    later = time.monotonic() + 1000
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    watchdog, ended = watched(register)
+    watchdog.start()
+    assert not ended.wait(0.1)
+    watchdog.stop()
