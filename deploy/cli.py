@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _DATA_DIR = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_PORT = click.IntRange(0, 65535)
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -37,7 +38,7 @@ def main() -> None:
 
 @main.command()
 @click.option("--data-dir", type=_DATA_DIR, default=Path(".bottega"), show_default=True)
-@click.option("--port", type=int, default=8000, show_default=True, help="0 takes a free one.")
+@click.option("--port", type=_PORT, default=8000, show_default=True, help="0 takes a free one.")
 @click.option("--ready-file", type=_FILE, help="Written as JSON once everything answers.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda:N.")
 @click.option("--variant", "variants", multiple=True, help="A model to serve; repeatable.")
@@ -72,6 +73,7 @@ def _write_whole(path: Path, text: str) -> None:
     """Whoever waits for the file must never read half of it."""
     from deploy.servers.secret_file import write_private  # noqa: PLC0415
 
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     write_private(part, text)
     part.rename(path)
@@ -90,7 +92,7 @@ def _greeting(url: str, key: str) -> str:
 
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=int, default=8000, show_default=True)
+@click.option("--port", type=_PORT, default=8000, show_default=True)
 def api(host: str, port: int) -> None:
     """Run one API process; run as many as you like behind a load balancer.
 

@@ -12,17 +12,17 @@ from sqlalchemy.exc import OperationalError
 from db.storage.object_store import StoreError
 from db.tenants import UnknownTierError
 from deploy.fleet import FleetFileError
-from deploy.local_stack import DataDirInUseError
+from deploy.local_stack import StackError
 from deploy.servers.process import ServerError
 from workers.adapters.pinning import DeviceError
 from workers.adapters.weights import WeightsError
 from workers.catalog import UnknownVariantError
 
 _EXPLAINED = (
-    DataDirInUseError,
     FleetFileError,
     DeviceError,
     ServerError,
+    StackError,
     StoreError,
     UnknownTierError,
     UnknownVariantError,

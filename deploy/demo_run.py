@@ -29,9 +29,26 @@ def run_demo(url: str, api_key: str, prompt: str, out: Path) -> None:
         out: folder for picture.png, overlay.png, painted.json and seen.json; made when missing.
 
     Raises:
-        DemoError: a job did not succeed.
-        httpx.HTTPError: the API did not answer.
+        DemoError: a job did not succeed, or the API did not answer.
     """
+    try:
+        painted, picture, seen, account = _ask(url, api_key, prompt)
+    except httpx.HTTPStatusError as error:
+        raise DemoError(f"the API refused: {_detail_of(error.response)}") from error
+    except httpx.HTTPError as error:
+        raise DemoError(f"the API did not answer: {error}") from error
+    _write(out, picture, painted, seen)
+    _tell_findings(seen)
+    _tell_bill([painted, seen], account)
+    click.echo(f"\nsee {out}/picture.png and {out}/overlay.png")
+
+
+def _detail_of(response: httpx.Response) -> str:
+    response.read()
+    return str(response.json()["detail"])
+
+
+def _ask(url: str, api_key: str, prompt: str) -> tuple[Json, bytes, Json, Json]:
     headers = {"Authorization": f"Bearer {api_key}"}
     with httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_SECONDS) as client:
         painted = _run_job(client, "flux.1-demo", {"prompt": prompt, "seed": 7})
@@ -40,10 +57,7 @@ def run_demo(url: str, api_key: str, prompt: str, out: Path) -> None:
         tasks = ["<CAPTION>", "<OD>"]
         seen = _run_job(client, "florence-2-demo", {"image": image_url, "tasks": tasks})
         account = client.get("/v1/account").raise_for_status().json()
-    _write(out, picture, painted, seen)
-    _tell_findings(seen)
-    _tell_bill([painted, seen], account)
-    click.echo(f"\nsee {out}/picture.png and {out}/overlay.png")
+    return painted, picture, seen, account
 
 
 def _run_job(client: httpx.Client, model: str, given: Json) -> Json:

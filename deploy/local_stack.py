@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import socket
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,15 +22,34 @@ from deploy.servers.postgres import EmbeddedPostgres
 from deploy.servers.process import ManagedProcess, free_port
 from deploy.servers.redis import EmbeddedRedis
 from deploy.supervisor import Supervisor
+from workers import catalog
 
 DEMO_VARIANTS = ("flux.1-demo", "florence-2-demo")
 
 
-class DataDirInUseError(Exception):
+class StackError(Exception):
+    """The stack cannot be started where it was asked to; the message says what to change."""
+
+
+class DataDirInUseError(StackError):
     """Another stack runs on the same data folder."""
 
     def __init__(self, data_dir: Path) -> None:
         super().__init__(f"another stack uses {data_dir}; stop it, or choose another --data-dir")
+
+
+class DataDirUnusableError(StackError):
+    """The data folder cannot be made or written."""
+
+    def __init__(self, data_dir: Path, error: OSError) -> None:
+        super().__init__(f"cannot use {data_dir}: {error.strerror}; choose another --data-dir")
+
+
+class PortInUseError(StackError):
+    """Another program listens where the API should."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(f"port {port} is in use; choose another --port, or 0 for a free one")
 
 
 @dataclass
@@ -48,7 +68,7 @@ class LocalStack:
     variants: Sequence[str] = DEMO_VARIANTS
     device: str = "cpu"
     _supervisor: Supervisor = field(init=False)
-    _lock: IO[bytes] = field(init=False)
+    _lock: IO[bytes] | None = None
     _database: Database | None = None
     _keys: Credentials | None = None
     _settings: dict[str, str] = field(default_factory=dict)
@@ -62,11 +82,14 @@ class LocalStack:
         """Start everything, and return when all of it answers.
 
         Raises:
-            DataDirInUseError: another stack has the folder.
+            StackError: the folder or the port cannot be had.
+            workers.catalog.UnknownVariantError: there is no such model.
             deploy.servers.process.ServerStartError: a process did not come up.
         """
-        self.data_dir.mkdir(parents=True, exist_ok=True)
+        for variant in self.variants:
+            catalog.find(variant)
         self._take_lock()
+        self._require_free_port()
         secret = credentials.url_secret(self._keys_path)
         self._settings = self._start_servers() | {
             "BOTTEGA_URL_SECRET": secret,
@@ -92,11 +115,23 @@ class LocalStack:
         return self.data_dir / "keys.json"
 
     def _take_lock(self) -> None:
-        self._lock = (self.data_dir / "lock").open("wb")
         try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            self._lock = (self.data_dir / "lock").open("wb")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise DataDirInUseError(self.data_dir) from error
+        except OSError as error:
+            raise DataDirUnusableError(self.data_dir, error) from error
+
+    def _require_free_port(self) -> None:
+        # Another stack's API on this port would answer in place of ours, which could not start.
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", self.port))
+            except OSError as error:
+                raise PortInUseError(self.port) from error
 
     def _start_servers(self) -> dict[str, str]:
         """Our own servers, but for those that the environment names."""
@@ -136,4 +171,5 @@ class LocalStack:
         if self._database is not None:
             self._database.close()
         self._supervisor.stop()
-        self._lock.close()
+        if self._lock is not None:
+            self._lock.close()

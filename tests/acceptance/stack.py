@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -244,19 +245,18 @@ class Stack:
 
     def children(self) -> dict[str, int]:
         """The process ids of what it keeps running now, by name."""
-        return {
-            _name_of(child): child.pid for child in psutil.Process(self._running.pid).children()
-        }
+        running = psutil.Process(self._running.pid).children()
+        return {name: child.pid for child in running if (name := _name_of(child))}
 
     def log(self, name: str) -> str:
         """The log of one of its processes."""
         return (self.data_dir / "logs" / f"{name}.log").read_text()
 
-    def stop(self) -> None:
+    def stop(self, by: signal.Signals = signal.SIGTERM) -> None:
         """Stop it as its user does; it must exit with 0 and leave no process behind."""
         family = self._family()
         self.close_connections()
-        self._running.terminate()
+        self._running.send_signal(by)
         status = self._running.wait(STOP_SECONDS)
         assert status == 0, self.output.read_text()
         assert [process for process in family if process.is_running()] == []
@@ -293,9 +293,14 @@ def _alive(pids: Any) -> list[int]:
 
 
 def _name_of(process: psutil.Process) -> str:
-    words = process.cmdline()
-    own = "deploy.cli" in words
-    return words[words.index("deploy.cli") + 1] if own else Path(words[0]).name.split("-")[0]
+    """What a child is called; nothing once it has ended."""
+    try:
+        words = process.cmdline()
+    except psutil.Error:
+        return ""
+    if "deploy.cli" in words:
+        return words[words.index("deploy.cli") + 1]
+    return Path(words[0]).name.split("-")[0] if words else ""
 
 
 def processes_in(data_dir: Path) -> list[str]:

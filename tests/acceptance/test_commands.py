@@ -1,0 +1,92 @@
+"""The operator's commands, on a running stack's database."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.acceptance.stack import Client, Stack, run_bottega
+
+pytestmark = pytest.mark.usefixtures("books")
+
+
+def bottega(stack: Stack, *arguments: str, status: int = 0) -> str:
+    """What a command prints; its exit status must be the one expected."""
+    done = run_bottega(*arguments, environment={"DATABASE_URL": stack.facts["database_url"]})
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.stdout if status == 0 else done.stderr
+
+
+def as_json(stack: Stack, *arguments: str) -> Any:
+    return json.loads(bottega(stack, *arguments, "--json"))
+
+
+def test_a_tenant_is_added_credited_and_listed(stack: Stack) -> None:
+    (made,) = as_json(stack, "tenants", "create", "Casa Verde", "--tier", "free")
+    assert made["tier"] == "free"
+    client = stack.client(made["api_key"])
+    assert client.account()["name"] == "Casa Verde"
+    bottega(stack, "tenants", "credit", made["tenant"], "2500", "--reference", "invoice 1")
+    assert client.account()["balance_micros"] == 2500
+    again = ("tenants", "credit", made["tenant"], "2500", "--reference", "invoice 1")
+    assert "invoice 1" in bottega(stack, *again, status=1)
+    assert client.account()["balance_micros"] == 2500
+    listed = {row["tenant"]: row for row in as_json(stack, "tenants", "list")}
+    assert listed[made["tenant"]]["balance_micros"] == 2500
+
+
+def test_a_key_is_made_listed_and_revoked(stack: Stack, tenant: Client) -> None:
+    (made,) = as_json(stack, "keys", "create", "--tenant", tenant.tenant_id, "--name", "second")
+    client = stack.client(made["api_key"])
+    assert client.account()["tenant"] == tenant.tenant_id
+    rows = {
+        row["key_id"]: row for row in as_json(stack, "keys", "list", "--tenant", tenant.tenant_id)
+    }
+    assert rows[made["key_id"]]["name"] == "second"
+    assert not rows[made["key_id"]]["revoked_at"]
+    assert made["api_key"] not in json.dumps(rows)
+    assert made["key_id"] in bottega(stack, "keys", "revoke", made["key_id"])
+    assert client.http.get("/v1/account").status_code == 401
+    assert tenant.http.get("/v1/account").status_code == 200
+    assert made["key_id"] in bottega(stack, "keys", "revoke", made["key_id"], status=1)
+
+
+def test_an_operators_key_reads_the_metrics_and_is_no_tenants(stack: Stack) -> None:
+    (made,) = as_json(stack, "keys", "create", "--operator")
+    client = stack.client(made["api_key"])
+    assert client.http.get("/metrics").status_code == 200
+    assert client.http.get("/v1/account").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (("tenants", "create", "x", "--tier", "gold"), 1, "gold"),
+        (("tenants", "credit", "ten_nobody", "5", "--reference", "r"), 1, "ten_nobody"),
+        (("keys", "create", "--tenant", "ten_nobody"), 1, "ten_nobody"),
+        (("keys", "revoke", "key_nobody"), 1, "key_nobody"),
+    ],
+)
+def test_what_cannot_be_done_is_a_sentence(
+    stack: Stack, arguments: tuple[str, ...], status: int, says: str
+) -> None:
+    assert says in bottega(stack, *arguments, status=status)
+
+
+def test_the_doctor_finds_the_books_in_order(stack: Stack) -> None:
+    assert "holds" in bottega(stack, "doctor")
+    assert as_json(stack, "doctor") == []
+
+
+def test_migrating_again_changes_nothing(stack: Stack) -> None:
+    assert "up to date" in bottega(stack, "migrate")
+
+
+def test_a_database_that_is_not_there_is_a_sentence() -> None:
+    url = "postgresql://nobody:nothing@127.0.0.1:9/nowhere"
+    done = run_bottega("tenants", "list", environment={"DATABASE_URL": url})
+    assert done.returncode == 1
+    assert "the database does not answer" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "nothing" not in done.stderr
