@@ -8,7 +8,7 @@ import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from queue import Empty, Full, Queue
+from queue import SimpleQueue
 from typing import Any
 
 import structlog
@@ -22,7 +22,7 @@ CHANNEL = "bottega:events"
 STREAM_LENGTH = 256
 STREAM_SECONDS = 3600
 _BACKLOG = 10_000
-_IDLE_SECONDS = 0.5
+_CLOSE_SECONDS = 5.0
 
 # One round trip, and the message bears the id that the stream gave it.
 _PUBLISH = """
@@ -91,16 +91,16 @@ class Publisher:
     def __init__(self, settings: WorkerSettings) -> None:
         self._redis: Redis = redis_client(settings)
         self._script = self._redis.register_script(_PUBLISH)
-        self._waiting: Queue[tuple[str, str, str]] = Queue(_BACKLOG)
+        self._waiting: SimpleQueue[tuple[str, str, str] | None] = SimpleQueue()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._tell_all, name="events", daemon=True)
         self._thread.start()
 
     def publish(self, job_id: str, kind: str, data: Mapping[str, Any]) -> None:
         """Tell one event, soon."""
-        try:
-            self._waiting.put_nowait((job_id, kind, json.dumps(data)))
-        except Full:
+        if self._waiting.qsize() < _BACKLOG:
+            self._waiting.put((job_id, kind, json.dumps(data)))
+        else:
             _log.warning("event_dropped", job_id=job_id, type=kind, reason="backlog")
 
     def state(self, job_id: str, state: str, *, attempt: int) -> None:
@@ -112,20 +112,18 @@ class Publisher:
         self.publish(job_id, "done", {"state": state})
 
     def close(self) -> None:
-        """Tell what still waits, then stop."""
+        """Tell what still waits, then stop; what Redis does not take at once is dropped."""
         self._closing.set()
-        self._thread.join(timeout=5)
-        self._redis.close()
+        self._waiting.put(None)
+        self._thread.join(_CLOSE_SECONDS)
 
     def _tell_all(self) -> None:
-        while True:
-            try:
-                self._tell(*self._waiting.get(timeout=_IDLE_SECONDS))
-            except Empty:
-                if self._closing.is_set():
-                    return
+        while (event := self._waiting.get()) is not None:
+            if not self._tell(*event) and self._closing.is_set():
+                break
+        self._redis.close()
 
-    def _tell(self, job_id: str, kind: str, data: str) -> None:
+    def _tell(self, job_id: str, kind: str, data: str) -> bool:
         try:
             self._script(
                 keys=[stream_key(job_id), CHANNEL],
@@ -133,3 +131,5 @@ class Publisher:
             )
         except RedisError as error:
             _log.warning("event_dropped", job_id=job_id, type=kind, reason=type(error).__name__)
+            return False
+        return True

@@ -5,6 +5,7 @@ without harm: the row in PostgreSQL is the truth, and maintenance rings again fo
 The rest of the message is for people who watch the broker.
 """
 
+import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,6 +21,12 @@ from redis.retry import Retry
 from workers.settings import WorkerSettings
 
 TASK = "bottega.ring"
+
+QUIET_SECONDS = 1.0
+"""For this long after a failure nobody rings: else each submission would wait for a hung Redis."""
+
+# With fewer connections than threads that ring, one thread would wait out another's time limit.
+_MOST_CONNECTIONS = 64
 
 _log = structlog.get_logger(__name__)
 
@@ -61,6 +68,7 @@ def make_celery(settings: WorkerSettings, *, queues: tuple[str, ...] = ()) -> Ce
         worker_send_task_events=True,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        broker_pool_limit=_MOST_CONNECTIONS,
         broker_transport_options=_transport(settings),
     )
     return app
@@ -94,9 +102,12 @@ class Doorbell:
     def __init__(self, settings: WorkerSettings) -> None:
         self._app = make_celery(settings)
         self._redis = redis_client(settings)
+        self._quiet_until = 0.0
 
     def ring(self, ticket: Ticket) -> bool:
-        """Send one ticket; False when Redis did not take it."""
+        """Send one ticket; False when Redis did not take it, now or a moment ago."""
+        if time.monotonic() < self._quiet_until:
+            return False
         try:
             self._app.send_task(
                 TASK,
@@ -106,6 +117,7 @@ class Doorbell:
                 ignore_result=True,
             )
         except (OperationalError, RedisError, OSError) as error:
+            self._quiet_until = time.monotonic() + QUIET_SECONDS
             _log.warning("ticket_not_sent", job_id=ticket.job_id, error=type(error).__name__)
             return False
         return True

@@ -1,0 +1,163 @@
+"""Events through a real Redis: kept for replay, told once, and never waited for."""
+
+import os
+import signal
+import time
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from redis import Redis
+
+from db.base import new_id
+from deploy.servers.process import Child
+from tests.support.waiting import await_true
+from workers.events import (
+    CHANNEL,
+    STREAM_LENGTH,
+    STREAM_SECONDS,
+    Event,
+    Publisher,
+    parse_entry,
+    parse_message,
+    stream_key,
+)
+from workers.queue import redis_client
+from workers.settings import WorkerSettings
+
+
+@pytest.fixture(scope="module")
+def redis(redis_url: str) -> Iterator[Redis]:
+    """A client of the shared Redis."""
+    with Redis.from_url(redis_url, decode_responses=True) as client:
+        yield client
+
+
+@pytest.fixture
+def publisher(worker_settings: WorkerSettings) -> Iterator[Publisher]:
+    """A publisher to the shared Redis."""
+    opened = Publisher(worker_settings)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def job_id() -> str:
+    """The id of a job that no other test speaks of."""
+    return new_id("job")
+
+
+def replay(redis: Redis, job_id: str) -> list[Event]:
+    """A job's stream."""
+    return [parse_entry(job_id, entry) for entry in redis.xrange(stream_key(job_id))]
+
+
+def test_a_job_s_events_are_replayed_in_order(
+    publisher: Publisher, redis: Redis, job_id: str
+) -> None:
+    publisher.state(job_id, "queued", attempt=0)
+    publisher.state(job_id, "running", attempt=1)
+    publisher.publish(job_id, "progress", {"step": 1, "steps": 2, "fraction": 0.5})
+    publisher.done(job_id, "succeeded")
+    assert await_true(lambda: len(replay(redis, job_id)) == 4)
+    events = replay(redis, job_id)
+    assert [(event.type, dict(event.data)) for event in events] == [
+        ("state", {"state": "queued", "attempt": 0}),
+        ("state", {"state": "running", "attempt": 1}),
+        ("progress", {"step": 1, "steps": 2, "fraction": 0.5}),
+        ("done", {"state": "succeeded"}),
+    ]
+    orders = [event.order for event in events]
+    assert orders == sorted(set(orders))
+
+
+def test_an_event_on_the_channel_is_the_one_in_the_stream(
+    publisher: Publisher, redis: Redis, job_id: str
+) -> None:
+    with redis.pubsub(ignore_subscribe_messages=True) as listener:
+        listener.subscribe(CHANNEL)
+        assert await_true(lambda: redis.pubsub_numsub(CHANNEL)[0][1] > 0)
+        publisher.publish(job_id, "progress", {"words": 'quotes " and ü', "steps": 2})
+        heard: list[Event] = []
+
+        def hear() -> bool:
+            message = listener.get_message(timeout=0.1)
+            heard.extend([parse_message(message["data"])] if message else [])
+            return any(event.job_id == job_id for event in heard)
+
+        assert await_true(hear)
+    assert [event for event in heard if event.job_id == job_id] == replay(redis, job_id)
+
+
+def test_a_stream_is_capped_and_forgotten_after_its_time(
+    publisher: Publisher, redis: Redis, job_id: str
+) -> None:
+    for step in range(3 * STREAM_LENGTH):
+        publisher.publish(job_id, "progress", {"step": step})
+    publisher.done(job_id, "succeeded")
+    assert await_true(lambda: bool(replay(redis, job_id)) and is_over(redis, job_id))
+    assert STREAM_LENGTH <= len(replay(redis, job_id)) <= 2 * STREAM_LENGTH
+    assert STREAM_SECONDS - 60 < redis.ttl(stream_key(job_id)) <= STREAM_SECONDS
+
+
+def is_over(redis: Redis, job_id: str) -> bool:
+    """Whether the last event of a job is its end."""
+    return replay(redis, job_id)[-1].type == "done"
+
+
+def test_closing_tells_what_still_waits(
+    worker_settings: WorkerSettings, redis: Redis, job_id: str
+) -> None:
+    publisher = Publisher(worker_settings)
+    for step in range(50):
+        publisher.publish(job_id, "progress", {"step": step})
+    publisher.close()
+    assert len(replay(redis, job_id)) == 50
+
+
+def test_publishing_waits_for_no_redis_that_hangs(
+    own_redis: Child, own_redis_settings: WorkerSettings, job_id: str
+) -> None:
+    publisher = Publisher(own_redis_settings)
+    os.kill(own_redis.pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        for step in range(200):
+            publisher.publish(job_id, "progress", {"step": step})
+        assert time.monotonic() - began < 0.5
+    finally:
+        os.kill(own_redis.pid, signal.SIGCONT)
+    publisher.done(job_id, "failed")
+    with redis_client(own_redis_settings) as client:
+        assert await_true(lambda: bool(replay(client, job_id)) and is_over(client, job_id))
+    publisher.close()
+
+
+def test_events_are_told_again_once_redis_is_back(
+    own_redis: Child, own_redis_settings: WorkerSettings, job_id: str
+) -> None:
+    publisher = Publisher(own_redis_settings)
+    publisher.done(uuid.uuid4().hex, "succeeded")
+    own_redis.kill()
+    publisher.publish(job_id, "progress", {"step": 1})
+    own_redis.start()
+    own_redis.wait_ready()
+    publisher.done(job_id, "succeeded")
+    with redis_client(own_redis_settings) as client:
+        assert await_true(lambda: bool(replay(client, job_id)) and is_over(client, job_id))
+    publisher.close()
+
+
+def test_closing_does_not_wait_for_a_redis_that_hangs(
+    own_redis: Child, own_redis_settings: WorkerSettings, job_id: str
+) -> None:
+    publisher = Publisher(own_redis_settings)
+    os.kill(own_redis.pid, signal.SIGSTOP)
+    try:
+        for step in range(100):
+            publisher.publish(job_id, "progress", {"step": step})
+        began = time.monotonic()
+        publisher.close()
+        assert time.monotonic() - began < 4
+    finally:
+        os.kill(own_redis.pid, signal.SIGCONT)

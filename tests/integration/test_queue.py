@@ -1,0 +1,167 @@
+"""Tickets through a real Redis: where they go, and what happens when it forgets or hangs."""
+
+import base64
+import json
+import os
+import signal
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from queue import Queue
+from typing import Any
+
+import pytest
+from celery.contrib.testing.worker import start_worker
+
+from deploy.servers.process import Child
+from tests.support.waiting import at_once, await_true
+from workers import tasks
+from workers.queue import QUIET_SECONDS, TASK, Doorbell, Ticket, make_celery, redis_client
+from workers.settings import WorkerSettings
+
+PATIENCE_SECONDS = 3.0
+
+
+def ticket(variant: str) -> Ticket:
+    """A ticket for a queue."""
+    return Ticket("job_1", variant, "free", "ten_1", "normal", 99)
+
+
+@pytest.fixture
+def variant() -> str:
+    """The name of a queue that no other test uses."""
+    return f"variant.{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def doorbell(worker_settings: WorkerSettings) -> Iterator[Doorbell]:
+    """A doorbell on the shared Redis."""
+    bell = Doorbell(worker_settings)
+    yield bell
+    bell.close()
+
+
+@pytest.fixture
+def own_doorbell(own_redis_settings: WorkerSettings) -> Iterator[Doorbell]:
+    """A doorbell on the test's own Redis."""
+    bell = Doorbell(own_redis_settings)
+    yield bell
+    bell.close()
+
+
+@pytest.fixture
+def hang(own_redis: Child) -> Iterator[Callable[[], None]]:
+    """Stop Redis as it stands, connections open; it goes on at the end."""
+    yield lambda: os.kill(own_redis.pid, signal.SIGSTOP)
+    os.kill(own_redis.pid, signal.SIGCONT)
+
+
+def timed(call: Callable[[], Any]) -> tuple[Any, float]:
+    """What a call answers, and after how many seconds."""
+    began = time.monotonic()
+    return call(), time.monotonic() - began
+
+
+def test_a_ticket_goes_to_its_queue_and_to_no_other(doorbell: Doorbell, variant: str) -> None:
+    assert doorbell.ring(ticket(variant))
+    assert doorbell.ring(ticket(variant + ".sibling"))
+    assert doorbell.waiting_tickets(variant) == 1
+    assert doorbell.waiting_tickets(variant + ".unheard") == 0
+
+
+def test_a_ticket_tells_watchers_what_it_is_for(
+    doorbell: Doorbell, variant: str, worker_settings: WorkerSettings
+) -> None:
+    doorbell.ring(ticket(variant))
+    with redis_client(worker_settings) as redis:
+        [message] = redis.lrange(variant, 0, -1)
+    envelope = json.loads(message)
+    _, arguments, _ = json.loads(base64.b64decode(envelope["body"]))
+    assert envelope["headers"]["task"] == TASK
+    assert arguments == {
+        "job_id": "job_1",
+        "variant": variant,
+        "tier": "free",
+        "tenant": "ten_1",
+        "priority": "normal",
+        "quota_left": 99,
+    }
+
+
+def test_a_worker_answers_every_ticket_of_its_queue(
+    doorbell: Doorbell, variant: str, worker_settings: WorkerSettings
+) -> None:
+    answered: Queue[str] = Queue()
+    app = make_celery(worker_settings, queues=(variant,))
+    tasks.register(app, lambda name: answered.put(name) or 1)
+    for _ in range(3):
+        doorbell.ring(ticket(variant))
+    with start_worker(app, pool="threads", concurrency=2, perform_ping_check=False):
+        doorbell.ring(ticket(variant))
+        assert [answered.get(timeout=20) for _ in range(4)] == [variant] * 4
+    assert doorbell.waiting_tickets(variant) == 0
+    app.close()
+
+
+def test_a_flushed_redis_takes_tickets_as_before(
+    own_doorbell: Doorbell, variant: str, own_redis_settings: WorkerSettings
+) -> None:
+    assert own_doorbell.ring(ticket(variant))
+    with redis_client(own_redis_settings) as redis:
+        redis.flushall()
+    assert own_doorbell.waiting_tickets(variant) == 0
+    assert own_doorbell.ring(ticket(variant))
+    assert own_doorbell.waiting_tickets(variant) == 1
+
+
+def test_a_redis_that_is_away_is_told_and_then_taken_up_again(
+    own_doorbell: Doorbell, own_redis: Child, variant: str
+) -> None:
+    assert own_doorbell.ring(ticket(variant))
+    own_redis.kill()
+    assert [own_doorbell.ring(ticket(variant)), own_doorbell.answers()] == [False, False]
+    assert own_doorbell.waiting_tickets(variant) is None
+    own_redis.start()
+    own_redis.wait_ready()
+    assert await_true(lambda: own_doorbell.ring(ticket(variant)))
+    assert own_doorbell.answers()
+    assert own_doorbell.waiting_tickets(variant) in (1, 2)  # the first may not have been synced
+
+
+def test_a_hung_redis_is_waited_for_no_longer_than_its_time(
+    own_doorbell: Doorbell, hang: Callable[[], None], variant: str
+) -> None:
+    assert own_doorbell.ring(ticket(variant))
+    hang()
+    calls: list[Callable[[], object]] = [
+        lambda: own_doorbell.ring(ticket(variant)),
+        own_doorbell.answers,
+        lambda: own_doorbell.waiting_tickets(variant),
+    ]
+    timings = at_once([lambda call=call: timed(call) for call in calls])
+    assert [answer for answer, _ in timings] == [False, False, None]
+    assert max(seconds for _, seconds in timings) < PATIENCE_SECONDS
+
+
+def test_many_rings_at_once_on_a_hung_redis_wait_no_longer_than_one(
+    own_doorbell: Doorbell, hang: Callable[[], None], variant: str
+) -> None:
+    own_doorbell.ring(ticket(variant))
+    hang()
+    rings = at_once([lambda: timed(lambda: own_doorbell.ring(ticket(variant)))] * 40)
+    assert {answer for answer, _ in rings} == {False}
+    assert max(seconds for _, seconds in rings) < PATIENCE_SECONDS
+
+
+def test_after_a_failed_ring_nobody_waits_until_redis_goes_on(
+    own_doorbell: Doorbell, own_redis: Child, hang: Callable[[], None], variant: str
+) -> None:
+    hang()
+    answer, seconds = timed(lambda: own_doorbell.ring(ticket(variant)))
+    assert answer is False
+    assert seconds < PATIENCE_SECONDS
+    answers, seconds = timed(lambda: [own_doorbell.ring(ticket(variant)) for _ in range(100)])
+    assert not any(answers)
+    assert seconds < QUIET_SECONDS / 2
+    os.kill(own_redis.pid, signal.SIGCONT)
+    assert await_true(lambda: own_doorbell.ring(ticket(variant)))
