@@ -43,6 +43,23 @@ def run_demo(url: str, api_key: str, prompt: str, out: Path) -> None:
     click.echo(f"\nsee {out}/picture.png and {out}/overlay.png")
 
 
+def submit_and_wait(client: httpx.Client, model: str, given: Json) -> Json:
+    """Submit one job and wait for its end, silently.
+
+    Raises:
+        DemoError: it did not succeed within the longest wait.
+    """
+    body = {"model": model, "input": given}
+    answer = client.post("/v1/jobs", json=body, headers={"Prefer": f"wait={_TIMEOUT_SECONDS}"})
+    return _succeeded(answer.raise_for_status().json())
+
+
+def _succeeded(job: Json) -> Json:
+    if job["state"] != "succeeded":
+        raise DemoError(f"the job ended {job['state']}: {job['error']}")
+    return job
+
+
 def _detail_of(response: httpx.Response) -> str:
     response.read()
     return str(response.json()["detail"])
@@ -66,10 +83,7 @@ def _run_job(client: httpx.Client, model: str, given: Json) -> Json:
     click.echo(f"\n{model} {json.dumps(shown)}")
     submitted = client.post("/v1/jobs", json={"model": model, "input": given})
     job = submitted.raise_for_status().json()
-    job = _follow(client, job["urls"]["events"])
-    if job["state"] != "succeeded":
-        raise DemoError(f"the job ended {job['state']}: {job['error']}")
-    return job
+    return _succeeded(_follow(client, job["urls"]["events"]))
 
 
 def _follow(client: httpx.Client, events_url: str) -> Json:
@@ -99,18 +113,19 @@ def _tell_event(kind: str, data: Json) -> None:
 def _write(out: Path, picture: bytes, painted: Json, seen: Json) -> None:
     out.mkdir(parents=True, exist_ok=True)
     (out / "picture.png").write_bytes(picture)
-    (out / "overlay.png").write_bytes(draw_boxes(picture, _result(seen, "<OD>")))
+    (out / "overlay.png").write_bytes(draw_boxes(picture, task_result(seen, "<OD>")))
     (out / "painted.json").write_text(json.dumps(painted, indent=2) + "\n")
     (out / "seen.json").write_text(json.dumps(seen, indent=2) + "\n")
 
 
-def _result(seen: Json, task: str) -> Any:
+def task_result(seen: Json, task: str) -> Any:
+    """One task's result of a succeeded Florence-2 job."""
     return next(r["result"][task] for r in seen["output"]["results"] if r["task"] == task)
 
 
 def _tell_findings(seen: Json) -> None:
-    click.echo(f"\nflorence-2-demo says: {_result(seen, '<CAPTION>')}")
-    found = _result(seen, "<OD>")
+    click.echo(f"\nflorence-2-demo says: {task_result(seen, '<CAPTION>')}")
+    found = task_result(seen, "<OD>")
     for label, box in zip(found["labels"], found["bboxes"], strict=True):
         click.echo(f"  {label} at {[round(edge) for edge in box]}")
 
