@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from db.delivery_values import Webhook
 from db.job_state import Priority
 from db.pricing import UnitKind
 
@@ -35,6 +36,7 @@ class NewJob:
         cost_seconds: estimated device-seconds, for the fair share.
         batch_limit: most jobs with this `batch_key` in one call of the model.
         expires_in_seconds: give up when no worker has claimed it by then; None never does.
+        webhook: whom to tell of the end.
     """
 
     tenant_id: str
@@ -51,6 +53,7 @@ class NewJob:
     expires_in_seconds: float | None
     metadata: dict[str, Any]
     max_attempts: int = 3
+    webhook: Webhook | None = None
 
 
 @dataclass(frozen=True)

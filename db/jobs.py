@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select, text, update
 from sqlalchemy.orm import Session
 
-from db import fair_share, quota
+from db import deliveries, fair_share, quota, webhook_secrets
 from db.base import new_id
 from db.job_state import JobState, Priority, sources_of
 from db.job_values import (
@@ -59,9 +59,12 @@ def submit(session: Session, new: NewJob) -> Job:
         price_micros=new.price_micros,
         covered_by="",
         expires_at=_from_now(new.expires_in_seconds),
+        webhook=new.webhook.as_json() if new.webhook else None,
     )
     session.add(job)
     session.flush()
+    if new.webhook is not None:
+        webhook_secrets.ensure(session, new.tenant_id)
     job.covered_by = quota.hold(
         session,
         job_id=job.id,
@@ -208,20 +211,19 @@ def complete(
         "store_seconds": store_seconds,
         "progress_step": Job.progress_steps,
     }
-    job = _end(session, _holds(held), JobState.SUCCEEDED, values)
+    rows = [_artifact_row(held, n, stored, keep_seconds) for n, stored in enumerate(artifacts)]
+    job = _end(session, _holds(held), JobState.SUCCEEDED, values, rows)
     if job is None:
         return False
-    for n, stored in enumerate(artifacts):
-        session.add(_artifact_row(job, n, stored, keep_seconds))
     quota.settle(session, job.id, variant=job.variant)
     return True
 
 
-def _artifact_row(job: Job, n: int, stored: StoredArtifact, keep_seconds: float) -> Artifact:
+def _artifact_row(held: Claim, n: int, stored: StoredArtifact, keep_seconds: float) -> Artifact:
     return Artifact(
-        job_id=job.id,
+        job_id=held.job_id,
         n=n,
-        attempt=job.attempt,
+        attempt=held.attempt,
         key=stored.key,
         media_type=stored.media_type,
         bytes=stored.size_bytes,
@@ -329,9 +331,16 @@ def _fail(session: Session, condition: ColumnElement[bool], failure: Failure) ->
 
 
 def _end(
-    session: Session, condition: ColumnElement[bool], target: JobState, values: Mapping[str, Any]
+    session: Session,
+    condition: ColumnElement[bool],
+    target: JobState,
+    values: Mapping[str, Any],
+    artifacts: Sequence[Artifact] = (),
 ) -> Job | None:
-    """Enter a terminal state from where it may be entered; None when the guard refused."""
+    """Enter a terminal state from where it may be entered; None when the guard refused.
+
+    The webhook's delivery is entered with it: whatever ends a job tells its owner.
+    """
     statement = (
         update(Job)
         .where(condition, Job.state.in_(sources_of(target)))
@@ -344,6 +353,8 @@ def _end(
         session.execute(
             update(Tenant).where(Tenant.id == job.tenant_id).values(in_flight=Tenant.in_flight - 1)
         )
+        session.add_all(artifacts)
+        deliveries.enqueue(session, job, artifacts)
     return job
 
 

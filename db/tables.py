@@ -100,7 +100,7 @@ class Job(Base):
 
     `fair_start` orders the queue; `attempt` is the fence; `leased_until` is by the database's
     clock. `price_micros` is the quote, snapshotted. `input` is validated and self-contained:
-    pictures in it are references to stored objects.
+    pictures in it are references to stored objects. `webhook` is a `db.delivery_values.Webhook`.
     """
 
     __tablename__ = "jobs"
@@ -134,6 +134,8 @@ class Job(Base):
     units: Mapped[int]
     price_micros: Mapped[int] = mapped_column(BigInteger)
     covered_by: Mapped[str]
+
+    webhook: Mapped[dict[str, Any] | None]
 
     output: Mapped[dict[str, Any] | None]
     error_code: Mapped[str | None]
