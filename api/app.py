@@ -11,13 +11,13 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
-from pydantic import BaseModel
 
 from api import errors
 from api.artifact_urls import ArtifactUrls
 from api.body_limit import BodyLimit
-from api.errors import PROBLEMS, InvalidItem, Problem
+from api.errors import PROBLEMS
 from api.event_hub import EventHub
+from api.openapi import DescribedApp
 from api.routes import account, artifacts, files, health, job_events, jobs, models
 from api.services import Services
 from api.settings import ApiSettings
@@ -45,33 +45,6 @@ _ROUTERS: Sequence[APIRouter] = (
 _ASSETS = "/docs/assets"
 
 
-class _App(FastAPI):
-    """FastAPI whose schema knows the problem that every call may answer."""
-
-    def openapi(self) -> dict[str, Any]:
-        fresh = self.openapi_schema is None
-        schema = super().openapi()
-        if fresh:
-            schemas = schema["components"]["schemas"]
-            schemas.update((model.__name__, _schema_of(model)) for model in (Problem, InvalidItem))
-            _drop_newer_keywords(schema)
-        return schema
-
-
-def _drop_newer_keywords(schema: dict[str, Any]) -> None:
-    """FastAPI describes event streams in words of OpenAPI 3.2, which a 3.1 reader refuses."""
-    for operations in schema["paths"].values():
-        for operation in operations.values():
-            for media in operation["responses"].get("200", {}).get("content", {}).values():
-                media.pop("itemSchema", None)
-
-
-def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
-    own = model.model_json_schema(ref_template="#/components/schemas/{model}")
-    own.pop("$defs", None)
-    return own
-
-
 def create_app() -> FastAPI:
     """The application, configured by the environment.
 
@@ -79,7 +52,7 @@ def create_app() -> FastAPI:
         pydantic.ValidationError: a setting is missing or wrong.
     """
     settings = ApiSettings()
-    app = _App(
+    app = DescribedApp(
         title="Bottega",
         version=version("bottega"),
         description=_DESCRIPTION,

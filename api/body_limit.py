@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import MEDIA_TYPE
@@ -10,10 +11,6 @@ _PROBLEM = (
     b'{"type":"about:blank","title":"Content Too Large","status":413,'
     b'"detail":"the request body is too large","code":"body_too_large"}'
 )
-
-
-class _TooLargeError(Exception):
-    pass
 
 
 class BodyLimit:
@@ -44,20 +41,20 @@ class _Counted:
         self._started = False
 
     async def run(self, scope: Scope) -> None:
-        with suppress(_TooLargeError):
+        with suppress(ClientDisconnect):
             await self._app(scope, self._counted_receive, self._guarded_send)
         if self._left < 0 and not self._started:
             await _refuse(self._send)
 
     async def _counted_receive(self) -> Message:
-        message = await self._receive()
-        self._left -= len(message.get("body", b""))
-        if self._left < 0:
-            raise _TooLargeError
-        return message
+        if self._left >= 0:
+            message = await self._receive()
+            self._left -= len(message.get("body", b""))
+        # To the application the rest is lost, as if the sender had gone.
+        return message if self._left >= 0 else {"type": "http.disconnect"}
 
     async def _guarded_send(self, message: Message) -> None:
-        # The framework may have taken our exception for a malformed body: ours is the answer.
+        # The application may take what it read for a malformed body: ours is the answer.
         if self._left < 0 and not self._started:
             return
         self._started = True

@@ -208,7 +208,25 @@ def install(app: FastAPI) -> None:
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     "4XX": {
         "description": "What is wrong, and what to do about it",
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        "content": {
+            MEDIA_TYPE: {
+                "schema": {"$ref": "#/components/schemas/Problem"},
+                "example": {
+                    "type": "about:blank",
+                    "title": "Unprocessable Entity",
+                    "status": 422,
+                    "detail": "input.width: Input should be a multiple of 16",
+                    "code": "invalid_input",
+                    "errors": [
+                        {
+                            "loc": ["body", "input", "width"],
+                            "msg": "Input should be a multiple of 16",
+                            "type": "multiple_of",
+                        }
+                    ],
+                },
+            }
+        },
     }
 }
 """The `responses` entry that every call shares; `Problem` is added to the schema by `api.app`."""

@@ -65,7 +65,7 @@ def read_fleet(path: Path) -> Fleet:
     """
     try:
         return Fleet.model_validate(tomllib.loads(path.read_text()))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise FleetFileError(f"{path}: {error}") from error
     except ValidationError as error:
         faults = "; ".join(

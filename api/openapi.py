@@ -1,0 +1,51 @@
+"""The API's description of itself, where FastAPI's own is not enough."""
+
+import inspect
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+from api import schemas
+from api.errors import InvalidItem, Problem
+
+Json = dict[str, Any]
+
+
+class DescribedApp(FastAPI):
+    """FastAPI whose schema knows the problem that every call may answer."""
+
+    def openapi(self) -> Json:
+        """The OpenAPI 3.1 document, made at the first asking."""
+        if self.openapi_schema is None:
+            self._complete(super().openapi())
+        return super().openapi()
+
+    @staticmethod
+    def _complete(document: Json) -> None:
+        described: Json = document["components"]["schemas"]
+        described.update((model.__name__, _schema_of(model)) for model in (Problem, InvalidItem))
+        _restore_examples(described)
+        _drop_newer_keywords(document)
+
+
+def _schema_of(model: type[BaseModel]) -> Json:
+    own = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    own.pop("$defs", None)
+    return own
+
+
+def _restore_examples(described: Json) -> None:
+    """FastAPI strips every null from its document, and so from our examples."""
+    for name, model in inspect.getmembers(schemas, inspect.isclass):
+        extra = getattr(model, "model_config", {}).get("json_schema_extra")
+        if name in described and isinstance(extra, dict):
+            described[name]["examples"] = extra["examples"]
+
+
+def _drop_newer_keywords(document: Json) -> None:
+    """FastAPI describes event streams in words of OpenAPI 3.2, which a 3.1 reader refuses."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for media in operation["responses"].get("200", {}).get("content", {}).values():
+                media.pop("itemSchema", None)

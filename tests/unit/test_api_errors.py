@@ -1,0 +1,100 @@
+"""Domain errors as problems."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from api.artifact_urls import InvalidTokenError
+from api.errors import ProblemError, invalid, not_found, problem_of, validation_problem
+from api.errors import _respond as respond
+from db.api_keys import InvalidKeyError
+from db.job_state import Priority
+from db.job_values import PriorityNotAllowedError, TenantSuspendedError, TooManyInFlightError
+from db.pictures import PictureError
+from db.quota import InsufficientCreditError
+from workers.catalog import UnknownVariantError
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (InvalidKeyError(), 401, "unauthorized"),
+        (InvalidTokenError(), 404, "not_found"),
+        (PriorityNotAllowedError(Priority.HIGH, Priority.NORMAL), 403, "forbidden"),
+        (TenantSuspendedError("suspended"), 403, "suspended"),
+        (TooManyInFlightError(20), 429, "too_many_in_flight"),
+        (InsufficientCreditError("images", 5, datetime(2027, 1, 1, tzinfo=UTC)), 402, ""),
+        (UnknownVariantError("x"), 422, "invalid_input"),
+        (PictureError("damaged"), 422, "invalid_input"),
+        (OperationalError("SELECT", None, Exception("secret")), 503, "unavailable"),
+        (not_found("job"), 404, "not_found"),
+    ],
+)
+def test_a_domain_error_is_a_problem(error: Exception, status: int, code: str) -> None:
+    problem = problem_of(error)
+    assert problem.status == status
+    assert problem.code == (code or "insufficient_credit")
+    assert problem.detail
+    assert "secret" not in problem.detail
+
+
+@pytest.mark.parametrize(
+    "error", [TooManyInFlightError(20), OperationalError("SELECT", None, Exception())]
+)
+def test_what_passes_says_when_to_try_again(error: Exception) -> None:
+    assert int(problem_of(error).headers["Retry-After"]) > 0
+
+
+def test_spent_credit_says_when_the_allowance_resets() -> None:
+    problem = problem_of(InsufficientCreditError("images", 5, datetime(2027, 1, 1, tzinfo=UTC)))
+    assert problem.extra == {
+        "kind": "images",
+        "price_micros": 5,
+        "allowance_resets_at": "2027-01-01T00:00:00Z",
+    }
+
+
+def test_an_unknown_error_is_raised_again() -> None:
+    with pytest.raises(ZeroDivisionError):
+        problem_of(ZeroDivisionError())
+
+
+def test_rejected_values_are_not_told() -> None:
+    items = [{"loc": ("prompt",), "msg": "bad", "type": "x", "input": "secret", "ctx": {"a": 1}}]
+    problem = validation_problem(("body", "input"), items)
+    assert problem.extra["errors"] == [
+        {"loc": ["body", "input", "prompt"], "msg": "bad", "type": "x"}
+    ]
+    assert problem.detail == "input.prompt: bad"
+
+
+def test_a_fault_of_the_whole_body_names_the_body() -> None:
+    whole = [{"loc": ("body",), "msg": "bad", "type": "x"}]
+    assert validation_problem((), whole).detail == "body: bad"
+    broken = [{"loc": ("body", 17), "msg": "JSON decode error", "type": "json_invalid"}]
+    assert validation_problem((), broken).detail == "body: JSON decode error"
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\0b", "é…", "\U0001f600", '"\\'])
+def test_any_text_can_be_quoted_in_a_problem(text: str) -> None:
+    answer = respond(invalid(["body", text], text))
+    told = json.loads(bytes(answer.body).decode())
+    assert told["detail"] == text
+    assert told["errors"][0]["loc"] == ["body", text]
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_problem_has_the_members_of_rfc_9457() -> None:
+    answer = respond(ProblemError(403, "forbidden", "no", {"X-Extra": "1"}, {"more": 2}))
+    assert answer.status_code == 403
+    assert answer.headers["x-extra"] == "1"
+    assert json.loads(bytes(answer.body)) == {
+        "type": "about:blank",
+        "title": "Forbidden",
+        "status": 403,
+        "detail": "no",
+        "code": "forbidden",
+        "more": 2,
+    }
