@@ -1,0 +1,77 @@
+"""Bodies, counted while they stream."""
+
+import zlib
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+
+import httpcore2
+
+from workers.outbound.errors import BrokenAnswerError, OutboundError, TooLargeError
+
+_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+# What gzip adds to bytes that it cannot make smaller, with much to spare.
+_ENCODING_OVERHEAD_BYTES = 65_536
+
+
+def read_whole(chunks: Iterable[bytes], headers: Mapping[str, str], max_bytes: int) -> bytes:
+    """A whole body, decompressed.
+
+    Args:
+        chunks: what comes.
+        headers: of the answer; names in lower case.
+        max_bytes: most bytes, before and after decompression.
+
+    Raises:
+        TooLargeError: it says that it is larger, or turns out to be, or inflates to be.
+        BrokenAnswerError: it is encoded in a way that was not asked for, or wrongly.
+    """
+    match headers.get("content-encoding", "identity").strip().lower():
+        case "" | "identity":
+            if _declared(headers) > max_bytes:
+                raise TooLargeError(max_bytes)
+            return b"".join(_capped(chunks, max_bytes))
+        case "gzip" | "x-gzip" | "deflate":
+            return _inflated(_capped(chunks, max_bytes + _ENCODING_OVERHEAD_BYTES), max_bytes)
+    raise BrokenAnswerError("the answer is encoded in a way that was not asked for")
+
+
+def read_start(chunks: Iterable[bytes], max_bytes: int) -> bytes:
+    """The first bytes of a body, as sent and as far as they come; the rest is never read."""
+    start = bytearray()
+    with suppress(OutboundError, httpcore2.RemoteProtocolError):
+        for chunk in chunks:
+            start += chunk
+            if len(start) >= max_bytes:
+                break
+    return bytes(start[:max_bytes])
+
+
+def _declared(headers: Mapping[str, str]) -> int:
+    """The bytes that an answer says it has. A hint: what comes is counted all the same."""
+    length = headers.get("content-length", "")
+    return int(length) if length.isdecimal() else 0
+
+
+def _capped(chunks: Iterable[bytes], max_bytes: int) -> Iterable[bytes]:
+    received = 0
+    for chunk in chunks:
+        received += len(chunk)
+        if received > max_bytes:
+            raise TooLargeError(max_bytes)
+        yield chunk
+
+
+def _inflated(chunks: Iterable[bytes], max_bytes: int) -> bytes:
+    decompressor = zlib.decompressobj(_GZIP_OR_ZLIB)
+    body = bytearray()
+    try:
+        for chunk in chunks:
+            # One byte of room too many shows an excess without inflating more of it.
+            body += decompressor.decompress(chunk, max_bytes - len(body) + 1)
+            if len(body) > max_bytes:
+                raise TooLargeError(max_bytes)
+    except zlib.error:
+        raise BrokenAnswerError("the answer is not compressed as it says") from None
+    if not decompressor.eof or decompressor.unused_data:
+        raise BrokenAnswerError("the answer is not compressed as it says")
+    return bytes(body)
