@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import structlog
 
-from workers.adapters.protocol import Adapter, OutOfMemoryError, Output, Stopped, Work
+from workers.adapters.protocol import Adapter, AdapterError, OutOfMemoryError, Output, Stopped, Work
 from workers.events import Publisher
 from workers.failures import TimeoutExceededError
 from workers.in_hand import InHand
 
 Outcome = Output | Exception
+Batch = Sequence[tuple[InHand, Work]]
 
 _log = structlog.get_logger(__name__)
 
@@ -23,9 +24,7 @@ class DeviceCall:
         self._lock = threading.Lock()
         self._publisher = publisher
 
-    def run(
-        self, adapter: Adapter, batch: Sequence[tuple[InHand, Work]]
-    ) -> tuple[list[Outcome], float]:
+    def run(self, adapter: Adapter, batch: Batch) -> tuple[list[Outcome], float]:
         """Run a batch when the device is free.
 
         Returns:
@@ -33,32 +32,28 @@ class DeviceCall:
         """
         with self._lock:
             began = time.monotonic()
-            for job, _ in batch:
-                job.begin()
-            outcomes = self._run(adapter, batch)
-            for job, _ in batch:
-                job.leave_device()
-            return outcomes, time.monotonic() - began
+            return self._run(adapter, batch), time.monotonic() - began
 
-    def _run(self, adapter: Adapter, batch: Sequence[tuple[InHand, Work]]) -> list[Outcome]:
+    def _run(self, adapter: Adapter, batch: Batch) -> list[Outcome]:
         try:
             return list(self._call(adapter, batch))
-        except OutOfMemoryError as error:
-            return [error] if len(batch) == 1 else self._halves(adapter, batch)
         except Stopped:
             return [_why_stopped(job) for job, _ in batch]
         except Exception as error:  # noqa: BLE001 - whatever a model raises ends as an outcome
-            if len(batch) > 1:
-                return [outcome for mate in batch for outcome in self._run(adapter, [mate])]
-            _log.exception("model_call_failed", job_id=batch[0][0].job.id)
-            return [error]
+            if len(batch) == 1:
+                _tell(batch[0][0], error)
+                return [error]
+            too_large = isinstance(error, OutOfMemoryError)
+        finally:
+            for job, _ in batch:
+                job.leave_device()
+        parts = _halves(batch) if too_large else [[mate] for mate in batch]
+        return [outcome for part in parts for outcome in self._run(adapter, part)]
 
-    def _halves(self, adapter: Adapter, batch: Sequence[tuple[InHand, Work]]) -> list[Outcome]:
-        middle = len(batch) // 2
-        return self._run(adapter, batch[:middle]) + self._run(adapter, batch[middle:])
-
-    def _call(self, adapter: Adapter, batch: Sequence[tuple[InHand, Work]]) -> list[Output]:
+    def _call(self, adapter: Adapter, batch: Batch) -> list[Output]:
         jobs = [job for job, _ in batch]
+        for job in jobs:
+            job.begin()
 
         def report(step: int, steps: int) -> None:
             for job in jobs:
@@ -70,6 +65,16 @@ class DeviceCall:
             return all(job.lost.is_set() or job.overdue for job in jobs)
 
         return adapter.run([work for _, work in batch], report, should_stop)
+
+
+def _halves(batch: Batch) -> list[Batch]:
+    middle = len(batch) // 2
+    return [batch[:middle], batch[middle:]]
+
+
+def _tell(job: InHand, error: Exception) -> None:
+    if not isinstance(error, AdapterError):
+        _log.error("model_call_failed", job_id=job.job.id, exc_info=error)
 
 
 def _why_stopped(job: InHand) -> Exception:

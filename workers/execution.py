@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from db import jobs, pictures
 from db.job_state import JobState
-from db.job_values import StoredArtifact
+from db.job_values import Failure, StoredArtifact
 from db.session import Database
 from db.storage.keys import result_key
 from db.storage.object_store import ObjectStore
@@ -181,18 +182,29 @@ class Executor:
         failure = failure_of(error)
         if failure.code == "internal_error":
             _log.error("attempt_failed", job_id=job.job.id, error=type(error).__name__)
+        try:
+            state = self._write_failure(job, failure)
+        except SQLAlchemyError as again:
+            # The lease runs out, and maintenance queues the job again.
+            _log.warning("attempt_left", job_id=job.job.id, error=type(again).__name__)
+            return
+        if state == JobState.QUEUED:
+            self._publisher.state(job.job.id, state, attempt=job.job.attempt)
+        elif state == JobState.FAILED:
+            self._tell_end(job, state, reason=failure.code)
+
+    def _write_failure(self, job: InHand, failure: Failure) -> JobState | None:
+        """End the attempt; the state that the job entered, None when it was no longer ours."""
+        again = failure.retryable and job.job.attempt < job.job.max_attempts
         with self._database.transaction() as session:
-            if failure.retryable:
+            if again:
                 delay = retry_delay_seconds(job.job.attempt)
-                jobs.retry(session, job.claim, failure, delay_seconds=delay)
-                again = job.job.attempt < job.job.max_attempts
+                written = jobs.retry(session, job.claim, failure, delay_seconds=delay)
             else:
-                jobs.fail(session, job.claim, failure)
-                again = False
-        if again:
-            self._publisher.state(job.job.id, JobState.QUEUED, attempt=job.job.attempt)
-        else:
-            self._tell_end(job, JobState.FAILED, reason=failure.code)
+                written = jobs.fail(session, job.claim, failure)
+        if not written:
+            return None
+        return JobState.QUEUED if again else JobState.FAILED
 
     def _tell_end(self, job: InHand, state: JobState, *, reason: str) -> None:
         self._publisher.done(job.job.id, state)

@@ -54,8 +54,11 @@ class Heartbeat:
         """Stop beating and take the worker off the register."""
         self._stopping.set()
         self._thread.join()
-        with self._database.transaction(durable=False) as session:
-            worker_register.leave(session, self._report().id)
+        try:
+            with self._database.transaction(durable=False) as session:
+                worker_register.leave(session, self._report().id)
+        except SQLAlchemyError as error:  # its row goes stale instead
+            _log.warning("leave_failed", error=type(error).__name__)
 
     def _beat_on(self) -> None:
         while not self._stopping.wait(self._every_seconds):

@@ -37,8 +37,9 @@ class InHand:
         return self.overrun_seconds > 0
 
     def begin(self) -> None:
-        """The device is the job's: its deadline counts from here, not from the claim."""
+        """A call with the job in it begins: its deadline counts from here, not from the claim."""
         self.began_at = time.monotonic()
+        self.left_device = False
 
     def leave_device(self) -> None:
         """The device is free of the job; encoding and storing have limits of their own."""

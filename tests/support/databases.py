@@ -9,6 +9,7 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from db import migrate
 
 TEMPLATE = "bottega_template"
+_END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"
 
 
 class DatabaseMaker:
@@ -52,9 +53,20 @@ class DatabaseMaker:
         finally:
             self._run(f"DROP DATABASE {name} WITH (FORCE)")
 
-    def _run(self, statement: str) -> None:
+    @contextmanager
+    def away(self, url: str) -> Iterator[None]:
+        """Let a database refuse everyone for a while, as a server that is restarting does."""
+        name = make_url(url).database
+        self._run(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")
+        self._run(_END_SESSIONS, name=name)
+        try:
+            yield
+        finally:
+            self._run(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true")
+
+    def _run(self, statement: str, **values: object) -> None:
         with self._engine.connect() as connection:
-            connection.execute(text(statement))
+            connection.execute(text(statement), values)
 
     def close(self) -> None:
         """Close the connections to the server."""

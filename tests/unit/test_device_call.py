@@ -149,6 +149,36 @@ def test_a_run_past_its_deadline_is_stopped_as_a_timeout() -> None:
     assert isinstance(outcome, TimeoutExceededError)
 
 
+def test_what_a_poisoned_batch_took_does_not_count_against_its_mates() -> None:
+    def slowly(_batch: Sequence[Work], _report: Report, _should_stop: ShouldStop) -> list[Output]:
+        threading.Event().wait(0.2)
+        raise InvalidImageError("one of you")
+
+    def asking(batch: Sequence[Work], _report: Report, should_stop: ShouldStop) -> list[Output]:
+        if should_stop():
+            raise Stopped
+        return [Output() for _ in batch]
+
+    outcomes = run(ScriptedAdapter([slowly, asking, asking]), batch_of(2, deadline=0.1))
+    assert all(isinstance(outcome, Output) for outcome in outcomes)
+
+
+def test_a_job_is_on_the_device_during_its_own_call_alone() -> None:
+    batch = batch_of(3)
+    seen: list[list[bool]] = []
+
+    def look(works: Sequence[Work], _report: Report, _should_stop: ShouldStop) -> list[Output]:
+        seen.append([job.began_at is not None and not job.left_device for job, _ in batch])
+        if len(works) > 1:
+            raise InvalidImageError("one of you")
+        return [Output()]
+
+    run(ScriptedAdapter([look] * 4), batch)
+    on, off = True, False
+    assert seen == [[on, on, on], [on, off, off], [off, on, off], [off, off, on]]
+    assert all(job.left_device for job, _ in batch)
+
+
 def test_a_lost_claim_is_no_timeout_even_when_overdue() -> None:
     batch = batch_of(2, deadline=0.05)
     batch[0][0].lost.set()

@@ -1,0 +1,233 @@
+"""The heartbeat: keeps claims alive, notices lost ones, and outlives a database that is away."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+
+from db.session import Database
+from db.storage.local import LocalStore
+from db.workers import WorkerReport
+from tests.support.adapters import Gate
+from tests.support.databases import DatabaseMaker
+from tests.support.jobs import (
+    VARIANT,
+    add_tenant,
+    cancel,
+    claim,
+    complete,
+    counts,
+    found,
+    lose_lease,
+    recover,
+    sql,
+    state,
+    submit_many,
+)
+from tests.support.station import Station
+from tests.support.waiting import at_once, await_true
+from workers.events import Publisher
+from workers.heartbeat import Heartbeat
+from workers.in_hand import InHand, Register
+from workers.settings import WorkerSettings
+
+LEASE_SECONDS = 60.0
+
+
+@dataclass
+class Reporter:
+    """Says what a worker says of itself."""
+
+    state: str = "ready"
+
+    def __call__(self) -> WorkerReport:
+        """The report of this moment."""
+        return WorkerReport("wrk_1", "box", 7, "cpu", (VARIANT,), self.state)
+
+
+@pytest.fixture
+def register() -> Register:
+    """What the worker has in hand."""
+    return Register()
+
+
+@pytest.fixture
+def reporter() -> Reporter:
+    """What the worker says of itself."""
+    return Reporter()
+
+
+@pytest.fixture
+def heartbeat(database: Database, register: Register, reporter: Reporter) -> Iterator[Heartbeat]:
+    """A quick heartbeat, beating."""
+    beating = Heartbeat(
+        database, register, reporter, every_seconds=0.02, lease_seconds=LEASE_SECONDS
+    )
+    beating.start()
+    yield beating
+    beating.stop()
+
+
+def take(database: Database, register: Register, count: int = 1, lease: float = 5) -> list[InHand]:
+    """Take submitted jobs in hand, on short leases."""
+    submit_many(database, add_tenant(database), count)
+    taken = [InHand(job) for _ in range(count) for job in claim(database, lease=lease)]
+    register.add(taken)
+    return taken
+
+
+def lease_of(database: Database, job: InHand) -> datetime:
+    """Until when a job is leased."""
+    until = found(database, job.job.id).leased_until
+    assert until is not None
+    return until
+
+
+def states_of_worker(database: Database) -> list[str]:
+    """What the register of workers says."""
+    return [row[0] for row in sql(database, "SELECT state FROM workers")]
+
+
+@pytest.mark.usefixtures("heartbeat")
+def test_leases_are_renewed_for_as_long_as_the_job_is_in_hand(
+    database: Database, register: Register
+) -> None:
+    kept, put_down = take(database, register, 2)
+    first = lease_of(database, kept)
+    assert await_true(lambda: (lease_of(database, kept) - first).total_seconds() > 30)
+    register.remove(put_down)
+    second = lease_of(database, kept)
+    assert await_true(lambda: lease_of(database, kept) > second)
+    dropped = lease_of(database, put_down)
+    third = lease_of(database, kept)
+    assert await_true(lambda: lease_of(database, kept) > third)
+    assert lease_of(database, put_down) == dropped
+    assert not kept.lost.is_set()
+
+
+@pytest.mark.usefixtures("heartbeat")
+def test_progress_is_written(database: Database, register: Register) -> None:
+    [job] = take(database, register)
+    job.progress = (3, 8)
+
+    def written() -> tuple[int, int]:
+        row = found(database, job.job.id)
+        return row.progress_step, row.progress_steps
+
+    assert await_true(lambda: written() == (3, 8))
+
+
+def canceled(database: Database, job: InHand) -> None:
+    """The owner gave it up."""
+    assert cancel(database, job.job.id)
+
+
+def taken_over(database: Database, job: InHand) -> None:
+    """Another worker has it."""
+    lose_lease(database, job.job.id)
+    assert recover(database, job.job.id)
+    [again] = claim(database, worker_id="wrk_2")
+    assert again.id == job.job.id
+
+
+@pytest.mark.usefixtures("heartbeat")
+@pytest.mark.parametrize("lose", [canceled, taken_over])
+def test_a_claim_that_no_longer_holds_is_marked_lost_and_no_other(
+    database: Database, register: Register, lose: Callable[[Database, InHand], None]
+) -> None:
+    lost, kept = take(database, register, 2)
+    sql(database, "UPDATE jobs SET leased_until = now() + interval '9 s'")
+    lose(database, lost)
+    assert lost.lost.wait(10)
+    first = lease_of(database, kept)
+    assert await_true(lambda: lease_of(database, kept) > first)
+    assert not kept.lost.is_set()
+
+
+@pytest.mark.usefixtures("heartbeat")
+def test_a_worker_is_on_the_register_at_once_and_says_so_when_it_changes(
+    database: Database, reporter: Reporter
+) -> None:
+    assert states_of_worker(database) == ["ready"]
+    reporter.state = "busy"
+    assert await_true(lambda: states_of_worker(database) == ["busy"], 2)
+
+
+def test_a_worker_that_stops_is_off_the_register(
+    database: Database, register: Register, reporter: Reporter
+) -> None:
+    beating = Heartbeat(database, register, reporter, every_seconds=0.02, lease_seconds=60)
+    beating.start()
+    beating.stop()
+    assert states_of_worker(database) == []
+    assert not any(thread.name == "heartbeat" for thread in threading.enumerate())
+
+
+def test_a_heartbeat_outlives_a_database_that_is_away(
+    database: Database,
+    database_maker: DatabaseMaker,
+    database_url: str,
+    register: Register,
+    heartbeat: Heartbeat,
+) -> None:
+    [job] = take(database, register)
+    beats = []
+    beat = heartbeat._renew_leases
+
+    def counted() -> None:
+        beats.append(1)
+        beat()
+
+    heartbeat._renew_leases = counted
+    with database_maker.away(database_url):
+        already = len(beats)
+        assert await_true(lambda: len(beats) > already + 2)
+    lose_lease(database, job.job.id)
+    assert await_true(lambda: lease_of(database, job) > datetime.now(UTC))
+    assert not job.lost.is_set()
+
+
+def test_a_worker_stops_in_order_though_the_database_is_away(
+    database: Database,
+    database_maker: DatabaseMaker,
+    database_url: str,
+    register: Register,
+    reporter: Reporter,
+) -> None:
+    beating = Heartbeat(database, register, reporter, every_seconds=0.02, lease_seconds=60)
+    beating.start()
+    with database_maker.away(database_url):
+        beating.stop()
+    assert states_of_worker(database) == ["ready"]  # until it counts as stale
+
+
+@pytest.mark.usefixtures("heartbeat")
+def test_a_job_canceled_while_its_model_runs_is_given_up_within_a_step(
+    database: Database, register: Register, store: LocalStore, worker_settings: WorkerSettings
+) -> None:
+    publisher = Publisher(worker_settings)
+    station = Station(database, store, worker_settings, publisher, register=register)
+    job_id, gate = station.submit(add_tenant(database)), Gate()
+
+    def give_up() -> bool:
+        assert gate.entered.wait(10)
+        return cancel(database, job_id)
+
+    assert at_once([lambda: station.answer(gate), give_up]) == [1, True]
+    publisher.close()
+    assert not gate.opened.is_set()
+    assert state(database, job_id) == "canceled"
+    assert station.stored_keys() == []
+    assert counts(database, "usage_events") == [0]
+
+
+@pytest.mark.usefixtures("heartbeat")
+def test_a_job_that_ends_in_time_is_not_taken_for_lost(
+    database: Database, register: Register
+) -> None:
+    for job in take(database, register, 10):
+        assert complete(database, job.claim)
+        register.remove(job)
+    assert {row[0] for row in sql(database, "SELECT state FROM jobs")} == {"succeeded"}

@@ -1,0 +1,100 @@
+"""A worker's insides without a model: executor, register and scripted adapters on real servers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from redis import Redis
+
+from db.session import Database
+from db.storage.object_store import ObjectStore
+from tests.support.adapters import Behaviour, ScriptedAdapter
+from tests.support.jobs import submit
+from workers import catalog
+from workers.events import Event, Publisher, parse_entry, stream_key
+from workers.execution import Executor, Served
+from workers.in_hand import Register
+from workers.queue import redis_client
+from workers.settings import WorkerSettings
+
+PAINTER = "flux.1-demo"
+SEER = "florence-2-demo"
+
+
+@dataclass
+class Station:
+    """One worker's place: what it serves is answered by `adapter`, whatever the variant."""
+
+    database: Database
+    store: ObjectStore
+    settings: WorkerSettings
+    publisher: Publisher
+    worker_id: str = "wrk_1"
+    adapter: ScriptedAdapter = field(default_factory=ScriptedAdapter)
+    register: Register = field(default_factory=Register)
+
+    def executor(self) -> Executor:
+        """An executor of this station."""
+        return Executor(
+            worker_id=self.worker_id,
+            database=self.database,
+            store=self.store,
+            publisher=self.publisher,
+            register=self.register,
+            settings=self.settings,
+            served={name: Served(catalog.find(name), self.adapter) for name in (PAINTER, SEER)},
+        )
+
+    def answer(self, *script: Behaviour, variant: str = PAINTER) -> int:
+        """Answer one ticket, the adapter behaving so."""
+        self.adapter.script[:] = script
+        return self.executor().answer(variant)
+
+    def submit(self, tenant_id: str, variant: str = PAINTER, **given: Any) -> str:
+        """Submit a job with this input, as the API would; its id."""
+        row = catalog.find(variant)
+        parameters = row.parameters.model_validate({**_LEAST[variant], **given})
+        return submit(
+            self.database,
+            tenant_id,
+            variant=variant,
+            input=parameters.model_dump(mode="json"),
+            batch_key=row.batch_key(parameters),
+            batch_limit=row.batch_limit(parameters),
+            unit_kind=row.unit_kind,
+        )
+
+    def events(self, job_id: str) -> list[Event]:
+        """What has been told of a job so far."""
+        with redis_client(self.settings) as client:
+            return read_events(client, job_id)
+
+    def stored_keys(self) -> list[str]:
+        """Every key in the store."""
+        return [info.key for info in self.store.list("")]
+
+
+_LEAST: dict[str, dict[str, Any]] = {
+    PAINTER: {"prompt": "a red circle", "seed": 7},
+    SEER: {"task": "<OD>"},
+}
+
+
+def read_events(client: Redis, job_id: str) -> list[Event]:
+    """A job's stream."""
+    return [parse_entry(job_id, entry) for entry in client.xrange(stream_key(job_id))]
+
+
+Let = Callable[[], object]
+
+
+def and_then(behave: Behaviour, *lets: Let) -> Behaviour:
+    """A behaviour, and what happens elsewhere before its result is back."""
+
+    def behaviour(*arguments: Any) -> Any:
+        outputs = behave(*arguments)
+        for let in lets:
+            let()
+        return outputs
+
+    return behaviour
