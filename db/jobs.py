@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, text, update
+from sqlalchemy import ColumnElement, Select, func, select, text, update
 from sqlalchemy.orm import Session
 
 from db import deliveries, fair_share, quota, webhook_secrets
@@ -265,9 +265,9 @@ def cancel(session: Session, *, tenant_id: str | None, job_id: str) -> Job | Non
 
 
 def expired_ids(session: Session, *, limit: int) -> Sequence[str]:
-    """Queued jobs whose time to be claimed is over."""
+    """Queued jobs whose time to be claimed is over, without those that someone is changing."""
     statement = select(Job.id).where(Job.state == JobState.QUEUED, Job.expires_at <= func.now())
-    return session.scalars(statement.order_by(Job.expires_at).limit(limit)).all()
+    return _unlocked(session, statement.order_by(Job.expires_at).limit(limit))
 
 
 def expire(session: Session, job_id: str) -> Job | None:
@@ -279,9 +279,14 @@ def expire(session: Session, job_id: str) -> Job | None:
 
 
 def lost_ids(session: Session, *, limit: int) -> Sequence[str]:
-    """Running jobs whose lease ran out, by the database's clock."""
+    """Running jobs whose lease ran out, by the database's clock; as `expired_ids`."""
     statement = select(Job.id).where(Job.state == JobState.RUNNING, Job.leased_until < func.now())
-    return session.scalars(statement.order_by(Job.leased_until).limit(limit)).all()
+    return _unlocked(session, statement.order_by(Job.leased_until).limit(limit))
+
+
+def _unlocked(session: Session, statement: Select[str]) -> Sequence[str]:
+    # Waiting for one row that a stuck transaction holds would keep all the others from repair.
+    return session.scalars(statement.with_for_update(skip_locked=True)).all()
 
 
 def recover(session: Session, job_id: str) -> Job | None:
