@@ -43,6 +43,7 @@ PER_TENANT = 8
 COURIER_LOST = "courier_lost"
 """The error of an attempt whose courier died or lost contact: nobody knows what came of it."""
 
+_TRIES = 1 + len(RETRY_DELAYS_SECONDS)
 _GONE = 410
 _SLOW_DOWN = frozenset({429, 502, 504})
 _SLOW_DOWN_SECONDS = 30.0
@@ -111,7 +112,7 @@ WITH RECURSIVE waiting AS (
     JOIN webhook_endpoints e ON e.id = waiting.endpoint_id
     CROSS JOIN LATERAL (
         SELECT id, next_at FROM deliveries
-        WHERE endpoint_id = e.id AND state = 'pending' AND next_at <= now()
+        WHERE endpoint_id = e.id AND state = 'pending' AND next_at <= now() AND tries < :tries
           AND (leased_until IS NULL OR leased_until <= now())
         ORDER BY next_at
         LIMIT :per_host) AS d
@@ -168,6 +169,7 @@ def claim(session: Session, *, room: int, lease_seconds: float) -> list[Sending]
         "lease_seconds": lease_seconds,
         "per_host": PER_HOST,
         "per_tenant": PER_TENANT,
+        "tries": _TRIES,
         "lost": COURIER_LOST,
     }
     return [Sending(*row) for row in session.execute(_CLAIM, values)]
@@ -211,7 +213,7 @@ def _state_after(delivery: Delivery, outcome: Outcome, *, disabled: bool) -> Del
         return DeliveryState.DELIVERED
     if disabled:
         return DeliveryState.DISABLED
-    if delivery.tries > len(RETRY_DELAYS_SECONDS):
+    if delivery.tries >= _TRIES:
         return DeliveryState.FAILED
     return DeliveryState.PENDING
 
@@ -257,23 +259,32 @@ def _pause_seconds(outcome: Outcome) -> float:
     return min(asked, _LONGEST_PAUSE_SECONDS)
 
 
-def close_disabled(session: Session, *, limit: int = 1_000) -> int:
-    """End what still waits for endpoints that are disabled; how many there were."""
-    waiting = (
-        select(Delivery.id)
-        .join(WebhookEndpoint, WebhookEndpoint.id == Delivery.endpoint_id)
-        .where(WebhookEndpoint.disabled_at.is_not(None))
-        .where(Delivery.state == DeliveryState.PENDING, _is_free())
-        .limit(limit)
-        .with_for_update(of=Delivery, skip_locked=True)
-    )
-    closed = session.scalars(
-        update(Delivery)
-        .where(Delivery.id.in_(waiting))
-        .values(state=DeliveryState.DISABLED, leased_until=None)
-        .returning(Delivery.id)
-    )
-    return len(closed.all())
+_CLOSE = text("""
+WITH hopeless AS MATERIALIZED (
+    SELECT d.id, CASE WHEN e.disabled_at IS NULL THEN 'failed' ELSE 'disabled' END AS state
+    FROM deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint_id
+    WHERE d.state = 'pending' AND (d.leased_until IS NULL OR d.leased_until <= now())
+      AND (e.disabled_at IS NOT NULL OR d.tries >= :tries)
+    LIMIT :limit
+    FOR UPDATE OF d SKIP LOCKED
+), lost AS (
+    UPDATE delivery_attempts SET ended_at = now(), error = :lost
+    WHERE delivery_id IN (SELECT id FROM hopeless) AND ended_at IS NULL
+)
+UPDATE deliveries SET state = hopeless.state, leased_until = NULL
+FROM hopeless WHERE deliveries.id = hopeless.id
+RETURNING deliveries.id
+""")
+
+
+def close_hopeless(session: Session, *, limit: int = 1_000) -> int:
+    """End what waits for endpoints that are disabled, and what lost its courier at the last try.
+
+    Returns:
+        How many there were; at most `limit`.
+    """
+    values = {"tries": _TRIES, "limit": limit, "lost": COURIER_LOST}
+    return len(session.execute(_CLOSE, values).all())
 
 
 def redeliver(session: Session, *, tenant_id: str, delivery_id: str) -> Delivery | None:
@@ -298,10 +309,6 @@ def redeliver(session: Session, *, tenant_id: str, delivery_id: str) -> Delivery
             .values(disabled_at=None, disabled_reason=None, failing_since=None, paused_until=None)
         )
     return delivery
-
-
-def _is_free() -> ColumnElement[bool]:
-    return Delivery.leased_until.is_(None) | (Delivery.leased_until <= func.now())
 
 
 def _from_now(seconds: float) -> ColumnElement[datetime]:

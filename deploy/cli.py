@@ -171,22 +171,15 @@ def fleet(file: Path, log_dir: Path, *, check: bool) -> None:
 
 @main.command()
 def courier() -> None:
-    """Run maintenance: lost leases, expired jobs, missing tickets. Several may run."""
-    from db.session import Database  # noqa: PLC0415
-    from db.settings import DatabaseSettings  # noqa: PLC0415
-    from workers.events import Publisher  # noqa: PLC0415
-    from workers.maintenance import Maintenance  # noqa: PLC0415
-    from workers.queue import Doorbell  # noqa: PLC0415
-    from workers.settings import WorkerSettings  # noqa: PLC0415
+    """Send webhooks, and run maintenance: lost leases, expired jobs, missing tickets.
 
-    settings = WorkerSettings()
-    database = Database(DatabaseSettings(pool_size=2))
-    publisher = Publisher(settings)
+    Several may run. BOTTEGA_OUTBOUND_ALLOW and BOTTEGA_OUTBOUND_HTTP say which receivers may be
+    reached beyond those on the public internet by https.
+    """
+    from deploy.courier_run import run_courier  # noqa: PLC0415
+
     with stop_on_signals() as stopping:
-        maintenance = Maintenance(database, Doorbell(settings), publisher)
-        maintenance.run(stopping, every_seconds=settings.sweep_seconds)
-    publisher.close()
-    database.close()
+        run_courier(stopping)
 
 
 for command in (bench, demo, doctor, keys, migrate, tenants):

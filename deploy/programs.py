@@ -108,5 +108,5 @@ def worker_program(
 
 
 def courier_program(settings: Mapping[str, str]) -> Program:
-    """The process that runs maintenance."""
+    """The process that sends webhooks and runs maintenance."""
     return Program("courier", ["courier"], settings)

@@ -22,6 +22,8 @@ class WorkerSettings(BaseSettings):
         concurrency: jobs in flight: one on the device, one fetching, one storing.
         result_keep_seconds: how long artifacts are kept.
         sweep_seconds: how often maintenance looks for what was lost.
+        webhook_timeout_seconds: longest time that a receiver of webhooks may take.
+        webhook_concurrency: webhooks in flight from one courier.
         metrics_port: where a worker answers Prometheus; 0 does not.
         torch_threads: CPU threads of one model call; 0 leaves it to torch.
         cache_dir: where hub weights and compiled kernels are kept; None is the libraries' own.
@@ -37,6 +39,8 @@ class WorkerSettings(BaseSettings):
     concurrency: PositiveInt = 3
     result_keep_seconds: PositiveFloat = 30 * 24 * 3600
     sweep_seconds: PositiveFloat = 2
+    webhook_timeout_seconds: PositiveFloat = 15
+    webhook_concurrency: PositiveInt = 32
     metrics_port: NonNegativeInt = 0
     torch_threads: NonNegativeInt = 0
     cache_dir: Path | None = None

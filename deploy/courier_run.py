@@ -1,0 +1,61 @@
+"""The courier's process: maintenance and webhooks, side by side."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from db.session import Database
+from db.settings import DatabaseSettings
+from workers.courier import Courier
+from workers.events import Publisher
+from workers.maintenance import Maintenance
+from workers.outbound import Outbound, OutboundSettings
+from workers.queue import Doorbell
+from workers.settings import WorkerSettings
+
+_POOL_SIZE = 4
+
+
+def run_courier(stopping: threading.Event) -> None:
+    """Sweep and send until told to stop, configured by the environment.
+
+    Raises:
+        pydantic.ValidationError: a setting is missing or wrong.
+    """
+    settings = WorkerSettings()
+    database = Database(DatabaseSettings(pool_size=_POOL_SIZE))
+    publisher, doorbell = Publisher(settings), Doorbell(settings)
+    maintenance = Maintenance(database, doorbell, publisher)
+    courier = Courier(database, Outbound(OutboundSettings()), settings)
+    try:
+        run_together(
+            stopping,
+            partial(maintenance.run, every_seconds=settings.sweep_seconds),
+            courier.run,
+        )
+    finally:
+        publisher.close()
+        doorbell.close()
+        database.close()
+
+
+def run_together(stopping: threading.Event, *loops: Callable[[threading.Event], None]) -> None:
+    """Run loops in threads until told to stop. When one ends by an error, all do.
+
+    So a supervisor sees it: half a process must not run on.
+
+    Raises:
+        Exception: what a loop raised.
+    """
+    with ThreadPoolExecutor(len(loops)) as pool:
+        running = [pool.submit(_stopping_all, loop, stopping) for loop in loops]
+    for ended in running:
+        ended.result()
+
+
+def _stopping_all(loop: Callable[[threading.Event], None], stopping: threading.Event) -> None:
+    try:
+        loop(stopping)
+    finally:
+        stopping.set()

@@ -1,0 +1,108 @@
+"""Webhooks for tests: jobs that tell, couriers, and time that passes when a test says so."""
+
+from collections.abc import Sequence
+from ipaddress import ip_network
+from typing import Any
+
+from pydantic import SecretStr
+
+from db import deliveries, delivery_queries, webhook_secrets
+from db.delivery_queries import DeliveryFilter
+from db.delivery_tables import Delivery, DeliveryAttempt
+from db.delivery_values import Outcome, Sending, Webhook
+from db.session import Database
+from tests.support.jobs import fail, running, sql
+from workers.courier import Courier
+from workers.outbound import Outbound, OutboundSettings
+from workers.settings import WorkerSettings
+
+_MOMENTS = {
+    "deliveries": ("created_at", "next_at", "leased_until"),
+    "delivery_attempts": ("started_at", "ended_at"),
+    "webhook_endpoints": ("failing_since", "paused_until", "disabled_at"),
+    "webhook_secrets": ("created_at", "expires_at"),
+}
+
+
+def pass_time(database: Database, seconds: float) -> None:
+    """Let time pass for webhooks: everything that has happened is so much longer ago."""
+    for table, columns in _MOMENTS.items():
+        moved = ", ".join(f"{name} = {name} - make_interval(secs => :s)" for name in columns)
+        sql(database, f"UPDATE {table} SET {moved}", s=seconds)  # noqa: S608
+
+
+def outbound(**settings: Any) -> Outbound:
+    """The guarded client, let out to this machine."""
+    chosen = {"allow": (ip_network("127.0.0.0/8"),), "allow_http": True, "ports": (), **settings}
+    return Outbound(OutboundSettings(**chosen))
+
+
+def courier(database: Database, sender: Outbound | None = None, **settings: Any) -> Courier:
+    """A courier; it sends when told to."""
+    chosen = WorkerSettings(redis_url=SecretStr("redis://127.0.0.1:1"), **settings)
+    return Courier(database, sender or outbound(), chosen)
+
+
+def failed_job(database: Database, tenant_id: str, url: str, **changes: Any) -> str:
+    """A job that has failed, whose owner is to be told; the delivery's id."""
+    held = running(database, tenant_id, webhook=Webhook(url), **changes)
+    assert fail(database, held)
+    [delivery] = of_job(database, held.job_id)
+    return delivery.id
+
+
+def of_job(database: Database, job_id: str) -> Sequence[Delivery]:
+    """A job's deliveries."""
+    [[tenant_id]] = sql(database, "SELECT tenant_id FROM jobs WHERE id = :id", id=job_id)
+    with database.transaction(durable=False) as session:
+        return delivery_queries.listed(session, tenant_id, DeliveryFilter(job_id=job_id), limit=9)
+
+
+def delivery(database: Database, delivery_id: str) -> Delivery:
+    """The row as it is now."""
+    with database.transaction(durable=False) as session:
+        found = session.get(Delivery, delivery_id)
+    assert found is not None
+    return found
+
+
+def attempts(database: Database, delivery_id: str) -> list[DeliveryAttempt]:
+    """The log of a delivery."""
+    with database.transaction(durable=False) as session:
+        return delivery_queries.attempts_of(session, [delivery_id]).get(delivery_id, [])
+
+
+def results(database: Database, delivery_id: str) -> list[int | str | None]:
+    """What came of each attempt: its status, or its error."""
+    return [row.status or row.error for row in attempts(database, delivery_id)]
+
+
+def claim_deliveries(database: Database, *, room: int = 100, lease: float = 60) -> list[Sending]:
+    """What a courier with so much room would send now."""
+    with database.transaction(durable=False) as session:
+        return deliveries.claim(session, room=room, lease_seconds=lease)
+
+
+def record(database: Database, sending: Sending, status: int) -> str | None:
+    """Say what came of an attempt."""
+    with database.transaction() as session:
+        return deliveries.record(session, sending, Outcome(status, None, 0.1))
+
+
+def redeliver(database: Database, delivery_id: str) -> None:
+    """Ask for a delivery by hand, as its owner."""
+    owner = delivery(database, delivery_id).tenant_id
+    with database.transaction() as session:
+        assert deliveries.redeliver(session, tenant_id=owner, delivery_id=delivery_id)
+
+
+def secret_of(database: Database, tenant_id: str) -> str:
+    """The secret that a tenant's receiver verifies with."""
+    with database.transaction() as session:
+        return webhook_secrets.current(session, tenant_id).secret
+
+
+def rotate(database: Database, tenant_id: str) -> str:
+    """Replace a tenant's secret; the new one."""
+    with database.transaction() as session:
+        return webhook_secrets.rotate(session, tenant_id).secret
