@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import text
 
+from db import jobs
 from db.session import Database
 from db.storage.local import LocalStore
 from db.workers import WorkerReport
@@ -21,7 +23,6 @@ from tests.support.jobs import (
     counts,
     found,
     lose_lease,
-    recover,
     sql,
     state,
     submit_many,
@@ -125,9 +126,11 @@ def canceled(database: Database, job: InHand) -> None:
 
 
 def taken_over(database: Database, job: InHand) -> None:
-    """Another worker has it."""
-    lose_lease(database, job.job.id)
-    assert recover(database, job.job.id)
+    """Another worker has it; the lease is lost and taken before the next beat can renew it."""
+    with database.transaction() as session:
+        lapse = "UPDATE jobs SET leased_until = now() - interval '1 s' WHERE id = :id"
+        session.execute(text(lapse), {"id": job.job.id})
+        assert jobs.recover(session, job.job.id)
     [again] = claim(database, worker_id="wrk_2")
     assert again.id == job.job.id
 
