@@ -13,7 +13,7 @@ from workers.catalog import find
 from workers.catalog.florence2_tasks import BY_TOKEN, TASKS
 
 DEMO = find("florence-2-demo")
-BOX = (150, 40, 270, 160)
+BOX = (150, 60, 240, 150)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -32,7 +32,7 @@ def demo() -> Florence2Adapter:
 
 
 def red_circle(background: tuple[int, int, int] = (250, 250, 250)) -> Image.Image:
-    picture = Image.new("RGB", (400, 200), background)
+    picture = Image.new("RGB", (320, 240), background)
     ImageDraw.Draw(picture).ellipse(BOX, fill=(214, 38, 38))
     return picture
 
@@ -87,7 +87,7 @@ def test_a_phrase_is_grounded_where_it_is_seen(demo: Florence2Adapter) -> None:
 
 def test_the_data_has_its_documented_form(demo: Florence2Adapter) -> None:
     data = look(demo, work(tasks=["object_detection", "caption"]))[0]
-    assert data["image"] == {"width": 400, "height": 200}
+    assert data["image"] == {"width": 320, "height": 240}
     detected, told = data["results"]
     assert detected["task"] == "<OD>"
     assert list(detected["result"]) == ["<OD>"]

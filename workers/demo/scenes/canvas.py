@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from workers.demo.scenes.palette import INK, PAPER, SHAPES, Box, Colour, Point
 
-SIZES = ((384, 384), (384, 288), (320, 240), (288, 384), (256, 256), (400, 300))
+SIZES = ((128, 128), (384, 384), (384, 288), (320, 240), (288, 384), (256, 256), (400, 300))
 TEXT = "text"
 """The "shape" of a word."""
 

@@ -44,6 +44,12 @@ PAPER: dict[str, Colour] = {
     "pink": (250, 175, 195),
     "cyan": (110, 225, 235),
     "brown": (125, 80, 45),
+    "red": INK["red"],
+    "green": INK["green"],
+    "blue": INK["blue"],
+    "yellow": INK["yellow"],
+    "orange": INK["orange"],
+    "purple": INK["purple"],
 }
 """The backgrounds of what the demo Florence-2 looks at."""
 
