@@ -18,7 +18,7 @@ from api.body_limit import BodyLimit
 from api.errors import PROBLEMS
 from api.event_hub import EventHub
 from api.openapi import DescribedApp
-from api.routes import account, artifacts, files, health, job_events, jobs, models
+from api.routes import account, artifacts, files, health, job_events, jobs, models, webhooks
 from api.services import Services
 from api.settings import ApiSettings
 from db import job_queries
@@ -40,6 +40,7 @@ _ROUTERS: Sequence[APIRouter] = (
     files.router,
     models.router,
     account.router,
+    webhooks.router,
     health.router,
 )
 _ASSETS = "/docs/assets"

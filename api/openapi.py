@@ -6,10 +6,12 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from api import schemas
+from api import schemas, webhook_schemas
 from api.errors import InvalidItem, Problem
 
 Json = dict[str, Any]
+
+_MODULES = (schemas, webhook_schemas)
 
 
 class DescribedApp(FastAPI):
@@ -37,7 +39,8 @@ def _schema_of(model: type[BaseModel]) -> Json:
 
 def _restore_examples(described: Json) -> None:
     """FastAPI strips every null from its document, and so from our examples."""
-    for name, model in inspect.getmembers(schemas, inspect.isclass):
+    models = [pair for module in _MODULES for pair in inspect.getmembers(module, inspect.isclass)]
+    for name, model in models:
         extra = getattr(model, "model_config", {}).get("json_schema_extra")
         if name in described and isinstance(extra, dict):
             described[name]["examples"] = extra["examples"]

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from api.webhook_schemas import WebhookRequest
 from db.job_state import JobState, Priority
 
 _JOB = {
@@ -73,6 +74,10 @@ class Submission(BaseModel):
             "priority": "normal",
             "expires_in_seconds": 3600,
             "metadata": {"order": "17"},
+            "webhook": {
+                "url": "https://receiver.example.org/hook",
+                "events": ["job.succeeded", "job.failed"],
+            },
         }
     )
 
@@ -85,6 +90,7 @@ class Submission(BaseModel):
     metadata: dict[ShortText, ShortText] = Field(
         default_factory=dict, max_length=MAX_METADATA_ENTRIES, description="Yours, given back"
     )
+    webhook: WebhookRequest | None = Field(None, description="Whom to tell when it is over")
 
 
 class Price(BaseModel):

@@ -1,6 +1,6 @@
 """What a request may use, made once per process."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -11,6 +11,7 @@ from api.settings import ApiSettings
 from db.session import Database
 from db.storage.object_store import ObjectStore
 from workers.events import Publisher
+from workers.outbound import OutboundSettings
 from workers.queue import Doorbell
 
 
@@ -26,6 +27,7 @@ class Services:
     hub: EventHub
     artifact_urls: ArtifactUrls
     presigns: bool = False
+    outbound: OutboundSettings = field(default_factory=OutboundSettings)
 
     def presign(self, key: str, seconds: int) -> str | None:
         """The store's own URL of an object, where the operator lets the store serve results."""

@@ -13,13 +13,17 @@ from api.metrics import submitted
 from api.pictures import PictureResolver
 from api.schemas import Price, Quote, Submission
 from api.services import Services
+from api.webhook_schemas import WebhookRequest
+from api.webhook_urls import check as check_webhook_url
 from db import job_queries, jobs, tenants
+from db.delivery_values import Webhook
 from db.job_state import JobState
 from db.job_values import NewJob
 from db.pictures import PictureError
 from db.tables import Job
 from workers import catalog
 from workers.catalog import Variant
+from workers.outbound import OutboundError
 from workers.queue import Ticket
 
 _INPUT = ("body", "input")
@@ -37,6 +41,7 @@ class Commission:
     input: dict[str, Any]
     units: int
     price_micros: int
+    webhook: Webhook | None
 
 
 def offered(services: Services) -> tuple[Variant, ...]:
@@ -61,10 +66,11 @@ def prepare(services: Services, tenant_id: str, submission: Submission) -> Commi
     """Validate a submission against its model and store the pictures that it names.
 
     Raises:
-        api.errors.ProblemError: the input does not fit the model.
+        api.errors.ProblemError: the input does not fit the model, or the webhook's URL is refused.
         workers.catalog.UnknownVariantError: there is no such model.
     """
     variant = find_offered(services, submission.model)
+    webhook = _webhook(services, submission.webhook) if submission.webhook else None
     parameters = _parse(variant, submission.input)
     stored, pixels = _store_pictures(PictureResolver(services, tenant_id), parameters)
     measure = variant.measure(parameters, tuple(pixels))
@@ -74,7 +80,17 @@ def prepare(services: Services, tenant_id: str, submission: Submission) -> Commi
         input={**parameters.model_dump(mode="json"), **stored, **_drawn_seed(parameters)},
         units=measure.units,
         price_micros=variant.price.amount_micros(measure),
+        webhook=webhook,
     )
+
+
+def _webhook(services: Services, asked: WebhookRequest) -> Webhook:
+    try:
+        check_webhook_url(asked.url, services.outbound)
+    except OutboundError as error:
+        raise invalid(["body", "webhook", "url"], str(error), "invalid_url") from None
+    events = tuple(dict.fromkeys(asked.events))
+    return Webhook(asked.url, events, base_url=services.settings.public_url)
 
 
 def _parse(variant: Variant, given: dict[str, Any]) -> BaseModel:
@@ -206,4 +222,5 @@ def _new_job(tenant_id: str, submission: Submission, commission: Commission) -> 
         price_micros=commission.price_micros,
         expires_in_seconds=submission.expires_in_seconds,
         metadata=dict(submission.metadata),
+        webhook=commission.webhook,
     )

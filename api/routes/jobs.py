@@ -1,6 +1,5 @@
 """Submit, get, list and cancel."""
 
-import base64
 import re
 from datetime import datetime
 from typing import Annotated
@@ -12,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api import submission as submissions
 from api.auth import TenantId
-from api.errors import invalid
 from api.job_view import JobViews, base_url, etag, is_over
+from api.paging import decode_cursor, lead_on
 from api.schemas import JobList, JobView, Quote, ShortText, Submission
 from api.services import Services, ServicesDep
 from api.waiting import job_not_found, load_view, preferred_wait, wait_until_over
@@ -24,7 +23,6 @@ from db.job_state import JobState
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 _RETRY_AFTER_SECONDS = "1"
-_JOB_ID = re.compile(r"job_[0-9a-z]{26}")
 
 Wait = Annotated[float, Query(ge=0, le=60, description="Hold the answer until the job is over")]
 
@@ -107,7 +105,7 @@ def list_jobs(
     tenant_id: TenantId,
 ) -> JobList:
     """Your jobs, newest first; `Link: rel="next"` leads to the next page."""
-    before_id = _decode_cursor(query.cursor)
+    before_id = decode_cursor(query.cursor, "job")
     chosen = JobFilter(query.state, query.model, query.created_after, before_id)
     views = JobViews(services, base_url(request, services))
     with services.database.transaction(durable=False) as session:
@@ -115,23 +113,8 @@ def list_jobs(
         shown = views.render(session, rows[: query.limit])
     if len(rows) <= query.limit:
         return JobList(jobs=shown, next_cursor=None)
-    following = base64.urlsafe_b64encode(shown[-1].id.encode()).decode()
-    asked = request.url.include_query_params(cursor=following)
-    url = f"{base_url(request, services)}{asked.path}?{asked.query}"
-    response.headers["Link"] = f'<{url}>; rel="next"'
+    following = lead_on(request, response, services, shown[-1].id)
     return JobList(jobs=shown, next_cursor=following)
-
-
-def _decode_cursor(cursor: str | None) -> str | None:
-    if cursor is None:
-        return None
-    try:
-        job_id = base64.urlsafe_b64decode(cursor).decode()
-    except ValueError:
-        job_id = ""
-    if not _JOB_ID.fullmatch(job_id):
-        raise invalid(["query", "cursor"], "this cursor is not one of ours")
-    return job_id
 
 
 @router.post("/{job_id}/cancel", response_model=JobView)

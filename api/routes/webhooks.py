@@ -1,0 +1,127 @@
+"""Webhooks: what was sent, to be sent again by hand, and the secret that signs it."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
+
+from api.auth import TenantId
+from api.errors import not_found
+from api.paging import decode_cursor, lead_on
+from api.schemas import ShortText
+from api.services import ServicesDep
+from api.webhook_schemas import (
+    DeliveryAttemptView,
+    DeliveryList,
+    DeliveryView,
+    WebhookSecretView,
+)
+from db import deliveries, delivery_queries, webhook_secrets
+from db.delivery_queries import DeliveryFilter
+from db.delivery_tables import Delivery, DeliveryAttempt
+from db.delivery_values import DeliveryState, WebhookEvent
+from db.webhook_secrets import SigningSecret
+
+router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
+
+# Told apart, they would say which names the network behind the service knows.
+_TOLD_AS = {"refused_address": "unreachable"}
+
+
+class DeliveryQuery(BaseModel):
+    """Which deliveries, and which page of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    job_id: ShortText | None = None
+    state: DeliveryState | None = None
+    limit: int = Field(20, ge=1, le=100)
+    cursor: str | None = Field(None, max_length=100, description="`next_cursor` of the last page")
+
+
+@router.get("/deliveries")
+def list_deliveries(
+    query: Annotated[DeliveryQuery, Query()],
+    request: Request,
+    response: Response,
+    services: ServicesDep,
+    tenant_id: TenantId,
+) -> DeliveryList:
+    """Your webhooks with every attempt, newest first; `Link: rel="next"` leads to the next page."""
+    chosen = DeliveryFilter(query.job_id, query.state, decode_cursor(query.cursor, "msg"))
+    with services.database.transaction(durable=False) as session:
+        rows = delivery_queries.listed(session, tenant_id, chosen, limit=query.limit + 1)
+        shown = _views(session, rows[: query.limit])
+    if len(rows) <= query.limit:
+        return DeliveryList(deliveries=shown, next_cursor=None)
+    following = lead_on(request, response, services, shown[-1].id)
+    return DeliveryList(deliveries=shown, next_cursor=following)
+
+
+@router.post("/deliveries/{delivery_id}/redeliver", status_code=202)
+def redeliver(delivery_id: ShortText, services: ServicesDep, tenant_id: TenantId) -> DeliveryView:
+    """Send a delivery again, at once and then by the whole schedule, under the same id.
+
+    Its endpoint is enabled again if it was disabled.
+    """
+    with services.database.transaction() as session:
+        row = deliveries.redeliver(session, tenant_id=tenant_id, delivery_id=delivery_id)
+        if row is None:
+            raise not_found("delivery")
+        return _views(session, [row])[0]
+
+
+@router.get("/secret")
+def get_secret(response: Response, services: ServicesDep, tenant_id: TenantId) -> WebhookSecretView:
+    """The secret that signs your webhooks, made at the first asking."""
+    with services.database.transaction() as session:
+        return _secret_view(response, webhook_secrets.current(session, tenant_id))
+
+
+@router.post("/secret/rotate")
+def rotate_secret(
+    response: Response, services: ServicesDep, tenant_id: TenantId
+) -> WebhookSecretView:
+    """Replace the secret. For 24 hours the former one signs, too; a second rotation ends it."""
+    with services.database.transaction() as session:
+        return _secret_view(response, webhook_secrets.rotate(session, tenant_id))
+
+
+def _secret_view(response: Response, found: SigningSecret) -> WebhookSecretView:
+    response.headers["Cache-Control"] = "no-store"
+    return WebhookSecretView(
+        secret=found.secret,
+        created_at=found.created_at,
+        previous_expires_at=found.previous_expires_at,
+    )
+
+
+def _views(session: Session, rows: Sequence[Delivery]) -> list[DeliveryView]:
+    attempts = delivery_queries.attempts_of(session, [row.id for row in rows])
+    return [_view(row, attempts.get(row.id, [])) for row in rows]
+
+
+def _view(row: Delivery, attempts: Sequence[DeliveryAttempt]) -> DeliveryView:
+    state = DeliveryState(row.state)
+    return DeliveryView(
+        id=row.id,
+        job_id=row.job_id,
+        event=WebhookEvent(row.event),
+        url=row.url,
+        state=state,
+        created_at=row.created_at,
+        next_attempt_at=row.next_at if state == DeliveryState.PENDING else None,
+        attempts=[
+            DeliveryAttemptView(
+                number=attempt.number,
+                started_at=attempt.started_at,
+                ended_at=attempt.ended_at,
+                status=attempt.status,
+                error=_TOLD_AS.get(attempt.error or "", attempt.error),
+                seconds=attempt.seconds,
+            )
+            for attempt in attempts
+        ],
+    )
