@@ -56,6 +56,14 @@ RULES: dict[str, str] = {
     "artifacts belong to succeeded jobs and to the attempt that succeeded": """
         SELECT a.job_id || ' ' || a.n FROM artifacts a JOIN jobs j ON j.id = a.job_id
         WHERE j.state <> 'succeeded' OR j.attempt <> a.attempt""",
+    "each end that a webhook asks to be told of has its delivery, and nothing else has one": """
+        SELECT j.id FROM jobs j
+        LEFT JOIN deliveries d ON d.job_id = j.id AND d.event = 'job.' || j.state
+        WHERE j.finished_at IS NOT NULL AND j.webhook -> 'events' ? ('job.' || j.state)
+            AND d.id IS NULL
+        UNION ALL
+        SELECT d.job_id FROM deliveries d JOIN jobs j ON j.id = d.job_id
+        WHERE d.event <> 'job.' || j.state""",
 }
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from db import invariants
+from db.delivery_values import Webhook
 from db.session import Database
 from db.settings import DatabaseSettings
 from tests.support.databases import DatabaseMaker
@@ -33,6 +34,7 @@ BALANCE = "a balance is the sum of its ledger entries"
 BALANCE_HELD = "what a balance holds is the sum of its open holds"
 CHARGED = "what was charged is the sum of usage events"
 IN_FLIGHT = "a tenant's jobs in flight are its jobs that are not over"
+TOLD = "each end that a webhook asks to be told of has its delivery, and nothing else has one"
 ARTIFACTS = "artifacts belong to succeeded jobs and to the attempt that succeeded"
 
 COLUMNS = "key, tenant_id, job_id, variant, kind, units, amount_micros, covered_by, month"
@@ -91,6 +93,9 @@ BREAKS: list[tuple[str, set[str]]] = [
     ("UPDATE tenants SET in_flight = in_flight - 1", {IN_FLIGHT}),
     ("UPDATE artifacts SET attempt = attempt + 1", {ARTIFACTS}),
     (MISFILE, {ARTIFACTS}),
+    ("DELETE FROM deliveries", {TOLD}),
+    ("UPDATE deliveries SET event = 'job.expired'", {TOLD}),
+    ("UPDATE deliveries SET job_id = (SELECT id FROM jobs WHERE state = 'queued' LIMIT 1)", {TOLD}),
 ]
 
 
@@ -111,7 +116,7 @@ def play(database: Database) -> None:
     for _ in range(2):
         held = running(database, tenant_id)
         assert complete(database, held, stored(held))
-    assert fail(database, running(database, tenant_id))
+    assert fail(database, running(database, tenant_id, webhook=Webhook("https://x.example")))
     submit_many(database, tenant_id, 2, variant="later")
     paid = running(database, tenant_id)
     assert complete(database, paid)
