@@ -1,6 +1,7 @@
 """The `bottega` command."""
 
 import json
+import os
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from deploy.cli_admin import doctor, keys, migrate, tenants
 from deploy.cli_bench import bench
 from deploy.cli_demo import demo
 from deploy.cli_errors import Group
+from deploy.local_stack import SETTINGS_FILE
 from deploy.supervisor import Supervisor, stop_on_signals
 
 if TYPE_CHECKING:
@@ -26,14 +28,27 @@ _PORT = click.IntRange(0, 65535)
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="bottega")
-def main() -> None:
+@click.option("--stack", type=_DATA_DIR, help="Speak to the local stack of this data folder.")
+def main(stack: Path | None) -> None:
     """Bottega: a self-hosted job service for Florence-2 and FLUX.
 
     Start with `bottega up` (a whole stack on this machine) or `bottega demo` (the same, with one
     picture painted and looked at). On several machines, run `migrate` once, then `api`, `courier`
     and one `fleet` per machine, with DATABASE_URL, REDIS_URL and S3_… set.
+
+    For a local stack, `bottega --stack .bottega doctor` (or tenants, keys …) finds them itself.
     """
     logs.configure()
+    if stack is not None:
+        os.environ.update(_settings_of(stack))
+
+
+def _settings_of(stack: Path) -> dict[str, str]:
+    try:
+        settings: dict[str, str] = json.loads((stack / SETTINGS_FILE).read_text())
+    except OSError as error:
+        raise click.ClickException(f"no stack was started in {stack}") from error
+    return settings
 
 
 @main.command()

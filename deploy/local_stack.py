@@ -21,8 +21,12 @@ from deploy.programs import api_program, courier_program, worker_program
 from deploy.servers.postgres import EmbeddedPostgres
 from deploy.servers.process import ManagedProcess, free_port
 from deploy.servers.redis import EmbeddedRedis
+from deploy.servers.secret_file import write_private
 from deploy.supervisor import Supervisor
 from workers import catalog
+
+SETTINGS_FILE = "settings.json"
+"""In the data folder: the environment of the stack's processes, for commands that join it."""
 
 DEMO_VARIANTS = ("flux.1-demo", "florence-2-demo")
 
@@ -99,6 +103,7 @@ class LocalStack:
         }
         if "S3_BUCKET" not in os.environ and "S3_ENDPOINT_URL" not in os.environ:
             self._settings["BOTTEGA_STORE_DIR"] = str(self.data_dir / "store")
+        write_private(self.data_dir / SETTINGS_FILE, json.dumps(self._settings, indent=2))
         url = self._settings["DATABASE_URL"]
         upgrade(url)
         self._database = Database(DatabaseSettings(url=SecretStr(url), pool_size=2))

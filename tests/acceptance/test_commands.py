@@ -74,9 +74,24 @@ def test_what_cannot_be_done_is_a_sentence(
     assert says in bottega(stack, *arguments, status=status)
 
 
-def test_the_doctor_finds_the_books_in_order(stack: Stack) -> None:
-    assert "holds" in bottega(stack, "doctor")
-    assert as_json(stack, "doctor") == []
+def test_the_doctor_finds_a_healthy_stack(stack: Stack, tenant: Client) -> None:
+    tenant.over(tenant.paint())
+    done = run_bottega("--stack", str(stack.data_dir), "doctor", "--json")
+    checks = {row["check"]: row for row in json.loads(done.stdout)}
+    assert done.returncode == 0, checks
+    assert {row["ok"] for row in checks.values()} == {"ok"}
+    assert "every invariant holds" in checks["invariants"]["detail"]
+    assert "0 artifacts" not in checks["artifacts"]["detail"]
+
+
+def test_the_doctor_says_what_is_wrong_and_goes_on(stack: Stack) -> None:
+    settings = json.loads((stack.data_dir / "settings.json").read_text())
+    broken = {**settings, "REDIS_URL": "redis://127.0.0.1:9/0"}
+    done = run_bottega("doctor", "--variant", "flux.9", environment=broken)
+    assert done.returncode == 1
+    assert "Redis does not answer" in done.stdout
+    assert "flux.9" in done.stdout
+    assert "every invariant holds" in done.stdout
 
 
 def test_migrating_again_changes_nothing(stack: Stack) -> None:
