@@ -1,16 +1,20 @@
 """Names and connections of a test's own: nothing here ever sends anywhere but to loopback."""
 
 import socket
-from collections.abc import Mapping, Sequence
+import ssl
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from ipaddress import ip_address
 
-from workers.outbound import OutboundSettings, UnreachableError
+from workers.outbound import Outbound, OutboundSettings, Timeouts, UnreachableError
 from workers.outbound.addresses import IPAddress
 from workers.outbound.connection import connect_tcp
 
 LOOPBACK = ip_address("127.0.0.1")
 PUBLIC = "93.184.215.14"
+QUICK = Timeouts(total=0.6, connect=0.4, read=0.4)
 REACHES_LOOPBACK = ("127.", "0.0.0.0", "::1", "::ffff:127.", "::ffff:7f")
 
 
@@ -63,3 +67,49 @@ def outbound_settings(
     return OutboundSettings.model_validate(
         {"allow": allow, "allow_http": allow_http, "ports": ports}
     )
+
+
+@cache
+def trusting_nobody() -> ssl.SSLContext:
+    """Verifies and finds no certificate good; made once, since loading the system's takes time."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def guarded(resolve: Names, wires: Wires, *allow: str) -> Outbound:
+    """A client that takes any port and plain http: only the address is left to be refused."""
+    return Outbound(
+        outbound_settings(*allow, allow_http=True),
+        resolve=resolve,
+        connector=wires,
+        ssl_context=trusting_nobody(),
+    )
+
+
+def local() -> Outbound:
+    """A client that reaches 127.0.0.1, by plain http."""
+    settings = outbound_settings("127.0.0.1/32", allow_http=True)
+    return Outbound(settings, ssl_context=trusting_nobody())
+
+
+class Listener:
+    """A port on loopback, in both families, that is listened to and never answers."""
+
+    def __init__(self, opened: socket.socket) -> None:
+        opened.settimeout(0)
+        self._socket = opened
+        self.port: int = opened.getsockname()[1]
+
+    def took_a_connection(self) -> bool:
+        """Whether one has come since it was asked last."""
+        try:
+            self._socket.accept()[0].close()
+        except BlockingIOError:
+            return False
+        return True
+
+
+@contextmanager
+def listening() -> Iterator[Listener]:
+    """A listener until the block ends."""
+    with socket.create_server(("", 0), family=socket.AF_INET6, dualstack_ipv6=True) as opened:
+        yield Listener(opened)
