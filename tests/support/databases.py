@@ -22,6 +22,7 @@ class DatabaseMaker:
     def __init__(self, server_url: str) -> None:
         self._server_url = make_url(server_url)
         self._engine: Engine = create_engine(server_url, isolation_level="AUTOCOMMIT")
+        self._retired: list[str] = []
 
     def url_of(self, name: str) -> str:
         """The URL of a database by its name."""
@@ -34,13 +35,13 @@ class DatabaseMaker:
 
     @contextmanager
     def fresh(self) -> Iterator[str]:
-        """The URL of a migrated database of one's own, dropped afterwards."""
+        """The URL of a migrated database of one's own, dropped some time afterwards."""
         with self._new(f"TEMPLATE {TEMPLATE} STRATEGY FILE_COPY") as url:
             yield url
 
     @contextmanager
     def empty(self) -> Iterator[str]:
-        """The URL of a database without tables, dropped afterwards."""
+        """The URL of a database without tables, dropped some time afterwards."""
         with self._new("") as url:
             yield url
 
@@ -48,10 +49,16 @@ class DatabaseMaker:
     def _new(self, options: str) -> Iterator[str]:
         name = f"test_{uuid.uuid4().hex}"
         self._run(f"CREATE DATABASE {name} {options}")
+        self._drop_retired()
         try:
             yield self.url_of(name)
         finally:
-            self._run(f"DROP DATABASE {name} WITH (FORCE)")
+            self._retired.append(name)
+
+    def _drop_retired(self) -> None:
+        # Dropped right after its last test, a database is waited for until its sessions are gone.
+        while self._retired:
+            self._run(f"DROP DATABASE {self._retired.pop()} WITH (FORCE)")
 
     @contextmanager
     def away(self, url: str) -> Iterator[None]:
@@ -69,5 +76,6 @@ class DatabaseMaker:
             connection.execute(text(statement), values)
 
     def close(self) -> None:
-        """Close the connections to the server."""
+        """Drop what is left and close the connections to the server."""
+        self._drop_retired()
         self._engine.dispose()
