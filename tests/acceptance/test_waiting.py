@@ -20,14 +20,15 @@ def standing(account: Json) -> Json:
 
 
 def test_a_long_poll_answers_as_soon_as_the_job_is_over(tenant: Client) -> None:
-    job = tenant.paint(steps=50)
-    ended = tenant.job(job["id"], wait=60)
-    answered_at = time.time()
-    assert ended["state"] == "succeeded"
-    again = tenant.http.get(job["urls"]["self"])
-    assert "retry-after" not in again.headers
-    finished = _seconds(ended["finished_at"])
-    assert answered_at - finished < 1.5, "the answer came by the two-second safety net, or later"
+    delays = []
+    for _ in range(3):
+        job = tenant.paint(steps=20)
+        ended = tenant.job(job["id"], wait=60)
+        delays.append(time.time() - _seconds(ended["finished_at"]))
+        assert ended["state"] == "succeeded"
+    assert "retry-after" not in tenant.http.get(job["urls"]["self"]).headers
+    # Were it not told, each would come at the next look at the database, every two seconds.
+    assert min(delays) < 0.5, delays
 
 
 def _seconds(moment: str) -> float:
