@@ -14,6 +14,7 @@ from db.storage.local import LocalStore
 from db.storage.object_store import StoreMisconfiguredError, StoreUnavailableError
 from tests.support.adapters import Gate, ScriptedAdapter, paint, raising
 from tests.support.databases import DatabaseMaker
+from tests.support.faulty_store import FaultyStore
 from tests.support.jobs import (
     PRICE,
     add_tenant,
@@ -327,20 +328,6 @@ def test_a_claim_found_lost_while_the_model_runs_is_given_up(
     assert state(station.database, job_id) == "running"  # its lease decides, not this worker
     assert station.stored_keys() == []
     cancel(station.database, job_id)
-
-
-class FaultyStore(LocalStore):
-    """A real store that fails the next puts with these errors."""
-
-    def __init__(self, store: LocalStore, *errors: Exception) -> None:
-        super().__init__(store._root)
-        self.errors = list(errors)
-
-    def put(self, key: str, data: bytes, media_type: str) -> None:
-        """Fail as told, then put."""
-        if self.errors:
-            raise self.errors.pop(0)
-        super().put(key, data, media_type)
 
 
 def test_an_upload_that_fails_is_tried_again_and_never_charged_twice(
