@@ -1,6 +1,7 @@
 """Pictures that a submission names, resolved to stored objects: an accepted job needs no one else.
 
-Taken are data URIs, uploaded files and artifacts of the tenant's own jobs.
+Taken are data URIs, uploaded files, artifacts of the tenant's own jobs, and whatever answers at a
+URL on the public internet.
 """
 
 import base64
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from api.artifact_urls import InvalidTokenError
+from api.picture_urls import picture_urls
 from api.services import Services
 from db import files, job_queries, pictures
 from db.files import StoredPicture
@@ -20,6 +22,7 @@ from db.tables import File
 
 _DATA_URI = re.compile(r"data:image/[a-z+.-]+;base64,", re.IGNORECASE)
 _FILE_ID = re.compile(r"file_[0-9a-z]{26}")
+_URL = re.compile(r"https?://", re.IGNORECASE)
 _ARTIFACT_PATH = re.compile(r"https?://[^/]+/v1/artifacts/([^/]+)/([0-9]{1,4})\.[a-z]+")
 
 
@@ -43,6 +46,7 @@ class PictureResolver:
 
         Raises:
             PictureError: there is none, or it is not acceptable.
+            api.errors.ProblemError: too many are being fetched by URL.
         """
         if named[:5].lower() == "data:":
             return self._from_data_uri(named)
@@ -50,11 +54,18 @@ class PictureResolver:
             return self._from_file(named)
         if found := _ARTIFACT_PATH.fullmatch(named):
             return self._from_artifact(found[1], int(found[2]))
+        if _URL.match(named):
+            return self._from_url(named)
         raise PictureError(
-            "this is not a picture that can be had: send a data URI, the id of an uploaded file "
-            "(POST /v1/files), or the URL of an artifact of one of your jobs; other URLs are not "
-            "fetched"
+            "this is not a picture that can be had: send an https URL, a data URI, the id of an "
+            "uploaded file (POST /v1/files), or the URL of an artifact of one of your jobs"
         )
+
+    def _from_url(self, url: str) -> ResolvedPicture:
+        max_bytes = self._services.settings.max_picture_bytes
+        data = picture_urls().fetch(self._tenant_id, url, max_bytes=max_bytes)
+        stored = store_picture(self._services, self._tenant_id, data)
+        return ResolvedPicture(stored.key, stored.width * stored.height)
 
     def _from_data_uri(self, uri: str) -> ResolvedPicture:
         start = _DATA_URI.match(uri)
