@@ -27,7 +27,7 @@ from tests.support.jobs import (
     sql,
     state,
 )
-from tests.support.station import PAINTER, SEER, Station, and_then
+from tests.support.station import PAINTER, SEER, Station, and_then, picture
 from tests.support.waiting import at_once, await_true
 from workers.adapters.protocol import OutOfMemoryError, Output, Report, ShouldStop
 from workers.events import Publisher
@@ -55,13 +55,6 @@ def station(
 def tenant_id(database: Database) -> str:
     """Someone with an allowance."""
     return add_tenant(database)
-
-
-def picture(size: tuple[int, int] = (40, 30)) -> bytes:
-    """A PNG's bytes."""
-    buffer = io.BytesIO()
-    Image.new("L", size, 200).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def told(station: Station, job_id: str, last: str) -> list[tuple[str, Any]]:

@@ -1,9 +1,11 @@
 """A worker's insides without a model: executor, register and scripted adapters on real servers."""
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from PIL import Image
 from redis import Redis
 
 from db.session import Database
@@ -98,3 +100,10 @@ def and_then(behave: Behaviour, *lets: Let) -> Behaviour:
         return outputs
 
     return behaviour
+
+
+def picture(size: tuple[int, int] = (40, 30)) -> bytes:
+    """A PNG's bytes."""
+    buffer = io.BytesIO()
+    Image.new("L", size, 200).save(buffer, "PNG")
+    return buffer.getvalue()
