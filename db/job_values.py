@@ -70,6 +70,25 @@ class StoredArtifact:
 
 
 @dataclass(frozen=True)
+class Result:
+    """What an attempt came to, once all of it is in the store.
+
+    Attributes:
+        output: what is not a picture, as JSON.
+        artifacts: what was stored, in order.
+        steps: how many steps the model took.
+        run_seconds: time on the device.
+        store_seconds: time to encode and upload.
+    """
+
+    output: dict[str, Any] | None
+    artifacts: tuple[StoredArtifact, ...]
+    steps: int
+    run_seconds: float
+    store_seconds: float
+
+
+@dataclass(frozen=True)
 class Claim:
     """A worker's right to one attempt: valid while the job runs under this number."""
 

@@ -5,7 +5,7 @@ its tenant, the allowance, the fair-share tag, the queue. Whoever changes many j
 transaction a job.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from db.job_values import (
     Failure,
     NewJob,
     PriorityNotAllowedError,
+    Result,
     StoredArtifact,
     TenantSuspendedError,
     TooManyInFlightError,
@@ -181,37 +182,28 @@ def renew(
     return held
 
 
-def complete(
-    session: Session,
-    held: Claim,
-    *,
-    output: dict[str, Any] | None,
-    artifacts: Iterable[StoredArtifact],
-    run_seconds: float,
-    store_seconds: float,
-    keep_seconds: float,
-) -> bool:
+def complete(session: Session, held: Claim, result: Result, *, keep_seconds: float) -> bool:
     """Succeed: artifacts, settlement and usage event in the same transaction.
 
     Args:
         session: the transaction; it must be durable.
         held: the attempt that made the result.
-        output: what is not a picture, as JSON.
-        artifacts: what was stored, in order.
-        run_seconds: time on the device.
-        store_seconds: time to encode and upload.
+        result: what it came to.
         keep_seconds: how long the artifacts are kept.
 
     Returns:
         False when the attempt was no longer the job's: nothing is written, drop the result.
     """
     values = {
-        "output": output,
-        "run_seconds": run_seconds,
-        "store_seconds": store_seconds,
-        "progress_step": Job.progress_steps,
+        "output": result.output,
+        "run_seconds": result.run_seconds,
+        "store_seconds": result.store_seconds,
+        "progress_step": result.steps,
+        "progress_steps": result.steps,
     }
-    rows = [_artifact_row(held, n, stored, keep_seconds) for n, stored in enumerate(artifacts)]
+    rows = [
+        _artifact_row(held, n, stored, keep_seconds) for n, stored in enumerate(result.artifacts)
+    ]
     job = _end(session, _holds(held), JobState.SUCCEEDED, values, rows)
     if job is None:
         return False

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import struct
 import warnings
 from dataclasses import dataclass
 
@@ -85,5 +86,6 @@ def _decode(picture: Image.Image) -> Image.Image:
     try:
         picture.load()
         return ImageOps.exif_transpose(picture)
-    except (OSError, ValueError, SyntaxError) as error:
+    # Pillow reads a damaged EXIF block's numbers as they come: hence the last two.
+    except (OSError, ValueError, SyntaxError, TypeError, struct.error) as error:
         raise PictureError(f"the picture is damaged: {error}") from error

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db import jobs, pictures
 from db.job_state import JobState
-from db.job_values import Failure, StoredArtifact
+from db.job_values import Failure, Result, StoredArtifact
 from db.session import Database
 from db.storage.keys import result_key
 from db.storage.object_store import ObjectStore
@@ -130,10 +130,13 @@ class Executor:
             done = jobs.complete(
                 session,
                 job.claim,
-                output=output.data,
-                artifacts=artifacts,
-                run_seconds=run_seconds,
-                store_seconds=time.monotonic() - began,
+                Result(
+                    output=output.data,
+                    artifacts=tuple(artifacts),
+                    steps=job.progress[1],
+                    run_seconds=run_seconds,
+                    store_seconds=time.monotonic() - began,
+                ),
                 keep_seconds=self._settings.result_keep_seconds,
             )
         if not done:

@@ -91,8 +91,7 @@ def test_a_finished_job_tells_its_times_and_its_price(painted: Json) -> None:
     assert painted["attempt"] == 1
     assert painted["error"] is None
     assert painted["waiting"] is None
-    # A job shorter than a heartbeat leaves no progress on its row; its events have every step.
-    assert painted["progress"] in (None, {"step": 4, "steps": 4, "fraction": 1.0})
+    assert painted["progress"] == {"step": 4, "steps": 4, "fraction": 1.0}
     assert painted["price"] == {
         "amount_micros": 1000,
         "currency": "USD",

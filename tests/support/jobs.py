@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from db import invariants, job_queries, jobs, ledger, tenants
 from db.job_state import JobState, Priority
-from db.job_values import Claim, Failure, NewJob, StoredArtifact
+from db.job_values import Claim, Failure, NewJob, Result, StoredArtifact
 from db.pricing import UnitKind
 from db.session import Database
 from db.storage.keys import result_key
@@ -146,15 +146,8 @@ def stored(held: Claim, n: int = 0) -> StoredArtifact:
 def complete(database: Database, held: Claim, *artifacts: StoredArtifact) -> bool:
     """Succeed with these artifacts."""
     with database.transaction() as session:
-        return jobs.complete(
-            session,
-            held,
-            output={"answer": 42},
-            artifacts=artifacts,
-            run_seconds=1.5,
-            store_seconds=0.25,
-            keep_seconds=3600,
-        )
+        result = Result({"answer": 42}, artifacts, steps=4, run_seconds=1.5, store_seconds=0.25)
+        return jobs.complete(session, held, result, keep_seconds=3600)
 
 
 def fail(database: Database, held: Claim, failure: Failure = BROKEN) -> bool:

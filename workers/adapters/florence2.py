@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import torch
 from PIL.Image import Image
+from PIL.Image import new as new_picture
 
 from workers.adapters import florence2_answers
 from workers.adapters.devices import choose_dtype, translating_out_of_memory
@@ -71,6 +72,13 @@ class Florence2Adapter:
         model.generation_config.forced_eos_token_id = None
         with translating_out_of_memory(self._device):
             self._model = model.to(str(self._device)).eval()
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """A few tokens about a blank picture: kernels are chosen before the first job."""
+        parameters = self._variant.parameters(image="warm", task="<CAPTION>", max_new_tokens=4)
+        blank = new_picture("RGB", (64, 64))
+        self.run([Work(parameters, {"image": [blank]})], lambda _step, _steps: None, lambda: False)
 
     def run(self, batch: Sequence[Work], report: Report, should_stop: ShouldStop) -> list[Output]:
         """Answer every job's tasks, one task of all jobs at a time."""

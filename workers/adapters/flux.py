@@ -67,6 +67,12 @@ class FluxAdapter:
         pipeline.vae.enable_slicing()  # a batch of large pictures decodes in the memory of one
         with translating_out_of_memory(self._device):
             self._pipeline = pipeline.to(str(self._device))
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """One step of a picture: kernels are chosen and memory is taken before the first job."""
+        parameters = self._variant.parameters(prompt="a warm start", steps=1)
+        self.run([Work(parameters)], lambda _step, _steps: None, lambda: False)
 
     def run(self, batch: Sequence[Work], report: Report, should_stop: ShouldStop) -> list[Output]:
         """Paint every job's pictures in one call of the pipeline."""

@@ -196,7 +196,6 @@ class Outbound:
 
 def _ssl_context(settings: OutboundSettings) -> ssl.SSLContext:
     context = httpcore2.default_ssl_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
     if settings.ca_file is not None:
         context.load_verify_locations(settings.ca_file)
     return context
