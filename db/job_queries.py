@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Row, func, select, text
 from sqlalchemy.orm import Session
 
 from db.job_state import TERMINAL, JobState
+from db.job_values import Claim
 from db.tables import Artifact, Attempt, Job, Worker
 
 WORKER_STALE_SECONDS = 15.0
@@ -86,6 +87,16 @@ def artifacts_of(session: Session, job_ids: Sequence[str]) -> dict[str, list[Art
 def artifact(session: Session, job_id: str, n: int) -> Artifact | None:
     """One stored result."""
     return session.get(Artifact, (job_id, n))
+
+
+def was_completed(session: Session, held: Claim) -> bool:
+    """Whether this very attempt is the one that succeeded.
+
+    For whoever did not hear the answer to a commit: a second completion changes nothing, and
+    this tells it apart from a race that was lost.
+    """
+    own = (Job.id == held.job_id) & (Job.attempt == held.attempt)
+    return session.scalar(select(Job.id).where(own, Job.state == JobState.SUCCEEDED)) is not None
 
 
 def artifact_keys(session: Session, *, after: str, limit: int) -> Sequence[str]:

@@ -239,6 +239,19 @@ def retry(session: Session, held: Claim, failure: Failure, *, delay_seconds: flo
     return _requeue(session, _holds(held), failure.code, delay_seconds) is not None
 
 
+def hand_back(session: Session, held: Claim) -> bool:
+    """Queue a job again that its worker has no time to finish; it was no fault of the job's.
+
+    Returns:
+        False when the attempt was no longer the job's.
+    """
+    job = _requeue(session, _holds(held), "handed_back", 0)
+    if job is not None:
+        job.max_attempts += 1
+        session.flush()
+    return job is not None
+
+
 def cancel(session: Session, *, tenant_id: str | None, job_id: str) -> Job | None:
     """Cancel a job that is not over, queued or running; None when it was over or not theirs.
 

@@ -10,6 +10,7 @@ from workers.adapters.protocol import Adapter, AdapterError, OutOfMemoryError, O
 from workers.events import Publisher
 from workers.failures import TimeoutExceededError
 from workers.in_hand import InHand
+from workers.metrics import device_seconds_spent
 
 Outcome = Output | Exception
 Batch = Sequence[tuple[InHand, Work]]
@@ -32,7 +33,10 @@ class DeviceCall:
         """
         with self._lock:
             began = time.monotonic()
-            return self._run(adapter, batch), time.monotonic() - began
+            outcomes = self._run(adapter, batch)
+            seconds = time.monotonic() - began
+            device_seconds_spent(batch[0][0].job.variant, seconds)
+            return outcomes, seconds
 
     def _run(self, adapter: Adapter, batch: Batch) -> list[Outcome]:
         try:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from db import jobs, pictures
+from db import job_queries, jobs, pictures
 from db.job_state import JobState
 from db.job_values import Failure, Result, StoredArtifact
 from db.session import Database
 from db.storage.keys import result_key
-from db.storage.object_store import ObjectStore
+from db.storage.object_store import ObjectStore, StoreError
 from workers.adapters.protocol import Adapter, Output, Stopped, Work
 from workers.catalog.variant import Variant, picture_fields
 from workers.device_call import DeviceCall, Outcome
@@ -22,6 +22,7 @@ from workers.events import Publisher
 from workers.failures import failure_of, retry_delay_seconds
 from workers.in_hand import InHand, Register
 from workers.metrics import attempts_finished, run_seconds_observed, wait_seconds_observed
+from workers.patience import patiently
 from workers.settings import WorkerSettings
 
 _log = structlog.get_logger(__name__)
@@ -103,7 +104,8 @@ class Executor:
 
     def _pictures(self, keys: str | Sequence[str] | None) -> list[Any]:
         names = [keys] if isinstance(keys, str) else keys or []
-        return [pictures.decode(self._store.get(key).data) for key in names]
+        get = patiently(self._settings, StoreError).wraps(self._store.get)
+        return [pictures.decode(get(key).data) for key in names]
 
     def _run(
         self, served: Served, fetched: Sequence[tuple[InHand, Work]]
@@ -126,24 +128,25 @@ class Executor:
     def _succeed(self, job: InHand, work: Work, output: Output, run_seconds: float) -> None:
         began = time.monotonic()
         artifacts = self._upload(job, work, output)
-        with self._database.transaction() as session:
-            done = jobs.complete(
-                session,
-                job.claim,
-                Result(
-                    output=output.data,
-                    artifacts=tuple(artifacts),
-                    steps=job.progress[1],
-                    run_seconds=run_seconds,
-                    store_seconds=time.monotonic() - began,
-                ),
-                keep_seconds=self._settings.result_keep_seconds,
-            )
-        if not done:
+        result = Result(
+            output=output.data,
+            artifacts=tuple(artifacts),
+            steps=job.progress[1],
+            run_seconds=run_seconds,
+            store_seconds=time.monotonic() - began,
+        )
+        # Safe to try again: the fence lets one completion through, and tells whose it was.
+        if not patiently(self._settings, OperationalError)(self._complete, job, result):
             self._drop(job, artifacts)
             return
         run_seconds_observed(job.job.variant, run_seconds)
         self._tell_end(job, JobState.SUCCEEDED, reason="")
+
+    def _complete(self, job: InHand, result: Result) -> bool:
+        with self._database.transaction() as session:
+            return jobs.complete(
+                session, job.claim, result, keep_seconds=self._settings.result_keep_seconds
+            ) or job_queries.was_completed(session, job.claim)
 
     def _upload(self, job: InHand, work: Work, output: Output) -> list[StoredArtifact]:
         chosen = work.parameters.model_dump(include={"output_format", "output_quality"})
@@ -158,7 +161,9 @@ class Executor:
                 n,
                 encoded.suffix,
             )
-            self._store.put(key, encoded.data, encoded.media_type)
+            patiently(self._settings, StoreError)(
+                self._store.put, key, encoded.data, encoded.media_type
+            )
             stored.append(
                 StoredArtifact(
                     key=key,
@@ -208,6 +213,19 @@ class Executor:
         if not written:
             return None
         return JobState.QUEUED if again else JobState.FAILED
+
+    def hand_back(self) -> None:
+        """Give up everything in hand, for other workers: this process has no time left for it.
+
+        The model call stops at its next step; a result that is being stored is dropped.
+        """
+        for job in self._register.snapshot().values():
+            with self._database.transaction() as session:
+                handed = jobs.hand_back(session, job.claim)
+            job.lost.set()
+            if handed:
+                _log.info("job_handed_back", job_id=job.job.id, attempt=job.job.attempt)
+                self._publisher.state(job.job.id, JobState.QUEUED, attempt=job.job.attempt)
 
     def _tell_end(self, job: InHand, state: JobState, *, reason: str) -> None:
         self._publisher.done(job.job.id, state)

@@ -19,6 +19,9 @@ _run = Histogram(
     ["variant", "stage"],
     buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
 )
+_device_busy = Counter(
+    "bottega_device_busy_seconds_total", "Time in which a batch was on the device", ["variant"]
+)
 
 
 def wait_seconds_observed(job: Job) -> None:
@@ -30,6 +33,11 @@ def wait_seconds_observed(job: Job) -> None:
 def run_seconds_observed(variant: str, seconds: float) -> None:
     """A batch left the device."""
     _run.labels(variant, "run").observe(seconds)
+
+
+def device_seconds_spent(variant: str, seconds: float) -> None:
+    """A batch had the device for so long; the rest of the time it was idle."""
+    _device_busy.labels(variant).inc(seconds)
 
 
 def attempts_finished(variant: str, outcome: str, reason: str) -> None:

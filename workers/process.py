@@ -2,12 +2,13 @@
 
 import os
 import socket
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
-from celery import Celery
+from celery import Celery, signals
 from prometheus_client import start_http_server
 
 from db.base import new_id
@@ -34,6 +35,7 @@ class WorkerProcess:
     Attributes:
         variant_ids: what it serves.
         device: "cpu" or "cuda:N".
+        extra: what it serves beyond the standard catalogue: rows with their adapters.
     """
 
     variant_ids: Sequence[str]
@@ -42,6 +44,7 @@ class WorkerProcess:
     store: ObjectStore
     settings: WorkerSettings
     id: str = field(default_factory=lambda: new_id("wrk"))
+    extra: Sequence[Served] = ()
     _register: Register = field(default_factory=Register)
     _phase: str = "starting"
 
@@ -102,14 +105,29 @@ class WorkerProcess:
             adapter.load()
             served[variant_id] = Served(variant, adapter)
             _log.info("variant_loaded", variant=variant_id, device=self.device)
+        for more in self.extra:
+            more.adapter.load()
+            served[more.variant.id] = more
         return served
+
+    @property
+    def _served_ids(self) -> list[str]:
+        return [*self.variant_ids, *(more.variant.id for more in self.extra)]
 
     def _consume(self, executor: Executor) -> None:
         if self.settings.metrics_port:
             start_http_server(self.settings.metrics_port)
-        app = make_celery(self.settings, queues=tuple(self.variant_ids))
+        app = make_celery(self.settings, queues=tuple(self._served_ids))
         tasks.register(app, executor.answer)
-        _log.info("worker_ready", worker_id=self.id, variants=list(self.variant_ids))
+
+        def drain(**_about: object) -> None:
+            self._phase = "draining"
+            grace = threading.Timer(self.settings.grace_seconds, executor.hand_back)
+            grace.daemon = True
+            grace.start()
+
+        signals.worker_shutting_down.connect(drain, weak=False)
+        _log.info("worker_ready", worker_id=self.id, variants=self._served_ids)
         self._celery_worker(app).start()
 
     def _celery_worker(self, app: Celery) -> Any:
@@ -130,6 +148,6 @@ class WorkerProcess:
             host=socket.gethostname(),
             pid=os.getpid(),
             device=self.device,
-            variants=self.variant_ids,
+            variants=self._served_ids,
             state="busy" if busy else self._phase,
         )

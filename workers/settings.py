@@ -19,6 +19,9 @@ class WorkerSettings(BaseSettings):
         heartbeat_seconds: how often leases are renewed and progress is written.
         hang_seconds: how long past its deadline a job may be on the device before the process is
             ended.
+        grace_seconds: how long jobs in hand may take after SIGTERM, before they are handed back.
+        patience_seconds: how long a store or a database that is away is asked again, before the
+            attempt is given up.
         concurrency: jobs in flight: one on the device, one fetching, one storing.
         result_keep_seconds: how long artifacts are kept.
         sweep_seconds: how often maintenance looks for what was lost.
@@ -36,6 +39,8 @@ class WorkerSettings(BaseSettings):
     lease_seconds: PositiveFloat = 30
     heartbeat_seconds: PositiveFloat = 1
     hang_seconds: PositiveFloat = 30
+    grace_seconds: PositiveFloat = 120
+    patience_seconds: PositiveFloat = 30
     concurrency: PositiveInt = 3
     result_keep_seconds: PositiveFloat = 30 * 24 * 3600
     sweep_seconds: PositiveFloat = 2

@@ -12,7 +12,9 @@ from db.storage.local import LocalStore
 from deploy.servers.process import Child
 from deploy.servers.redis import EmbeddedRedis
 from tests.support.databases import DatabaseMaker
-from tests.support.jobs import assert_everything_holds
+from tests.support.jobs import add_tenant, assert_everything_holds
+from tests.support.station import Station
+from workers.events import Publisher
 from workers.settings import WorkerSettings
 
 
@@ -51,8 +53,8 @@ def store(tmp_path: Path) -> LocalStore:
 
 @pytest.fixture
 def worker_settings(redis_url: str) -> WorkerSettings:
-    """A worker's settings on the Redis that all tests share."""
-    return WorkerSettings(redis_url=SecretStr(redis_url))
+    """A worker's settings on the Redis that all tests share; it asks nobody twice."""
+    return WorkerSettings(redis_url=SecretStr(redis_url), patience_seconds=0.0001)
 
 
 @pytest.fixture
@@ -67,3 +69,25 @@ def own_redis_settings(own_redis: Child) -> WorkerSettings:
     """A worker's settings on the test's own Redis."""
     assert isinstance(own_redis.process, EmbeddedRedis)
     return WorkerSettings(redis_url=SecretStr(own_redis.process.url))
+
+
+@pytest.fixture
+def publisher(worker_settings: WorkerSettings) -> Iterator[Publisher]:
+    """A publisher to the shared Redis."""
+    opened = Publisher(worker_settings)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def station(
+    database: Database, store: LocalStore, worker_settings: WorkerSettings, publisher: Publisher
+) -> Station:
+    """A worker's place."""
+    return Station(database, store, worker_settings, publisher)
+
+
+@pytest.fixture
+def tenant_id(database: Database) -> str:
+    """Someone with an allowance."""
+    return add_tenant(database)

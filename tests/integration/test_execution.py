@@ -1,7 +1,6 @@
 """A ticket answered: fetched, run, stored and completed, whatever happens on the way."""
 
 import io
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -30,31 +29,7 @@ from tests.support.jobs import (
 from tests.support.station import PAINTER, SEER, Station, and_then, picture
 from tests.support.waiting import at_once, await_true
 from workers.adapters.protocol import OutOfMemoryError, Output, Report, ShouldStop
-from workers.events import Publisher
 from workers.in_hand import InHand
-from workers.settings import WorkerSettings
-
-
-@pytest.fixture
-def publisher(worker_settings: WorkerSettings) -> Iterator[Publisher]:
-    """A publisher to the shared Redis."""
-    opened = Publisher(worker_settings)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def station(
-    database: Database, store: LocalStore, worker_settings: WorkerSettings, publisher: Publisher
-) -> Station:
-    """A worker's place."""
-    return Station(database, store, worker_settings, publisher)
-
-
-@pytest.fixture
-def tenant_id(database: Database) -> str:
-    """Someone with an allowance."""
-    return add_tenant(database)
 
 
 def told(station: Station, job_id: str, last: str) -> list[tuple[str, Any]]:

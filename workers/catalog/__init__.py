@@ -1,9 +1,18 @@
 """The catalogue: one row per servable model. Importing it loads no model library."""
 
-from workers.catalog.registry import UnknownVariantError, find, json_schema, variants
+from workers.catalog.registry import (
+    STANDARD,
+    Catalogue,
+    UnknownVariantError,
+    find,
+    json_schema,
+    variants,
+)
 from workers.catalog.variant import Family, Picture, Variant, picture_fields
 
 __all__ = [
+    "STANDARD",
+    "Catalogue",
     "Family",
     "Picture",
     "UnknownVariantError",

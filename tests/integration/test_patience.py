@@ -1,0 +1,95 @@
+"""Trying again what may pass, handing back what cannot be finished."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from db import job_queries, jobs
+from db.storage.local import LocalStore
+from db.storage.object_store import StoreUnavailableError
+from tests.support.adapters import Gate
+from tests.support.faulty_store import FaultyStore
+from tests.support.jobs import complete, counts, fence_of, found, running, state
+from tests.support.station import Station
+from tests.support.waiting import at_once
+
+
+@pytest.fixture
+def patient(station: Station) -> Station:
+    return replace(station, settings=station.settings.model_copy(update={"patience_seconds": 20}))
+
+
+def test_a_store_that_comes_back_costs_no_attempt(
+    patient: Station, store: LocalStore, tenant_id: str
+) -> None:
+    job_id = patient.submit(tenant_id)
+    faulty = FaultyStore(store, StoreUnavailableError("503"), StoreUnavailableError("503"))
+    replace(patient, store=faulty).answer()
+    assert faulty.errors == []
+    assert found(patient.database, job_id).attempt == 1
+    assert state(patient.database, job_id) == "succeeded"
+    assert counts(patient.database, "usage_events", "artifacts") == [1, 1]
+
+
+def test_a_completion_whose_answer_was_lost_is_no_lost_race(
+    patient: Station, tenant_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = patient.submit(tenant_id)
+    executor = patient.executor()
+    honest = executor._complete
+    answers: list[bool] = []
+
+    def deaf(*arguments: object) -> bool:
+        answers.append(honest(*arguments))
+        if len(answers) == 1:
+            raise OperationalError("COMMIT", {}, Exception("the connection broke"))
+        return answers[-1]
+
+    monkeypatch.setattr(executor, "_complete", deaf)
+    executor.answer("flux.1-demo")
+    assert answers == [True, True]
+    assert state(patient.database, job_id) == "succeeded"
+    with patient.database.transaction() as session:
+        (kept,) = job_queries.artifacts_of(session, [job_id])[job_id]
+    assert patient.store.head(kept.key).size_bytes == kept.bytes
+    assert counts(patient.database, "usage_events") == [1]
+
+
+def test_another_attempt_s_success_is_not_taken_for_one_s_own(
+    station: Station, tenant_id: str
+) -> None:
+    held = running(station.database, tenant_id)
+    later = replace(held, attempt=held.attempt + 1)
+    assert complete(station.database, held)
+    with station.database.transaction() as session:
+        assert job_queries.was_completed(session, held)
+        assert not job_queries.was_completed(session, later)
+
+
+def test_what_a_stopping_worker_hands_back_is_queued_at_once(
+    station: Station, tenant_id: str
+) -> None:
+    job_id, gate, executor = station.submit(tenant_id), Gate(), station.executor()
+    station.adapter.script[:] = [gate]
+
+    def drain() -> None:
+        assert gate.entered.wait(10)
+        executor.hand_back()
+
+    at_once([lambda: executor.answer("flux.1-demo"), drain])
+    job = found(station.database, job_id)
+    assert (job.state, job.attempt, job.max_attempts) == ("queued", 1, 4)
+    assert counts(station.database, "usage_events", "artifacts") == [0, 0]
+    station.answer()
+    assert state(station.database, job_id) == "succeeded"
+
+
+def test_an_attempt_that_is_no_longer_ours_cannot_be_handed_back(
+    station: Station, tenant_id: str
+) -> None:
+    held = running(station.database, tenant_id)
+    complete(station.database, held)
+    with station.database.transaction() as session:
+        assert not jobs.hand_back(session, held)
+    assert fence_of(found(station.database, held.job_id)) == held
