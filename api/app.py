@@ -25,6 +25,8 @@ from db import job_queries
 from db.session import Database
 from db.settings import DatabaseSettings
 from db.storage.settings import StorageSettings, open_store
+from workers import catalog
+from workers.catalog import Catalogue
 from workers.events import Publisher
 from workers.queue import Doorbell
 from workers.settings import WorkerSettings
@@ -46,8 +48,11 @@ _ROUTERS: Sequence[APIRouter] = (
 _ASSETS = "/docs/assets"
 
 
-def create_app() -> FastAPI:
+def create_app(catalogue: Catalogue = catalog.STANDARD) -> FastAPI:
     """The application, configured by the environment.
+
+    Args:
+        catalogue: what may be offered; the settings may choose among it.
 
     Raises:
         pydantic.ValidationError: a setting is missing or wrong.
@@ -59,7 +64,7 @@ def create_app() -> FastAPI:
         description=_DESCRIPTION,
         docs_url=None,
         redoc_url=None,
-        lifespan=_lifespan(settings),
+        lifespan=_lifespan(settings, _offered(catalogue, settings)),
     )
     for router in _ROUTERS:
         app.include_router(router, responses=PROBLEMS)
@@ -69,10 +74,14 @@ def create_app() -> FastAPI:
     return app
 
 
-def _lifespan(settings: ApiSettings) -> Any:
+def _offered(catalogue: Catalogue, settings: ApiSettings) -> Catalogue:
+    return catalogue.only(settings.variants) if settings.variants else catalogue
+
+
+def _lifespan(settings: ApiSettings, catalogue: Catalogue) -> Any:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        services = _connect(settings)
+        services = _connect(settings, catalogue)
         app.state.services = services
         await services.hub.start()
         yield
@@ -84,7 +93,7 @@ def _lifespan(settings: ApiSettings) -> Any:
     return lifespan
 
 
-def _connect(settings: ApiSettings) -> Services:
+def _connect(settings: ApiSettings, catalogue: Catalogue) -> Services:
     database = Database(DatabaseSettings())
     queue_settings = WorkerSettings()
     storage = StorageSettings()
@@ -95,6 +104,7 @@ def _connect(settings: ApiSettings) -> Services:
 
     return Services(
         settings=settings,
+        catalogue=catalogue,
         database=database,
         store=open_store(storage),
         doorbell=Doorbell(queue_settings),

@@ -10,6 +10,7 @@ from api.event_hub import EventHub
 from api.settings import ApiSettings
 from db.session import Database
 from db.storage.object_store import ObjectStore
+from workers.catalog import Catalogue
 from workers.events import Publisher
 from workers.outbound import OutboundSettings
 from workers.queue import Doorbell
@@ -17,9 +18,10 @@ from workers.queue import Doorbell
 
 @dataclass(frozen=True)
 class Services:
-    """The process's connections and settings."""
+    """The process's connections and settings, and the models that it offers."""
 
     settings: ApiSettings
+    catalogue: Catalogue
     database: Database
     store: ObjectStore
     doorbell: Doorbell

@@ -22,7 +22,7 @@ _ASK_SECONDS = 2
 
 @dataclass
 class Program:
-    """A `bottega` subcommand as a `ManagedProcess`."""
+    """A `bottega` subcommand, or another module's, as a `ManagedProcess`."""
 
     name: str
     arguments: Sequence[str]
@@ -30,13 +30,14 @@ class Program:
     stop_signal: signal.Signals = signal.SIGTERM
     account: Account | None = None
     working_directory: Path | None = None
+    module: str = "deploy.cli"
 
     def prepare(self) -> None:
         """Nothing needs to be made."""
 
     def command(self) -> list[str]:
         """This interpreter running the subcommand."""
-        return [sys.executable, "-m", "deploy.cli", *self.arguments]
+        return [sys.executable, "-m", self.module, *self.arguments]
 
     def environment(self) -> dict[str, str]:
         """The supervisor's own, and the settings."""

@@ -5,7 +5,6 @@ from fastapi import APIRouter
 from api.errors import ProblemError
 from api.schemas import ModelList, ModelView
 from api.services import Services, ServicesDep
-from api.submission import find_offered, offered
 from db import job_queries
 from db.job_queries import Outlook
 from workers import catalog
@@ -17,14 +16,14 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 @router.get("")
 def list_models(services: ServicesDep) -> ModelList:
     """Every model: its input's JSON Schema, price, licence, ready workers and expected wait."""
-    return ModelList(models=_views(services, offered(services)))
+    return ModelList(models=_views(services, services.catalogue.variants()))
 
 
 @router.get("/{model_id}")
 def get_model(model_id: str, services: ServicesDep) -> ModelView:
     """One model."""
     try:
-        variant = find_offered(services, model_id)
+        variant = services.catalogue.find(model_id)
     except UnknownVariantError as error:
         raise ProblemError(404, "not_found", str(error)) from error
     return _views(services, (variant,))[0]
