@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from api.artifact_urls import InvalidTokenError
 from db.api_keys import InvalidKeyError
+from db.idempotency import KeyReusedError
 from db.job_values import PriorityNotAllowedError, TenantSuspendedError, TooManyInFlightError
 from db.pictures import PictureError
 from db.quota import InsufficientCreditError
@@ -74,6 +75,7 @@ def invalid(loc: Sequence[str | int], message: str, kind: str = "value_error") -
 _BY_TYPE: dict[type[Exception], tuple[int, str, dict[str, str]]] = {
     InvalidKeyError: (401, "unauthorized", {"WWW-Authenticate": "Bearer"}),
     InvalidTokenError: (404, "not_found", {}),
+    KeyReusedError: (422, "idempotency_key_reused", {}),
     PriorityNotAllowedError: (403, "forbidden", {}),
     TenantSuspendedError: (403, "suspended", {}),
     TooManyInFlightError: (429, "too_many_in_flight", {"Retry-After": "5"}),

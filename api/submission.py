@@ -9,14 +9,16 @@ import structlog
 from pydantic import BaseModel, ValidationError
 
 from api.errors import invalid, not_found, validation_problem
+from api.idempotency import fingerprint
 from api.metrics import submitted
 from api.pictures import PictureResolver
 from api.schemas import Price, Quote, Submission
 from api.services import Services
 from api.webhook_schemas import WebhookRequest
 from api.webhook_urls import check as check_webhook_url
-from db import job_queries, jobs, tenants
+from db import idempotency, job_queries, jobs, tenants
 from db.delivery_values import Webhook
+from db.idempotency import KeyedSubmission
 from db.job_state import JobState
 from db.job_values import NewJob
 from db.pictures import PictureError
@@ -44,22 +46,12 @@ class Commission:
     webhook: Webhook | None
 
 
-def offered(services: Services) -> tuple[Variant, ...]:
-    """The models that this service offers."""
-    chosen = services.settings.variants
-    return tuple(v for v in catalog.variants() if not chosen or v.id in chosen)
+@dataclass(frozen=True)
+class Submitted:
+    """What a submission is answered with; `replayed` when it made no job, but one before it did."""
 
-
-def find_offered(services: Services, model: str) -> Variant:
-    """An offered model.
-
-    Raises:
-        workers.catalog.UnknownVariantError: it is not in the catalogue, or not offered here.
-    """
-    variant = catalog.find(model)
-    if variant not in offered(services):
-        raise catalog.UnknownVariantError(model)
-    return variant
+    answer: Any
+    replayed: bool
 
 
 def prepare(services: Services, tenant_id: str, submission: Submission) -> Commission:
@@ -69,7 +61,7 @@ def prepare(services: Services, tenant_id: str, submission: Submission) -> Commi
         api.errors.ProblemError: the input does not fit the model, or the webhook's URL is refused.
         workers.catalog.UnknownVariantError: there is no such model.
     """
-    variant = find_offered(services, submission.model)
+    variant = services.catalogue.find(submission.model)
     webhook = _webhook(services, submission.webhook) if submission.webhook else None
     parameters = _parse(variant, submission.input)
     stored, pixels = _store_pictures(PictureResolver(services, tenant_id), parameters)
@@ -169,24 +161,44 @@ def _covered_by(account: tenants.Account, commission: Commission) -> str | None:
 
 
 def submit(
-    services: Services, tenant_id: str, submission: Submission, render: Callable[..., Any]
-) -> Any:
+    services: Services,
+    tenant_id: str,
+    submission: Submission,
+    render: Callable[..., Any],
+    *,
+    idempotency_key: str | None = None,
+) -> Submitted:
     """Insert the job in one transaction, then ring. The ticket may fail: the row is safe.
+
+    Under a key that has made a job, that job is the answer, and nothing else is done.
 
     Args:
         services: the process's connections.
         tenant_id: who pays.
         submission: what was sent.
         render: makes the answer from a session and jobs, inside the same transaction.
+        idempotency_key: what it was sent under.
+
+    Raises:
+        db.idempotency.KeyReusedError: something else was sent under the key.
     """
-    commission = prepare(services, tenant_id, submission)
+    keyed = None
+    if idempotency_key is not None:
+        keyed = KeyedSubmission(tenant_id, idempotency_key, fingerprint(submission))
+        # Before anything is fetched or stored; one that is under way now is met further down.
+        with services.database.transaction(durable=False) as session:
+            if first := idempotency.find(session, keyed):
+                return Submitted(render(session, [first])[0], replayed=True)
+    new = _new_job(tenant_id, submission, prepare(services, tenant_id, submission))
     with services.database.transaction() as session:
-        job = jobs.submit(session, _new_job(tenant_id, submission, commission))
+        if keyed and (first := idempotency.claim(session, keyed, new.id)):
+            return Submitted(render(session, [first])[0], replayed=True)
+        job = jobs.submit(session, new)
         quota_left = tenants.quota_left(session, job)
         tier = tenants.tier_of(session, tenant_id)
         answer = render(session, [job])[0]
     _announce(services, job, tier=tier, quota_left=quota_left)
-    return answer
+    return Submitted(answer, replayed=False)
 
 
 def _announce(services: Services, job: Job, *, tier: str, quota_left: int | None) -> None:

@@ -1,8 +1,9 @@
 """What goes into and comes out of a job's changes: plain values, and why one may be refused."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from db.base import new_id
 from db.delivery_values import Webhook
 from db.job_state import Priority
 from db.pricing import UnitKind
@@ -54,6 +55,7 @@ class NewJob:
     metadata: dict[str, Any]
     max_attempts: int = 3
     webhook: Webhook | None = None
+    id: str = field(default_factory=lambda: new_id("job"))
 
 
 @dataclass(frozen=True)

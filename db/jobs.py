@@ -1,8 +1,8 @@
 """Every change of a job's state, each a guarded UPDATE in the caller's transaction.
 
-Locks are always taken in this order, so that no two transactions wait for each other: the job,
-its tenant, the allowance, the fair-share tag, the queue. Whoever changes many jobs does so one
-transaction a job.
+Locks are always taken in this order, so that no two transactions wait for each other: the
+idempotency key, the job, its tenant, the allowance, the fair-share tag, the queue. Whoever
+changes many jobs does so one transaction a job.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,6 @@ from sqlalchemy import ColumnElement, Select, func, select, text, update
 from sqlalchemy.orm import Session
 
 from db import deliveries, fair_share, quota, webhook_secrets
-from db.base import new_id
 from db.job_state import JobState, Priority, sources_of
 from db.job_values import (
     Claim,
@@ -41,7 +40,7 @@ def submit(session: Session, new: NewJob) -> Job:
     """
     tenant, tier = _enter_flight(session, new)
     job = Job(
-        id=new_id("job"),
+        id=new.id,
         tenant_id=new.tenant_id,
         variant=new.variant,
         state=JobState.QUEUED,

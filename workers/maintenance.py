@@ -1,4 +1,4 @@
-"""Repairs that time calls for: lost leases, expired jobs, missing tickets, dead workers' rows.
+"""What time calls for: lost leases, expired jobs, missing tickets, what is to be forgotten.
 
 Any number of processes may sweep at once: every repair is a guarded write, and a ticket too many
 is a no-op.
@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from db import jobs, reports
+from db import idempotency, jobs, reports
 from db import workers as worker_register
 from db.job_state import JobState
 from db.session import Database
@@ -63,6 +63,7 @@ class Maintenance:
         )
         with self._database.transaction(durable=False) as session:
             worker_register.forget_stale(session, older_than_seconds=_FORGET_WORKER_SECONDS)
+            idempotency.forget_expired(session, _BATCH)
         if swept != Swept(0, 0, 0):
             _log.info("swept", recovered=swept.recovered, expired=swept.expired, rung=swept.rung)
         return swept

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api import submission as submissions
 from api.auth import TenantId
+from api.idempotency import REPLAYED, REPLAYED_HEADER, IdempotencyKey
 from api.job_view import JobViews, base_url, etag, is_over
 from api.paging import decode_cursor, lead_on
 from api.schemas import JobList, JobView, Quote, ShortText, Submission
@@ -31,7 +32,10 @@ Wait = Annotated[float, Query(ge=0, le=60, description="Hold the answer until th
     "",
     status_code=202,
     response_model=JobView,
-    responses={200: {"model": Quote, "description": "The quote alone, with `dry_run=true`"}},
+    responses={
+        200: {"model": Quote, "description": "The quote alone, with `dry_run=true`"},
+        202: {"headers": REPLAYED_HEADER},
+    },
 )
 async def submit_job(
     submission: Submission,
@@ -40,16 +44,26 @@ async def submit_job(
     tenant_id: TenantId,
     dry_run: Annotated[bool, Query(description="Answer the quote and submit nothing")] = False,  # noqa: FBT002
     prefer: Annotated[str | None, Header(description="`wait=n`, up to 60 seconds")] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Submit a job: answered as soon as it is safely queued, or over with `Prefer: wait=n`."""
+    """Submit a job: answered as soon as it is safely queued, or over with `Prefer: wait=n`.
+
+    Sent again under the same `Idempotency-Key`, it is the first job that is answered.
+    """
     if dry_run:
         quote = await run_in_threadpool(_quote, services, tenant_id, submission)
         return JSONResponse(quote.model_dump(mode="json"))
     views = JobViews(services, base_url(request, services))
-    view: JobView = await run_in_threadpool(
-        submissions.submit, services, tenant_id, submission, views.render
+    submitted = await run_in_threadpool(
+        submissions.submit,
+        services,
+        tenant_id,
+        submission,
+        views.render,
+        idempotency_key=idempotency_key,
     )
-    headers = {"Location": view.urls.self}
+    view: JobView = submitted.answer
+    headers = {"Location": view.urls.self} | ({REPLAYED: "true"} if submitted.replayed else {})
     wait = preferred_wait(prefer, longest=services.settings.max_wait_seconds)
     if wait:
         view = await wait_until_over(
