@@ -1,0 +1,16 @@
+"""The benchmark's API: the service's own, with the no-op among its models."""
+
+from fastapi import FastAPI
+
+from api.app import create_app
+from deploy.bench.noop import NOOP
+from workers import catalog
+
+
+def create_bench_app() -> FastAPI:
+    """The application, configured by the environment.
+
+    Raises:
+        pydantic.ValidationError: a setting is missing or wrong.
+    """
+    return create_app(catalog.STANDARD.including(NOOP))

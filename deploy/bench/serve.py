@@ -1,0 +1,56 @@
+"""`python -m deploy.bench.serve api|worker`: the service's processes, with the no-op added."""
+
+import click
+
+from db.session import Database
+from db.settings import DatabaseSettings
+from db.storage.settings import StorageSettings, open_store
+from deploy import logs
+from deploy.bench.noop import NOOP, NoopAdapter
+from workers.execution import Served
+from workers.process import WorkerProcess
+from workers.settings import WorkerSettings
+
+
+@click.group()
+def main() -> None:
+    """What the benchmark starts in place of `bottega api` and `bottega worker`."""
+    logs.configure()
+
+
+@main.command()
+@click.option("--host", required=True)
+@click.option("--port", type=int, required=True)
+def api(host: str, port: int) -> None:
+    """`bottega api` offering the no-op as well."""
+    import uvicorn  # noqa: PLC0415
+
+    uvicorn.run(
+        "deploy.bench.api:create_bench_app",
+        factory=True,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+    )
+
+
+@main.command()
+@click.option("--device", required=True)
+@click.option("--id", "worker_id", required=True)
+@click.option("--variant", "variants", multiple=True)
+def worker(device: str, worker_id: str, variants: tuple[str, ...]) -> None:
+    """`bottega worker` serving the no-op as well."""
+    WorkerProcess(
+        variant_ids=variants,
+        device=device,
+        database=Database(DatabaseSettings()),
+        store=open_store(StorageSettings()),
+        settings=WorkerSettings(),
+        id=worker_id,
+        extra=(Served(NOOP, NoopAdapter()),),
+    ).run()
+
+
+if __name__ == "__main__":
+    main()

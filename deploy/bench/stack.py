@@ -1,0 +1,157 @@
+"""The stack that is measured: the local stack's processes, with the no-op among the models."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Self
+
+from pydantic import SecretStr
+
+from db import api_keys, ledger, tenants
+from db.migrate import upgrade
+from db.session import Database
+from db.settings import DatabaseSettings
+from db.tables import Tier
+from deploy.bench.noop import NOOP
+from deploy.programs import api_program, courier_program, worker_program
+from deploy.servers.postgres import EmbeddedPostgres
+from deploy.servers.process import free_port
+from deploy.servers.redis import EmbeddedRedis
+from deploy.supervisor import Supervisor
+
+PAINTER = "flux.1-demo"
+CONCURRENCY = 3
+"""Threads of a worker: the service's default, which plain Celery is given too."""
+
+_SERVE = "deploy.bench.serve"
+_TIER = "bench"
+_ENOUGH = 1_000_000_000
+
+
+@dataclass
+class BenchStack:
+    """PostgreSQL, Redis, courier, one API and one worker below one folder.
+
+    Attributes:
+        api_key: of a tenant whose limits no benchmark reaches.
+    """
+
+    folder: Path
+    api_key: str = ""
+    _api_port: int = field(default_factory=free_port)
+    _metrics_port: int = field(default_factory=free_port)
+    _postgres: EmbeddedPostgres = field(init=False)
+    _redis: EmbeddedRedis = field(init=False)
+    _supervisor: Supervisor = field(init=False)
+    _database: Database | None = None
+
+    def __post_init__(self) -> None:
+        self._postgres = EmbeddedPostgres(self.folder / "postgres")
+        self._redis = EmbeddedRedis(self.folder / "redis")
+        self._supervisor = Supervisor(self.folder / "logs")
+
+    def __enter__(self) -> Self:
+        """Start everything, and return when all of it answers.
+
+        Raises:
+            deploy.servers.process.ServerStartError: a process did not come up.
+        """
+        with ExitStack() as undo:
+            undo.callback(self.__exit__)
+            self._start()
+            undo.pop_all()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Stop everything."""
+        if self._database is not None:
+            self._database.close()
+        self._supervisor.stop()
+
+    @property
+    def url(self) -> str:
+        """Where the API answers."""
+        return f"http://127.0.0.1:{self._api_port}"
+
+    @property
+    def metrics_url(self) -> str:
+        """Where the worker answers Prometheus."""
+        return f"http://127.0.0.1:{self._metrics_port}/metrics"
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy's URL of the database."""
+        return self._postgres.url
+
+    @property
+    def redis_url(self) -> str:
+        """The URL of the Redis database that the service uses."""
+        return self._redis.url
+
+    @property
+    def supervisor(self) -> Supervisor:
+        """What keeps the processes; it stops whatever else it is given, too."""
+        return self._supervisor
+
+    @property
+    def database(self) -> Database:
+        """The stack's own database.
+
+        Raises:
+            RuntimeError: the stack was not started.
+        """
+        if self._database is None:
+            raise RuntimeError("the stack has not been started")
+        return self._database
+
+    def _start(self) -> None:
+        self._supervisor.start(self._postgres, self._redis)
+        upgrade(self.database_url)
+        self._database = Database(DatabaseSettings(url=SecretStr(self.database_url), pool_size=2))
+        self.api_key = _customer(self._database)
+        settings = self._settings()
+        worker = worker_program(
+            "worker",
+            "cpu",
+            (PAINTER,),
+            {**settings, "BOTTEGA_METRICS_PORT": str(self._metrics_port)},
+            self._database,
+        )
+        api = api_program(self._api_port, settings)
+        self._supervisor.start(
+            courier_program(settings),
+            replace(worker, module=_SERVE),
+            replace(api, module=_SERVE),
+        )
+
+    def _settings(self) -> Mapping[str, str]:
+        return {
+            "DATABASE_URL": self.database_url,
+            "REDIS_URL": self.redis_url,
+            "BOTTEGA_URL_SECRET": secrets.token_urlsafe(32),
+            "BOTTEGA_STORE_DIR": str(self.folder / "store"),
+            "BOTTEGA_VARIANTS": json.dumps([PAINTER, NOOP.id]),
+            "BOTTEGA_TORCH_THREADS": "1",
+            "BOTTEGA_CONCURRENCY": str(CONCURRENCY),
+        }
+
+
+def _customer(database: Database) -> str:
+    """The key of a tenant that may have any number of jobs in flight, and pays for them."""
+    tier = Tier(
+        name=_TIER,
+        weight=1.0,
+        max_in_flight=_ENOUGH,
+        max_priority="normal",
+        images_per_month=_ENOUGH,
+        analyses_per_month=_ENOUGH,
+    )
+    with database.transaction() as session:
+        session.add(tier)
+        session.flush()
+        tenant = tenants.create(session, name="Bench", tier=_TIER)
+        ledger.credit(session, tenant.id, _ENOUGH, reference="bench")
+        return api_keys.create(session, tenant_id=tenant.id, name="bench")[1]

@@ -1,0 +1,76 @@
+"""Jobs a second through HTTP, against plain Celery's, in turns."""
+
+import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from sqlalchemy import func, select
+
+from db.job_state import ACTIVE
+from db.session import Database
+from db.tables import Job
+from deploy.bench import plain_celery
+from deploy.bench.client import LeanClient
+from deploy.bench.noop import NOOP
+from deploy.bench.stack import BenchStack
+from deploy.programs import Program
+
+_CLIENTS = 8
+_POLL_SECONDS = 0.05
+_LONGEST_SECONDS = 600.0
+_WARM_UP = 50
+
+
+def measure_throughput(stack: BenchStack, jobs: int, rounds: int) -> dict[str, float]:
+    """The median jobs a second of both, each round one after the other, and their ratio.
+
+    The service's seconds run from the first POST to the last job stored, by eight clients that
+    keep their connections; Celery's from the first publication to the last result.
+    """
+    broker_url = stack.redis_url.removesuffix("/0") + "/1"
+    settings = {plain_celery.BROKER_VARIABLE: broker_url}
+    stack.supervisor.start(
+        Program("plain-celery", (), settings, module="deploy.bench.plain_celery")
+    )
+    app = plain_celery.make_app(broker_url)
+    try:
+        plain_celery.seconds_for(app, _WARM_UP)
+        _seconds_for(stack, _WARM_UP)
+        ours, theirs = [], []
+        for _ in range(rounds):
+            theirs.append(jobs / plain_celery.seconds_for(app, jobs))
+            ours.append(jobs / _seconds_for(stack, jobs))
+    finally:
+        app.close()
+    return {
+        "jobs_per_second": statistics.median(ours),
+        "plain_celery_jobs_per_second": statistics.median(theirs),
+        "jobs_per_second_ratio": statistics.median(ours) / statistics.median(theirs),
+    }
+
+
+def _seconds_for(stack: BenchStack, jobs: int) -> float:
+    began = time.perf_counter()
+    with ThreadPoolExecutor(_CLIENTS) as pool:
+        list(pool.map(lambda share: _submit(stack, share), _shares(jobs)))
+    while _unfinished(stack.database):
+        if time.perf_counter() - began > _LONGEST_SECONDS:
+            raise TimeoutError("the benchmark's jobs do not end")
+        time.sleep(_POLL_SECONDS)
+    return time.perf_counter() - began
+
+
+def _shares(jobs: int) -> list[range]:
+    return [range(n, jobs, _CLIENTS) for n in range(_CLIENTS)]
+
+
+def _submit(stack: BenchStack, share: range) -> None:
+    with LeanClient(stack.url, stack.api_key) as client:
+        for n in share:
+            client.submit(NOOP.id, {"n": n})
+
+
+def _unfinished(database: Database) -> int:
+    waiting = select(func.count()).where(Job.variant == NOOP.id, Job.state.in_(ACTIVE))
+    with database.transaction(durable=False) as session:
+        return session.scalar(waiting) or 0

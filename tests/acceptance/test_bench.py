@@ -1,0 +1,54 @@
+"""`bottega bench`: it runs on a stack of its own, and shows every figure."""
+
+import json
+
+import pytest
+
+from deploy.bench.noop import NOOP
+from deploy.bench.plan import GOALS
+from tests.acceptance.stack import Client, run_bottega
+
+FIGURES = {
+    "load_before",
+    *(
+        f"{model}_submit_to_{end}_{rank}_seconds"
+        for model in ("noop", "painted")
+        for end in ("start", "stored")
+        for rank in ("p50", "p95")
+    ),
+    "painted_run_p50_seconds",
+    "painted_run_p95_seconds",
+    "painted_service_over_device_ratio",
+    "device_idle_fraction",
+    "device_idle_window_seconds",
+    "jobs_per_second",
+    "plain_celery_jobs_per_second",
+    "jobs_per_second_ratio",
+    "claim_at_1000_p50_seconds",
+    "claim_at_5000_p50_seconds",
+    "claim_ratio",
+}
+
+
+@pytest.mark.slow
+def test_a_quick_run_measures_everything_and_judges_it_by_the_goals() -> None:
+    done = run_bottega("bench", "--quick", "--json")
+    assert done.returncode == 0, done.stderr
+    shown = json.loads(done.stdout)
+    assert set(shown["figures"]) == FIGURES
+    assert shown["goals"].keys() == {goal.figure for goal in GOALS}
+    figures = shown["figures"]
+    assert all(value > 0 for name, value in figures.items() if name.endswith("_seconds"))
+    assert (
+        figures["noop_submit_to_start_p50_seconds"] < figures["noop_submit_to_stored_p50_seconds"]
+    )
+    assert figures["jobs_per_second"] > 0
+    assert -0.1 < figures["device_idle_fraction"] < 1
+
+
+def test_the_benchmarks_model_is_offered_by_no_other_stack(tenant: Client) -> None:
+    offered = tenant.http.get("/v1/models").raise_for_status().json()["models"]
+    assert offered
+    assert NOOP.id not in {model["id"] for model in offered}
+    refused = tenant.http.post("/v1/jobs", json={"model": NOOP.id, "input": {"n": 1}})
+    assert refused.status_code == 422
