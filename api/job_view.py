@@ -73,7 +73,7 @@ class JobViews:
     def _image(self, artifact: Artifact) -> dict[str, object]:
         path = self._services.artifact_urls.path(artifact.job_id, artifact.n, artifact.media_type)
         return {
-            "url": self._base + path,
+            "url": None if artifact.removed_at else self._base + path,
             "width": artifact.width,
             "height": artifact.height,
             "media_type": artifact.media_type,

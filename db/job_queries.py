@@ -100,8 +100,8 @@ def was_completed(session: Session, held: Claim) -> bool:
 
 
 def artifact_keys(session: Session, *, after: str, limit: int) -> Sequence[str]:
-    """The store's keys of results that have not expired, in order, after one of them."""
-    statement = select(Artifact.key).where(Artifact.key > after, Artifact.expires_at > func.now())
+    """The store's keys of results that have not been removed, in order, after one of them."""
+    statement = select(Artifact.key).where(Artifact.key > after, Artifact.removed_at.is_(None))
     return session.scalars(statement.order_by(Artifact.key).limit(limit)).all()
 
 

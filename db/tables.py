@@ -274,7 +274,7 @@ class UsageEvent(Base):
 
 
 class Artifact(Base):
-    """One stored result; `n` counts from 0 within its job."""
+    """One stored result; `n` counts from 0 within its job. `removed_at`: its object is gone."""
 
     __tablename__ = "artifacts"
 
@@ -290,6 +290,11 @@ class Artifact(Base):
     seed: Mapped[str | None]  # up to 2^64 - 1: one bit too many for BIGINT
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime | None]
+    removed_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("ix_artifacts_expiry", "expires_at", postgresql_where=text("removed_at IS NULL")),
+    )
 
 
 class File(Base):

@@ -1,4 +1,4 @@
-"""The courier's process: maintenance and webhooks, side by side."""
+"""The courier's process: maintenance, webhooks and retention, side by side."""
 
 import threading
 from collections.abc import Callable
@@ -7,11 +7,13 @@ from functools import partial
 
 from db.session import Database
 from db.settings import DatabaseSettings
+from db.storage.settings import StorageSettings, open_store
 from workers.courier import Courier
 from workers.events import Publisher
 from workers.maintenance import Maintenance
 from workers.outbound import Outbound, OutboundSettings
 from workers.queue import Doorbell
+from workers.retention import Retention
 from workers.settings import WorkerSettings
 
 _POOL_SIZE = 4
@@ -27,12 +29,14 @@ def run_courier(stopping: threading.Event) -> None:
     database = Database(DatabaseSettings(pool_size=_POOL_SIZE))
     publisher, doorbell = Publisher(settings), Doorbell(settings)
     maintenance = Maintenance(database, doorbell, publisher)
+    retention = Retention(database, open_store(StorageSettings()), settings)
     courier = Courier(database, Outbound(OutboundSettings()), settings)
     try:
         run_together(
             stopping,
             partial(maintenance.run, every_seconds=settings.sweep_seconds),
             courier.run,
+            retention.run,
         )
     finally:
         publisher.close()

@@ -24,6 +24,8 @@ class WorkerSettings(BaseSettings):
             attempt is given up.
         concurrency: jobs in flight: one on the device, one fetching, one storing.
         result_keep_seconds: how long artifacts are kept.
+        job_keep_seconds: how long the rows of a job that is over are kept, its results being gone.
+        retention_seconds: how often expired results and old rows are removed.
         sweep_seconds: how often maintenance looks for what was lost.
         webhook_timeout_seconds: longest time that a receiver of webhooks may take.
         webhook_concurrency: webhooks in flight from one courier.
@@ -43,6 +45,8 @@ class WorkerSettings(BaseSettings):
     patience_seconds: PositiveFloat = 30
     concurrency: PositiveInt = 3
     result_keep_seconds: PositiveFloat = 30 * 24 * 3600
+    job_keep_seconds: PositiveFloat = 365 * 24 * 3600
+    retention_seconds: PositiveFloat = 60
     sweep_seconds: PositiveFloat = 2
     webhook_timeout_seconds: PositiveFloat = 15
     webhook_concurrency: PositiveInt = 32

@@ -1,0 +1,97 @@
+"""What has had its time is removed; nothing else is."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from db import job_queries
+from db.session import Database
+from db.storage.local import LocalStore
+from tests.support.jobs import cancel, counts, found, sql
+from tests.support.station import Station
+from workers.retention import Removed, Retention
+
+LATER = timedelta(days=2)
+
+
+@pytest.fixture
+def retention(station: Station) -> Retention:
+    keep = station.settings.model_copy(update={"job_keep_seconds": 3600})
+    return Retention(station.database, station.store, keep)
+
+
+@pytest.fixture
+def done(station: Station, tenant_id: str) -> str:
+    """A job that succeeded, with one result."""
+    job_id = station.submit(tenant_id)
+    station.answer()
+    return job_id
+
+
+def let_results_expire(database: Database) -> None:
+    sql(database, "UPDATE artifacts SET expires_at = now() - interval '1 s'")
+
+
+def let_jobs_be_old(database: Database) -> None:
+    sql(database, "UPDATE jobs SET finished_at = now() - interval '2 h' WHERE finished_at NOTNULL")
+
+
+def test_an_expired_result_goes_and_its_row_stays(
+    station: Station, retention: Retention, done: str
+) -> None:
+    assert retention.round() == Removed()
+    assert len(station.stored_keys()) == 1
+    let_results_expire(station.database)
+    assert retention.round() == Removed(results=1)
+    assert station.stored_keys() == []
+    assert retention.round() == Removed()
+    with station.database.transaction() as session:
+        (row,) = job_queries.artifacts_of(session, [done])[done]
+        assert row.removed_at is not None
+        assert job_queries.artifact_keys(session, after="", limit=10) == []
+
+
+def test_a_crash_between_object_and_row_is_made_good(
+    station: Station, retention: Retention, done: str
+) -> None:
+    let_results_expire(station.database)
+    (key,) = station.stored_keys()
+    station.store.delete(key)
+    assert retention.round() == Removed(results=1)
+    assert found(station.database, done).state == "succeeded"
+
+
+@pytest.mark.usefixtures("done")
+def test_an_object_without_a_row_goes_once_it_is_old(
+    station: Station, retention: Retention, store: LocalStore
+) -> None:
+    (kept,) = station.stored_keys()
+    store.put("results/ten_x/2026-01-01/job_x/1/0.png", b"lost", "image/png")
+    store.put("inputs/ten_x/abc", b"an input", "image/png")
+    assert retention.round() == Removed()
+    assert Retention(station.database, store, station.settings).round(
+        now=datetime.now(UTC) + LATER
+    ) == Removed(orphans=1)
+    assert sorted(info.key for info in store.list("")) == ["inputs/ten_x/abc", kept]
+
+
+def test_an_old_job_goes_when_its_results_are_gone_and_its_bill_stays(
+    station: Station, retention: Retention, done: str
+) -> None:
+    let_jobs_be_old(station.database)
+    assert retention.round() == Removed()
+    let_results_expire(station.database)
+    assert retention.round() == Removed(results=1, jobs=1)
+    assert counts(station.database, "jobs", "artifacts", "attempts", "holds") == [0, 0, 0, 0]
+    assert sql(station.database, "SELECT job_id FROM usage_events") == [(done,)]
+
+
+def test_a_job_that_is_not_over_never_goes(
+    station: Station, retention: Retention, tenant_id: str
+) -> None:
+    waiting, given_up = station.submit(tenant_id), station.submit(tenant_id)
+    cancel(station.database, given_up)
+    sql(station.database, "UPDATE jobs SET created_at = now() - interval '2 years'")
+    let_jobs_be_old(station.database)
+    assert retention.round() == Removed(jobs=1)
+    assert sql(station.database, "SELECT id FROM jobs") == [(waiting,)]
