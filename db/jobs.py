@@ -104,9 +104,14 @@ def _enter_flight(session: Session, new: NewJob) -> tuple[Tenant, Tier]:
     return counted, tier
 
 
+# A job whose last attempt lost its worker runs alone: whatever killed that one takes no mate along.
 _CLAIM = text("""
 WITH head AS MATERIALIZED (
-    SELECT id, batch_key, batch_limit, fair_start FROM jobs
+    SELECT id, batch_key, fair_start,
+        CASE WHEN attempt > 0 AND (
+            SELECT outcome FROM attempts WHERE job_id = jobs.id AND number = jobs.attempt
+        ) = 'worker_lost' THEN 1 ELSE batch_limit END AS batch_limit
+    FROM jobs
     WHERE variant = :variant AND state = 'queued'
       AND available_at <= now() AND (expires_at IS NULL OR expires_at > now())
       AND NOT EXISTS (
@@ -120,6 +125,9 @@ WITH head AS MATERIALIZED (
         WHERE variant = :variant AND state = 'queued'
           AND batch_key = head.batch_key AND id <> head.id
           AND available_at <= now() AND (expires_at IS NULL OR expires_at > now())
+          AND (attempt = 0 OR coalesce((
+              SELECT outcome FROM attempts WHERE job_id = jobs.id AND number = jobs.attempt
+          ), '') <> 'worker_lost')
         ORDER BY fair_start
         LIMIT head.batch_limit - 1
         FOR UPDATE SKIP LOCKED) AS mate
