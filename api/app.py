@@ -18,6 +18,7 @@ from api.body_limit import BodyLimit
 from api.errors import PROBLEMS
 from api.event_hub import EventHub
 from api.openapi import DescribedApp
+from api.picture_urls import PictureUrls
 from api.routes import account, artifacts, files, health, job_events, jobs, models, webhooks
 from api.services import Services
 from api.settings import ApiSettings
@@ -28,6 +29,7 @@ from db.storage.settings import StorageSettings, open_store
 from workers import catalog
 from workers.catalog import Catalogue
 from workers.events import Publisher
+from workers.outbound import Outbound, OutboundSettings
 from workers.queue import Doorbell
 from workers.settings import WorkerSettings
 
@@ -97,6 +99,7 @@ def _connect(settings: ApiSettings, catalogue: Catalogue) -> Services:
     database = Database(DatabaseSettings())
     queue_settings = WorkerSettings()
     storage = StorageSettings()
+    outbound = OutboundSettings()
 
     def finished_among(job_ids: Sequence[str]) -> Sequence[str]:
         with database.transaction(durable=False) as session:
@@ -113,6 +116,8 @@ def _connect(settings: ApiSettings, catalogue: Catalogue) -> Services:
         artifact_urls=ArtifactUrls(
             settings.url_secret.get_secret_value(), valid_seconds=settings.artifact_url_seconds
         ),
+        outbound=outbound,
+        picture_urls=PictureUrls(Outbound(outbound)),
         presigns=storage.presign,
     )
 

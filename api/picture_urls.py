@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from threading import Lock
 
 from api.errors import ProblemError
@@ -12,7 +11,6 @@ from workers.outbound import (
     BadUrlError,
     Outbound,
     OutboundError,
-    OutboundSettings,
     RefusedAddressError,
     TimedOutError,
     Timeouts,
@@ -106,18 +104,3 @@ def _sentence(error: OutboundError, timeouts: Timeouts) -> str:
             return f"the picture could not be fetched: its host answered {error.status}"
         case _:
             return f"the picture could not be fetched: {error}"
-
-
-_making = Lock()
-
-
-@cache
-def _from_environment() -> PictureUrls:
-    return PictureUrls(Outbound(OutboundSettings()))
-
-
-def picture_urls() -> PictureUrls:
-    """The process's own, configured by the environment at the first picture that needs it."""
-    # `cache` alone lets the first requests make one each, and so count their fetches apart.
-    with _making:
-        return _from_environment()

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from api.artifact_urls import InvalidTokenError
-from api.picture_urls import picture_urls
 from api.services import Services
 from db import files, job_queries, pictures
 from db.files import StoredPicture
@@ -63,7 +62,7 @@ class PictureResolver:
 
     def _from_url(self, url: str) -> ResolvedPicture:
         max_bytes = self._services.settings.max_picture_bytes
-        data = picture_urls().fetch(self._tenant_id, url, max_bytes=max_bytes)
+        data = self._services.picture_urls.fetch(self._tenant_id, url, max_bytes=max_bytes)
         stored = store_picture(self._services, self._tenant_id, data)
         return ResolvedPicture(stored.key, stored.width * stored.height)
 

@@ -1,12 +1,13 @@
 """What a request may use, made once per process."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from api.artifact_urls import ArtifactUrls
 from api.event_hub import EventHub
+from api.picture_urls import PictureUrls
 from api.settings import ApiSettings
 from db.session import Database
 from db.storage.object_store import ObjectStore
@@ -28,15 +29,17 @@ class Services:
     publisher: Publisher
     hub: EventHub
     artifact_urls: ArtifactUrls
+    outbound: OutboundSettings
+    picture_urls: PictureUrls
     presigns: bool = False
-    outbound: OutboundSettings = field(default_factory=OutboundSettings)
 
     def presign(self, key: str, seconds: int) -> str | None:
         """The store's own URL of an object, where the operator lets the store serve results."""
         return self.store.presign(key, seconds) if self.presigns else None
 
 
-def _services(request: Request) -> Services:
+# A coroutine, as is each dependency that only looks: others are run in a thread, which costs more.
+async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 

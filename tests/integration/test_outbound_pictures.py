@@ -15,7 +15,7 @@ from PIL import Image
 
 from api.app import create_app
 from api.errors import ProblemError
-from api.picture_urls import PictureUrls, _from_environment
+from api.picture_urls import PictureUrls
 from db import api_keys
 from db.pictures import PictureError
 from db.session import Database
@@ -194,11 +194,9 @@ def client(
     tenant_id = jobs.add_tenant(database)
     with database.transaction() as session:
         _, key = api_keys.create(session, tenant_id=tenant_id, name="")
-    _from_environment.cache_clear()
     headers = {"Authorization": f"Bearer {key}"}
     with TestClient(create_app(), base_url="http://bottega.test", headers=headers) as speaking:
         yield speaking
-    _from_environment.cache_clear()
 
 
 def look(client: TestClient, image: str) -> Any:
