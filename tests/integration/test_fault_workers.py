@@ -1,0 +1,165 @@
+"""Worker processes that die or freeze at the worst moments: a job ends once, or stops after three.
+
+The processes are real and so is everything around them but the model.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from db.session import Database
+from db.storage.local import LocalStore
+from tests.support import model_free_worker as doom
+from tests.support.jobs import add_tenant, allowance, counts, found, sql, state
+from tests.support.station import Station
+from tests.support.waiting import await_true
+from workers.events import Publisher
+from workers.maintenance import Maintenance
+from workers.queue import Doorbell
+from workers.settings import WorkerSettings
+
+
+@dataclass
+class Workers:
+    """Starts worker processes on the test's servers, and again those that died."""
+
+    settings: dict[str, str]
+    log: Path
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def start(self, worker_id: str) -> subprocess.Popen[bytes]:
+        """Start one, under a name that its claims bear."""
+        with self.log.open("ab") as log:
+            started = subprocess.Popen(  # noqa: S603 - our own command
+                [sys.executable, "-m", "tests.support.model_free_worker", worker_id],
+                env={**os.environ, **self.settings},
+                stdout=log,
+                stderr=log,
+            )
+        self.processes[worker_id] = started
+        return started
+
+    def revive(self) -> None:
+        """Start again what died."""
+        for worker_id, process in list(self.processes.items()):
+            if process.poll() is not None:
+                self.start(worker_id)
+
+    def end(self) -> None:
+        """End what runs or stands still."""
+        for process in self.processes.values():
+            process.kill()
+            process.wait(10)
+
+
+@pytest.fixture
+def workers(
+    database_url: str, own_redis_settings: WorkerSettings, store: LocalStore, tmp_path: Path
+) -> Iterator[Workers]:
+    """Workers whose leases run out after a second."""
+    settings = {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": own_redis_settings.redis_url.get_secret_value(),
+        "BOTTEGA_STORE_DIR": str(store._root),
+        "BOTTEGA_LEASE_SECONDS": "1",
+        "BOTTEGA_HEARTBEAT_SECONDS": "0.2",
+    }
+    started = Workers(settings, tmp_path / "workers.log")
+    yield started
+    started.end()
+
+
+@pytest.fixture
+def station(
+    database: Database, store: LocalStore, own_redis_settings: WorkerSettings
+) -> Iterator[Station]:
+    """Where jobs are submitted and looked at, with maintenance sweeping beside it."""
+    publisher, doorbell = Publisher(own_redis_settings), Doorbell(own_redis_settings)
+    stopping = threading.Event()
+    sweeping = threading.Thread(
+        target=Maintenance(database, doorbell, publisher).run,
+        args=(stopping,),
+        kwargs={"every_seconds": 0.2},
+    )
+    sweeping.start()
+    yield Station(database, store, own_redis_settings, publisher)
+    stopping.set()
+    sweeping.join()
+    doorbell.close()
+    publisher.close()
+
+
+def ends(station: Station, workers: Workers, *job_ids: str) -> list[str]:
+    """The states that jobs end in, dead workers being started again meanwhile."""
+
+    def over() -> bool:
+        workers.revive()
+        return all(found(station.database, job_id).finished_at for job_id in job_ids)
+
+    assert await_true(over, 40), workers.log.read_text()
+    return [str(state(station.database, job_id)) for job_id in job_ids]
+
+
+def outcomes(station: Station, job_id: str) -> list[str]:
+    """What came of a job's attempts, in order."""
+    query = "SELECT outcome FROM attempts WHERE job_id = :id ORDER BY number"
+    return [outcome for (outcome,) in sql(station.database, query, id=job_id)]
+
+
+def test_a_job_that_kills_its_workers_stops_after_three_and_takes_no_mate_with_it(
+    station: Station, workers: Workers
+) -> None:
+    tenant_id = add_tenant(station.database)
+    poison = station.submit(tenant_id, prompt=doom.DIE)
+    mate = station.submit(tenant_id, prompt="a red circle")
+    workers.start("wrk_a")
+    assert ends(station, workers, poison, mate) == ["failed", "succeeded"]
+    assert outcomes(station, poison) == ["worker_lost"] * 3
+    assert found(station.database, poison).error_code == "worker_lost"
+    assert allowance(station.database, tenant_id) == (1, 0)
+    later = station.submit(tenant_id)
+    assert ends(station, workers, later) == ["succeeded"]
+    assert found(station.database, later).attempt == 1
+
+
+@pytest.mark.parametrize("moment", [doom.DIE, doom.DIE_BEFORE_STORING, doom.DIE_AFTER_STORING])
+def test_a_worker_that_dies_at_any_moment_costs_one_attempt(
+    station: Station, workers: Workers, tmp_path: Path, moment: str
+) -> None:
+    tenant_id = add_tenant(station.database)
+    job_id = station.submit(tenant_id, prompt=f"{moment} {tmp_path / 'mark'}")
+    workers.start("wrk_a")
+    assert ends(station, workers, job_id) == ["succeeded"]
+    assert outcomes(station, job_id) == ["worker_lost", "succeeded"]
+    assert counts(station.database, "usage_events", "artifacts") == [1, 1]
+    [(key,)] = sql(station.database, "SELECT key FROM artifacts")
+    assert f"/{job_id}/2/" in key
+    assert key in station.stored_keys()
+
+
+def test_the_late_result_of_a_frozen_worker_is_dropped_and_its_objects_removed(
+    station: Station, workers: Workers, tmp_path: Path
+) -> None:
+    tenant_id = add_tenant(station.database)
+    job_id = station.submit(tenant_id, prompt=f"{doom.FREEZE} {tmp_path / 'mark'}")
+    asleep = workers.start("wrk_a")
+    assert await_true((tmp_path / "mark").exists, 20), workers.log.read_text()
+    workers.start("wrk_b")
+    assert ends(station, workers, job_id) == ["succeeded"]
+    job = found(station.database, job_id)
+    assert (job.attempt, job.worker_id) == (2, "wrk_b")
+    asleep.send_signal(signal.SIGCONT)
+    assert await_true(lambda: "result_dropped" in workers.log.read_text())
+    [(key,)] = sql(station.database, "SELECT key FROM artifacts")
+    assert await_true(lambda: station.stored_keys() == [key])
+    assert counts(station.database, "usage_events", "artifacts") == [1, 1]
+    assert outcomes(station, job_id) == ["worker_lost", "succeeded"]
+    asleep.terminate()
+    assert asleep.wait(10) == 0
