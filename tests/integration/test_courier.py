@@ -1,6 +1,7 @@
 """The courier against real receivers: schedule, signature, and what their answers change."""
 
 import threading
+from datetime import UTC, datetime
 from ipaddress import ip_network
 from itertools import pairwise
 
@@ -182,9 +183,11 @@ def test_retry_after_holds_back_everything_for_the_endpoint(
 ) -> None:
     tenant_id = add_tenant(database)
     with receiving(Say(status, {"Retry-After": "3600"})) as receiver, receiving() as other:
-        failed_job(database, tenant_id, receiver.url)
+        message = failed_job(database, tenant_id, receiver.url)
         sends = courier(database)
         sends.deliver_due()
+        wait = delivery(database, message).next_at - datetime.now(UTC)
+        assert 3_590 < wait.total_seconds() <= 3_600 * (1 + JITTER)
         failed_job(database, tenant_id, receiver.url)
         failed_job(database, tenant_id, other.url)
         assert sends.deliver_due() == 1
