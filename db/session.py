@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 
-from sqlalchemy import URL, Engine, create_engine, make_url
+import psycopg
+from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
 from db.settings import DatabaseSettings
@@ -46,18 +47,21 @@ class Database:
             "timezone": "UTC",
             "jit": "off",  # its compile time exceeds what our short statements take
         }
-        return create_engine(
+        engine = create_engine(
             driver_url(settings.url.get_secret_value()),
             pool_size=settings.pool_size,
             max_overflow=settings.pool_size,
             pool_timeout=settings.pool_timeout_seconds,
             pool_pre_ping=True,
+            hide_parameters=True,
             connect_args={
                 "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
                 "connect_timeout": settings.connect_timeout_seconds,
                 "application_name": "bottega",
             },
         )
+        event.listen(engine, "handle_error", _leave_out_details)
+        return engine
 
     @contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[Session]:
@@ -75,3 +79,17 @@ class Database:
         for name in ("_durable", "_relaxed"):
             if name in self.__dict__:
                 self.__dict__[name].kw["bind"].dispose()
+
+
+def _leave_out_details(context: ExceptionContext) -> None:
+    """Keep of a server's error its first line: the next quotes the row that it refused.
+
+    Errors end in logs, and rows hold prompts and addresses.
+    """
+    original, wrapped = context.original_exception, context.sqlalchemy_exception
+    first_line = original.diag.message_primary if isinstance(original, psycopg.Error) else None
+    if first_line is None:
+        return
+    if wrapped is not None:
+        wrapped.args = (str(wrapped.args[0]).replace(str(original), first_line),)
+    original.args = (first_line,)

@@ -2,22 +2,24 @@
 
 import logging
 import sys
+import traceback
+from collections.abc import Iterator
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import ExcInfo, Processor
 
 
 def configure() -> None:
     """Send structlog's and the libraries' logs to standard error as JSON lines.
 
     A line holds what its writer names and nothing of a request's body: prompts, keys and signed
-    URLs are never passed to a logger.
+    URLs are never passed to a logger. Of an exception it holds types and traceback.
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(_traceback_without_sentences),
     ]
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer()],
@@ -36,3 +38,26 @@ def configure() -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def _traceback_without_sentences(exc_info: ExcInfo) -> str:
+    """Where an exception was raised and of which type, its causes first.
+
+    What an exception says of itself is left out: whoever raised it may have quoted a prompt.
+    """
+    return "\nwhich led to\n".join(
+        "".join([*traceback.format_tb(error.__traceback__), _type_name(error)])
+        for error in _causes_first(exc_info[1])
+    )
+
+
+def _causes_first(error: BaseException) -> Iterator[BaseException]:
+    hidden = None if error.__suppress_context__ else error.__context__
+    cause = error.__cause__ or hidden
+    if cause is not None:
+        yield from _causes_first(cause)
+    yield error
+
+
+def _type_name(error: BaseException) -> str:
+    return f"{type(error).__module__}.{type(error).__qualname__}"

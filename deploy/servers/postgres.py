@@ -95,6 +95,10 @@ class EmbeddedPostgres:
             "unix_socket_directories": "",
             "max_connections": "100",
             "shared_buffers": "64MB",
+            # Without them its log would quote the rows that it refuses, and so prompts.
+            "log_error_verbosity": "terse",
+            "log_parameter_max_length": "0",
+            "log_parameter_max_length_on_error": "0",
             **(_FAST if self._fast else _DURABLE),
         }
         folder = _reachable_name(self.working_directory, self.account)

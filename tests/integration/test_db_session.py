@@ -1,9 +1,16 @@
 """Connections: which commits wait for the disk, how long anything may take, what a crash undoes."""
 
+import traceback
+
 import pytest
+from psycopg.errors import CheckViolation
 from pydantic import SecretStr
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError, TimeoutError  # noqa: A004 - SQLAlchemy's name
+from sqlalchemy.exc import (
+    IntegrityError,
+    OperationalError,
+    TimeoutError,  # noqa: A004 - SQLAlchemy's name
+)
 
 from db.session import Database, driver_url
 from db.settings import DatabaseSettings
@@ -99,3 +106,16 @@ def test_closing_leaves_no_connection(database: Database, database_url: str) -> 
 def test_the_password_is_not_shown() -> None:
     shown = repr(settings("postgresql://u:secret@h/d"))
     assert "secret" not in shown
+
+
+def test_an_error_of_the_server_quotes_no_row(database: Database) -> None:
+    tenant_id = add_tenant(database)
+    secret = "zq-a-secret-name"
+    statement = "UPDATE tenants SET name = :name, in_flight = -1 WHERE id = :id"
+    with pytest.raises(IntegrityError, match="in_flight_not_negative") as caught:
+        sql(database, statement, name=secret, id=tenant_id)
+    assert isinstance(caught.value.orig, CheckViolation)
+    told = "".join(traceback.format_exception(caught.value))
+    assert "in_flight_not_negative" in told
+    assert secret not in told
+    assert tenant_id not in told
