@@ -193,7 +193,11 @@ async def _on_http(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_bug(_request: Request, _error: Exception) -> JSONResponse:
-    return _respond(ProblemError(500, "internal_error", "something failed here; it is logged"))
+    # The server closes the connection after a bug; a client that knows does not send on it again.
+    headers = {"Connection": "close"}
+    return _respond(
+        ProblemError(500, "internal_error", "something failed here; it is logged", headers)
+    )
 
 
 def install(app: FastAPI) -> None:
