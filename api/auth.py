@@ -31,13 +31,13 @@ def _identity(
         return api_keys.identify(session, key)
 
 
-def _tenant_id(identity: Annotated[Identity, Depends(_identity)]) -> str:
+async def _tenant_id(identity: Annotated[Identity, Depends(_identity)]) -> str:
     if identity.tenant_id is None:
         raise ProblemError(403, "forbidden", "this is an operator's key; use a tenant's key here")
     return identity.tenant_id
 
 
-def optional_key(
+async def optional_key(
     authorization: Annotated[str | None, Header()] = None,
     x_key: Annotated[str | None, Header()] = None,
 ) -> str | None:

@@ -20,9 +20,8 @@ from db import idempotency, job_queries, jobs, tenants
 from db.delivery_values import Webhook
 from db.idempotency import KeyedSubmission
 from db.job_state import JobState
-from db.job_values import NewJob
+from db.job_values import Accepted, NewJob
 from db.pictures import PictureError
-from db.tables import Job
 from workers import catalog
 from workers.catalog import Variant
 from workers.outbound import OutboundError
@@ -193,25 +192,24 @@ def submit(
     with services.database.transaction() as session:
         if keyed and (first := idempotency.claim(session, keyed, new.id)):
             return Submitted(render(session, [first])[0], replayed=True)
-        job = jobs.submit(session, new)
-        quota_left = tenants.quota_left(session, job)
-        tier = tenants.tier_of(session, tenant_id)
-        answer = render(session, [job])[0]
-    _announce(services, job, tier=tier, quota_left=quota_left)
+        accepted = jobs.submit(session, new)
+        answer = render(session, [accepted.job])[0]
+    _announce(services, accepted)
     return Submitted(answer, replayed=False)
 
 
-def _announce(services: Services, job: Job, *, tier: str, quota_left: int | None) -> None:
+def _announce(services: Services, accepted: Accepted) -> None:
     """After the commit: a ticket sent before it could be answered before the row is there."""
+    job = accepted.job
     services.publisher.state(job.id, JobState.QUEUED, attempt=0)
     services.doorbell.ring(
         Ticket(
             job_id=job.id,
             variant=job.variant,
-            tier=tier,
+            tier=accepted.tier,
             tenant=job.tenant_id,
             priority=job.priority,
-            quota_left=quota_left,
+            quota_left=accepted.quota_left,
         )
     )
     submitted(job.variant)

@@ -7,6 +7,7 @@ from db.base import new_id
 from db.delivery_values import Webhook
 from db.job_state import Priority
 from db.pricing import UnitKind
+from db.tables import Job
 
 
 class TooManyInFlightError(Exception):
@@ -56,6 +57,20 @@ class NewJob:
     max_attempts: int = 3
     webhook: Webhook | None = None
     id: str = field(default_factory=lambda: new_id("job"))
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A job that was submitted, and what its ticket tells of its tenant.
+
+    Attributes:
+        tier: the tier's name.
+        quota_left: what is left of the allowance that the job draws on; None when the balance pays.
+    """
+
+    job: Job
+    tier: str
+    quota_left: int | None
 
 
 @dataclass(frozen=True)

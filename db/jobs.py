@@ -6,15 +6,16 @@ changes many jobs does so one transaction a job.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, text, update
+from sqlalchemy import ColumnElement, Select, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from db import deliveries, fair_share, quota, webhook_secrets
 from db.job_state import JobState, Priority, sources_of
 from db.job_values import (
+    Accepted,
     Claim,
     Failure,
     NewJob,
@@ -29,7 +30,7 @@ from db.tables import Artifact, Attempt, Job, Tenant, Tier
 WORKER_LOST = "worker_lost"
 
 
-def submit(session: Session, new: NewJob) -> Job:
+def submit(session: Session, new: NewJob) -> Accepted:
     """Insert a queued job, place its hold and assign its fair-share tag.
 
     Raises:
@@ -38,8 +39,27 @@ def submit(session: Session, new: NewJob) -> Job:
         TooManyInFlightError: the tier's limit of unfinished jobs is reached.
         db.quota.InsufficientCreditError: neither allowance nor balance covers it.
     """
-    tenant, tier = _enter_flight(session, new)
-    job = Job(
+    tenant, tier, now = _enter_flight(session, new)
+    cover = quota.set_aside(
+        session,
+        tenant_id=tenant.id,
+        month=quota.month_of(now),
+        kind=new.unit_kind,
+        granted=quota.allowance_granted(tier, new.unit_kind),
+        units=new.units,
+        price=new.price_micros,
+    )
+    share = fair_share.share_of(new.cost_seconds, tier.weight, new.priority)
+    start = fair_share.assign(session, variant=new.variant, tenant_id=tenant.id, share=share)
+    job = _insert(session, new, covered_by=cover.source, fair_share=share, fair_start=start)
+    quota.record_hold(session, job, cover)
+    if new.webhook is not None:
+        webhook_secrets.ensure(session, new.tenant_id)
+    return Accepted(job, tier=tier.name, quota_left=cover.allowance_left)
+
+
+def _insert(session: Session, new: NewJob, **assigned: Any) -> Job:
+    statement = insert(Job).values(
         id=new.id,
         tenant_id=new.tenant_id,
         variant=new.variant,
@@ -50,61 +70,38 @@ def submit(session: Session, new: NewJob) -> Job:
         batch_key=new.batch_key,
         batch_limit=new.batch_limit,
         cost_seconds=new.cost_seconds,
-        fair_share=fair_share.share_of(new.cost_seconds, tier.weight, new.priority),
-        fair_start=0.0,
         max_attempts=new.max_attempts,
         deadline_seconds=new.deadline_seconds,
         unit_kind=new.unit_kind,
         units=new.units,
         price_micros=new.price_micros,
-        covered_by="",
         expires_at=_from_now(new.expires_in_seconds),
         webhook=new.webhook.as_json() if new.webhook else None,
+        **assigned,
     )
-    session.add(job)
-    session.flush()
-    if new.webhook is not None:
-        webhook_secrets.ensure(session, new.tenant_id)
-    job.covered_by = quota.hold(
-        session,
-        job_id=job.id,
-        tenant=tenant,
-        tier=tier,
-        kind=new.unit_kind,
-        units=new.units,
-        price=new.price_micros,
-    ).source
-    job.fair_start = fair_share.assign(
-        session, variant=job.variant, tenant_id=job.tenant_id, share=job.fair_share
-    )
-    session.flush()
-    session.refresh(job)
-    return job
+    return session.scalars(statement.returning(Job)).one()
 
 
-def _enter_flight(session: Session, new: NewJob) -> tuple[Tenant, Tier]:
+def _enter_flight(session: Session, new: NewJob) -> tuple[Tenant, Tier, datetime]:
     """Count the job against its tenant's limit, which also locks the tenant's row."""
-    tier = session.scalars(
-        select(Tier).join(Tenant, Tenant.tier == Tier.name).where(Tenant.id == new.tenant_id)
-    ).one()
+    entered = session.execute(
+        update(Tenant)
+        .where(Tenant.id == new.tenant_id, Tenant.suspended_at.is_(None), Tier.name == Tenant.tier)
+        .values(in_flight=Tenant.in_flight + 1)
+        .returning(Tenant, Tier, func.now()),
+        execution_options={"populate_existing": True, "synchronize_session": False},
+    ).one_or_none()
+    if entered is None:
+        raise TenantSuspendedError("this account is suspended; ask the operator")
+    tenant, tier, now = entered
     order = list(Priority)
     if order.index(new.priority) > order.index(Priority(tier.max_priority)):
         raise PriorityNotAllowedError(new.priority, Priority(tier.max_priority))
-    counted = session.scalars(
-        update(Tenant)
-        .where(Tenant.id == new.tenant_id, Tenant.suspended_at.is_(None))
-        .values(in_flight=Tenant.in_flight + 1)
-        .returning(Tenant),
-        execution_options={"populate_existing": True},
-    ).first()
-    if counted is None:
-        raise TenantSuspendedError("this account is suspended; ask the operator")
-    if counted.in_flight > tier.max_in_flight:
+    if tenant.in_flight > tier.max_in_flight:
         raise TooManyInFlightError(tier.max_in_flight)
-    return counted, tier
+    return tenant, tier, now
 
 
-# A job whose last attempt lost its worker runs alone: whatever killed that one takes no mate along.
 _CLAIM = text("""
 WITH head AS MATERIALIZED (
     SELECT id, batch_key, fair_start,

@@ -5,6 +5,7 @@ wholly by the balance. Every change is one guarded UPDATE, so two submissions ca
 the last unit, and a hold leaves the state `open` at most once.
 """
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import cast
 
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from db import ledger
 from db.pricing import UnitKind
-from db.tables import Allowance, Hold, Tenant, Tier
+from db.tables import Allowance, Hold, Job, Tenant, Tier
 
 ALLOWANCE = "allowance"
 BALANCE = "balance"
@@ -55,56 +56,88 @@ def allowance_granted(tier: Tier, kind: str) -> int:
     return tier.images_per_month if kind == UnitKind.IMAGES else tier.analyses_per_month
 
 
-def hold(
-    session: Session, *, job_id: str, tenant: Tenant, tier: Tier, kind: str, units: int, price: int
-) -> Hold:
-    """Set aside what a job costs: its units of the allowance, else its price of the balance.
+@dataclass(frozen=True)
+class Cover:
+    """What a job's cost was set aside from.
+
+    Attributes:
+        month: the month of the allowance, for a job that the balance covers, too.
+        allowance_left: units of the allowance that are left; None when the balance covers it.
+    """
+
+    source: str
+    month: date
+    allowance_left: int | None
+
+
+def set_aside(
+    session: Session,
+    *,
+    tenant_id: str,
+    month: date,
+    kind: str,
+    granted: int,
+    units: int,
+    price: int,
+) -> Cover:
+    """Take what a job costs: its units of the allowance, else its price of the balance.
 
     Args:
         session: the submission's transaction.
-        job_id: the job, already inserted.
-        tenant: who pays.
-        tier: the tenant's tier.
+        tenant_id: who pays.
+        month: whose allowance.
         kind: which allowance, a `UnitKind`.
+        granted: units of `kind` that the tenant's tier gives in a month.
         units: pictures or analyses.
         price: the quote in micro-USD.
 
     Raises:
         InsufficientCreditError: neither covers it.
     """
-    month = current_month(session)
-    if _hold_allowance(session, tenant.id, month, kind, allowance_granted(tier, kind), units):
-        source = ALLOWANCE
-    elif _hold_balance(session, tenant.id, price):
-        source = BALANCE
-    else:
-        raise InsufficientCreditError(kind, price, next_reset(month))
+    left = _take_allowance(session, tenant_id, month, kind, units)
+    if left is None and _open_month(session, tenant_id, month, kind, granted):
+        left = _take_allowance(session, tenant_id, month, kind, units)
+    if left is not None:
+        return Cover(ALLOWANCE, month, left)
+    if _hold_balance(session, tenant_id, price):
+        return Cover(BALANCE, month, None)
+    raise InsufficientCreditError(kind, price, next_reset(month))
+
+
+def record_hold(session: Session, job: Job, cover: Cover) -> None:
+    """Write down what was set aside for a job."""
     row = Hold(
-        job_id=job_id,
-        tenant_id=tenant.id,
-        source=source,
-        month=month,
-        kind=kind,
-        units=units,
-        amount_micros=price,
+        job_id=job.id,
+        tenant_id=job.tenant_id,
+        source=cover.source,
+        month=cover.month,
+        kind=job.unit_kind,
+        units=job.units,
+        amount_micros=job.price_micros,
     )
     session.add(row)
     session.flush()
-    return row
 
 
-def _hold_allowance(
-    session: Session, tenant_id: str, month: date, kind: str, granted: int, units: int
-) -> bool:
-    values = {"tenant_id": tenant_id, "month": month, "kind": kind, "granted": granted}
-    session.execute(insert(Allowance).values(values).on_conflict_do_nothing())
+def _take_allowance(
+    session: Session, tenant_id: str, month: date, kind: str, units: int
+) -> int | None:
+    """Units left once these are held; None when there are too few, or no row yet."""
     statement = (
         update(Allowance)
         .where(_allowance_is(tenant_id, month, kind))
         .where(Allowance.used + Allowance.held + units <= Allowance.granted)
         .values(held=Allowance.held + units)
+        .returning(Allowance.granted - Allowance.used - Allowance.held)
     )
-    return _changed(session, statement)
+    return session.scalar(statement)
+
+
+def _open_month(session: Session, tenant_id: str, month: date, kind: str, granted: int) -> bool:
+    """Grant the month's allowance; False when it was granted before."""
+    values = {"tenant_id": tenant_id, "month": month, "kind": kind, "granted": granted}
+    statement = insert(Allowance).values(values).on_conflict_do_nothing()
+    return session.scalar(statement.returning(Allowance.granted)) is not None
 
 
 def _hold_balance(session: Session, tenant_id: str, price: int) -> bool:

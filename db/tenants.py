@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from db import quota
 from db.base import new_id
 from db.pricing import UnitKind
-from db.tables import Allowance, Hold, Job, Tenant, Tier
+from db.tables import Allowance, Hold, Tenant, Tier
 
 
 class UnknownTierError(Exception):
@@ -89,17 +89,3 @@ def _left(row: Allowance | None, tier: Tier, kind: UnitKind) -> AllowanceLeft:
     if row is None:
         return AllowanceLeft(quota.allowance_granted(tier, kind), 0, 0)
     return AllowanceLeft(row.granted, row.used, row.held)
-
-
-def tier_of(session: Session, tenant_id: str) -> str:
-    """The name of a tenant's tier."""
-    return session.get_one(Tenant, tenant_id).tier
-
-
-def quota_left(session: Session, job: Job) -> int | None:
-    """What is left of the allowance that a job draws on; None when its balance pays."""
-    if job.covered_by != quota.ALLOWANCE:
-        return None
-    hold = session.get_one(Hold, job.id)
-    row = session.get(Allowance, (job.tenant_id, hold.month, hold.kind), populate_existing=True)
-    return None if row is None else row.granted - row.used - row.held

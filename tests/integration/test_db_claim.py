@@ -132,7 +132,9 @@ def test_no_two_workers_ever_get_the_same_job(database: Database, limit: int, ki
     tenant_id, count = add_tenant(database), 200
     with database.transaction() as session:
         expected = {
-            jobs.submit(session, new_job(tenant_id, batch_key=f"{n % kinds}", batch_limit=limit)).id
+            jobs.submit(
+                session, new_job(tenant_id, batch_key=f"{n % kinds}", batch_limit=limit)
+            ).job.id
             for n in range(count)
         }
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from db import api_keys, files, job_queries, quota, tenants, workers
+from db import api_keys, files, job_queries, jobs, quota, tenants, workers
 from db.api_keys import Identity, InvalidKeyError
 from db.files import StoredPicture
 from db.pricing import UnitKind
 from db.session import Database
 from db.tenants import AllowanceLeft
 from db.workers import WorkerReport
-from tests.support.jobs import PRICE, add_tenant, complete, found, running, sql, submit
+from tests.support.jobs import PRICE, add_tenant, complete, new_job, running, sql, submit
 
 STARTING = WorkerReport("wrk_1", "box", 7, "cuda:0", ("a",), "starting")
 BUSY = WorkerReport("wrk_1", "box", 7, "cuda:0", ("a", "b"), "busy", 123)
@@ -73,7 +73,7 @@ def test_a_tenant_is_made_in_a_tier_that_there_is(database: Database) -> None:
         tenant = tenants.create(session, name="Studio", tier="standard")
         assert tenant.id.startswith("ten_")
         assert tenant.created_at is not None
-        assert tenants.tier_of(session, tenant.id) == "standard"
+        assert tenant.tier == "standard"
         with pytest.raises(tenants.UnknownTierError, match="free, standard, enterprise"):
             tenants.create(session, name="Studio", tier="gold")
         assert [row.name for row in tenants.listed(session)] == ["Studio"]
@@ -114,10 +114,13 @@ def test_what_is_left_of_the_allowance_is_told_of_a_job_that_draws_on_it(
     database: Database,
 ) -> None:
     tenant_id = add_tenant(database, images_per_month=5, credit_micros=PRICE * 9)
-    free, paid = submit(database, tenant_id, units=2), submit(database, tenant_id, units=4)
     with database.transaction() as session:
-        assert tenants.quota_left(session, found(database, free)) == 3
-        assert tenants.quota_left(session, found(database, paid)) is None
+        tenant = tenants.account(session, tenant_id)
+        free, paid = (jobs.submit(session, new_job(tenant_id, units=units)) for units in (2, 4))
+    assert tenant is not None
+    assert (free.job.covered_by, free.quota_left) == ("allowance", 3)
+    assert (paid.job.covered_by, paid.quota_left) == ("balance", None)
+    assert (free.tier, paid.tier) == (tenant.tier.name, tenant.tier.name)
 
 
 def test_a_key_speaks_for_its_tenant_and_an_operator_s_for_none(database: Database) -> None:

@@ -92,13 +92,13 @@ def new_job(tenant_id: str, **changes: Any) -> NewJob:
 def submit(database: Database, tenant_id: str, **changes: Any) -> str:
     """Submit one job; its id."""
     with database.transaction() as session:
-        return jobs.submit(session, new_job(tenant_id, **changes)).id
+        return jobs.submit(session, new_job(tenant_id, **changes)).job.id
 
 
 def submit_many(database: Database, tenant_id: str, count: int, **changes: Any) -> list[str]:
     """Submit jobs in one transaction; their ids, in order."""
     with database.transaction() as session:
-        return [jobs.submit(session, new_job(tenant_id, **changes)).id for _ in range(count)]
+        return [jobs.submit(session, new_job(tenant_id, **changes)).job.id for _ in range(count)]
 
 
 def backlog(database: Database, tenant_id: str, count: int, **changes: Any) -> None:
