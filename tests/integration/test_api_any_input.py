@@ -144,3 +144,14 @@ def test_any_header_is_answered(client: TestClient, value: str) -> None:
     for name in names:
         answer = client.get("/v1/jobs/job_x/events", headers={name: raw})
         assert answer.status_code in {401, 404}, answer.text
+
+
+@EXAMPLES
+@given(key=st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=60))
+def test_any_idempotency_key_is_taken_or_refused(client: TestClient, key: str) -> None:
+    headers = {"idempotency-key": key.encode("latin-1")}
+    body = {"model": "flux.1-demo", "input": {"prompt": "a red circle"}}
+    answers = [client.post("/v1/jobs", json=body, headers=headers) for _ in range(2)]
+    visible = key != "" and all("!" <= character <= "~" for character in key)
+    assert [answer.status_code for answer in answers] == [202 if visible else 422] * 2
+    assert len({answer.json().get("id") for answer in answers}) == 1
