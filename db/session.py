@@ -5,7 +5,9 @@ from contextlib import contextmanager
 from functools import cached_property
 
 import psycopg
+from psycopg.errors import IdleInTransactionSessionTimeout
 from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event, make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from db.settings import DatabaseSettings
@@ -44,6 +46,7 @@ class Database:
             "synchronous_commit": synchronous_commit,
             "statement_timeout": int(settings.statement_timeout_seconds * 1000),
             "lock_timeout": int(settings.lock_timeout_seconds * 1000),
+            "idle_in_transaction_session_timeout": int(settings.idle_timeout_seconds * 1000),
             "timezone": "UTC",
             "jit": "off",  # its compile time exceeds what our short statements take
         }
@@ -61,6 +64,7 @@ class Database:
             },
         )
         event.listen(engine, "handle_error", _leave_out_details)
+        event.listen(engine, "handle_error", _say_that_it_ended)
         return engine
 
     @contextmanager
@@ -73,6 +77,10 @@ class Database:
         sessions = self._durable if durable else self._relaxed
         with sessions.begin() as session:
             yield session
+
+    def apart(self) -> "Database":
+        """The same database over a connection of one's own, for what must never queue for one."""
+        return Database(self._settings.model_copy(update={"pool_size": 1}))
 
     def close(self) -> None:
         """Close every pooled connection."""
@@ -93,3 +101,12 @@ def _leave_out_details(context: ExceptionContext) -> None:
     if wrapped is not None:
         wrapped.args = (str(wrapped.args[0]).replace(str(original), first_line),)
     original.args = (first_line,)
+
+
+def _say_that_it_ended(context: ExceptionContext) -> OperationalError | None:
+    """The server ended an idle session, under a class of errors that are the program's own."""
+    error = context.original_exception
+    if not isinstance(error, IdleInTransactionSessionTimeout):
+        return None
+    context.is_disconnect = True
+    return OperationalError(context.statement, None, error)

@@ -14,6 +14,8 @@ class DatabaseSettings(BaseSettings):
         connect_timeout_seconds: longest wait for a new connection.
         statement_timeout_seconds: the server ends a longer statement.
         lock_timeout_seconds: the server ends a longer wait for a lock.
+        idle_timeout_seconds: the server ends a transaction that asks nothing for longer: a process
+            that stands still must not keep its locks from the others.
     """
 
     model_config = SettingsConfigDict(env_prefix="BOTTEGA_DATABASE_", populate_by_name=True)
@@ -24,3 +26,4 @@ class DatabaseSettings(BaseSettings):
     connect_timeout_seconds: PositiveInt = 3
     statement_timeout_seconds: PositiveFloat = 15
     lock_timeout_seconds: PositiveFloat = 5
+    idle_timeout_seconds: PositiveFloat = 10
