@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.util import find_spec
+from types import ModuleType
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -63,6 +65,7 @@ def examine(chosen_variants: Sequence[str]) -> Iterator[Checked]:
         "invariants": _invariants,
         "artifacts": _artifacts,
         "workers": _workers,
+        "device": _device,
         "weights": lambda patient: _weights(patient, chosen_variants),
     }
     for name, check in checks.items():
@@ -156,6 +159,30 @@ def _workers(patient: Patient) -> str:
     if not ready:
         raise FindingError("no live worker: start one with `bottega worker` or `bottega fleet`")
     return ", ".join(f"{count} for {variant}" for variant, count in sorted(ready.items()))
+
+
+def _device(_patient: Patient) -> str:
+    """A sum on every device of this machine."""
+    if find_spec("torch") is None:
+        return "torch is not installed: this machine runs no models"
+    import torch  # noqa: PLC0415 - seconds to load, and not everyone who examines has it
+
+    if not torch.cuda.is_available():
+        return f"cpu, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    return "; ".join(_try_out(torch, n) for n in range(torch.cuda.device_count()))
+
+
+def _try_out(torch: ModuleType, number: int) -> str:
+    try:
+        with torch.device("cuda", number):
+            sound = int(torch.ones(1024).sum()) == 1024  # noqa: PLR2004 - a kilo of ones
+    except RuntimeError as error:
+        raise FindingError(f"cuda:{number} does not compute: {error}") from error
+    if not sound:
+        raise FindingError(f"cuda:{number} computes wrongly")
+    free, total = torch.cuda.mem_get_info(number)
+    name = torch.cuda.get_device_name(number)
+    return f"cuda:{number} {name}, {free >> 30} of {total >> 30} GiB free"
 
 
 def _weights(patient: Patient, chosen: Sequence[str]) -> str:

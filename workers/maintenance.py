@@ -5,6 +5,7 @@ is a no-op.
 """
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,11 +15,15 @@ from sqlalchemy.orm import Session
 
 from db import idempotency, jobs, reports
 from db import workers as worker_register
+from db.invariants import Violation, violations
 from db.job_state import JobState
 from db.session import Database
 from db.tables import Job
 from workers.events import Publisher
 from workers.queue import Doorbell, Ticket
+
+AUDIT_SECONDS = 3600.0
+"""How often the invariants are checked: it reads all the books."""
 
 _BATCH = 500
 _MOST_RINGS = 200
@@ -43,12 +48,14 @@ class Maintenance:
         self._database = database
         self._doorbell = doorbell
         self._publisher = publisher
+        self._audit_due = time.monotonic() + AUDIT_SECONDS
 
     def run(self, stopping: threading.Event, *, every_seconds: float) -> None:
         """Sweep at once and then regularly; a database that is away is waited for."""
         while True:
             try:
                 self.sweep()
+                self._audit_when_due()
             except SQLAlchemyError as error:
                 _log.warning("sweep_failed", error=type(error).__name__)
             if stopping.wait(every_seconds):
@@ -67,6 +74,19 @@ class Maintenance:
         if swept != Swept(0, 0, 0):
             _log.info("swept", recovered=swept.recovered, expired=swept.expired, rung=swept.rung)
         return swept
+
+    def audit(self) -> list[Violation]:
+        """Check that the books agree; what does not can only be reported, as errors in the log."""
+        with self._database.transaction(durable=False) as session:
+            broken = violations(session)
+        for found in broken:
+            _log.error("invariant_broken", rule=found.rule, examples=list(found.examples))
+        return broken
+
+    def _audit_when_due(self) -> None:
+        if time.monotonic() > self._audit_due:
+            self._audit_due = time.monotonic() + AUDIT_SECONDS
+            self.audit()
 
     def _each(
         self,

@@ -56,7 +56,8 @@ class WorkerProcess:
             workers.adapters.weights.WeightsError: a variant's weights cannot be loaded.
         """
         publisher = Publisher(self.settings)
-        heartbeat = self._heartbeat()
+        beating = self.database.apart()
+        heartbeat = self._heartbeat(beating)
         heartbeat.start()
         watchdog = Watchdog(self._register, grace_seconds=self.settings.hang_seconds)
         watchdog.start()
@@ -67,12 +68,13 @@ class WorkerProcess:
         finally:
             watchdog.stop()
             heartbeat.stop()
+            beating.close()
             publisher.close()
             self.database.close()
 
-    def _heartbeat(self) -> Heartbeat:
+    def _heartbeat(self, database: Database) -> Heartbeat:
         return Heartbeat(
-            self.database,
+            database,
             self._register,
             self._report,
             every_seconds=self.settings.heartbeat_seconds,
