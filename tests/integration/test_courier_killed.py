@@ -27,6 +27,7 @@ class Couriers:
             "REDIS_URL": redis_url,
             "BOTTEGA_OUTBOUND_ALLOW": '["127.0.0.0/8"]',
             "BOTTEGA_OUTBOUND_HTTP": "true",
+            "BOTTEGA_STORE_DIR": str(log.with_name("store")),
             "BOTTEGA_OUTBOUND_PORTS": "[]",
         }
         self.log = log
