@@ -70,6 +70,7 @@ def workers(
         "BOTTEGA_STORE_DIR": str(store._root),
         "BOTTEGA_LEASE_SECONDS": "1",
         "BOTTEGA_HEARTBEAT_SECONDS": "0.2",
+        "BOTTEGA_GRACE_SECONDS": "0.2",
     }
     started = Workers(settings, tmp_path / "workers.log")
     yield started
@@ -163,3 +164,19 @@ def test_the_late_result_of_a_frozen_worker_is_dropped_and_its_objects_removed(
     assert outcomes(station, job_id) == ["worker_lost", "succeeded"]
     asleep.terminate()
     assert asleep.wait(10) == 0
+
+
+def test_a_worker_told_to_stop_hands_back_what_takes_longer_than_its_grace(
+    station: Station, workers: Workers, tmp_path: Path
+) -> None:
+    job_id = station.submit(
+        add_tenant(station.database), prompt=f"{doom.LINGER} {tmp_path / 'mark'}"
+    )
+    stopped = workers.start("wrk_a")
+    assert await_true((tmp_path / "mark").exists, 20), workers.log.read_text()
+    stopped.terminate()
+    assert stopped.wait(10) == 0
+    assert outcomes(station, job_id) == ["handed_back"]
+    assert ends(station, workers, job_id) == ["succeeded"]
+    assert outcomes(station, job_id) == ["handed_back", "succeeded"]
+    assert counts(station.database, "usage_events", "artifacts") == [1, 1]

@@ -7,6 +7,7 @@ prompt may name a file, the mark: what has befallen once leaves it, and does not
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from db.storage.settings import StorageSettings
 from deploy import logs
 from tests.support.adapters import paint
 from workers import catalog
-from workers.adapters.protocol import Output, Report, ShouldStop, Work
+from workers.adapters.protocol import Output, Report, ShouldStop, Stopped, Work
 from workers.execution import Served
 from workers.process import WorkerProcess
 from workers.settings import WorkerSettings
@@ -26,6 +27,7 @@ from workers.settings import WorkerSettings
 VARIANT = "flux.1-demo"
 DIE = "die"
 FREEZE = "freeze"
+LINGER = "linger"
 DIE_BEFORE_STORING = "die-before-storing"
 DIE_AFTER_STORING = "die-after-storing"
 
@@ -65,6 +67,10 @@ class DoomedAdapter:
             _befall(signal.SIGKILL)
         if FREEZE in dooms:
             _befall(signal.SIGSTOP)
+        while LINGER in dooms:
+            if should_stop():
+                raise Stopped("told to")
+            time.sleep(0.01)
         self.store.doom = max(dooms)
         return painted
 
