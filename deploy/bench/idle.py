@@ -38,7 +38,7 @@ def measure_device_idle(stack: BenchStack, jobs: int) -> dict[str, float]:
     Raises:
         RuntimeError: the backlog was too short to show two batches.
     """
-    with LeanClient(stack.url, stack.api_key) as client:
+    with LeanClient(stack.url, stack.api_keys[0]) as client:
         submitted = [
             client.submit(PAINTER, {"prompt": "a blue square", "steps": 4, "seed": seed})["id"]
             for seed in range(jobs)

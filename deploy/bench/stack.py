@@ -2,13 +2,14 @@
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
 from pydantic import SecretStr
+from sqlalchemy.orm import Session
 
 from db import api_keys, ledger, tenants
 from db.migrate import upgrade
@@ -26,6 +27,9 @@ PAINTER = "flux.1-demo"
 CONCURRENCY = 3
 """Threads of a worker: the service's default, which plain Celery is given too."""
 
+CLIENTS = 8
+"""Tenants that submit at the same time, with one kept connection each."""
+
 _SERVE = "deploy.bench.serve"
 _TIER = "bench"
 _ENOUGH = 1_000_000_000
@@ -36,11 +40,12 @@ class BenchStack:
     """PostgreSQL, Redis, courier, one API and one worker below one folder.
 
     Attributes:
-        api_key: of a tenant whose limits no benchmark reaches.
+        api_keys: one each of as many tenants as there are clients; no benchmark reaches their
+            limits.
     """
 
     folder: Path
-    api_key: str = ""
+    api_keys: Sequence[str] = ()
     _api_port: int = field(default_factory=free_port)
     _metrics_port: int = field(default_factory=free_port)
     _postgres: EmbeddedPostgres = field(init=False)
@@ -111,7 +116,7 @@ class BenchStack:
         self._supervisor.start(self._postgres, self._redis)
         upgrade(self.database_url)
         self._database = Database(DatabaseSettings(url=SecretStr(self.database_url), pool_size=2))
-        self.api_key = _customer(self._database)
+        self.api_keys = _customers(self._database)
         settings = self._settings()
         worker = worker_program(
             "worker",
@@ -139,8 +144,8 @@ class BenchStack:
         }
 
 
-def _customer(database: Database) -> str:
-    """The key of a tenant that may have any number of jobs in flight, and pays for them."""
+def _customers(database: Database) -> list[str]:
+    """Keys of tenants that may have any number of jobs in flight, and pay for them."""
     tier = Tier(
         name=_TIER,
         weight=1.0,
@@ -152,6 +157,10 @@ def _customer(database: Database) -> str:
     with database.transaction() as session:
         session.add(tier)
         session.flush()
-        tenant = tenants.create(session, name="Bench", tier=_TIER)
-        ledger.credit(session, tenant.id, _ENOUGH, reference="bench")
-        return api_keys.create(session, tenant_id=tenant.id, name="bench")[1]
+        return [_customer(session, n) for n in range(CLIENTS)]
+
+
+def _customer(session: Session, n: int) -> str:
+    tenant = tenants.create(session, name=f"Bench {n}", tier=_TIER)
+    ledger.credit(session, tenant.id, _ENOUGH, reference=f"bench:{n}")
+    return api_keys.create(session, tenant_id=tenant.id, name="bench")[1]

@@ -3,6 +3,8 @@
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import repeat
 
 from sqlalchemy import func, select
 
@@ -12,10 +14,9 @@ from db.tables import Job
 from deploy.bench import plain_celery
 from deploy.bench.client import LeanClient
 from deploy.bench.noop import NOOP
-from deploy.bench.stack import BenchStack
+from deploy.bench.stack import CLIENTS, BenchStack
 from deploy.programs import Program
 
-_CLIENTS = 8
 _POLL_SECONDS = 0.05
 _LONGEST_SECONDS = 600.0
 _WARM_UP = 50
@@ -24,8 +25,8 @@ _WARM_UP = 50
 def measure_throughput(stack: BenchStack, jobs: int, rounds: int) -> dict[str, float]:
     """The median jobs a second of both, each round one after the other, and their ratio.
 
-    The service's seconds run from the first POST to the last job stored, by eight clients that
-    keep their connections; Celery's from the first publication to the last result.
+    The service's seconds run from the first POST to the last job stored, by eight tenants' clients
+    that keep their connections; Celery's from the first publication to the last result.
     """
     broker_url = stack.redis_url.removesuffix("/0") + "/1"
     settings = {plain_celery.BROKER_VARIABLE: broker_url}
@@ -51,8 +52,8 @@ def measure_throughput(stack: BenchStack, jobs: int, rounds: int) -> dict[str, f
 
 def _seconds_for(stack: BenchStack, jobs: int) -> float:
     began = time.perf_counter()
-    with ThreadPoolExecutor(_CLIENTS) as pool:
-        list(pool.map(lambda share: _submit(stack, share), _shares(jobs)))
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        list(pool.map(partial(_submit, stack), range(CLIENTS), repeat(jobs)))
     while _unfinished(stack.database):
         if time.perf_counter() - began > _LONGEST_SECONDS:
             raise TimeoutError("the benchmark's jobs do not end")
@@ -60,13 +61,10 @@ def _seconds_for(stack: BenchStack, jobs: int) -> float:
     return time.perf_counter() - began
 
 
-def _shares(jobs: int) -> list[range]:
-    return [range(n, jobs, _CLIENTS) for n in range(_CLIENTS)]
-
-
-def _submit(stack: BenchStack, share: range) -> None:
-    with LeanClient(stack.url, stack.api_key) as client:
-        for n in share:
+def _submit(stack: BenchStack, client_number: int, jobs: int) -> None:
+    """One client's share of the jobs."""
+    with LeanClient(stack.url, stack.api_keys[client_number]) as client:
+        for n in range(client_number, jobs, CLIENTS):
             client.submit(NOOP.id, {"n": n})
 
 
