@@ -15,12 +15,20 @@ Example: A (weight 1) queues three jobs of cost 2, then B (weight 4) queues two 
 start tags are 0, 2, 4 and B's are 0, 0.5, so the claims go A, B, B, A, A.
 """
 
-from sqlalchemy import Float, func, literal, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
 from db.job_state import PRIORITY_FACTOR, Priority
-from db.tables import FairTag, Queue
+from db.tables import FairTag
+
+_ASSIGN = text("""
+INSERT INTO fair_tags (variant, tenant_id, finish)
+VALUES (:variant, :tenant_id, :share
+    + coalesce((SELECT virtual_time FROM queues WHERE variant = CAST(:variant AS varchar)), 0))
+ON CONFLICT (variant, tenant_id) DO UPDATE
+    SET finish = greatest(fair_tags.finish + :share, excluded.finish)
+RETURNING finish
+""")
 
 
 def share_of(cost_seconds: float, weight: float, priority: Priority) -> float:
@@ -30,16 +38,8 @@ def share_of(cost_seconds: float, weight: float, priority: Priority) -> float:
 
 def assign(session: Session, *, variant: str, tenant_id: str, share: float) -> float:
     """Advance the tenant's tag by one job and return that job's start."""
-    now = func.coalesce(
-        select(Queue.virtual_time).where(Queue.variant == variant).scalar_subquery(),
-        literal(0.0, Float),
-    )
-    row = insert(FairTag).values(variant=variant, tenant_id=tenant_id, finish=now + share)
-    statement = row.on_conflict_do_update(
-        index_elements=[FairTag.variant, FairTag.tenant_id],
-        set_={"finish": func.greatest(FairTag.finish, now) + share},
-    ).returning(FairTag.finish)
-    return float(session.execute(statement).scalar_one()) - share
+    values = {"variant": variant, "tenant_id": tenant_id, "share": share}
+    return float(session.execute(_ASSIGN, values).scalar_one()) - share
 
 
 def give_back(session: Session, *, variant: str, tenant_id: str, share: float) -> None:

@@ -6,13 +6,13 @@ changes many jobs does so one transaction a job.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Row, Select, func, select, update
 from sqlalchemy.orm import Session
 
-from db import deliveries, fair_share, quota, webhook_secrets
+from db import deliveries, fair_share, job_statements, quota, webhook_secrets
 from db.job_state import JobState, Priority, sources_of
 from db.job_values import (
     Accepted,
@@ -25,9 +25,11 @@ from db.job_values import (
     TenantSuspendedError,
     TooManyInFlightError,
 )
-from db.tables import Artifact, Attempt, Job, Tenant, Tier
+from db.tables import Artifact, Job
 
 WORKER_LOST = "worker_lost"
+
+_INSERTED = select(Job).from_statement(job_statements.INSERT)
 
 
 def submit(session: Session, new: NewJob) -> Accepted:
@@ -39,18 +41,18 @@ def submit(session: Session, new: NewJob) -> Accepted:
         TooManyInFlightError: the tier's limit of unfinished jobs is reached.
         db.quota.InsufficientCreditError: neither allowance nor balance covers it.
     """
-    tenant, tier, now = _enter_flight(session, new)
+    tier = _enter_flight(session, new)
     cover = quota.set_aside(
         session,
-        tenant_id=tenant.id,
-        month=quota.month_of(now),
+        tenant_id=new.tenant_id,
+        month=quota.month_of(tier.now),
         kind=new.unit_kind,
         granted=quota.allowance_granted(tier, new.unit_kind),
         units=new.units,
         price=new.price_micros,
     )
     share = fair_share.share_of(new.cost_seconds, tier.weight, new.priority)
-    start = fair_share.assign(session, variant=new.variant, tenant_id=tenant.id, share=share)
+    start = fair_share.assign(session, variant=new.variant, tenant_id=new.tenant_id, share=share)
     job = _insert(session, new, covered_by=cover.source, fair_share=share, fair_start=start)
     quota.record_hold(session, job, cover)
     if new.webhook is not None:
@@ -59,96 +61,43 @@ def submit(session: Session, new: NewJob) -> Accepted:
 
 
 def _insert(session: Session, new: NewJob, **assigned: Any) -> Job:
-    statement = insert(Job).values(
-        id=new.id,
-        tenant_id=new.tenant_id,
-        variant=new.variant,
-        state=JobState.QUEUED,
-        priority=new.priority,
-        input=new.input,
-        job_metadata=new.metadata,
-        batch_key=new.batch_key,
-        batch_limit=new.batch_limit,
-        cost_seconds=new.cost_seconds,
-        max_attempts=new.max_attempts,
-        deadline_seconds=new.deadline_seconds,
-        unit_kind=new.unit_kind,
-        units=new.units,
-        price_micros=new.price_micros,
-        expires_at=_from_now(new.expires_in_seconds),
-        webhook=new.webhook.as_json() if new.webhook else None,
-        **assigned,
-    )
-    return session.scalars(statement.returning(Job)).one()
+    values = {
+        "id": new.id,
+        "tenant_id": new.tenant_id,
+        "variant": new.variant,
+        "priority": new.priority,
+        "input": new.input,
+        "metadata": new.metadata,
+        "batch_key": new.batch_key,
+        "batch_limit": new.batch_limit,
+        "cost_seconds": new.cost_seconds,
+        "max_attempts": new.max_attempts,
+        "deadline_seconds": new.deadline_seconds,
+        "unit_kind": new.unit_kind,
+        "units": new.units,
+        "price_micros": new.price_micros,
+        "expires_in_seconds": new.expires_in_seconds,
+        "webhook": new.webhook.as_json() if new.webhook else None,
+    }
+    job: Job = session.scalars(_INSERTED, {**values, **assigned}).one()
+    return job
 
 
-def _enter_flight(session: Session, new: NewJob) -> tuple[Tenant, Tier, datetime]:
-    """Count the job against its tenant's limit, which also locks the tenant's row."""
-    entered = session.execute(
-        update(Tenant)
-        .where(Tenant.id == new.tenant_id, Tenant.suspended_at.is_(None), Tier.name == Tenant.tier)
-        .values(in_flight=Tenant.in_flight + 1)
-        .returning(Tenant, Tier, func.now()),
-        execution_options={"populate_existing": True, "synchronize_session": False},
-    ).one_or_none()
-    if entered is None:
+def _enter_flight(session: Session, new: NewJob) -> Row[Any]:
+    """Count the job against its tenant's limit, which also locks the tenant's row.
+
+    Returns:
+        The tier's columns, and `now` by the database's clock.
+    """
+    tier = session.execute(job_statements.ENTER_FLIGHT, {"tenant_id": new.tenant_id}).one_or_none()
+    if tier is None:
         raise TenantSuspendedError("this account is suspended; ask the operator")
-    tenant, tier, now = entered
     order = list(Priority)
     if order.index(new.priority) > order.index(Priority(tier.max_priority)):
         raise PriorityNotAllowedError(new.priority, Priority(tier.max_priority))
-    if tenant.in_flight > tier.max_in_flight:
+    if tier.in_flight > tier.max_in_flight:
         raise TooManyInFlightError(tier.max_in_flight)
-    return tenant, tier, now
-
-
-_CLAIM = text("""
-WITH head AS MATERIALIZED (
-    SELECT id, batch_key, fair_start,
-        CASE WHEN attempt > 0 AND (
-            SELECT outcome FROM attempts WHERE job_id = jobs.id AND number = jobs.attempt
-        ) = 'worker_lost' THEN 1 ELSE batch_limit END AS batch_limit
-    FROM jobs
-    WHERE variant = :variant AND state = 'queued'
-      AND available_at <= now() AND (expires_at IS NULL OR expires_at > now())
-      AND NOT EXISTS (
-          SELECT 1 FROM queues WHERE variant = :variant AND paused_at IS NOT NULL)
-    ORDER BY fair_start, id
-    LIMIT 1
-    FOR UPDATE SKIP LOCKED
-), mates AS MATERIALIZED (
-    SELECT mate.id FROM head CROSS JOIN LATERAL (
-        SELECT id FROM jobs
-        WHERE variant = :variant AND state = 'queued'
-          AND batch_key = head.batch_key AND id <> head.id
-          AND available_at <= now() AND (expires_at IS NULL OR expires_at > now())
-          AND (attempt = 0 OR coalesce((
-              SELECT outcome FROM attempts WHERE job_id = jobs.id AND number = jobs.attempt
-          ), '') <> 'worker_lost')
-        ORDER BY fair_start
-        LIMIT head.batch_limit - 1
-        FOR UPDATE SKIP LOCKED) AS mate
-), claimed AS (
-    UPDATE jobs SET
-        state = 'running',
-        attempt = attempt + 1,
-        worker_id = :worker_id,
-        leased_until = now() + make_interval(secs => :lease_seconds),
-        started_at = now(),
-        progress_step = 0
-    WHERE id IN (SELECT id FROM head UNION ALL SELECT id FROM mates) AND state = 'queued'
-    RETURNING *
-), tried AS (
-    INSERT INTO attempts (job_id, number, worker_id)
-    SELECT id, attempt, worker_id FROM claimed
-), advanced AS (
-    INSERT INTO queues (variant, virtual_time)
-    SELECT :variant, fair_start FROM head
-    ON CONFLICT (variant) DO UPDATE
-        SET virtual_time = greatest(queues.virtual_time, excluded.virtual_time)
-)
-SELECT * FROM claimed ORDER BY fair_start, id
-""")
+    return tier
 
 
 def claim(session: Session, *, variant: str, worker_id: str, lease_seconds: float) -> Sequence[Job]:
@@ -161,7 +110,7 @@ def claim(session: Session, *, variant: str, worker_id: str, lease_seconds: floa
         The jobs, now running under a new attempt number and a lease; empty when none waits.
     """
     values = {"variant": variant, "worker_id": worker_id, "lease_seconds": lease_seconds}
-    statement = select(Job).from_statement(_CLAIM.bindparams(**values))
+    statement = select(Job).from_statement(job_statements.CLAIM.bindparams(**values))
     return session.scalars(statement, execution_options={"populate_existing": True}).all()
 
 
@@ -364,9 +313,7 @@ def _end(
     job = session.scalars(statement, execution_options={"populate_existing": True}).first()
     if job is not None:
         _end_attempt(session, job, target if target != JobState.FAILED else job.error_code)
-        session.execute(
-            update(Tenant).where(Tenant.id == job.tenant_id).values(in_flight=Tenant.in_flight - 1)
-        )
+        session.execute(job_statements.LEAVE_FLIGHT, {"tenant_id": job.tenant_id})
         session.add_all(artifacts)
         deliveries.enqueue(session, job, artifacts)
     return job
@@ -381,12 +328,8 @@ def _close_without_result(session: Session, job: Job) -> None:
 
 
 def _end_attempt(session: Session, job: Job, outcome: str | None) -> None:
-    session.execute(
-        update(Attempt)
-        .where(Attempt.job_id == job.id, Attempt.number == job.attempt)
-        .where(Attempt.ended_at.is_(None))
-        .values(ended_at=func.now(), outcome=outcome)
-    )
+    values = {"job_id": job.id, "number": job.attempt, "outcome": outcome}
+    session.execute(job_statements.END_ATTEMPT, values)
 
 
 def _holds(held: Claim) -> ColumnElement[bool]:

@@ -4,10 +4,16 @@ References and keys derive from the job and never from the attempt, so whatever 
 refused by a unique constraint instead of being charged twice.
 """
 
-from sqlalchemy import update
+from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
-from db.tables import Hold, LedgerEntry, Tenant, UsageEvent
+from db.tables import Hold, LedgerEntry, Tenant
+
+_RECORD_USAGE = text("""
+INSERT INTO usage_events (key, tenant_id, job_id, variant, kind, units, amount_micros,
+    covered_by, month)
+VALUES (:key, :tenant_id, :job_id, :variant, :kind, :units, :amount_micros, :covered_by, :month)
+""")
 
 
 def credit(session: Session, tenant_id: str, amount_micros: int, *, reference: str) -> None:
@@ -49,20 +55,18 @@ def charge(session: Session, tenant_id: str, amount_micros: int, *, job_id: str)
 def record_usage(session: Session, hold: Hold, *, variant: str) -> None:
     """Write the usage event of a settled hold: once a job, by its unique key."""
     charged = hold.amount_micros if hold.source == "balance" else 0
-    session.add(
-        UsageEvent(
-            key=f"usage:{hold.job_id}",
-            tenant_id=hold.tenant_id,
-            job_id=hold.job_id,
-            variant=variant,
-            kind=hold.kind,
-            units=hold.units,
-            amount_micros=charged,
-            covered_by=hold.source,
-            month=hold.month,
-        )
-    )
-    session.flush()
+    values = {
+        "key": f"usage:{hold.job_id}",
+        "tenant_id": hold.tenant_id,
+        "job_id": hold.job_id,
+        "variant": variant,
+        "kind": hold.kind,
+        "units": hold.units,
+        "amount_micros": charged,
+        "covered_by": hold.source,
+        "month": hold.month,
+    }
+    session.execute(_RECORD_USAGE, values)
 
 
 def _enter(session: Session, tenant_id: str, amount_micros: int, reference: str) -> None:

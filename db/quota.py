@@ -7,9 +7,9 @@ the last unit, and a hold leaves the state `open` at most once.
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, Update, func, select, update
+from sqlalchemy import CursorResult, Row, Update, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -19,6 +19,36 @@ from db.tables import Allowance, Hold, Job, Tenant, Tier
 
 ALLOWANCE = "allowance"
 BALANCE = "balance"
+
+_TAKE_ALLOWANCE = text("""
+UPDATE allowances SET held = held + :units
+WHERE tenant_id = :tenant_id AND month = :month AND kind = :kind
+  AND used + held + :units <= granted
+RETURNING granted - used - held
+""")
+
+_USE_ALLOWANCE = text("""
+UPDATE allowances SET held = held - :units, used = used + :units
+WHERE tenant_id = :tenant_id AND month = :month AND kind = :kind
+""")
+
+_RELEASE_ALLOWANCE = text("""
+UPDATE allowances SET held = held - :units
+WHERE tenant_id = :tenant_id AND month = :month AND kind = :kind
+""")
+
+_RECORD_HOLD = text("""
+INSERT INTO holds (job_id, tenant_id, source, month, kind, units, amount_micros, state)
+VALUES (:job_id, :tenant_id, :source, :month, :kind, :units, :amount_micros, 'open')
+""")
+
+_CLOSE = select(Hold).from_statement(
+    text("""
+UPDATE holds SET state = :state, closed_at = now()
+WHERE job_id = :job_id AND state = 'open'
+RETURNING *
+""")
+)
 
 
 class InsufficientCreditError(Exception):
@@ -51,7 +81,7 @@ def current_month(session: Session) -> date:
     return month_of(session.scalar(select(func.now())) or datetime.now(UTC))
 
 
-def allowance_granted(tier: Tier, kind: str) -> int:
+def allowance_granted(tier: Tier | Row[Any], kind: str) -> int:
     """How many units of `kind` a tier gives each month."""
     return tier.images_per_month if kind == UnitKind.IMAGES else tier.analyses_per_month
 
@@ -106,31 +136,25 @@ def set_aside(
 
 def record_hold(session: Session, job: Job, cover: Cover) -> None:
     """Write down what was set aside for a job."""
-    row = Hold(
-        job_id=job.id,
-        tenant_id=job.tenant_id,
-        source=cover.source,
-        month=cover.month,
-        kind=job.unit_kind,
-        units=job.units,
-        amount_micros=job.price_micros,
-    )
-    session.add(row)
-    session.flush()
+    values = {
+        "job_id": job.id,
+        "tenant_id": job.tenant_id,
+        "source": cover.source,
+        "month": cover.month,
+        "kind": job.unit_kind,
+        "units": job.units,
+        "amount_micros": job.price_micros,
+    }
+    session.execute(_RECORD_HOLD, values)
 
 
 def _take_allowance(
     session: Session, tenant_id: str, month: date, kind: str, units: int
 ) -> int | None:
     """Units left once these are held; None when there are too few, or no row yet."""
-    statement = (
-        update(Allowance)
-        .where(_allowance_is(tenant_id, month, kind))
-        .where(Allowance.used + Allowance.held + units <= Allowance.granted)
-        .values(held=Allowance.held + units)
-        .returning(Allowance.granted - Allowance.used - Allowance.held)
-    )
-    return session.scalar(statement)
+    values = {"tenant_id": tenant_id, "month": month, "kind": kind, "units": units}
+    left: int | None = session.scalar(_TAKE_ALLOWANCE, values)
+    return left
 
 
 def _open_month(session: Session, tenant_id: str, month: date, kind: str, granted: int) -> bool:
@@ -156,11 +180,7 @@ def settle(session: Session, job_id: str, *, variant: str) -> None:
     if row is None:
         return
     if row.source == ALLOWANCE:
-        session.execute(
-            update(Allowance)
-            .where(_allowance_is(row.tenant_id, row.month, row.kind))
-            .values(held=Allowance.held - row.units, used=Allowance.used + row.units)
-        )
+        session.execute(_USE_ALLOWANCE, _allowance_values(row))
     else:
         ledger.charge(session, row.tenant_id, row.amount_micros, job_id=job_id)
     ledger.record_usage(session, row, variant=variant)
@@ -172,12 +192,7 @@ def release(session: Session, job_id: str) -> None:
     if row is None:
         return
     if row.source == ALLOWANCE:
-        statement = (
-            update(Allowance)
-            .where(_allowance_is(row.tenant_id, row.month, row.kind))
-            .values(held=Allowance.held - row.units)
-        )
-        session.execute(statement)
+        session.execute(_RELEASE_ALLOWANCE, _allowance_values(row))
         return
     session.execute(
         update(Tenant)
@@ -187,19 +202,12 @@ def release(session: Session, job_id: str) -> None:
 
 
 def _close(session: Session, job_id: str, state: str) -> Hold | None:
-    statement = (
-        update(Hold)
-        .where(Hold.job_id == job_id, Hold.state == "open")
-        .values(state=state, closed_at=func.now())
-        .returning(Hold)
-    )
-    return session.scalars(statement, execution_options={"populate_existing": True}).first()
+    values = {"job_id": job_id, "state": state}
+    return session.scalars(_CLOSE, values, execution_options={"populate_existing": True}).first()
 
 
-def _allowance_is(tenant_id: str, month: date, kind: str) -> ColumnElement[bool]:
-    return (
-        (Allowance.tenant_id == tenant_id) & (Allowance.month == month) & (Allowance.kind == kind)
-    )
+def _allowance_values(row: Hold) -> dict[str, object]:
+    return {"tenant_id": row.tenant_id, "month": row.month, "kind": row.kind, "units": row.units}
 
 
 def _changed(session: Session, statement: Update) -> bool:
