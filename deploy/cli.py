@@ -116,6 +116,9 @@ def api(host: str, port: int) -> None:
     """
     import uvicorn  # noqa: PLC0415
 
+    from deploy.memory import return_memory_early  # noqa: PLC0415
+
+    return_memory_early()
     uvicorn.run(
         "api.app:create_app",
         factory=True,

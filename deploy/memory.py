@@ -1,0 +1,28 @@
+"""Keeping a process with many threads small."""
+
+import ctypes
+import sys
+
+# glibc's mallopt parameters, <malloc.h>.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+_ARENAS = 2
+_LARGE_BYTES = 128 * 1024
+
+
+def return_memory_early() -> None:
+    """Have malloc give memory back: few arenas, large blocks mapped apart, the top trimmed.
+
+    Each thread that answers requests would else keep an arena as large as the largest body that
+    it ever read. Does nothing where the C library is not glibc.
+    """
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return
+    for parameter, value in (
+        (_M_ARENA_MAX, _ARENAS),
+        (_M_MMAP_THRESHOLD, _LARGE_BYTES),
+        (_M_TRIM_THRESHOLD, _LARGE_BYTES),
+    ):
+        mallopt(parameter, value)
