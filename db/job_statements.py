@@ -35,11 +35,11 @@ WHERE job_id = :job_id AND number = :number AND ended_at IS NULL
 """)
 
 CLAIM = text("""
-WITH head AS MATERIALIZED (
-    SELECT id, batch_key, fair_start,
-        CASE WHEN attempt > 0 AND (
+WITH fairest AS MATERIALIZED (
+    SELECT id, batch_key, batch_limit, fair_start,
+        attempt > 0 AND coalesce((
             SELECT outcome FROM attempts WHERE job_id = jobs.id AND number = jobs.attempt
-        ) = 'worker_lost' THEN 1 ELSE batch_limit END AS batch_limit
+        ), '') = 'worker_lost' AS suspect
     FROM jobs
     WHERE variant = :variant AND state = 'queued'
       AND available_at <= now() AND (expires_at IS NULL OR expires_at > now())
@@ -48,6 +48,9 @@ WITH head AS MATERIALIZED (
     ORDER BY fair_start, id
     LIMIT 1
     FOR UPDATE SKIP LOCKED
+), head AS (
+    SELECT id, batch_key, fair_start, CASE WHEN suspect THEN 1 ELSE batch_limit END AS batch_limit
+    FROM fairest WHERE :suspects OR NOT suspect
 ), mates AS MATERIALIZED (
     SELECT mate.id FROM head CROSS JOIN LATERAL (
         SELECT id FROM jobs
@@ -80,4 +83,16 @@ WITH head AS MATERIALIZED (
         SET virtual_time = greatest(queues.virtual_time, excluded.virtual_time)
 )
 SELECT * FROM claimed ORDER BY fair_start, id
+""")
+
+SUSPECT_WAITS = text("""
+SELECT attempt > 0 AND coalesce((
+    SELECT outcome FROM attempts WHERE job_id = jobs.id AND number = jobs.attempt
+), '') = 'worker_lost'
+FROM jobs
+WHERE variant = :variant AND state = 'queued'
+  AND available_at <= now() AND (expires_at IS NULL OR expires_at > now())
+  AND NOT EXISTS (SELECT 1 FROM queues WHERE variant = :variant AND paused_at IS NOT NULL)
+ORDER BY fair_start, id
+LIMIT 1
 """)

@@ -100,18 +100,46 @@ def _enter_flight(session: Session, new: NewJob) -> Row[Any]:
     return tier
 
 
-def claim(session: Session, *, variant: str, worker_id: str, lease_seconds: float) -> Sequence[Job]:
+def claim(
+    session: Session,
+    *,
+    variant: str,
+    worker_id: str,
+    lease_seconds: float,
+    suspects: bool = True,
+) -> Sequence[Job]:
     """Take the fairest queued job of a queue, and the batch mates that it may run with.
 
     One statement: rows that another claim holds are skipped, not waited for. The commit need
     not wait for the disk: a lost claim leaves the job queued, and the fence refuses its result.
 
+    A job is suspect whose last attempt lost its worker. It comes without mates, since whatever
+    killed that worker may kill the next with all that it has in hand.
+
+    Args:
+        session: the transaction; it need not be durable.
+        variant: the queue.
+        worker_id: who claims.
+        lease_seconds: for how long, unless renewed.
+        suspects: whether the claimer has nothing else in hand, and can take a suspect.
+
     Returns:
-        The jobs, now running under a new attempt number and a lease; empty when none waits.
+        The jobs, now running under a new attempt number and a lease; empty when none waits, or
+        when it is a suspect's turn and none is taken.
     """
-    values = {"variant": variant, "worker_id": worker_id, "lease_seconds": lease_seconds}
+    values = {
+        "variant": variant,
+        "worker_id": worker_id,
+        "lease_seconds": lease_seconds,
+        "suspects": suspects,
+    }
     statement = select(Job).from_statement(job_statements.CLAIM.bindparams(**values))
     return session.scalars(statement, execution_options={"populate_existing": True}).all()
+
+
+def suspect_waits(session: Session, variant: str) -> bool:
+    """Whether it is the turn of a job whose last attempt lost its worker."""
+    return bool(session.scalar(job_statements.SUSPECT_WAITS, {"variant": variant}))
 
 
 def renew(

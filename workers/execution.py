@@ -16,6 +16,7 @@ from db.storage.keys import result_key
 from db.storage.object_store import ObjectStore, StoreError
 from workers.adapters.protocol import Adapter, Output, Stopped, Work
 from workers.catalog.variant import Variant, picture_fields
+from workers.company import Company
 from workers.device_call import DeviceCall, Outcome
 from workers.encoding import encode
 from workers.events import Publisher
@@ -62,11 +63,27 @@ class Executor:
         self._settings = settings
         self._served = served
         self._device = DeviceCall(publisher)
+        self._company = Company()
+        self._handed_back = False
 
     def answer(self, variant_id: str) -> int:
-        """Answer one ticket; the number of jobs that it brought, 0 when another had them."""
+        """Answer one ticket; the number of jobs that it brought, 0 when another had them.
+
+        A job whose last worker was lost runs with nothing else in hand: should it kill this one
+        too, it takes no other along.
+        """
         served = self._served[variant_id]
-        claimed = self._claim(variant_id)
+        with self._company.shared():
+            claimed, suspect_waits = self._claim(variant_id)
+            if not suspect_waits:
+                self._carry_out(served, claimed)
+                return len(claimed)
+        with self._company.alone():
+            claimed, _ = self._claim(variant_id, suspects=True)
+            self._carry_out(served, claimed)
+            return len(claimed)
+
+    def _carry_out(self, served: Served, claimed: Sequence[InHand]) -> None:
         try:
             fetched = [(job, work) for job in claimed if (work := self._fetch(served, job))]
             outcomes, run_seconds = self._run(served, fetched)
@@ -75,22 +92,26 @@ class Executor:
         finally:
             for job in claimed:
                 self._register.remove(job)
-        return len(claimed)
 
-    def _claim(self, variant_id: str) -> list[InHand]:
+    def _claim(self, variant_id: str, *, suspects: bool = False) -> tuple[list[InHand], bool]:
+        """What a ticket brings, and whether nothing since it is a suspect's turn."""
+        if self._handed_back:
+            return [], False
         with self._database.transaction(durable=False) as session:
             rows = jobs.claim(
                 session,
                 variant=variant_id,
                 worker_id=self._worker_id,
                 lease_seconds=self._settings.lease_seconds,
+                suspects=suspects,
             )
+            suspect_waits = not rows and not suspects and jobs.suspect_waits(session, variant_id)
         claimed = [InHand(row) for row in rows]
         self._register.add(claimed)
         for job in claimed:
             self._publisher.state(job.job.id, JobState.RUNNING, attempt=job.job.attempt)
             wait_seconds_observed(job.job)
-        return claimed
+        return claimed, suspect_waits
 
     def _fetch(self, served: Served, job: InHand) -> Work | None:
         """What the model needs of a job; None after failing a job whose inputs are unusable."""
@@ -217,8 +238,10 @@ class Executor:
     def hand_back(self) -> None:
         """Give up everything in hand, for other workers: this process has no time left for it.
 
-        The model call stops at its next step; a result that is being stored is dropped.
+        The model call stops at its next step; a result that is being stored is dropped. Tickets
+        that are still to be answered bring nothing more.
         """
+        self._handed_back = True
         for job in self._register.snapshot().values():
             with self._database.transaction() as session:
                 handed = jobs.hand_back(session, job.claim)

@@ -345,7 +345,7 @@ def test_a_database_that_is_away_at_the_end_leaves_the_jobs_to_their_leases(
     for job_id in ids:
         lose_lease(station.database, job_id)
         assert recover(station.database, job_id)
-    assert station.answer() == 2
+    assert [station.answer(), station.answer()] == [1, 1], "suspects run alone"
     assert allowance(station.database, tenant_id) == (2, 0)
 
 

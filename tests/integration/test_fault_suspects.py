@@ -1,0 +1,66 @@
+"""A job whose last attempt lost its worker runs alone, lest it take others with it."""
+
+import threading
+
+from db import jobs
+from tests.support.adapters import Gate
+from tests.support.jobs import VARIANT, claim, found, lose_lease, recover, state, submit_many
+from tests.support.station import PAINTER, Station
+from tests.support.waiting import await_true
+
+
+def lose_worker(station: Station, *job_ids: str) -> None:
+    """Let the worker of running jobs be lost."""
+    for job_id in job_ids:
+        lose_lease(station.database, job_id)
+        assert recover(station.database, job_id)
+
+
+def claimed_in_company(station: Station) -> tuple[list[str], bool]:
+    """What a worker gets that has something in hand, and whether a suspect's turn is why."""
+    with station.database.transaction() as session:
+        rows = jobs.claim(
+            session, variant=VARIANT, worker_id="wrk_2", lease_seconds=60, suspects=False
+        )
+        return [row.id for row in rows], jobs.suspect_waits(session, VARIANT)
+
+
+def test_suspects_come_one_by_one_and_only_to_who_has_nothing_else(
+    station: Station, tenant_id: str
+) -> None:
+    ids = submit_many(station.database, tenant_id, 2, batch_key="same", batch_limit=8)
+    assert claimed_in_company(station) == (ids, False)
+    lose_worker(station, *ids)
+    later = submit_many(station.database, tenant_id, 2, batch_key="same", batch_limit=8)
+    assert claimed_in_company(station) == ([], True)
+    assert [[job.id for job in claim(station.database)] for _ in range(3)] == [
+        ids[:1],
+        ids[1:],
+        later,
+    ]
+    assert claimed_in_company(station) == ([], False)
+
+
+def test_a_worker_runs_a_suspect_when_all_else_is_out_of_its_hands(
+    station: Station, tenant_id: str
+) -> None:
+    suspect = station.submit(tenant_id)
+    claim(station.database)
+    gate, executor = Gate(), station.executor()
+    other = station.submit(tenant_id)
+    station.adapter.script[:] = [gate]
+    answers = [threading.Thread(target=executor.answer, args=(PAINTER,)) for _ in range(2)]
+    answers[0].start()
+    assert gate.entered.wait(10)
+    lose_worker(station, suspect)
+    answers[1].start()
+    assert await_true(lambda: executor._company._waiting_alone == 1)
+    assert [str(state(station.database, job_id)) for job_id in (suspect, other)] == [
+        "queued",
+        "running",
+    ]
+    gate.opened.set()
+    for answer in answers:
+        answer.join(10)
+    assert [found(station.database, job_id).attempt for job_id in (suspect, other)] == [2, 1]
+    assert {str(state(station.database, job_id)) for job_id in (suspect, other)} == {"succeeded"}
