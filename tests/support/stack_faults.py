@@ -54,7 +54,7 @@ def frozen(stack: Stack, name: str) -> Iterator[None]:
 
 def assert_well(stack: Stack) -> None:
     """It answers, its doctor finds nothing, and its books agree."""
-    eventually(lambda: _answers(stack) and _served(stack))
+    eventually(lambda: _answers(stack) and _served(stack), seconds=80)
     done = run_bottega("--stack", str(stack.data_dir), "doctor", "--json")
     found = {row["check"]: row for row in json.loads(done.stdout)}
     assert done.returncode == 0, found
