@@ -13,7 +13,7 @@ from tests.support.jobs import cancel, state, submit
 def test_locks_of_a_process_that_stands_still_are_taken_from_it(
     database: Database, database_url: str, tenant_id: str
 ) -> None:
-    settings = DatabaseSettings(url=SecretStr(database_url), idle_timeout_seconds=0.3)
+    settings = DatabaseSettings(url=SecretStr(database_url), idle_timeout_seconds=2)
     asleep = Database(settings)
     job_id = submit(database, tenant_id)
 
