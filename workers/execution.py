@@ -243,12 +243,19 @@ class Executor:
         """
         self._handed_back = True
         for job in self._register.snapshot().values():
-            with self._database.transaction() as session:
-                handed = jobs.hand_back(session, job.claim)
+            try:
+                self._hand_back_one(job)
+            except SQLAlchemyError as error:
+                # Without the database the lease runs out instead; the model stops all the same.
+                _log.warning("hand_back_failed", job_id=job.job.id, error=type(error).__name__)
             job.lost.set()
-            if handed:
-                _log.info("job_handed_back", job_id=job.job.id, attempt=job.job.attempt)
-                self._publisher.state(job.job.id, JobState.QUEUED, attempt=job.job.attempt)
+
+    def _hand_back_one(self, job: InHand) -> None:
+        with self._database.transaction() as session:
+            handed = jobs.hand_back(session, job.claim)
+        if handed:
+            _log.info("job_handed_back", job_id=job.job.id, attempt=job.job.attempt)
+            self._publisher.state(job.job.id, JobState.QUEUED, attempt=job.job.attempt)
 
     def _tell_end(self, job: InHand, state: JobState, *, reason: str) -> None:
         self._publisher.done(job.job.id, state)

@@ -9,6 +9,7 @@ from db import job_queries, jobs
 from db.storage.local import LocalStore
 from db.storage.object_store import StoreUnavailableError
 from tests.support.adapters import Gate
+from tests.support.databases import DatabaseMaker
 from tests.support.faulty_store import FaultyStore
 from tests.support.jobs import complete, counts, fence_of, found, running, state
 from tests.support.station import Station
@@ -83,6 +84,23 @@ def test_what_a_stopping_worker_hands_back_is_queued_at_once(
     assert counts(station.database, "usage_events", "artifacts") == [0, 0]
     station.answer()
     assert state(station.database, job_id) == "succeeded"
+
+
+def test_without_the_database_a_stopping_worker_still_lets_go(
+    station: Station, tenant_id: str, database_maker: DatabaseMaker, database_url: str
+) -> None:
+    station.submit(tenant_id)
+    executor, gate = station.executor(), Gate()
+    station.adapter.script[:] = [gate]
+
+    def drain() -> None:
+        assert gate.entered.wait(10)
+        with database_maker.away(database_url):
+            executor.hand_back()
+
+    at_once([lambda: executor.answer("flux.1-demo"), drain])
+    assert station.register.snapshot() == {}
+    assert counts(station.database, "usage_events", "artifacts") == [0, 0]
 
 
 def test_an_attempt_that_is_no_longer_ours_cannot_be_handed_back(
