@@ -43,7 +43,8 @@ def measure_device_idle(stack: BenchStack, jobs: int) -> dict[str, float]:
             client.submit(PAINTER, {"prompt": "a blue square", "steps": 4, "seed": seed})["id"]
             for seed in range(jobs)
         ]
-        ends = _watch(stack)
+    ends = _watch(stack)
+    with LeanClient(stack.url, stack.api_keys[0]) as client:  # the first was idle for too long
         client.finished(submitted[-1])
     if len(ends) < 2:  # noqa: PLR2004 - a window has two ends
         raise RuntimeError("the backlog was too short to show two batches")
