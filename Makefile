@@ -36,5 +36,5 @@ fmt: $(READY) ## format and apply safe fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## measure: submit to start, claim by backlog
+bench: $(READY) ## measure, and compare with plain Celery (see BENCHMARKS.md)
 	$(BIN)/bottega bench
