@@ -2,7 +2,7 @@
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
-_SUFFIXES = {"image/png": "png", "image/jpeg": "jpeg", "image/webp": "webp"}
+from db.pictures import SUFFIXES
 
 
 class InvalidTokenError(Exception):
@@ -22,7 +22,7 @@ class ArtifactUrls:
     def path(self, job_id: str, n: int, media_type: str) -> str:
         """The path below the service's URL: suffix in it, and no query string."""
         token = self._serializer.dumps(job_id)
-        return f"/v1/artifacts/{token}/{n}.{_SUFFIXES[media_type]}"
+        return f"/v1/artifacts/{token}/{n}.{SUFFIXES[media_type]}"
 
     def job_of(self, token: str) -> str:
         """The job that a token opens.
