@@ -1,6 +1,7 @@
 """Unguessable, signed, expiring tokens for artifacts: whoever has the URL may read."""
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous.encoding import base64_decode, base64_encode
 
 from db.pictures import SUFFIXES
 
@@ -31,6 +32,14 @@ class ArtifactUrls:
             InvalidTokenError: it was altered or has expired.
         """
         try:
-            return str(self._serializer.loads(token, max_age=self._valid_seconds))
+            job_id = str(self._serializer.loads(token, max_age=self._valid_seconds))
         except BadSignature as error:
             raise InvalidTokenError from error
+        if not _is_canonical(token.rpartition(".")[2]):
+            raise InvalidTokenError
+        return job_id
+
+
+def _is_canonical(signature: str) -> bool:
+    """Whether it is the one spelling: base64's last character holds bits that decoding drops."""
+    return base64_encode(base64_decode(signature)) == signature.encode()
