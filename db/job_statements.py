@@ -85,6 +85,26 @@ WITH fairest AS MATERIALIZED (
 SELECT * FROM claimed ORDER BY fair_start, id
 """)
 
+RENEW = text("""
+WITH held AS (
+    SELECT * FROM unnest(
+        CAST(:job_ids AS varchar[]), CAST(:attempts AS integer[]),
+        CAST(:steps AS integer[]), CAST(:of_steps AS integer[])
+    ) AS held (id, attempt, step, steps)
+), locked AS MATERIALIZED (
+    SELECT jobs.id FROM jobs JOIN held USING (id, attempt) WHERE jobs.state = 'running'
+    ORDER BY jobs.id
+    FOR NO KEY UPDATE OF jobs
+)
+UPDATE jobs SET
+    leased_until = now() + make_interval(secs => :lease_seconds),
+    progress_step = held.step,
+    progress_steps = held.steps
+FROM held JOIN locked USING (id)
+WHERE jobs.id = held.id AND jobs.attempt = held.attempt AND jobs.state = 'running'
+RETURNING jobs.id, jobs.attempt
+""")
+
 SUSPECT_WAITS = text("""
 SELECT attempt > 0 AND coalesce((
     SELECT outcome FROM attempts WHERE job_id = jobs.id AND number = jobs.attempt

@@ -1,8 +1,8 @@
-"""Every change of a job's state, each a guarded UPDATE in the caller's transaction.
+"""Every change of a job's state but its success, each a guarded UPDATE in the caller's transaction.
 
 Locks are always taken in this order, so that no two transactions wait for each other: the
 idempotency key, the job, its tenant, the allowance, the fair-share tag, the queue. Whoever
-changes many jobs does so one transaction a job.
+changes many jobs does so one transaction a job, or locks them in the order of their ids.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,12 +20,10 @@ from db.job_values import (
     Failure,
     NewJob,
     PriorityNotAllowedError,
-    Result,
-    StoredArtifact,
     TenantSuspendedError,
     TooManyInFlightError,
 )
-from db.tables import Artifact, Job
+from db.tables import Job
 
 WORKER_LOST = "worker_lost"
 
@@ -150,62 +148,14 @@ def renew(
     Returns:
         The claims that still hold; a worker gives the others up.
     """
-    held = set()
-    for held_claim, (step, steps) in sorted(progress.items(), key=lambda item: item[0].job_id):
-        statement = (
-            update(Job)
-            .where(_holds(held_claim))
-            .values(leased_until=_from_now(lease_seconds), progress_step=step, progress_steps=steps)
-            .returning(Job.id)
-        )
-        if session.scalar(statement) is not None:
-            held.add(held_claim)
-    return held
-
-
-def complete(session: Session, held: Claim, result: Result, *, keep_seconds: float) -> bool:
-    """Succeed: artifacts, settlement and usage event in the same transaction.
-
-    Args:
-        session: the transaction; it must be durable.
-        held: the attempt that made the result.
-        result: what it came to.
-        keep_seconds: how long the artifacts are kept.
-
-    Returns:
-        False when the attempt was no longer the job's: nothing is written, drop the result.
-    """
-    values = {
-        "output": result.output,
-        "run_seconds": result.run_seconds,
-        "store_seconds": result.store_seconds,
-        "progress_step": result.steps,
-        "progress_steps": result.steps,
-    }
-    rows = [
-        _artifact_row(held, n, stored, keep_seconds) for n, stored in enumerate(result.artifacts)
-    ]
-    job = _end(session, _holds(held), JobState.SUCCEEDED, values, rows)
-    if job is None:
-        return False
-    quota.settle(session, job.id, variant=job.variant)
-    return True
-
-
-def _artifact_row(held: Claim, n: int, stored: StoredArtifact, keep_seconds: float) -> Artifact:
-    return Artifact(
-        job_id=held.job_id,
-        n=n,
-        attempt=held.attempt,
-        key=stored.key,
-        media_type=stored.media_type,
-        bytes=stored.size_bytes,
-        sha256=stored.sha256,
-        width=stored.width,
-        height=stored.height,
-        seed=None if stored.seed is None else str(stored.seed),
-        expires_at=_from_now(keep_seconds),
+    statement = job_statements.RENEW.bindparams(
+        job_ids=[held.job_id for held in progress],
+        attempts=[held.attempt for held in progress],
+        steps=[step for step, _ in progress.values()],
+        of_steps=[steps for _, steps in progress.values()],
+        lease_seconds=lease_seconds,
     )
+    return {Claim(row.id, row.attempt) for row in session.execute(statement)}
 
 
 def fail(session: Session, held: Claim, failure: Failure) -> bool:
@@ -326,9 +276,8 @@ def _end(
     condition: ColumnElement[bool],
     target: JobState,
     values: Mapping[str, Any],
-    artifacts: Sequence[Artifact] = (),
 ) -> Job | None:
-    """Enter a terminal state from where it may be entered; None when the guard refused.
+    """End without a result, from where that may be done; None when the guard refused.
 
     The webhook's delivery is entered with it: whatever ends a job tells its owner.
     """
@@ -342,8 +291,7 @@ def _end(
     if job is not None:
         _end_attempt(session, job, target if target != JobState.FAILED else job.error_code)
         session.execute(job_statements.LEAVE_FLIGHT, {"tenant_id": job.tenant_id})
-        session.add_all(artifacts)
-        deliveries.enqueue(session, job, artifacts)
+        deliveries.enqueue(session, job, ())
     return job
 
 
