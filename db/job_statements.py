@@ -14,20 +14,71 @@ RETURNING tenants.in_flight, tiers.*, now() AS now
 
 LEAVE_FLIGHT = text("UPDATE tenants SET in_flight = in_flight - 1 WHERE id = :tenant_id")
 
-INSERT = text("""
-INSERT INTO jobs (id, tenant_id, variant, state, priority, input, metadata, batch_key,
-    batch_limit, cost_seconds, fair_share, fair_start, attempt, max_attempts, deadline_seconds,
-    progress_step, progress_steps, unit_kind, units, price_micros, covered_by, expires_at, webhook)
-VALUES (:id, :tenant_id, :variant, 'queued', :priority, :input, :metadata, :batch_key,
-    :batch_limit, :cost_seconds, :fair_share, :fair_start, 0, :max_attempts, :deadline_seconds,
-    0, 0, :unit_kind, :units, :price_micros, :covered_by,
-    now() + make_interval(secs => :expires_in_seconds), :webhook)
-RETURNING *
-""").bindparams(
+_JSON = (
     bindparam("input", type_=JSONB),
     bindparam("metadata", type_=JSONB),
     bindparam("webhook", type_=JSONB(none_as_null=True)),
 )
+
+_INSERT = """
+INSERT INTO jobs (id, tenant_id, variant, state, priority, input, metadata, batch_key,
+    batch_limit, cost_seconds, fair_share, fair_start, attempt, max_attempts, deadline_seconds,
+    progress_step, progress_steps, unit_kind, units, price_micros, covered_by, expires_at, webhook)
+SELECT :id, :tenant_id, :variant, 'queued', :priority, :input, :metadata, :batch_key,
+    :batch_limit, :cost_seconds, {share}, {start}, 0, :max_attempts, :deadline_seconds,
+    0, 0, :unit_kind, :units, :price_micros, {covered_by},
+    now() + make_interval(secs => :expires_in_seconds), :webhook
+"""
+
+INSERT = text(
+    _INSERT.format(share=":fair_share", start=":fair_start", covered_by=":covered_by")
+    + "RETURNING *"
+).bindparams(*_JSON)
+
+# The CTEs take their locks in order because each needs a row of the one before.
+_SUBMIT = """
+WITH entered AS (
+    UPDATE tenants SET in_flight = in_flight + 1 FROM tiers
+    WHERE tenants.id = :tenant_id AND tenants.suspended_at IS NULL AND tiers.name = tenants.tier
+      AND tenants.in_flight < tiers.max_in_flight AND tiers.max_priority = ANY (:tier_priorities)
+      AND (CAST(:api_key_id AS varchar) IS NULL OR EXISTS (
+          SELECT 1 FROM api_keys WHERE id = :api_key_id AND revoked_at IS NULL))
+    RETURNING tiers.name AS tier, :cost_seconds / (tiers.weight * :priority_factor) AS share
+), taken AS (
+    UPDATE allowances SET held = held + :units FROM entered
+    WHERE tenant_id = :tenant_id AND kind = :unit_kind
+      AND month = CAST(date_trunc('month', now() AT TIME ZONE 'UTC') AS date)
+      AND used + held + :units <= granted
+    RETURNING month, granted - used - held AS quota_left
+), tagged AS (
+    INSERT INTO fair_tags (variant, tenant_id, finish)
+    SELECT :variant, :tenant_id, share
+        + coalesce((SELECT virtual_time FROM queues WHERE variant = CAST(:variant AS varchar)), 0)
+    FROM entered CROSS JOIN taken
+    ON CONFLICT (variant, tenant_id) DO UPDATE SET finish = greatest(
+        fair_tags.finish + (SELECT share FROM entered), excluded.finish)
+    RETURNING finish
+), inserted AS (
+    {insert} FROM entered CROSS JOIN tagged
+    RETURNING *
+), held AS (
+    INSERT INTO holds (job_id, tenant_id, source, month, kind, units, amount_micros, state)
+    SELECT id, tenant_id, covered_by, month, unit_kind, units, price_micros, 'open'
+    FROM inserted CROSS JOIN taken
+)
+SELECT inserted.*, tier, quota_left
+FROM (VALUES (1)) AS always LEFT JOIN entered ON true LEFT JOIN taken ON true
+LEFT JOIN inserted ON true
+"""
+
+SUBMIT = text(
+    _SUBMIT.format(
+        insert=_INSERT.format(
+            share="share", start="tagged.finish - share", covered_by="'allowance'"
+        )
+    )
+).bindparams(*_JSON)
+"""A submission that the allowance covers, whole; else no job, and a tier when it was let in."""
 
 END_ATTEMPT = text("""
 UPDATE attempts SET ended_at = now(), outcome = :outcome

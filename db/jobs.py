@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, select, update
+from sqlalchemy import ColumnElement, Integer, Row, Select, String, column, func, select, update
 from sqlalchemy.orm import Session
 
-from db import deliveries, fair_share, job_statements, quota, webhook_secrets
-from db.job_state import JobState, Priority, sources_of
+from db import api_keys, deliveries, fair_share, job_statements, quota, webhook_secrets
+from db.job_state import PRIORITY_FACTOR, JobState, Priority, sources_of
 from db.job_values import (
     Accepted,
     Claim,
@@ -28,17 +28,46 @@ from db.tables import Job
 WORKER_LOST = "worker_lost"
 
 _INSERTED = select(Job).from_statement(job_statements.INSERT)
+_SUBMITTED = select(Job, column("tier", String), column("quota_left", Integer)).from_statement(
+    job_statements.SUBMIT
+)
 
 
 def submit(session: Session, new: NewJob) -> Accepted:
     """Insert a queued job, place its hold and assign its fair-share tag.
 
     Raises:
+        db.api_keys.InvalidKeyError: the key that it was sent with has been revoked.
         TenantSuspendedError: the tenant may not submit.
         PriorityNotAllowedError: the tier does not include the priority.
         TooManyInFlightError: the tier's limit of unfinished jobs is reached.
         db.quota.InsufficientCreditError: neither allowance nor balance covers it.
     """
+    at_once = session.execute(_SUBMITTED, _submission(new)).one()
+    if at_once.Job is not None:
+        accepted = Accepted(at_once.Job, tier=at_once.tier, quota_left=at_once.quota_left)
+    else:
+        if at_once.tier is not None:
+            session.execute(job_statements.LEAVE_FLIGHT, {"tenant_id": new.tenant_id})
+        accepted = _submit_in_steps(session, new)
+    if new.webhook is not None:
+        webhook_secrets.ensure(session, new.tenant_id)
+    return accepted
+
+
+def _submission(new: NewJob) -> dict[str, Any]:
+    order = list(Priority)
+    return _columns(new) | {
+        "api_key_id": new.api_key_id,
+        "tier_priorities": [str(p) for p in order[order.index(new.priority) :]],
+        "priority_factor": PRIORITY_FACTOR[new.priority],
+    }
+
+
+def _submit_in_steps(session: Session, new: NewJob) -> Accepted:
+    """For the first job of a month, for who pays from the balance, and to say why it is refused."""
+    if new.api_key_id is not None:
+        api_keys.check(session, new.api_key_id)
     tier = _enter_flight(session, new)
     cover = quota.set_aside(
         session,
@@ -51,15 +80,14 @@ def submit(session: Session, new: NewJob) -> Accepted:
     )
     share = fair_share.share_of(new.cost_seconds, tier.weight, new.priority)
     start = fair_share.assign(session, variant=new.variant, tenant_id=new.tenant_id, share=share)
-    job = _insert(session, new, covered_by=cover.source, fair_share=share, fair_start=start)
+    assigned = {"covered_by": cover.source, "fair_share": share, "fair_start": start}
+    job = session.scalars(_INSERTED, _columns(new) | assigned).one()
     quota.record_hold(session, job, cover)
-    if new.webhook is not None:
-        webhook_secrets.ensure(session, new.tenant_id)
     return Accepted(job, tier=tier.name, quota_left=cover.allowance_left)
 
 
-def _insert(session: Session, new: NewJob, **assigned: Any) -> Job:
-    values = {
+def _columns(new: NewJob) -> dict[str, Any]:
+    return {
         "id": new.id,
         "tenant_id": new.tenant_id,
         "variant": new.variant,
@@ -77,8 +105,6 @@ def _insert(session: Session, new: NewJob, **assigned: Any) -> Job:
         "expires_in_seconds": new.expires_in_seconds,
         "webhook": new.webhook.as_json() if new.webhook else None,
     }
-    job: Job = session.scalars(_INSERTED, {**values, **assigned}).one()
-    return job
 
 
 def _enter_flight(session: Session, new: NewJob) -> Row[Any]:

@@ -82,13 +82,27 @@ def test_a_connection_is_waited_for_no_longer_than_said(database_url: str) -> No
     small.close()
 
 
-def test_a_broken_connection_is_replaced_unnoticed(database: Database) -> None:
-    counts(database, "jobs")
+def break_others(database: Database) -> None:
+    """End every connection to the database but the one that says so."""
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
     with database.transaction(durable=False) as session:
-        others = (
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-        )
         session.execute(text(others + " AND datname = current_database()"))
+
+
+def test_a_broken_connection_is_replaced_unnoticed(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts(database, "jobs")
+    break_others(database)
+    monkeypatch.setattr("db.session.FRESH_SECONDS", 0.0)
+    assert counts(database, "jobs") == [0]
+
+
+def test_one_that_breaks_between_two_uses_costs_one_of_them(database: Database) -> None:
+    counts(database, "jobs")
+    break_others(database)
+    with pytest.raises(OperationalError):
+        counts(database, "jobs")
     assert counts(database, "jobs") == [0]
 
 
