@@ -30,7 +30,7 @@ class Keyring:
         Raises:
             db.api_keys.InvalidKeyError: it is malformed, unknown or revoked.
         """
-        with self._database.transaction(durable=False) as session:
+        with self._database.single_statements() as session:
             identity = api_keys.identify(session, key)
         if len(self._known) >= _MOST:
             self._known.clear()

@@ -133,8 +133,9 @@ WITH fairest AS MATERIALIZED (
     ON CONFLICT (variant) DO UPDATE
         SET virtual_time = greatest(queues.virtual_time, excluded.virtual_time)
 )
-SELECT * FROM claimed ORDER BY fair_start, id
+SELECT claimed.* FROM fairest LEFT JOIN claimed ON true ORDER BY claimed.fair_start, claimed.id
 """)
+"""The claimed jobs, or one empty row when it is the turn of a suspect that was not to be taken."""
 
 RENEW = text("""
 WITH held AS (
@@ -154,16 +155,4 @@ UPDATE jobs SET
 FROM held JOIN locked USING (id)
 WHERE jobs.id = held.id AND jobs.attempt = held.attempt AND jobs.state = 'running'
 RETURNING jobs.id, jobs.attempt
-""")
-
-SUSPECT_WAITS = text("""
-SELECT attempt > 0 AND coalesce((
-    SELECT outcome FROM attempts WHERE job_id = jobs.id AND number = jobs.attempt
-), '') = 'worker_lost'
-FROM jobs
-WHERE variant = :variant AND state = 'queued'
-  AND available_at <= now() AND (expires_at IS NULL OR expires_at > now())
-  AND NOT EXISTS (SELECT 1 FROM queues WHERE variant = :variant AND paused_at IS NOT NULL)
-ORDER BY fair_start, id
-LIMIT 1
 """)

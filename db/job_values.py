@@ -29,6 +29,10 @@ class TenantSuspendedError(Exception):
     """The tenant may not submit."""
 
 
+class SuspectsTurn(Exception):  # noqa: N818 - an answer, not a fault
+    """The fairest queued job has lost its last worker, and the claimer takes no such job now."""
+
+
 @dataclass(frozen=True)
 class NewJob:
     """A validated commission, before it has a row.

@@ -20,6 +20,7 @@ from db.job_values import (
     Failure,
     NewJob,
     PriorityNotAllowedError,
+    SuspectsTurn,
     TenantSuspendedError,
     TooManyInFlightError,
 )
@@ -148,8 +149,10 @@ def claim(
         suspects: whether the claimer has nothing else in hand, and can take a suspect.
 
     Returns:
-        The jobs, now running under a new attempt number and a lease; empty when none waits, or
-        when it is a suspect's turn and none is taken.
+        The jobs, now running under a new attempt number and a lease; empty when none waits.
+
+    Raises:
+        SuspectsTurn: it is a suspect's turn, and none is taken; nothing was claimed.
     """
     values = {
         "variant": variant,
@@ -158,12 +161,10 @@ def claim(
         "suspects": suspects,
     }
     statement = select(Job).from_statement(job_statements.CLAIM.bindparams(**values))
-    return session.scalars(statement, execution_options={"populate_existing": True}).all()
-
-
-def suspect_waits(session: Session, variant: str) -> bool:
-    """Whether it is the turn of a job whose last attempt lost its worker."""
-    return bool(session.scalar(job_statements.SUSPECT_WAITS, {"variant": variant}))
+    claimed = session.scalars(statement, execution_options={"populate_existing": True}).all()
+    if claimed and claimed[0] is None:
+        raise SuspectsTurn
+    return claimed
 
 
 def renew(

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from db import completion, job_queries, jobs, pictures
 from db.job_state import JobState
-from db.job_values import Claim, Failure, Result, StoredArtifact
+from db.job_values import Claim, Failure, Result, StoredArtifact, SuspectsTurn
 from db.session import Database
 from db.storage.keys import result_key
 from db.storage.object_store import ObjectStore, StoreError
@@ -83,17 +84,12 @@ class Executor:
         too, it takes no other along.
         """
         served = self._served[variant_id]
-        with self._company.shared():
-            claimed, suspect_waits = self._claim(variant_id)
-            if not suspect_waits:
-                self._carry_out(served, claimed)
-                return len(claimed)
+        with self._company.shared(), suppress(SuspectsTurn):
+            return self._carry_out(served, self._claim(variant_id, suspects=False))
         with self._company.alone():
-            claimed, _ = self._claim(variant_id, suspects=True)
-            self._carry_out(served, claimed)
-            return len(claimed)
+            return self._carry_out(served, self._claim(variant_id, suspects=True))
 
-    def _carry_out(self, served: Served, claimed: Sequence[InHand]) -> None:
+    def _carry_out(self, served: Served, claimed: Sequence[InHand]) -> int:
         try:
             fetched = [(job, work) for job in claimed if (work := self._fetch(served, job))]
             outcomes, run_seconds = self._run(served, fetched)
@@ -108,12 +104,17 @@ class Executor:
         finally:
             for job in claimed:
                 self._register.remove(job)
+        return len(claimed)
 
-    def _claim(self, variant_id: str, *, suspects: bool = False) -> tuple[list[InHand], bool]:
-        """What a ticket brings, and whether nothing since it is a suspect's turn."""
+    def _claim(self, variant_id: str, *, suspects: bool) -> list[InHand]:
+        """What a ticket brings.
+
+        Raises:
+            SuspectsTurn: nothing, because it is a suspect's turn.
+        """
         if self._handed_back:
-            return [], False
-        with self._database.transaction(durable=False) as session:
+            return []
+        with self._database.single_statements() as session:
             rows = jobs.claim(
                 session,
                 variant=variant_id,
@@ -121,13 +122,12 @@ class Executor:
                 lease_seconds=self._settings.lease_seconds,
                 suspects=suspects,
             )
-            suspect_waits = not rows and not suspects and jobs.suspect_waits(session, variant_id)
         claimed = [InHand(row) for row in rows]
         self._register.add(claimed)
         for job in claimed:
             self._publisher.state(job.job.id, JobState.RUNNING, attempt=job.job.attempt)
             wait_seconds_observed(job.job)
-        return claimed, suspect_waits
+        return claimed
 
     def _fetch(self, served: Served, job: InHand) -> Work | None:
         """What the model needs of a job; None after failing a job whose inputs are unusable."""

@@ -82,27 +82,35 @@ def test_a_connection_is_waited_for_no_longer_than_said(database_url: str) -> No
     small.close()
 
 
-def break_others(database: Database) -> None:
-    """End every connection to the database but the one that says so."""
-    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-    with database.transaction(durable=False) as session:
-        session.execute(text(others + " AND datname = current_database()"))
+def test_of_single_statements_each_stands_for_itself(database: Database) -> None:
+    tenant_id = add_tenant(database)
+
+    def change_and_fail() -> None:
+        with database.single_statements() as session:
+            assert session.scalar(text("SHOW synchronous_commit")) == "off"
+            session.execute(text("UPDATE tenants SET name = 'changed'"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        change_and_fail()
+    assert sql(database, "SELECT id, name FROM tenants") == [(tenant_id, "changed")]
+    with database.transaction(durable=False) as session:  # the connection is as it was
+        session.execute(text("UPDATE tenants SET name = 'again'"))
+        session.rollback()
+    assert sql(database, "SELECT name FROM tenants") == [("changed",)]
 
 
+@pytest.mark.parametrize("fresh_seconds", [0.0, 3600.0])
 def test_a_broken_connection_is_replaced_unnoticed(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, monkeypatch: pytest.MonkeyPatch, fresh_seconds: float
 ) -> None:
+    monkeypatch.setattr("db.session.FRESH_SECONDS", fresh_seconds)
     counts(database, "jobs")
-    break_others(database)
-    monkeypatch.setattr("db.session.FRESH_SECONDS", 0.0)
-    assert counts(database, "jobs") == [0]
-
-
-def test_one_that_breaks_between_two_uses_costs_one_of_them(database: Database) -> None:
-    counts(database, "jobs")
-    break_others(database)
-    with pytest.raises(OperationalError):
-        counts(database, "jobs")
+    with database.transaction(durable=False) as session:
+        others = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        )
+        session.execute(text(others + " AND datname = current_database()"))
     assert counts(database, "jobs") == [0]
 
 
