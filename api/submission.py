@@ -179,13 +179,15 @@ def submit(
 ) -> Submitted:
     """Insert the job in one transaction, then ring. The ticket may fail: the row is safe.
 
+    What the allowance covers takes one statement, which is the transaction.
+
     Under a key that has made a job, that job is the answer, and nothing else is done.
 
     Args:
         services: the process's connections.
         sender: who pays, and the key that says so.
         submission: what was sent.
-        render: makes the answer from a session and jobs, inside the same transaction.
+        render: makes the answer from a session and jobs.
         idempotency_key: what it was sent under.
 
     Raises:
@@ -201,6 +203,12 @@ def submit(
             if first := idempotency.find(session, keyed):
                 return Submitted(render(session, [first])[0], replayed=True)
     new = _new_job(sender, submission, prepare(services, sender.tenant_id, submission))
+    if not keyed and not new.webhook:
+        with services.database.single_statements(durable=True) as session:
+            if accepted := jobs.submit_at_once(session, new):
+                answer = render(session, [accepted.job])[0]
+                _announce(services, accepted)
+                return Submitted(answer, replayed=False)
     with services.database.transaction() as session:
         if keyed and (first := idempotency.claim(session, keyed, new.id)):
             return Submitted(render(session, [first])[0], replayed=True)
@@ -214,7 +222,7 @@ def _announce(services: Services, accepted: Accepted) -> None:
     """After the commit: a ticket sent before it could be answered before the row is there."""
     job = accepted.job
     services.publisher.state(job.id, JobState.QUEUED, attempt=0)
-    services.doorbell.ring(
+    services.rings.ring(
         Ticket(
             job_id=job.id,
             variant=job.variant,

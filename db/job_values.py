@@ -120,6 +120,14 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Claimed:
+    """What a claim brought: jobs that may run together, and whether others could be claimed now."""
+
+    jobs: tuple[Job, ...] = ()
+    more: bool = False
+
+
+@dataclass(frozen=True)
 class Failure:
     """Why an attempt failed: a stable code, a sentence for the owner, and whether to try again."""
 

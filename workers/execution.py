@@ -1,7 +1,7 @@
 """An answered ticket: claim, fetch, run, store, complete."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +11,11 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from db import completion, job_queries, jobs, pictures
 from db.job_state import JobState
-from db.job_values import Claim, Failure, Result, StoredArtifact, SuspectsTurn
+from db.job_values import Claim, Claimed, Failure, Result, StoredArtifact, SuspectsTurn
 from db.session import Database
 from db.storage.keys import result_key
 from db.storage.object_store import ObjectStore, StoreError
+from db.tables import Job
 from workers.adapters.protocol import Adapter, Output, Stopped, Work
 from workers.catalog.variant import Variant, picture_fields
 from workers.company import Company
@@ -36,6 +37,14 @@ class Served:
 
     variant: Variant
     adapter: Adapter
+
+
+@dataclass(frozen=True)
+class Answered:
+    """How many jobs a claim brought, and whether more could be claimed then."""
+
+    jobs: int
+    more: bool
 
 
 @dataclass(frozen=True)
@@ -65,7 +74,20 @@ class Executor:
         register: Register,
         settings: WorkerSettings,
         served: Mapping[str, Served],
+        more_waits: Callable[[str], object] = lambda _variant: None,
     ) -> None:
+        """Make ready.
+
+        Args:
+            worker_id: whose claims they are.
+            database: the rows.
+            store: where inputs are and results go.
+            publisher: tells what happens.
+            register: what is in hand, shared with the heartbeat.
+            settings: leases, patience and the like.
+            served: the loaded models by variant.
+            more_waits: told of a variant of which a claim left jobs that others could take.
+        """
         self._worker_id = worker_id
         self._database = database
         self._store = store
@@ -73,12 +95,13 @@ class Executor:
         self._register = register
         self._settings = settings
         self._served = served
+        self._more_waits = more_waits
         self._device = DeviceCall(publisher)
         self._company = Company()
         self._handed_back = False
 
-    def answer(self, variant_id: str) -> int:
-        """Answer one ticket; the number of jobs that it brought, 0 when another had them.
+    def answer(self, variant_id: str) -> Answered:
+        """Claim a batch and carry it out; it is empty when others had the jobs.
 
         A job whose last worker was lost runs with nothing else in hand: should it kill this one
         too, it takes no other along.
@@ -89,7 +112,10 @@ class Executor:
         with self._company.alone():
             return self._carry_out(served, self._claim(variant_id, suspects=True))
 
-    def _carry_out(self, served: Served, claimed: Sequence[InHand]) -> int:
+    def _carry_out(self, served: Served, claim: Claimed) -> Answered:
+        claimed = self._take_in_hand(claim.jobs)
+        if claim.more:
+            self._more_waits(served.variant.id)
         try:
             fetched = [(job, work) for job in claimed if (work := self._fetch(served, job))]
             outcomes, run_seconds = self._run(served, fetched)
@@ -104,24 +130,26 @@ class Executor:
         finally:
             for job in claimed:
                 self._register.remove(job)
-        return len(claimed)
+        return Answered(len(claimed), more=claim.more)
 
-    def _claim(self, variant_id: str, *, suspects: bool) -> list[InHand]:
-        """What a ticket brings.
+    def _claim(self, variant_id: str, *, suspects: bool) -> Claimed:
+        """The next batch.
 
         Raises:
             SuspectsTurn: nothing, because it is a suspect's turn.
         """
         if self._handed_back:
-            return []
+            return Claimed()
         with self._database.single_statements() as session:
-            rows = jobs.claim(
+            return jobs.claim(
                 session,
                 variant=variant_id,
                 worker_id=self._worker_id,
                 lease_seconds=self._settings.lease_seconds,
                 suspects=suspects,
             )
+
+    def _take_in_hand(self, rows: Sequence[Job]) -> list[InHand]:
         claimed = [InHand(row) for row in rows]
         self._register.add(claimed)
         for job in claimed:

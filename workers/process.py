@@ -19,6 +19,7 @@ from workers import catalog, tasks
 from workers.adapters.pinning import pin
 from workers.events import Publisher
 from workers.execution import Executor, Served
+from workers.gathered_rings import GatheredRings
 from workers.heartbeat import Heartbeat
 from workers.in_hand import Register
 from workers.queue import Doorbell, Ticket, make_celery
@@ -48,6 +49,7 @@ class WorkerProcess:
     extra: Sequence[Served] = ()
     _register: Register = field(default_factory=Register)
     _phase: str = "starting"
+    _rings: GatheredRings = field(init=False)
 
     def run(self) -> None:
         """Load the models, then answer tickets until SIGTERM; jobs in hand are finished first.
@@ -56,7 +58,8 @@ class WorkerProcess:
             workers.catalog.UnknownVariantError: a variant is not in the catalogue.
             workers.adapters.weights.WeightsError: a variant's weights cannot be loaded.
         """
-        publisher = Publisher(self.settings)
+        publisher, doorbell = Publisher(self.settings), Doorbell(self.settings)
+        self._rings = GatheredRings(doorbell)
         beating = self.database.apart()
         heartbeat = self._heartbeat(beating)
         heartbeat.start()
@@ -71,6 +74,8 @@ class WorkerProcess:
             heartbeat.stop()
             beating.close()
             publisher.close()
+            self._rings.close()
+            doorbell.close()
             self.database.close()
 
     def _heartbeat(self, database: Database) -> Heartbeat:
@@ -91,7 +96,11 @@ class WorkerProcess:
             register=self._register,
             settings=self.settings,
             served=self._load(),
+            more_waits=self._ring,
         )
+
+    def _ring(self, variant: str) -> None:
+        self._rings.ring(Ticket(variant))
 
     def _load(self) -> dict[str, Served]:
         """Every model onto the device, before the first ticket: no job meets a cold start."""
@@ -121,10 +130,9 @@ class WorkerProcess:
         if self.settings.metrics_port:
             start_http_server(self.settings.metrics_port)
         app = make_celery(self.settings, queues=tuple(self._served_ids))
-        doorbell = Doorbell(self.settings)
         turns = Turns(
-            executor.answer,
-            lambda variant: doorbell.ring(Ticket(variant)),
+            lambda variant: executor.answer(variant).more,
+            self._ring,
             seconds=self.settings.turn_seconds,
         )
         tasks.register(app, turns.take)
@@ -139,7 +147,6 @@ class WorkerProcess:
         signals.worker_shutting_down.connect(drain, weak=False)
         _log.info("worker_ready", worker_id=self.id, variants=self._served_ids)
         self._celery_worker(app).start()
-        doorbell.close()
 
     def _celery_worker(self, app: Celery) -> Any:
         return app.Worker(
