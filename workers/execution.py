@@ -18,7 +18,7 @@ from workers.adapters.protocol import Adapter, Output, Stopped, Work
 from workers.catalog.variant import Variant, picture_fields
 from workers.company import Company
 from workers.device_call import DeviceCall, Outcome
-from workers.encoding import encode
+from workers.encoding import encoded_results
 from workers.events import Publisher
 from workers.failures import failure_of, retry_delay_seconds
 from workers.in_hand import InHand, Register
@@ -170,10 +170,8 @@ class Executor:
             ) or job_queries.was_completed(session, job.claim)
 
     def _upload(self, job: InHand, work: Work, output: Output) -> list[StoredArtifact]:
-        chosen = work.parameters.model_dump(include={"output_format", "output_quality"})
         stored = []
-        for n, painted in enumerate(output.images):
-            encoded = encode(painted, chosen["output_format"], chosen["output_quality"])
+        for n, encoded in enumerate(encoded_results(work, output)):
             key = result_key(
                 job.job.tenant_id,
                 job.job.created_at.date(),
@@ -185,17 +183,7 @@ class Executor:
             patiently(self._settings, StoreError)(
                 self._store.put, key, encoded.data, encoded.media_type
             )
-            stored.append(
-                StoredArtifact(
-                    key=key,
-                    media_type=encoded.media_type,
-                    size_bytes=len(encoded.data),
-                    sha256=encoded.sha256,
-                    width=encoded.width,
-                    height=encoded.height,
-                    seed=encoded.seed,
-                )
-            )
+            stored.append(encoded.stored_at(key))
         return stored
 
     def _drop(self, job: InHand, artifacts: Sequence[StoredArtifact]) -> None:

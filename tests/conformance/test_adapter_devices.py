@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from workers.adapters.devices import choose_dtype, free_cache, memory, translating_out_of_memory
+from workers.adapters.devices import choose_dtype, free_cache, memory, translating_device_errors
 from workers.adapters.pinning import Device, DeviceError, parse_device, pin
 from workers.adapters.protocol import OutOfMemoryError
 
@@ -92,12 +92,12 @@ def test_memory_in_use_grows_with_what_is_held() -> None:
 
 
 def test_exhausted_memory_is_translated() -> None:
-    with pytest.raises(OutOfMemoryError), translating_out_of_memory(CPU):
+    with pytest.raises(OutOfMemoryError), translating_device_errors(CPU):
         torch.empty(10**15)
 
 
 def test_other_errors_pass_as_they_are() -> None:
-    with pytest.raises(RuntimeError, match="size of tensor"), translating_out_of_memory(CPU):
+    with pytest.raises(RuntimeError, match="size of tensor"), translating_device_errors(CPU):
         torch.ones(2) + torch.ones(3)
 
 
@@ -109,7 +109,7 @@ def test_what_a_failed_call_held_is_freed() -> None:
         torch.empty(10**15)
         held.zero_()
 
-    with pytest.raises(OutOfMemoryError) as caught, translating_out_of_memory(CPU):
+    with pytest.raises(OutOfMemoryError) as caught, translating_device_errors(CPU):
         fill()
     assert caught.value.code == "out_of_memory"
     assert memory(CPU).used_bytes - before < 100_000_000

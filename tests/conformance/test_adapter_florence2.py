@@ -1,19 +1,15 @@
 """Florence-2 in particular: tasks, coordinates, scores, ends of answers, and what is found."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import torch
 from PIL import Image, ImageDraw
 
+from tests.support.seer import BOX, DEMO, answer, loaded_demo, look, overlap, red_circle, work
 from workers.adapters.florence2 import Florence2Adapter
 from workers.adapters.protocol import InvalidInputError, Stopped, Work
-from workers.catalog import find
-from workers.catalog.florence2_tasks import BY_TOKEN, TASKS
-
-DEMO = find("florence-2-demo")
-BOX = (150, 60, 240, 150)
+from workers.catalog.florence2_tasks import BY_TOKEN
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -26,38 +22,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def demo() -> Florence2Adapter:
-    adapter = Florence2Adapter(DEMO, "cpu", {})
-    adapter.load()
-    return adapter
-
-
-def red_circle(background: tuple[int, int, int] = (250, 250, 250)) -> Image.Image:
-    picture = Image.new("RGB", (320, 240), background)
-    ImageDraw.Draw(picture).ellipse(BOX, fill=(214, 38, 38))
-    return picture
-
-
-def work(picture: Image.Image | None = None, **input_: Any) -> Work:
-    return Work(DEMO.parameters(image="file_1", **input_), {"image": [picture or red_circle()]})
-
-
-def look(adapter: Florence2Adapter, *works: Work) -> list[dict[str, Any]]:
-    outputs = adapter.run(works, lambda _step, _steps: None, lambda: False)
-    return [output.data or {} for output in outputs]
-
-
-def answer(adapter: Florence2Adapter, **input_: Any) -> dict[str, Any]:
-    results: list[dict[str, Any]] = look(adapter, work(**input_))[0]["results"]
-    return results[0]
-
-
-def overlap(one: tuple[int, ...], other: tuple[int, ...]) -> float:
-    """Intersection over union of two boxes."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    common = max(width, 0) * max(height, 0)
-    areas = [(b[2] - b[0]) * (b[3] - b[1]) for b in (one, other)]
-    return common / (sum(areas) - common)
+    return loaded_demo()
 
 
 def encodings(adapter: Florence2Adapter) -> list[int]:
@@ -95,17 +60,6 @@ def test_the_data_has_its_documented_form(demo: Florence2Adapter) -> None:
     assert len(detected["scores"]) == len(detected["result"]["<OD>"]["bboxes"])
     assert len(told["scores"]) == 1
     assert all(0 < score <= 1 for score in [*detected["scores"], *told["scores"]])
-
-
-@pytest.mark.parametrize("beams", [1, 3])
-def test_every_task_is_answered_greedy_and_by_beams(demo: Florence2Adapter, beams: int) -> None:
-    for task in TASKS:
-        text = {"text": "a red circle"} if task.takes_text else {}
-        answered = answer(demo, task=task.token, num_beams=beams, **text)
-        assert answered["finish_reason"] == "stop"
-        value = answered["result"][task.token]
-        listed = value if isinstance(value, str) else value.get("bboxes", value.get("quad_boxes"))
-        assert len(answered["scores"]) == (1 if isinstance(value, str) else len(listed))
 
 
 def test_no_padding_is_left_in_the_shorter_answer_of_a_batch(demo: Florence2Adapter) -> None:
@@ -180,13 +134,19 @@ def test_a_stop_takes_effect_within_an_answer(demo: Florence2Adapter) -> None:
 
 @pytest.mark.parametrize(
     ("token", "text"),
-    [("<CAPTION>", ""), ("<OCR_WITH_REGION>", ""), ("<OPEN_VOCABULARY_DETECTION>", "a <and> {b}")],
+    [
+        ("<CAPTION>", ""),
+        ("<OCR_WITH_REGION>", ""),
+        ("<OPEN_VOCABULARY_DETECTION>", "a <and> {b}"),
+        ("<REFERRING_EXPRESSION_SEGMENTATION>", "the red circle"),
+        ("<REGION_TO_OCR>", "<loc_468><loc_250><loc_750><loc_625>"),
+    ],
 )
 def test_prompts_read_as_the_processor_writes_them(
     demo: Florence2Adapter, token: str, text: str
 ) -> None:
     picture = red_circle()
-    asked = Work(DEMO.parameters.model_construct(text=text), {"image": [picture]})
+    asked = Work(DEMO.parameters.model_construct(text=text, region=BOX), {"image": [picture]})
     ours = demo._tokenize([demo._prompt(BY_TOKEN[token], asked)])["input_ids"]
     theirs = demo._processor(text=[token + text], images=[picture], return_tensors="pt")
     assert torch.equal(ours, theirs["input_ids"])
