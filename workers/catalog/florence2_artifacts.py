@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import WithJsonSchema
 
 from workers.catalog.florence2_tasks import TASKS, Florence2Task
 from workers.catalog.refusal import refusal
@@ -13,6 +16,13 @@ class ArtifactChoice(StrEnum):
     MASKS = "masks"
     OVERLAY = "overlay"
     COCO = "coco"
+
+
+# Written out where it is used: forms read one field's schema without the rest.
+Choice = Annotated[
+    ArtifactChoice,
+    WithJsonSchema({"type": "string", "enum": [choice.value for choice in ArtifactChoice]}),
+]
 
 
 def refuse_unmakeable(chosen: Sequence[ArtifactChoice], asked: Sequence[Florence2Task]) -> None:

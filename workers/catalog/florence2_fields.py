@@ -92,8 +92,9 @@ def artifacts() -> Any:
         default=(),
         description="What to store beside the JSON, each a file with a URL under "
         "`output.artifacts`. masks: a PNG for each outlined instance, white on black, as large as "
-        "the picture. overlay: the picture with boxes, outlines and labels drawn on it (PNG; a "
-        "small picture is enlarged). coco: everything found, as COCO annotations (JSON).",
+        "the picture. overlay: for each task that says where, the picture with its boxes, outlines "
+        "and labels drawn on it (PNG; a small picture is enlarged). coco: everything found, "
+        "as COCO annotations (JSON).",
         examples=[["masks", "overlay", "coco"]],
         json_schema_extra={"uniqueItems": True},
     )

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, WithJsonSchema, create_model, model_
 
 from workers.catalog import florence2_fields as fields
 from workers.catalog import florence2_text
-from workers.catalog.florence2_artifacts import ArtifactChoice, refuse_unmakeable
+from workers.catalog.florence2_artifacts import Choice, refuse_unmakeable
 from workers.catalog.florence2_limits import Florence2Limits
 from workers.catalog.florence2_region import Region
 from workers.catalog.florence2_tasks import BY_TOKEN, TOKENS, Florence2Task
@@ -39,7 +39,7 @@ class Florence2Parameters(BaseModel):
     tasks: tuple[Task, ...] = ()
     text: StoredText | None = None
     region: Region | None = None
-    artifacts: tuple[ArtifactChoice, ...] = ()
+    artifacts: tuple[Choice, ...] = ()
     num_beams: int
     max_new_tokens: int
 
@@ -118,7 +118,7 @@ def florence2_parameters(name: str, limits: Florence2Limits) -> type[Florence2Pa
         tasks=(tuple[Task, ...], fields.tasks()),
         text=(StoredText | None, fields.text()),
         region=(Region | None, fields.region()),
-        artifacts=(tuple[ArtifactChoice, ...], fields.artifacts()),
+        artifacts=(tuple[Choice, ...], fields.artifacts()),
         num_beams=(int, fields.num_beams(limits)),
         max_new_tokens=(int, fields.max_new_tokens(limits)),
     )

@@ -66,18 +66,25 @@ def _of_task(
 Box = tuple[float, float, float, float]
 _Shape = tuple[str, Box | None, tuple[Points, ...], bool]
 
+_LABELS = {"bboxes": "bboxes_labels", "quad_boxes": "labels", "polygons": "polygons_labels"}
+"""Where the labels of each kind of place stand, if not under `labels`; in the scores' order."""
+
 
 def _shapes(value: Mapping[str, Any]) -> Iterator[_Shape]:
     """Label, box, outlines and whether they can be masks, in the order of the scores."""
-    labels = value.get("labels", [])
-    for label, box in zip(value.get("bboxes_labels", labels), value.get("bboxes", []), strict=True):
-        yield label, (box[0], box[1], box[2], box[3]), (), False
-    for label, quad in zip(labels, value.get("quad_boxes", []), strict=False):
-        yield label, _around([quad]), (quad,), False
-    own = value.get("polygons_labels", labels)
-    for label, polygons in zip(own, value.get("polygons", []), strict=False):
-        outlines = tuple(points for points in polygons if len(points) >= 2 * _LEAST_POINTS)
-        yield label, _around(outlines), outlines, True
+    for kind in (key for key in _LABELS if key in value):
+        labels = value.get(_LABELS[kind], value.get("labels"))
+        for label, place in zip(labels, value[kind], strict=True):
+            outlines = _outlines(kind, place)
+            box = _around([place] if kind == "bboxes" else outlines)
+            yield label, box, outlines, kind == "polygons"
+
+
+def _outlines(kind: str, place: Any) -> tuple[Points, ...]:
+    if kind == "quad_boxes":
+        return (place,)
+    polygons = place if kind == "polygons" else ()
+    return tuple(points for points in polygons if len(points) >= 2 * _LEAST_POINTS)
 
 
 def _around(outlines: Sequence[Points]) -> Box | None:

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 from workers.products.instances import Instance
 
 READABLE_SIDE = 512
-"""A picture with a shorter side is enlarged, so that labels do not hide what they name."""
+"""A picture is enlarged up to this shorter side, so that labels do not hide what they name."""
 
 LONGEST_SIDE = 2048
 """No side is enlarged beyond this."""
@@ -47,8 +47,7 @@ def overlay_of(picture: Image.Image, instances: Sequence[Instance]) -> Image.Ima
 
 
 def _enlargement(size: tuple[int, int]) -> int:
-    wanted = -(-READABLE_SIDE // min(size))
-    return max(1, min(wanted, LONGEST_SIDE // max(size)))
+    return max(1, min(READABLE_SIDE // min(size), LONGEST_SIDE // max(size)))
 
 
 class _Sketch:
