@@ -20,7 +20,7 @@ from workers.company import Company
 from workers.device_call import DeviceCall, Outcome
 from workers.encoding import encoded_results
 from workers.events import Publisher
-from workers.failures import failure_of, retry_delay_seconds
+from workers.failures import NeverRunError, failure_of, retry_delay_seconds
 from workers.in_hand import InHand, Register
 from workers.metrics import attempts_finished, run_seconds_observed, wait_seconds_observed
 from workers.patience import patiently
@@ -66,6 +66,11 @@ class Executor:
         self._company = Company()
         self._handed_back = False
 
+    @property
+    def device_lost(self) -> bool:
+        """Whether the device failed for good: only another process can answer tickets now."""
+        return self._device.lost
+
     def answer(self, variant_id: str) -> int:
         """Answer one ticket; the number of jobs that it brought, 0 when another had them.
 
@@ -95,7 +100,7 @@ class Executor:
 
     def _claim(self, variant_id: str, *, suspects: bool = False) -> tuple[list[InHand], bool]:
         """What a ticket brings, and whether nothing since it is a suspect's turn."""
-        if self._handed_back:
+        if self._handed_back or self.device_lost:
             return [], False
         with self._database.transaction(durable=False) as session:
             rows = jobs.claim(
@@ -196,6 +201,9 @@ class Executor:
         if isinstance(error, Stopped):
             _log.info("attempt_given_up", job_id=job.job.id, attempt=job.job.attempt)
             return
+        if isinstance(error, NeverRunError):
+            self._hand_back_one(job)
+            return
         failure = failure_of(error)
         if failure.code == "internal_error":
             _log.error("attempt_failed", job_id=job.job.id, error=type(error).__name__)
@@ -231,16 +239,17 @@ class Executor:
         """
         self._handed_back = True
         for job in self._register.snapshot().values():
-            try:
-                self._hand_back_one(job)
-            except SQLAlchemyError as error:
-                # Without the database the lease runs out instead; the model stops all the same.
-                _log.warning("hand_back_failed", job_id=job.job.id, error=type(error).__name__)
+            self._hand_back_one(job)
             job.lost.set()
 
     def _hand_back_one(self, job: InHand) -> None:
-        with self._database.transaction() as session:
-            handed = jobs.hand_back(session, job.claim)
+        try:
+            with self._database.transaction() as session:
+                handed = jobs.hand_back(session, job.claim)
+        except SQLAlchemyError as error:
+            # Without the database the lease runs out instead; the model stops all the same.
+            _log.warning("hand_back_failed", job_id=job.job.id, error=type(error).__name__)
+            return
         if handed:
             _log.info("job_handed_back", job_id=job.job.id, attempt=job.job.attempt)
             self._publisher.state(job.job.id, JobState.QUEUED, attempt=job.job.attempt)

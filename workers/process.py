@@ -17,6 +17,7 @@ from db.storage.object_store import ObjectStore
 from db.workers import WorkerReport
 from workers import catalog, tasks
 from workers.adapters.pinning import pin
+from workers.device_loss import ending_when_lost
 from workers.events import Publisher
 from workers.execution import Executor, Served
 from workers.heartbeat import Heartbeat
@@ -120,7 +121,13 @@ class WorkerProcess:
         if self.settings.metrics_port:
             start_http_server(self.settings.metrics_port)
         app = make_celery(self.settings, queues=tuple(self._served_ids))
-        tasks.register(app, executor.answer)
+        answer = ending_when_lost(
+            executor.answer,
+            lambda: executor.device_lost,
+            self._register,
+            grace_seconds=self.settings.grace_seconds,
+        )
+        tasks.register(app, answer)
 
         def drain(**_about: object) -> None:
             self._phase = "draining"

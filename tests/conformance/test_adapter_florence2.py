@@ -1,15 +1,34 @@
 """Florence-2 in particular: tasks, coordinates, scores, ends of answers, and what is found."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from PIL import Image, ImageDraw
+from prometheus_client import REGISTRY
 
+from db.tables import Job
 from tests.support.seer import BOX, DEMO, answer, loaded_demo, look, overlap, red_circle, work
 from workers.adapters.florence2 import Florence2Adapter
-from workers.adapters.protocol import InvalidInputError, Stopped, Work
+from workers.adapters.protocol import (
+    InvalidInputError,
+    OutOfMemoryError,
+    Output,
+    Stopped,
+    Work,
+)
 from workers.catalog.florence2_tasks import BY_TOKEN
+from workers.device_call import DeviceCall
+from workers.in_hand import InHand
+
+
+class Unheard:
+    """Takes events in the place of a publisher."""
+
+    def publish(self, job_id: str, kind: str, data: Mapping[str, Any]) -> None:
+        """Tell nobody."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -159,3 +178,40 @@ def test_pictures_of_odd_sizes_are_looked_at(demo: Florence2Adapter, size: tuple
     for box in data["results"][0]["result"]["<OD>"]["bboxes"]:
         assert all(0 <= x <= size[0] for x in box[0::2])
         assert all(0 <= y <= size[1] for y in box[1::2])
+
+
+def test_the_job_that_does_not_fit_fails_alone_and_its_mates_do_not(
+    demo: Florence2Adapter,
+) -> None:
+    def claimed(number: int, asked: Work) -> tuple[InHand, Work]:
+        job = Job(id=f"job_{number}", attempt=1, variant=DEMO.id, deadline_seconds=60)
+        return InHand(job), asked
+
+    fits = work(task="caption")
+    too_large = replace(fits, parameters=fits.parameters.model_copy(update={"num_beams": 10**13}))
+    batch = [claimed(n, asked) for n, asked in enumerate([too_large, fits, fits])]
+    outcomes, _ = DeviceCall(Unheard()).run(demo, batch)
+    assert isinstance(outcomes[0], OutOfMemoryError)
+    told = [outcome.data for outcome in outcomes[1:] if isinstance(outcome, Output)]
+    assert told == [look(demo, fits)[0]] * 2
+
+
+def test_kept_pictures_make_room_when_the_memory_runs_out(demo: Florence2Adapter) -> None:
+    calls = encodings(demo)
+    asked = work(red_circle((90, 90, 90)), task="caption")
+    look(demo, asked)
+    greedy = asked.parameters.model_copy(update={"num_beams": 10**13})
+    with pytest.raises(OutOfMemoryError):
+        look(demo, replace(asked, parameters=greedy))
+    look(demo, asked)
+    assert len(calls) == 2
+
+
+def test_pictures_are_counted_by_whether_they_were_kept(demo: Florence2Adapter) -> None:
+    def counted(outcome: str) -> float:
+        labels = {"variant": DEMO.id, "outcome": outcome}
+        return REGISTRY.get_sample_value("bottega_picture_features_total", labels) or 0
+
+    hits, misses = counted("hit"), counted("miss")
+    look(demo, *[work(red_circle((91, 92, 93)), task="caption") for _ in range(3)])
+    assert (counted("hit") - hits, counted("miss") - misses) == (2, 1)
