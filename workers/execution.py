@@ -14,7 +14,7 @@ from db.job_values import Failure, Result, StoredArtifact
 from db.session import Database
 from db.storage.keys import result_key
 from db.storage.object_store import ObjectStore, StoreError
-from workers.adapters.protocol import Adapter, Output, Stopped, Work
+from workers.adapters.protocol import Adapter, Output, Preparing, Stopped, Work
 from workers.catalog.variant import Variant, picture_fields
 from workers.company import Company
 from workers.device_call import DeviceCall, Outcome
@@ -123,7 +123,9 @@ class Executor:
         try:
             parameters = served.variant.parameters.model_validate(job.job.input)
             fields = {name: getattr(parameters, name) for name in picture_fields(type(parameters))}
-            return Work(parameters, {name: self._pictures(keys) for name, keys in fields.items()})
+            work = Work(parameters, {name: self._pictures(keys) for name, keys in fields.items()})
+            adapter = served.adapter
+            return adapter.prepare(work) if isinstance(adapter, Preparing) else work
         except Exception as error:  # noqa: BLE001 - a job must end, whatever its inputs do
             self._fail(job, error)
             return None

@@ -215,3 +215,26 @@ def test_pictures_are_counted_by_whether_they_were_kept(demo: Florence2Adapter) 
     hits, misses = counted("hit"), counted("miss")
     look(demo, *[work(red_circle((91, 92, 93)), task="caption") for _ in range(3)])
     assert (counted("hit") - hits, counted("miss") - misses) == (2, 1)
+
+
+def test_a_prepared_picture_is_answered_alike_and_not_scaled_again(
+    demo: Florence2Adapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = work(red_circle((60, 70, 80)), task="caption")
+    demo._features.forget()
+    prepared = demo.prepare(asked)
+    plain = look(demo, asked)
+    demo._features.forget()
+    monkeypatch.setattr(demo._processor, "image_processor", None)
+    assert look(demo, prepared) == plain
+
+
+def test_a_picture_that_was_kept_when_prepared_and_forgotten_since_is_scaled_after_all(
+    demo: Florence2Adapter,
+) -> None:
+    asked = work(red_circle((61, 70, 80)), task="caption")
+    plain = look(demo, asked)
+    prepared = demo.prepare(asked)
+    assert prepared.prepared.pixels is None
+    demo._features.forget()
+    assert look(demo, prepared) == plain

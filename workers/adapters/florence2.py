@@ -9,6 +9,7 @@ import copy
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -95,6 +96,10 @@ class Florence2Adapter:
         blank = new_picture("RGB", (64, 64))
         self.run([Work(parameters, {"image": [blank]})], lambda _step, _steps: None, lambda: False)
 
+    def prepare(self, work: Work) -> Work:
+        """Scale the picture to what the model reads."""
+        return replace(work, prepared=self._features.prepare(_picture(work), self._processor))
+
     def run(self, batch: Sequence[Work], report: Report, should_stop: ShouldStop) -> list[Output]:
         """Answer every job's tasks, one task of all jobs at a time."""
         shared = _parameters(batch[0])
@@ -154,7 +159,9 @@ class Florence2Adapter:
         features = []
         for work in batch:
             _give_up_if(should_stop)
-            features.append(self._features.of(_picture(work), self._model, self._processor))
+            picture = _picture(work)
+            prepared = work.prepared or self._features.prepare(picture, self._processor)
+            features.append(self._features.of(picture, prepared, self._model, self._processor))
         return torch.cat(features)
 
     def _answer(

@@ -31,6 +31,9 @@ class LeastRecentlyUsed(Generic[K, V]):
         self._weight = 0.0
         self._values: OrderedDict[K, V] = OrderedDict()
 
+    def __contains__(self, key: K) -> bool:
+        return key in self._values
+
     def get(self, key: K) -> V | None:
         """The value kept for a key, which counts as used now; None if there is none."""
         if key in self._values:

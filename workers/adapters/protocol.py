@@ -19,7 +19,7 @@ What every adapter promises:
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from PIL.Image import Image
 from pydantic import BaseModel
@@ -76,10 +76,12 @@ class Work:
     Attributes:
         parameters: the variant's parsed parameter model.
         pictures: decoded RGB pictures by parameter name, in order where the parameter is a list.
+        prepared: what the adapter's own `prepare` made of it; None where it was not asked.
     """
 
     parameters: BaseModel
     pictures: Mapping[str, Sequence[Image]] = field(default_factory=dict)
+    prepared: Any = None
 
 
 @dataclass(frozen=True)
@@ -149,5 +151,21 @@ class Adapter(Protocol):
             Stopped: `should_stop` answered true.
             OutOfMemoryError: the batch does not fit.
             AdapterError: anything else the owner of a job should read.
+        """
+        ...
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """An adapter that can do a part of its work on the CPU while the device is at another batch.
+
+    It may be asked from any thread, also during `run`, which must answer the same without it.
+    """
+
+    def prepare(self, work: Work) -> Work:
+        """The same work, with `prepared` set.
+
+        Raises:
+            AdapterError: anything that the owner of the job should read.
         """
         ...
