@@ -48,7 +48,7 @@ def encoded_results(work: Work, output: Output) -> Iterator[Encoded]:
     chosen = work.parameters.model_dump(include={"output_format", "output_quality"})
     for painted in output.images:
         yield encode(painted, chosen["output_format"], chosen["output_quality"])
-    for file in output.files():
+    for file in output.files() if output.files else ():
         yield _as_it_is(file)
 
 

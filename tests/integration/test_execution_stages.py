@@ -7,7 +7,7 @@ from typing import Any
 
 from db.artifact_kinds import ArtifactKind
 from tests.support.adapters import Gate, ScriptedAdapter, paint
-from tests.support.jobs import allowance, sql
+from tests.support.jobs import allowance, sql, state
 from tests.support.station import PAINTER, Station
 from workers.adapters.protocol import File, Output, Report, ShouldStop, Work
 
@@ -71,3 +71,18 @@ def test_what_is_no_painted_picture_is_stored_with_its_kind(
     assert sorted(station.stored_keys()) == [row[7] for row in rows]
     assert rows[2][7].endswith(f"{job_id}/1/2.json")
     assert allowance(station.database, tenant_id) == (1, 0)
+
+
+def test_in_a_batch_each_job_keeps_what_was_drawn_for_it(station: Station, tenant_id: str) -> None:
+    ids = [station.submit(tenant_id) for _ in range(3)]
+
+    def draw(batch: Any, _report: Report, _should_stop: ShouldStop) -> list[Output]:
+        def files() -> Iterator[File]:
+            yield File(ArtifactKind.OVERLAY, b"png", "image/png", (4, 3))
+
+        plain = Output(data={"results": []})
+        return [plain, Output(data={"results": []}, files=files), plain][: len(batch)]
+
+    assert station.answer(draw) == 3
+    assert {str(state(station.database, job_id)) for job_id in ids} == {"succeeded"}
+    assert sql(station.database, "SELECT job_id, kind FROM artifacts") == [(ids[1], "overlay")]

@@ -118,13 +118,18 @@ class Output:
     Attributes:
         images: what was painted.
         data: the rest, as JSON.
-        files: makes whatever else is to be stored, one after another; called once, when the
-            device is already free for the next batch.
+        files: makes whatever else is to be stored, one after another, if anything is; called
+            once, when the device is already free for the next batch.
     """
 
     images: tuple[Painted, ...] = ()
     data: dict[str, Any] | None = None
-    files: Callable[[], Iterable[File]] = tuple
+    files: Callable[[], Iterable[File]] | None = None
+
+    @property
+    def is_to_be_stored(self) -> bool:
+        """Whether there is more than JSON."""
+        return bool(self.images) or self.files is not None
 
 
 Report = Callable[[int, int], None]
