@@ -34,6 +34,18 @@ def test_all_others_are_not(changes: dict[str, Any]) -> None:
     assert "cache_implementation" not in arguments(**changes)
 
 
+@pytest.mark.parametrize(
+    ("device", "compiled", "jobs"), [(CUDA, True, [1, 1, 2]), (CUDA, False, [1]), (CPU, True, [1])]
+)
+def test_what_is_compiled_is_compiled_before_the_first_job(
+    device: Device, *, compiled: bool, jobs: list[int]
+) -> None:
+    options = {**LARGE.options, "compile_greedy": compiled}
+    calls = Generation(options, device, positions=1024, begin=0).warm_up_calls
+    assert [count for count, _ in calls] == jobs
+    assert all(changes == {"num_beams": 1} for _, changes in calls[1:])
+
+
 def test_every_row_has_the_options_that_are_read() -> None:
     for variant_id in ("florence-2-base", "florence-2-large-ft", "florence-2-demo"):
         options = find(variant_id).options

@@ -92,9 +92,12 @@ class Florence2Adapter:
 
     def _warm_up(self) -> None:
         """A few tokens about a blank picture: kernels are chosen before the first job."""
-        parameters = self._variant.parameters(image="warm", task="<CAPTION>", max_new_tokens=4)
-        blank = new_picture("RGB", (64, 64))
-        self.run([Work(parameters, {"image": [blank]})], lambda _step, _steps: None, lambda: False)
+        for jobs, changes in self._generation.warm_up_calls:
+            parameters = self._variant.parameters(
+                image="warm", task="<CAPTION>", max_new_tokens=4, **changes
+            )
+            blank = Work(parameters, {"image": [new_picture("RGB", (64, 64))]})
+            self.run([blank] * jobs, lambda _step, _steps: None, lambda: False)
 
     def prepare(self, work: Work) -> Work:
         """Scale the picture to what the model reads."""

@@ -26,6 +26,16 @@ class Generation:
     positions: int
     begin: int
 
+    @property
+    def warm_up_calls(self) -> list[tuple[int, dict[str, int]]]:
+        """Before the first job: calls of so many jobs, with these parameters changed.
+
+        A compiled call is made for the first number of jobs, made anew for the second, and from
+        then on takes any number.
+        """
+        greedy = {"num_beams": 1}
+        return [(1, {}), *([(1, greedy), (2, greedy)] if self._may_compile else [])]
+
     def arguments(self, task: Florence2Task, parameters: Florence2Parameters) -> dict[str, Any]:
         """The keyword arguments of `generate` for one task."""
         return {
@@ -40,8 +50,11 @@ class Generation:
 
     def _is_compiled(self, parameters: Florence2Parameters) -> bool:
         """A beam search reorders its cache at every step, which no compiled call survives."""
-        wanted = self.options.get("compile_greedy", False)
-        return bool(wanted) and self.device.kind == "cuda" and parameters.num_beams == 1
+        return self._may_compile and parameters.num_beams == 1
+
+    @property
+    def _may_compile(self) -> bool:
+        return bool(self.options["compile_greedy"]) and self.device.kind == "cuda"
 
     def _static_cache(self) -> dict[str, Any]:
         """A cache of one length for every call: another length would be compiled anew.

@@ -49,7 +49,7 @@ def _options(*, no_repeat_ngram_size: int) -> dict[str, Any]:
         "picture_cache": 64,
         "picture_cache_bytes": 128 * 2**20,
         "attention": "sdpa",
-        # A compiled call takes its first jobs of each batch size some minutes to make.
+        # It makes loading some minutes longer, which a worker that is often restarted feels.
         "compile_greedy": False,
     }
 
