@@ -22,8 +22,9 @@ from workers.events import Publisher
 from workers.execution import Executor, Served
 from workers.heartbeat import Heartbeat
 from workers.in_hand import Register
-from workers.queue import make_celery
+from workers.queue import Doorbell, Ticket, make_celery
 from workers.settings import WorkerSettings, weights_overrides
+from workers.turns import Turns
 from workers.watchdog import Watchdog
 
 _log = structlog.get_logger(__name__)
@@ -127,10 +128,17 @@ class WorkerProcess:
             self._register,
             grace_seconds=self.settings.grace_seconds,
         )
-        tasks.register(app, answer)
+        doorbell = Doorbell(self.settings)
+        turns = Turns(
+            answer,
+            lambda variant: doorbell.ring(Ticket(variant)),
+            seconds=self.settings.turn_seconds,
+        )
+        tasks.register(app, turns.take)
 
         def drain(**_about: object) -> None:
             self._phase = "draining"
+            turns.close()
             grace = threading.Timer(self.settings.grace_seconds, executor.hand_back)
             grace.daemon = True
             grace.start()
@@ -138,6 +146,7 @@ class WorkerProcess:
         signals.worker_shutting_down.connect(drain, weak=False)
         _log.info("worker_ready", worker_id=self.id, variants=self._served_ids)
         self._celery_worker(app).start()
+        doorbell.close()
 
     def _celery_worker(self, app: Celery) -> Any:
         return app.Worker(
