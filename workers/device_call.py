@@ -6,9 +6,17 @@ from collections.abc import Sequence
 
 import structlog
 
-from workers.adapters.protocol import Adapter, AdapterError, OutOfMemoryError, Output, Stopped, Work
+from workers.adapters.protocol import (
+    Adapter,
+    AdapterError,
+    DeviceLostError,
+    OutOfMemoryError,
+    Output,
+    Stopped,
+    Work,
+)
 from workers.events import Publisher
-from workers.failures import TimeoutExceededError
+from workers.failures import NeverRunError, TimeoutExceededError
 from workers.in_hand import InHand
 from workers.metrics import device_seconds_spent
 
@@ -24,6 +32,12 @@ class DeviceCall:
     def __init__(self, publisher: Publisher) -> None:
         self._lock = threading.Lock()
         self._publisher = publisher
+        self._lost = False
+
+    @property
+    def lost(self) -> bool:
+        """Whether the device failed for good: batches that come after it are not run."""
+        return self._lost
 
     def run(self, adapter: Adapter, batch: Batch) -> tuple[list[Outcome], float]:
         """Run a batch when the device is free.
@@ -39,8 +53,14 @@ class DeviceCall:
             return outcomes, seconds
 
     def _run(self, adapter: Adapter, batch: Batch) -> list[Outcome]:
+        if self._lost:
+            return [NeverRunError() for _ in batch]
         try:
             return list(self._call(adapter, batch))
+        except DeviceLostError as error:
+            self._lost = True
+            _log.error("device_lost", variant=batch[0][0].job.variant, exc_info=error)
+            return [error for _ in batch]
         except Stopped:
             return [_why_stopped(job) for job, _ in batch]
         except Exception as error:  # noqa: BLE001 - whatever a model raises ends as an outcome

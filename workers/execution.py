@@ -16,13 +16,13 @@ from db.session import Database
 from db.storage.keys import result_key
 from db.storage.object_store import ObjectStore, StoreError
 from db.tables import Job
-from workers.adapters.protocol import Adapter, Output, Stopped, Work
+from workers.adapters.protocol import Adapter, Output, Preparing, Stopped, Work
 from workers.catalog.variant import Variant, picture_fields
 from workers.company import Company
 from workers.device_call import DeviceCall, Outcome
-from workers.encoding import encode
+from workers.encoding import encoded_results
 from workers.events import Publisher
-from workers.failures import failure_of, retry_delay_seconds
+from workers.failures import NeverRunError, failure_of, retry_delay_seconds
 from workers.in_hand import InHand, Register
 from workers.metrics import attempts_finished, run_seconds_observed, wait_seconds_observed
 from workers.patience import patiently
@@ -100,6 +100,11 @@ class Executor:
         self._company = Company()
         self._handed_back = False
 
+    @property
+    def device_lost(self) -> bool:
+        """Whether the device failed for good: only another process can answer tickets now."""
+        return self._device.lost
+
     def answer(self, variant_id: str) -> Answered:
         """Claim a batch and carry it out; it is empty when others had the jobs.
 
@@ -138,7 +143,7 @@ class Executor:
         Raises:
             SuspectsTurn: nothing, because it is a suspect's turn.
         """
-        if self._handed_back:
+        if self._handed_back or self.device_lost:
             return Claimed()
         with self._database.single_statements() as session:
             return jobs.claim(
@@ -162,7 +167,9 @@ class Executor:
         try:
             parameters = served.variant.parameters.model_validate(job.job.input)
             fields = {name: getattr(parameters, name) for name in picture_fields(type(parameters))}
-            return Work(parameters, {name: self._pictures(keys) for name, keys in fields.items()})
+            work = Work(parameters, {name: self._pictures(keys) for name, keys in fields.items()})
+            adapter = served.adapter
+            return adapter.prepare(work) if isinstance(adapter, Preparing) else work
         except Exception as error:  # noqa: BLE001 - a job must end, whatever its inputs do
             self._fail(job, error)
             return None
@@ -184,7 +191,7 @@ class Executor:
 
         Where a result is refused, each is finished on its own: a bad one spoils no other.
         """
-        plain = [one for one in ended if isinstance(one.outcome, Output) and not one.outcome.images]
+        plain = [one for one in ended if _is_plain(one.outcome)]
         if len(plain) < 2:  # noqa: PLR2004 - one alone is finished as any other
             return set()
         try:
@@ -240,10 +247,8 @@ class Executor:
             return completed | {own for own in others if job_queries.was_completed(session, own)}
 
     def _upload(self, job: InHand, work: Work, output: Output) -> list[StoredArtifact]:
-        chosen = work.parameters.model_dump(include={"output_format", "output_quality"})
         stored = []
-        for n, painted in enumerate(output.images):
-            encoded = encode(painted, chosen["output_format"], chosen["output_quality"])
+        for n, encoded in enumerate(encoded_results(work, output)):
             key = result_key(
                 job.job.tenant_id,
                 job.job.created_at.date(),
@@ -255,17 +260,7 @@ class Executor:
             patiently(self._settings, StoreError)(
                 self._store.put, key, encoded.data, encoded.media_type
             )
-            stored.append(
-                StoredArtifact(
-                    key=key,
-                    media_type=encoded.media_type,
-                    size_bytes=len(encoded.data),
-                    sha256=encoded.sha256,
-                    width=encoded.width,
-                    height=encoded.height,
-                    seed=encoded.seed,
-                )
-            )
+            stored.append(encoded.stored_at(key))
         return stored
 
     def _drop(self, artifacts: Sequence[StoredArtifact]) -> None:
@@ -276,6 +271,9 @@ class Executor:
     def _fail(self, job: InHand, error: Exception) -> None:
         if isinstance(error, Stopped):
             _log.info("attempt_given_up", job_id=job.job.id, attempt=job.job.attempt)
+            return
+        if isinstance(error, NeverRunError):
+            self._hand_back_one(job)
             return
         failure = failure_of(error)
         if failure.code == "internal_error":
@@ -312,16 +310,17 @@ class Executor:
         """
         self._handed_back = True
         for job in self._register.snapshot().values():
-            try:
-                self._hand_back_one(job)
-            except SQLAlchemyError as error:
-                # Without the database the lease runs out instead; the model stops all the same.
-                _log.warning("hand_back_failed", job_id=job.job.id, error=type(error).__name__)
+            self._hand_back_one(job)
             job.lost.set()
 
     def _hand_back_one(self, job: InHand) -> None:
-        with self._database.transaction() as session:
-            handed = jobs.hand_back(session, job.claim)
+        try:
+            with self._database.transaction() as session:
+                handed = jobs.hand_back(session, job.claim)
+        except SQLAlchemyError as error:
+            # Without the database the lease runs out instead; the model stops all the same.
+            _log.warning("hand_back_failed", job_id=job.job.id, error=type(error).__name__)
+            return
         if handed:
             _log.info("job_handed_back", job_id=job.job.id, attempt=job.job.attempt)
             self._publisher.state(job.job.id, JobState.QUEUED, attempt=job.job.attempt)
@@ -337,6 +336,10 @@ class Executor:
             outcome=state,
             reason=reason,
         )
+
+
+def _is_plain(outcome: Outcome) -> bool:
+    return isinstance(outcome, Output) and not outcome.is_to_be_stored
 
 
 def _result(ended: Ended, artifacts: Sequence[StoredArtifact], store_seconds: float) -> Result:

@@ -17,6 +17,7 @@ from db.storage.object_store import ObjectStore
 from db.workers import WorkerReport
 from workers import catalog, tasks
 from workers.adapters.pinning import pin
+from workers.device_loss import ending_when_lost
 from workers.events import Publisher
 from workers.execution import Executor, Served
 from workers.gathered_rings import GatheredRings
@@ -130,8 +131,14 @@ class WorkerProcess:
         if self.settings.metrics_port:
             start_http_server(self.settings.metrics_port)
         app = make_celery(self.settings, queues=tuple(self._served_ids))
-        turns = Turns(
+        answer = ending_when_lost(
             lambda variant: executor.answer(variant).more,
+            lambda: executor.device_lost,
+            self._register,
+            grace_seconds=self.settings.grace_seconds,
+        )
+        turns = Turns(
+            answer,
             self._ring,
             seconds=self.settings.turn_seconds,
         )
