@@ -59,7 +59,7 @@ def test_what_is_no_painted_picture_is_stored_with_its_kind(
 
     station.adapter.script[:] = [draw]
     executor = station.executor()
-    assert executor.answer(PAINTER) == 1
+    assert executor.answer(PAINTER).jobs == 1
     assert held == [False]  # drawn when the device is free for others
     columns = "n, kind, about, media_type, bytes, width, seed, key"
     rows = sql(station.database, f"SELECT {columns} FROM artifacts ORDER BY n")  # noqa: S608

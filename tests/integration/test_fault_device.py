@@ -45,7 +45,7 @@ def test_whoever_waits_for_a_lost_device_is_handed_back_and_nobody_else_is_claim
     assert [outcomes(station, job_id) for job_id in on_device] == [["worker_lost"]] * 2
     assert outcomes(station, in_front) == ["handed_back"]
     assert found(station.database, in_front).max_attempts == 4
-    assert executor.answer(PAINTER) == 0
+    assert executor.answer(PAINTER).jobs == 0
     assert {str(state(station.database, job_id)) for job_id in [*on_device, in_front]} == {"queued"}
     assert len(station.adapter.batches) == 1
 
