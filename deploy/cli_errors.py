@@ -15,12 +15,14 @@ from deploy.fleet import FleetFileError
 from deploy.local_stack import StackError
 from deploy.servers.process import ServerError
 from workers.adapters.pinning import DeviceError
+from workers.adapters.relay_settings import RelaySetupError
 from workers.adapters.weights import WeightsError
 from workers.catalog import UnknownVariantError
 
 _EXPLAINED = (
     FleetFileError,
     DeviceError,
+    RelaySetupError,
     ServerError,
     StackError,
     StoreError,

@@ -15,6 +15,7 @@ from db.session import Database
 from db.storage.keys import result_key
 from db.storage.object_store import ObjectStore, StoreError
 from workers.adapters.protocol import Adapter, Output, Stopped, Work
+from workers.attempt_note import AttemptNote
 from workers.catalog.variant import Variant, picture_fields
 from workers.company import Company
 from workers.device_call import DeviceCall, Outcome
@@ -118,7 +119,8 @@ class Executor:
         try:
             parameters = served.variant.parameters.model_validate(job.job.input)
             fields = {name: getattr(parameters, name) for name in picture_fields(type(parameters))}
-            return Work(parameters, {name: self._pictures(keys) for name, keys in fields.items()})
+            found = {name: self._pictures(keys) for name, keys in fields.items()}
+            return Work(parameters, found, AttemptNote(self._database, job.claim))
         except Exception as error:  # noqa: BLE001 - a job must end, whatever its inputs do
             self._fail(job, error)
             return None
@@ -133,7 +135,7 @@ class Executor:
     ) -> tuple[Sequence[Outcome], float]:
         if not fetched:
             return [], 0.0
-        return self._device.run(served.adapter, fetched)
+        return self._device.run(served.adapter, fetched, at_once=served.variant.calls_at_once)
 
     def _finish(self, job: InHand, work: Work, outcome: Outcome, run_seconds: float) -> None:
         try:

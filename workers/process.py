@@ -54,6 +54,7 @@ class WorkerProcess:
         Raises:
             workers.catalog.UnknownVariantError: a variant is not in the catalogue.
             workers.adapters.weights.WeightsError: a variant's weights cannot be loaded.
+            workers.adapters.relay_settings.RelaySetupError: a hosted variant has no upstream.
         """
         publisher = Publisher(self.settings)
         beating = self.database.apart()
@@ -132,11 +133,19 @@ class WorkerProcess:
         _log.info("worker_ready", worker_id=self.id, variants=self._served_ids)
         self._celery_worker(app).start()
 
+    @property
+    def _concurrency(self) -> int:
+        """Jobs in flight: what the operator says, else enough for the model that takes most."""
+        if "concurrency" in self.settings.model_fields_set:
+            return self.settings.concurrency
+        rows = [*map(catalog.find, self.variant_ids), *(more.variant for more in self.extra)]
+        return max(self.settings.concurrency, *(row.calls_at_once for row in rows))
+
     def _celery_worker(self, app: Celery) -> Any:
         return app.Worker(
             hostname=f"{self.id}@{socket.gethostname()}",
             pool="threads",
-            concurrency=self.settings.concurrency,
+            concurrency=self._concurrency,
             loglevel="WARNING",
             without_gossip=True,
             without_mingle=True,

@@ -22,7 +22,8 @@ class WorkerSettings(BaseSettings):
         grace_seconds: how long jobs in hand may take after SIGTERM, before they are handed back.
         patience_seconds: how long a store or a database that is away is asked again, before the
             attempt is given up.
-        concurrency: jobs in flight: one on the device, one fetching, one storing.
+        concurrency: jobs in flight: one on the device, one fetching, one storing. Unless it is
+            set, a worker of hosted models takes as many as they allow.
         result_keep_seconds: how long artifacts are kept.
         job_keep_seconds: how long the rows of a job that is over are kept, its results being gone.
         retention_seconds: how often expired results and old rows are removed.
