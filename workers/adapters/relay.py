@@ -29,7 +29,7 @@ STEPS = 100
 
 _DRAWN_SEEDS = 2**32
 _LOOK_SECONDS = 0.1
-_FIRST_POLL_SECONDS = 0.5
+_FIRST_POLL_SECONDS = 0.25
 _SLOWEST_POLL_SECONDS = 2.0
 _POLL_GROWTH = 1.3
 
@@ -166,7 +166,7 @@ def _raise_for(state: TaskState) -> None:
 
 
 def _pace() -> Iterator[float]:
-    """Seconds before each poll: 0.5, 0.65, 0.85, 1.1, 1.4, 1.9 and from then on 2."""
+    """Seconds before each poll: 0.25, 0.33, 0.42, 0.55, 0.71, 0.93, 1.21, 1.57, from then on 2."""
     seconds = _FIRST_POLL_SECONDS
     while True:
         yield seconds
