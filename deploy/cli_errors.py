@@ -18,8 +18,10 @@ from workers.adapters.pinning import DeviceError
 from workers.adapters.relay_settings import RelaySetupError
 from workers.adapters.weights import WeightsError
 from workers.catalog import UnknownVariantError
+from workers.moderation.filter_file import FilterFileError
 
 _EXPLAINED = (
+    FilterFileError,
     FleetFileError,
     DeviceError,
     RelaySetupError,

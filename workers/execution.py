@@ -14,7 +14,7 @@ from db.job_values import Failure, Result, StoredArtifact
 from db.session import Database
 from db.storage.keys import result_key
 from db.storage.object_store import ObjectStore, StoreError
-from workers.adapters.protocol import Adapter, Output, Stopped, Work
+from workers.adapters.protocol import Adapter, AdapterError, Output, Stopped, Work
 from workers.attempt_note import AttemptNote
 from workers.catalog.variant import Variant, picture_fields
 from workers.company import Company
@@ -24,6 +24,8 @@ from workers.events import Publisher
 from workers.failures import failure_of, retry_delay_seconds
 from workers.in_hand import InHand, Register
 from workers.metrics import attempts_finished, run_seconds_observed, wait_seconds_observed
+from workers.moderation.filter_file import Rules
+from workers.moderation.moderator import Moderator
 from workers.patience import patiently
 from workers.settings import WorkerSettings
 
@@ -55,6 +57,7 @@ class Executor:
         register: Register,
         settings: WorkerSettings,
         served: Mapping[str, Served],
+        moderator: Moderator | None = None,
     ) -> None:
         self._worker_id = worker_id
         self._database = database
@@ -64,6 +67,7 @@ class Executor:
         self._settings = settings
         self._served = served
         self._device = DeviceCall(publisher)
+        self._moderator = moderator or Moderator(Rules(), database)
         self._company = Company()
         self._handed_back = False
 
@@ -89,7 +93,7 @@ class Executor:
             fetched = [(job, work) for job in claimed if (work := self._fetch(served, job))]
             outcomes, run_seconds = self._run(served, fetched)
             for (job, work), outcome in zip(fetched, outcomes, strict=True):
-                self._finish(job, work, outcome, run_seconds)
+                self._finish(job, work, self._reviewed(job, outcome), run_seconds)
         finally:
             for job in claimed:
                 self._register.remove(job)
@@ -118,6 +122,7 @@ class Executor:
         """What the model needs of a job; None after failing a job whose inputs are unusable."""
         try:
             parameters = served.variant.parameters.model_validate(job.job.input)
+            self._moderator.check_request(job.job, parameters)
             fields = {name: getattr(parameters, name) for name in picture_fields(type(parameters))}
             found = {name: self._pictures(keys) for name, keys in fields.items()}
             return Work(parameters, found, AttemptNote(self._database, job.claim))
@@ -136,6 +141,16 @@ class Executor:
         if not fetched:
             return [], 0.0
         return self._device.run(served.adapter, fetched, at_once=served.variant.calls_at_once)
+
+    def _reviewed(self, job: InHand, outcome: Outcome) -> Outcome:
+        """The outcome, or why what was painted must not be stored."""
+        if not isinstance(outcome, Output):
+            return outcome
+        try:
+            self._moderator.check_output(job.job, outcome)
+        except (AdapterError, SQLAlchemyError) as error:
+            return error
+        return outcome
 
     def _finish(self, job: InHand, work: Work, outcome: Outcome, run_seconds: float) -> None:
         try:

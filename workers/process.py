@@ -21,6 +21,8 @@ from workers.events import Publisher
 from workers.execution import Executor, Served
 from workers.heartbeat import Heartbeat
 from workers.in_hand import Register
+from workers.moderation.moderator import Moderator
+from workers.moderation.settings import ModerationSettings, rules_of
 from workers.queue import make_celery
 from workers.settings import WorkerSettings, weights_overrides
 from workers.watchdog import Watchdog
@@ -54,6 +56,7 @@ class WorkerProcess:
         Raises:
             workers.catalog.UnknownVariantError: a variant is not in the catalogue.
             workers.adapters.weights.WeightsError: a variant's weights cannot be loaded.
+            workers.moderation.filter_file.FilterFileError: the content filters cannot be used.
             workers.adapters.relay_settings.RelaySetupError: a hosted variant has no upstream.
         """
         publisher = Publisher(self.settings)
@@ -83,6 +86,7 @@ class WorkerProcess:
         )
 
     def _executor(self, publisher: Publisher) -> Executor:
+        rules = rules_of(ModerationSettings())
         return Executor(
             worker_id=self.id,
             database=self.database,
@@ -91,6 +95,7 @@ class WorkerProcess:
             register=self._register,
             settings=self.settings,
             served=self._load(),
+            moderator=Moderator(rules, self.database),
         )
 
     def _load(self) -> dict[str, Served]:
