@@ -3,7 +3,7 @@
 import base64
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -243,7 +243,11 @@ def test_a_verdict_that_does_not_come_after_painting_is_asked_for_again(
     station: Station, tenant_id: str
 ) -> None:
     answers = [reply(500), reply(200, b'{"allowed": true}')]
-    with asking(lambda request: answers.pop(0)(request), prompts=False) as callout:
+
+    def in_turn(request: bytes) -> Iterable[bytes | float]:
+        return answers.pop(0)(request)
+
+    with asking(in_turn, prompts=False) as callout:
         judged = judged_by(station, callout)
         job_id = judged.submit(tenant_id)
         judged.answer()

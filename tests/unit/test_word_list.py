@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -16,20 +16,25 @@ LIST = ["# a comment", "", "gore", "Red Circle", "o'clock", "straße", r"/\bnud(
 
 
 def refused(prompt: str, lines: list[str] = LIST) -> bool:
-    """Whether a list refuses a prompt; its reason quotes nothing of it."""
+    """Whether a list refuses a prompt."""
     try:
-        WordList(lines, "not allowed here").check_prompt(prompt, SUBJECT)
-    except RequestModeratedError as error:
-        assert str(error) == "the request was refused by a content filter: not allowed here"
+        WordList(lines, "").check_prompt(prompt, SUBJECT)
+    except RequestModeratedError:
         return True
     return False
+
+
+def test_the_reason_is_the_operators_and_quotes_no_word() -> None:
+    with pytest.raises(RequestModeratedError) as caught:
+        WordList(LIST, "not allowed here").check_prompt("gore", SUBJECT)
+    assert str(caught.value) == "the request was refused by a content filter: not allowed here"
 
 
 @pytest.mark.parametrize(
     "prompt",
     [
-        *("gore", "GORE", "much gore.", "blood/gore", "(gore)", "no_gore_here", "ｇｏｒｅ"),
-        *("go\u200bre", "go\u00adre", "g\u2060ore"),
+        *("gore", "GORE", "much gore.", "blood/gore", "(gore)", "no_gore_here"),
+        *("go\u200bre", "go\u00adre", "g\u2060ore", "\uff47\uff4f\uff52\uff45"),
         *(
             "a red circle",
             "a RED   CIRCLE",
@@ -64,6 +69,7 @@ def test_a_long_prompt_against_a_long_list_takes_no_time() -> None:
     assert refused("harmless " * 500 + "word19999", words)
 
 
+@settings(max_examples=40)
 @given(st.text(), st.text())
 def test_a_listed_word_is_found_between_any_other_text(before: str, after: str) -> None:
     assert refused(f"{before} gore {after}")
