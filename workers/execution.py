@@ -3,12 +3,12 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
+from PIL.Image import Image
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from db import job_queries, jobs, pictures
+from db import job_queries, jobs
 from db.job_state import JobState
 from db.job_values import Failure, Result, StoredArtifact
 from db.session import Database
@@ -28,6 +28,7 @@ from workers.moderation.filter_file import Rules
 from workers.moderation.moderator import Moderator
 from workers.patience import patiently
 from workers.settings import WorkerSettings
+from workers.stored_pictures import StoredPictures
 
 _log = structlog.get_logger(__name__)
 
@@ -124,16 +125,19 @@ class Executor:
             parameters = served.variant.parameters.model_validate(job.job.input)
             self._moderator.check_request(job.job, parameters)
             fields = {name: getattr(parameters, name) for name in picture_fields(type(parameters))}
-            found = {name: self._pictures(keys) for name, keys in fields.items()}
+            # A model elsewhere has many jobs waiting: their pictures would fill the memory.
+            keep = served.variant.calls_at_once == 1
+            found = {name: self._pictures(keys, keep=keep) for name, keys in fields.items()}
             return Work(parameters, found, AttemptNote(self._database, job.claim))
         except Exception as error:  # noqa: BLE001 - a job must end, whatever its inputs do
             self._fail(job, error)
             return None
 
-    def _pictures(self, keys: str | Sequence[str] | None) -> list[Any]:
+    def _pictures(self, keys: str | Sequence[str] | None, *, keep: bool) -> Sequence[Image]:
         names = [keys] if isinstance(keys, str) else keys or []
         get = patiently(self._settings, StoreError).wraps(self._store.get)
-        return [pictures.decode(get(key).data) for key in names]
+        stored = StoredPictures(lambda key: get(key).data, names)
+        return list(stored) if keep else stored
 
     def _run(
         self, served: Served, fetched: Sequence[tuple[InHand, Work]]

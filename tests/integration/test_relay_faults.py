@@ -1,5 +1,6 @@
 """An upstream that is slow, broken, full or strict: what the relay makes of it."""
 
+import json
 import logging
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ from tests.support.outbound import QUICK, trusting_nobody
 from workers.adapters import relay, relay_upstream
 from workers.adapters.protocol import AdapterError, InvalidInputError, Output, PassingNote, Work
 from workers.adapters.relay import RelayAdapter
+from workers.adapters.relay_answers import Painting
 from workers.adapters.relay_errors import TaskGoneError, UpstreamError
 from workers.adapters.relay_settings import RelaySettings, RelaySetupError
 from workers.catalog import find
@@ -204,6 +206,32 @@ def test_a_picture_that_is_gone_is_an_upstream_error(vendor: Vendor) -> None:
     error = failed(vendor)
     assert isinstance(error, TaskGoneError)
     assert error.retryable
+
+
+@pytest.mark.parametrize("result", [None, {}, "soon", {"sample": 7}, [1]])
+def test_a_result_without_a_picture_is_an_upstream_error(vendor: Vendor, result: object) -> None:
+    body = json.dumps({"id": "x", "status": "Ready", "result": result}).encode()
+    vendor.fail_next("poll", status(200, body))
+    error = failed(vendor)
+    assert (error.code, error.retryable) == ("upstream_error", True)
+    assert "where the picture is" in str(error)
+
+
+@pytest.mark.parametrize("progress", [None, "half", -1, 50, float("nan"), [1], True])
+def test_progress_that_means_nothing_is_passed_over(vendor: Vendor, progress: object) -> None:
+    body = {"id": "x", "status": "Pending", "result": {"odd": 1}, "progress": progress}
+    vendor.fail_next("poll", status(200, json.dumps(body).encode()))
+    assert painted(vendor).images[0].seed == 7
+
+
+@pytest.mark.parametrize("seed", [None, -1, 2**64, "7", True, 1.5])
+def test_a_seed_that_is_none_is_told_as_asked_for(seed: object) -> None:
+    assert painting(seed).seed_or(7) == 7
+    assert painting(2**64 - 1).seed_or(7) == 2**64 - 1
+
+
+def painting(seed: object) -> Painting:
+    return Painting(sample="https://upstream.example/sample.png", seed=seed)
 
 
 @pytest.mark.parametrize("sample", [b"no picture", b"\x89PNG\r\n\x1a\n cut"])

@@ -1,6 +1,7 @@
 """Variants that only their vendor hosts: jobs are forwarded to an upstream that has them."""
 
 import secrets
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from tenacity import (
 )
 
 from workers.adapters.protocol import Output, Painted, Report, ShouldStop, Stopped, Work
-from workers.adapters.relay_answers import Task, TaskState
+from workers.adapters.relay_answers import Painting, Task, TaskState
 from workers.adapters.relay_errors import PassingError, TaskGoneError, UpstreamError
 from workers.adapters.relay_request import body_of
 from workers.adapters.relay_settings import RelaySettings, read_relay_settings
@@ -63,6 +64,8 @@ class RelayAdapter:
         self._settings = settings
         self._relay: Upstream | None = None
         self._patience_seconds = 0.0
+        # Large references, decoded for many jobs at the same time, would not fit into memory.
+        self._encoding = threading.Lock()
 
     def load(self) -> None:
         """Read where to forward to.
@@ -96,29 +99,28 @@ class RelayAdapter:
         return self._painted(self._submit(work, seed, pause), seed, report, pause)
 
     def _submit(self, work: Work, seed: int, pause: Pause) -> Task:
-        body = body_of(work, seed)
+        with self._encoding:
+            body = body_of(work, seed)
         task = self._persist(pause, lambda: self._upstream.submit(self._endpoint, body))
         work.note.write(task.model_dump_json())
         return task
 
     def _painted(self, task: Task, seed: int, report: Report, pause: Pause) -> Output:
-        result = self._await(task, report, pause).result
-        if result is None:
-            raise UpstreamError("the upstream painted something and does not say where it is")
-        image = self._persist(pause, lambda: self._upstream.picture(result.sample))
+        painting = self._await(task, report, pause)
+        image = self._persist(pause, lambda: self._upstream.picture(painting.sample))
         report(STEPS, STEPS)
-        return Output((Painted(image, seed if result.seed is None else result.seed),))
+        return Output((Painted(image, painting.seed_or(seed)),))
 
-    def _await(self, task: Task, report: Report, pause: Pause) -> TaskState:
-        """The state of a task that is ready."""
+    def _await(self, task: Task, report: Report, pause: Pause) -> Painting:
+        """What a task comes to."""
         told, pace = 0, _pace()
         while True:
             pause(next(pace))
             state = self._persist(pause, lambda: self._upstream.state(task))
             if state.status == "Ready":
-                return state
+                return state.painting
             _raise_for(state)
-            reached = min(STEPS - 1, int(STEPS * (state.progress or 0)))
+            reached = min(STEPS - 1, state.hundredths)
             if reached > told:
                 report(reached, STEPS)
                 told = reached

@@ -7,7 +7,12 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from workers.adapters.protocol import AdapterError, InvalidInputError
-from workers.adapters.relay_errors import PassingError, TaskGoneError, UpstreamRefusesError
+from workers.adapters.relay_errors import (
+    PassingError,
+    TaskGoneError,
+    UpstreamError,
+    UpstreamRefusesError,
+)
 from workers.catalog.flux_parameters import MAX_SEED
 from workers.outbound import Answer
 
@@ -29,23 +34,46 @@ class Task(BaseModel):
     """A task that the upstream took: what it is asked for by. Both are as good as a secret."""
 
     id: str = Field(min_length=1, max_length=200)
-    polling_url: str = Field(default="", max_length=2000)
+    polling_url: str = Field(default="", max_length=4000)
 
 
 class Painting(BaseModel):
     """The result of a task that is ready."""
 
     sample: str
-    seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
+    seed: Any = None
+
+    def seed_or(self, asked: int) -> int:
+        """The seed that it was painted from, as far as the upstream says."""
+        told = self.seed
+        return told if type(told) is int and 0 <= told <= MAX_SEED else asked
 
 
 class TaskState(BaseModel):
-    """How a task stands."""
+    """How a task stands. What else it holds depends on the status, and is read where it counts."""
 
     status: str
-    progress: float | None = Field(default=None, ge=0, le=1)
-    result: Painting | None = None
+    progress: Any = None
+    result: Any = None
     details: Any = None
+
+    @property
+    def hundredths(self) -> int:
+        """How far it has come, from 0 to 100."""
+        known = isinstance(self.progress, int | float) and 0 <= self.progress <= 1
+        return int(100 * self.progress) if known else 0
+
+    @property
+    def painting(self) -> Painting:
+        """Where the picture is, of a task that is ready.
+
+        Raises:
+            UpstreamError: it does not say.
+        """
+        try:
+            return Painting.model_validate(self.result)
+        except ValidationError:
+            raise UpstreamError("the upstream does not say where the picture is") from None
 
     @property
     def reason(self) -> str:

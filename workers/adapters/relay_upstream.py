@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
+import structlog
 from PIL import Image
 
 from db import pictures
@@ -37,7 +38,11 @@ _SUBMIT = Timeouts(total=25, connect=5, read=20)
 _POLL = Timeouts(total=10, connect=5, read=8)
 _FETCH = Timeouts(total=25, connect=5, read=15)
 _MAX_ANSWER_BYTES = 262_144
+_NOT_FOUND = 404
+_TOO_MANY = 429
 _SERVER_ERROR = 500
+
+_log = structlog.get_logger(__name__)
 
 
 class Upstream:
@@ -126,12 +131,9 @@ class Upstream:
         return {"x-key": self._key.get_secret_value()} if trusted else {}
 
 
-_NOT_FOUND = 404
-_TOO_MANY = 429
-
-
 def _checked(answer: Answer) -> Answer:
     if answer.status != OK:
+        _log.warning("upstream_refused", status=answer.status)
         wanted = retry_after_seconds(answer.headers.get("retry-after", ""), datetime.now(UTC))
         raise error_of(answer, wanted)
     return answer
@@ -139,6 +141,7 @@ def _checked(answer: Answer) -> Answer:
 
 def _named(error: OutboundError) -> UpstreamError:
     """An error of the way there. Hosts stay unnamed: whom the operator uses is not for owners."""
+    _log.warning("upstream_not_reached", error=type(error).__name__)
     match error:
         case TooLargeError():
             return UpstreamRefusesError("the upstream sends more than a picture can have")
