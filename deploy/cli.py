@@ -147,9 +147,13 @@ def worker(device: str, variants: tuple[str, ...], worker_id: str | None) -> Non
     from db.session import Database  # noqa: PLC0415
     from db.settings import DatabaseSettings  # noqa: PLC0415
     from db.storage.settings import StorageSettings, open_store  # noqa: PLC0415
+    from deploy.memory import return_memory_early  # noqa: PLC0415
+    from workers import catalog  # noqa: PLC0415
     from workers.process import WorkerProcess  # noqa: PLC0415
     from workers.settings import WorkerSettings  # noqa: PLC0415
 
+    if all(catalog.find(name).weights is None for name in variants):
+        return_memory_early()  # a model library has its own way with memory
     WorkerProcess(
         variant_ids=variants,
         device=device,

@@ -30,6 +30,7 @@ STEPS = 100
 
 _DRAWN_SEEDS = 2**32
 _LOOK_SECONDS = 0.1
+_ENCODED_AT_ONCE = 4
 _FIRST_POLL_SECONDS = 0.25
 _SLOWEST_POLL_SECONDS = 2.0
 _POLL_GROWTH = 1.3
@@ -64,8 +65,8 @@ class RelayAdapter:
         self._settings = settings
         self._relay: Upstream | None = None
         self._patience_seconds = 0.0
-        # Large references, decoded for many jobs at the same time, would not fit into memory.
-        self._encoding = threading.Lock()
+        # Large references, decoded for all jobs in flight at once, would not fit into memory.
+        self._encoding = threading.BoundedSemaphore(_ENCODED_AT_ONCE)
 
     def load(self) -> None:
         """Read where to forward to.
@@ -99,11 +100,18 @@ class RelayAdapter:
         return self._painted(self._submit(work, seed, pause), seed, report, pause)
 
     def _submit(self, work: Work, seed: int, pause: Pause) -> Task:
-        with self._encoding:
-            body = body_of(work, seed)
+        body = self._encoded(work, seed, pause)
         task = self._persist(pause, lambda: self._upstream.submit(self._endpoint, body))
         work.note.write(task.model_dump_json())
         return task
+
+    def _encoded(self, work: Work, seed: int, pause: Pause) -> bytes:
+        while not self._encoding.acquire(timeout=_LOOK_SECONDS):
+            pause(0)
+        try:
+            return body_of(work, seed)
+        finally:
+            self._encoding.release()
 
     def _painted(self, task: Task, seed: int, report: Report, pause: Pause) -> Output:
         painting = self._await(task, report, pause)

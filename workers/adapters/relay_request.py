@@ -62,4 +62,4 @@ def _shrunk(picture: Image.Image) -> Image.Image:
     if scale >= 1:
         return picture
     width, height = (max(1, math.floor(side * scale)) for side in picture.size)
-    return picture.resize((width, height), Image.Resampling.LANCZOS)
+    return picture.resize((width, height), Image.Resampling.BICUBIC)
