@@ -17,6 +17,7 @@ from api.artifact_urls import ArtifactUrls
 from api.body_limit import BodyLimit
 from api.errors import PROBLEMS
 from api.event_hub import EventHub
+from api.keyring import Keyring
 from api.openapi import DescribedApp
 from api.picture_urls import PictureUrls
 from api.routes import account, artifacts, files, health, job_events, jobs, models, webhooks
@@ -109,6 +110,7 @@ def _connect(settings: ApiSettings, catalogue: Catalogue) -> Services:
         settings=settings,
         catalogue=catalogue,
         database=database,
+        keyring=Keyring(database),
         store=open_store(storage),
         doorbell=Doorbell(queue_settings),
         publisher=Publisher(queue_settings),

@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from api.artifact_urls import ArtifactUrls
 from api.event_hub import EventHub
+from api.keyring import Keyring
 from api.picture_urls import PictureUrls
 from api.settings import ApiSettings
 from db.session import Database
@@ -24,6 +25,7 @@ class Services:
     settings: ApiSettings
     catalogue: Catalogue
     database: Database
+    keyring: Keyring
     store: ObjectStore
     doorbell: Doorbell
     publisher: Publisher

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from pydantic import BaseModel, ValidationError
 
+from api.auth import Sender
 from api.errors import invalid, not_found, validation_problem
 from api.idempotency import fingerprint
 from api.metrics import submitted
@@ -16,7 +17,7 @@ from api.schemas import Price, Quote, Submission
 from api.services import Services
 from api.webhook_schemas import WebhookRequest
 from api.webhook_urls import check as check_webhook_url
-from db import idempotency, job_queries, jobs, tenants
+from db import api_keys, idempotency, job_queries, jobs, tenants
 from db.delivery_values import Webhook
 from db.idempotency import KeyedSubmission
 from db.job_state import JobState
@@ -132,8 +133,17 @@ def _resolve(resolver: PictureResolver, named: str, loc: list[str | int]) -> tup
     return found.key, found.pixels
 
 
-def quote(services: Services, tenant_id: str, commission: Commission) -> Quote:
-    """What a commission would cost now, and what would cover it."""
+def quote(services: Services, sender: Sender, submission: Submission) -> Quote:
+    """What a submission would cost now, and what would cover it.
+
+    Raises:
+        db.api_keys.InvalidKeyError: the sender's key has been revoked.
+        api.errors.ProblemError: as `prepare`.
+    """
+    tenant_id = sender.tenant_id
+    with services.database.transaction(durable=False) as session:
+        api_keys.check(session, sender.key_id)
+    commission = prepare(services, tenant_id, submission)
     variant = commission.variant
     with services.database.transaction(durable=False) as session:
         account = tenants.account(session, tenant_id)
@@ -161,7 +171,7 @@ def _covered_by(account: tenants.Account, commission: Commission) -> str | None:
 
 def submit(
     services: Services,
-    tenant_id: str,
+    sender: Sender,
     submission: Submission,
     render: Callable[..., Any],
     *,
@@ -173,22 +183,24 @@ def submit(
 
     Args:
         services: the process's connections.
-        tenant_id: who pays.
+        sender: who pays, and the key that says so.
         submission: what was sent.
         render: makes the answer from a session and jobs, inside the same transaction.
         idempotency_key: what it was sent under.
 
     Raises:
+        db.api_keys.InvalidKeyError: the sender's key has been revoked.
         db.idempotency.KeyReusedError: something else was sent under the key.
     """
     keyed = None
     if idempotency_key is not None:
-        keyed = KeyedSubmission(tenant_id, idempotency_key, fingerprint(submission))
+        keyed = KeyedSubmission(sender.tenant_id, idempotency_key, fingerprint(submission))
         # Before anything is fetched or stored; one that is under way now is met further down.
         with services.database.transaction(durable=False) as session:
+            api_keys.check(session, sender.key_id)
             if first := idempotency.find(session, keyed):
                 return Submitted(render(session, [first])[0], replayed=True)
-    new = _new_job(tenant_id, submission, prepare(services, tenant_id, submission))
+    new = _new_job(sender, submission, prepare(services, sender.tenant_id, submission))
     with services.database.transaction() as session:
         if keyed and (first := idempotency.claim(session, keyed, new.id)):
             return Submitted(render(session, [first])[0], replayed=True)
@@ -216,10 +228,11 @@ def _announce(services: Services, accepted: Accepted) -> None:
     _log.info("job_submitted", job_id=job.id, variant=job.variant, tenant=job.tenant_id)
 
 
-def _new_job(tenant_id: str, submission: Submission, commission: Commission) -> NewJob:
+def _new_job(sender: Sender, submission: Submission, commission: Commission) -> NewJob:
     variant, parameters = commission.variant, commission.parameters
     return NewJob(
-        tenant_id=tenant_id,
+        tenant_id=sender.tenant_id,
+        api_key_id=sender.key_id,
         variant=variant.id,
         input=commission.input,
         priority=submission.priority,

@@ -29,6 +29,10 @@ class TenantSuspendedError(Exception):
     """The tenant may not submit."""
 
 
+class SuspectsTurn(Exception):  # noqa: N818 - an answer, not a fault
+    """The fairest queued job has lost its last worker, and the claimer takes no such job now."""
+
+
 @dataclass(frozen=True)
 class NewJob:
     """A validated commission, before it has a row.
@@ -39,6 +43,7 @@ class NewJob:
         batch_limit: most jobs with this `batch_key` in one call of the model.
         expires_in_seconds: give up when no worker has claimed it by then; None never does.
         webhook: whom to tell of the end.
+        api_key_id: the key that it was sent with; it must not have been revoked.
     """
 
     tenant_id: str
@@ -56,6 +61,7 @@ class NewJob:
     metadata: dict[str, Any]
     max_attempts: int = 3
     webhook: Webhook | None = None
+    api_key_id: str | None = None
     id: str = field(default_factory=lambda: new_id("job"))
 
 

@@ -1,5 +1,8 @@
 """Connections and transactions."""
 
+import math
+import select
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -7,10 +10,15 @@ from functools import cached_property
 import psycopg
 from psycopg.errors import IdleInTransactionSessionTimeout
 from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from db.settings import DatabaseSettings
+
+FRESH_SECONDS = 1.0
+"""A connection used within this time is taken to be whole still."""
 
 
 def driver_url(url: str) -> URL:
@@ -37,6 +45,12 @@ class Database:
     def _relaxed(self) -> sessionmaker[Session]:
         return self._sessions(synchronous_commit="off")
 
+    @cached_property
+    def _single(self) -> sessionmaker[Session]:
+        engine: Engine = self._relaxed.kw["bind"]  # the pool is shared
+        own = engine.execution_options(isolation_level="AUTOCOMMIT")
+        return sessionmaker(own, expire_on_commit=False)
+
     def _sessions(self, *, synchronous_commit: str) -> sessionmaker[Session]:
         return sessionmaker(self._engine(synchronous_commit), expire_on_commit=False)
 
@@ -55,7 +69,6 @@ class Database:
             pool_size=settings.pool_size,
             max_overflow=settings.pool_size,
             pool_timeout=settings.pool_timeout_seconds,
-            pool_pre_ping=True,
             hide_parameters=True,
             connect_args={
                 "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
@@ -63,6 +76,8 @@ class Database:
                 "application_name": "bottega",
             },
         )
+        event.listen(engine, "checkin", _note_the_time)
+        event.listen(engine, "checkout", _try_what_was_idle)
         event.listen(engine, "handle_error", _leave_out_details)
         event.listen(engine, "handle_error", _say_that_it_ended)
         return engine
@@ -78,6 +93,15 @@ class Database:
         with sessions.begin() as session:
             yield session
 
+    @contextmanager
+    def single_statements(self) -> Iterator[Session]:
+        """A session in which every statement is a transaction of its own, and need not be durable.
+
+        For reads, and for changes that are one statement: it saves two round trips in three.
+        """
+        with self._single() as session:
+            yield session
+
     def apart(self) -> "Database":
         """The same database over a connection of one's own, for what must never queue for one."""
         return Database(self._settings.model_copy(update={"pool_size": 1}))
@@ -87,6 +111,40 @@ class Database:
         for name in ("_durable", "_relaxed"):
             if name in self.__dict__:
                 self.__dict__[name].kw["bind"].dispose()
+
+
+def _note_the_time(_connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+    record.info["used_at"] = time.monotonic()
+
+
+def _try_what_was_idle(
+    connection: psycopg.Connection,
+    record: ConnectionPoolEntry,
+    _proxy: PoolProxiedConnection,
+) -> None:
+    """Find out that a server was restarted before a statement does; the pool then reconnects.
+
+    One that has just been used, and on which the server has said nothing since, is not tried:
+    under load that was one round trip in four.
+    """
+    fresh = time.monotonic() - record.info.get("used_at", math.inf) < FRESH_SECONDS
+    if fresh and not _has_been_told_something(connection):
+        return
+    try:
+        connection.execute("")
+        connection.rollback()
+    except psycopg.Error as error:
+        raise DisconnectionError from error
+
+
+def _has_been_told_something(connection: psycopg.Connection) -> bool:
+    """Whether something waits to be read; of a server that went away, at least the end does."""
+    try:
+        poll = select.poll()
+        poll.register(connection.fileno(), select.POLLIN)
+        return bool(poll.poll(0))
+    except (OSError, psycopg.Error):  # closed at this end
+        return True
 
 
 def _leave_out_details(context: ExceptionContext) -> None:

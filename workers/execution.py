@@ -2,19 +2,20 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
 from PIL.Image import Image
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from db import job_queries, jobs
+from db import completion, job_queries, jobs
 from db.job_state import JobState
-from db.job_values import Failure, Result, StoredArtifact
+from db.job_values import Claim, Failure, Result, StoredArtifact, SuspectsTurn
 from db.session import Database
 from db.storage.keys import result_key
 from db.storage.object_store import ObjectStore, StoreError
-from workers.adapters.protocol import Adapter, AdapterError, Output, Stopped, Work
+from workers.adapters.protocol import Adapter, Output, Stopped, Work
 from workers.attempt_note import AttemptNote
 from workers.catalog.variant import Variant, picture_fields
 from workers.company import Company
@@ -39,6 +40,16 @@ class Served:
 
     variant: Variant
     adapter: Adapter
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A job that has left the device, and what came of it there."""
+
+    job: InHand
+    work: Work
+    outcome: Outcome
+    run_seconds: float
 
 
 class Executor:
@@ -79,31 +90,37 @@ class Executor:
         too, it takes no other along.
         """
         served = self._served[variant_id]
-        with self._company.shared():
-            claimed, suspect_waits = self._claim(variant_id)
-            if not suspect_waits:
-                self._carry_out(served, claimed)
-                return len(claimed)
+        with self._company.shared(), suppress(SuspectsTurn):
+            return self._carry_out(served, self._claim(variant_id, suspects=False))
         with self._company.alone():
-            claimed, _ = self._claim(variant_id, suspects=True)
-            self._carry_out(served, claimed)
-            return len(claimed)
+            return self._carry_out(served, self._claim(variant_id, suspects=True))
 
-    def _carry_out(self, served: Served, claimed: Sequence[InHand]) -> None:
+    def _carry_out(self, served: Served, claimed: Sequence[InHand]) -> int:
         try:
             fetched = [(job, work) for job in claimed if (work := self._fetch(served, job))]
             outcomes, run_seconds = self._run(served, fetched)
-            for (job, work), outcome in zip(fetched, outcomes, strict=True):
-                self._finish(job, work, self._reviewed(job, outcome), run_seconds)
+            ended = [
+                Ended(job, work, self._reviewed(job, outcome), run_seconds)
+                for (job, work), outcome in zip(fetched, outcomes, strict=True)
+            ]
+            together = self._finish_together(ended)
+            for one in ended:
+                if one.job.claim not in together:
+                    self._finish(one)
         finally:
             for job in claimed:
                 self._register.remove(job)
+        return len(claimed)
 
-    def _claim(self, variant_id: str, *, suspects: bool = False) -> tuple[list[InHand], bool]:
-        """What a ticket brings, and whether nothing since it is a suspect's turn."""
+    def _claim(self, variant_id: str, *, suspects: bool) -> list[InHand]:
+        """What a ticket brings.
+
+        Raises:
+            SuspectsTurn: nothing, because it is a suspect's turn.
+        """
         if self._handed_back:
-            return [], False
-        with self._database.transaction(durable=False) as session:
+            return []
+        with self._database.single_statements() as session:
             rows = jobs.claim(
                 session,
                 variant=variant_id,
@@ -111,13 +128,12 @@ class Executor:
                 lease_seconds=self._settings.lease_seconds,
                 suspects=suspects,
             )
-            suspect_waits = not rows and not suspects and jobs.suspect_waits(session, variant_id)
         claimed = [InHand(row) for row in rows]
         self._register.add(claimed)
         for job in claimed:
             self._publisher.state(job.job.id, JobState.RUNNING, attempt=job.job.attempt)
             wait_seconds_observed(job.job)
-        return claimed, suspect_waits
+        return claimed
 
     def _fetch(self, served: Served, job: InHand) -> Work | None:
         """What the model needs of a job; None after failing a job whose inputs are unusable."""
@@ -152,43 +168,69 @@ class Executor:
             return outcome
         try:
             self._moderator.check_output(job.job, outcome)
-        except (AdapterError, SQLAlchemyError) as error:
+        except Exception as error:  # noqa: BLE001 - what cannot be judged is not stored
             return error
         return outcome
 
-    def _finish(self, job: InHand, work: Work, outcome: Outcome, run_seconds: float) -> None:
+    def _finish_together(self, ended: Sequence[Ended]) -> set[Claim]:
+        """Complete in one transaction all that has nothing to upload; which that was.
+
+        Where a result is refused, each is finished on its own: a bad one spoils no other.
+        """
+        plain = [one for one in ended if isinstance(one.outcome, Output) and not one.outcome.images]
+        if len(plain) < 2:  # noqa: PLR2004 - one alone is finished as any other
+            return set()
         try:
-            if isinstance(outcome, Output):
-                self._succeed(job, work, outcome, run_seconds)
+            self._complete({one.job: _result(one, (), 0.0) for one in plain})
+        except OperationalError as error:  # away for longer than our patience: for all of them
+            for one in plain:
+                self._fail(one.job, error)
+        except Exception as error:  # noqa: BLE001 - each is tried again alone, and told there
+            _log.warning("batch_refused", jobs=len(plain), error=type(error).__name__)
+            return set()
+        for one in plain:
+            self._register.remove(one.job)
+        return {one.job.claim for one in plain}
+
+    def _finish(self, ended: Ended) -> None:
+        try:
+            if isinstance(ended.outcome, Output):
+                self._succeed(ended, ended.outcome)
             else:
-                self._fail(job, outcome)
+                self._fail(ended.job, ended.outcome)
         except Exception as error:  # noqa: BLE001 - one job's upload must not cost its mates
-            self._fail(job, error)
+            self._fail(ended.job, error)
         finally:
-            self._register.remove(job)
+            self._register.remove(ended.job)
 
-    def _succeed(self, job: InHand, work: Work, output: Output, run_seconds: float) -> None:
+    def _succeed(self, ended: Ended, output: Output) -> None:
         began = time.monotonic()
-        artifacts = self._upload(job, work, output)
-        result = Result(
-            output=output.data,
-            artifacts=tuple(artifacts),
-            steps=job.progress[1],
-            run_seconds=run_seconds,
-            store_seconds=time.monotonic() - began,
-        )
-        # Safe to try again: the fence lets one completion through, and tells whose it was.
-        if not patiently(self._settings, OperationalError)(self._complete, job, result):
-            self._drop(job, artifacts)
-            return
-        run_seconds_observed(job.job.variant, run_seconds)
-        self._tell_end(job, JobState.SUCCEEDED, reason="")
+        artifacts = self._upload(ended.job, ended.work, output)
+        result = _result(ended, artifacts, time.monotonic() - began)
+        if not self._complete({ended.job: result}):
+            self._drop(artifacts)
 
-    def _complete(self, job: InHand, result: Result) -> bool:
+    def _complete(self, results: Mapping[InHand, Result]) -> set[Claim]:
+        """Enter results and tell of them; those of lost races are left out of what is returned."""
+        # Safe to try again: the fence lets one completion through, and tells whose it was.
+        completed = patiently(self._settings, OperationalError)(
+            self._enter, {job.claim: result for job, result in results.items()}
+        )
+        for job, result in results.items():
+            if job.claim in completed:
+                run_seconds_observed(job.job.variant, result.run_seconds)
+                self._tell_end(job, JobState.SUCCEEDED, reason="")
+            else:
+                _log.info("result_dropped", job_id=job.job.id, attempt=job.job.attempt)
+        return completed
+
+    def _enter(self, results: Mapping[Claim, Result]) -> set[Claim]:
         with self._database.transaction() as session:
-            return jobs.complete(
-                session, job.claim, result, keep_seconds=self._settings.result_keep_seconds
-            ) or job_queries.was_completed(session, job.claim)
+            completed = completion.complete_all(
+                session, results, keep_seconds=self._settings.result_keep_seconds
+            )
+            others = results.keys() - completed
+            return completed | {own for own in others if job_queries.was_completed(session, own)}
 
     def _upload(self, job: InHand, work: Work, output: Output) -> list[StoredArtifact]:
         chosen = work.parameters.model_dump(include={"output_format", "output_quality"})
@@ -219,9 +261,8 @@ class Executor:
             )
         return stored
 
-    def _drop(self, job: InHand, artifacts: Sequence[StoredArtifact]) -> None:
+    def _drop(self, artifacts: Sequence[StoredArtifact]) -> None:
         """The race was lost: remove what this attempt stored; another attempt has other keys."""
-        _log.info("result_dropped", job_id=job.job.id, attempt=job.job.attempt)
         for artifact in artifacts:
             self._store.delete(artifact.key)
 
@@ -289,3 +330,13 @@ class Executor:
             outcome=state,
             reason=reason,
         )
+
+
+def _result(ended: Ended, artifacts: Sequence[StoredArtifact], store_seconds: float) -> Result:
+    return Result(
+        output=ended.outcome.data if isinstance(ended.outcome, Output) else None,
+        artifacts=tuple(artifacts),
+        steps=ended.job.progress[1],
+        run_seconds=ended.run_seconds,
+        store_seconds=store_seconds,
+    )

@@ -23,8 +23,9 @@ from workers.heartbeat import Heartbeat
 from workers.in_hand import Register
 from workers.moderation.moderator import Moderator
 from workers.moderation.settings import ModerationSettings, rules_of
-from workers.queue import make_celery
+from workers.queue import Doorbell, Ticket, make_celery
 from workers.settings import WorkerSettings, weights_overrides
+from workers.turns import Turns
 from workers.watchdog import Watchdog
 
 _log = structlog.get_logger(__name__)
@@ -126,10 +127,17 @@ class WorkerProcess:
         if self.settings.metrics_port:
             start_http_server(self.settings.metrics_port)
         app = make_celery(self.settings, queues=tuple(self._served_ids))
-        tasks.register(app, executor.answer)
+        doorbell = Doorbell(self.settings)
+        turns = Turns(
+            executor.answer,
+            lambda variant: doorbell.ring(Ticket(variant)),
+            seconds=self.settings.turn_seconds,
+        )
+        tasks.register(app, turns.take)
 
         def drain(**_about: object) -> None:
             self._phase = "draining"
+            turns.close()
             grace = threading.Timer(self.settings.grace_seconds, executor.hand_back)
             grace.daemon = True
             grace.start()
@@ -137,6 +145,7 @@ class WorkerProcess:
         signals.worker_shutting_down.connect(drain, weak=False)
         _log.info("worker_ready", worker_id=self.id, variants=self._served_ids)
         self._celery_worker(app).start()
+        doorbell.close()
 
     @property
     def _concurrency(self) -> int:
