@@ -1,8 +1,12 @@
-"""Running a batch on the device: one at a time, split when it does not fit or a mate spoils it."""
+"""Running a batch on the device: one at a time, split when it does not fit or a mate spoils it.
+
+A model that runs elsewhere has no device here: as many calls of it are made as its row allows.
+"""
 
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import structlog
 
@@ -31,6 +35,7 @@ class DeviceCall:
 
     def __init__(self, publisher: Publisher) -> None:
         self._lock = threading.Lock()
+        self._elsewhere: dict[str, threading.BoundedSemaphore] = {}
         self._publisher = publisher
         self._lost = False
 
@@ -39,18 +44,32 @@ class DeviceCall:
         """Whether the device failed for good: batches that come after it are not run."""
         return self._lost
 
-    def run(self, adapter: Adapter, batch: Batch) -> tuple[list[Outcome], float]:
+    def run(
+        self, adapter: Adapter, batch: Batch, *, at_once: int = 1
+    ) -> tuple[list[Outcome], float]:
         """Run a batch when the device is free.
 
+        Args:
+            adapter: the variant's code.
+            batch: jobs of one variant, with the same batch key.
+            at_once: the row's `calls_at_once`; above 1 the device is not waited for.
+
         Returns:
-            One outcome per job, in order, and the seconds on the device.
+            One outcome per job, in order, and the seconds that they took.
         """
-        with self._lock:
+        variant = batch[0][0].job.variant
+        with self._turn(variant, at_once):
             began = time.monotonic()
             outcomes = self._run(adapter, batch)
             seconds = time.monotonic() - began
-            device_seconds_spent(batch[0][0].job.variant, seconds)
-            return outcomes, seconds
+        if at_once == 1:
+            device_seconds_spent(variant, seconds)
+        return outcomes, seconds
+
+    def _turn(self, variant: str, at_once: int) -> AbstractContextManager[object]:
+        if at_once == 1:
+            return self._lock
+        return self._elsewhere.setdefault(variant, threading.BoundedSemaphore(at_once))
 
     def _run(self, adapter: Adapter, batch: Batch) -> list[Outcome]:
         if self._lost:

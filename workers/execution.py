@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
+from PIL.Image import Image
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from db import completion, job_queries, jobs, pictures
+from db import completion, job_queries, jobs
 from db.job_state import JobState
 from db.job_values import Claim, Claimed, Failure, Result, StoredArtifact, SuspectsTurn
 from db.session import Database
@@ -17,6 +17,7 @@ from db.storage.keys import result_key
 from db.storage.object_store import ObjectStore, StoreError
 from db.tables import Job
 from workers.adapters.protocol import Adapter, Output, Preparing, Stopped, Work
+from workers.attempt_note import AttemptNote
 from workers.catalog.variant import Variant, picture_fields
 from workers.company import Company
 from workers.device_call import DeviceCall, Outcome
@@ -25,8 +26,11 @@ from workers.events import Publisher
 from workers.failures import NeverRunError, failure_of, retry_delay_seconds
 from workers.in_hand import InHand, Register
 from workers.metrics import attempts_finished, run_seconds_observed, wait_seconds_observed
+from workers.moderation.filter_file import Rules
+from workers.moderation.moderator import Moderator
 from workers.patience import patiently
 from workers.settings import WorkerSettings
+from workers.stored_pictures import StoredPictures
 
 _log = structlog.get_logger(__name__)
 
@@ -64,7 +68,7 @@ class Executor:
     encodes and stores the last one's results.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each thing that it works with
         self,
         *,
         worker_id: str,
@@ -75,6 +79,7 @@ class Executor:
         settings: WorkerSettings,
         served: Mapping[str, Served],
         more_waits: Callable[[str], object] = lambda _variant: None,
+        moderator: Moderator | None = None,
     ) -> None:
         """Make ready.
 
@@ -87,6 +92,7 @@ class Executor:
             settings: leases, patience and the like.
             served: the loaded models by variant.
             more_waits: told of a variant of which a claim left jobs that others could take.
+            moderator: applies the operator's content filters; without one nothing is refused.
         """
         self._worker_id = worker_id
         self._database = database
@@ -97,6 +103,7 @@ class Executor:
         self._served = served
         self._more_waits = more_waits
         self._device = DeviceCall(publisher)
+        self._moderator = moderator or Moderator(Rules(), database)
         self._company = Company()
         self._handed_back = False
 
@@ -125,7 +132,7 @@ class Executor:
             fetched = [(job, work) for job in claimed if (work := self._fetch(served, job))]
             outcomes, run_seconds = self._run(served, fetched)
             ended = [
-                Ended(job, work, outcome, run_seconds)
+                Ended(job, work, self._reviewed(job, outcome), run_seconds)
                 for (job, work), outcome in zip(fetched, outcomes, strict=True)
             ]
             together = self._finish_together(ended)
@@ -166,25 +173,40 @@ class Executor:
         """What the model needs of a job; None after failing a job whose inputs are unusable."""
         try:
             parameters = served.variant.parameters.model_validate(job.job.input)
+            self._moderator.check_request(job.job, parameters)
             fields = {name: getattr(parameters, name) for name in picture_fields(type(parameters))}
-            work = Work(parameters, {name: self._pictures(keys) for name, keys in fields.items()})
+            # A model elsewhere has many jobs waiting: their pictures would fill the memory.
+            keep = served.variant.calls_at_once == 1
+            found = {name: self._pictures(keys, keep=keep) for name, keys in fields.items()}
+            work = Work(parameters, found, note=AttemptNote(self._database, job.claim))
             adapter = served.adapter
             return adapter.prepare(work) if isinstance(adapter, Preparing) else work
         except Exception as error:  # noqa: BLE001 - a job must end, whatever its inputs do
             self._fail(job, error)
             return None
 
-    def _pictures(self, keys: str | Sequence[str] | None) -> list[Any]:
+    def _pictures(self, keys: str | Sequence[str] | None, *, keep: bool) -> Sequence[Image]:
         names = [keys] if isinstance(keys, str) else keys or []
         get = patiently(self._settings, StoreError).wraps(self._store.get)
-        return [pictures.decode(get(key).data) for key in names]
+        stored = StoredPictures(lambda key: get(key).data, names)
+        return list(stored) if keep else stored
 
     def _run(
         self, served: Served, fetched: Sequence[tuple[InHand, Work]]
     ) -> tuple[Sequence[Outcome], float]:
         if not fetched:
             return [], 0.0
-        return self._device.run(served.adapter, fetched)
+        return self._device.run(served.adapter, fetched, at_once=served.variant.calls_at_once)
+
+    def _reviewed(self, job: InHand, outcome: Outcome) -> Outcome:
+        """The outcome, or why what was painted must not be stored."""
+        if not isinstance(outcome, Output):
+            return outcome
+        try:
+            self._moderator.check_output(job.job, outcome)
+        except Exception as error:  # noqa: BLE001 - what cannot be judged is not stored
+            return error
+        return outcome
 
     def _finish_together(self, ended: Sequence[Ended]) -> set[Claim]:
         """Complete in one transaction all that has nothing to upload; which that was.

@@ -23,6 +23,8 @@ from workers.execution import Executor, Served
 from workers.gathered_rings import GatheredRings
 from workers.heartbeat import Heartbeat
 from workers.in_hand import Register
+from workers.moderation.moderator import Moderator
+from workers.moderation.settings import ModerationSettings, rules_of
 from workers.queue import Doorbell, Ticket, make_celery
 from workers.settings import WorkerSettings, weights_overrides
 from workers.turns import Turns
@@ -58,6 +60,8 @@ class WorkerProcess:
         Raises:
             workers.catalog.UnknownVariantError: a variant is not in the catalogue.
             workers.adapters.weights.WeightsError: a variant's weights cannot be loaded.
+            workers.moderation.filter_file.FilterFileError: the content filters cannot be used.
+            workers.adapters.relay_settings.RelaySetupError: a hosted variant has no upstream.
         """
         publisher, doorbell = Publisher(self.settings), Doorbell(self.settings)
         self._rings = GatheredRings(doorbell)
@@ -89,6 +93,7 @@ class WorkerProcess:
         )
 
     def _executor(self, publisher: Publisher) -> Executor:
+        rules = rules_of(ModerationSettings())
         return Executor(
             worker_id=self.id,
             database=self.database,
@@ -98,6 +103,7 @@ class WorkerProcess:
             settings=self.settings,
             served=self._load(),
             more_waits=self._ring,
+            moderator=Moderator(rules, self.database),
         )
 
     def _ring(self, variant: str) -> None:
@@ -155,11 +161,19 @@ class WorkerProcess:
         _log.info("worker_ready", worker_id=self.id, variants=self._served_ids)
         self._celery_worker(app).start()
 
+    @property
+    def _concurrency(self) -> int:
+        """Jobs in flight: what the operator says, else enough for the model that takes most."""
+        if "concurrency" in self.settings.model_fields_set:
+            return self.settings.concurrency
+        rows = [*map(catalog.find, self.variant_ids), *(more.variant for more in self.extra)]
+        return max(self.settings.concurrency, *(row.calls_at_once for row in rows))
+
     def _celery_worker(self, app: Celery) -> Any:
         return app.Worker(
             hostname=f"{self.id}@{socket.gethostname()}",
             pool="threads",
-            concurrency=self.settings.concurrency,
+            concurrency=self._concurrency,
             loglevel="WARNING",
             without_gossip=True,
             without_mingle=True,

@@ -24,7 +24,8 @@ class WorkerSettings(BaseSettings):
             attempt is given up.
         turn_seconds: how long one ticket is answered with batch after batch, before the worker's
             other queues have their turn.
-        concurrency: jobs in flight: one on the device, one fetching, one storing.
+        concurrency: jobs in flight: one on the device, one fetching, one storing. Unless it is
+            set, a worker of hosted models takes as many as they allow.
         result_keep_seconds: how long artifacts are kept.
         job_keep_seconds: how long the rows of a job that is over are kept, its results being gone.
         retention_seconds: how often expired results and old rows are removed.

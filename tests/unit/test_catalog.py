@@ -83,7 +83,7 @@ def test_an_id_like_none_is_answered_without_a_guess() -> None:
 
 @every_row
 def test_hub_weights_are_pinned_to_a_commit(variant: Variant) -> None:
-    if not variant.weights.bundled:
+    if variant.weights is not None and not variant.weights.bundled:
         assert re.fullmatch(r"[0-9a-f]{40}", variant.weights.revision)
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from db.tables import Job
 from tests.support.adapters import Gate, ScriptedAdapter
+from tests.support.waiting import await_true
 from workers.adapters.protocol import (
     DeviceLostError,
     InvalidImageError,
@@ -236,6 +237,27 @@ def test_the_device_runs_one_batch_at_a_time() -> None:
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda call: call(), calls))
     assert overlaps == []
+
+
+def test_calls_of_a_model_elsewhere_overlap_as_far_as_its_row_allows() -> None:
+    device = DeviceCall(Listener())
+    gates = [Gate() for _ in range(3)]
+    with ThreadPoolExecutor(4) as pool:
+        calls = [
+            pool.submit(device.run, ScriptedAdapter([gate]), batch_of(1), at_once=2)
+            for gate in gates
+        ]
+
+        def inside() -> int:
+            return sum(gate.entered.is_set() for gate in gates)
+
+        assert await_true(lambda: inside() == 2)
+        beside = pool.submit(device.run, ScriptedAdapter(), batch_of(1))
+        assert isinstance(beside.result(10)[0][0], Output), "the device is free meanwhile"
+        assert inside() == 2
+        for gate in gates:
+            gate.opened.set()
+        assert all(isinstance(call.result(10)[0][0], Output) for call in calls)
 
 
 def test_seconds_are_counted_on_the_device_and_not_in_front_of_it() -> None:

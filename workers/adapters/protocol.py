@@ -2,7 +2,8 @@
 
 An adapter serves one variant on one device. Everything it is handed has been validated and
 fetched; everything it returns is plain pictures and JSON. It knows no database, no queue and
-no store, and it may assume that one thread at a time calls it.
+no store, and it may assume that one thread at a time calls it, unless its row of the catalogue says
+`calls_at_once`.
 
 What every adapter promises:
 
@@ -69,6 +70,33 @@ class InvalidInputError(AdapterError):
     code = "invalid_input"
 
 
+class Note(Protocol):
+    """A line that an attempt at a job leaves for the next one, should it not come to its end."""
+
+    def read(self) -> str | None:
+        """What an earlier attempt, or this one, wrote last."""
+        ...
+
+    def write(self, text: str) -> None:
+        """Leave this; a note that cannot be kept is lost, and nothing is raised."""
+        ...
+
+
+class PassingNote:
+    """A note that nobody keeps."""
+
+    def __init__(self) -> None:
+        self._text: str | None = None
+
+    def read(self) -> str | None:
+        """What was written."""
+        return self._text
+
+    def write(self, text: str) -> None:
+        """Keep it as long as this object is there."""
+        self._text = text
+
+
 @dataclass(frozen=True)
 class Work:
     """One job as a model sees it.
@@ -77,11 +105,13 @@ class Work:
         parameters: the variant's parsed parameter model.
         pictures: decoded RGB pictures by parameter name, in order where the parameter is a list.
         prepared: what the adapter's own `prepare` made of it; None where it was not asked.
+        note: what attempts leave each other.
     """
 
     parameters: BaseModel
     pictures: Mapping[str, Sequence[Image]] = field(default_factory=dict)
     prepared: Any = None
+    note: Note = field(default_factory=PassingNote, compare=False)
 
 
 @dataclass(frozen=True)

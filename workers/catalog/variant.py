@@ -80,7 +80,7 @@ class Variant:
         family: line of models.
         adapter: key into the adapter registry.
         title: one line for people.
-        weights: where they come from.
+        weights: where they come from; None for a model that only its vendor hosts.
         parameters: the pydantic model of `input`, defaults and limits included; extra forbidden.
         unit_kind: which allowance a job draws on.
         price: price rule.
@@ -91,6 +91,8 @@ class Variant:
         samples: parsed parameters to how many of those samples the job takes.
         deadline_seconds: the longest an attempt may run.
         licence: the weights' licence.
+        calls_at_once: how many calls of the model one worker makes at the same time: 1 on a
+            device, more only where the model runs elsewhere.
         tasks: task names, for families that have several.
         dtype: torch dtype by device kind, e.g. {"cuda": "bfloat16", "cpu": "float32"}.
         memory_bytes: device memory its resident weights take, about.
@@ -103,7 +105,7 @@ class Variant:
     family: Family
     adapter: str
     title: str
-    weights: Weights
+    weights: Weights | None
     parameters: type[BaseModel]
     unit_kind: UnitKind
     price: Price
@@ -114,6 +116,7 @@ class Variant:
     samples: Callable[[Any], int]
     deadline_seconds: float
     licence: Licence
+    calls_at_once: int = 1
     tasks: tuple[str, ...] = ()
     dtype: dict[str, str] = field(default_factory=dict)
     memory_bytes: int = 0
