@@ -12,6 +12,7 @@ from db.session import Database
 from db.storage.object_store import ObjectStore
 from tests.support.adapters import Behaviour, ScriptedAdapter
 from tests.support.jobs import submit
+from tests.support.waiting import await_true
 from workers import catalog
 from workers.events import Event, Publisher, parse_entry, stream_key
 from workers.execution import Executor, Served
@@ -37,6 +38,7 @@ class Station:
     adapter: ScriptedAdapter = field(default_factory=ScriptedAdapter)
     register: Register = field(default_factory=Register)
     rules: Rules = field(default_factory=Rules)
+    more_waits: Callable[[str], object] = bool
 
     def executor(self) -> Executor:
         """An executor of this station."""
@@ -47,6 +49,7 @@ class Station:
             publisher=self.publisher,
             register=self.register,
             settings=self.settings,
+            more_waits=self.more_waits,
             served={name: Served(catalog.find(name), self.adapter) for name in (PAINTER, SEER)},
             moderator=Moderator(self.rules, self.database),
         )
@@ -84,6 +87,16 @@ _LEAST: dict[str, dict[str, Any]] = {
     PAINTER: {"prompt": "a red circle", "seed": 7},
     SEER: {"task": "<OD>"},
 }
+
+
+def told(station: Station, job_id: str, last: str) -> list[tuple[str, Any]]:
+    """A job's events once the last of them has been told: type, and state or step."""
+
+    def events() -> list[tuple[str, Any]]:
+        return [(e.type, e.data.get("state", e.data.get("step"))) for e in station.events(job_id)]
+
+    assert await_true(lambda: bool(events()) and events()[-1][1] == last)
+    return events()
 
 
 def read_events(client: Redis, job_id: str) -> list[Event]:

@@ -1,0 +1,79 @@
+"""Batches that are carried out together, and what a claim leaves for others."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from db import completion
+from db.job_values import Claim, Result
+from tests.support.adapters import Behaviour
+from tests.support.jobs import cancel, counts, found, state
+from tests.support.station import PAINTER, SEER, Station, and_then, picture, told
+from workers.adapters.protocol import Output, Report, ShouldStop, Work
+
+
+def look(*said: object) -> Behaviour:
+    """A behaviour that answers in words, one a job."""
+
+    def behave(batch: Sequence[Work], report: Report, _should_stop: ShouldStop) -> list[Output]:
+        report(1, 1)
+        assert len(batch) == len(said)
+        return [Output(data={"said": words}) for words in said]
+
+    return behave
+
+
+def test_answers_without_pictures_are_completed_together(
+    station: Station, tenant_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [station.submit(tenant_id, SEER, image="inputs/x") for _ in range(3)]
+    station.store.put("inputs/x", picture(), "image/png")
+    entered: list[int] = []
+    honest = completion.complete_all
+
+    def counted(session: Session, results: Mapping[Claim, Result], **how: Any) -> set[Claim]:
+        entered.append(len(results))
+        return honest(session, results, **how)
+
+    monkeypatch.setattr(completion, "complete_all", counted)
+    meanwhile = and_then(look("a", "b", "c"), lambda: cancel(station.database, ids[1]))
+    assert station.answer(meanwhile, variant=SEER) == 3
+    assert entered == [3]
+    states = [str(state(station.database, job_id)) for job_id in ids]
+    assert states == ["succeeded", "canceled", "succeeded"]
+    assert [found(station.database, ids[n]).output for n in (0, 2)] == [
+        {"said": "a"},
+        {"said": "c"},
+    ]
+    assert told(station, ids[2], "succeeded")[-1] == ("done", "succeeded")
+    assert station.register.snapshot() == {}
+
+
+def test_a_claim_that_leaves_others_tells_so_before_the_model_runs(
+    station: Station, tenant_id: str
+) -> None:
+    told_of: list[str] = []
+    for steps in (1, 2, 3):  # of unlike steps none is another's mate
+        station.submit(tenant_id, steps=steps)
+    executor = replace(station, more_waits=told_of.append).executor()
+    seen = [(executor.answer(PAINTER), len(told_of)) for _ in range(4)]
+    assert [(answered.jobs, answered.more, told) for answered, told in seen] == [
+        (1, True, 1),
+        (1, True, 2),
+        (1, False, 2),
+        (0, False, 2),
+    ]
+
+
+def test_an_answer_that_no_row_can_hold_costs_its_mates_nothing(
+    station: Station, tenant_id: str
+) -> None:
+    ids = [station.submit(tenant_id, SEER, image="inputs/x") for _ in range(3)]
+    station.store.put("inputs/x", picture(), "image/png")
+    station.answer(look("a", "no \0 here", "c"), variant=SEER)
+    states = [str(state(station.database, job_id)) for job_id in ids]
+    assert states == ["succeeded", "queued", "succeeded"]
+    assert counts(station.database, "usage_events") == [2]
