@@ -14,6 +14,7 @@ from db.session import Database
 from db.storage.object_store import ObjectStore
 from workers.catalog import Catalogue
 from workers.events import Publisher
+from workers.gathered_rings import GatheredRings
 from workers.outbound import OutboundSettings
 from workers.queue import Doorbell
 
@@ -28,6 +29,7 @@ class Services:
     keyring: Keyring
     store: ObjectStore
     doorbell: Doorbell
+    rings: GatheredRings
     publisher: Publisher
     hub: EventHub
     artifact_urls: ArtifactUrls

@@ -1,7 +1,7 @@
 """From a submission to a queued job: validate, resolve pictures, quote, insert, ring."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from api.auth import Sender
 from api.errors import invalid, not_found, validation_problem
 from api.idempotency import fingerprint
 from api.metrics import submitted
-from api.pictures import PictureResolver
+from api.pictures import PictureResolver, ResolvedPicture
 from api.schemas import Price, Quote, Submission
 from api.services import Services
 from api.webhook_schemas import WebhookRequest
@@ -24,12 +24,15 @@ from db.job_state import JobState
 from db.job_values import Accepted, NewJob
 from db.pictures import PictureError
 from workers import catalog
-from workers.catalog import Variant
+from workers.catalog import PictureSize, Variant
 from workers.outbound import OutboundError
 from workers.queue import Ticket
 
 _INPUT = ("body", "input")
 _SEED_BITS = 32
+
+Sizes = Mapping[str, Sequence[PictureSize]]
+"""The pictures' sizes by the parameter that named them."""
 
 _log = structlog.get_logger(__name__)
 
@@ -64,8 +67,9 @@ def prepare(services: Services, tenant_id: str, submission: Submission) -> Commi
     variant = services.catalogue.find(submission.model)
     webhook = _webhook(services, submission.webhook) if submission.webhook else None
     parameters = _parse(variant, submission.input)
-    stored, pixels = _store_pictures(PictureResolver(services, tenant_id), parameters)
-    measure = variant.measure(parameters, tuple(pixels))
+    stored, sizes = _store_pictures(PictureResolver(services, tenant_id), parameters)
+    _check_sizes(variant, parameters, sizes)
+    measure = variant.measure(parameters, _pixels(sizes))
     return Commission(
         variant=variant,
         parameters=parameters,
@@ -106,11 +110,22 @@ def _drawn_seed(parameters: BaseModel) -> dict[str, int]:
     return {"seed": secrets.randbits(_SEED_BITS)}
 
 
+def _check_sizes(variant: Variant, parameters: BaseModel, sizes: Sizes) -> None:
+    try:
+        variant.fits(parameters, sizes)
+    except ValidationError as error:
+        raise validation_problem(_INPUT, _items(error)) from None
+
+
+def _pixels(sizes: Sizes) -> tuple[int, ...]:
+    return tuple(width * height for own in sizes.values() for width, height in own)
+
+
 def _store_pictures(
     resolver: PictureResolver, parameters: BaseModel
-) -> tuple[dict[str, str | list[str]], list[int]]:
+) -> tuple[dict[str, str | list[str]], Sizes]:
     stored: dict[str, str | list[str]] = {}
-    pixels: list[int] = []
+    sizes: dict[str, list[PictureSize]] = {}
     for name in catalog.picture_fields(type(parameters)):
         named = getattr(parameters, name)
         if not named:
@@ -120,17 +135,16 @@ def _store_pictures(
             _resolve(resolver, text, [name, n] if several else [name])
             for n, text in enumerate(named if several else [named])
         ]
-        stored[name] = [picture[0] for picture in found] if several else found[0][0]
-        pixels += [picture[1] for picture in found]
-    return stored, pixels
+        stored[name] = [picture.key for picture in found] if several else found[0].key
+        sizes[name] = [picture.size for picture in found]
+    return stored, sizes
 
 
-def _resolve(resolver: PictureResolver, named: str, loc: list[str | int]) -> tuple[str, int]:
+def _resolve(resolver: PictureResolver, named: str, loc: list[str | int]) -> ResolvedPicture:
     try:
-        found = resolver.resolve(named)
+        return resolver.resolve(named)
     except PictureError as error:
         raise invalid([*_INPUT, *loc], str(error), "invalid_image") from error
-    return found.key, found.pixels
 
 
 def quote(services: Services, sender: Sender, submission: Submission) -> Quote:
@@ -179,13 +193,15 @@ def submit(
 ) -> Submitted:
     """Insert the job in one transaction, then ring. The ticket may fail: the row is safe.
 
+    What the allowance covers takes one statement, which is the transaction.
+
     Under a key that has made a job, that job is the answer, and nothing else is done.
 
     Args:
         services: the process's connections.
         sender: who pays, and the key that says so.
         submission: what was sent.
-        render: makes the answer from a session and jobs, inside the same transaction.
+        render: makes the answer from a session and jobs.
         idempotency_key: what it was sent under.
 
     Raises:
@@ -201,6 +217,12 @@ def submit(
             if first := idempotency.find(session, keyed):
                 return Submitted(render(session, [first])[0], replayed=True)
     new = _new_job(sender, submission, prepare(services, sender.tenant_id, submission))
+    if not keyed and not new.webhook:
+        with services.database.single_statements(durable=True) as session:
+            if accepted := jobs.submit_at_once(session, new):
+                answer = render(session, [accepted.job])[0]
+                _announce(services, accepted)
+                return Submitted(answer, replayed=False)
     with services.database.transaction() as session:
         if keyed and (first := idempotency.claim(session, keyed, new.id)):
             return Submitted(render(session, [first])[0], replayed=True)
@@ -214,7 +236,7 @@ def _announce(services: Services, accepted: Accepted) -> None:
     """After the commit: a ticket sent before it could be answered before the row is there."""
     job = accepted.job
     services.publisher.state(job.id, JobState.QUEUED, attempt=0)
-    services.doorbell.ring(
+    services.rings.ring(
         Ticket(
             job_id=job.id,
             variant=job.variant,

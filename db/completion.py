@@ -183,6 +183,8 @@ def _artifact_row(held: Claim, n: int, stored: StoredArtifact, keep_seconds: flo
         job_id=held.job_id,
         n=n,
         attempt=held.attempt,
+        kind=stored.kind,
+        about=stored.about,
         key=stored.key,
         media_type=stored.media_type,
         bytes=stored.size_bytes,

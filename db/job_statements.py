@@ -35,40 +35,42 @@ INSERT = text(
     + "RETURNING *"
 ).bindparams(*_JSON)
 
-# The CTEs take their locks in order because each needs a row of the one before.
+# The CTEs take their locks in order because each needs a row of the one before. The tenant's row
+# is locked first and changed last: nothing is changed unless everything is.
 _SUBMIT = """
-WITH entered AS (
-    UPDATE tenants SET in_flight = in_flight + 1 FROM tiers
-    WHERE tenants.id = :tenant_id AND tenants.suspended_at IS NULL AND tiers.name = tenants.tier
+WITH entered AS MATERIALIZED (
+    SELECT tiers.name AS tier, :cost_seconds / (tiers.weight * :priority_factor) AS share
+    FROM tenants JOIN tiers ON tiers.name = tenants.tier
+    WHERE tenants.id = :tenant_id AND tenants.suspended_at IS NULL
       AND tenants.in_flight < tiers.max_in_flight AND tiers.max_priority = ANY (:tier_priorities)
       AND (CAST(:api_key_id AS varchar) IS NULL OR EXISTS (
           SELECT 1 FROM api_keys WHERE id = :api_key_id AND revoked_at IS NULL))
-    RETURNING tiers.name AS tier, :cost_seconds / (tiers.weight * :priority_factor) AS share
+    FOR NO KEY UPDATE OF tenants
 ), taken AS (
     UPDATE allowances SET held = held + :units FROM entered
     WHERE tenant_id = :tenant_id AND kind = :unit_kind
       AND month = CAST(date_trunc('month', now() AT TIME ZONE 'UTC') AS date)
       AND used + held + :units <= granted
-    RETURNING month, granted - used - held AS quota_left
+    RETURNING tier, share, month, granted - used - held AS quota_left
+), counted AS (
+    UPDATE tenants SET in_flight = in_flight + 1 FROM taken WHERE tenants.id = :tenant_id
 ), tagged AS (
     INSERT INTO fair_tags (variant, tenant_id, finish)
     SELECT :variant, :tenant_id, share
         + coalesce((SELECT virtual_time FROM queues WHERE variant = CAST(:variant AS varchar)), 0)
-    FROM entered CROSS JOIN taken
+    FROM taken
     ON CONFLICT (variant, tenant_id) DO UPDATE SET finish = greatest(
-        fair_tags.finish + (SELECT share FROM entered), excluded.finish)
+        fair_tags.finish + (SELECT share FROM taken), excluded.finish)
     RETURNING finish
 ), inserted AS (
-    {insert} FROM entered CROSS JOIN tagged
+    {insert} FROM taken CROSS JOIN tagged
     RETURNING *
 ), held AS (
     INSERT INTO holds (job_id, tenant_id, source, month, kind, units, amount_micros, state)
     SELECT id, tenant_id, covered_by, month, unit_kind, units, price_micros, 'open'
     FROM inserted CROSS JOIN taken
 )
-SELECT inserted.*, tier, quota_left
-FROM (VALUES (1)) AS always LEFT JOIN entered ON true LEFT JOIN taken ON true
-LEFT JOIN inserted ON true
+SELECT inserted.*, tier, quota_left FROM inserted CROSS JOIN taken
 """
 
 SUBMIT = text(
@@ -78,7 +80,7 @@ SUBMIT = text(
         )
     )
 ).bindparams(*_JSON)
-"""A submission that the allowance covers, whole; else no job, and a tier when it was let in."""
+"""A whole submission that the allowance covers; else no row, and nothing is changed."""
 
 END_ATTEMPT = text("""
 UPDATE attempts SET ended_at = now(), outcome = :outcome
@@ -133,7 +135,12 @@ WITH fairest AS MATERIALIZED (
     ON CONFLICT (variant) DO UPDATE
         SET virtual_time = greatest(queues.virtual_time, excluded.virtual_time)
 )
-SELECT claimed.* FROM fairest LEFT JOIN claimed ON true ORDER BY claimed.fair_start, claimed.id
+SELECT claimed.*, EXISTS (
+    SELECT 1 FROM jobs WHERE variant = :variant AND state = 'queued'
+      AND available_at <= now() AND (expires_at IS NULL OR expires_at > now())
+      AND id NOT IN (SELECT id FROM claimed)
+) AS more
+FROM fairest LEFT JOIN claimed ON true ORDER BY claimed.fair_start, claimed.id
 """)
 """The claimed jobs, or one empty row when it is the turn of a suspect that was not to be taken."""
 

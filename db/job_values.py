@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from db.artifact_kinds import ArtifactKind
 from db.base import new_id
 from db.delivery_values import Webhook
 from db.job_state import Priority
@@ -81,7 +82,13 @@ class Accepted:
 
 @dataclass(frozen=True)
 class StoredArtifact:
-    """A result that is already in the store, ready to be entered with the completion."""
+    """A result that is already in the store, ready to be entered with the completion.
+
+    Attributes:
+        width: pixels of the picture that it is, or that it is about; `height` likewise.
+        seed: what paints it again, if it was painted.
+        about: what a client is told of it beside its kind, as JSON.
+    """
 
     key: str
     media_type: str
@@ -90,6 +97,8 @@ class StoredArtifact:
     width: int
     height: int
     seed: int | None
+    kind: ArtifactKind = ArtifactKind.IMAGE
+    about: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -117,6 +126,14 @@ class Claim:
 
     job_id: str
     attempt: int
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """What a claim brought: jobs that may run together, and whether others could be claimed now."""
+
+    jobs: tuple[Job, ...] = ()
+    more: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,18 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Row, Select, String, column, func, select, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    String,
+    column,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from db import api_keys, deliveries, fair_share, job_statements, quota, webhook_secrets
@@ -17,6 +28,7 @@ from db.job_state import PRIORITY_FACTOR, JobState, Priority, sources_of
 from db.job_values import (
     Accepted,
     Claim,
+    Claimed,
     Failure,
     NewJob,
     PriorityNotAllowedError,
@@ -29,6 +41,7 @@ from db.tables import Job
 WORKER_LOST = "worker_lost"
 
 _INSERTED = select(Job).from_statement(job_statements.INSERT)
+_CLAIMED = select(Job, column("more", Boolean)).from_statement(job_statements.CLAIM)
 _SUBMITTED = select(Job, column("tier", String), column("quota_left", Integer)).from_statement(
     job_statements.SUBMIT
 )
@@ -44,16 +57,22 @@ def submit(session: Session, new: NewJob) -> Accepted:
         TooManyInFlightError: the tier's limit of unfinished jobs is reached.
         db.quota.InsufficientCreditError: neither allowance nor balance covers it.
     """
-    at_once = session.execute(_SUBMITTED, _submission(new)).one()
-    if at_once.Job is not None:
-        accepted = Accepted(at_once.Job, tier=at_once.tier, quota_left=at_once.quota_left)
-    else:
-        if at_once.tier is not None:
-            session.execute(job_statements.LEAVE_FLIGHT, {"tenant_id": new.tenant_id})
-        accepted = _submit_in_steps(session, new)
+    accepted = submit_at_once(session, new) or _submit_in_steps(session, new)
     if new.webhook is not None:
         webhook_secrets.ensure(session, new.tenant_id)
     return accepted
+
+
+def submit_at_once(session: Session, new: NewJob) -> Accepted | None:
+    """Submit in one statement what the month's allowance covers and nobody is to be told of.
+
+    The statement needs no transaction around it, which would keep the tenant's row for longer.
+
+    Returns:
+        None when that cannot be, and nothing was changed: `submit` does it, or says why not.
+    """
+    row = session.execute(_SUBMITTED, _submission(new)).one_or_none()
+    return None if row is None else Accepted(row.Job, row.tier, row.quota_left)
 
 
 def _submission(new: NewJob) -> dict[str, Any]:
@@ -132,7 +151,7 @@ def claim(
     worker_id: str,
     lease_seconds: float,
     suspects: bool = True,
-) -> Sequence[Job]:
+) -> Claimed:
     """Take the fairest queued job of a queue, and the batch mates that it may run with.
 
     One statement: rows that another claim holds are skipped, not waited for. The commit need
@@ -149,7 +168,7 @@ def claim(
         suspects: whether the claimer has nothing else in hand, and can take a suspect.
 
     Returns:
-        The jobs, now running under a new attempt number and a lease; empty when none waits.
+        The jobs, now running under a new attempt number and a lease; none when none waits.
 
     Raises:
         SuspectsTurn: it is a suspect's turn, and none is taken; nothing was claimed.
@@ -160,11 +179,10 @@ def claim(
         "lease_seconds": lease_seconds,
         "suspects": suspects,
     }
-    statement = select(Job).from_statement(job_statements.CLAIM.bindparams(**values))
-    claimed = session.scalars(statement, execution_options={"populate_existing": True}).all()
-    if claimed and claimed[0] is None:
+    rows = session.execute(_CLAIMED, values, execution_options={"populate_existing": True}).all()
+    if rows and rows[0].Job is None:
         raise SuspectsTurn
-    return claimed
+    return Claimed(tuple(row.Job for row in rows), more=any(row.more for row in rows))
 
 
 def renew(

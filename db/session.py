@@ -5,7 +5,7 @@ import select
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 
 import psycopg
 from psycopg.errors import IdleInTransactionSessionTimeout
@@ -45,12 +45,6 @@ class Database:
     def _relaxed(self) -> sessionmaker[Session]:
         return self._sessions(synchronous_commit="off")
 
-    @cached_property
-    def _single(self) -> sessionmaker[Session]:
-        engine: Engine = self._relaxed.kw["bind"]  # the pool is shared
-        own = engine.execution_options(isolation_level="AUTOCOMMIT")
-        return sessionmaker(own, expire_on_commit=False)
-
     def _sessions(self, *, synchronous_commit: str) -> sessionmaker[Session]:
         return sessionmaker(self._engine(synchronous_commit), expire_on_commit=False)
 
@@ -63,6 +57,9 @@ class Database:
             "idle_in_transaction_session_timeout": int(settings.idle_timeout_seconds * 1000),
             "timezone": "UTC",
             "jit": "off",  # its compile time exceeds what our short statements take
+            # Each statement has its index, whatever the values: planning anew took as long as
+            # many a statement does.
+            "plan_cache_mode": "force_generic_plan",
         }
         engine = create_engine(
             driver_url(settings.url.get_secret_value()),
@@ -94,12 +91,16 @@ class Database:
             yield session
 
     @contextmanager
-    def single_statements(self) -> Iterator[Session]:
-        """A session in which every statement is a transaction of its own, and need not be durable.
+    def single_statements(self, *, durable: bool = False) -> Iterator[Session]:
+        """A session in which every statement is a transaction of its own.
 
         For reads, and for changes that are one statement: it saves two round trips in three.
+
+        Args:
+            durable: wait for the disk at every change.
         """
-        with self._single() as session:
+        sessions = self._durable if durable else self._relaxed
+        with sessions(bind=_committing_at_once(sessions.kw["bind"])) as session:
             yield session
 
     def apart(self) -> "Database":
@@ -111,6 +112,12 @@ class Database:
         for name in ("_durable", "_relaxed"):
             if name in self.__dict__:
                 self.__dict__[name].kw["bind"].dispose()
+
+
+@cache
+def _committing_at_once(engine: Engine) -> Engine:
+    """The same pool, whose connections commit every statement."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def _note_the_time(_connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:

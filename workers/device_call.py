@@ -10,9 +10,17 @@ from contextlib import AbstractContextManager
 
 import structlog
 
-from workers.adapters.protocol import Adapter, AdapterError, OutOfMemoryError, Output, Stopped, Work
+from workers.adapters.protocol import (
+    Adapter,
+    AdapterError,
+    DeviceLostError,
+    OutOfMemoryError,
+    Output,
+    Stopped,
+    Work,
+)
 from workers.events import Publisher
-from workers.failures import TimeoutExceededError
+from workers.failures import NeverRunError, TimeoutExceededError
 from workers.in_hand import InHand
 from workers.metrics import device_seconds_spent
 
@@ -29,6 +37,12 @@ class DeviceCall:
         self._lock = threading.Lock()
         self._elsewhere: dict[str, threading.BoundedSemaphore] = {}
         self._publisher = publisher
+        self._lost = False
+
+    @property
+    def lost(self) -> bool:
+        """Whether the device failed for good: batches that come after it are not run."""
+        return self._lost
 
     def run(
         self, adapter: Adapter, batch: Batch, *, at_once: int = 1
@@ -58,8 +72,14 @@ class DeviceCall:
         return self._elsewhere.setdefault(variant, threading.BoundedSemaphore(at_once))
 
     def _run(self, adapter: Adapter, batch: Batch) -> list[Outcome]:
+        if self._lost:
+            return [NeverRunError() for _ in batch]
         try:
             return list(self._call(adapter, batch))
+        except DeviceLostError as error:
+            self._lost = True
+            _log.error("device_lost", variant=batch[0][0].job.variant, exc_info=error)
+            return [error for _ in batch]
         except Stopped:
             return [_why_stopped(job) for job, _ in batch]
         except Exception as error:  # noqa: BLE001 - whatever a model raises ends as an outcome

@@ -24,6 +24,9 @@ STREAM_LENGTH = 256
 STREAM_SECONDS = 3600
 _BACKLOG = 10_000
 _MOST_AT_ONCE = 64
+_PAUSE_SECONDS = 0.005
+"""After telling: what happens meanwhile is told together."""
+
 _CLOSE_SECONDS = 5.0
 
 # One round trip and one message for all that is to be told now; each event bears the id that its
@@ -136,6 +139,7 @@ class Publisher:
             events, ended = self._take()
             if events and not self._tell(events) and self._closing.is_set():
                 break
+            self._closing.wait(_PAUSE_SECONDS)
         self._redis.close()
 
     def _take(self) -> tuple[list[_Untold], bool]:

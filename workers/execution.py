@@ -1,7 +1,7 @@
 """An answered ticket: claim, fetch, run, store, complete."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -11,18 +11,19 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from db import completion, job_queries, jobs
 from db.job_state import JobState
-from db.job_values import Claim, Failure, Result, StoredArtifact, SuspectsTurn
+from db.job_values import Claim, Claimed, Failure, Result, StoredArtifact, SuspectsTurn
 from db.session import Database
 from db.storage.keys import result_key
 from db.storage.object_store import ObjectStore, StoreError
-from workers.adapters.protocol import Adapter, Output, Stopped, Work
+from db.tables import Job
+from workers.adapters.protocol import Adapter, Output, Preparing, Stopped, Work
 from workers.attempt_note import AttemptNote
 from workers.catalog.variant import Variant, picture_fields
 from workers.company import Company
 from workers.device_call import DeviceCall, Outcome
-from workers.encoding import encode
+from workers.encoding import encoded_results
 from workers.events import Publisher
-from workers.failures import failure_of, retry_delay_seconds
+from workers.failures import NeverRunError, failure_of, retry_delay_seconds
 from workers.in_hand import InHand, Register
 from workers.metrics import attempts_finished, run_seconds_observed, wait_seconds_observed
 from workers.moderation.filter_file import Rules
@@ -43,6 +44,14 @@ class Served:
 
 
 @dataclass(frozen=True)
+class Answered:
+    """How many jobs a claim brought, and whether more could be claimed then."""
+
+    jobs: int
+    more: bool
+
+
+@dataclass(frozen=True)
 class Ended:
     """A job that has left the device, and what came of it there."""
 
@@ -59,7 +68,7 @@ class Executor:
     encodes and stores the last one's results.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all named, each a collaborator
         self,
         *,
         worker_id: str,
@@ -69,8 +78,22 @@ class Executor:
         register: Register,
         settings: WorkerSettings,
         served: Mapping[str, Served],
+        more_waits: Callable[[str], object] = lambda _variant: None,
         moderator: Moderator | None = None,
     ) -> None:
+        """Make ready.
+
+        Args:
+            worker_id: whose claims they are.
+            database: the rows.
+            store: where inputs are and results go.
+            publisher: tells what happens.
+            register: what is in hand, shared with the heartbeat.
+            settings: leases, patience and the like.
+            served: the loaded models by variant.
+            more_waits: told of a variant of which a claim left jobs that others could take.
+            moderator: judges prompts and results; None judges nothing.
+        """
         self._worker_id = worker_id
         self._database = database
         self._store = store
@@ -78,13 +101,19 @@ class Executor:
         self._register = register
         self._settings = settings
         self._served = served
+        self._more_waits = more_waits
         self._device = DeviceCall(publisher)
         self._moderator = moderator or Moderator(Rules(), database)
         self._company = Company()
         self._handed_back = False
 
-    def answer(self, variant_id: str) -> int:
-        """Answer one ticket; the number of jobs that it brought, 0 when another had them.
+    @property
+    def device_lost(self) -> bool:
+        """Whether the device failed for good: only another process can answer tickets now."""
+        return self._device.lost
+
+    def answer(self, variant_id: str) -> Answered:
+        """Claim a batch and carry it out; it is empty when others had the jobs.
 
         A job whose last worker was lost runs with nothing else in hand: should it kill this one
         too, it takes no other along.
@@ -95,7 +124,10 @@ class Executor:
         with self._company.alone():
             return self._carry_out(served, self._claim(variant_id, suspects=True))
 
-    def _carry_out(self, served: Served, claimed: Sequence[InHand]) -> int:
+    def _carry_out(self, served: Served, claim: Claimed) -> Answered:
+        claimed = self._take_in_hand(claim.jobs)
+        if claim.more:
+            self._more_waits(served.variant.id)
         try:
             fetched = [(job, work) for job in claimed if (work := self._fetch(served, job))]
             outcomes, run_seconds = self._run(served, fetched)
@@ -110,24 +142,26 @@ class Executor:
         finally:
             for job in claimed:
                 self._register.remove(job)
-        return len(claimed)
+        return Answered(len(claimed), more=claim.more)
 
-    def _claim(self, variant_id: str, *, suspects: bool) -> list[InHand]:
-        """What a ticket brings.
+    def _claim(self, variant_id: str, *, suspects: bool) -> Claimed:
+        """The next batch.
 
         Raises:
             SuspectsTurn: nothing, because it is a suspect's turn.
         """
-        if self._handed_back:
-            return []
+        if self._handed_back or self.device_lost:
+            return Claimed()
         with self._database.single_statements() as session:
-            rows = jobs.claim(
+            return jobs.claim(
                 session,
                 variant=variant_id,
                 worker_id=self._worker_id,
                 lease_seconds=self._settings.lease_seconds,
                 suspects=suspects,
             )
+
+    def _take_in_hand(self, rows: Sequence[Job]) -> list[InHand]:
         claimed = [InHand(row) for row in rows]
         self._register.add(claimed)
         for job in claimed:
@@ -144,7 +178,9 @@ class Executor:
             # A model elsewhere has many jobs waiting: their pictures would fill the memory.
             keep = served.variant.calls_at_once == 1
             found = {name: self._pictures(keys, keep=keep) for name, keys in fields.items()}
-            return Work(parameters, found, AttemptNote(self._database, job.claim))
+            work = Work(parameters, found, note=AttemptNote(self._database, job.claim))
+            adapter = served.adapter
+            return adapter.prepare(work) if isinstance(adapter, Preparing) else work
         except Exception as error:  # noqa: BLE001 - a job must end, whatever its inputs do
             self._fail(job, error)
             return None
@@ -177,7 +213,7 @@ class Executor:
 
         Where a result is refused, each is finished on its own: a bad one spoils no other.
         """
-        plain = [one for one in ended if isinstance(one.outcome, Output) and not one.outcome.images]
+        plain = [one for one in ended if _is_plain(one.outcome)]
         if len(plain) < 2:  # noqa: PLR2004 - one alone is finished as any other
             return set()
         try:
@@ -233,10 +269,8 @@ class Executor:
             return completed | {own for own in others if job_queries.was_completed(session, own)}
 
     def _upload(self, job: InHand, work: Work, output: Output) -> list[StoredArtifact]:
-        chosen = work.parameters.model_dump(include={"output_format", "output_quality"})
         stored = []
-        for n, painted in enumerate(output.images):
-            encoded = encode(painted, chosen["output_format"], chosen["output_quality"])
+        for n, encoded in enumerate(encoded_results(work, output)):
             key = result_key(
                 job.job.tenant_id,
                 job.job.created_at.date(),
@@ -248,17 +282,7 @@ class Executor:
             patiently(self._settings, StoreError)(
                 self._store.put, key, encoded.data, encoded.media_type
             )
-            stored.append(
-                StoredArtifact(
-                    key=key,
-                    media_type=encoded.media_type,
-                    size_bytes=len(encoded.data),
-                    sha256=encoded.sha256,
-                    width=encoded.width,
-                    height=encoded.height,
-                    seed=encoded.seed,
-                )
-            )
+            stored.append(encoded.stored_at(key))
         return stored
 
     def _drop(self, artifacts: Sequence[StoredArtifact]) -> None:
@@ -269,6 +293,9 @@ class Executor:
     def _fail(self, job: InHand, error: Exception) -> None:
         if isinstance(error, Stopped):
             _log.info("attempt_given_up", job_id=job.job.id, attempt=job.job.attempt)
+            return
+        if isinstance(error, NeverRunError):
+            self._hand_back_one(job)
             return
         failure = failure_of(error)
         if failure.code == "internal_error":
@@ -305,16 +332,17 @@ class Executor:
         """
         self._handed_back = True
         for job in self._register.snapshot().values():
-            try:
-                self._hand_back_one(job)
-            except SQLAlchemyError as error:
-                # Without the database the lease runs out instead; the model stops all the same.
-                _log.warning("hand_back_failed", job_id=job.job.id, error=type(error).__name__)
+            self._hand_back_one(job)
             job.lost.set()
 
     def _hand_back_one(self, job: InHand) -> None:
-        with self._database.transaction() as session:
-            handed = jobs.hand_back(session, job.claim)
+        try:
+            with self._database.transaction() as session:
+                handed = jobs.hand_back(session, job.claim)
+        except SQLAlchemyError as error:
+            # Without the database the lease runs out instead; the model stops all the same.
+            _log.warning("hand_back_failed", job_id=job.job.id, error=type(error).__name__)
+            return
         if handed:
             _log.info("job_handed_back", job_id=job.job.id, attempt=job.job.attempt)
             self._publisher.state(job.job.id, JobState.QUEUED, attempt=job.job.attempt)
@@ -330,6 +358,10 @@ class Executor:
             outcome=state,
             reason=reason,
         )
+
+
+def _is_plain(outcome: Outcome) -> bool:
+    return isinstance(outcome, Output) and not outcome.is_to_be_stored
 
 
 def _result(ended: Ended, artifacts: Sequence[StoredArtifact], store_seconds: float) -> Result:

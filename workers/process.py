@@ -17,8 +17,10 @@ from db.storage.object_store import ObjectStore
 from db.workers import WorkerReport
 from workers import catalog, tasks
 from workers.adapters.pinning import pin
+from workers.device_loss import ending_when_lost
 from workers.events import Publisher
 from workers.execution import Executor, Served
+from workers.gathered_rings import GatheredRings
 from workers.heartbeat import Heartbeat
 from workers.in_hand import Register
 from workers.moderation.moderator import Moderator
@@ -50,6 +52,7 @@ class WorkerProcess:
     extra: Sequence[Served] = ()
     _register: Register = field(default_factory=Register)
     _phase: str = "starting"
+    _rings: GatheredRings = field(init=False)
 
     def run(self) -> None:
         """Load the models, then answer tickets until SIGTERM; jobs in hand are finished first.
@@ -60,7 +63,8 @@ class WorkerProcess:
             workers.moderation.filter_file.FilterFileError: the content filters cannot be used.
             workers.adapters.relay_settings.RelaySetupError: a hosted variant has no upstream.
         """
-        publisher = Publisher(self.settings)
+        publisher, doorbell = Publisher(self.settings), Doorbell(self.settings)
+        self._rings = GatheredRings(doorbell)
         beating = self.database.apart()
         heartbeat = self._heartbeat(beating)
         heartbeat.start()
@@ -75,6 +79,8 @@ class WorkerProcess:
             heartbeat.stop()
             beating.close()
             publisher.close()
+            self._rings.close()
+            doorbell.close()
             self.database.close()
 
     def _heartbeat(self, database: Database) -> Heartbeat:
@@ -96,8 +102,12 @@ class WorkerProcess:
             register=self._register,
             settings=self.settings,
             served=self._load(),
+            more_waits=self._ring,
             moderator=Moderator(rules, self.database),
         )
+
+    def _ring(self, variant: str) -> None:
+        self._rings.ring(Ticket(variant))
 
     def _load(self) -> dict[str, Served]:
         """Every model onto the device, before the first ticket: no job meets a cold start."""
@@ -127,10 +137,15 @@ class WorkerProcess:
         if self.settings.metrics_port:
             start_http_server(self.settings.metrics_port)
         app = make_celery(self.settings, queues=tuple(self._served_ids))
-        doorbell = Doorbell(self.settings)
+        answer = ending_when_lost(
+            lambda variant: executor.answer(variant).more,
+            lambda: executor.device_lost,
+            self._register,
+            grace_seconds=self.settings.grace_seconds,
+        )
         turns = Turns(
-            executor.answer,
-            lambda variant: doorbell.ring(Ticket(variant)),
+            answer,
+            self._ring,
             seconds=self.settings.turn_seconds,
         )
         tasks.register(app, turns.take)
@@ -145,7 +160,6 @@ class WorkerProcess:
         signals.worker_shutting_down.connect(drain, weak=False)
         _log.info("worker_ready", worker_id=self.id, variants=self._served_ids)
         self._celery_worker(app).start()
-        doorbell.close()
 
     @property
     def _concurrency(self) -> int:

@@ -14,12 +14,12 @@ class Turns:
     """
 
     def __init__(
-        self, answer: Callable[[str], int], ring: Callable[[str], object], *, seconds: float
+        self, answer: Callable[[str], bool], ring: Callable[[str], object], *, seconds: float
     ) -> None:
         """Take turns.
 
         Args:
-            answer: claims and carries out one batch of a variant's jobs; how many those were.
+            answer: claims and carries out one batch of a variant's jobs; whether there are more.
             ring: sends a ticket for a variant.
             seconds: after how long no further batch of a turn is begun.
         """

@@ -406,7 +406,7 @@ def test_tickets_answered_at_once_finish_every_job_once(station: Station, tenant
     executor = station.executor()
 
     def work() -> int:
-        return sum(executor.answer(PAINTER) for _ in range(12))
+        return sum(executor.answer(PAINTER).jobs for _ in range(12))
 
     assert sum(at_once([work] * 3)) == 24
     assert all(state(station.database, job_id) == "succeeded" for job_id in ids)

@@ -21,12 +21,12 @@ def claimed_in_company(station: Station) -> tuple[list[str], bool]:
     """What a worker gets that has something in hand, and whether a suspect's turn is why."""
     with station.database.single_statements() as session:
         try:
-            rows = jobs.claim(
+            held = jobs.claim(
                 session, variant=VARIANT, worker_id="wrk_2", lease_seconds=60, suspects=False
             )
         except SuspectsTurn:
             return [], True
-        return [row.id for row in rows], False
+        return [row.id for row in held.jobs], False
 
 
 def test_suspects_come_one_by_one_and_only_to_who_has_nothing_else(

@@ -113,7 +113,8 @@ def claim(
 ) -> Sequence[Job]:
     """What one ticket brings."""
     with database.transaction(durable=False) as session:
-        return jobs.claim(session, variant=variant, worker_id=worker_id, lease_seconds=lease)
+        held = jobs.claim(session, variant=variant, worker_id=worker_id, lease_seconds=lease)
+        return list(held.jobs)
 
 
 def claim_all(database: Database, variant: str = VARIANT) -> list[str]:

@@ -54,7 +54,7 @@ class Station:
     def answer(self, *script: Behaviour, variant: str = PAINTER) -> int:
         """Answer one ticket, the adapter behaving so."""
         self.adapter.script[:] = script
-        return self.executor().answer(variant)
+        return self.executor().answer(variant).jobs
 
     def submit(self, tenant_id: str, variant: str = PAINTER, **given: Any) -> str:
         """Submit a job with this input, as the API would; its id."""

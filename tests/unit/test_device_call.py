@@ -12,6 +12,7 @@ from db.tables import Job
 from tests.support.adapters import Gate, ScriptedAdapter
 from tests.support.waiting import await_true
 from workers.adapters.protocol import (
+    DeviceLostError,
     InvalidImageError,
     OutOfMemoryError,
     Output,
@@ -21,7 +22,7 @@ from workers.adapters.protocol import (
     Work,
 )
 from workers.device_call import DeviceCall, Outcome
-from workers.failures import TimeoutExceededError
+from workers.failures import NeverRunError, TimeoutExceededError
 from workers.in_hand import InHand
 
 Batch = list[tuple[InHand, Work]]
@@ -120,6 +121,24 @@ def test_two_poisoned_works_and_too_little_memory_at_once() -> None:
     first, second = InvalidImageError("one"), ValueError("two")
     model = Model(fits=3, chokes_on={0: first, 5: second})
     assert answers(run(model, batch_of(6))) == [first, 1, 2, 3, 4, second]
+
+
+def test_a_lost_device_ends_the_batch_and_runs_no_other() -> None:
+    lost = DeviceLostError("cuda:0 failed")
+    device, model = DeviceCall(Listener()), Model(chokes_on={1: lost})
+    assert answers(device.run(model, batch_of(3))[0]) == [lost] * 3
+    assert device.lost
+    later = device.run(model, batch_of(2))[0]
+    assert [type(outcome) for outcome in later] == [NeverRunError] * 2
+    assert len(model.batches) == 1
+
+
+def test_a_device_lost_after_a_split_spares_the_half_that_was_to_come() -> None:
+    lost = DeviceLostError("cuda:0 failed")
+    device = DeviceCall(Listener())
+    outcomes = device.run(Model(fits=2, chokes_on={2: lost}), batch_of(6))[0]
+    assert answers(outcomes[:3]) == [0, lost, lost]
+    assert [type(outcome) for outcome in outcomes[3:]] == [NeverRunError] * 3
 
 
 def test_a_batch_whose_every_claim_is_lost_is_given_up() -> None:

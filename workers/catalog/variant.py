@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any
@@ -36,6 +36,14 @@ Picture = Annotated[
         }
     ),
 ]
+
+
+PictureSize = tuple[int, int]
+"""Width and height of an upright picture, in pixels."""
+
+
+def fits_any(_parameters: BaseModel, _sizes: Mapping[str, Sequence[PictureSize]]) -> None:
+    """No parameter depends on how large the pictures are."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,8 @@ class Variant:
         dtype: torch dtype by device kind, e.g. {"cuda": "bfloat16", "cpu": "float32"}.
         memory_bytes: device memory its resident weights take, about.
         options: what only the adapter reads.
+        fits: refuses parameters that do not suit the sizes of the pictures, by parameter name;
+            asked at submission, it raises a `pydantic.ValidationError`.
     """
 
     id: str
@@ -111,6 +121,7 @@ class Variant:
     dtype: dict[str, str] = field(default_factory=dict)
     memory_bytes: int = 0
     options: dict[str, Any] = field(default_factory=dict)
+    fits: Callable[[Any, Mapping[str, Sequence[PictureSize]]], None] = fits_any
 
     def batch_key(self, parameters: BaseModel) -> str:
         """A digest equal for jobs that the model can run in one call."""
