@@ -24,7 +24,7 @@ up: $(READY) ## start the local stack and stay in the foreground
 	$(BIN)/bottega up
 
 test: lint ## lint, types, import contracts and every test that needs no GPU
-	$(BIN)/python -m pytest -m 'not gpu'
+	$(BIN)/python -m pytest -m 'not gpu' -n 2 --dist loadfile
 
 lint: $(READY) ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
