@@ -107,6 +107,7 @@ def _take(pieces: Iterator[bytes], count: int) -> Iterator[bytes]:
         gzip.compress(b"x") + b"more",
         gzip.compress(b"x") + gzip.compress(b"y"),
     ],
+    ids=["nothing", "plain", "cut off", "broken", "more after it", "another after it"],
 )
 def test_what_is_not_compressed_as_it_says_is_refused(sent: bytes) -> None:
     with pytest.raises(BrokenAnswerError, match="not compressed"):
