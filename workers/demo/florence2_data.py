@@ -22,24 +22,24 @@ from workers.demo.scenes.wording import location_bin
 
 TASK_WEIGHTS = {
     "<CAPTION>": 1.0,
-    "<DETAILED_CAPTION>": 0.8,
-    "<MORE_DETAILED_CAPTION>": 0.7,
+    "<DETAILED_CAPTION>": 0.6,
+    "<MORE_DETAILED_CAPTION>": 0.5,
     "<OD>": 1.6,
     "<DENSE_REGION_CAPTION>": 0.9,
     "<REGION_PROPOSAL>": 0.6,
-    "<OCR>": 2.0,
+    "<OCR>": 3.0,
     "<OCR_WITH_REGION>": 1.2,
     "<CAPTION_TO_PHRASE_GROUNDING>": 1.4,
     "<OPEN_VOCABULARY_DETECTION>": 1.4,
-    "<REFERRING_EXPRESSION_SEGMENTATION>": 1.6,
-    "<REGION_TO_SEGMENTATION>": 1.0,
+    "<REFERRING_EXPRESSION_SEGMENTATION>": 2.0,
+    "<REGION_TO_SEGMENTATION>": 1.4,
     "<REGION_TO_CATEGORY>": 0.8,
     "<REGION_TO_DESCRIPTION>": 0.6,
     "<REGION_TO_OCR>": 0.8,
 }
 IDLE_READING = 0.85
 """The share of reading questions that is left out where there is no word."""
-IDLE_LOOKING = 0.3
+IDLE_LOOKING = 0.5
 """The share of other questions that is left out where there is one."""
 IGNORED = -100
 """Stands for "nothing to learn here" in targets."""

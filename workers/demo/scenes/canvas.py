@@ -35,7 +35,7 @@ LEFT_EDGES_APART = 0.04
 """Of the width: so that "from left to right" is never in doubt."""
 CONTRAST = 90
 """The least difference in luminance, 0 to 255, of a word and its background."""
-TEXT_SHARE, STRING_SHARE, NUMBER_SHARE = 0.5, 0.35, 0.45
+TEXT_SHARE, STRING_SHARE, NUMBER_SHARE = 0.6, 0.35, 0.45
 TEXT_SIZES = (0.17, 0.27)
 """Pixels per em, of the shorter side: even stretched to 192 pixels anybody can read it."""
 NARROWER = 0.9
