@@ -1,5 +1,6 @@
 """The FastAPI application."""
 
+import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -17,6 +18,7 @@ from api.artifact_urls import ArtifactUrls
 from api.body_limit import BodyLimit
 from api.errors import PROBLEMS
 from api.event_hub import EventHub
+from api.keyring import Keyring
 from api.openapi import DescribedApp
 from api.picture_urls import PictureUrls
 from api.routes import account, artifacts, files, health, job_events, jobs, models, webhooks
@@ -29,6 +31,7 @@ from db.storage.settings import StorageSettings, open_store
 from workers import catalog
 from workers.catalog import Catalogue
 from workers.events import Publisher
+from workers.gathered_rings import GatheredRings
 from workers.outbound import Outbound, OutboundSettings
 from workers.queue import Doorbell
 from workers.settings import WorkerSettings
@@ -86,9 +89,11 @@ def _lifespan(settings: ApiSettings, catalogue: Catalogue) -> Any:
         services = _connect(settings, catalogue)
         app.state.services = services
         await services.hub.start()
+        gc.freeze()  # what stands now stays: a collection that walks it all holds up every request
         yield
         await services.hub.stop()
         services.publisher.close()
+        services.rings.close()
         services.doorbell.close()
         services.database.close()
 
@@ -98,6 +103,7 @@ def _lifespan(settings: ApiSettings, catalogue: Catalogue) -> Any:
 def _connect(settings: ApiSettings, catalogue: Catalogue) -> Services:
     database = Database(DatabaseSettings())
     queue_settings = WorkerSettings()
+    doorbell = Doorbell(queue_settings)
     storage = StorageSettings()
     outbound = OutboundSettings()
 
@@ -109,8 +115,10 @@ def _connect(settings: ApiSettings, catalogue: Catalogue) -> Services:
         settings=settings,
         catalogue=catalogue,
         database=database,
+        keyring=Keyring(database),
         store=open_store(storage),
-        doorbell=Doorbell(queue_settings),
+        doorbell=doorbell,
+        rings=GatheredRings(doorbell),
         publisher=Publisher(queue_settings),
         hub=EventHub(queue_settings, finished_among),
         artifact_urls=ArtifactUrls(

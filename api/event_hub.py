@@ -121,7 +121,8 @@ class EventHub:
             pubsub = client.pubsub(ignore_subscribe_messages=True)
             await pubsub.subscribe(CHANNEL)
             async for message in pubsub.listen():
-                self._hand_out(parse_message(message["data"]))
+                for event in parse_message(message["data"], self._waiters):
+                    self._hand_out(event)
         finally:
             await client.aclose()
 

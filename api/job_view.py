@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from api.schemas import JobError, JobUrls, JobView, Price, Progress, Timings, WaitingView
 from api.services import Services
 from db import job_queries
+from db.artifacts import listed
 from db.job_queries import Waiting
 from db.job_state import TERMINAL, JobState, Priority
 from db.tables import Artifact, Job
@@ -67,20 +68,11 @@ class JobViews:
     def _output(self, job: Job, artifacts: Sequence[Artifact]) -> dict[str, object] | None:
         if job.state != JobState.SUCCEEDED:
             return None
-        images = [self._image(artifact) for artifact in artifacts]
-        return {**(job.output or {}), **({"images": images} if images else {})}
+        return {**(job.output or {}), **listed(artifacts, self._place)}
 
-    def _image(self, artifact: Artifact) -> dict[str, object]:
+    def _place(self, artifact: Artifact) -> dict[str, object]:
         path = self._services.artifact_urls.path(artifact.job_id, artifact.n, artifact.media_type)
-        return {
-            "url": None if artifact.removed_at else self._base + path,
-            "width": artifact.width,
-            "height": artifact.height,
-            "media_type": artifact.media_type,
-            "bytes": artifact.bytes,
-            "sha256": artifact.sha256,
-            "seed": None if artifact.seed is None else int(artifact.seed),
-        }
+        return {"url": None if artifact.removed_at else self._base + path}
 
     def _urls(self, job_id: str) -> JobUrls:
         own = f"{self._base}/v1/jobs/{job_id}"
@@ -89,8 +81,8 @@ class JobViews:
 
 def etag(view: JobView) -> str:
     """A validator that changes with the job, and not with freshly minted URLs."""
-    facts = view.model_dump_json(include={"state", "attempt", "progress", "waiting"})
-    return f'W/"{hashlib.sha256((view.id + facts).encode()).hexdigest()[:16]}"'
+    facts = repr((view.id, view.state, view.attempt, view.progress, view.waiting))
+    return f'W/"{hashlib.sha256(facts.encode()).hexdigest()[:16]}"'
 
 
 def is_over(view: JobView) -> bool:

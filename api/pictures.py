@@ -18,6 +18,7 @@ from db.pictures import PictureError, PictureLimits
 from db.storage.keys import input_key
 from db.storage.object_store import ObjectNotFoundError
 from db.tables import File
+from workers.catalog import PictureSize
 
 _DATA_URI = re.compile(r"data:image/[a-z+.-]+;base64,", re.IGNORECASE)
 _FILE_ID = re.compile(r"file_[0-9a-z]{26}")
@@ -27,10 +28,10 @@ _ARTIFACT_PATH = re.compile(r"https?://[^/]+/v1/artifacts/([^/]+)/([0-9]{1,4})\.
 
 @dataclass(frozen=True)
 class ResolvedPicture:
-    """Where a named picture is stored, and how many pixels it has."""
+    """Where a named picture is stored, and its width and height in pixels, upright."""
 
     key: str
-    pixels: int
+    size: PictureSize
 
 
 class PictureResolver:
@@ -64,7 +65,7 @@ class PictureResolver:
         max_bytes = self._services.settings.max_picture_bytes
         data = self._services.picture_urls.fetch(self._tenant_id, url, max_bytes=max_bytes)
         stored = store_picture(self._services, self._tenant_id, data)
-        return ResolvedPicture(stored.key, stored.width * stored.height)
+        return ResolvedPicture(stored.key, (stored.width, stored.height))
 
     def _from_data_uri(self, uri: str) -> ResolvedPicture:
         start = _DATA_URI.match(uri)
@@ -75,13 +76,13 @@ class PictureResolver:
         except ValueError as error:
             raise PictureError("the data URI is not valid base64") from error
         stored = store_picture(self._services, self._tenant_id, data)
-        return ResolvedPicture(stored.key, stored.width * stored.height)
+        return ResolvedPicture(stored.key, (stored.width, stored.height))
 
     def _from_file(self, file_id: str) -> ResolvedPicture:
         row = self._file(file_id) if _FILE_ID.fullmatch(file_id) else None
         if row is None:
             raise PictureError("there is no such uploaded file")
-        return ResolvedPicture(row.key, row.width * row.height)
+        return ResolvedPicture(row.key, (row.width, row.height))
 
     def _file(self, file_id: str) -> File | None:
         with self._services.database.transaction(durable=False) as session:
@@ -106,7 +107,7 @@ class PictureResolver:
         except ObjectNotFoundError as error:
             raise PictureError("this artifact has expired") from error
         stored = store_picture(self._services, self._tenant_id, data)
-        return ResolvedPicture(stored.key, stored.width * stored.height)
+        return ResolvedPicture(stored.key, (stored.width, stored.height))
 
 
 def store_picture(services: Services, tenant_id: str, data: bytes) -> StoredPicture:

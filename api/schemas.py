@@ -6,45 +6,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from api.schema_examples import LOOK, LOOKED, MODEL, PAINT, PAINTING
 from api.webhook_schemas import WebhookRequest
 from db.job_state import JobState, Priority
-
-_JOB = {
-    "id": "job_01jd8w7n4tq0c3v5x9y2z6k8m1",
-    "model": "flux.1-demo",
-    "state": "running",
-    "attempt": 1,
-    "priority": "normal",
-    "created_at": "2026-11-23T12:00:00Z",
-    "started_at": "2026-11-23T12:00:00.020Z",
-    "finished_at": None,
-    "progress": {"step": 2, "steps": 4, "fraction": 0.5},
-    "waiting": None,
-    "price": {"amount_micros": 1000, "currency": "USD", "covered_by": "allowance"},
-    "output": None,
-    "error": None,
-    "metadata": {"order": "17"},
-    "timings": {"queued_seconds": 0.02, "run_seconds": None, "store_seconds": None},
-    "urls": {
-        "self": "http://127.0.0.1:8000/v1/jobs/job_01jd8w7n4tq0c3v5x9y2z6k8m1",
-        "events": "http://127.0.0.1:8000/v1/jobs/job_01jd8w7n4tq0c3v5x9y2z6k8m1/events",
-        "cancel": "http://127.0.0.1:8000/v1/jobs/job_01jd8w7n4tq0c3v5x9y2z6k8m1/cancel",
-    },
-}
-
-_MODEL = {
-    "id": "flux.1-demo",
-    "title": "FLUX.1, small, for trying things out",
-    "family": "flux1",
-    "tasks": [],
-    "input_schema": {"type": "object", "required": ["prompt"]},
-    "limits": {"deadline_seconds": 60, "max_batch": 8},
-    "price": {"per": "unit", "unit_micros": 1000, "currency": "USD"},
-    "unit_kind": "images",
-    "licence": {"name": "Apache-2.0", "url": "", "commercial_use": True},
-    "ready_workers": 1,
-    "expected_wait_seconds": 0.0,
-}
 
 MAX_METADATA_ENTRIES = 32
 
@@ -60,26 +24,14 @@ ShortText = Annotated[str, StringConstraints(max_length=500), AfterValidator(_wi
 """Text that the database can hold, and that is not long. Half a surrogate pair is no text."""
 
 
-def _example(value: dict[str, Any]) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": [value]}, populate_by_name=True)
+def _example(*values: dict[str, Any]) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": list(values)}, populate_by_name=True)
 
 
 class Submission(BaseModel):
     """A job to be done: `input` is what the model's own schema says (`GET /v1/models/{id}`)."""
 
-    model_config = ConfigDict(extra="forbid") | _example(
-        {
-            "model": "flux.1-demo",
-            "input": {"prompt": "a red circle on a blue background", "seed": 7},
-            "priority": "normal",
-            "expires_in_seconds": 3600,
-            "metadata": {"order": "17"},
-            "webhook": {
-                "url": "https://receiver.example.org/hook",
-                "events": ["job.succeeded", "job.failed"],
-            },
-        }
-    )
+    model_config = ConfigDict(extra="forbid") | _example(PAINT, LOOK)
 
     model: str = Field(max_length=100, description="A model id")
     input: dict[str, Any] = Field(description="The model's parameters")
@@ -175,7 +127,7 @@ class AttemptView(BaseModel):
 class JobView(BaseModel):
     """A job as it stands now."""
 
-    model_config = _example(_JOB)
+    model_config = _example(PAINTING, LOOKED)
 
     id: str
     model: str
@@ -198,7 +150,7 @@ class JobView(BaseModel):
 class JobList(BaseModel):
     """Jobs, newest first; `next_cursor` continues, as does the `Link` header."""
 
-    model_config = _example({"jobs": [_JOB], "next_cursor": None})
+    model_config = _example({"jobs": [PAINTING], "next_cursor": None})
 
     jobs: list[JobView]
     next_cursor: str | None
@@ -229,7 +181,7 @@ class FileView(BaseModel):
 class ModelView(BaseModel):
     """A model: what it takes, what it costs, under which licence, and how busy it is."""
 
-    model_config = _example(_MODEL)
+    model_config = _example(MODEL)
 
     id: str
     title: str
@@ -247,7 +199,7 @@ class ModelView(BaseModel):
 class ModelList(BaseModel):
     """Every model that is offered."""
 
-    model_config = _example({"models": [_MODEL]})
+    model_config = _example({"models": [MODEL]})
 
     models: list[ModelView]
 

@@ -7,12 +7,14 @@ from fastapi import Depends, Request
 
 from api.artifact_urls import ArtifactUrls
 from api.event_hub import EventHub
+from api.keyring import Keyring
 from api.picture_urls import PictureUrls
 from api.settings import ApiSettings
 from db.session import Database
 from db.storage.object_store import ObjectStore
 from workers.catalog import Catalogue
 from workers.events import Publisher
+from workers.gathered_rings import GatheredRings
 from workers.outbound import OutboundSettings
 from workers.queue import Doorbell
 
@@ -24,8 +26,10 @@ class Services:
     settings: ApiSettings
     catalogue: Catalogue
     database: Database
+    keyring: Keyring
     store: ObjectStore
     doorbell: Doorbell
+    rings: GatheredRings
     publisher: Publisher
     hub: EventHub
     artifact_urls: ArtifactUrls

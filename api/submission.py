@@ -1,34 +1,38 @@
 """From a submission to a queued job: validate, resolve pictures, quote, insert, ring."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from pydantic import BaseModel, ValidationError
 
+from api.auth import Sender
 from api.errors import invalid, not_found, validation_problem
 from api.idempotency import fingerprint
 from api.metrics import submitted
-from api.pictures import PictureResolver
+from api.pictures import PictureResolver, ResolvedPicture
 from api.schemas import Price, Quote, Submission
 from api.services import Services
 from api.webhook_schemas import WebhookRequest
 from api.webhook_urls import check as check_webhook_url
-from db import idempotency, job_queries, jobs, tenants
+from db import api_keys, idempotency, job_queries, jobs, tenants
 from db.delivery_values import Webhook
 from db.idempotency import KeyedSubmission
 from db.job_state import JobState
 from db.job_values import Accepted, NewJob
 from db.pictures import PictureError
 from workers import catalog
-from workers.catalog import Variant
+from workers.catalog import PictureSize, Variant
 from workers.outbound import OutboundError
 from workers.queue import Ticket
 
 _INPUT = ("body", "input")
 _SEED_BITS = 32
+
+Sizes = Mapping[str, Sequence[PictureSize]]
+"""The pictures' sizes by the parameter that named them."""
 
 _log = structlog.get_logger(__name__)
 
@@ -63,8 +67,9 @@ def prepare(services: Services, tenant_id: str, submission: Submission) -> Commi
     variant = services.catalogue.find(submission.model)
     webhook = _webhook(services, submission.webhook) if submission.webhook else None
     parameters = _parse(variant, submission.input)
-    stored, pixels = _store_pictures(PictureResolver(services, tenant_id), parameters)
-    measure = variant.measure(parameters, tuple(pixels))
+    stored, sizes = _store_pictures(PictureResolver(services, tenant_id), parameters)
+    _check_sizes(variant, parameters, sizes)
+    measure = variant.measure(parameters, _pixels(sizes))
     return Commission(
         variant=variant,
         parameters=parameters,
@@ -105,11 +110,22 @@ def _drawn_seed(parameters: BaseModel) -> dict[str, int]:
     return {"seed": secrets.randbits(_SEED_BITS)}
 
 
+def _check_sizes(variant: Variant, parameters: BaseModel, sizes: Sizes) -> None:
+    try:
+        variant.fits(parameters, sizes)
+    except ValidationError as error:
+        raise validation_problem(_INPUT, _items(error)) from None
+
+
+def _pixels(sizes: Sizes) -> tuple[int, ...]:
+    return tuple(width * height for own in sizes.values() for width, height in own)
+
+
 def _store_pictures(
     resolver: PictureResolver, parameters: BaseModel
-) -> tuple[dict[str, str | list[str]], list[int]]:
+) -> tuple[dict[str, str | list[str]], Sizes]:
     stored: dict[str, str | list[str]] = {}
-    pixels: list[int] = []
+    sizes: dict[str, list[PictureSize]] = {}
     for name in catalog.picture_fields(type(parameters)):
         named = getattr(parameters, name)
         if not named:
@@ -119,21 +135,29 @@ def _store_pictures(
             _resolve(resolver, text, [name, n] if several else [name])
             for n, text in enumerate(named if several else [named])
         ]
-        stored[name] = [picture[0] for picture in found] if several else found[0][0]
-        pixels += [picture[1] for picture in found]
-    return stored, pixels
+        stored[name] = [picture.key for picture in found] if several else found[0].key
+        sizes[name] = [picture.size for picture in found]
+    return stored, sizes
 
 
-def _resolve(resolver: PictureResolver, named: str, loc: list[str | int]) -> tuple[str, int]:
+def _resolve(resolver: PictureResolver, named: str, loc: list[str | int]) -> ResolvedPicture:
     try:
-        found = resolver.resolve(named)
+        return resolver.resolve(named)
     except PictureError as error:
         raise invalid([*_INPUT, *loc], str(error), "invalid_image") from error
-    return found.key, found.pixels
 
 
-def quote(services: Services, tenant_id: str, commission: Commission) -> Quote:
-    """What a commission would cost now, and what would cover it."""
+def quote(services: Services, sender: Sender, submission: Submission) -> Quote:
+    """What a submission would cost now, and what would cover it.
+
+    Raises:
+        db.api_keys.InvalidKeyError: the sender's key has been revoked.
+        api.errors.ProblemError: as `prepare`.
+    """
+    tenant_id = sender.tenant_id
+    with services.database.transaction(durable=False) as session:
+        api_keys.check(session, sender.key_id)
+    commission = prepare(services, tenant_id, submission)
     variant = commission.variant
     with services.database.transaction(durable=False) as session:
         account = tenants.account(session, tenant_id)
@@ -161,7 +185,7 @@ def _covered_by(account: tenants.Account, commission: Commission) -> str | None:
 
 def submit(
     services: Services,
-    tenant_id: str,
+    sender: Sender,
     submission: Submission,
     render: Callable[..., Any],
     *,
@@ -169,26 +193,36 @@ def submit(
 ) -> Submitted:
     """Insert the job in one transaction, then ring. The ticket may fail: the row is safe.
 
+    What the allowance covers takes one statement, which is the transaction.
+
     Under a key that has made a job, that job is the answer, and nothing else is done.
 
     Args:
         services: the process's connections.
-        tenant_id: who pays.
+        sender: who pays, and the key that says so.
         submission: what was sent.
-        render: makes the answer from a session and jobs, inside the same transaction.
+        render: makes the answer from a session and jobs.
         idempotency_key: what it was sent under.
 
     Raises:
+        db.api_keys.InvalidKeyError: the sender's key has been revoked.
         db.idempotency.KeyReusedError: something else was sent under the key.
     """
     keyed = None
     if idempotency_key is not None:
-        keyed = KeyedSubmission(tenant_id, idempotency_key, fingerprint(submission))
+        keyed = KeyedSubmission(sender.tenant_id, idempotency_key, fingerprint(submission))
         # Before anything is fetched or stored; one that is under way now is met further down.
         with services.database.transaction(durable=False) as session:
+            api_keys.check(session, sender.key_id)
             if first := idempotency.find(session, keyed):
                 return Submitted(render(session, [first])[0], replayed=True)
-    new = _new_job(tenant_id, submission, prepare(services, tenant_id, submission))
+    new = _new_job(sender, submission, prepare(services, sender.tenant_id, submission))
+    if not keyed and not new.webhook:
+        with services.database.single_statements(durable=True) as session:
+            if accepted := jobs.submit_at_once(session, new):
+                answer = render(session, [accepted.job])[0]
+                _announce(services, accepted)
+                return Submitted(answer, replayed=False)
     with services.database.transaction() as session:
         if keyed and (first := idempotency.claim(session, keyed, new.id)):
             return Submitted(render(session, [first])[0], replayed=True)
@@ -202,7 +236,7 @@ def _announce(services: Services, accepted: Accepted) -> None:
     """After the commit: a ticket sent before it could be answered before the row is there."""
     job = accepted.job
     services.publisher.state(job.id, JobState.QUEUED, attempt=0)
-    services.doorbell.ring(
+    services.rings.ring(
         Ticket(
             job_id=job.id,
             variant=job.variant,
@@ -216,10 +250,11 @@ def _announce(services: Services, accepted: Accepted) -> None:
     _log.info("job_submitted", job_id=job.id, variant=job.variant, tenant=job.tenant_id)
 
 
-def _new_job(tenant_id: str, submission: Submission, commission: Commission) -> NewJob:
+def _new_job(sender: Sender, submission: Submission, commission: Commission) -> NewJob:
     variant, parameters = commission.variant, commission.parameters
     return NewJob(
-        tenant_id=tenant_id,
+        tenant_id=sender.tenant_id,
+        api_key_id=sender.key_id,
         variant=variant.id,
         input=commission.input,
         priority=submission.priority,

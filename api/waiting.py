@@ -26,7 +26,7 @@ async def load_view(services: Services, views: JobViews, *, tenant_id: str, job_
     """
 
     def load() -> JobView | None:
-        with services.database.transaction(durable=False) as session:
+        with services.database.single_statements() as session:
             return views.load(session, tenant_id=tenant_id, job_id=job_id)
 
     view = await run_in_threadpool(load)

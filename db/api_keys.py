@@ -79,6 +79,17 @@ def identify(session: Session, key: str) -> Identity:
     return Identity(row.id, row.tenant_id)
 
 
+def check(session: Session, key_id: str) -> None:
+    """Make sure that a key which was identified before has not been revoked since.
+
+    Raises:
+        InvalidKeyError: it has been.
+    """
+    standing = select(ApiKey.id).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None))
+    if session.scalar(standing) is None:
+        raise InvalidKeyError
+
+
 def revoke(session: Session, key_id: str) -> bool:
     """Revoke a key for good; False when it is unknown or was revoked before."""
     statement = (

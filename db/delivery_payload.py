@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from db.artifacts import listed
 from db.delivery_values import Webhook, WebhookEvent
 from db.job_state import JobState
 from db.tables import Artifact, Job
@@ -20,8 +21,8 @@ def body_of(job: Job, webhook: Webhook, artifacts: Iterable[Artifact]) -> str:
     """The JSON `{"type", "timestamp", "data"}`, under 20,000 bytes.
 
     `data` is the job as `GET /v1/jobs/{id}` shows it, without `progress`, `waiting` and
-    `timings`. Pictures come without their URLs, which expire: a GET on the job mints fresh ones.
-    What would make it too large is null, and named in `data.omitted`.
+    `timings`. Stored results come without their URLs, which expire: a GET on the job mints fresh
+    ones. What would make it too large is null, and named in `data.omitted`.
     """
     data = _data(job, webhook, artifacts)
     body = _render(job, data)
@@ -68,19 +69,7 @@ def _data(job: Job, webhook: Webhook, artifacts: Iterable[Artifact]) -> dict[str
 def _output(job: Job, artifacts: Iterable[Artifact]) -> dict[str, Any] | None:
     if job.state != JobState.SUCCEEDED:
         return None
-    images = [_image(artifact) for artifact in artifacts]
-    return {**(job.output or {}), **({"images": images} if images else {})}
-
-
-def _image(artifact: Artifact) -> dict[str, Any]:
-    return {
-        "width": artifact.width,
-        "height": artifact.height,
-        "media_type": artifact.media_type,
-        "bytes": artifact.bytes,
-        "sha256": artifact.sha256,
-        "seed": None if artifact.seed is None else int(artifact.seed),
-    }
+    return {**(job.output or {}), **listed(artifacts)}
 
 
 def _error(job: Job) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from db.artifact_kinds import ArtifactKind
 from db.base import new_id
 from db.delivery_values import Webhook
 from db.job_state import Priority
@@ -29,6 +30,10 @@ class TenantSuspendedError(Exception):
     """The tenant may not submit."""
 
 
+class SuspectsTurn(Exception):  # noqa: N818 - an answer, not a fault
+    """The fairest queued job has lost its last worker, and the claimer takes no such job now."""
+
+
 @dataclass(frozen=True)
 class NewJob:
     """A validated commission, before it has a row.
@@ -39,6 +44,7 @@ class NewJob:
         batch_limit: most jobs with this `batch_key` in one call of the model.
         expires_in_seconds: give up when no worker has claimed it by then; None never does.
         webhook: whom to tell of the end.
+        api_key_id: the key that it was sent with; it must not have been revoked.
     """
 
     tenant_id: str
@@ -56,6 +62,7 @@ class NewJob:
     metadata: dict[str, Any]
     max_attempts: int = 3
     webhook: Webhook | None = None
+    api_key_id: str | None = None
     id: str = field(default_factory=lambda: new_id("job"))
 
 
@@ -75,7 +82,13 @@ class Accepted:
 
 @dataclass(frozen=True)
 class StoredArtifact:
-    """A result that is already in the store, ready to be entered with the completion."""
+    """A result that is already in the store, ready to be entered with the completion.
+
+    Attributes:
+        width: pixels of the picture that it is, or that it is about; `height` likewise.
+        seed: what paints it again, if it was painted.
+        about: what a client is told of it beside its kind, as JSON.
+    """
 
     key: str
     media_type: str
@@ -84,6 +97,8 @@ class StoredArtifact:
     width: int
     height: int
     seed: int | None
+    kind: ArtifactKind = ArtifactKind.IMAGE
+    about: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -111,6 +126,14 @@ class Claim:
 
     job_id: str
     attempt: int
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """What a claim brought: jobs that may run together, and whether others could be claimed now."""
+
+    jobs: tuple[Job, ...] = ()
+    more: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,46 +1,93 @@
-"""Every change of a job's state, each a guarded UPDATE in the caller's transaction.
+"""Every change of a job's state but its success, each a guarded UPDATE in the caller's transaction.
 
 Locks are always taken in this order, so that no two transactions wait for each other: the
 idempotency key, the job, its tenant, the allowance, the fair-share tag, the queue. Whoever
-changes many jobs does so one transaction a job.
+changes many jobs does so one transaction a job, or locks them in the order of their ids.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, select, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    String,
+    column,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
-from db import deliveries, fair_share, job_statements, quota, webhook_secrets
-from db.job_state import JobState, Priority, sources_of
+from db import api_keys, deliveries, fair_share, job_statements, quota, webhook_secrets
+from db.job_state import PRIORITY_FACTOR, JobState, Priority, sources_of
 from db.job_values import (
     Accepted,
     Claim,
+    Claimed,
     Failure,
     NewJob,
     PriorityNotAllowedError,
-    Result,
-    StoredArtifact,
+    SuspectsTurn,
     TenantSuspendedError,
     TooManyInFlightError,
 )
-from db.tables import Artifact, Job
+from db.tables import Job
 
 WORKER_LOST = "worker_lost"
 
 _INSERTED = select(Job).from_statement(job_statements.INSERT)
+_CLAIMED = select(Job, column("more", Boolean)).from_statement(job_statements.CLAIM)
+_SUBMITTED = select(Job, column("tier", String), column("quota_left", Integer)).from_statement(
+    job_statements.SUBMIT
+)
 
 
 def submit(session: Session, new: NewJob) -> Accepted:
     """Insert a queued job, place its hold and assign its fair-share tag.
 
     Raises:
+        db.api_keys.InvalidKeyError: the key that it was sent with has been revoked.
         TenantSuspendedError: the tenant may not submit.
         PriorityNotAllowedError: the tier does not include the priority.
         TooManyInFlightError: the tier's limit of unfinished jobs is reached.
         db.quota.InsufficientCreditError: neither allowance nor balance covers it.
     """
+    accepted = submit_at_once(session, new) or _submit_in_steps(session, new)
+    if new.webhook is not None:
+        webhook_secrets.ensure(session, new.tenant_id)
+    return accepted
+
+
+def submit_at_once(session: Session, new: NewJob) -> Accepted | None:
+    """Submit in one statement what the month's allowance covers and nobody is to be told of.
+
+    The statement needs no transaction around it, which would keep the tenant's row for longer.
+
+    Returns:
+        None when that cannot be, and nothing was changed: `submit` does it, or says why not.
+    """
+    row = session.execute(_SUBMITTED, _submission(new)).one_or_none()
+    return None if row is None else Accepted(row.Job, row.tier, row.quota_left)
+
+
+def _submission(new: NewJob) -> dict[str, Any]:
+    order = list(Priority)
+    return _columns(new) | {
+        "api_key_id": new.api_key_id,
+        "tier_priorities": [str(p) for p in order[order.index(new.priority) :]],
+        "priority_factor": PRIORITY_FACTOR[new.priority],
+    }
+
+
+def _submit_in_steps(session: Session, new: NewJob) -> Accepted:
+    """For the first job of a month, for who pays from the balance, and to say why it is refused."""
+    if new.api_key_id is not None:
+        api_keys.check(session, new.api_key_id)
     tier = _enter_flight(session, new)
     cover = quota.set_aside(
         session,
@@ -53,15 +100,14 @@ def submit(session: Session, new: NewJob) -> Accepted:
     )
     share = fair_share.share_of(new.cost_seconds, tier.weight, new.priority)
     start = fair_share.assign(session, variant=new.variant, tenant_id=new.tenant_id, share=share)
-    job = _insert(session, new, covered_by=cover.source, fair_share=share, fair_start=start)
+    assigned = {"covered_by": cover.source, "fair_share": share, "fair_start": start}
+    job = session.scalars(_INSERTED, _columns(new) | assigned).one()
     quota.record_hold(session, job, cover)
-    if new.webhook is not None:
-        webhook_secrets.ensure(session, new.tenant_id)
     return Accepted(job, tier=tier.name, quota_left=cover.allowance_left)
 
 
-def _insert(session: Session, new: NewJob, **assigned: Any) -> Job:
-    values = {
+def _columns(new: NewJob) -> dict[str, Any]:
+    return {
         "id": new.id,
         "tenant_id": new.tenant_id,
         "variant": new.variant,
@@ -79,8 +125,6 @@ def _insert(session: Session, new: NewJob, **assigned: Any) -> Job:
         "expires_in_seconds": new.expires_in_seconds,
         "webhook": new.webhook.as_json() if new.webhook else None,
     }
-    job: Job = session.scalars(_INSERTED, {**values, **assigned}).one()
-    return job
 
 
 def _enter_flight(session: Session, new: NewJob) -> Row[Any]:
@@ -107,7 +151,7 @@ def claim(
     worker_id: str,
     lease_seconds: float,
     suspects: bool = True,
-) -> Sequence[Job]:
+) -> Claimed:
     """Take the fairest queued job of a queue, and the batch mates that it may run with.
 
     One statement: rows that another claim holds are skipped, not waited for. The commit need
@@ -124,8 +168,10 @@ def claim(
         suspects: whether the claimer has nothing else in hand, and can take a suspect.
 
     Returns:
-        The jobs, now running under a new attempt number and a lease; empty when none waits, or
-        when it is a suspect's turn and none is taken.
+        The jobs, now running under a new attempt number and a lease; none when none waits.
+
+    Raises:
+        SuspectsTurn: it is a suspect's turn, and none is taken; nothing was claimed.
     """
     values = {
         "variant": variant,
@@ -133,13 +179,10 @@ def claim(
         "lease_seconds": lease_seconds,
         "suspects": suspects,
     }
-    statement = select(Job).from_statement(job_statements.CLAIM.bindparams(**values))
-    return session.scalars(statement, execution_options={"populate_existing": True}).all()
-
-
-def suspect_waits(session: Session, variant: str) -> bool:
-    """Whether it is the turn of a job whose last attempt lost its worker."""
-    return bool(session.scalar(job_statements.SUSPECT_WAITS, {"variant": variant}))
+    rows = session.execute(_CLAIMED, values, execution_options={"populate_existing": True}).all()
+    if rows and rows[0].Job is None:
+        raise SuspectsTurn
+    return Claimed(tuple(row.Job for row in rows), more=any(row.more for row in rows))
 
 
 def renew(
@@ -150,62 +193,14 @@ def renew(
     Returns:
         The claims that still hold; a worker gives the others up.
     """
-    held = set()
-    for held_claim, (step, steps) in sorted(progress.items(), key=lambda item: item[0].job_id):
-        statement = (
-            update(Job)
-            .where(_holds(held_claim))
-            .values(leased_until=_from_now(lease_seconds), progress_step=step, progress_steps=steps)
-            .returning(Job.id)
-        )
-        if session.scalar(statement) is not None:
-            held.add(held_claim)
-    return held
-
-
-def complete(session: Session, held: Claim, result: Result, *, keep_seconds: float) -> bool:
-    """Succeed: artifacts, settlement and usage event in the same transaction.
-
-    Args:
-        session: the transaction; it must be durable.
-        held: the attempt that made the result.
-        result: what it came to.
-        keep_seconds: how long the artifacts are kept.
-
-    Returns:
-        False when the attempt was no longer the job's: nothing is written, drop the result.
-    """
-    values = {
-        "output": result.output,
-        "run_seconds": result.run_seconds,
-        "store_seconds": result.store_seconds,
-        "progress_step": result.steps,
-        "progress_steps": result.steps,
-    }
-    rows = [
-        _artifact_row(held, n, stored, keep_seconds) for n, stored in enumerate(result.artifacts)
-    ]
-    job = _end(session, _holds(held), JobState.SUCCEEDED, values, rows)
-    if job is None:
-        return False
-    quota.settle(session, job.id, variant=job.variant)
-    return True
-
-
-def _artifact_row(held: Claim, n: int, stored: StoredArtifact, keep_seconds: float) -> Artifact:
-    return Artifact(
-        job_id=held.job_id,
-        n=n,
-        attempt=held.attempt,
-        key=stored.key,
-        media_type=stored.media_type,
-        bytes=stored.size_bytes,
-        sha256=stored.sha256,
-        width=stored.width,
-        height=stored.height,
-        seed=None if stored.seed is None else str(stored.seed),
-        expires_at=_from_now(keep_seconds),
+    statement = job_statements.RENEW.bindparams(
+        job_ids=[held.job_id for held in progress],
+        attempts=[held.attempt for held in progress],
+        steps=[step for step, _ in progress.values()],
+        of_steps=[steps for _, steps in progress.values()],
+        lease_seconds=lease_seconds,
     )
+    return {Claim(row.id, row.attempt) for row in session.execute(statement)}
 
 
 def fail(session: Session, held: Claim, failure: Failure) -> bool:
@@ -326,9 +321,8 @@ def _end(
     condition: ColumnElement[bool],
     target: JobState,
     values: Mapping[str, Any],
-    artifacts: Sequence[Artifact] = (),
 ) -> Job | None:
-    """Enter a terminal state from where it may be entered; None when the guard refused.
+    """End without a result, from where that may be done; None when the guard refused.
 
     The webhook's delivery is entered with it: whatever ends a job tells its owner.
     """
@@ -342,8 +336,7 @@ def _end(
     if job is not None:
         _end_attempt(session, job, target if target != JobState.FAILED else job.error_code)
         session.execute(job_statements.LEAVE_FLIGHT, {"tenant_id": job.tenant_id})
-        session.add_all(artifacts)
-        deliveries.enqueue(session, job, artifacts)
+        deliveries.enqueue(session, job, ())
     return job
 
 

@@ -1,8 +1,8 @@
-"""Holds: what a job sets aside at submission, and what becomes of it.
+"""Holds: what a job sets aside at submission, and gives back when it ends without a result.
 
 A job is covered wholly by its tenant's allowance of the month when enough of it is left, else
 wholly by the balance. Every change is one guarded UPDATE, so two submissions can never both take
-the last unit, and a hold leaves the state `open` at most once.
+the last unit, and a hold leaves the state `open` at most once. `db.completion` settles them.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,6 @@ from sqlalchemy import CursorResult, Row, Update, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from db import ledger
 from db.pricing import UnitKind
 from db.tables import Allowance, Hold, Job, Tenant, Tier
 
@@ -27,11 +26,6 @@ WHERE tenant_id = :tenant_id AND month = :month AND kind = :kind
 RETURNING granted - used - held
 """)
 
-_USE_ALLOWANCE = text("""
-UPDATE allowances SET held = held - :units, used = used + :units
-WHERE tenant_id = :tenant_id AND month = :month AND kind = :kind
-""")
-
 _RELEASE_ALLOWANCE = text("""
 UPDATE allowances SET held = held - :units
 WHERE tenant_id = :tenant_id AND month = :month AND kind = :kind
@@ -42,9 +36,9 @@ INSERT INTO holds (job_id, tenant_id, source, month, kind, units, amount_micros,
 VALUES (:job_id, :tenant_id, :source, :month, :kind, :units, :amount_micros, 'open')
 """)
 
-_CLOSE = select(Hold).from_statement(
+_RELEASE = select(Hold).from_statement(
     text("""
-UPDATE holds SET state = :state, closed_at = now()
+UPDATE holds SET state = 'released', closed_at = now()
 WHERE job_id = :job_id AND state = 'open'
 RETURNING *
 """)
@@ -174,21 +168,10 @@ def _hold_balance(session: Session, tenant_id: str, price: int) -> bool:
     return _changed(session, statement)
 
 
-def settle(session: Session, job_id: str, *, variant: str) -> None:
-    """Turn a job's open hold into use, with its usage event; a second call changes nothing."""
-    row = _close(session, job_id, "settled")
-    if row is None:
-        return
-    if row.source == ALLOWANCE:
-        session.execute(_USE_ALLOWANCE, _allowance_values(row))
-    else:
-        ledger.charge(session, row.tenant_id, row.amount_micros, job_id=job_id)
-    ledger.record_usage(session, row, variant=variant)
-
-
 def release(session: Session, job_id: str) -> None:
     """Give a job's open hold back, to the month that it came from; a second call does nothing."""
-    row = _close(session, job_id, "released")
+    options = {"populate_existing": True}
+    row = session.scalars(_RELEASE, {"job_id": job_id}, execution_options=options).first()
     if row is None:
         return
     if row.source == ALLOWANCE:
@@ -199,11 +182,6 @@ def release(session: Session, job_id: str) -> None:
         .where(Tenant.id == row.tenant_id)
         .values(balance_held_micros=Tenant.balance_held_micros - row.amount_micros)
     )
-
-
-def _close(session: Session, job_id: str, state: str) -> Hold | None:
-    values = {"job_id": job_id, "state": state}
-    return session.scalars(_CLOSE, values, execution_options={"populate_existing": True}).first()
 
 
 def _allowance_values(row: Hold) -> dict[str, object]:

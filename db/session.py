@@ -1,16 +1,24 @@
 """Connections and transactions."""
 
+import math
+import select
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 
 import psycopg
 from psycopg.errors import IdleInTransactionSessionTimeout
 from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from db.settings import DatabaseSettings
+
+FRESH_SECONDS = 1.0
+"""A connection used within this time is taken to be whole still."""
 
 
 def driver_url(url: str) -> URL:
@@ -49,13 +57,15 @@ class Database:
             "idle_in_transaction_session_timeout": int(settings.idle_timeout_seconds * 1000),
             "timezone": "UTC",
             "jit": "off",  # its compile time exceeds what our short statements take
+            # Each statement has its index, whatever the values: planning anew took as long as
+            # many a statement does.
+            "plan_cache_mode": "force_generic_plan",
         }
         engine = create_engine(
             driver_url(settings.url.get_secret_value()),
             pool_size=settings.pool_size,
             max_overflow=settings.pool_size,
             pool_timeout=settings.pool_timeout_seconds,
-            pool_pre_ping=True,
             hide_parameters=True,
             connect_args={
                 "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
@@ -63,6 +73,8 @@ class Database:
                 "application_name": "bottega",
             },
         )
+        event.listen(engine, "checkin", _note_the_time)
+        event.listen(engine, "checkout", _try_what_was_idle)
         event.listen(engine, "handle_error", _leave_out_details)
         event.listen(engine, "handle_error", _say_that_it_ended)
         return engine
@@ -78,6 +90,19 @@ class Database:
         with sessions.begin() as session:
             yield session
 
+    @contextmanager
+    def single_statements(self, *, durable: bool = False) -> Iterator[Session]:
+        """A session in which every statement is a transaction of its own.
+
+        For reads, and for changes that are one statement: it saves two round trips in three.
+
+        Args:
+            durable: wait for the disk at every change.
+        """
+        sessions = self._durable if durable else self._relaxed
+        with sessions(bind=_committing_at_once(sessions.kw["bind"])) as session:
+            yield session
+
     def apart(self) -> "Database":
         """The same database over a connection of one's own, for what must never queue for one."""
         return Database(self._settings.model_copy(update={"pool_size": 1}))
@@ -87,6 +112,46 @@ class Database:
         for name in ("_durable", "_relaxed"):
             if name in self.__dict__:
                 self.__dict__[name].kw["bind"].dispose()
+
+
+@cache
+def _committing_at_once(engine: Engine) -> Engine:
+    """The same pool, whose connections commit every statement."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def _note_the_time(_connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+    record.info["used_at"] = time.monotonic()
+
+
+def _try_what_was_idle(
+    connection: psycopg.Connection,
+    record: ConnectionPoolEntry,
+    _proxy: PoolProxiedConnection,
+) -> None:
+    """Find out that a server was restarted before a statement does; the pool then reconnects.
+
+    One that has just been used, and on which the server has said nothing since, is not tried:
+    under load that was one round trip in four.
+    """
+    fresh = time.monotonic() - record.info.get("used_at", math.inf) < FRESH_SECONDS
+    if fresh and not _has_been_told_something(connection):
+        return
+    try:
+        connection.execute("")
+        connection.rollback()
+    except psycopg.Error as error:
+        raise DisconnectionError from error
+
+
+def _has_been_told_something(connection: psycopg.Connection) -> bool:
+    """Whether something waits to be read; of a server that went away, at least the end does."""
+    try:
+        poll = select.poll()
+        poll.register(connection.fileno(), select.POLLIN)
+        return bool(poll.poll(0))
+    except (OSError, psycopg.Error):  # closed at this end
+        return True
 
 
 def _leave_out_details(context: ExceptionContext) -> None:

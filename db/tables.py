@@ -17,11 +17,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
+from db.artifact_kinds import ArtifactKind
 from db.base import Base
 from db.job_state import ACTIVE, JobState
 
 _states = ", ".join(f"'{state}'" for state in JobState)
 _active = ", ".join(f"'{state}'" for state in sorted(ACTIVE))
+_kinds = ", ".join(f"'{kind}'" for kind in ArtifactKind)
 
 
 class Tier(Base):
@@ -274,13 +276,18 @@ class UsageEvent(Base):
 
 
 class Artifact(Base):
-    """One stored result; `n` counts from 0 within its job. `removed_at`: its object is gone."""
+    """One stored result; `n` counts from 0 within its job. `removed_at`: its object is gone.
+
+    `about` is what a client is told of a result that is no painted picture.
+    """
 
     __tablename__ = "artifacts"
 
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
     n: Mapped[int] = mapped_column(primary_key=True)
     attempt: Mapped[int]
+    kind: Mapped[str] = mapped_column(default=ArtifactKind.IMAGE, server_default=text("'image'"))
+    about: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
     key: Mapped[str] = mapped_column(unique=True)
     media_type: Mapped[str]
     bytes: Mapped[int] = mapped_column(BigInteger)
@@ -293,6 +300,7 @@ class Artifact(Base):
     removed_at: Mapped[datetime | None]
 
     __table_args__ = (
+        CheckConstraint(f"kind IN ({_kinds})", "kind_known"),
         Index("ix_artifacts_expiry", "expires_at", postgresql_where=text("removed_at IS NULL")),
     )
 

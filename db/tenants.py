@@ -65,6 +65,11 @@ def listed(session: Session) -> Sequence[Tenant]:
     return session.scalars(select(Tenant).order_by(Tenant.id)).all()
 
 
+def tier_of(session: Session, tenant_id: str) -> str:
+    """The name of a tenant's tier."""
+    return session.scalars(select(Tenant.tier).where(Tenant.id == tenant_id)).one()
+
+
 def account(session: Session, tenant_id: str) -> Account | None:
     """A tenant's standing by the database's clock; None when there is no such tenant."""
     tenant = session.get(Tenant, tenant_id, populate_existing=True)

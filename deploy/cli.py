@@ -139,15 +139,21 @@ def worker(device: str, variants: tuple[str, ...], worker_id: str | None) -> Non
     """Run one worker: one device, the models it keeps warm. SIGTERM finishes jobs in hand.
 
     BOTTEGA_WEIGHTS_<MODEL> (FLUX.1-schnell: BOTTEGA_WEIGHTS_FLUX_1_SCHNELL) points a model at a
-    local folder instead of the hub.
+    local folder instead of the hub. Hosted models (flux.2-pro …) need no device: BOTTEGA_RELAY_URL
+    and BOTTEGA_RELAY_KEY name the upstream that they are forwarded to. BOTTEGA_CONTENT_FILTERS
+    names a file of content filters.
     """
     from db.base import new_id  # noqa: PLC0415
     from db.session import Database  # noqa: PLC0415
     from db.settings import DatabaseSettings  # noqa: PLC0415
     from db.storage.settings import StorageSettings, open_store  # noqa: PLC0415
+    from deploy.memory import return_memory_early  # noqa: PLC0415
+    from workers import catalog  # noqa: PLC0415
     from workers.process import WorkerProcess  # noqa: PLC0415
     from workers.settings import WorkerSettings  # noqa: PLC0415
 
+    if all(catalog.find(name).weights is None for name in variants):
+        return_memory_early()  # a model library has its own way with memory
     WorkerProcess(
         variant_ids=variants,
         device=device,

@@ -164,7 +164,8 @@ def doctor(*, variants: tuple[str, ...], as_json: bool) -> None:
     """Examine a deployment; exits 1 if anything is wrong.
 
     The database and its clock, Redis, a round trip through the store, the books (every rule of
-    db/invariants.py), an object for every artifact, live workers and their weights.
+    db/invariants.py), an object for every artifact, live workers and their weights, content
+    filters where a licence asks for one.
     """
     from deploy.doctor import examine  # noqa: PLC0415
 

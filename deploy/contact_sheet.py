@@ -10,15 +10,13 @@ import io
 import tempfile
 import textwrap
 from pathlib import Path
-from typing import Any
 
 import click
 import httpx
 from PIL import Image, ImageDraw
 
-from deploy.demo_run import submit_and_wait, task_result
+from deploy.demo_run import fetch, fetch_overlay, submit_and_wait
 from deploy.local_stack import LocalStack
-from deploy.overlay import draw_boxes
 from workers.demo.adherence import check
 from workers.demo.scenes.scene import Scene, unseen_scenes
 
@@ -56,13 +54,10 @@ def _make_cells(url: str, key: str, scenes: list[Scene]) -> list[tuple[Image.Ima
 def _make_cell(client: httpx.Client, scene: Scene, seed: int) -> tuple[Image.Image, bool]:
     painted = submit_and_wait(client, "flux.1-demo", {"prompt": scene.caption, "seed": seed})
     url = painted["output"]["images"][0]["url"]
-    data = client.get(url).raise_for_status().content
-    seen: dict[str, Any] = submit_and_wait(
-        client, "florence-2-demo", {"image": url, "task": "<DENSE_REGION_CAPTION>"}
-    )
-    overlay = draw_boxes(data, task_result(seen, "<DENSE_REGION_CAPTION>"))
-    fine = check(Image.open(io.BytesIO(data)), scene).right
-    return Image.open(io.BytesIO(overlay)), fine
+    asked = {"image": url, "task": "<DENSE_REGION_CAPTION>", "artifacts": ["overlay"]}
+    seen = submit_and_wait(client, "florence-2-demo", asked)
+    fine = check(Image.open(io.BytesIO(fetch(client, url))), scene).right
+    return Image.open(io.BytesIO(fetch_overlay(client, seen))), fine
 
 
 def _tile(pictures: list[Image.Image], captions: list[str]) -> Image.Image:

@@ -7,8 +7,6 @@ from typing import Any
 import click
 import httpx
 
-from deploy.overlay import draw_boxes
-
 _TIMEOUT_SECONDS = 60
 _BAR_WIDTH = 24
 
@@ -32,12 +30,12 @@ def run_demo(url: str, api_key: str, prompt: str, out: Path) -> None:
         DemoError: a job did not succeed, or the API did not answer.
     """
     try:
-        painted, picture, seen, account = _ask(url, api_key, prompt)
+        painted, seen, pictures, account = _ask(url, api_key, prompt)
     except httpx.HTTPStatusError as error:
         raise DemoError(f"the API refused: {_detail_of(error.response)}") from error
     except httpx.HTTPError as error:
         raise DemoError(f"the API did not answer: {error}") from error
-    _write(out, picture, painted, seen)
+    _write(out, pictures, {"painted": painted, "seen": seen})
     _tell_findings(seen)
     _tell_bill([painted, seen], account)
     click.echo(f"\nsee {out}/picture.png and {out}/overlay.png")
@@ -65,16 +63,16 @@ def _detail_of(response: httpx.Response) -> str:
     return str(response.json()["detail"])
 
 
-def _ask(url: str, api_key: str, prompt: str) -> tuple[Json, bytes, Json, Json]:
+def _ask(url: str, api_key: str, prompt: str) -> tuple[Json, Json, dict[str, bytes], Json]:
     headers = {"Authorization": f"Bearer {api_key}"}
     with httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_SECONDS) as client:
         painted = _run_job(client, "flux.1-demo", {"prompt": prompt, "seed": 7})
         image_url = painted["output"]["images"][0]["url"]
-        picture = client.get(image_url).raise_for_status().content
-        tasks = ["<CAPTION>", "<OD>"]
-        seen = _run_job(client, "florence-2-demo", {"image": image_url, "tasks": tasks})
+        asked = {"image": image_url, "tasks": ["<CAPTION>", "<OD>"], "artifacts": ["overlay"]}
+        seen = _run_job(client, "florence-2-demo", asked)
+        pictures = {"picture": fetch(client, image_url), "overlay": fetch_overlay(client, seen)}
         account = client.get("/v1/account").raise_for_status().json()
-    return painted, picture, seen, account
+    return painted, seen, pictures, account
 
 
 def _run_job(client: httpx.Client, model: str, given: Json) -> Json:
@@ -110,12 +108,23 @@ def _tell_event(kind: str, data: Json) -> None:
         click.echo(f"  {data['state']}")
 
 
-def _write(out: Path, picture: bytes, painted: Json, seen: Json) -> None:
+def fetch(client: httpx.Client, url: str) -> bytes:
+    """The bytes behind an artifact's URL."""
+    return client.get(url).raise_for_status().content
+
+
+def fetch_overlay(client: httpx.Client, seen: Json) -> bytes:
+    """The overlay of a succeeded Florence-2 job that asked for one: a PNG."""
+    drawn = next(each for each in seen["output"]["artifacts"] if each["kind"] == "overlay")
+    return fetch(client, drawn["url"])
+
+
+def _write(out: Path, pictures: dict[str, bytes], jobs: dict[str, Json]) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    (out / "picture.png").write_bytes(picture)
-    (out / "overlay.png").write_bytes(draw_boxes(picture, task_result(seen, "<OD>")))
-    (out / "painted.json").write_text(json.dumps(painted, indent=2) + "\n")
-    (out / "seen.json").write_text(json.dumps(seen, indent=2) + "\n")
+    for name, picture in pictures.items():
+        (out / f"{name}.png").write_bytes(picture)
+    for name, job in jobs.items():
+        (out / f"{name}.json").write_text(json.dumps(job, indent=2) + "\n")
 
 
 def task_result(seen: Json, task: str) -> Any:

@@ -17,8 +17,11 @@ from db.session import Database
 from db.settings import DatabaseSettings
 from db.storage.object_store import ObjectNotFoundError, ObjectStore, StoreError
 from db.storage.settings import StorageSettings, open_store
+from db.tables import Tier
 from workers import catalog
 from workers.adapters.weights import WeightsError, locate
+from workers.moderation.filter_file import FilterFileError
+from workers.moderation.settings import ModerationSettings, rules_of
 from workers.queue import Doorbell
 from workers.settings import WorkerSettings, weights_overrides
 
@@ -29,6 +32,15 @@ _PAGE = 500
 
 class FindingError(Exception):
     """A check found something wrong; the message says what, and what to do where that is known."""
+
+
+_EXPLAINED = (
+    FindingError,
+    FilterFileError,
+    StoreError,
+    WeightsError,
+    catalog.UnknownVariantError,
+)
 
 
 @dataclass(frozen=True)
@@ -67,6 +79,7 @@ def examine(chosen_variants: Sequence[str]) -> Iterator[Checked]:
         "workers": _workers,
         "device": _device,
         "weights": lambda patient: _weights(patient, chosen_variants),
+        "content filters": lambda patient: _content_filters(patient, chosen_variants),
     }
     for name, check in checks.items():
         yield _run(name, check, patient)
@@ -77,7 +90,7 @@ def examine(chosen_variants: Sequence[str]) -> Iterator[Checked]:
 def _run(name: str, check: Callable[[Patient], str], patient: Patient) -> Checked:
     try:
         return Checked(name, ok=True, detail=check(patient))
-    except (FindingError, StoreError, WeightsError, catalog.UnknownVariantError) as error:
+    except _EXPLAINED as error:
         return Checked(name, ok=False, detail=str(error))
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", error)).partition("\n")[0]
@@ -186,9 +199,30 @@ def _try_out(torch: ModuleType, number: int) -> str:
 
 
 def _weights(patient: Patient, chosen: Sequence[str]) -> str:
+    rows = [row for row in _rows(patient, chosen) if row.weights is not None]
+    for row in rows:
+        locate(row, weights_overrides())
+    names = ", ".join(row.id for row in rows)
+    return f"found for {names or 'no variant: none that has any is served'}"
+
+
+def _content_filters(patient: Patient, chosen: Sequence[str]) -> str:
+    """Every served model whose licence asks for a filter has one, in every tier."""
+    rules = rules_of(ModerationSettings())
+    with patient.database.transaction(durable=False) as session:
+        tiers = session.scalars(select(Tier.name).order_by(Tier.name)).all()
+    asking = [row.id for row in _rows(patient, chosen) if row.licence.content_filter_required]
+    bare = [f"{name} ({tier})" for name in asking for tier in tiers if not rules.chosen(name, tier)]
+    if bare:
+        raise FindingError(
+            f"the licence asks for a content filter, and {', '.join(bare)} has none: name one in "
+            "the file that BOTTEGA_CONTENT_FILTERS points to"
+        )
+    return f"one for {', '.join(asking)}" if asking else "no licence of what is served asks for one"
+
+
+def _rows(patient: Patient, chosen: Sequence[str]) -> list[catalog.Variant]:
+    """The variants that were chosen, else those that live workers serve."""
     with patient.database.transaction(durable=False) as session:
         served = sorted(job_queries.ready_workers(session))
-    names = list(chosen) or served
-    for name in names:
-        locate(catalog.find(name), weights_overrides())
-    return f"found for {', '.join(names) or 'no variant: none is served'}"
+    return [catalog.find(name) for name in list(chosen) or served]

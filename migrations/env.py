@@ -3,7 +3,11 @@
 from alembic import context
 from sqlalchemy import NullPool, create_engine, text
 
-from db import delivery_tables, idempotency_tables  # noqa: F401 - Alembic compares them all
+from db import (  # noqa: F401 - Alembic compares them all
+    attempt_note_tables,
+    delivery_tables,
+    idempotency_tables,
+)
 from db.tables import Job
 
 _MIGRATION_LOCK = 0x626F7474  # any constant; two migrators must agree on it

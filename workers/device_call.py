@@ -1,14 +1,26 @@
-"""Running a batch on the device: one at a time, split when it does not fit or a mate spoils it."""
+"""Running a batch on the device: one at a time, split when it does not fit or a mate spoils it.
+
+A model that runs elsewhere has no device here: as many calls of it are made as its row allows.
+"""
 
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import structlog
 
-from workers.adapters.protocol import Adapter, AdapterError, OutOfMemoryError, Output, Stopped, Work
+from workers.adapters.protocol import (
+    Adapter,
+    AdapterError,
+    DeviceLostError,
+    OutOfMemoryError,
+    Output,
+    Stopped,
+    Work,
+)
 from workers.events import Publisher
-from workers.failures import TimeoutExceededError
+from workers.failures import NeverRunError, TimeoutExceededError
 from workers.in_hand import InHand
 from workers.metrics import device_seconds_spent
 
@@ -23,24 +35,51 @@ class DeviceCall:
 
     def __init__(self, publisher: Publisher) -> None:
         self._lock = threading.Lock()
+        self._elsewhere: dict[str, threading.BoundedSemaphore] = {}
         self._publisher = publisher
+        self._lost = False
 
-    def run(self, adapter: Adapter, batch: Batch) -> tuple[list[Outcome], float]:
+    @property
+    def lost(self) -> bool:
+        """Whether the device failed for good: batches that come after it are not run."""
+        return self._lost
+
+    def run(
+        self, adapter: Adapter, batch: Batch, *, at_once: int = 1
+    ) -> tuple[list[Outcome], float]:
         """Run a batch when the device is free.
 
+        Args:
+            adapter: the variant's code.
+            batch: jobs of one variant, with the same batch key.
+            at_once: the row's `calls_at_once`; above 1 the device is not waited for.
+
         Returns:
-            One outcome per job, in order, and the seconds on the device.
+            One outcome per job, in order, and the seconds that they took.
         """
-        with self._lock:
+        variant = batch[0][0].job.variant
+        with self._turn(variant, at_once):
             began = time.monotonic()
             outcomes = self._run(adapter, batch)
             seconds = time.monotonic() - began
-            device_seconds_spent(batch[0][0].job.variant, seconds)
-            return outcomes, seconds
+        if at_once == 1:
+            device_seconds_spent(variant, seconds)
+        return outcomes, seconds
+
+    def _turn(self, variant: str, at_once: int) -> AbstractContextManager[object]:
+        if at_once == 1:
+            return self._lock
+        return self._elsewhere.setdefault(variant, threading.BoundedSemaphore(at_once))
 
     def _run(self, adapter: Adapter, batch: Batch) -> list[Outcome]:
+        if self._lost:
+            return [NeverRunError() for _ in batch]
         try:
             return list(self._call(adapter, batch))
+        except DeviceLostError as error:
+            self._lost = True
+            _log.error("device_lost", variant=batch[0][0].job.variant, exc_info=error)
+            return [error for _ in batch]
         except Stopped:
             return [_why_stopped(job) for job, _ in batch]
         except Exception as error:  # noqa: BLE001 - whatever a model raises ends as an outcome

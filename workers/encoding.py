@@ -1,10 +1,14 @@
-"""From painted pictures to the bytes that are stored."""
+"""From what a model made to the bytes that are stored."""
 
 import hashlib
 import io
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
-from workers.adapters.protocol import Painted
+from db.artifact_kinds import SUFFIXES, ArtifactKind
+from db.job_values import StoredArtifact
+from workers.adapters.protocol import File, Output, Painted, Work
 
 _LOSSY = {"jpeg", "webp"}
 _OWN_NAMES = {"jpg": "jpeg"}
@@ -19,8 +23,33 @@ class Encoded:
     suffix: str
     width: int
     height: int
-    seed: int
+    seed: int | None
     sha256: str
+    kind: ArtifactKind = ArtifactKind.IMAGE
+    about: dict[str, Any] = field(default_factory=dict)
+
+    def stored_at(self, key: str) -> StoredArtifact:
+        """The same, once it lies in the store."""
+        return StoredArtifact(
+            key=key,
+            media_type=self.media_type,
+            size_bytes=len(self.data),
+            sha256=self.sha256,
+            width=self.width,
+            height=self.height,
+            seed=self.seed,
+            kind=self.kind,
+            about=self.about,
+        )
+
+
+def encoded_results(work: Work, output: Output) -> Iterator[Encoded]:
+    """Everything of a job's output that is stored, one after another: pictures, then files."""
+    chosen = work.parameters.model_dump(include={"output_format", "output_quality"})
+    for painted in output.images:
+        yield encode(painted, chosen["output_format"], chosen["output_quality"])
+    for file in output.files() if output.files else ():
+        yield _as_it_is(file)
 
 
 def encode(painted: Painted, output_format: str, quality: int) -> Encoded:
@@ -38,4 +67,18 @@ def encode(painted: Painted, output_format: str, quality: int) -> Encoded:
         height=painted.image.height,
         seed=painted.seed,
         sha256=hashlib.sha256(data).hexdigest(),
+    )
+
+
+def _as_it_is(file: File) -> Encoded:
+    return Encoded(
+        data=file.data,
+        media_type=file.media_type,
+        suffix=SUFFIXES[file.media_type],
+        width=file.size[0],
+        height=file.size[1],
+        seed=None,
+        sha256=hashlib.sha256(file.data).hexdigest(),
+        kind=file.kind,
+        about=file.about,
     )

@@ -1,14 +1,15 @@
 """What happens to a job, told to whoever listens.
 
-Every event is one entry of the job's Redis stream, for replay, and one message on one channel,
-which each API process subscribes to once. Redis may forget either: the row still answers.
+Every event is one entry of the job's Redis stream, for replay, and is told on one channel, which
+each API process subscribes to once. Redis may forget either: the row still answers.
 """
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import structlog
@@ -22,16 +23,28 @@ CHANNEL = "bottega:events"
 STREAM_LENGTH = 256
 STREAM_SECONDS = 3600
 _BACKLOG = 10_000
+_MOST_AT_ONCE = 64
+_PAUSE_SECONDS = 0.005
+"""After telling: what happens meanwhile is told together."""
+
 _CLOSE_SECONDS = 5.0
 
-# One round trip, and the message bears the id that the stream gave it.
+# One round trip and one message for all that is to be told now; each event bears the id that its
+# stream gave it. Keys are the channel, then each event's stream; arguments the stream's length and
+# lifetime, then each event's job, type and data.
 _PUBLISH = """
-local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', 'type', ARGV[1],
-                      'data', ARGV[2])
-redis.call('EXPIRE', KEYS[1], ARGV[4])
-redis.call('PUBLISH', KEYS[2], cjson.encode({id, ARGV[5], ARGV[1], ARGV[2]}))
-return id
+local told = {}
+for n = 2, #KEYS do
+    local job, kind, data = ARGV[3 * n - 3], ARGV[3 * n - 2], ARGV[3 * n - 1]
+    local id = redis.call('XADD', KEYS[n], 'MAXLEN', '~', ARGV[1], '*', 'type', kind, 'data', data)
+    redis.call('EXPIRE', KEYS[n], ARGV[2])
+    told[n - 1] = {id, job, kind, data}
+end
+redis.call('PUBLISH', KEYS[1], cjson.encode(told))
 """
+
+_Untold = tuple[str, str, str]
+"""An event's job, type and data, as JSON."""
 
 _log = structlog.get_logger(__name__)
 
@@ -70,10 +83,13 @@ def parse_id(text: str) -> tuple[int, int]:
     return int(milliseconds), int(sequence or 0)
 
 
-def parse_message(message: str) -> Event:
-    """An event from the channel."""
-    event_id, job_id, kind, data = json.loads(message)
-    return Event(event_id, job_id, kind, json.loads(data))
+def parse_message(message: str, wanted: Container[str]) -> list[Event]:
+    """The events in a message from the channel that are of the wanted jobs."""
+    return [
+        Event(event_id, job_id, kind, json.loads(data))
+        for event_id, job_id, kind, data in json.loads(message)
+        if job_id in wanted
+    ]
 
 
 def parse_entry(job_id: str, entry: tuple[str, Mapping[str, str]]) -> Event:
@@ -91,7 +107,7 @@ class Publisher:
     def __init__(self, settings: WorkerSettings) -> None:
         self._redis: Redis = redis_client(settings)
         self._script = self._redis.register_script(_PUBLISH)
-        self._waiting: SimpleQueue[tuple[str, str, str] | None] = SimpleQueue()
+        self._waiting: SimpleQueue[_Untold | None] = SimpleQueue()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._tell_all, name="events", daemon=True)
         self._thread.start()
@@ -118,18 +134,33 @@ class Publisher:
         self._thread.join(_CLOSE_SECONDS)
 
     def _tell_all(self) -> None:
-        while (event := self._waiting.get()) is not None:
-            if not self._tell(*event) and self._closing.is_set():
+        ended = False
+        while not ended:
+            events, ended = self._take()
+            if events and not self._tell(events) and self._closing.is_set():
                 break
+            self._closing.wait(_PAUSE_SECONDS)
         self._redis.close()
 
-    def _tell(self, job_id: str, kind: str, data: str) -> bool:
+    def _take(self) -> tuple[list[_Untold], bool]:
+        """What waits, once something does; and whether it is the last."""
+        taken: list[_Untold] = []
+        entry = self._waiting.get()
+        with suppress(Empty):
+            while entry is not None:
+                taken.append(entry)
+                if len(taken) == _MOST_AT_ONCE:
+                    return taken, False
+                entry = self._waiting.get_nowait()
+            return taken, True
+        return taken, False
+
+    def _tell(self, events: Sequence[_Untold]) -> bool:
+        keys = [CHANNEL, *(stream_key(job_id) for job_id, _, _ in events)]
+        parts = [part for event in events for part in event]
         try:
-            self._script(
-                keys=[stream_key(job_id), CHANNEL],
-                args=[kind, data, STREAM_LENGTH, STREAM_SECONDS, job_id],
-            )
+            self._script(keys=keys, args=[STREAM_LENGTH, STREAM_SECONDS, *parts])
         except RedisError as error:
-            _log.warning("event_dropped", job_id=job_id, type=kind, reason=type(error).__name__)
+            _log.warning("events_dropped", count=len(events), reason=type(error).__name__)
             return False
         return True

@@ -1,30 +1,36 @@
 """An answered ticket: claim, fetch, run, store, complete."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
+from PIL.Image import Image
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from db import job_queries, jobs, pictures
+from db import completion, job_queries, jobs
 from db.job_state import JobState
-from db.job_values import Failure, Result, StoredArtifact
+from db.job_values import Claim, Claimed, Failure, Result, StoredArtifact, SuspectsTurn
 from db.session import Database
 from db.storage.keys import result_key
 from db.storage.object_store import ObjectStore, StoreError
-from workers.adapters.protocol import Adapter, Output, Stopped, Work
+from db.tables import Job
+from workers.adapters.protocol import Adapter, Output, Preparing, Stopped, Work
+from workers.attempt_note import AttemptNote
 from workers.catalog.variant import Variant, picture_fields
 from workers.company import Company
 from workers.device_call import DeviceCall, Outcome
-from workers.encoding import encode
+from workers.encoding import encoded_results
 from workers.events import Publisher
-from workers.failures import failure_of, retry_delay_seconds
+from workers.failures import NeverRunError, failure_of, retry_delay_seconds
 from workers.in_hand import InHand, Register
 from workers.metrics import attempts_finished, run_seconds_observed, wait_seconds_observed
+from workers.moderation.filter_file import Rules
+from workers.moderation.moderator import Moderator
 from workers.patience import patiently
 from workers.settings import WorkerSettings
+from workers.stored_pictures import StoredPictures
 
 _log = structlog.get_logger(__name__)
 
@@ -37,6 +43,24 @@ class Served:
     adapter: Adapter
 
 
+@dataclass(frozen=True)
+class Answered:
+    """How many jobs a claim brought, and whether more could be claimed then."""
+
+    jobs: int
+    more: bool
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A job that has left the device, and what came of it there."""
+
+    job: InHand
+    work: Work
+    outcome: Outcome
+    run_seconds: float
+
+
 class Executor:
     """Answers tickets. Several threads may; the device runs one batch at a time.
 
@@ -44,7 +68,7 @@ class Executor:
     encodes and stores the last one's results.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each thing that it works with
         self,
         *,
         worker_id: str,
@@ -54,7 +78,22 @@ class Executor:
         register: Register,
         settings: WorkerSettings,
         served: Mapping[str, Served],
+        more_waits: Callable[[str], object] = lambda _variant: None,
+        moderator: Moderator | None = None,
     ) -> None:
+        """Make ready.
+
+        Args:
+            worker_id: whose claims they are.
+            database: the rows.
+            store: where inputs are and results go.
+            publisher: tells what happens.
+            register: what is in hand, shared with the heartbeat.
+            settings: leases, patience and the like.
+            served: the loaded models by variant.
+            more_waits: told of a variant of which a claim left jobs that others could take.
+            moderator: applies the operator's content filters; without one nothing is refused.
+        """
         self._worker_id = worker_id
         self._database = database
         self._store = store
@@ -62,118 +101,176 @@ class Executor:
         self._register = register
         self._settings = settings
         self._served = served
+        self._more_waits = more_waits
         self._device = DeviceCall(publisher)
+        self._moderator = moderator or Moderator(Rules(), database)
         self._company = Company()
         self._handed_back = False
 
-    def answer(self, variant_id: str) -> int:
-        """Answer one ticket; the number of jobs that it brought, 0 when another had them.
+    @property
+    def device_lost(self) -> bool:
+        """Whether the device failed for good: only another process can answer tickets now."""
+        return self._device.lost
+
+    def answer(self, variant_id: str) -> Answered:
+        """Claim a batch and carry it out; it is empty when others had the jobs.
 
         A job whose last worker was lost runs with nothing else in hand: should it kill this one
         too, it takes no other along.
         """
         served = self._served[variant_id]
-        with self._company.shared():
-            claimed, suspect_waits = self._claim(variant_id)
-            if not suspect_waits:
-                self._carry_out(served, claimed)
-                return len(claimed)
+        with self._company.shared(), suppress(SuspectsTurn):
+            return self._carry_out(served, self._claim(variant_id, suspects=False))
         with self._company.alone():
-            claimed, _ = self._claim(variant_id, suspects=True)
-            self._carry_out(served, claimed)
-            return len(claimed)
+            return self._carry_out(served, self._claim(variant_id, suspects=True))
 
-    def _carry_out(self, served: Served, claimed: Sequence[InHand]) -> None:
+    def _carry_out(self, served: Served, claim: Claimed) -> Answered:
+        claimed = self._take_in_hand(claim.jobs)
+        if claim.more:
+            self._more_waits(served.variant.id)
         try:
             fetched = [(job, work) for job in claimed if (work := self._fetch(served, job))]
             outcomes, run_seconds = self._run(served, fetched)
-            for (job, work), outcome in zip(fetched, outcomes, strict=True):
-                self._finish(job, work, outcome, run_seconds)
+            ended = [
+                Ended(job, work, self._reviewed(job, outcome), run_seconds)
+                for (job, work), outcome in zip(fetched, outcomes, strict=True)
+            ]
+            together = self._finish_together(ended)
+            for one in ended:
+                if one.job.claim not in together:
+                    self._finish(one)
         finally:
             for job in claimed:
                 self._register.remove(job)
+        return Answered(len(claimed), more=claim.more)
 
-    def _claim(self, variant_id: str, *, suspects: bool = False) -> tuple[list[InHand], bool]:
-        """What a ticket brings, and whether nothing since it is a suspect's turn."""
-        if self._handed_back:
-            return [], False
-        with self._database.transaction(durable=False) as session:
-            rows = jobs.claim(
+    def _claim(self, variant_id: str, *, suspects: bool) -> Claimed:
+        """The next batch.
+
+        Raises:
+            SuspectsTurn: nothing, because it is a suspect's turn.
+        """
+        if self._handed_back or self.device_lost:
+            return Claimed()
+        with self._database.single_statements() as session:
+            return jobs.claim(
                 session,
                 variant=variant_id,
                 worker_id=self._worker_id,
                 lease_seconds=self._settings.lease_seconds,
                 suspects=suspects,
             )
-            suspect_waits = not rows and not suspects and jobs.suspect_waits(session, variant_id)
+
+    def _take_in_hand(self, rows: Sequence[Job]) -> list[InHand]:
         claimed = [InHand(row) for row in rows]
         self._register.add(claimed)
         for job in claimed:
             self._publisher.state(job.job.id, JobState.RUNNING, attempt=job.job.attempt)
             wait_seconds_observed(job.job)
-        return claimed, suspect_waits
+        return claimed
 
     def _fetch(self, served: Served, job: InHand) -> Work | None:
         """What the model needs of a job; None after failing a job whose inputs are unusable."""
         try:
             parameters = served.variant.parameters.model_validate(job.job.input)
+            self._moderator.check_request(job.job, parameters)
             fields = {name: getattr(parameters, name) for name in picture_fields(type(parameters))}
-            return Work(parameters, {name: self._pictures(keys) for name, keys in fields.items()})
+            # A model elsewhere has many jobs waiting: their pictures would fill the memory.
+            keep = served.variant.calls_at_once == 1
+            found = {name: self._pictures(keys, keep=keep) for name, keys in fields.items()}
+            work = Work(parameters, found, note=AttemptNote(self._database, job.claim))
+            adapter = served.adapter
+            return adapter.prepare(work) if isinstance(adapter, Preparing) else work
         except Exception as error:  # noqa: BLE001 - a job must end, whatever its inputs do
             self._fail(job, error)
             return None
 
-    def _pictures(self, keys: str | Sequence[str] | None) -> list[Any]:
+    def _pictures(self, keys: str | Sequence[str] | None, *, keep: bool) -> Sequence[Image]:
         names = [keys] if isinstance(keys, str) else keys or []
         get = patiently(self._settings, StoreError).wraps(self._store.get)
-        return [pictures.decode(get(key).data) for key in names]
+        stored = StoredPictures(lambda key: get(key).data, names)
+        return list(stored) if keep else stored
 
     def _run(
         self, served: Served, fetched: Sequence[tuple[InHand, Work]]
     ) -> tuple[Sequence[Outcome], float]:
         if not fetched:
             return [], 0.0
-        return self._device.run(served.adapter, fetched)
+        return self._device.run(served.adapter, fetched, at_once=served.variant.calls_at_once)
 
-    def _finish(self, job: InHand, work: Work, outcome: Outcome, run_seconds: float) -> None:
+    def _reviewed(self, job: InHand, outcome: Outcome) -> Outcome:
+        """The outcome, or why what was painted must not be stored."""
+        if not isinstance(outcome, Output):
+            return outcome
         try:
-            if isinstance(outcome, Output):
-                self._succeed(job, work, outcome, run_seconds)
+            self._moderator.check_output(job.job, outcome)
+        except Exception as error:  # noqa: BLE001 - what cannot be judged is not stored
+            return error
+        return outcome
+
+    def _finish_together(self, ended: Sequence[Ended]) -> set[Claim]:
+        """Complete in one transaction all that has nothing to upload; which that was.
+
+        Where a result is refused, each is finished on its own: a bad one spoils no other.
+        """
+        plain = [one for one in ended if _is_plain(one.outcome)]
+        if len(plain) < 2:  # noqa: PLR2004 - one alone is finished as any other
+            return set()
+        try:
+            self._complete({one.job: _result(one, (), 0.0) for one in plain})
+        except OperationalError as error:  # away for longer than our patience: for all of them
+            for one in plain:
+                self._fail(one.job, error)
+        except Exception as error:  # noqa: BLE001 - each is tried again alone, and told there
+            _log.warning("batch_refused", jobs=len(plain), error=type(error).__name__)
+            return set()
+        for one in plain:
+            self._register.remove(one.job)
+        return {one.job.claim for one in plain}
+
+    def _finish(self, ended: Ended) -> None:
+        try:
+            if isinstance(ended.outcome, Output):
+                self._succeed(ended, ended.outcome)
             else:
-                self._fail(job, outcome)
+                self._fail(ended.job, ended.outcome)
         except Exception as error:  # noqa: BLE001 - one job's upload must not cost its mates
-            self._fail(job, error)
+            self._fail(ended.job, error)
         finally:
-            self._register.remove(job)
+            self._register.remove(ended.job)
 
-    def _succeed(self, job: InHand, work: Work, output: Output, run_seconds: float) -> None:
+    def _succeed(self, ended: Ended, output: Output) -> None:
         began = time.monotonic()
-        artifacts = self._upload(job, work, output)
-        result = Result(
-            output=output.data,
-            artifacts=tuple(artifacts),
-            steps=job.progress[1],
-            run_seconds=run_seconds,
-            store_seconds=time.monotonic() - began,
-        )
-        # Safe to try again: the fence lets one completion through, and tells whose it was.
-        if not patiently(self._settings, OperationalError)(self._complete, job, result):
-            self._drop(job, artifacts)
-            return
-        run_seconds_observed(job.job.variant, run_seconds)
-        self._tell_end(job, JobState.SUCCEEDED, reason="")
+        artifacts = self._upload(ended.job, ended.work, output)
+        result = _result(ended, artifacts, time.monotonic() - began)
+        if not self._complete({ended.job: result}):
+            self._drop(artifacts)
 
-    def _complete(self, job: InHand, result: Result) -> bool:
+    def _complete(self, results: Mapping[InHand, Result]) -> set[Claim]:
+        """Enter results and tell of them; those of lost races are left out of what is returned."""
+        # Safe to try again: the fence lets one completion through, and tells whose it was.
+        completed = patiently(self._settings, OperationalError)(
+            self._enter, {job.claim: result for job, result in results.items()}
+        )
+        for job, result in results.items():
+            if job.claim in completed:
+                run_seconds_observed(job.job.variant, result.run_seconds)
+                self._tell_end(job, JobState.SUCCEEDED, reason="")
+            else:
+                _log.info("result_dropped", job_id=job.job.id, attempt=job.job.attempt)
+        return completed
+
+    def _enter(self, results: Mapping[Claim, Result]) -> set[Claim]:
         with self._database.transaction() as session:
-            return jobs.complete(
-                session, job.claim, result, keep_seconds=self._settings.result_keep_seconds
-            ) or job_queries.was_completed(session, job.claim)
+            completed = completion.complete_all(
+                session, results, keep_seconds=self._settings.result_keep_seconds
+            )
+            others = results.keys() - completed
+            return completed | {own for own in others if job_queries.was_completed(session, own)}
 
     def _upload(self, job: InHand, work: Work, output: Output) -> list[StoredArtifact]:
-        chosen = work.parameters.model_dump(include={"output_format", "output_quality"})
         stored = []
-        for n, painted in enumerate(output.images):
-            encoded = encode(painted, chosen["output_format"], chosen["output_quality"])
+        for n, encoded in enumerate(encoded_results(work, output)):
             key = result_key(
                 job.job.tenant_id,
                 job.job.created_at.date(),
@@ -185,28 +282,20 @@ class Executor:
             patiently(self._settings, StoreError)(
                 self._store.put, key, encoded.data, encoded.media_type
             )
-            stored.append(
-                StoredArtifact(
-                    key=key,
-                    media_type=encoded.media_type,
-                    size_bytes=len(encoded.data),
-                    sha256=encoded.sha256,
-                    width=encoded.width,
-                    height=encoded.height,
-                    seed=encoded.seed,
-                )
-            )
+            stored.append(encoded.stored_at(key))
         return stored
 
-    def _drop(self, job: InHand, artifacts: Sequence[StoredArtifact]) -> None:
+    def _drop(self, artifacts: Sequence[StoredArtifact]) -> None:
         """The race was lost: remove what this attempt stored; another attempt has other keys."""
-        _log.info("result_dropped", job_id=job.job.id, attempt=job.job.attempt)
         for artifact in artifacts:
             self._store.delete(artifact.key)
 
     def _fail(self, job: InHand, error: Exception) -> None:
         if isinstance(error, Stopped):
             _log.info("attempt_given_up", job_id=job.job.id, attempt=job.job.attempt)
+            return
+        if isinstance(error, NeverRunError):
+            self._hand_back_one(job)
             return
         failure = failure_of(error)
         if failure.code == "internal_error":
@@ -243,16 +332,17 @@ class Executor:
         """
         self._handed_back = True
         for job in self._register.snapshot().values():
-            try:
-                self._hand_back_one(job)
-            except SQLAlchemyError as error:
-                # Without the database the lease runs out instead; the model stops all the same.
-                _log.warning("hand_back_failed", job_id=job.job.id, error=type(error).__name__)
+            self._hand_back_one(job)
             job.lost.set()
 
     def _hand_back_one(self, job: InHand) -> None:
-        with self._database.transaction() as session:
-            handed = jobs.hand_back(session, job.claim)
+        try:
+            with self._database.transaction() as session:
+                handed = jobs.hand_back(session, job.claim)
+        except SQLAlchemyError as error:
+            # Without the database the lease runs out instead; the model stops all the same.
+            _log.warning("hand_back_failed", job_id=job.job.id, error=type(error).__name__)
+            return
         if handed:
             _log.info("job_handed_back", job_id=job.job.id, attempt=job.job.attempt)
             self._publisher.state(job.job.id, JobState.QUEUED, attempt=job.job.attempt)
@@ -268,3 +358,17 @@ class Executor:
             outcome=state,
             reason=reason,
         )
+
+
+def _is_plain(outcome: Outcome) -> bool:
+    return isinstance(outcome, Output) and not outcome.is_to_be_stored
+
+
+def _result(ended: Ended, artifacts: Sequence[StoredArtifact], store_seconds: float) -> Result:
+    return Result(
+        output=ended.outcome.data if isinstance(ended.outcome, Output) else None,
+        artifacts=tuple(artifacts),
+        steps=ended.job.progress[1],
+        run_seconds=ended.run_seconds,
+        store_seconds=store_seconds,
+    )

@@ -20,6 +20,13 @@ class TimeoutExceededError(AdapterError):
         super().__init__(f"the job ran longer than its deadline of {deadline_seconds:g} s")
 
 
+class NeverRunError(AdapterError):
+    """The device was lost before the job's turn came: nothing was tried, and nothing failed."""
+
+    def __init__(self) -> None:
+        super().__init__("the device was lost before the job's turn")
+
+
 def failure_of(error: Exception) -> Failure:
     """The stable code and the sentence for an error; what is not known is `internal_error`."""
     match error:

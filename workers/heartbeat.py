@@ -78,7 +78,7 @@ class Heartbeat:
         if not in_hand:
             return
         progress = {claim: job.progress for claim, job in in_hand.items()}
-        with self._database.transaction(durable=False) as session:
+        with self._database.single_statements() as session:
             held = jobs.renew(session, progress, lease_seconds=self._lease_seconds)
         for claim in in_hand.keys() - held:
             in_hand[claim].lost.set()

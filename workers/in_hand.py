@@ -50,7 +50,7 @@ class Register:
     """The jobs in hand of one process."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._jobs: dict[Claim, InHand] = {}
 
     def add(self, jobs: Iterable[InHand]) -> None:
@@ -62,6 +62,12 @@ class Register:
         """Put a job down."""
         with self._lock:
             self._jobs.pop(job.claim, None)
+            self._lock.notify_all()
+
+    def wait_until_empty(self, seconds: float) -> bool:
+        """Return once nothing is in hand, or after so long; whether nothing is."""
+        with self._lock:
+            return self._lock.wait_for(lambda: not self._jobs, seconds)
 
     def snapshot(self) -> Mapping[Claim, InHand]:
         """What is in hand now."""

@@ -20,13 +20,12 @@ from db.job_state import JobState
 from db.session import Database
 from db.tables import Job
 from workers.events import Publisher
-from workers.queue import Doorbell, Ticket
+from workers.queue import ENOUGH_TICKETS, Doorbell, Ticket
 
 AUDIT_SECONDS = 3600.0
 """How often the invariants are checked: it reads all the books."""
 
 _BATCH = 500
-_MOST_RINGS = 200
 _FORGET_WORKER_SECONDS = 3600.0
 
 _log = structlog.get_logger(__name__)
@@ -109,7 +108,7 @@ class Maintenance:
         return True
 
     def _ring_missing(self) -> int:
-        """One ticket for each claimable job that none is on its way for."""
+        """A ticket for each claimable job that none is on its way for, until there are enough."""
         with self._database.transaction(durable=False) as session:
             claimable = reports.claimable_counts(session)
         rung = 0
@@ -117,13 +116,6 @@ class Maintenance:
             waiting = self._doorbell.waiting_tickets(variant)
             if waiting is None:
                 return rung  # Redis is away: the next sweep rings
-            missing = min(count - waiting, _MOST_RINGS)
-            rung += sum(self._doorbell.ring(_anonymous(variant)) for _ in range(missing))
+            missing = min(count, ENOUGH_TICKETS) - waiting
+            rung += sum(self._doorbell.ring(Ticket(variant)) for _ in range(missing))
         return rung
-
-
-def _anonymous(variant: str) -> Ticket:
-    """A ticket for no job in particular: any ticket entitles to the fairest."""
-    return Ticket(
-        job_id="", variant=variant, tier="", tenant="", priority="normal", quota_left=None
-    )

@@ -22,6 +22,11 @@ _run = Histogram(
 _device_busy = Counter(
     "bottega_device_busy_seconds_total", "Time in which a batch was on the device", ["variant"]
 )
+_features = Counter(
+    "bottega_picture_features_total",
+    "Encoded pictures that were wanted, by whether they were kept from before",
+    ["variant", "outcome"],
+)
 
 
 def wait_seconds_observed(job: Job) -> None:
@@ -43,3 +48,8 @@ def device_seconds_spent(variant: str, seconds: float) -> None:
 def attempts_finished(variant: str, outcome: str, reason: str) -> None:
     """An attempt ended its job."""
     _finished.labels(variant, outcome, reason).inc()
+
+
+def features_looked_up(variant: str, *, hit: bool) -> None:
+    """A picture's features were wanted, and were kept from before (a hit) or were not."""
+    _features.labels(variant, "hit" if hit else "miss").inc()

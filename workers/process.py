@@ -17,12 +17,17 @@ from db.storage.object_store import ObjectStore
 from db.workers import WorkerReport
 from workers import catalog, tasks
 from workers.adapters.pinning import pin
+from workers.device_loss import ending_when_lost
 from workers.events import Publisher
 from workers.execution import Executor, Served
+from workers.gathered_rings import GatheredRings
 from workers.heartbeat import Heartbeat
 from workers.in_hand import Register
-from workers.queue import make_celery
+from workers.moderation.moderator import Moderator
+from workers.moderation.settings import ModerationSettings, rules_of
+from workers.queue import Doorbell, Ticket, make_celery
 from workers.settings import WorkerSettings, weights_overrides
+from workers.turns import Turns
 from workers.watchdog import Watchdog
 
 _log = structlog.get_logger(__name__)
@@ -47,6 +52,7 @@ class WorkerProcess:
     extra: Sequence[Served] = ()
     _register: Register = field(default_factory=Register)
     _phase: str = "starting"
+    _rings: GatheredRings = field(init=False)
 
     def run(self) -> None:
         """Load the models, then answer tickets until SIGTERM; jobs in hand are finished first.
@@ -54,8 +60,11 @@ class WorkerProcess:
         Raises:
             workers.catalog.UnknownVariantError: a variant is not in the catalogue.
             workers.adapters.weights.WeightsError: a variant's weights cannot be loaded.
+            workers.moderation.filter_file.FilterFileError: the content filters cannot be used.
+            workers.adapters.relay_settings.RelaySetupError: a hosted variant has no upstream.
         """
-        publisher = Publisher(self.settings)
+        publisher, doorbell = Publisher(self.settings), Doorbell(self.settings)
+        self._rings = GatheredRings(doorbell)
         beating = self.database.apart()
         heartbeat = self._heartbeat(beating)
         heartbeat.start()
@@ -70,6 +79,8 @@ class WorkerProcess:
             heartbeat.stop()
             beating.close()
             publisher.close()
+            self._rings.close()
+            doorbell.close()
             self.database.close()
 
     def _heartbeat(self, database: Database) -> Heartbeat:
@@ -82,6 +93,7 @@ class WorkerProcess:
         )
 
     def _executor(self, publisher: Publisher) -> Executor:
+        rules = rules_of(ModerationSettings())
         return Executor(
             worker_id=self.id,
             database=self.database,
@@ -90,7 +102,12 @@ class WorkerProcess:
             register=self._register,
             settings=self.settings,
             served=self._load(),
+            more_waits=self._ring,
+            moderator=Moderator(rules, self.database),
         )
+
+    def _ring(self, variant: str) -> None:
+        self._rings.ring(Ticket(variant))
 
     def _load(self) -> dict[str, Served]:
         """Every model onto the device, before the first ticket: no job meets a cold start."""
@@ -120,10 +137,22 @@ class WorkerProcess:
         if self.settings.metrics_port:
             start_http_server(self.settings.metrics_port)
         app = make_celery(self.settings, queues=tuple(self._served_ids))
-        tasks.register(app, executor.answer)
+        answer = ending_when_lost(
+            lambda variant: executor.answer(variant).more,
+            lambda: executor.device_lost,
+            self._register,
+            grace_seconds=self.settings.grace_seconds,
+        )
+        turns = Turns(
+            answer,
+            self._ring,
+            seconds=self.settings.turn_seconds,
+        )
+        tasks.register(app, turns.take)
 
         def drain(**_about: object) -> None:
             self._phase = "draining"
+            turns.close()
             grace = threading.Timer(self.settings.grace_seconds, executor.hand_back)
             grace.daemon = True
             grace.start()
@@ -132,11 +161,19 @@ class WorkerProcess:
         _log.info("worker_ready", worker_id=self.id, variants=self._served_ids)
         self._celery_worker(app).start()
 
+    @property
+    def _concurrency(self) -> int:
+        """Jobs in flight: what the operator says, else enough for the model that takes most."""
+        if "concurrency" in self.settings.model_fields_set:
+            return self.settings.concurrency
+        rows = [*map(catalog.find, self.variant_ids), *(more.variant for more in self.extra)]
+        return max(self.settings.concurrency, *(row.calls_at_once for row in rows))
+
     def _celery_worker(self, app: Celery) -> Any:
         return app.Worker(
             hostname=f"{self.id}@{socket.gethostname()}",
             pool="threads",
-            concurrency=self.settings.concurrency,
+            concurrency=self._concurrency,
             loglevel="WARNING",
             without_gossip=True,
             without_mingle=True,

@@ -6,6 +6,7 @@ The rest of the message is for people who watch the broker.
 """
 
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,6 +26,16 @@ TASK = "bottega.ring"
 QUIET_SECONDS = 1.0
 """For this long after a failure nobody rings: else each submission would wait for a hung Redis."""
 
+ENOUGH_TICKETS = 64
+"""With so many on a queue no more are sent: whoever answers one goes on until no job is left.
+
+A job may go without a ticket of its own when, after its commit, that many were still untaken: the
+claims that they bring come later than the commit, so one of them sees the job.
+"""
+
+_LOOK_EVERY = 16
+"""Of the tickets sent to a queue, after how many its length is looked at."""
+
 # With fewer connections than threads that ring, one thread would wait out another's time limit.
 _MOST_CONNECTIONS = 64
 
@@ -33,14 +44,14 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Ticket:
-    """What a message carries; only `variant` has an effect."""
+    """What a message carries; only `variant` has an effect, and may stand alone."""
 
-    job_id: str
     variant: str
-    tier: str
-    tenant: str
-    priority: str
-    quota_left: int | None
+    job_id: str = ""
+    tier: str = ""
+    tenant: str = ""
+    priority: str = "normal"
+    quota_left: int | None = None
 
 
 def queue_of(variant: str) -> Queue:
@@ -65,7 +76,9 @@ def make_celery(settings: WorkerSettings, *, queues: tuple[str, ...] = ()) -> Ce
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
         worker_enable_remote_control=True,
-        worker_send_task_events=True,
+        # Whoever watches (Flower does so) turns them on by remote control: unwatched they cost a
+        # fifth of what answering a ticket does.
+        worker_send_task_events=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_pool_limit=_MOST_CONNECTIONS,
@@ -81,6 +94,9 @@ def _transport(settings: WorkerSettings) -> dict[str, Any]:
         "socket_connect_timeout": settings.redis_timeout_seconds / 2,
         "socket_keepalive": True,
         "max_retries": 0,
+        # A ticket in hand is noted nowhere: one that is lost with its worker is rung for again,
+        # and the note cost more than the claim.
+        "ack_emulation": False,
     }
 
 
@@ -103,9 +119,30 @@ class Doorbell:
         self._app = make_celery(settings)
         self._redis = redis_client(settings)
         self._quiet_until = 0.0
+        self._sent: Counter[str] = Counter()
+        self._crowded: set[str] = set()
 
     def ring(self, ticket: Ticket) -> bool:
-        """Send one ticket; False when Redis did not take it, now or a moment ago."""
+        """Send one ticket, unless enough wait; False when Redis did not take it, or lately none."""
+        if ticket.variant in self._crowded and self._has_enough(ticket.variant):
+            return True
+        if not self._send(ticket):
+            return False
+        self._sent[ticket.variant] += 1
+        if self._sent[ticket.variant] % _LOOK_EVERY == 0:
+            self._has_enough(ticket.variant)
+        return True
+
+    def _has_enough(self, variant: str) -> bool:
+        """Whether enough tickets wait on a queue now; remembers that it is to be looked at."""
+        waiting = self.waiting_tickets(variant)
+        if waiting is None or waiting < ENOUGH_TICKETS:
+            self._crowded.discard(variant)
+            return False
+        self._crowded.add(variant)
+        return True
+
+    def _send(self, ticket: Ticket) -> bool:
         if time.monotonic() < self._quiet_until:
             return False
         try:

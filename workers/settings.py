@@ -22,7 +22,10 @@ class WorkerSettings(BaseSettings):
         grace_seconds: how long jobs in hand may take after SIGTERM, before they are handed back.
         patience_seconds: how long a store or a database that is away is asked again, before the
             attempt is given up.
-        concurrency: jobs in flight: one on the device, one fetching, one storing.
+        turn_seconds: how long one ticket is answered with batch after batch, before the worker's
+            other queues have their turn.
+        concurrency: jobs in flight: one on the device, one fetching, one storing. Unless it is
+            set, a worker of hosted models takes as many as they allow.
         result_keep_seconds: how long artifacts are kept.
         job_keep_seconds: how long the rows of a job that is over are kept, its results being gone.
         retention_seconds: how often expired results and old rows are removed.
@@ -43,6 +46,7 @@ class WorkerSettings(BaseSettings):
     hang_seconds: PositiveFloat = 30
     grace_seconds: PositiveFloat = 120
     patience_seconds: PositiveFloat = 30
+    turn_seconds: PositiveFloat = 1
     concurrency: PositiveInt = 3
     result_keep_seconds: PositiveFloat = 30 * 24 * 3600
     job_keep_seconds: PositiveFloat = 365 * 24 * 3600

@@ -1,4 +1,4 @@
-"""The one Celery task: a ticket is answered by whatever job is fairest."""
+"""The one Celery task: a ticket is answered by whatever jobs are fairest."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from celery import Celery
 from workers.queue import TASK
 
 
-def register(app: Celery, answer: Callable[[str], int]) -> None:
+def register(app: Celery, answer: Callable[[str], None]) -> None:
     """Let the app's workers answer tickets with `answer(variant)`."""
 
     @app.task(name=TASK, ignore_result=True)  # type: ignore[untyped-decorator]

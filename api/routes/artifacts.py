@@ -14,25 +14,50 @@ router = APIRouter(prefix="/v1/artifacts", tags=["artifacts"])
 
 _PRESIGN_SECONDS = 300
 
+_COCO = {
+    "images": [{"id": 1, "file_name": "picture", "width": 320, "height": 240}],
+    "annotations": [
+        {
+            "id": 1,
+            "image_id": 1,
+            "category_id": 1,
+            "bbox": [150, 60, 90, 90],
+            "area": 8100,
+            "iscrowd": 0,
+            "segmentation": [],
+            "score": 0.97,
+            "task": "<OD>",
+        }
+    ],
+    "categories": [{"id": 1, "name": "circle"}],
+}
+
 
 @router.get(
     "/{token}/{name}",
     response_class=Response,
     responses={
         200: {
-            "description": "The picture",
-            "content": {"image/png": {"example": "(bytes)"}},
+            "description": "The picture, or what was found in one",
+            "content": {
+                "image/png": {"example": "(bytes)"},
+                "application/json": {"schema": {"type": "object"}, "example": _COCO},
+            },
         },
-        307: {"description": "Where the picture is, if the operator lets the store serve it"},
+        307: {"description": "Where it is, if the operator lets the store serve it"},
         **PROBLEMS,
     },
 )
 def get_artifact(
     token: str,
-    name: Annotated[str, Path(pattern=r"^\d{1,4}\.(png|jpg|jpeg|webp)$")],
+    name: Annotated[str, Path(pattern=r"^\d{1,4}\.(png|jpg|jpeg|webp|json)$")],
     services: ServicesDep,
 ) -> Response:
-    """A picture that a job painted. The URL expires; a GET on the job mints a fresh one."""
+    """What a job painted or drew. The URL expires; a GET on the job mints a fresh one.
+
+    A `.json` is a COCO file: `images` (the one that was looked at), `annotations` and
+    `categories`, boxes as `[x, y, width, height]` in its pixels.
+    """
     job_id = services.artifact_urls.job_of(token)
     with services.database.transaction(durable=False) as session:
         row = job_queries.artifact(session, job_id, int(name.partition(".")[0]))

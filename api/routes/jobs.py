@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import submission as submissions
-from api.auth import TenantId
+from api.auth import SenderDep, TenantId
 from api.idempotency import REPLAYED, REPLAYED_HEADER, IdempotencyKey
 from api.job_view import JobViews, base_url, etag, is_over
 from api.paging import decode_cursor, lead_on
@@ -41,7 +41,7 @@ async def submit_job(
     submission: Submission,
     request: Request,
     services: ServicesDep,
-    tenant_id: TenantId,
+    sender: SenderDep,
     dry_run: Annotated[bool, Query(description="Answer the quote and submit nothing")] = False,  # noqa: FBT002
     prefer: Annotated[str | None, Header(description="`wait=n`, up to 60 seconds")] = None,
     idempotency_key: IdempotencyKey = None,
@@ -51,13 +51,13 @@ async def submit_job(
     Sent again under the same `Idempotency-Key`, it is the first job that is answered.
     """
     if dry_run:
-        quote = await run_in_threadpool(_quote, services, tenant_id, submission)
+        quote = await run_in_threadpool(submissions.quote, services, sender, submission)
         return JSONResponse(quote.model_dump(mode="json"))
     views = JobViews(services, base_url(request, services))
     submitted = await run_in_threadpool(
         submissions.submit,
         services,
-        tenant_id,
+        sender,
         submission,
         views.render,
         idempotency_key=idempotency_key,
@@ -67,15 +67,10 @@ async def submit_job(
     wait = preferred_wait(prefer, longest=services.settings.max_wait_seconds)
     if wait:
         view = await wait_until_over(
-            services, views, tenant_id=tenant_id, job_id=view.id, seconds=wait
+            services, views, tenant_id=sender.tenant_id, job_id=view.id, seconds=wait
         )
         headers["Preference-Applied"] = f"wait={wait:g}"
     return _job_response(view, 202, headers)
-
-
-def _quote(services: Services, tenant_id: str, submission: Submission) -> Quote:
-    commission = submissions.prepare(services, tenant_id, submission)
-    return submissions.quote(services, tenant_id, commission)
 
 
 @router.get("/{job_id}", response_model=JobView, responses={304: {"description": "As it was"}})

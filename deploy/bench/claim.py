@@ -52,6 +52,6 @@ def _time_claim(database: Database, variant: str) -> float:
     began = time.perf_counter()
     with database.transaction(durable=False) as session:
         claimed = jobs.claim(session, variant=variant, worker_id="bench", lease_seconds=3600)
-    if not claimed:
+    if not claimed.jobs:
         raise RuntimeError("the benchmark's queue ran dry")
     return time.perf_counter() - began

@@ -10,7 +10,6 @@ from sqlalchemy import func, select
 from db.job_state import JobState
 from db.session import Database
 from db.tables import Job
-from deploy.bench.client import LeanClient
 from deploy.bench.stack import PAINTER, BenchStack
 
 _BUSY = "bottega_device_busy_seconds_total"
@@ -38,13 +37,13 @@ def measure_device_idle(stack: BenchStack, jobs: int) -> dict[str, float]:
     Raises:
         RuntimeError: the backlog was too short to show two batches.
     """
-    with LeanClient(stack.url, stack.api_keys[0]) as client:
+    with stack.client(0) as client:
         submitted = [
             client.submit(PAINTER, {"prompt": "a blue square", "steps": 4, "seed": seed})["id"]
             for seed in range(jobs)
         ]
     ends = _watch(stack)
-    with LeanClient(stack.url, stack.api_keys[0]) as client:  # the first was idle for too long
+    with stack.client(0) as client:  # the first was idle for too long
         client.finished(submitted[-1])
     if len(ends) < 2:  # noqa: PLR2004 - a window has two ends
         raise RuntimeError("the backlog was too short to show two batches")

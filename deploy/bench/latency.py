@@ -38,7 +38,7 @@ def _picture(seed: int) -> dict[str, Any]:
 def _measure(
     stack: BenchStack, model: str, given: Callable[[int], dict[str, Any]], jobs: int
 ) -> dict[str, float]:
-    with LeanClient(stack.url, stack.api_keys[0]) as client:
+    with stack.client(0) as client:
         seen = [_one(client, model, given(n)) for n in range(_WARM_UP + jobs)][_WARM_UP:]
     figures = {}
     for name in seen[0]:

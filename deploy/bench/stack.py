@@ -16,6 +16,7 @@ from db.migrate import upgrade
 from db.session import Database
 from db.settings import DatabaseSettings
 from db.tables import Tier
+from deploy.bench.client import LeanClient
 from deploy.bench.noop import NOOP
 from deploy.programs import api_program, courier_program, worker_program
 from deploy.servers.postgres import EmbeddedPostgres
@@ -27,6 +28,9 @@ PAINTER = "flux.1-demo"
 CONCURRENCY = 3
 """Threads of a worker: the service's default, which plain Celery is given too."""
 
+API_PROCESSES = 2
+"""As many as the machine of our figures has cores: a Python process uses one."""
+
 CLIENTS = 8
 """Tenants that submit at the same time, with one kept connection each."""
 
@@ -37,7 +41,7 @@ _ENOUGH = 1_000_000_000
 
 @dataclass
 class BenchStack:
-    """PostgreSQL, Redis, courier, one API and one worker below one folder.
+    """PostgreSQL, Redis, courier, the API's processes and one worker below one folder.
 
     Attributes:
         api_keys: one each of as many tenants as there are clients; no benchmark reaches their
@@ -46,7 +50,9 @@ class BenchStack:
 
     folder: Path
     api_keys: Sequence[str] = ()
-    _api_port: int = field(default_factory=free_port)
+    _api_ports: Sequence[int] = field(
+        default_factory=lambda: [free_port() for _ in range(API_PROCESSES)]
+    )
     _metrics_port: int = field(default_factory=free_port)
     _postgres: EmbeddedPostgres = field(init=False)
     _redis: EmbeddedRedis = field(init=False)
@@ -77,9 +83,13 @@ class BenchStack:
         self._supervisor.stop()
 
     @property
-    def url(self) -> str:
-        """Where the API answers."""
-        return f"http://127.0.0.1:{self._api_port}"
+    def urls(self) -> Sequence[str]:
+        """Where the API's processes answer."""
+        return [f"http://127.0.0.1:{port}" for port in self._api_ports]
+
+    def client(self, number: int) -> LeanClient:
+        """A connection of the tenant of that number, to the process that is theirs."""
+        return LeanClient(self.urls[number % API_PROCESSES], self.api_keys[number])
 
     @property
     def metrics_url(self) -> str:
@@ -125,11 +135,14 @@ class BenchStack:
             {**settings, "BOTTEGA_METRICS_PORT": str(self._metrics_port)},
             self._database,
         )
-        api = api_program(self._api_port, settings)
+        apis = [
+            replace(api_program(port, settings), name=f"api-{n}", module=_SERVE)
+            for n, port in enumerate(self._api_ports)
+        ]
         self._supervisor.start(
             courier_program(settings),
             replace(worker, module=_SERVE),
-            replace(api, module=_SERVE),
+            *apis,
         )
 
     def _settings(self) -> Mapping[str, str]:

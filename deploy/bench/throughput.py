@@ -13,7 +13,6 @@ from db.job_state import ACTIVE
 from db.session import Database
 from db.tables import Job
 from deploy.bench import plain_celery
-from deploy.bench.client import LeanClient
 from deploy.bench.noop import NOOP
 from deploy.bench.stack import CLIENTS, BenchStack
 from deploy.programs import Program
@@ -73,7 +72,7 @@ def _wait_for_quiet(stack: BenchStack) -> None:
 
 def _submit(stack: BenchStack, client_number: int, jobs: int) -> None:
     """One client's share of the jobs."""
-    with LeanClient(stack.url, stack.api_keys[client_number]) as client:
+    with stack.client(client_number) as client:
         for n in range(client_number, jobs, CLIENTS):
             client.submit(NOOP.id, {"n": n})
 

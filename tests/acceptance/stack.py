@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -144,11 +144,13 @@ class Stack:
         data_dir: everything that it keeps.
         settings: variables added to the environment.
         port: where the API listens; 0 takes a free one.
+        variants: what it serves; its own choice when empty.
     """
 
     data_dir: Path
     settings: Mapping[str, str] = field(default_factory=dict)
     port: int = 0
+    variants: Sequence[str] = ()
     facts: Json = field(default_factory=dict)
     start_seconds: float = 0.0
     _process: subprocess.Popen[bytes] | None = None
@@ -166,6 +168,7 @@ class Stack:
                 [
                     *(*BOTTEGA, "up", "--data-dir", str(self.data_dir)),
                     *("--port", str(self.port), "--ready-file", str(ready_file)),
+                    *(word for name in self.variants for word in ("--variant", name)),
                 ],
                 cwd=ROOT,
                 env={**os.environ, **self.settings},

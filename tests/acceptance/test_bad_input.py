@@ -305,6 +305,21 @@ def test_an_artifact_that_there_is_not_is_no_input(stack: Stack, sender: Client)
     assert sender.account()["in_flight"] == 0
 
 
+def test_a_key_known_from_before_is_refused_once_it_is_revoked(stack: Stack) -> None:
+    owner = stack.tenant()
+    keyed = {"Idempotency-Key": "before"}
+    assert owner.http.post("/v1/jobs", json=flux(), headers=keyed).status_code == 202
+    with stack.database.transaction() as session:
+        ((row, _),) = api_keys.listed(session, tenant_id=owner.tenant_id)
+        assert api_keys.revoke(session, row.id)
+    for headers in ({}, keyed, {"Idempotency-Key": "after"}):
+        problem(owner.http.post("/v1/jobs", json=flux(), headers=headers), 401, "unauthorized")
+    problem(owner.http.post("/v1/jobs?dry_run=true", json=flux()), 401, "unauthorized")
+    with stack.database.transaction() as session:
+        rows = select(func.count()).where(Job.tenant_id == owner.tenant_id)
+        assert session.scalar(rows) == 1
+
+
 def test_a_call_needs_a_valid_key(stack: Stack, sender: Client) -> None:
     owner = stack.tenant()
     with stack.database.transaction() as session:

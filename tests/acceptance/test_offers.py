@@ -43,11 +43,20 @@ def test_an_inputs_json_schema_says_what_is_accepted(tenant: Client) -> None:
         "florence-2-demo": [
             {"image": "file_x", "task": "<OD>"},
             {"image": "file_x", "tasks": ["object_detection", "<CAPTION>"]},
+            {"image": "file_x", "task": "region_to_ocr", "region": [0, 1.5, 20, 30]},
+            {"image": "file_x", "task": "<OD>", "artifacts": ["overlay", "coco"]},
+            {"image": "file_x", "task": "open_vocabulary_detection", "text": ["cat", "dog"]},
         ],
     }
     bad: dict[str, list[Json]] = {
         "flux.1-demo": [{}, {"prompt": "a", "width": 17}, {"prompt": "a", "colour": 1}],
-        "florence-2-demo": [{"image": "file_x"}, {"image": "file_x", "tasks": []}],
+        "florence-2-demo": [
+            {"image": "file_x"},
+            {"image": "file_x", "tasks": []},
+            {"image": "file_x", "task": "region_to_ocr", "region": [0, 1, 2]},
+            {"image": "file_x", "task": "<OD>", "artifacts": ["video"]},
+            {"image": "file_x", "task": "open_vocabulary_detection", "text": []},
+        ],
     }
     for model in models_of(tenant):
         schema = model["input_schema"]

@@ -6,9 +6,9 @@ import sys
 import pytest
 import torch
 
-from workers.adapters.devices import choose_dtype, free_cache, memory, translating_out_of_memory
+from workers.adapters.devices import choose_dtype, free_cache, memory, translating_device_errors
 from workers.adapters.pinning import Device, DeviceError, parse_device, pin
-from workers.adapters.protocol import OutOfMemoryError
+from workers.adapters.protocol import DeviceLostError, OutOfMemoryError
 
 CPU = Device("cpu")
 PIN = """
@@ -92,13 +92,46 @@ def test_memory_in_use_grows_with_what_is_held() -> None:
 
 
 def test_exhausted_memory_is_translated() -> None:
-    with pytest.raises(OutOfMemoryError), translating_out_of_memory(CPU):
+    with pytest.raises(OutOfMemoryError), translating_device_errors(CPU):
         torch.empty(10**15)
 
 
 def test_other_errors_pass_as_they_are() -> None:
-    with pytest.raises(RuntimeError, match="size of tensor"), translating_out_of_memory(CPU):
+    with pytest.raises(RuntimeError, match="size of tensor"), translating_device_errors(CPU):
         torch.ones(2) + torch.ones(3)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.AcceleratorError("CUDA error: device-side assert triggered"),
+        RuntimeError("CUDA error: unspecified launch failure\nCompile with …"),
+        RuntimeError("CUDA error: an illegal memory access was encountered"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasGemmEx`"),
+    ],
+)
+def test_a_lost_device_is_translated(error: RuntimeError) -> None:
+    device = Device("cuda", 1)
+    with (
+        pytest.raises(DeviceLostError, match="cuda:1 failed") as caught,
+        translating_device_errors(device),
+    ):
+        raise error
+    assert caught.value.__cause__ is error
+    assert (caught.value.code, caught.value.retryable) == ("worker_lost", True)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        torch.AcceleratorError("CUDA error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"),
+    ],
+)
+def test_exhausted_memory_is_not_taken_for_a_lost_device(error: RuntimeError) -> None:
+    with pytest.raises(OutOfMemoryError), translating_device_errors(CPU):
+        raise error
 
 
 def test_what_a_failed_call_held_is_freed() -> None:
@@ -109,7 +142,7 @@ def test_what_a_failed_call_held_is_freed() -> None:
         torch.empty(10**15)
         held.zero_()
 
-    with pytest.raises(OutOfMemoryError) as caught, translating_out_of_memory(CPU):
+    with pytest.raises(OutOfMemoryError) as caught, translating_device_errors(CPU):
         fill()
     assert caught.value.code == "out_of_memory"
     assert memory(CPU).used_bytes - before < 100_000_000

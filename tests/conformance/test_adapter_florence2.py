@@ -1,19 +1,34 @@
 """Florence-2 in particular: tasks, coordinates, scores, ends of answers, and what is found."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from PIL import Image, ImageDraw
+from prometheus_client import REGISTRY
 
+from db.tables import Job
+from tests.support.seer import BOX, DEMO, answer, loaded_demo, look, overlap, red_circle, work
 from workers.adapters.florence2 import Florence2Adapter
-from workers.adapters.protocol import InvalidInputError, Stopped, Work
-from workers.catalog import find
-from workers.catalog.florence2_tasks import BY_TOKEN, TASKS
+from workers.adapters.protocol import (
+    InvalidInputError,
+    OutOfMemoryError,
+    Output,
+    Stopped,
+    Work,
+)
+from workers.catalog.florence2_tasks import BY_TOKEN
+from workers.device_call import DeviceCall
+from workers.in_hand import InHand
 
-DEMO = find("florence-2-demo")
-BOX = (150, 60, 240, 150)
+
+class Unheard:
+    """Takes events in the place of a publisher."""
+
+    def publish(self, job_id: str, kind: str, data: Mapping[str, Any]) -> None:
+        """Tell nobody."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -26,38 +41,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def demo() -> Florence2Adapter:
-    adapter = Florence2Adapter(DEMO, "cpu", {})
-    adapter.load()
-    return adapter
-
-
-def red_circle(background: tuple[int, int, int] = (250, 250, 250)) -> Image.Image:
-    picture = Image.new("RGB", (320, 240), background)
-    ImageDraw.Draw(picture).ellipse(BOX, fill=(214, 38, 38))
-    return picture
-
-
-def work(picture: Image.Image | None = None, **input_: Any) -> Work:
-    return Work(DEMO.parameters(image="file_1", **input_), {"image": [picture or red_circle()]})
-
-
-def look(adapter: Florence2Adapter, *works: Work) -> list[dict[str, Any]]:
-    outputs = adapter.run(works, lambda _step, _steps: None, lambda: False)
-    return [output.data or {} for output in outputs]
-
-
-def answer(adapter: Florence2Adapter, **input_: Any) -> dict[str, Any]:
-    results: list[dict[str, Any]] = look(adapter, work(**input_))[0]["results"]
-    return results[0]
-
-
-def overlap(one: tuple[int, ...], other: tuple[int, ...]) -> float:
-    """Intersection over union of two boxes."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    common = max(width, 0) * max(height, 0)
-    areas = [(b[2] - b[0]) * (b[3] - b[1]) for b in (one, other)]
-    return common / (sum(areas) - common)
+    return loaded_demo()
 
 
 def encodings(adapter: Florence2Adapter) -> list[int]:
@@ -95,17 +79,6 @@ def test_the_data_has_its_documented_form(demo: Florence2Adapter) -> None:
     assert len(detected["scores"]) == len(detected["result"]["<OD>"]["bboxes"])
     assert len(told["scores"]) == 1
     assert all(0 < score <= 1 for score in [*detected["scores"], *told["scores"]])
-
-
-@pytest.mark.parametrize("beams", [1, 3])
-def test_every_task_is_answered_greedy_and_by_beams(demo: Florence2Adapter, beams: int) -> None:
-    for task in TASKS:
-        text = {"text": "a red circle"} if task.takes_text else {}
-        answered = answer(demo, task=task.token, num_beams=beams, **text)
-        assert answered["finish_reason"] == "stop"
-        value = answered["result"][task.token]
-        listed = value if isinstance(value, str) else value.get("bboxes", value.get("quad_boxes"))
-        assert len(answered["scores"]) == (1 if isinstance(value, str) else len(listed))
 
 
 def test_no_padding_is_left_in_the_shorter_answer_of_a_batch(demo: Florence2Adapter) -> None:
@@ -180,13 +153,19 @@ def test_a_stop_takes_effect_within_an_answer(demo: Florence2Adapter) -> None:
 
 @pytest.mark.parametrize(
     ("token", "text"),
-    [("<CAPTION>", ""), ("<OCR_WITH_REGION>", ""), ("<OPEN_VOCABULARY_DETECTION>", "a <and> {b}")],
+    [
+        ("<CAPTION>", ""),
+        ("<OCR_WITH_REGION>", ""),
+        ("<OPEN_VOCABULARY_DETECTION>", "a <and> {b}"),
+        ("<REFERRING_EXPRESSION_SEGMENTATION>", "the red circle"),
+        ("<REGION_TO_OCR>", "<loc_468><loc_250><loc_750><loc_625>"),
+    ],
 )
 def test_prompts_read_as_the_processor_writes_them(
     demo: Florence2Adapter, token: str, text: str
 ) -> None:
     picture = red_circle()
-    asked = Work(DEMO.parameters.model_construct(text=text), {"image": [picture]})
+    asked = Work(DEMO.parameters.model_construct(text=text, region=BOX), {"image": [picture]})
     ours = demo._tokenize([demo._prompt(BY_TOKEN[token], asked)])["input_ids"]
     theirs = demo._processor(text=[token + text], images=[picture], return_tensors="pt")
     assert torch.equal(ours, theirs["input_ids"])
@@ -199,3 +178,63 @@ def test_pictures_of_odd_sizes_are_looked_at(demo: Florence2Adapter, size: tuple
     for box in data["results"][0]["result"]["<OD>"]["bboxes"]:
         assert all(0 <= x <= size[0] for x in box[0::2])
         assert all(0 <= y <= size[1] for y in box[1::2])
+
+
+def test_the_job_that_does_not_fit_fails_alone_and_its_mates_do_not(
+    demo: Florence2Adapter,
+) -> None:
+    def claimed(number: int, asked: Work) -> tuple[InHand, Work]:
+        job = Job(id=f"job_{number}", attempt=1, variant=DEMO.id, deadline_seconds=60)
+        return InHand(job), asked
+
+    fits = work(task="caption")
+    too_large = replace(fits, parameters=fits.parameters.model_copy(update={"num_beams": 10**13}))
+    batch = [claimed(n, asked) for n, asked in enumerate([too_large, fits, fits])]
+    outcomes, _ = DeviceCall(Unheard()).run(demo, batch)
+    assert isinstance(outcomes[0], OutOfMemoryError)
+    told = [outcome.data for outcome in outcomes[1:] if isinstance(outcome, Output)]
+    assert told == [look(demo, fits)[0]] * 2
+
+
+def test_kept_pictures_make_room_when_the_memory_runs_out(demo: Florence2Adapter) -> None:
+    calls = encodings(demo)
+    asked = work(red_circle((90, 90, 90)), task="caption")
+    look(demo, asked)
+    greedy = asked.parameters.model_copy(update={"num_beams": 10**13})
+    with pytest.raises(OutOfMemoryError):
+        look(demo, replace(asked, parameters=greedy))
+    look(demo, asked)
+    assert len(calls) == 2
+
+
+def test_pictures_are_counted_by_whether_they_were_kept(demo: Florence2Adapter) -> None:
+    def counted(outcome: str) -> float:
+        labels = {"variant": DEMO.id, "outcome": outcome}
+        return REGISTRY.get_sample_value("bottega_picture_features_total", labels) or 0
+
+    hits, misses = counted("hit"), counted("miss")
+    look(demo, *[work(red_circle((91, 92, 93)), task="caption") for _ in range(3)])
+    assert (counted("hit") - hits, counted("miss") - misses) == (2, 1)
+
+
+def test_a_prepared_picture_is_answered_alike_and_not_scaled_again(
+    demo: Florence2Adapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = work(red_circle((60, 70, 80)), task="caption")
+    demo._features.forget()
+    prepared = demo.prepare(asked)
+    plain = look(demo, asked)
+    demo._features.forget()
+    monkeypatch.setattr(demo._processor, "image_processor", None)
+    assert look(demo, prepared) == plain
+
+
+def test_a_picture_that_was_kept_when_prepared_and_forgotten_since_is_scaled_after_all(
+    demo: Florence2Adapter,
+) -> None:
+    asked = work(red_circle((61, 70, 80)), task="caption")
+    plain = look(demo, asked)
+    prepared = demo.prepare(asked)
+    assert prepared.prepared.pixels is None
+    demo._features.forget()
+    assert look(demo, prepared) == plain

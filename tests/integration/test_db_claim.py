@@ -17,6 +17,8 @@ from tests.support.jobs import (
     fence_of,
     found,
     new_job,
+    retry,
+    running,
     sql,
     submit,
     submit_many,
@@ -120,7 +122,7 @@ def test_a_row_that_another_holds_is_skipped_and_not_waited_for(database: Databa
 def test_a_claim_that_is_not_committed_leaves_the_job_queued(database: Database) -> None:
     job_id = submit(database, add_tenant(database))
     with database.transaction() as session:
-        assert jobs.claim(session, variant=VARIANT, worker_id="wrk_1", lease_seconds=60)
+        assert jobs.claim(session, variant=VARIANT, worker_id="wrk_1", lease_seconds=60).jobs
         session.rollback()
     assert (found(database, job_id).state, found(database, job_id).attempt) == ("queued", 0)
     [again] = claim(database)
@@ -172,3 +174,17 @@ def test_submissions_and_claims_at_once_lose_nothing_and_wait_for_no_one(
     calls += [lambda n=n: work(f"wrk_{n}") for n in range(3)]
     *sold, a, b, c = at_once(calls)
     assert sorted(a + b + c + claim_all(database)) == sorted(chain.from_iterable(sold))
+
+
+def test_a_claim_tells_whether_more_could_be_claimed(database: Database) -> None:
+    tenant_id = add_tenant(database)
+    submit_many(database, tenant_id, 5, batch_key="same", batch_limit=2)
+    retry(database, running(database, tenant_id, variant="other"), delay=60)
+
+    def more(variant: str) -> tuple[int, bool]:
+        with database.single_statements() as session:
+            held = jobs.claim(session, variant=variant, worker_id="wrk_1", lease_seconds=60)
+        return len(held.jobs), held.more
+
+    assert [more(VARIANT) for _ in range(4)] == [(2, True), (2, True), (1, False), (0, False)]
+    assert more("other") == (0, False)

@@ -145,6 +145,19 @@ def test_the_books_are_append_only(database: Database, table: str, change: str) 
     assert sql(database, f"SELECT * FROM {table}") == before  # noqa: S608
 
 
+def test_a_worker_of_before_kinds_stores_an_image(database: Database) -> None:
+    complete(database, running(database, add_tenant(database)))
+    columns = "n, attempt, key, media_type, bytes, sha256, width, height"
+    sql(
+        database,
+        f"INSERT INTO artifacts (job_id, {columns}) "  # noqa: S608
+        "SELECT id, 0, attempt, 'k', 'image/png', 1, 'ab', 1, 1 FROM jobs",
+    )
+    assert sql(database, "SELECT kind, about FROM artifacts") == [("image", {})]
+    with pytest.raises(DBAPIError, match="kind_known"):
+        sql(database, "UPDATE artifacts SET kind = 'video'")
+
+
 def test_three_tiers_are_there_from_the_beginning(database: Database) -> None:
     columns = "name, weight, max_in_flight, max_priority, images_per_month, analyses_per_month"
     assert sql(database, f"SELECT {columns} FROM tiers ORDER BY weight") == [  # noqa: S608

@@ -82,7 +82,29 @@ def test_a_connection_is_waited_for_no_longer_than_said(database_url: str) -> No
     small.close()
 
 
-def test_a_broken_connection_is_replaced_unnoticed(database: Database) -> None:
+def test_of_single_statements_each_stands_for_itself(database: Database) -> None:
+    tenant_id = add_tenant(database)
+
+    def change_and_fail() -> None:
+        with database.single_statements() as session:
+            assert session.scalar(text("SHOW synchronous_commit")) == "off"
+            session.execute(text("UPDATE tenants SET name = 'changed'"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        change_and_fail()
+    assert sql(database, "SELECT id, name FROM tenants") == [(tenant_id, "changed")]
+    with database.transaction(durable=False) as session:  # the connection is as it was
+        session.execute(text("UPDATE tenants SET name = 'again'"))
+        session.rollback()
+    assert sql(database, "SELECT name FROM tenants") == [("changed",)]
+
+
+@pytest.mark.parametrize("fresh_seconds", [0.0, 3600.0])
+def test_a_broken_connection_is_replaced_unnoticed(
+    database: Database, monkeypatch: pytest.MonkeyPatch, fresh_seconds: float
+) -> None:
+    monkeypatch.setattr("db.session.FRESH_SECONDS", fresh_seconds)
     counts(database, "jobs")
     with database.transaction(durable=False) as session:
         others = (

@@ -82,11 +82,37 @@ def test_an_event_on_the_channel_is_the_one_in_the_stream(
 
         def hear() -> bool:
             message = listener.get_message(timeout=0.1)
-            heard.extend([parse_message(message["data"])] if message else [])
-            return any(event.job_id == job_id for event in heard)
+            heard.extend(parse_message(message["data"], {job_id}) if message else [])
+            return bool(heard)
 
         assert await_true(hear)
-    assert [event for event in heard if event.job_id == job_id] == replay(redis, job_id)
+    assert heard == replay(redis, job_id)
+
+
+def test_what_waits_together_is_told_together_and_in_order(
+    publisher: Publisher, redis: Redis
+) -> None:
+    jobs = [new_id("job") for _ in range(100)]
+    with redis.pubsub(ignore_subscribe_messages=True) as listener:
+        listener.subscribe(CHANNEL)
+        assert await_true(lambda: redis.pubsub_numsub(CHANNEL)[0][1] > 0)
+        for job in jobs:
+            publisher.state(job, "running", attempt=1)
+            publisher.done(job, "succeeded")
+        messages: list[list[Event]] = []
+
+        def hear() -> bool:
+            message = listener.get_message(timeout=0.1)
+            messages.extend([parse_message(message["data"], jobs)] if message else [])
+            return sum(map(len, messages)) == 2 * len(jobs)
+
+        assert await_true(hear)
+    heard = [event for told in messages for event in told]
+    assert [(e.job_id, e.type) for e in heard] == [
+        (job, kind) for job in jobs for kind in ("state", "done")
+    ]
+    assert len(messages) < len(jobs)
+    assert [e for e in heard if e.job_id == jobs[7]] == replay(redis, jobs[7])
 
 
 def test_a_stream_is_capped_and_forgotten_after_its_time(

@@ -1,17 +1,21 @@
 """A ticket answered: fetched, run, stored and completed, whatever happens on the way."""
 
 import io
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from PIL import Image
+from sqlalchemy.orm import Session
 
+from db import completion
+from db.job_values import Claim, Result
 from db.session import Database
 from db.storage.keys import input_key
 from db.storage.local import LocalStore
 from db.storage.object_store import StoreMisconfiguredError, StoreUnavailableError
-from tests.support.adapters import Gate, ScriptedAdapter, paint, raising
+from tests.support.adapters import Behaviour, Gate, ScriptedAdapter, paint, raising
 from tests.support.databases import DatabaseMaker
 from tests.support.faulty_store import FaultyStore
 from tests.support.jobs import (
@@ -28,7 +32,7 @@ from tests.support.jobs import (
 )
 from tests.support.station import PAINTER, SEER, Station, and_then, picture
 from tests.support.waiting import at_once, await_true
-from workers.adapters.protocol import OutOfMemoryError, Output, Report, ShouldStop
+from workers.adapters.protocol import OutOfMemoryError, Output, Report, ShouldStop, Work
 from workers.in_hand import InHand
 
 
@@ -259,6 +263,54 @@ def test_of_three_mates_one_canceled_meanwhile_costs_the_others_nothing(
     assert allowance(station.database, tenant_id) == (2, 0)
 
 
+def look(*said: object) -> Behaviour:
+    """A behaviour that answers in words, one a job."""
+
+    def behave(batch: Sequence[Work], report: Report, _should_stop: ShouldStop) -> list[Output]:
+        report(1, 1)
+        assert len(batch) == len(said)
+        return [Output(data={"said": words}) for words in said]
+
+    return behave
+
+
+def test_answers_without_pictures_are_completed_together(
+    station: Station, tenant_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [station.submit(tenant_id, SEER, image="inputs/x") for _ in range(3)]
+    station.store.put("inputs/x", picture(), "image/png")
+    entered: list[int] = []
+    honest = completion.complete_all
+
+    def counted(session: Session, results: Mapping[Claim, Result], **how: Any) -> set[Claim]:
+        entered.append(len(results))
+        return honest(session, results, **how)
+
+    monkeypatch.setattr(completion, "complete_all", counted)
+    meanwhile = and_then(look("a", "b", "c"), lambda: cancel(station.database, ids[1]))
+    assert station.answer(meanwhile, variant=SEER) == 3
+    assert entered == [3]
+    states = [str(state(station.database, job_id)) for job_id in ids]
+    assert states == ["succeeded", "canceled", "succeeded"]
+    assert [found(station.database, ids[n]).output for n in (0, 2)] == [
+        {"said": "a"},
+        {"said": "c"},
+    ]
+    assert told(station, ids[2], "succeeded")[-1] == ("done", "succeeded")
+    assert station.register.snapshot() == {}
+
+
+def test_an_answer_that_no_row_can_hold_costs_its_mates_nothing(
+    station: Station, tenant_id: str
+) -> None:
+    ids = [station.submit(tenant_id, SEER, image="inputs/x") for _ in range(3)]
+    station.store.put("inputs/x", picture(), "image/png")
+    station.answer(look("a", "no \0 here", "c"), variant=SEER)
+    states = [str(state(station.database, job_id)) for job_id in ids]
+    assert states == ["succeeded", "queued", "succeeded"]
+    assert counts(station.database, "usage_events") == [2]
+
+
 def test_a_late_result_of_a_worker_taken_for_lost_is_dropped(
     station: Station, tenant_id: str
 ) -> None:
@@ -354,7 +406,7 @@ def test_tickets_answered_at_once_finish_every_job_once(station: Station, tenant
     executor = station.executor()
 
     def work() -> int:
-        return sum(executor.answer(PAINTER) for _ in range(12))
+        return sum(executor.answer(PAINTER).jobs for _ in range(12))
 
     assert sum(at_once([work] * 3)) == 24
     assert all(state(station.database, job_id) == "succeeded" for job_id in ids)

@@ -20,6 +20,7 @@ from tests.support import model_free_worker as doom
 from tests.support.jobs import add_tenant, allowance, counts, found, sql, state
 from tests.support.station import Station
 from tests.support.waiting import await_true
+from workers import device_loss
 from workers.events import Publisher
 from workers.maintenance import Maintenance
 from workers.queue import Doorbell
@@ -143,6 +144,18 @@ def test_a_worker_that_dies_at_any_moment_costs_one_attempt(
     [(key,)] = sql(station.database, "SELECT key FROM artifacts")
     assert f"/{job_id}/2/" in key
     assert key in station.stored_keys()
+
+
+def test_a_worker_that_loses_its_device_ends_and_the_next_one_does_the_job(
+    station: Station, workers: Workers, tmp_path: Path
+) -> None:
+    tenant_id = add_tenant(station.database)
+    job_id = station.submit(tenant_id, prompt=f"{doom.LOSE_DEVICE} {tmp_path / 'mark'}")
+    assert workers.start("wrk_a").wait(20) == device_loss.EXIT_STATUS
+    assert outcomes(station, job_id) == ["worker_lost"]
+    assert ends(station, workers, job_id) == ["succeeded"]
+    assert outcomes(station, job_id) == ["worker_lost", "succeeded"]
+    assert counts(station.database, "usage_events", "artifacts") == [1, 1]
 
 
 def test_the_late_result_of_a_frozen_worker_is_dropped_and_its_objects_removed(

@@ -19,6 +19,7 @@ from tests.support.databases import DatabaseMaker
 from tests.support.jobs import (
     add_tenant,
     allowance,
+    backlog,
     claim,
     counts,
     found,
@@ -35,7 +36,7 @@ from tests.support.station import read_events
 from tests.support.waiting import at_once, await_true
 from workers.events import Publisher
 from workers.maintenance import Maintenance, Swept
-from workers.queue import Doorbell, redis_client
+from workers.queue import ENOUGH_TICKETS, Doorbell, redis_client
 from workers.settings import WorkerSettings
 
 
@@ -129,6 +130,14 @@ def test_every_claimable_job_has_a_ticket_and_no_more(
     assert doorbell.waiting_tickets(variant) == 5
     submit(database, tenant_id, variant=variant)
     assert maintenance.sweep().rung == 1
+
+
+def test_a_long_queue_has_enough_tickets(
+    database: Database, maintenance: Maintenance, doorbell: Doorbell, variant: str
+) -> None:
+    backlog(database, add_tenant(database), 3 * ENOUGH_TICKETS, variant=variant)
+    assert [maintenance.sweep().rung for _ in range(2)] == [ENOUGH_TICKETS, 0]
+    assert doorbell.waiting_tickets(variant) == ENOUGH_TICKETS
 
 
 def test_a_flushed_redis_is_rung_again_for_every_job(

@@ -52,6 +52,7 @@ ADDRESSES = [
 Use = Callable[[Outbound, str], object]
 USES: dict[str, Use] = {
     "get": lambda outbound, url: outbound.get(url, max_bytes=1000),
+    "ask": lambda outbound, url: outbound.ask(url, headers={}, max_bytes=1000),
     "post": lambda outbound, url: outbound.post(url, b"{}", headers={}),
     "check": lambda outbound, url: outbound.check(url),
 }

@@ -1,11 +1,13 @@
 """Trying again what may pass, handing back what cannot be finished."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from db import job_queries, jobs
+from db.job_values import Claim
 from db.storage.local import LocalStore
 from db.storage.object_store import StoreUnavailableError
 from tests.support.adapters import Gate
@@ -38,18 +40,18 @@ def test_a_completion_whose_answer_was_lost_is_no_lost_race(
 ) -> None:
     job_id = patient.submit(tenant_id)
     executor = patient.executor()
-    honest = executor._complete
-    answers: list[bool] = []
+    honest = executor._enter
+    answers: list[set[Claim]] = []
 
-    def deaf(*arguments: object) -> bool:
+    def deaf(*arguments: Any) -> set[Claim]:
         answers.append(honest(*arguments))
         if len(answers) == 1:
             raise OperationalError("COMMIT", {}, Exception("the connection broke"))
         return answers[-1]
 
-    monkeypatch.setattr(executor, "_complete", deaf)
+    monkeypatch.setattr(executor, "_enter", deaf)
     executor.answer("flux.1-demo")
-    assert answers == [True, True]
+    assert answers == [{Claim(job_id, 1)}, {Claim(job_id, 1)}]
     assert state(patient.database, job_id) == "succeeded"
     with patient.database.transaction() as session:
         (kept,) = job_queries.artifacts_of(session, [job_id])[job_id]

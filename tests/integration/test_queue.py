@@ -16,7 +16,15 @@ from celery.contrib.testing.worker import start_worker
 from deploy.servers.process import Child
 from tests.support.waiting import at_once, await_true
 from workers import tasks
-from workers.queue import QUIET_SECONDS, TASK, Doorbell, Ticket, make_celery, redis_client
+from workers.queue import (
+    ENOUGH_TICKETS,
+    QUIET_SECONDS,
+    TASK,
+    Doorbell,
+    Ticket,
+    make_celery,
+    redis_client,
+)
 from workers.settings import WorkerSettings
 
 PATIENCE_SECONDS = 3.0
@@ -24,7 +32,7 @@ PATIENCE_SECONDS = 3.0
 
 def ticket(variant: str) -> Ticket:
     """A ticket for a queue."""
-    return Ticket("job_1", variant, "free", "ten_1", "normal", 99)
+    return Ticket(variant, "job_1", "free", "ten_1", "normal", 99)
 
 
 @pytest.fixture
@@ -60,6 +68,24 @@ def timed(call: Callable[[], Any]) -> tuple[Any, float]:
     """What a call answers, and after how many seconds."""
     began = time.monotonic()
     return call(), time.monotonic() - began
+
+
+def test_where_enough_tickets_wait_no_more_are_sent_until_they_are_taken(
+    own_doorbell: Doorbell, own_redis_settings: WorkerSettings, variant: str
+) -> None:
+    for _ in range(3 * ENOUGH_TICKETS):
+        assert own_doorbell.ring(ticket(variant))
+    waiting = own_doorbell.waiting_tickets(variant)
+    assert waiting == ENOUGH_TICKETS
+    assert own_doorbell.ring(ticket(variant + ".sibling"))
+    assert own_doorbell.waiting_tickets(variant + ".sibling") == 1
+    with redis_client(own_redis_settings) as redis:
+        redis.lpop(variant)
+        assert own_doorbell.ring(ticket(variant))
+        assert own_doorbell.waiting_tickets(variant) == ENOUGH_TICKETS
+        redis.flushall()
+    assert own_doorbell.ring(ticket(variant))
+    assert own_doorbell.waiting_tickets(variant) == 1
 
 
 def test_a_ticket_goes_to_its_queue_and_to_no_other(doorbell: Doorbell, variant: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from db import invariants, job_queries, jobs, ledger, tenants
+from db import completion, invariants, job_queries, jobs, ledger, tenants
 from db.job_state import JobState, Priority
 from db.job_values import Claim, Failure, NewJob, Result, StoredArtifact
 from db.pricing import UnitKind
@@ -113,7 +113,8 @@ def claim(
 ) -> Sequence[Job]:
     """What one ticket brings."""
     with database.transaction(durable=False) as session:
-        return jobs.claim(session, variant=variant, worker_id=worker_id, lease_seconds=lease)
+        held = jobs.claim(session, variant=variant, worker_id=worker_id, lease_seconds=lease)
+        return list(held.jobs)
 
 
 def claim_all(database: Database, variant: str = VARIANT) -> list[str]:
@@ -147,7 +148,7 @@ def complete(database: Database, held: Claim, *artifacts: StoredArtifact) -> boo
     """Succeed with these artifacts."""
     with database.transaction() as session:
         result = Result({"answer": 42}, artifacts, steps=4, run_seconds=1.5, store_seconds=0.25)
-        return jobs.complete(session, held, result, keep_seconds=3600)
+        return completion.complete(session, held, result, keep_seconds=3600)
 
 
 def fail(database: Database, held: Claim, failure: Failure = BROKEN) -> bool:

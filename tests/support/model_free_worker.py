@@ -19,7 +19,7 @@ from db.storage.settings import StorageSettings
 from deploy import logs
 from tests.support.adapters import paint
 from workers import catalog
-from workers.adapters.protocol import Output, Report, ShouldStop, Stopped, Work
+from workers.adapters.protocol import DeviceLostError, Output, Report, ShouldStop, Stopped, Work
 from workers.execution import Served
 from workers.process import WorkerProcess
 from workers.settings import WorkerSettings
@@ -27,6 +27,7 @@ from workers.settings import WorkerSettings
 VARIANT = "flux.1-demo"
 DIE = "die"
 FREEZE = "freeze"
+LOSE_DEVICE = "lose-device"
 LINGER = "linger"
 DIE_BEFORE_STORING = "die-before-storing"
 DIE_AFTER_STORING = "die-after-storing"
@@ -67,6 +68,8 @@ class DoomedAdapter:
             _befall(signal.SIGKILL)
         if FREEZE in dooms:
             _befall(signal.SIGSTOP)
+        if LOSE_DEVICE in dooms:
+            raise DeviceLostError("the device failed in the middle of the job")
         while LINGER in dooms:
             if should_stop():
                 raise Stopped("told to")

@@ -16,6 +16,8 @@ from workers import catalog
 from workers.events import Event, Publisher, parse_entry, stream_key
 from workers.execution import Executor, Served
 from workers.in_hand import Register
+from workers.moderation.filter_file import Rules
+from workers.moderation.moderator import Moderator
 from workers.queue import redis_client
 from workers.settings import WorkerSettings
 
@@ -34,6 +36,7 @@ class Station:
     worker_id: str = "wrk_1"
     adapter: ScriptedAdapter = field(default_factory=ScriptedAdapter)
     register: Register = field(default_factory=Register)
+    rules: Rules = field(default_factory=Rules)
 
     def executor(self) -> Executor:
         """An executor of this station."""
@@ -45,12 +48,13 @@ class Station:
             register=self.register,
             settings=self.settings,
             served={name: Served(catalog.find(name), self.adapter) for name in (PAINTER, SEER)},
+            moderator=Moderator(self.rules, self.database),
         )
 
     def answer(self, *script: Behaviour, variant: str = PAINTER) -> int:
         """Answer one ticket, the adapter behaving so."""
         self.adapter.script[:] = script
-        return self.executor().answer(variant)
+        return self.executor().answer(variant).jobs
 
     def submit(self, tenant_id: str, variant: str = PAINTER, **given: Any) -> str:
         """Submit a job with this input, as the API would; its id."""

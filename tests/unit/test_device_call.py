@@ -10,7 +10,9 @@ from pydantic import BaseModel
 
 from db.tables import Job
 from tests.support.adapters import Gate, ScriptedAdapter
+from tests.support.waiting import await_true
 from workers.adapters.protocol import (
+    DeviceLostError,
     InvalidImageError,
     OutOfMemoryError,
     Output,
@@ -20,7 +22,7 @@ from workers.adapters.protocol import (
     Work,
 )
 from workers.device_call import DeviceCall, Outcome
-from workers.failures import TimeoutExceededError
+from workers.failures import NeverRunError, TimeoutExceededError
 from workers.in_hand import InHand
 
 Batch = list[tuple[InHand, Work]]
@@ -121,6 +123,24 @@ def test_two_poisoned_works_and_too_little_memory_at_once() -> None:
     assert answers(run(model, batch_of(6))) == [first, 1, 2, 3, 4, second]
 
 
+def test_a_lost_device_ends_the_batch_and_runs_no_other() -> None:
+    lost = DeviceLostError("cuda:0 failed")
+    device, model = DeviceCall(Listener()), Model(chokes_on={1: lost})
+    assert answers(device.run(model, batch_of(3))[0]) == [lost] * 3
+    assert device.lost
+    later = device.run(model, batch_of(2))[0]
+    assert [type(outcome) for outcome in later] == [NeverRunError] * 2
+    assert len(model.batches) == 1
+
+
+def test_a_device_lost_after_a_split_spares_the_half_that_was_to_come() -> None:
+    lost = DeviceLostError("cuda:0 failed")
+    device = DeviceCall(Listener())
+    outcomes = device.run(Model(fits=2, chokes_on={2: lost}), batch_of(6))[0]
+    assert answers(outcomes[:3]) == [0, lost, lost]
+    assert [type(outcome) for outcome in outcomes[3:]] == [NeverRunError] * 3
+
+
 def test_a_batch_whose_every_claim_is_lost_is_given_up() -> None:
     batch = batch_of(2)
     for job, _ in batch:
@@ -217,6 +237,27 @@ def test_the_device_runs_one_batch_at_a_time() -> None:
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda call: call(), calls))
     assert overlaps == []
+
+
+def test_calls_of_a_model_elsewhere_overlap_as_far_as_its_row_allows() -> None:
+    device = DeviceCall(Listener())
+    gates = [Gate() for _ in range(3)]
+    with ThreadPoolExecutor(4) as pool:
+        calls = [
+            pool.submit(device.run, ScriptedAdapter([gate]), batch_of(1), at_once=2)
+            for gate in gates
+        ]
+
+        def inside() -> int:
+            return sum(gate.entered.is_set() for gate in gates)
+
+        assert await_true(lambda: inside() == 2)
+        beside = pool.submit(device.run, ScriptedAdapter(), batch_of(1))
+        assert isinstance(beside.result(10)[0][0], Output), "the device is free meanwhile"
+        assert inside() == 2
+        for gate in gates:
+            gate.opened.set()
+        assert all(isinstance(call.result(10)[0][0], Output) for call in calls)
 
 
 def test_seconds_are_counted_on_the_device_and_not_in_front_of_it() -> None:

@@ -45,6 +45,14 @@ def test_a_fleet_is_one_pinned_program_per_entry(tmp_path: Path) -> None:
     assert first.worker_id != second.worker_id
 
 
+def test_a_hosted_model_is_served_by_a_worker_without_a_device(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.toml"
+    path.write_text(worker("cpu", '["flux.2-pro", "flux.1-kontext-max"]'))
+    [program] = programs(read_fleet(path))
+    assert program.arguments[:3] == ["worker", "--device", "cpu"]
+    assert "flux.2-pro" in program.arguments
+
+
 def test_several_workers_may_share_the_cpu(tmp_path: Path) -> None:
     path = tmp_path / "fleet.toml"
     path.write_text(worker("cpu") + worker("cpu"))

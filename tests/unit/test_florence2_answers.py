@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from transformers import Florence2Processor
 
-from workers.adapters.florence2_answers import Answer, cut, result
+from workers.adapters import florence2_answers
+from workers.adapters.florence2_tokens import Answer, cut
 from workers.adapters.quiet import quieten_libraries
+from workers.catalog.florence2_tasks import BY_TOKEN
 from workers.demo import weights_folder
 
 SIZE = (1000, 500)
@@ -30,6 +32,10 @@ def answer(processor: Any, *parts: tuple[str, float], ended: bool = True) -> Ans
         tokens += ids
         logprobs += [logprob] * len(ids)
     return Answer(tuple(tokens), (*logprobs, *([SURE] if ended else [])))
+
+
+def result(processor: Any, task: str, given: Answer, size: tuple[int, int]) -> dict[str, Any]:
+    return florence2_answers.result(processor, BY_TOKEN[task], given, size)
 
 
 def box(*bins: int) -> str:
@@ -119,11 +125,89 @@ def test_nothing_found_is_an_empty_list(processor: Any) -> None:
     assert told["scores"] == []
 
 
-def test_regions_that_cannot_be_told_apart_share_the_score_of_the_whole(processor: Any) -> None:
+def test_outlines_are_scored_one_by_one_with_their_label(processor: Any) -> None:
     joined = answer(
-        processor, ("circle<poly>", LIKELY), (box(1, 2, 3, 4, 5, 6), LIKELY), ("</poly>", LIKELY)
+        processor,
+        ("circle<poly>", SURE),
+        (box(1, 2, 3, 4, 5, 6), SURE),
+        ("</poly><poly>", UNSURE),
+        (box(10, 20, 30, 40, 50, 60), LIKELY),
+        ("</poly>star<poly>", SURE),
+        (box(1, 2, 3, 4, 5, 6) + "<sep>" + box(7, 8, 9, 9, 9, 7), UNSURE),
+        ("</poly>", SURE),
     )
     told = result(processor, "<OPEN_VOCABULARY_DETECTION>", joined, SIZE)
-    polygons = told["result"]["<OPEN_VOCABULARY_DETECTION>"]["polygons"]
-    assert len(polygons) == 1
+    value = told["result"]["<OPEN_VOCABULARY_DETECTION>"]
+    assert value["polygons_labels"] == ["circle", "circle", "star"]
+    assert [len(parts) for parts in value["polygons"]] == [1, 1, 2]
+    circle, other, star = told["scores"]
+    assert circle == 1.0
+    assert 0.6065 < other < 1.0  # its own locations and the label's tokens, not the marks
+    assert star < other
+
+
+def test_an_outline_without_marks_is_one_region(processor: Any) -> None:
+    drawn = answer(processor, ("<s>", SURE), (box(1, 2, 3, 4, 5, 6, 7, 8), LIKELY))
+    told = result(processor, "<REGION_TO_SEGMENTATION>", drawn, SIZE)
+    value = {"polygons": [[[1, 1, 3, 2, 5, 3, 7, 4]]], "labels": [""]}
+    assert told["result"] == {"<REGION_TO_SEGMENTATION>": value}
     assert told["scores"] == [0.6065]
+
+
+def test_regions_that_cannot_be_told_apart_share_the_score_of_the_whole(processor: Any) -> None:
+    # A box beside an outline is read as an outline, which alone it would not be.
+    mixed = answer(
+        processor,
+        ("cat" + box(1, 2, 3, 4), LIKELY),
+        ("cat<poly>" + box(1, 2, 3, 4, 5, 6) + "<poly>" + box(1, 2, 3, 4, 5, 6), LIKELY),
+        ("</poly>", LIKELY),
+    )
+    told = result(processor, "<OPEN_VOCABULARY_DETECTION>", mixed, SIZE)
+    value = told["result"]["<OPEN_VOCABULARY_DETECTION>"]
+    assert told["scores"] == [0.6065] * len(value["polygons"])
+
+
+def test_words_about_a_region_keep_its_locations_and_stand_beside_them_without(
+    processor: Any,
+) -> None:
+    named = answer(processor, ("<s>a cat" + box(1, 2, 3, 4), LIKELY))
+    told = result(processor, "<REGION_TO_DESCRIPTION>", named, SIZE)
+    assert told["result"] == {"<REGION_TO_DESCRIPTION>": "a cat<loc_1><loc_2><loc_3><loc_4>"}
+    assert told["text"] == "a cat"
+    assert "text" not in result(processor, "<CAPTION>", named, SIZE)
+
+
+@pytest.mark.parametrize("label", ["café", "красный круг", "赤い丸", "naïve — “cat”", "😀"])
+def test_labels_keep_what_is_not_ascii(processor: Any, label: str) -> None:
+    for task in ("<OD>", "<CAPTION_TO_PHRASE_GROUNDING>", "<OPEN_VOCABULARY_DETECTION>"):
+        found = answer(processor, (label + box(100, 200, 300, 400), SURE))
+        value = result(processor, task, found, SIZE)["result"][task]
+        assert value.get("labels", value.get("bboxes_labels")) == [label]
+        assert value["bboxes"] == [[100, 100, 300, 200]]
+
+
+def test_text_of_several_lines_keeps_them(processor: Any) -> None:
+    read = answer(processor, ("<s>STOP\nÉCOLE\n30", SURE))
+    assert result(processor, "<OCR>", read, SIZE)["result"] == {"<OCR>": "STOP\nÉCOLE\n30"}
+
+
+@pytest.mark.parametrize(
+    "text", ["circle" + box(1, 2, 3, 4), box(5, 6, 7, 8), "one and two, ", box(9, 9, 9, 9, 9, 9)]
+)
+def test_an_answer_that_goes_in_circles_is_warned_of(processor: Any, text: str) -> None:
+    lost = answer(processor, (text * 5, SURE), ended=False)
+    told = result(processor, "<OD>", lost, SIZE)
+    assert (told["finish_reason"], told["warnings"]) == ("length", ["repetition"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no no no no",
+        "".join("circle" + box(n, n + 1, n + 2, n + 3) for n in range(0, 400, 10)),
+        ("STOP" + box(1, 2, 3, 4)) * 2,
+        "a red circle and a red square and a red star and a red triangle",
+    ],
+)
+def test_an_answer_that_rightly_repeats_itself_is_not(processor: Any, text: str) -> None:
+    assert result(processor, "<OD>", answer(processor, (text, SURE)), SIZE)["warnings"] == []

@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from workers.catalog import find
 from workers.catalog.florence2_parameters import Florence2Parameters
-from workers.catalog.florence2_tasks import TASKS
+from workers.catalog.florence2_region import as_tokens
+from workers.catalog.florence2_tasks import BY_TOKEN, TASKS, Florence2Task
 
 
 def parse(model: str = "florence-2-base", **input_: Any) -> Florence2Parameters:
@@ -24,10 +25,17 @@ def refused(**input_: Any) -> tuple[str, str, str]:
     return str(error["loc"][0]), error["type"], error["msg"]
 
 
+def needs(*tasks: Florence2Task) -> dict[str, Any]:
+    """What these tasks read beside the picture."""
+    text = {"text": "a red circle"} if any(task.takes_text for task in tasks) else {}
+    region = {"region": [1, 2, 3, 4]} if any(task.takes_region for task in tasks) else {}
+    return text | region
+
+
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
-def test_a_task_is_known_by_token_and_by_name(task: Any) -> None:
-    text = {"text": "a red circle"} if task.takes_text else {}
-    by_token, by_name = parse(task=task.token, **text), parse(task=task.name, **text)
+def test_a_task_is_known_by_token_and_by_name(task: Florence2Task) -> None:
+    given = needs(task)
+    by_token, by_name = parse(task=task.token, **given), parse(task=task.name, **given)
     assert by_token == by_name
     assert by_name.tasks == (task.token,)
     assert by_name.asked == (task,)
@@ -50,9 +58,9 @@ def test_a_task_named_twice_is_refused_under_both_its_names() -> None:
 
 
 def test_more_than_eight_tasks_are_refused() -> None:
-    named = [task.name for task in TASKS if not task.takes_text]
-    assert len(parse(tasks=named[:8]).tasks) == 8
-    assert refused(tasks=[task.name for task in TASKS][:9], text="x")[:2] == ("tasks", "too_long")
+    named, given = [task.name for task in TASKS], needs(*TASKS)
+    assert len(parse(tasks=named[:8], text="a red circle").tasks) == 8
+    assert refused(tasks=named[:9], **given)[:2] == ("tasks", "too_long")
 
 
 @pytest.mark.parametrize("name", ["<od>", "OD", "object-detection", "<VQA>", "", 7, ["<OD>"]])
@@ -124,7 +132,7 @@ def test_values_out_of_range_are_refused(field: str, value: Any) -> None:
     assert refused(task="ocr", **{field: value})[0] == field
 
 
-@pytest.mark.parametrize("field", ["prompt", "region", "images", "seed"])
+@pytest.mark.parametrize("field", ["prompt", "regions", "images", "seed"])
 def test_unknown_fields_are_refused(field: str) -> None:
     assert refused(task="ocr", **{field: "x"})[:2] == (field, "extra_forbidden")
 
@@ -133,3 +141,130 @@ def test_a_picture_is_needed() -> None:
     assert refused(task="ocr", image="")[0] == "image"
     with pytest.raises(ValidationError, match="image"):
         find("florence-2-base").parameters.model_validate({"task": "ocr"})
+
+
+@pytest.mark.parametrize(
+    "text", [["a red circle", " star "], ("a red circle", "star"), "a red circle <and> star"]
+)
+def test_things_to_look_for_may_be_a_list(text: Any) -> None:
+    parsed = parse(task="open_vocabulary_detection", text=text)
+    assert parsed.text == "a red circle <and> star"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("a cat, a dog", "comma_separated"),
+        (["a cat", "a dog, a bird"], "comma_separated"),
+        ("a cat <and> ", "empty_class"),
+        (["a cat", " "], "empty_class"),
+        (["a cat <and> a dog"], "reserved_token"),
+        ([], "class_count"),
+        (["x"] * 51, "class_count"),
+        (["a cat", 7], "string_type"),
+    ],
+)
+def test_things_to_look_for_that_cannot_be_found_are_refused(text: Any, kind: str) -> None:
+    assert refused(task="open_vocabulary_detection", text=text)[:2] == ("text", kind)
+
+
+def test_commas_are_answered_with_the_right_form() -> None:
+    message = refused(task="open_vocabulary_detection", text="red circle, star,moon")[2]
+    assert message.endswith('give a list: ["red circle", "star", "moon"]')
+
+
+def test_a_caption_may_hold_commas() -> None:
+    text = "a cat, a dog"
+    assert parse(task="caption_to_phrase_grounding", text=text).text == text
+
+
+def test_a_list_of_things_suits_no_caption() -> None:
+    task = "caption_to_phrase_grounding"
+    assert refused(task=task, text=["a cat", "a dog"])[1] == "reserved_token"
+
+
+REGION = "region_to_category"
+
+
+def test_a_region_is_four_numbers_from_the_upper_left_corner() -> None:
+    assert parse(task=REGION, region=[1, 2.5, 3, 4]).region == (1.0, 2.5, 3.0, 4.0)
+
+
+@pytest.mark.parametrize(
+    "region",
+    [
+        [1, 2, 3],
+        [1, 2, 3, 4, 5],
+        [1, 2, float("nan"), 4],
+        [1, 2, float("inf"), 4],
+        [1, 2, 10**400, 4],
+        [-1, 2, 3, 4],
+        ["1", 2, 3, 4],
+        [True, 2, 3, 4],
+        [3, 2, 1, 4],
+        [1, 4, 3, 2],
+        [1, 2, 1, 4],
+        "1,2,3,4",
+        {"x1": 1},
+    ],
+)
+def test_a_region_that_is_none_is_refused(region: Any) -> None:
+    assert refused(task=REGION, region=region)[0] == "region"
+
+
+def test_a_region_is_needed_where_a_task_reads_one_and_else_refused() -> None:
+    assert refused(task=REGION)[:2] == ("region", "region_required")
+    assert refused(task="ocr", region=[1, 2, 3, 4])[:2] == ("region", "region_not_taken")
+    mixed = parse(tasks=["caption", REGION], region=[1, 2, 3, 4])
+    assert mixed.tasks == ("<CAPTION>", "<REGION_TO_CATEGORY>")
+
+
+def test_a_region_is_inside_its_picture() -> None:
+    variant = find("florence-2-base")
+    whole = parse(task=REGION, region=[0, 0, 320, 240])
+    variant.fits(whole, {"image": [(320, 240)]})
+    for size in [(319, 240), (320, 239)]:
+        with pytest.raises(ValidationError, match=f"picture, which is {size[0]} x {size[1]} pix"):
+            variant.fits(whole, {"image": [size]})
+
+
+@pytest.mark.parametrize(
+    ("region", "size", "tokens"),
+    [
+        ((0, 0, 1000, 1000), (1000, 1000), "<loc_0><loc_0><loc_999><loc_999>"),
+        ((150, 60, 240, 150), (320, 240), "<loc_468><loc_250><loc_750><loc_625>"),
+        ((0.4, 0.1, 0.9, 1.0), (1, 1), "<loc_400><loc_100><loc_900><loc_999>"),
+        ((3, 3, 3999, 3999), (4000, 4000), "<loc_0><loc_0><loc_999><loc_999>"),
+    ],
+)
+def test_a_region_is_told_in_thousandths(
+    region: tuple[float, float, float, float], size: tuple[int, int], tokens: str
+) -> None:
+    assert as_tokens(region, size) == tokens
+
+
+def test_artifacts_are_asked_for_by_kind() -> None:
+    parsed = parse(task="<OD>", artifacts=["overlay", "coco"])
+    assert parsed.artifacts == ("overlay", "coco")
+    assert parse(task="<OD>").artifacts == ()
+
+
+@pytest.mark.parametrize(
+    ("task", "artifacts", "kind"),
+    [
+        ("<OD>", ["overlay", "overlay"], "duplicate_artifact"),
+        ("<OD>", ["masks"], "artifact_without_task"),
+        ("<CAPTION>", ["overlay"], "artifact_without_task"),
+        ("<OCR>", ["coco"], "artifact_without_task"),
+        ("<OD>", ["video"], "enum"),
+    ],
+)
+def test_artifacts_that_cannot_be_made_are_refused(
+    task: str, artifacts: list[str], kind: str
+) -> None:
+    assert refused(task=task, artifacts=artifacts)[:2] == ("artifacts", kind)
+
+
+def test_masks_can_be_made_of_outlines() -> None:
+    for name in ("<REFERRING_EXPRESSION_SEGMENTATION>", "<REGION_TO_SEGMENTATION>"):
+        parse(task=name, artifacts=["masks"], **needs(BY_TOKEN[name]))

@@ -1,5 +1,6 @@
 """What a worker has in hand."""
 
+import threading
 import time
 
 import pytest
@@ -41,6 +42,14 @@ def test_putting_down_an_old_attempt_leaves_the_new_one_in_hand() -> None:
     register.add([old, new])
     register.remove(old)
     assert list(register.snapshot()) == [new.claim]
+
+
+def test_an_empty_hand_can_be_waited_for() -> None:
+    register, job = Register(), in_hand()
+    register.add([job])
+    assert not register.wait_until_empty(0.01)
+    threading.Timer(0.05, register.remove, [job]).start()
+    assert register.wait_until_empty(10)
 
 
 def test_a_job_is_overdue_once_its_deadline_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 """Tickets, queues and event ids, as far as they need no Redis."""
 
+import json
+
 import pytest
 from pydantic import SecretStr
 
@@ -46,10 +48,8 @@ def test_what_is_no_id_is_refused(text: str) -> None:
 def test_an_event_reads_the_same_from_the_channel_and_from_the_stream() -> None:
     expected = Event("5-0", "job_1", "progress", {"step": 1, "steps": 4, "fraction": 0.25})
     data = '{"step": 1, "steps": 4, "fraction": 0.25}'
-    message = (
-        '["5-0", "job_1", "progress", "{\\"step\\": 1, \\"steps\\": 4, \\"fraction\\": 0.25}"]'
-    )
-    assert parse_message(message) == expected
+    message = json.dumps([["5-0", "job_1", "progress", data], ["5-0", "job_2", "done", "{}"]])
+    assert parse_message(message, {"job_1"}) == [expected]
     assert parse_entry("job_1", ("5-0", {"type": "progress", "data": data})) == expected
     assert "job_1" in stream_key("job_1")
 

@@ -1,4 +1,4 @@
-"""What adapters need to know of a device: number format, memory, and when it ran out."""
+"""What adapters need to know of a device: number format, memory, and how it fails."""
 
 import gc
 import os
@@ -11,10 +11,21 @@ from pathlib import Path
 import torch
 
 from workers.adapters.pinning import Device
-from workers.adapters.protocol import OutOfMemoryError
+from workers.adapters.protocol import DeviceLostError, OutOfMemoryError
 
-CPU_EXHAUSTED = "can't allocate memory"
-"""How torch's CPU allocator says it; it has no exception type of its own."""
+EXHAUSTED = (
+    "can't allocate memory",  # torch's CPU allocator, which has no exception type of its own
+    "CUDA error: out of memory",  # CUDA itself, outside torch's allocator
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
+"""How memory that ran out reads in a `RuntimeError`."""
+
+LOST = ("CUDA error", "device-side assert", "unspecified launch failure", "illegal memory access")
+"""How a CUDA error reads in a `RuntimeError`, after which nothing may be expected of the device.
+
+Most of them are sticky: every later call of the process fails too. One that is not costs a
+restart, where one that is but were not seen would fail every job that comes after it.
+"""
 
 
 @dataclass(frozen=True)
@@ -63,22 +74,29 @@ def memory(device: Device) -> Memory:
 
 
 @contextmanager
-def translating_out_of_memory(device: Device) -> Iterator[None]:
-    """Raise torch's out-of-memory errors as ours, with the cache freed.
+def translating_device_errors(device: Device) -> Iterator[None]:
+    """Raise torch's out-of-memory errors as ours, with the cache freed, and a broken device's.
 
     Raises:
         OutOfMemoryError: the device's memory did not hold what the block allocated.
+        DeviceLostError: the device failed in a way that only a fresh process gets over.
     """
     try:
         yield
     except RuntimeError as error:
-        if not _is_exhaustion(error):
-            raise
-        # The failed call's frames hold the tensors that filled the device.
-        traceback.clear_frames(error.__traceback__)
-        free_cache(device)
-        raise OutOfMemoryError(f"the memory of {device} did not hold this batch") from None
+        if _is_exhaustion(error):
+            # The failed call's frames hold the tensors that filled the device.
+            traceback.clear_frames(error.__traceback__)
+            free_cache(device)
+            raise OutOfMemoryError(f"the memory of {device} did not hold this batch") from None
+        if _is_loss(error):
+            raise DeviceLostError(f"{device} failed in the middle of the job") from error
+        raise
 
 
 def _is_exhaustion(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or CPU_EXHAUSTED in str(error)
+    return isinstance(error, torch.OutOfMemoryError) or any(s in str(error) for s in EXHAUSTED)
+
+
+def _is_loss(error: RuntimeError) -> bool:
+    return isinstance(error, torch.AcceleratorError) or any(s in str(error) for s in LOST)

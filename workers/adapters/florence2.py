@@ -6,9 +6,10 @@ batch in one call, because answers to one task are about equally long.
 """
 
 import copy
-import hashlib
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -16,12 +17,14 @@ from PIL.Image import Image
 from PIL.Image import new as new_picture
 
 from workers.adapters import florence2_answers
-from workers.adapters.devices import choose_dtype, translating_out_of_memory
-from workers.adapters.florence2_answers import Answer
-from workers.adapters.lru import LeastRecentlyUsed
+from workers.adapters.devices import choose_dtype, translating_device_errors
+from workers.adapters.florence2_features import PictureFeatures
+from workers.adapters.florence2_generation import Generation
+from workers.adapters.florence2_tokens import Answer, cut
 from workers.adapters.pinning import Device, parse_device
 from workers.adapters.protocol import (
     InvalidInputError,
+    OutOfMemoryError,
     Output,
     Report,
     ShouldStop,
@@ -31,15 +34,18 @@ from workers.adapters.protocol import (
 from workers.adapters.quiet import quieten_libraries
 from workers.adapters.weights import WeightsError, load_pretrained, locate
 from workers.catalog.florence2_parameters import Florence2Parameters
+from workers.catalog.florence2_region import as_tokens
 from workers.catalog.florence2_tasks import Florence2Task
 from workers.catalog.variant import Variant
+from workers.products import Products
 
 
 class Florence2Adapter:
     """One Florence-2 variant on one device; see `workers.adapters.protocol.Adapter`.
 
-    Row options: `no_repeat_ngram_size` for answers that should not repeat themselves, 0 for no
-    such rule, and `picture_cache`, how many encoded pictures are kept.
+    Row options: `picture_cache` and `picture_cache_bytes`, how many encoded pictures are kept and
+    how much device memory they take at most; `attention`, the library's name for how attention is
+    computed; and those of `florence2_generation.Generation`.
     """
 
     def __init__(self, variant: Variant, device: str, overrides: Mapping[str, str]) -> None:
@@ -48,8 +54,11 @@ class Florence2Adapter:
         self._overrides = overrides
         self._model: Any = None
         self._processor: Any = None
-        self._features: LeastRecentlyUsed[bytes, torch.Tensor] = LeastRecentlyUsed(
-            variant.options["picture_cache"]
+        self._generation: Generation
+        self._features = PictureFeatures(
+            variant.id,
+            most_pictures=variant.options["picture_cache"],
+            most_bytes=variant.options["picture_cache_bytes"],
         )
 
     def load(self) -> None:
@@ -63,6 +72,7 @@ class Florence2Adapter:
             self._variant,
             source,
             dtype=choose_dtype(self._variant.dtype, self._device),
+            attn_implementation=self._variant.options["attention"],
             use_safetensors=True,
         )
         if model.config.image_token_id != self._processor.image_token_id:
@@ -70,15 +80,28 @@ class Florence2Adapter:
             raise WeightsError(f"{message}; {source.remedy}")
         # A forced end would make an answer that was cut off look like one that ended.
         model.generation_config.forced_eos_token_id = None
-        with translating_out_of_memory(self._device):
+        self._generation = Generation(
+            self._variant.options,
+            self._device,
+            positions=model.config.text_config.max_position_embeddings,
+            begin=self._processor.tokenizer.bos_token_id,
+        )
+        with translating_device_errors(self._device):
             self._model = model.to(str(self._device)).eval()
         self._warm_up()
 
     def _warm_up(self) -> None:
         """A few tokens about a blank picture: kernels are chosen before the first job."""
-        parameters = self._variant.parameters(image="warm", task="<CAPTION>", max_new_tokens=4)
-        blank = new_picture("RGB", (64, 64))
-        self.run([Work(parameters, {"image": [blank]})], lambda _step, _steps: None, lambda: False)
+        for jobs, changes in self._generation.warm_up_calls:
+            parameters = self._variant.parameters(
+                image="warm", task="<CAPTION>", max_new_tokens=4, **changes
+            )
+            blank = Work(parameters, {"image": [new_picture("RGB", (64, 64))]})
+            self.run([blank] * jobs, lambda _step, _steps: None, lambda: False)
+
+    def prepare(self, work: Work) -> Work:
+        """Scale the picture to what the model reads."""
+        return replace(work, prepared=self._features.prepare(_picture(work), self._processor))
 
     def run(self, batch: Sequence[Work], report: Report, should_stop: ShouldStop) -> list[Output]:
         """Answer every job's tasks, one task of all jobs at a time."""
@@ -86,11 +109,11 @@ class Florence2Adapter:
         prompts = [[self._prompt(task, work) for work in batch] for task in shared.asked]
         inputs = [self._tokenize(prompt) for prompt in prompts]
         answers: list[list[Answer]] = []
-        with translating_out_of_memory(self._device), torch.inference_mode():
+        with self._on_device():
             features = self._encode_pictures(batch, should_stop)
             for task, tokens in zip(shared.asked, inputs, strict=True):
-                config = self._generation(task, shared)
-                answers.append(self._answer(tokens, features, config, should_stop))
+                arguments = self._generation.arguments(task, shared)
+                answers.append(self._answer(tokens, features, arguments, should_stop))
                 report(len(answers), len(inputs))
                 _give_up_if(should_stop)
         return [
@@ -98,13 +121,23 @@ class Florence2Adapter:
             for work, own in zip(batch, zip(*answers, strict=True), strict=True)
         ]
 
+    @contextmanager
+    def _on_device(self) -> Iterator[None]:
+        """Where the model runs; kept pictures make room when the memory runs out."""
+        try:
+            with translating_device_errors(self._device), torch.inference_mode():
+                yield
+        except OutOfMemoryError:
+            self._features.forget()
+            raise
+
     def _prompt(self, task: Florence2Task, work: Work) -> str:
         """What the text encoder reads: picture tokens, then the task in words."""
         processor = self._processor
         tokenizer = processor.tokenizer
-        if task.takes_text:
+        if task.takes_text or task.takes_region:
             template = processor.task_prompts_with_input[task.token]
-            words = template.format(input=_parameters(work).text)
+            words = template.format(input=_argument(task, work))
         else:
             words = processor.task_prompts_without_inputs[task.token]
         picture = processor.image_token * processor.num_image_tokens
@@ -119,47 +152,20 @@ class Florence2Adapter:
         inputs = self._processor.tokenizer(
             prompts, add_special_tokens=False, padding=True, return_tensors="pt"
         )
-        excess = inputs["input_ids"].shape[1] - self._positions
+        excess = inputs["input_ids"].shape[1] - self._generation.positions
         if excess > 0:
             raise InvalidInputError(f"text is {excess} tokens longer than this model reads")
         return inputs.to(str(self._device))
-
-    @property
-    def _positions(self) -> int:
-        positions: int = self._model.config.text_config.max_position_embeddings
-        return positions
 
     def _encode_pictures(self, batch: Sequence[Work], should_stop: ShouldStop) -> torch.Tensor:
         """Features of every job's picture: (jobs, picture tokens, width of the model)."""
         features = []
         for work in batch:
             _give_up_if(should_stop)
-            features.append(self._encode(_picture(work)))
+            picture = _picture(work)
+            prepared = work.prepared or self._features.prepare(picture, self._processor)
+            features.append(self._features.of(picture, prepared, self._model, self._processor))
         return torch.cat(features)
-
-    def _encode(self, picture: Image) -> torch.Tensor:
-        key = hashlib.sha256(b"%d %d " % picture.size + picture.tobytes()).digest()
-        known = self._features.get(key)
-        if known is not None:
-            return known
-        pixels = self._processor.image_processor(picture, return_tensors="pt")["pixel_values"]
-        pixels = pixels.to(str(self._device), self._model.dtype)
-        features: torch.Tensor = self._model.get_image_features(pixels).pooler_output
-        self._features.put(key, features)
-        return features
-
-    def _generation(self, task: Florence2Task, parameters: Florence2Parameters) -> dict[str, Any]:
-        """The arguments of `generate` for one task."""
-        ngrams = 0 if task.repeats else self._variant.options["no_repeat_ngram_size"]
-        arguments: dict[str, Any] = {
-            "num_beams": parameters.num_beams,
-            "do_sample": False,
-            "max_new_tokens": min(parameters.max_new_tokens, self._positions - 1),
-            "no_repeat_ngram_size": ngrams,
-            # Without the rule on repetition the large models may begin, and go on, with <s>.
-            "begin_suppress_tokens": [self._processor.tokenizer.bos_token_id],
-        }
-        return arguments | ({"early_stopping": True} if parameters.num_beams > 1 else {})
 
     def _answer(
         self,
@@ -181,7 +187,7 @@ class Florence2Adapter:
         logprobs = self._logprobs(sequences, encoded, mask)
         end = self._processor.tokenizer.eos_token_id
         rows = zip(sequences[:, 1:].tolist(), logprobs.tolist(), strict=True)
-        return [florence2_answers.cut(tokens, own, end) for tokens, own in rows]
+        return [cut(tokens, own, end) for tokens, own in rows]
 
     def _read(self, ids: torch.Tensor, mask: torch.Tensor, features: torch.Tensor) -> Any:
         """The encoder's output: the prompts with pictures in place of their tokens."""
@@ -211,13 +217,18 @@ class Florence2Adapter:
         return torch.stack(rows)
 
     def _output(self, work: Work, answers: Sequence[Answer]) -> Output:
-        width, height = _picture(work).size
-        tokens = _parameters(work).tasks
+        picture, parameters = _picture(work), _parameters(work)
         results = [
-            florence2_answers.result(self._processor, token, answer, (width, height))
-            for token, answer in zip(tokens, answers, strict=True)
+            florence2_answers.result(self._processor, task, answer, picture.size)
+            for task, answer in zip(parameters.asked, answers, strict=True)
         ]
-        return Output(data={"image": {"width": width, "height": height}, "results": results})
+        image = {"width": picture.width, "height": picture.height}
+        data = {"image": image, "results": results}
+        if not parameters.artifacts:
+            return Output(data=data)
+        products = Products(picture, parameters, results)
+        products.note_limits()
+        return Output(data={**data, "artifacts": []}, files=products.files)
 
 
 class _StopRequested:
@@ -242,3 +253,11 @@ def _parameters(work: Work) -> Florence2Parameters:
 
 def _picture(work: Work) -> Image:
     return work.pictures["image"][0]
+
+
+def _argument(task: Florence2Task, work: Work) -> str:
+    """What a task is told beside the picture."""
+    parameters = _parameters(work)
+    if task.takes_region and parameters.region is not None:
+        return as_tokens(parameters.region, _picture(work).size)
+    return parameters.text or ""

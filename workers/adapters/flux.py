@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import torch
 
-from workers.adapters.devices import choose_dtype, translating_out_of_memory
+from workers.adapters.devices import choose_dtype, translating_device_errors
 from workers.adapters.lru import LeastRecentlyUsed
 from workers.adapters.pinning import Device, parse_device
 from workers.adapters.protocol import Output, Painted, Report, ShouldStop, Stopped, Work
@@ -65,7 +65,7 @@ class FluxAdapter:
         )
         pipeline.set_progress_bar_config(disable=True)
         pipeline.vae.enable_slicing()  # a batch of large pictures decodes in the memory of one
-        with translating_out_of_memory(self._device):
+        with translating_device_errors(self._device):
             self._pipeline = pipeline.to(str(self._device))
         self._warm_up()
 
@@ -78,7 +78,7 @@ class FluxAdapter:
         """Paint every job's pictures in one call of the pipeline."""
         jobs = [cast("FluxParameters", work.parameters) for work in batch]
         seeds = [seeds_of(job) for job in jobs]
-        with translating_out_of_memory(self._device), torch.inference_mode():
+        with translating_device_errors(self._device), torch.inference_mode():
             pictures = iter(self._paint(jobs, seeds, report, should_stop))
         return [Output(tuple(map(Painted, islice(pictures, len(own)), own))) for own in seeds]
 

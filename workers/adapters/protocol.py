@@ -2,7 +2,8 @@
 
 An adapter serves one variant on one device. Everything it is handed has been validated and
 fetched; everything it returns is plain pictures and JSON. It knows no database, no queue and
-no store, and it may assume that one thread at a time calls it.
+no store, and it may assume that one thread at a time calls it, unless its row of the catalogue says
+`calls_at_once`.
 
 What every adapter promises:
 
@@ -11,17 +12,20 @@ What every adapter promises:
 * It reports progress after every step, and asks `should_stop` at least once per step; when that
   answers true it raises `Stopped` within one step and leaves the model fit for the next batch.
 * Out of memory is raised as `OutOfMemoryError`, with the device's cache freed.
+* A device that is of no more use to this process is raised as `DeviceLostError`.
 * An error that concerns one work is raised for its whole batch; run again without it, the
   others succeed.
 * The same parameters and seed give the same picture, whatever the batch-mates.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from PIL.Image import Image
 from pydantic import BaseModel
+
+from db.artifact_kinds import ArtifactKind
 
 
 class AdapterError(Exception):
@@ -43,6 +47,17 @@ class OutOfMemoryError(AdapterError):
     code = "out_of_memory"
 
 
+class DeviceLostError(AdapterError):
+    """The device failed, and fails from now on: the process must end and a fresh one begin.
+
+    Its code is that of a worker that died: the job is tried again, and without mates, since it
+    may have been the job's own doing.
+    """
+
+    code = "worker_lost"
+    retryable = True
+
+
 class InvalidImageError(AdapterError):
     """A picture that passed the edge's checks is not usable after all."""
 
@@ -55,6 +70,33 @@ class InvalidInputError(AdapterError):
     code = "invalid_input"
 
 
+class Note(Protocol):
+    """A line that an attempt at a job leaves for the next one, should it not come to its end."""
+
+    def read(self) -> str | None:
+        """What an earlier attempt, or this one, wrote last."""
+        ...
+
+    def write(self, text: str) -> None:
+        """Leave this; a note that cannot be kept is lost, and nothing is raised."""
+        ...
+
+
+class PassingNote:
+    """A note that nobody keeps."""
+
+    def __init__(self) -> None:
+        self._text: str | None = None
+
+    def read(self) -> str | None:
+        """What was written."""
+        return self._text
+
+    def write(self, text: str) -> None:
+        """Keep it as long as this object is there."""
+        self._text = text
+
+
 @dataclass(frozen=True)
 class Work:
     """One job as a model sees it.
@@ -62,10 +104,14 @@ class Work:
     Attributes:
         parameters: the variant's parsed parameter model.
         pictures: decoded RGB pictures by parameter name, in order where the parameter is a list.
+        prepared: what the adapter's own `prepare` made of it; None where it was not asked.
+        note: what attempts leave each other.
     """
 
     parameters: BaseModel
     pictures: Mapping[str, Sequence[Image]] = field(default_factory=dict)
+    prepared: Any = None
+    note: Note = field(default_factory=PassingNote, compare=False)
 
 
 @dataclass(frozen=True)
@@ -77,11 +123,43 @@ class Painted:
 
 
 @dataclass(frozen=True)
+class File:
+    """A result that is no painted picture, as it will be stored.
+
+    Attributes:
+        kind: what it is, in a word that clients see.
+        data: its bytes.
+        media_type: of the bytes.
+        size: width and height in pixels of the picture that it is, or that it is about.
+        about: what clients are told of it, as JSON.
+    """
+
+    kind: ArtifactKind
+    data: bytes
+    media_type: str
+    size: tuple[int, int]
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Output:
-    """What a job came to: pictures (FLUX) or JSON (Florence-2), or both."""
+    """What a job came to: pictures (FLUX) or JSON (Florence-2), or both.
+
+    Attributes:
+        images: what was painted.
+        data: the rest, as JSON.
+        files: makes whatever else is to be stored, one after another, if anything is; called
+            once, when the device is already free for the next batch.
+    """
 
     images: tuple[Painted, ...] = ()
     data: dict[str, Any] | None = None
+    files: Callable[[], Iterable[File]] | None = None
+
+    @property
+    def is_to_be_stored(self) -> bool:
+        """Whether there is more than JSON."""
+        return bool(self.images) or self.files is not None
 
 
 Report = Callable[[int, int], None]
@@ -108,5 +186,21 @@ class Adapter(Protocol):
             Stopped: `should_stop` answered true.
             OutOfMemoryError: the batch does not fit.
             AdapterError: anything else the owner of a job should read.
+        """
+        ...
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """An adapter that can do a part of its work on the CPU while the device is at another batch.
+
+    It may be asked from any thread, also during `run`, which must answer the same without it.
+    """
+
+    def prepare(self, work: Work) -> Work:
+        """The same work, with `prepared` set.
+
+        Raises:
+            AdapterError: anything that the owner of the job should read.
         """
         ...

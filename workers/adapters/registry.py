@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from workers.adapters.protocol import Adapter
 from workers.catalog.variant import Variant
 
-# Named, not imported: each module brings torch and a model library with it.
+# Named, not imported: most modules bring torch and a model library with them.
 ADAPTERS = {
     "flux": ("workers.adapters.flux", "FluxAdapter"),
     "florence2": ("workers.adapters.florence2", "Florence2Adapter"),
+    "relay": ("workers.adapters.relay", "RelayAdapter"),
 }
 
 

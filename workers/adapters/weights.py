@@ -12,7 +12,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from workers.catalog.variant import Variant
+from workers.catalog.variant import Variant, Weights
 from workers.demo import weights_folder
 
 CLASS_KEYS = (
@@ -55,21 +55,23 @@ def locate(variant: Variant, overrides: Mapping[str, str]) -> Source:
         overrides: local folders by `override_variable`, `os.environ` for one.
 
     Raises:
-        WeightsError: the folder named is not there.
+        WeightsError: the folder named is not there, or the model is hosted and has none.
     """
     variable = override_variable(variant.id)
     if variable in overrides:
         remedy = f"{variable} must name a folder as save_pretrained writes it"
         return _folder(variant, Path(overrides[variable]).expanduser(), remedy)
+    if variant.weights is None:
+        raise WeightsError(f"{variant.id}: there are no weights: only its vendor hosts it")
     if variant.weights.bundled:
-        return _bundled(variant)
-    return _hub(variant, variable)
+        return _bundled(variant, variant.weights)
+    return _hub(variant.weights, variable)
 
 
-def _bundled(variant: Variant) -> Source:
+def _bundled(variant: Variant, weights: Weights) -> Source:
     remedy = "these weights come with the package: install it again"
     try:
-        return Source(str(weights_folder(variant.weights.repo)), None, remedy)
+        return Source(str(weights_folder(weights.repo)), None, remedy)
     except FileNotFoundError as error:
         raise WeightsError(f"{variant.id}: {error}; {remedy}") from error
 
@@ -80,8 +82,8 @@ def _folder(variant: Variant, path: Path, remedy: str) -> Source:
     return Source(str(path), None, remedy)
 
 
-def _hub(variant: Variant, variable: str) -> Source:
-    repo, revision = variant.weights.repo, variant.weights.revision
+def _hub(weights: Weights, variable: str) -> Source:
+    repo, revision = weights.repo, weights.revision
     remedy = (
         f"fetch it with `hf download {repo} --revision {revision}` (a gated repository asks for "
         f"its licence to be accepted and for HF_TOKEN), or set {variable} to a folder that holds it"

@@ -8,13 +8,14 @@ from workers.catalog.registry import (
     json_schema,
     variants,
 )
-from workers.catalog.variant import Family, Picture, Variant, picture_fields
+from workers.catalog.variant import Family, Picture, PictureSize, Variant, picture_fields
 
 __all__ = [
     "STANDARD",
     "Catalogue",
     "Family",
     "Picture",
+    "PictureSize",
     "UnknownVariantError",
     "Variant",
     "find",

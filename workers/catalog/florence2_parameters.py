@@ -5,42 +5,22 @@ has one form; dumped, it parses to itself.
 """
 
 import difflib
-import re
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, WithJsonSchema, create_model, model_validator
 
-from workers.catalog.florence2_tasks import BY_TOKEN, TASKS, TOKENS, Florence2Task
+from workers.catalog import florence2_fields as fields
+from workers.catalog import florence2_text
+from workers.catalog.florence2_artifacts import Choice, refuse_unmakeable
+from workers.catalog.florence2_limits import Florence2Limits
+from workers.catalog.florence2_region import Region
+from workers.catalog.florence2_tasks import BY_TOKEN, TOKENS, Florence2Task
 from workers.catalog.refusal import StoredText, refusal
 from workers.catalog.variant import Picture
 
-MAX_TASKS = 8
-MAX_BEAMS = 5
-MAX_TEXT = 2000
-JOINER = "<and>"
-
-TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9_]*>")
-"""What the tokenizer may read as a special token: task tokens, `<s>`, `<loc_7>`, `<poly>` …"""
-
 _TASK_SCHEMA = {"type": "string", "enum": list(TOKENS)}
 Task = Annotated[str, WithJsonSchema(_TASK_SCHEMA)]
-
-
-@dataclass(frozen=True)
-class Florence2Limits:
-    """Defaults and limits of one Florence-2 variant.
-
-    Attributes:
-        num_beams: default number of beams.
-        max_new_tokens: default longest answer, in tokens.
-        most_new_tokens: highest accepted `max_new_tokens`: the decoder's positions, less the
-            start token.
-    """
-
-    num_beams: int
-    max_new_tokens: int
-    most_new_tokens: int
 
 
 class Florence2Parameters(BaseModel):
@@ -58,6 +38,8 @@ class Florence2Parameters(BaseModel):
     task: Task | None = None
     tasks: tuple[Task, ...] = ()
     text: StoredText | None = None
+    region: Region | None = None
+    artifacts: tuple[Choice, ...] = ()
     num_beams: int
     max_new_tokens: int
 
@@ -71,6 +53,8 @@ class Florence2Parameters(BaseModel):
     def _normalise(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
+        if "text" in data:
+            data = {**data, "text": florence2_text.joined(data["text"])}
         task, tasks = data.get("task"), data.get("tasks")
         if (task is None) == (not tasks):
             raise refusal("task", "task_or_tasks", "give either task or tasks", task)
@@ -86,15 +70,31 @@ class Florence2Parameters(BaseModel):
     @model_validator(mode="after")
     def _check_text(self) -> Self:
         readers = [task for task in self.asked if task.takes_text]
-        if self.text is None:
-            if readers:
-                raise refusal("text", "text_required", f"{readers[0].token} needs a text", None)
-            return self
-        if not readers:
-            message = f"{self.tasks[0]} takes no text"
-            raise refusal("text", "text_not_taken", message, self.text)
-        _refuse_tags(self.text, readers)
+        _check_presence("text", self.text, readers, self.asked)
+        if self.text is not None:
+            florence2_text.check(self.text, readers)
         return self
+
+    @model_validator(mode="after")
+    def _check_region(self) -> Self:
+        readers = [task for task in self.asked if task.takes_region]
+        _check_presence("region", self.region, readers, self.asked)
+        return self
+
+    @model_validator(mode="after")
+    def _check_artifacts(self) -> Self:
+        refuse_unmakeable(self.artifacts, self.asked)
+        return self
+
+
+def _check_presence(
+    field: str, value: Any, readers: Sequence[Florence2Task], asked: Sequence[Florence2Task]
+) -> None:
+    """What a task reads must be there, and what none reads must not."""
+    if value is None and readers:
+        raise refusal(field, f"{field}_required", f"{readers[0].token} needs a {field}", None)
+    if value is not None and not readers:
+        raise refusal(field, f"{field}_not_taken", f"{asked[0].token} takes no {field}", value)
 
 
 def _token(field: str, name: Any) -> str:
@@ -107,91 +107,21 @@ def _token(field: str, name: Any) -> str:
     raise refusal(field, "unknown_task", f"{shown} is not a task{hint}", name)
 
 
-def _refuse_tags(text: str, readers: list[Florence2Task]) -> None:
-    """Special tokens in a user's text would be obeyed as such, so they are refused."""
-    allowed = {JOINER} if all(task.joins_text for task in readers) else set()
-    tags = [tag for tag in TAG.findall(text) if tag not in allowed]
-    if tags:
-        message = f"must not contain {tags[0]}: the model reads it as a command, not as text"
-        raise refusal("text", "reserved_token", message, text)
-
-
 def florence2_parameters(name: str, limits: Florence2Limits) -> type[Florence2Parameters]:
     """The parameter model of a variant with these limits; `name` is the class's name."""
     model = create_model(
         name,
         __base__=Florence2Parameters,
         __module__=__name__,
-        image=(Picture, _image()),
-        task=(Task | None, _task()),
-        tasks=(tuple[Task, ...], _tasks()),
-        text=(StoredText | None, _text()),
-        num_beams=(int, _num_beams(limits)),
-        max_new_tokens=(int, _max_new_tokens(limits)),
+        image=(Picture, fields.image()),
+        task=(Task | None, fields.task()),
+        tasks=(tuple[Task, ...], fields.tasks()),
+        text=(StoredText | None, fields.text()),
+        region=(Region | None, fields.region()),
+        artifacts=(tuple[Choice, ...], fields.artifacts()),
+        num_beams=(int, fields.num_beams(limits)),
+        max_new_tokens=(int, fields.max_new_tokens(limits)),
     )
     model.limits = limits
     model.__doc__ = "A picture, and what is asked about it."
     return model
-
-
-def _image() -> Any:
-    return Field(min_length=1, examples=["file_2f6d0c"])  # described where Picture is
-
-
-def _task() -> Any:
-    return Field(
-        default=None,
-        description="What to ask: an official token or its plain name. Or give tasks.",
-        examples=["<OD>", "object_detection"],
-    )
-
-
-def _tasks() -> Any:
-    return Field(
-        default=(),
-        max_length=MAX_TASKS,
-        description=f"Up to {MAX_TASKS} different tasks on the one picture, answered in order; "
-        "each is priced as one analysis.",
-        examples=[["<CAPTION>", "<OD>"]],
-        json_schema_extra=_as_list_of_one_or_more,
-    )
-
-
-def _as_list_of_one_or_more(schema: dict[str, Any]) -> None:
-    schema.pop("default")  # an empty list stands for "not given", and may not be given
-    schema |= {"minItems": 1, "uniqueItems": True}
-
-
-def _text() -> Any:
-    takers = " and ".join(task.token for task in TASKS if task.takes_text)
-    return Field(
-        default=None,
-        min_length=1,
-        max_length=MAX_TEXT,
-        description=f"For {takers}, which need it: the caption to ground, or what to look for "
-        f"(several things joined by ' {JOINER} ').",
-        examples=["a red circle"],
-    )
-
-
-def _num_beams(limits: Florence2Limits) -> Any:
-    return Field(
-        default=limits.num_beams,
-        ge=1,
-        le=MAX_BEAMS,
-        strict=True,
-        description="Width of the beam search; 1 is greedy, and fastest.",
-        examples=[limits.num_beams],
-    )
-
-
-def _max_new_tokens(limits: Florence2Limits) -> Any:
-    return Field(
-        default=limits.max_new_tokens,
-        ge=1,
-        le=limits.most_new_tokens,
-        strict=True,
-        description="Longest answer to each task, in tokens. An answer cut off here reports "
-        "finish_reason length.",
-        examples=[limits.max_new_tokens],
-    )

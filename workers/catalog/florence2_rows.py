@@ -4,17 +4,16 @@ The weights are the conversions that transformers loads without remote code. Pri
 sizes and cost estimates are defaults for the operator to change.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from db.pricing import Measure, PerUnit, UnitKind
-from workers.catalog.florence2_parameters import (
-    Florence2Limits,
-    Florence2Parameters,
-    florence2_parameters,
-)
+from workers.catalog.florence2_limits import Florence2Limits
+from workers.catalog.florence2_parameters import Florence2Parameters, florence2_parameters
+from workers.catalog.florence2_region import refuse_outside
 from workers.catalog.florence2_tasks import TASKS
-from workers.catalog.variant import Family, Licence, Variant, Weights
+from workers.catalog.variant import Family, Licence, PictureSize, Variant, Weights
 
 MIT = Licence("MIT", "https://opensource.org/license/mit")
 LARGE_LIMITS = Florence2Limits(num_beams=3, max_new_tokens=1023, most_new_tokens=1023)
@@ -29,6 +28,10 @@ def _one_sample(_parameters: Florence2Parameters) -> int:
     return 1
 
 
+def _fits(parameters: Florence2Parameters, sizes: Mapping[str, Sequence[PictureSize]]) -> None:
+    refuse_outside(parameters.region, sizes["image"][0])
+
+
 def _cost(encode_seconds: float, caption_seconds: float) -> Callable[[Florence2Parameters], float]:
     """Seconds of a job: the picture once, then each task by the usual length of its answer."""
 
@@ -37,6 +40,18 @@ def _cost(encode_seconds: float, caption_seconds: float) -> Callable[[Florence2P
         return encode_seconds + beams * caption_seconds * sum(t.cost for t in parameters.asked)
 
     return seconds
+
+
+def _options(*, no_repeat_ngram_size: int) -> dict[str, Any]:
+    """What `workers.adapters.florence2` reads of a row."""
+    return {
+        "no_repeat_ngram_size": no_repeat_ngram_size,
+        "picture_cache": 64,
+        "picture_cache_bytes": 128 * 2**20,
+        "attention": "sdpa",
+        # It makes loading some minutes longer, which a worker that is often restarted feels.
+        "compile_greedy": False,
+    }
 
 
 FLORENCE2_BASE = Variant(
@@ -61,7 +76,8 @@ FLORENCE2_BASE = Variant(
     tasks=tuple(task.token for task in TASKS),
     dtype={"cuda": "bfloat16", "cpu": "float32"},
     memory_bytes=500 * 10**6,
-    options={"no_repeat_ngram_size": 3, "picture_cache": 64},
+    options=_options(no_repeat_ngram_size=3),
+    fits=_fits,
 )
 
 FLORENCE2_BASE_FT = replace(
@@ -112,7 +128,7 @@ FLORENCE2_DEMO = replace(
     deadline_seconds=60,
     licence=Licence("Apache-2.0", "https://www.apache.org/licenses/LICENSE-2.0"),
     memory_bytes=15 * 10**6,
-    options={"no_repeat_ngram_size": 0, "picture_cache": 64},
+    options=_options(no_repeat_ngram_size=0),
 )
 
 ROWS = (FLORENCE2_BASE, FLORENCE2_BASE_FT, FLORENCE2_LARGE, FLORENCE2_LARGE_FT, FLORENCE2_DEMO)

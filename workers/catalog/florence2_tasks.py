@@ -13,6 +13,9 @@ class Florence2Task:
         title: one line for people.
         takes_text: the task reads `text`, and cannot do without.
         joins_text: `text` may hold several entries joined by ` <and> `.
+        takes_region: the task reads `region`, and cannot do without.
+        places: the answer says where in the picture; about a region, that is the region itself.
+        outlines: the answer may hold outlines, of which masks can be made.
         repeats: the answer rightly repeats itself: regions with equal labels, text as it stands.
         cost: device time relative to a caption; it follows the length of the answer.
     """
@@ -22,32 +25,47 @@ class Florence2Task:
     title: str
     takes_text: bool = False
     joins_text: bool = False
+    takes_region: bool = False
+    places: bool = False
+    outlines: bool = False
     repeats: bool = False
     cost: float = 1.0
 
 
-TASKS: tuple[Florence2Task, ...] = (
+_CAPTIONS = (
     Florence2Task("<CAPTION>", "caption", "A sentence about the picture"),
     Florence2Task("<DETAILED_CAPTION>", "detailed_caption", "Some sentences", cost=2.0),
     Florence2Task(
         "<MORE_DETAILED_CAPTION>", "more_detailed_caption", "A paragraph about it", cost=4.0
     ),
-    Florence2Task("<OD>", "object_detection", "Objects and their boxes", repeats=True, cost=5.0),
+)
+
+_DETECTION = (
+    Florence2Task(
+        "<OD>", "object_detection", "Objects and their boxes", places=True, repeats=True, cost=5.0
+    ),
     Florence2Task(
         "<DENSE_REGION_CAPTION>",
         "dense_region_caption",
         "Regions and a phrase about each",
+        places=True,
         repeats=True,
         cost=5.0,
     ),
     Florence2Task(
-        "<REGION_PROPOSAL>", "region_proposal", "Boxes without labels", repeats=True, cost=4.0
+        "<REGION_PROPOSAL>",
+        "region_proposal",
+        "Boxes without labels",
+        places=True,
+        repeats=True,
+        cost=4.0,
     ),
     Florence2Task(
         "<CAPTION_TO_PHRASE_GROUNDING>",
         "caption_to_phrase_grounding",
         "Where each phrase of a caption is seen",
         takes_text=True,
+        places=True,
         repeats=True,
         cost=2.0,
     ),
@@ -57,13 +75,80 @@ TASKS: tuple[Florence2Task, ...] = (
         "Where what the text names is seen",
         takes_text=True,
         joins_text=True,
+        places=True,
+        outlines=True,
         repeats=True,
         cost=2.0,
     ),
+)
+
+_SEGMENTATION = (
+    Florence2Task(
+        "<REFERRING_EXPRESSION_SEGMENTATION>",
+        "referring_expression_segmentation",
+        "The outline of what a phrase refers to",
+        takes_text=True,
+        places=True,
+        outlines=True,
+        repeats=True,
+        cost=5.0,
+    ),
+    Florence2Task(
+        "<REGION_TO_SEGMENTATION>",
+        "region_to_segmentation",
+        "The outline of what is in a region",
+        takes_region=True,
+        places=True,
+        outlines=True,
+        repeats=True,
+        cost=5.0,
+    ),
+)
+
+_REGIONS = (
+    Florence2Task(
+        "<REGION_TO_CATEGORY>",
+        "region_to_category",
+        "What kind of thing is in a region",
+        takes_region=True,
+        places=True,
+        repeats=True,  # four corners in a row may be equal, and there is no sentence to spoil
+    ),
+    Florence2Task(
+        "<REGION_TO_DESCRIPTION>",
+        "region_to_description",
+        "A phrase about what is in a region",
+        takes_region=True,
+        places=True,
+    ),
+    Florence2Task(
+        "<REGION_TO_OCR>",
+        "region_to_ocr",
+        "The text in a region",
+        takes_region=True,
+        places=True,
+        repeats=True,
+    ),
+)
+
+_TEXT_IN_PICTURES = (
     Florence2Task("<OCR>", "ocr", "The text in the picture", repeats=True, cost=2.0),
     Florence2Task(
-        "<OCR_WITH_REGION>", "ocr_with_region", "Words and their outlines", repeats=True, cost=5.0
+        "<OCR_WITH_REGION>",
+        "ocr_with_region",
+        "Words and their outlines",
+        places=True,
+        repeats=True,
+        cost=5.0,
     ),
+)
+
+TASKS: tuple[Florence2Task, ...] = (
+    *_CAPTIONS,
+    *_DETECTION,
+    *_SEGMENTATION,
+    *_REGIONS,
+    *_TEXT_IN_PICTURES,
 )
 
 BY_TOKEN = {task.token: task for task in TASKS}

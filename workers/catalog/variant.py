@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any
@@ -36,6 +36,14 @@ Picture = Annotated[
         }
     ),
 ]
+
+
+PictureSize = tuple[int, int]
+"""Width and height of an upright picture, in pixels."""
+
+
+def fits_any(_parameters: BaseModel, _sizes: Mapping[str, Sequence[PictureSize]]) -> None:
+    """No parameter depends on how large the pictures are."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,7 @@ class Variant:
         family: line of models.
         adapter: key into the adapter registry.
         title: one line for people.
-        weights: where they come from.
+        weights: where they come from; None for a model that only its vendor hosts.
         parameters: the pydantic model of `input`, defaults and limits included; extra forbidden.
         unit_kind: which allowance a job draws on.
         price: price rule.
@@ -83,17 +91,21 @@ class Variant:
         samples: parsed parameters to how many of those samples the job takes.
         deadline_seconds: the longest an attempt may run.
         licence: the weights' licence.
+        calls_at_once: how many calls of the model one worker makes at the same time: 1 on a
+            device, more only where the model runs elsewhere.
         tasks: task names, for families that have several.
         dtype: torch dtype by device kind, e.g. {"cuda": "bfloat16", "cpu": "float32"}.
         memory_bytes: device memory its resident weights take, about.
         options: what only the adapter reads.
+        fits: refuses parameters that do not suit the sizes of the pictures, by parameter name;
+            asked at submission, it raises a `pydantic.ValidationError`.
     """
 
     id: str
     family: Family
     adapter: str
     title: str
-    weights: Weights
+    weights: Weights | None
     parameters: type[BaseModel]
     unit_kind: UnitKind
     price: Price
@@ -104,10 +116,12 @@ class Variant:
     samples: Callable[[Any], int]
     deadline_seconds: float
     licence: Licence
+    calls_at_once: int = 1
     tasks: tuple[str, ...] = ()
     dtype: dict[str, str] = field(default_factory=dict)
     memory_bytes: int = 0
     options: dict[str, Any] = field(default_factory=dict)
+    fits: Callable[[Any, Mapping[str, Sequence[PictureSize]]], None] = fits_any
 
     def batch_key(self, parameters: BaseModel) -> str:
         """A digest equal for jobs that the model can run in one call."""

@@ -54,7 +54,7 @@ class Answer:
 
     Attributes:
         headers: names in lower case; of repeated ones the last.
-        body: of a GET the whole, decompressed; of a POST the first bytes, as sent.
+        body: of `get` and `ask` the whole, decompressed; of `post` the first bytes, as sent.
     """
 
     status: int
@@ -67,6 +67,8 @@ class Outbound:
 
     Args:
         settings: what the operator allows.
+        trusted: URLs that the operator named: their scheme, host and port are reached wherever
+            they lead, a private network included.
         resolve: finds addresses; asked once for each request and redirect.
         connector: opens connections; is only ever given checked addresses.
         ssl_context: verifies certificates; by default against the system's and `ca_file`.
@@ -76,12 +78,14 @@ class Outbound:
         self,
         settings: OutboundSettings,
         *,
+        trusted: Sequence[str] = (),
         resolve: Resolver | None = None,
         connector: Connector = connect_tcp,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self._settings = settings
         self._policy = AddressPolicy(settings.allow, settings.deny)
+        self._trusted = frozenset(parse(url, allow_http=True).origin for url in trusted)
         self._resolve = resolve or SystemResolver()
         self._connector = connector
         self._ssl_context = ssl_context or _ssl_context(settings)
@@ -124,6 +128,26 @@ class Outbound:
                 url = _next_url(target, response.status, headers)
         raise TooManyRedirectsError(f"there are more than {_MAX_REDIRECTS} redirects")
 
+    def ask(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        max_bytes: int,
+        timeouts: Timeouts | None = None,
+    ) -> Answer:
+        """Ask an API. No redirect is followed: every status is an answer, with its whole body.
+
+        Raises:
+            OutboundError: no answer came, or not all of it.
+        """
+        times = timeouts or Timeouts()
+        deadline = Deadline(times.total)
+        with self._sent("GET", self._parse(url), headers, b"", deadline, times) as response:
+            answered = _headers(response)
+            body = read_whole(response.iter_stream(), answered, max_bytes)
+            return Answer(response.status, answered, body)
+
     def post(
         self,
         url: str,
@@ -148,8 +172,18 @@ class Outbound:
             body = read_start(response.iter_stream(), max_answer_bytes)
             return Answer(response.status, _headers(response), body)
 
+    def trusts(self, url: str) -> bool:
+        """Whether a URL has the scheme, host and port of one that the operator named.
+
+        Raises:
+            BadUrlError: it is no URL.
+        """
+        return parse(url, allow_http=True).origin in self._trusted
+
     def _parse(self, url: str) -> Target:
         settings = self._settings
+        if self._trusted and self.trusts(url):
+            return parse(url, allow_http=True)
         return parse(url, allow_http=settings.allow_http, ports=settings.ports)
 
     def _addresses(
@@ -162,7 +196,7 @@ class Outbound:
             found = self._resolve(target.host, deadline.remaining(times.connect))
         if not found:
             raise UnreachableError(f"{target.host} has no address")
-        if not all(map(self._policy.permits, found)):
+        if target.origin not in self._trusted and not all(map(self._policy.permits, found)):
             raise RefusedAddressError(target.host)
         return found[:_MAX_ADDRESSES_TRIED]
 

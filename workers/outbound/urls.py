@@ -40,6 +40,11 @@ class Target:
     path: str
 
     @property
+    def origin(self) -> tuple[str, str, int]:
+        """Scheme, host and port."""
+        return self.scheme, self.host, self.port
+
+    @property
     def host_header(self) -> str:
         """The host as HTTP names it: IPv6 in brackets, the port unless it is the scheme's own."""
         host = f"[{self.host}]" if isinstance(self.address, IPv6Address) else self.host

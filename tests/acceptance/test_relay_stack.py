@@ -1,0 +1,223 @@
+"""Hosted models through a whole stack: forwarded, stored, charged once, refused, many at once."""
+
+import base64
+import io
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from PIL import Image
+from sqlalchemy import text
+
+from tests.acceptance.stack import Client, Json, Stack, eventually, run_bottega
+from tests.servers.vendor import KEY, Plan, Vendor, running_vendor, status
+from tests.support.stack_faults import assert_paid_once, await_restart, books_of, strike
+
+PAINTER = "flux.2-pro"
+EDITOR = "flux.1-kontext-max"
+JUDGED = "flux.2-max"
+MEGABYTE = 10**6
+
+FILTERS = f"""
+[filters.words]
+kind = "words"
+file = "words.txt"
+
+[[rules]]
+variants = ["{JUDGED}"]
+filters = ["words"]
+"""
+
+
+@pytest.fixture(scope="module")
+def vendor() -> Iterator[Vendor]:
+    with running_vendor() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def relay(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[Stack]:
+    """A stack that forwards to the vendor, and judges one model's prompts itself."""
+    folder = tmp_path_factory.mktemp("relay")
+    (folder / "words.txt").write_text("unspeakable\n")
+    (folder / "filters.toml").write_text(FILTERS)
+    settings = {
+        "BOTTEGA_RELAY_URL": vendor.url,
+        "BOTTEGA_RELAY_KEY": KEY,
+        "BOTTEGA_CONTENT_FILTERS": str(folder / "filters.toml"),
+        "BOTTEGA_LEASE_SECONDS": "3",
+        "BOTTEGA_SWEEP_SECONDS": "0.5",
+    }
+    running = Stack(folder / "data", settings, variants=(PAINTER, EDITOR, JUDGED))
+    try:
+        running.start()
+        yield running
+        running.stop()
+    finally:
+        running.abandon()
+
+
+@pytest.fixture
+def client(relay: Stack) -> Iterator[Client]:
+    """A new tenant; whatever it did, the books agree afterwards."""
+    yield relay.tenant()
+    assert relay.violations() == []
+
+
+def ask(client: Client, prompt: str, model: str = PAINTER, **given: object) -> Json:
+    """Submit a small picture."""
+    size = {} if model == EDITOR else {"width": 64, "height": 64}
+    return client.submit(model, {"prompt": prompt, **size, **given})
+
+
+def tasks_of(vendor: Vendor, prompt: str) -> int:
+    """How many tasks a prompt came to."""
+    return sum(task.body["prompt"] == prompt for task in vendor.submitted)
+
+
+def assert_failed(relay: Stack, job: Json, code: str, *, attempts: int = 1) -> None:
+    """It failed, and nothing is charged, held or stored."""
+    assert (job["state"], job["error"]["code"]) == ("failed", code)
+    books = books_of(relay, job)
+    assert (len(books.outcomes), books.holds) == (attempts, ["released"])
+    assert (books.used, books.keys, books.stored) == ([], [], [])
+
+
+def test_a_picture_is_forwarded_stored_and_charged_once(
+    relay: Stack, client: Client, vendor: Vendor
+) -> None:
+    job = client.over(ask(client, "a red circle", seed=2**63, output_format="webp"))
+    assert job["state"] == "succeeded", job
+    assert job["progress"] == {"step": 100, "steps": 100, "fraction": 1.0}
+    assert job["price"]["amount_micros"] == 30_000
+    [image] = job["output"]["images"]
+    assert (image["seed"], image["media_type"]) == (2**63, "image/webp")
+    fetched = Image.open(io.BytesIO(httpx.get(image["url"]).raise_for_status().content))
+    assert fetched.size == (64, 64)
+    assert_paid_once(books_of(relay, job), attempt=1)
+    assert tasks_of(vendor, "a red circle") == 1
+
+
+def test_a_picture_is_edited(client: Client, vendor: Vendor) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (80, 48), "blue").save(buffer, "PNG")
+    uri = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    job = client.over(ask(client, "make it red", EDITOR, images=[uri]))
+    assert job["state"] == "succeeded", job
+    assert job["price"]["amount_micros"] == 80_000
+    [image] = job["output"]["images"]
+    assert (image["width"], image["height"], image["media_type"]) == (80, 48, "image/png")
+    assert list(vendor.submitted[-1].pictures) == ["input_image"]
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [("Request Moderated", "request_moderated"), ("Content Moderated", "content_moderated")],
+)
+def test_what_the_vendor_refuses_costs_nothing_and_is_not_tried_again(
+    relay: Stack, client: Client, vendor: Vendor, state: str, code: str
+) -> None:
+    vendor.plans[code] = Plan(status=state, details={"Moderation Reasons": ["Violence"]})
+    job = client.over(ask(client, f"something {code}"))
+    assert_failed(relay, job, code)
+    assert job["error"]["message"].endswith("Violence")
+    assert job["error"]["retryable"] is False
+
+
+def test_what_the_operators_list_names_never_leaves_the_house(
+    relay: Stack, client: Client, vendor: Vendor
+) -> None:
+    job = client.over(ask(client, "an UNSPEAKABLE thing", JUDGED))
+    assert_failed(relay, job, "request_moderated")
+    assert "unspeakable" not in str(job["error"])
+    assert tasks_of(vendor, "an UNSPEAKABLE thing") == 0
+    assert client.over(ask(client, "a nice thing", JUDGED))["state"] == "succeeded"
+    assert client.over(ask(client, "an unspeakable thing", PAINTER))["state"] == "succeeded"
+    for log in ("worker", "api"):
+        assert "unspeakable" not in relay.log(log).lower()
+        assert KEY not in relay.log(log)
+
+
+def test_twenty_jobs_are_in_flight_at_once_on_one_worker(client: Client, vendor: Vendor) -> None:
+    together = threading.Event()
+    vendor.plans["one of many"] = Plan(until=together)
+    vendor.most_at_once = 0
+    jobs = [ask(client, f"one of many: {n}", seed=n) for n in range(20)]
+    eventually(lambda: vendor.most_at_once == 20)
+    together.set()
+    ended = [client.over(job) for job in jobs]
+    assert {job["state"] for job in ended} == {"succeeded"}
+    assert {job["output"]["images"][0]["seed"] for job in ended} == set(range(20))
+
+
+def test_a_job_that_is_canceled_is_no_longer_waited_for(
+    relay: Stack, client: Client, vendor: Vendor
+) -> None:
+    never = threading.Event()
+    vendor.plans["for ever"] = Plan(until=never)
+    # As many as may be in flight: only what lets go of its place leaves room for another.
+    jobs = [ask(client, f"for ever: {n}", EDITOR) for n in range(6)]
+    eventually(lambda: sum("for ever" in task.body["prompt"] for task in vendor.submitted) == 6)
+    later = ask(client, "after all that", EDITOR)
+    for job in jobs:
+        assert client.cancel(job)["state"] == "canceled"
+    assert client.over(later)["state"] == "succeeded"
+    for job in jobs:
+        assert (books_of(relay, job).holds, books_of(relay, job).used) == (["released"], [])
+    never.set()
+
+
+def test_an_upstream_that_fails_for_a_while_delays_the_job(
+    relay: Stack, client: Client, vendor: Vendor
+) -> None:
+    vendor.fail_next("submit", status(503), status(429, Retry_After="1"))
+    job = client.over(ask(client, "through bad weather"))
+    assert job["state"] == "succeeded", job
+    assert_paid_once(books_of(relay, job), attempt=1)
+
+
+def test_a_task_outlives_the_worker_that_submitted_it(
+    relay: Stack, client: Client, vendor: Vendor
+) -> None:
+    held = threading.Event()
+    vendor.plans["outlives"] = Plan(until=held)
+    job = ask(client, "outlives")
+    eventually(lambda: tasks_of(vendor, "outlives") == 1)
+    noted = "SELECT count(*) FROM attempt_notes WHERE job_id = :id"
+    eventually(lambda: _count(relay, noted, job) == 1)
+    await_restart(relay, "worker", strike(relay, "worker"))
+    held.set()
+    ended = client.over(job)
+    assert (ended["state"], ended["attempt"]) == ("succeeded", 2)
+    assert tasks_of(vendor, "outlives") == 1, "paid for once upstream"
+    assert_paid_once(books_of(relay, job), attempt=2)
+
+
+def _count(stack: Stack, query: str, job: Json) -> int:
+    with stack.database.transaction() as session:
+        return int(session.scalar(text(query), {"id": job["id"]}) or 0)
+
+
+def test_the_models_are_listed_as_ready_and_the_worker_is_small(relay: Stack) -> None:
+    models = httpx.get(f"{relay.url}/v1/models").json()["models"]
+    assert {model["id"]: model["ready_workers"] for model in models} == {
+        PAINTER: 1,
+        EDITOR: 1,
+        JUDGED: 1,
+    }
+    process = psutil.Process(relay.children()["worker"])
+    assert "torch" not in Path(f"/proc/{process.pid}/maps").read_text()
+    assert process.memory_info().rss < 250 * MEGABYTE
+
+
+def test_a_worker_without_a_key_says_what_to_set_and_ends(relay: Stack) -> None:
+    done = run_bottega(
+        *("--stack", str(relay.data_dir), "worker", "--variant", PAINTER),
+        environment={"BOTTEGA_RELAY_URL": "https://upstream.example"},
+    )
+    assert done.returncode == 1
+    assert "BOTTEGA_RELAY_KEY" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,55 @@
+"""How a job lists what was stored of it."""
+
+from typing import Any
+
+from db.artifact_kinds import SUFFIXES, ArtifactKind
+from db.artifacts import listed
+from db.pictures import MEDIA_TYPES
+from db.tables import Artifact
+
+
+def row(kind: ArtifactKind, n: int = 0, **changes: Any) -> Artifact:
+    plain = {
+        "n": n,
+        "about": {},
+        "media_type": "image/png",
+        "bytes": 12,
+        "sha256": "ab",
+        "width": 4,
+        "height": 3,
+        "seed": None,
+    }
+    return Artifact(kind=kind, **{**plain, **changes})
+
+
+FACTS = {"width": 4, "height": 3, "media_type": "image/png", "bytes": 12, "sha256": "ab"}
+
+
+def test_painted_pictures_are_images_with_their_seeds() -> None:
+    rows = [row(ArtifactKind.IMAGE, seed=str(2**64 - 1)), row(ArtifactKind.IMAGE)]
+    assert listed(rows) == {"images": [{**FACTS, "seed": 2**64 - 1}, {**FACTS, "seed": None}]}
+
+
+def test_all_else_is_an_artifact_of_its_kind() -> None:
+    mask = row(ArtifactKind.MASK, about={"label": "cat"})
+    told = listed([mask, row(ArtifactKind.COCO)], lambda artifact: {"url": f"/{artifact.n}"})
+    assert told == {
+        "artifacts": [
+            {"kind": "mask", "label": "cat", "url": "/0", **FACTS},
+            {"kind": "coco", "url": "/0", **FACTS},
+        ]
+    }
+
+
+def test_what_a_result_is_about_hides_no_fact_of_it() -> None:
+    mask = row(ArtifactKind.MASK, about={"url": "elsewhere", "bytes": 1})
+    [told] = listed([mask], lambda _artifact: {"url": "/here"})["artifacts"]
+    assert (told["url"], told["bytes"]) == ("/here", 12)
+
+
+def test_nothing_stored_is_nothing_listed() -> None:
+    assert listed([]) == {}
+
+
+def test_every_media_type_has_a_suffix() -> None:
+    assert SUFFIXES.keys() == {*MEDIA_TYPES.values(), "application/json"}

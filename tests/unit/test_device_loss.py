@@ -1,0 +1,56 @@
+"""Ending a process whose device is lost."""
+
+import threading
+
+import pytest
+
+from db.tables import Job
+from workers.device_loss import ending_when_lost
+from workers.in_hand import InHand, Register
+
+
+def test_a_worker_with_a_sound_device_goes_on() -> None:
+    ended: list[bool] = []
+    answer = ending_when_lost(
+        lambda _variant: 3, lambda: False, Register(), grace_seconds=1, end=lambda: ended.append(1)
+    )
+    assert answer("flux.1-demo") == 3
+    assert ended == []
+
+
+def test_results_in_hand_are_stored_before_the_end() -> None:
+    register, job = Register(), InHand(Job(id="job_1", attempt=1))
+    register.add([job])
+    in_hand_at_end: list[int] = []
+    answer = ending_when_lost(
+        lambda _variant: 1,
+        lambda: True,
+        register,
+        grace_seconds=10,
+        end=lambda: in_hand_at_end.append(len(register.snapshot())),
+    )
+    threading.Timer(0.05, register.remove, [job]).start()
+    answer("flux.1-demo")
+    assert in_hand_at_end == [0]
+
+
+def test_a_result_that_takes_too_long_is_not_waited_for() -> None:
+    register = Register()
+    register.add([InHand(Job(id="job_1", attempt=1))])
+    ended = threading.Event()
+    answer = ending_when_lost(
+        lambda _variant: 1, lambda: True, register, grace_seconds=0.01, end=ended.set
+    )
+    answer("flux.1-demo")
+    assert ended.is_set()
+
+
+def test_a_ticket_whose_answer_fails_ends_the_process_all_the_same() -> None:
+    def fail(_variant: str) -> int:
+        raise ConnectionError
+
+    ended = threading.Event()
+    answer = ending_when_lost(fail, lambda: True, Register(), grace_seconds=1, end=ended.set)
+    with pytest.raises(ConnectionError):
+        answer("flux.1-demo")
+    assert ended.is_set()

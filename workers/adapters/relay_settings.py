@@ -1,0 +1,64 @@
+"""Where a relay forwards to, and on whose account."""
+
+from pydantic import Field, PositiveFloat, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from workers.outbound import BadUrlError
+from workers.outbound.urls import parse
+
+
+class RelaySetupError(Exception):
+    """The upstream is not named, or not as it should be; the message says what to set."""
+
+
+class RelaySettings(BaseSettings):
+    """The upstream, which speaks the vendor's API.
+
+    Attributes:
+        url: its address up to the path of the API, without `/v1`. It is reached wherever it
+            leads, a private network included.
+        key: the operator's.
+        patience_seconds: how long an upstream that is away or busy is asked again, before the
+            attempt is given up.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="BOTTEGA_RELAY_", hide_input_in_errors=True)
+
+    url: str
+    key: SecretStr = Field(min_length=1)
+    patience_seconds: PositiveFloat = 60
+
+    @field_validator("url")
+    @classmethod
+    def _is_a_url(cls, url: str) -> str:
+        try:
+            parse(url, allow_http=True)
+        except BadUrlError as error:
+            raise ValueError(str(error)) from None
+        return url.rstrip("/")
+
+    @field_validator("key")
+    @classmethod
+    def _fits_a_header(cls, key: SecretStr) -> SecretStr:
+        plain = key.get_secret_value()
+        if not (plain.isascii() and plain.isprintable()):
+            raise ValueError("holds characters that no header takes")
+        return key
+
+
+def read_relay_settings() -> RelaySettings:
+    """The settings that the environment has.
+
+    Raises:
+        RelaySetupError: they are missing or wrong.
+    """
+    try:
+        return RelaySettings()
+    except ValidationError as error:
+        faults = "; ".join(
+            f"BOTTEGA_RELAY_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()
+        )
+        raise RelaySetupError(
+            "a hosted model needs BOTTEGA_RELAY_URL, the address of an upstream that speaks the "
+            f"vendor's API, and BOTTEGA_RELAY_KEY, your key there ({faults})"
+        ) from None

@@ -1,0 +1,63 @@
+"""Content filters on a job's way: before the model reads its prompt, before its pictures are kept.
+
+Prompts are judged here, in the worker, and not at the edge: a callout takes long, and an owner
+finds every refusal in the same place, a job that failed and cost nothing.
+"""
+
+from pydantic import BaseModel
+
+from db import tenants
+from db.session import Database
+from db.tables import Job
+from workers.adapters.protocol import Output
+from workers.moderation.content_filter import ContentFilter, Subject
+from workers.moderation.filter_file import Rules
+
+_TEXTS = ("prompt", "text")
+"""The parameters in which an owner writes to a model."""
+
+
+class Moderator:
+    """Applies the rules to jobs.
+
+    Args:
+        rules: the operator's.
+        database: knows a tenant's tier, which is as it stands now and not as at submission.
+    """
+
+    def __init__(self, rules: Rules, database: Database) -> None:
+        self._rules = rules
+        self._database = database
+
+    def check_request(self, job: Job, parameters: BaseModel) -> None:
+        """Judge what the model is about to read.
+
+        Raises:
+            RequestModeratedError: a filter refuses it.
+            FilterUnavailableError: a filter does not answer.
+        """
+        texts = [text for name in _TEXTS if (text := getattr(parameters, name, None))]
+        for chosen, subject in self._chosen(job):
+            for text in texts:
+                chosen.check_prompt(text, subject)
+
+    def check_output(self, job: Job, output: Output) -> None:
+        """Judge what was painted.
+
+        Raises:
+            ContentModeratedError: a filter refuses a picture, and so all of them.
+            FilterUnavailableError: a filter does not answer.
+        """
+        if not output.images:
+            return
+        for chosen, subject in self._chosen(job):
+            for painted in output.images:
+                chosen.check_picture(painted.image, subject)
+
+    def _chosen(self, job: Job) -> list[tuple[ContentFilter, Subject]]:
+        if not self._rules.concern(job.variant):
+            return []
+        with self._database.transaction(durable=False) as session:
+            tier = tenants.tier_of(session, job.tenant_id)
+        subject = Subject(job.id, job.variant, tier)
+        return [(chosen, subject) for chosen in self._rules.chosen(job.variant, tier)]
