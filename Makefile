@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint fmt bench
+.PHONY: help demo up test lint fmt bench demo-weights
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-13s %s\n", $$1, $$2}'
 
 # Torch first and pinned: left to another package's range, pip would take a build of several GB.
 $(READY): pyproject.toml
@@ -38,3 +38,11 @@ fmt: $(READY) ## format and apply safe fixes
 
 bench: $(READY) ## measure, and compare with plain Celery (see BENCHMARKS.md)
 	$(BIN)/bottega bench
+
+# Again from nothing, or on from the last checkpoint when there is one.
+RUN := runs/florence-2-demo
+DEVICE ?= cpu
+MINUTES ?= 240
+demo-weights: $(READY) ## train florence-2-demo (DEVICE=cuda, MINUTES=…); broken off, it goes on
+	$(BIN)/python -m workers.demo.train_florence2 --out $(RUN) --device $(DEVICE) \
+		--minutes $(MINUTES) --threads 2 $(if $(wildcard $(RUN)/checkpoint.pt),--resume)

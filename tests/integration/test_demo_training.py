@@ -1,6 +1,9 @@
 """Both trainings in small: they learn, they resume exactly, the stock classes load the result."""
 
 from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +11,18 @@ import pytest
 import torch
 from click.testing import CliRunner
 from diffusers import FluxPipeline
-from torch import nn
+from torch import Tensor, nn
 from transformers import Florence2ForConditionalGeneration, Florence2Processor
 
 from workers.demo import train_florence2, train_flux, weights_folder
+from workers.demo.florence2_growth import grow
 from workers.demo.florence2_learner import Florence2Learner, Florence2Lessons
-from workers.demo.florence2_parts import Florence2Size, new_model, new_processor
+from workers.demo.florence2_parts import GRID, Florence2Size, load, new_model, new_processor
 from workers.demo.flux_learner import FluxLearner, FluxLessons
 from workers.demo.flux_parts import FluxSize, load_pipeline, new_pipeline
 from workers.demo.flux_vae import DecoderLearner, new_vae
+from workers.demo.scenes.canvas import sample_canvas
+from workers.demo.scenes.palette import lots
 from workers.demo.training import Budget, CheckpointError, Learner, Trainer
 
 CPU = torch.device("cpu")
@@ -33,6 +39,8 @@ SMALL_FLORENCE = Florence2Size(
     feed_forward=64,
 )
 STEPS = 8
+
+processor = cache(new_processor)
 
 # torch's remark that RMSNorm under autocast runs unfused
 pytestmark = pytest.mark.filterwarnings("ignore:Mismatch dtype")
@@ -51,9 +59,8 @@ def flux_learner() -> FluxLearner:
 
 def florence_learner() -> Florence2Learner:
     torch.manual_seed(0)
-    processor = new_processor()
-    lessons = Florence2Lessons(pictures=4, questions=2, rate=5e-3, warm_up=2, seeing=0.25)
-    return Florence2Learner(new_model(SMALL_FLORENCE, processor), processor, CPU, lessons)
+    lessons = Florence2Lessons(pictures=4, questions=2, rate=5e-3, warm_up=2, seeing=0.25, scored=2)
+    return Florence2Learner(new_model(SMALL_FLORENCE, processor()), processor(), CPU, lessons)
 
 
 def decoder_learner() -> DecoderLearner:
@@ -149,9 +156,9 @@ def test_flux_is_exported_for_the_stock_pipeline(tmp_path: Path) -> None:
 
 def test_florence_is_exported_for_the_stock_classes(tmp_path: Path) -> None:
     lines: list[str] = []
-    options = train_florence2.Options(out=tmp_path, steps=2, pictures=2, questions=1)
+    options = train_florence2.Options(out=tmp_path, steps=2, pictures=2, questions=1, scored=2)
     train_florence2.run(options, lines.append, SMALL_FLORENCE)
-    assert any("held out: box IoU" in line for line in lines)
+    assert any("held out: detection: mean IoU" in line for line in lines)
 
     folder = tmp_path / "model"
     model, loading = Florence2ForConditionalGeneration.from_pretrained(
@@ -160,8 +167,59 @@ def test_florence_is_exported_for_the_stock_classes(tmp_path: Path) -> None:
     assert not any(loading.values())
     assert model.dtype == torch.bfloat16
     assert model.config.text_config.d_model == SMALL_FLORENCE.widths[-1]
-    assert Florence2Processor.from_pretrained(folder).num_image_tokens == 65
+    assert Florence2Processor.from_pretrained(folder).num_image_tokens == GRID**2 + 1
     assert modes(folder) == {0o644}
+
+
+def logits(model: Florence2ForConditionalGeneration) -> Tensor:
+    picture = sample_canvas(lots(3), 1, "STOP").image
+    inputs = processor()(text="<OD>", images=picture, return_tensors="pt")
+    with torch.no_grad():
+        answer: Tensor = model(**inputs, decoder_input_ids=torch.tensor([[2, 0, 9, 30]])).logits
+    return answer
+
+
+def test_a_grown_model_answers_as_the_smaller_did() -> None:
+    torch.manual_seed(0)
+    smaller = new_model(SMALL_FLORENCE, processor())
+    model = new_model(replace(SMALL_FLORENCE, depths=(1, 2, 1)), processor())
+    assert not torch.allclose(logits(model), logits(smaller), atol=0.1)
+    grow(model, processor(), smaller, processor())
+    torch.testing.assert_close(logits(model), logits(smaller))
+
+
+def test_a_grown_model_keeps_places_and_words_in_a_finer_grid() -> None:
+    torch.manual_seed(0)
+    coarser = deepcopy(processor())
+    coarser.num_image_tokens = 17
+    smaller, model = (new_model(SMALL_FLORENCE, processor()) for _ in range(2))
+    words = smaller.get_input_embeddings().weight
+    columns = smaller.model.multi_modal_projector.image_position_embed.column_embeddings.weight
+    with torch.no_grad():
+        columns[:, 0] = torch.arange(len(columns), dtype=torch.float32)
+    grow(model, processor(), smaller, coarser)
+    torch.testing.assert_close(model.get_input_embeddings().weight, words)
+    grown = model.model.multi_modal_projector.image_position_embed.column_embeddings.weight
+    # a third of the way apart, and the outermost as the outermost of the four were
+    expected = ((torch.arange(GRID) + 0.5) / GRID * 4 - 0.5).clamp(0, 3)
+    torch.testing.assert_close(grown[:GRID, 0], expected)
+
+
+def test_growing_is_asked_for_by_name(tmp_path: Path) -> None:
+    grown = train_florence2.Options(
+        out=tmp_path / "grown",
+        steps=1,
+        pictures=1,
+        questions=1,
+        scored=1,
+        grow=weights_folder("florence-2-demo"),
+    )
+    assert grown.lessons.seeing > 0
+    train_florence2.run(grown, lambda _: None)
+    model, _ = load(tmp_path / "grown" / "model")
+    shipped, _ = load(weights_folder("florence-2-demo"))
+    tokens, known = (each.get_input_embeddings().weight for each in (model, shipped))
+    assert (tokens[:4] - known[:4]).abs().max() < 0.02
 
 
 def modes(folder: Path) -> set[int]:

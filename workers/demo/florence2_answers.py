@@ -1,58 +1,46 @@
 """What a Florence-2 answers about pictures, through the stock processor."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from PIL import Image
 from transformers import Florence2ForConditionalGeneration, Florence2Processor
 
-from workers.demo.detection_score import Detection
 from workers.demo.florence2_parts import LONGEST_ANSWER
-from workers.demo.scenes.canvas import Canvas
+from workers.demo.scenes.palette import Box
+from workers.demo.scenes.wording import location_bin
 
 
-@torch.no_grad()
-def answers(
-    model: Florence2ForConditionalGeneration,
-    processor: Florence2Processor,
-    pictures: Sequence[Image.Image],
-    task: str,
-) -> list[Any]:
-    """Answer one task without further input about each picture, greedy, in one batch.
+class StockAsker:
+    """Asks a model through the stock classes, greedy; an `Ask` of `florence2_score`."""
 
-    Returns:
-        Per picture what the processor makes of the answer: text, or boxes in its pixels.
-    """
-    inputs = processor(
-        text=[task] * len(pictures), images=list(pictures), return_tensors="pt", padding=True
-    ).to(model.device)
-    tokens = model.generate(**inputs, max_new_tokens=LONGEST_ANSWER, num_beams=1, do_sample=False)
-    # the text parsers strip all markers but the padding of shorter answers
-    texts = [text.replace("<pad>", "") for text in processor.batch_decode(tokens)]
-    return [
-        processor.post_process_generation(text=text, task=task, image_size=picture.size)[task]
-        for text, picture in zip(texts, pictures, strict=True)
-    ]
+    def __init__(
+        self, model: Florence2ForConditionalGeneration, processor: Florence2Processor
+    ) -> None:
+        """Ask this model."""
+        self._model = model
+        self._processor = processor
 
-
-def detections(
-    model: Florence2ForConditionalGeneration,
-    processor: Florence2Processor,
-    pictures: Sequence[Image.Image],
-) -> list[list[Detection]]:
-    """The shapes, and text, that a model finds in each picture."""
-    return [
-        [
-            Detection(label, (left, top, right, bottom))
-            for label, (left, top, right, bottom) in zip(
-                answer["labels"], answer["bboxes"], strict=True
-            )
-        ]
-        for answer in answers(model, processor, pictures, "<OD>")
-    ]
+    @torch.no_grad()
+    def __call__(
+        self, picture: Image.Image, task: str, text: str, region: Box | None
+    ) -> dict[str, Any]:
+        """The answer to one question, with coordinates in pixels of the picture."""
+        prompt = task + text + (region_tokens(region, picture.size) if region else "")
+        inputs = self._processor(text=prompt, images=picture, return_tensors="pt")
+        tokens = self._model.generate(
+            **inputs.to(self._model.device),
+            max_new_tokens=LONGEST_ANSWER,
+            num_beams=1,
+            do_sample=False,
+        )
+        said: dict[str, Any] = self._processor.post_process_generation(
+            text=self._processor.batch_decode(tokens)[0], task=task, image_size=picture.size
+        )
+        return said
 
 
-def true_detections(canvas: Canvas) -> list[Detection]:
-    """What should be found on a canvas."""
-    return [Detection(item.shape, item.box) for item in canvas.items]
+def region_tokens(region: Box, size: tuple[int, int]) -> str:
+    """A region, in pixels of a picture of that width and height, as a prompt names it."""
+    edges = zip(region, size * 2, strict=True)
+    return "".join(f"<loc_{location_bin(edge, length)}>" for edge, length in edges)

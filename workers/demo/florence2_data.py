@@ -14,35 +14,38 @@ from torch import Tensor
 from transformers import Florence2Processor
 
 from workers.demo.florence2_parts import DEVIATION, END, GRID, MEAN, PAD, SIDE, START
-from workers.demo.scenes.canvas import CHARACTERS, TEXT, Canvas, Item, sample_canvas
+from workers.demo.scenes.canvas import CHARACTERS, TEXT, Canvas, Item, sample_canvas, sample_page
+from workers.demo.scenes.painted import sample_painted
 from workers.demo.scenes.palette import INK, PAPER, SHAPES
 from workers.demo.scenes.questions import READING_TASKS, Question, ask
 from workers.demo.scenes.wording import location_bin
 
 TASK_WEIGHTS = {
     "<CAPTION>": 1.0,
-    "<DETAILED_CAPTION>": 1.0,
+    "<DETAILED_CAPTION>": 0.6,
     "<MORE_DETAILED_CAPTION>": 0.5,
-    "<OD>": 2.0,
-    "<DENSE_REGION_CAPTION>": 1.2,
-    "<REGION_PROPOSAL>": 0.7,
-    "<OCR>": 1.6,
+    "<OD>": 1.6,
+    "<DENSE_REGION_CAPTION>": 0.9,
+    "<REGION_PROPOSAL>": 0.6,
+    "<OCR>": 3.0,
     "<OCR_WITH_REGION>": 1.2,
-    "<CAPTION_TO_PHRASE_GROUNDING>": 1.5,
-    "<OPEN_VOCABULARY_DETECTION>": 1.2,
-    "<REFERRING_EXPRESSION_SEGMENTATION>": 1.2,
-    "<REGION_TO_SEGMENTATION>": 0.4,
-    "<REGION_TO_CATEGORY>": 0.9,
-    "<REGION_TO_DESCRIPTION>": 0.4,
-    "<REGION_TO_OCR>": 0.7,
+    "<CAPTION_TO_PHRASE_GROUNDING>": 1.4,
+    "<OPEN_VOCABULARY_DETECTION>": 1.4,
+    "<REFERRING_EXPRESSION_SEGMENTATION>": 2.0,
+    "<REGION_TO_SEGMENTATION>": 1.4,
+    "<REGION_TO_CATEGORY>": 0.8,
+    "<REGION_TO_DESCRIPTION>": 0.6,
+    "<REGION_TO_OCR>": 0.8,
 }
 IDLE_READING = 0.85
 """The share of reading questions that is left out where there is no word."""
-IDLE_LOOKING = 0.3
+IDLE_LOOKING = 0.5
 """The share of other questions that is left out where there is one."""
 IGNORED = -100
 """Stands for "nothing to learn here" in targets."""
 CLASSES = ("nothing", *SHAPES, TEXT)
+PAINTED_SHARE = 0.2
+"""Of the pictures: such as the demo FLUX paints."""
 SPELLINGS_KEPT = 100_000
 
 Cells = npt.NDArray[np.int64]
@@ -59,13 +62,14 @@ def pixels(picture: Image.Image) -> npt.NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class GridTargets:
-    """What lies under each of the 8 by 8 cells of n pictures.
+    """What lies under each of the 12 by 12 cells of n pictures.
 
     Attributes:
-        classes: (n, 8, 8), indices into `CLASSES`.
-        colours: (n, 8, 8), indices into `INK`; ignored where there is nothing.
-        boxes: (n, 8, 8, 4), location bins of the whole item's box.
-        characters: (n, 8, 8, 2), indices into `CHARACTERS`, of the cell's left and right half.
+        classes: (n, 12, 12), indices into `CLASSES`.
+        colours: (n, 12, 12), indices into `INK`; ignored where there is nothing.
+        boxes: (n, 12, 12, 4), location bins of the whole item's box.
+        characters: (n, 12, 12, 2), indices into `CHARACTERS`, of the cell's left and right half.
+        ranks: (n, 12, 12, 2), the number of that character in its word, from 0.
         backgrounds: (n,), indices into `PAPER`.
     """
 
@@ -73,6 +77,7 @@ class GridTargets:
     colours: Tensor
     boxes: Tensor
     characters: Tensor
+    ranks: Tensor
     backgrounds: Tensor
 
     def to(self, device: torch.device) -> "GridTargets":
@@ -81,35 +86,54 @@ class GridTargets:
 
 
 @dataclass(frozen=True)
+class Questions:
+    """Questions about the first n pictures of a batch, k about each, in a row.
+
+    Attributes:
+        prompts, answers: (n · k, longest) token ids, padded at the end.
+        reading: (n · k,), which of them ask what is written.
+    """
+
+    prompts: Tensor
+    answers: Tensor
+    reading: Tensor
+
+    def to(self, device: torch.device) -> "Questions":
+        """The same on another device."""
+        return Questions(*(getattr(self, field.name).to(device) for field in fields(self)))
+
+
+@dataclass(frozen=True)
 class Batch:
-    """A batch of n pictures with k questions each.
+    """A batch of n pictures.
 
     Attributes:
         pictures: (n, 3, 192, 192).
-        prompts, answers: (n · k, longest) token ids, padded at the end; the k of a picture in a
-            row. None when k is 0.
         grid: what lies under each cell.
+        asked: None where nothing is.
     """
 
     pictures: Tensor
-    prompts: Tensor | None
-    answers: Tensor | None
     grid: GridTargets
+    asked: Questions | None
 
 
 def grid_targets(canvases: Sequence[Canvas]) -> GridTargets:
     """What lies under each cell of these canvases."""
     columns = zip(*map(_cells, canvases), strict=True)
-    classes, colours, boxes, characters = (torch.from_numpy(np.stack(each)) for each in columns)
+    classes, colours, boxes, characters, ranks = (
+        torch.from_numpy(np.stack(each)) for each in columns
+    )
     backgrounds = torch.tensor([list(PAPER).index(canvas.background) for canvas in canvases])
-    return GridTargets(classes, colours, boxes, characters, backgrounds)
+    return GridTargets(classes, colours, boxes, characters, ranks, backgrounds)
 
 
-def _cells(canvas: Canvas) -> tuple[Cells, Cells, Cells, Cells]:
+def _cells(canvas: Canvas) -> tuple[Cells, Cells, Cells, Cells, Cells]:
     classes = np.zeros((GRID, GRID), np.int64)
     colours = np.full((GRID, GRID), IGNORED, np.int64)
     boxes = np.zeros((GRID, GRID, 4), np.int64)
     characters = np.full((GRID, GRID, 2), IGNORED, np.int64)
+    ranks = np.full((GRID, GRID, 2), IGNORED, np.int64)
     for item in canvas.items:
         left, top, right, bottom = item.box
         rows = _covered(top, bottom, canvas.height)
@@ -120,9 +144,10 @@ def _cells(canvas: Canvas) -> tuple[Cells, Cells, Cells, Cells]:
             location_bin(edge, length)
             for edge, length in zip(item.box, (canvas.width, canvas.height) * 2, strict=True)
         ]
-        for half, character in _characters(item, canvas.width):
-            characters[rows, half // 2, half % 2] = character
-    return classes, colours, boxes, characters
+        for half, rank in _ranks(item, canvas.width):
+            ranks[rows, half // 2, half % 2] = rank
+            characters[rows, half // 2, half % 2] = CHARACTERS.index(item.text[rank])
+    return classes, colours, boxes, characters, ranks
 
 
 def _covered(start: float, stop: float, length: float) -> npt.NDArray[np.intp]:
@@ -133,15 +158,17 @@ def _covered(start: float, stop: float, length: float) -> npt.NDArray[np.intp]:
     return inside if len(inside) else np.array([nearest])
 
 
-def _characters(item: Item, width: float) -> list[tuple[int, int]]:
-    """Which character lies under the middle of each half cell along a picture's width."""
+def _ranks(item: Item, width: float) -> list[tuple[int, int]]:
+    """Which character of its word lies under the middle of each half cell along the width.
+
+    One so narrow that it lies under no middle has the nearest half cell.
+    """
     middles = (np.arange(2 * GRID) + 0.5) / (2 * GRID) * width
     indices = np.searchsorted(item.edges, middles) - 1
-    return [
-        (half, CHARACTERS.index(item.text[index]))
-        for half, index in enumerate(indices)
-        if 0 <= index < len(item.text)
-    ]
+    found = [(half, rank) for half, rank in enumerate(indices) if 0 <= rank < len(item.text)]
+    missed = set(range(len(item.text))) - {rank for _, rank in found}
+    spots = {rank: (item.edges[rank] + item.edges[rank + 1]) / 2 for rank in missed}
+    return found + [(int(np.abs(middles - spot).argmin()), rank) for rank, spot in spots.items()]
 
 
 def sample_questions(canvas: Canvas, count: int, rng: Random) -> list[Question]:
@@ -192,13 +219,27 @@ def padded(rows: Sequence[Sequence[int]]) -> Tensor:
     return torch.tensor([[*row, *[PAD] * (longest - len(row))] for row in rows])
 
 
-def sample_batch(speller: Speller, pictures: int, questions: int, rng: Random) -> Batch:
-    """A batch of drawn canvases with that many questions on each."""
-    canvases = [sample_canvas(rng) for _ in range(pictures)]
+def sample_batch(
+    speller: Speller, pictures: int, questions: int, rng: Random, pages: int = 0
+) -> Batch:
+    """A batch of drawn canvases with that many questions on each, then pages with none."""
+    canvases = [_sample(rng) for _ in range(pictures)]
     asked = [q for canvas in canvases for q in sample_questions(canvas, questions, rng)]
+    canvases += [sample_page(rng) for _ in range(pages)]
     return Batch(
         pictures=torch.from_numpy(np.stack([pixels(canvas.image) for canvas in canvases])),
-        prompts=padded([speller.prompt(question) for question in asked]) if asked else None,
-        answers=padded([speller.answer(question) for question in asked]) if asked else None,
         grid=grid_targets(canvases),
+        asked=_spelt(speller, asked) if asked else None,
     )
+
+
+def _spelt(speller: Speller, asked: Sequence[Question]) -> Questions:
+    return Questions(
+        prompts=padded([speller.prompt(question) for question in asked]),
+        answers=padded([speller.answer(question) for question in asked]),
+        reading=torch.tensor([question.task in READING_TASKS for question in asked]),
+    )
+
+
+def _sample(rng: Random) -> Canvas:
+    return sample_painted(rng) if rng.random() < PAINTED_SHARE else sample_canvas(rng)

@@ -23,21 +23,27 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from workers.demo.export import readable
 from workers.demo.scenes.canvas import Canvas, sample_canvas
 from workers.demo.scenes.palette import lots
-from workers.demo.scenes.wording import BINS, caption, detailed_caption, more_detailed_caption
+from workers.demo.scenes.wording import (
+    BINS,
+    caption,
+    detailed_caption,
+    more_detailed_caption,
+    sized,
+)
 
 SIDE = 192
 """Pixels to a side that every picture is stretched to."""
-GRID = 8
+GRID = 12
 """Picture tokens to a side; one more stands for the whole."""
 START, PAD, END = 0, 1, 2
 """Token ids."""
-POSITIONS = 256
+POSITIONS = 320
 LONGEST_ANSWER = 100
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of each channel, 0 to 1, as the family's pictures are normalised."""
 BICUBIC = 3
 
-VOCABULARY = 560
+VOCABULARY = 600
 CORPUS_CANVASES = 3000
 MARKERS = (
     *("<od>", "</od>", "<ocr>", "</ocr>"),
@@ -76,7 +82,7 @@ class Florence2Size:
     """
 
     widths: tuple[int, int, int] = (32, 64, 192)
-    depths: tuple[int, int, int] = (1, 1, 2)
+    depths: tuple[int, int, int] = (1, 2, 2)
     heads: tuple[int, int, int] = (1, 2, 4)
     groups: tuple[int, int, int] = (2, 4, 8)
     layers: int = 2
@@ -159,7 +165,7 @@ def _sayings(canvas: Canvas) -> Iterator[str]:
     yield more_detailed_caption(canvas) + " black text white text"
     yield from PROMPTS
     for item in canvas.items:
-        yield from (item.name, item.shape, "the " + item.name)
+        yield from (item.name, item.shape, "the " + item.name, sized(canvas, item))
 
 
 def new_model(
@@ -195,8 +201,8 @@ def _vision_config(size: Florence2Size) -> Florence2VisionConfig:
         depths=size.depths,
         num_heads=size.heads,
         num_groups=size.groups,
-        patch_size=(7, 3, 5),
-        patch_stride=(4, 2, 3),
+        patch_size=(7, 3, 3),
+        patch_stride=(4, 2, 2),
         patch_padding=(3, 1, 1),
         patch_prenorm=(False, True, True),
         window_size=GRID,

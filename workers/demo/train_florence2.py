@@ -13,6 +13,7 @@ import click
 import torch
 
 from workers.adapters.quiet import quieten_libraries
+from workers.demo.florence2_growth import grow
 from workers.demo.florence2_learner import Florence2Learner, Florence2Lessons
 from workers.demo.florence2_parts import Florence2Size, load, new_model, new_processor, save
 from workers.demo.training import Budget, CheckpointError, Trainer
@@ -30,8 +31,10 @@ class Options:
     device: str = "cpu"
     resume: bool = False
     start: Path | None = None
+    grow: Path | None = None
     pictures: int = 8
     questions: int = 4
+    scored: int = 24
     threads: int = 1
     seed: int = 7
 
@@ -39,7 +42,7 @@ class Options:
     def lessons(self) -> Florence2Lessons:
         """A model that sees already need not learn to again."""
         seeing = 0.0 if self.start else Florence2Lessons.seeing
-        return Florence2Lessons(self.pictures, self.questions, seeing=seeing)
+        return Florence2Lessons(self.pictures, self.questions, seeing=seeing, scored=self.scored)
 
 
 @click.command()
@@ -70,6 +73,11 @@ class Options:
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Begin with the weights and tokenizer of this exported model; vision is not taught apart.",
 )
+@click.option(
+    "--grow",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Begin anew, with what this exported model of a coarser grid knows.",
+)
 @click.option("--pictures", type=click.IntRange(min=1), default=8, show_default=True)
 @click.option(
     "--questions",
@@ -78,15 +86,21 @@ class Options:
     show_default=True,
     help="About each picture, which is looked at once for all of them.",
 )
+@click.option(
+    "--scored",
+    type=click.IntRange(min=1),
+    default=24,
+    show_default=True,
+    help="How many canvases are held out.",
+)
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--seed", type=int, default=7, show_default=True)
 def main(**chosen: Any) -> None:
     """Train a demo Florence-2 on drawn canvases and export it for the stock classes.
 
-    Every ten seconds of training a line tells the losses; every two minutes another tells, for 24
-    canvases that training never sees, the mean IoU and the recall of detected boxes, and how many
-    captions and readings are exactly right; and a checkpoint is written, from which --resume goes
-    on.
+    Every ten seconds of training a line tells the losses; every two minutes another tells, for
+    canvases that training never sees, how well detection, captions, reading and masks fit; and a
+    checkpoint is written, from which --resume goes on.
 
     \b
     Train from nothing:   python -m workers.demo.train_florence2 --out runs/florence
@@ -109,11 +123,7 @@ def run(options: Options, echo: Callable[[str], None], size: Florence2Size | Non
     Raises:
         CheckpointError: as `Trainer.begin`.
     """
-    if options.start:
-        model, processor = load(options.start)
-    else:
-        processor = new_processor()
-        model = new_model(size or Florence2Size(), processor)
+    model, processor = _beginner(options, size or Florence2Size())
     place = torch.device(options.device)
     learner = Florence2Learner(model, processor, place, options.lessons, options.seed)
     trainer = Trainer(learner, Budget(options.minutes, options.steps), options.out, echo)
@@ -121,6 +131,17 @@ def run(options: Options, echo: Callable[[str], None], size: Florence2Size | Non
     trained = trainer.train().get_submodule("model")
     save(deepcopy(trained), processor, options.out / MODEL_FOLDER)
     echo(f"exported to {options.out / MODEL_FOLDER}")
+
+
+def _beginner(options: Options, size: Florence2Size) -> tuple[Any, Any]:
+    """The model to train, and its processor."""
+    if options.start:
+        return load(options.start)
+    processor = new_processor()
+    model = new_model(size, processor)
+    if options.grow:
+        grow(model, processor, *load(options.grow))
+    return model, processor
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ AVERAGE_WARM_UP = 20
 LARGEST_GRADIENT = 1.0
 SMOOTHING = 0.97
 REPORT_SECONDS, SCORE_SECONDS, CHECKPOINT_SECONDS = 10.0, 120.0, 120.0
+LONGEST_STEP_SECONDS = 20.0
+"""A step that took longer is counted so: the machine slept, or the process was stopped."""
 
 Figures = dict[str, float]
 """What a progress line tells, by name."""
@@ -138,7 +140,7 @@ class Trainer:
         while self.spent < 1 and self.step != until:
             began = time.perf_counter()
             self._take_step()
-            self.seconds += time.perf_counter() - began
+            self.seconds += min(time.perf_counter() - began, LONGEST_STEP_SECONDS)
             self._tend()
         self.save()
         if self.spent >= 1:

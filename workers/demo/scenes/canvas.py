@@ -3,12 +3,12 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from random import Random
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from workers.demo.scenes.palette import INK, PAPER, SHAPES, Box, Colour, Point
+from workers.demo.scenes.typefaces import TYPEFACES, Font, typeface
 
 SIZES = ((128, 128), (384, 384), (384, 288), (320, 240), (288, 384), (256, 256), (400, 300))
 TEXT = "text"
@@ -20,10 +20,13 @@ WORDS = (
     *("HELLO", "WORLD", "DOG", "CAT", "BIRD", "FISH", "TREE", "ROAD", "CITY", "TRAIN"),
     *("WATER", "FIRE", "GATE", "EXTRA", "QUIZ", "JAZZ", "KIWI", "VIDEO", "ZONE", "MAX"),
 )
-CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+LETTERS, DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
+CHARACTERS = LETTERS + DIGITS
+LONGEST_WORD = 5
+WORDS_ON_A_PAGE = 12
+"""As many as find room."""
 TEXT_COLOURS = ("red", "blue", "yellow", "white", "black")
 
-TYPEFACE = "DejaVuSans-Bold.ttf"
 SHADE = 12
 """How many levels a colour may be off, up or down."""
 MARGIN = 2
@@ -32,7 +35,15 @@ LEFT_EDGES_APART = 0.04
 """Of the width: so that "from left to right" is never in doubt."""
 CONTRAST = 90
 """The least difference in luminance, 0 to 255, of a word and its background."""
-WORD_SHARE, NUMBER_SHARE, TEXT_SHARE = 0.3, 0.5, 0.5
+TEXT_SHARE, STRING_SHARE, NUMBER_SHARE = 0.6, 0.35, 0.45
+TEXT_SIZES = (0.17, 0.27)
+"""Pixels per em, of the shorter side: even stretched to 192 pixels anybody can read it."""
+NARROWER = 0.9
+"""By how much a word that is too wide shrinks at a time."""
+SHAPE_SIZES = {"small": (0.2, 0.285), "": (0.305, 0.455), "large": (0.475, 0.55)}
+"""The longer side of a shape, of the picture's shorter one; between the ranges nothing is drawn."""
+SIZE_WEIGHTS = (0.3, 0.5, 0.2)
+FLATTEST = 0.88
 PLACING_TRIES, CHOOSING_TRIES = 40, 20
 CIRCLE_CORNERS, STAR_CORNERS, STAR_INNER = 12, 10, 0.45
 
@@ -115,19 +126,16 @@ _UNIT_OUTLINES: dict[str, Callable[[], list[Point]]] = {
 }
 
 
-@cache
-def typeface(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """DejaVu Sans Bold, in which the shipped weights learnt to read, where the system has it.
+def sample_word(rng: Random) -> str:
+    """One of `WORDS`, or a number of up to four digits."""
+    if rng.random() < NUMBER_SHARE:
+        return str(rng.randint(0, 9999))
+    return rng.choice(WORDS)
 
-    Elsewhere it is the drawing library's own font, so that scenes can be drawn on any machine.
 
-    Args:
-        size: pixels per em.
-    """
-    try:
-        return ImageFont.truetype(TYPEFACE, size)
-    except OSError:
-        return ImageFont.load_default(size)
+def sample_string(rng: Random) -> str:
+    """Two to five letters by lot: what can be read only letter by letter."""
+    return "".join(rng.choice(LETTERS) for _ in range(rng.randint(2, LONGEST_WORD)))
 
 
 def sample_canvas(
@@ -157,10 +165,24 @@ def sample_canvas(
     return easel.canvas() if easel.items else sample_canvas(rng, 1, "", size)
 
 
+def sample_page(rng: Random) -> Canvas:
+    """Draw a canvas full of letters and digits by lot, to learn reading from."""
+    easel = _Easel(rng, *rng.choice(SIZES))
+    for _ in range(WORDS_ON_A_PAGE):
+        characters = rng.choice((LETTERS, DIGITS))
+        easel.write("".join(rng.choice(characters) for _ in range(rng.randint(1, LONGEST_WORD))))
+    return easel.canvas()
+
+
 def luminance(colour: Colour) -> float:
     """How bright a colour looks, 0 to 255, roughly by Rec. 601."""
     red, green, blue = colour
     return 0.3 * red + 0.59 * green + 0.11 * blue
+
+
+def _width(font: Font, text: str) -> float:
+    left, _, right, _ = font.getbbox(text)
+    return right - left
 
 
 class _Easel:
@@ -182,13 +204,11 @@ class _Easel:
 
     def write(self, text: str | None) -> None:
         """Write a word, unless it finds no room."""
-        text = self._word() if text is None else text
-        font = typeface(int(self.rng.uniform(0.13, 0.19) * self.image.height))
+        text = self._text() if text is None else text
+        font = self._fitting(text)
         left, top, right, bottom = font.getbbox(text)
         wide, high = right - left, bottom - top
-        room = None
-        if wide + 2 * GAP < self.image.width:
-            room = self._room(wide + MARGIN, high + MARGIN)
+        room = self._room(wide + MARGIN, high + MARGIN)
         if room is None:
             return
         colour = self.rng.choice(self._legible_colours())
@@ -201,8 +221,7 @@ class _Easel:
     def draw_shape(self) -> None:
         """Draw a shape, unless it finds no room."""
         colour, shape = self._new_choice()
-        size = self.rng.uniform(0.2, 0.42) * min(self.image.size)
-        box = self._room(size, size * self.rng.uniform(0.9, 1.1))
+        box = self._room(*self._extent())
         if box is None:
             return
         corners = outline(shape, box)
@@ -212,13 +231,24 @@ class _Easel:
             self.pen.polygon(corners, fill=self._shaded(INK[colour]))
         self.items.append(Item(shape, colour, box, corners))
 
-    def _word(self) -> str:
-        lot = self.rng.random()
-        if lot < WORD_SHARE:
-            return self.rng.choice(WORDS)
-        if lot < NUMBER_SHARE:
-            return str(self.rng.randint(0, 9999))
-        return "".join(self.rng.choice(CHARACTERS) for _ in range(self.rng.randint(2, 5)))
+    def _text(self) -> str:
+        strings = self.rng.random() < STRING_SHARE
+        return sample_string(self.rng) if strings else sample_word(self.rng)
+
+    def _fitting(self, text: str) -> Font:
+        """A typeface by lot, as large as by lot, or smaller so that the word fits."""
+        name = self.rng.choice(TYPEFACES)
+        size = int(self.rng.uniform(*TEXT_SIZES) * min(self.image.size))
+        while _width(typeface(name, size), text) + 2 * GAP + MARGIN > self.image.width:
+            size = int(NARROWER * size)
+        return typeface(name, size)
+
+    def _extent(self) -> tuple[float, float]:
+        """Width and height of a shape: either may be a little the shorter."""
+        sizes = self.rng.choices(list(SHAPE_SIZES.values()), SIZE_WEIGHTS)[0]
+        size = self.rng.uniform(*sizes) * min(self.image.size)
+        shorter = size * self.rng.uniform(FLATTEST, 1)
+        return self.rng.choice([(size, shorter), (shorter, size)])
 
     def _legible_colours(self) -> list[str]:
         paper = luminance(PAPER[self.background])

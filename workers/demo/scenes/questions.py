@@ -14,10 +14,15 @@ from workers.demo.scenes.wording import (
     more_detailed_caption,
     named,
     position,
+    size_word,
+    sized,
 )
 
 WHOLE_CAPTION_SHARE = 0.4
-ABSENT_SHARE, FULL_NAME_SHARE = 0.12, 0.55
+ABSENT_SHARE, SEVERAL_SHARE, FULL_NAME_SHARE = 0.2, 0.4, 0.75
+AND = " <and> "
+"""Between the classes of an open vocabulary."""
+BARE_SHARE = 0.4
 REGION_SHAKE = 0.06
 """How far the edges of a region in a question are off, as a fraction of its size."""
 
@@ -94,17 +99,28 @@ def _ground_phrases(canvas: Canvas, rng: Random) -> Asked:
 def _find_class(canvas: Canvas, rng: Random) -> Asked:
     lot = rng.random()
     if lot < ABSENT_SHARE:
-        return _absent(canvas, rng), "", ()
+        return absent_name(canvas, rng), "", ()
     item = rng.choice(canvas.items)
+    if lot < SEVERAL_SHARE and len(canvas.items) > 1:
+        pair = tuple(rng.sample(canvas.items, 2))
+        return AND.join(found.name for found in pair), _boxed(canvas, pair, _full_name), pair
     if lot < FULL_NAME_SHARE:
-        return item.name, _boxed(canvas, (item,), lambda found: found.name), (item,)
+        return item.name, _boxed(canvas, (item,), _full_name), (item,)
     alike = tuple(other for other in canvas.items if other.shape == item.shape)
     return item.shape, _boxed(canvas, alike, lambda found: found.shape), alike
 
 
-def _absent(canvas: Canvas, rng: Random) -> str:
-    present = {item.name for item in canvas.items}
+def _full_name(item: Item) -> str:
+    return item.name
+
+
+def absent_name(canvas: Canvas, rng: Random) -> str:
+    """A name, or a bare shape, of nothing that is there."""
+    present = {name for item in canvas.items for name in (item.name, item.shape)}
     names = [f"{colour} {shape}" for colour in INK for shape in SHAPES]
+    bare = [shape for shape in (*SHAPES, TEXT) if shape not in present]
+    if bare and rng.random() < BARE_SHARE:
+        return rng.choice(bare)
     return rng.choice([name for name in names if name not in present])
 
 
@@ -113,10 +129,19 @@ def _segment_phrase(canvas: Canvas, rng: Random) -> Asked | None:
     if not shapes:
         return None
     item = rng.choice(shapes)
-    phrases = [f"the {item.name}", item.name, named(item)]
-    if sum(other.shape == item.shape for other in shapes) == 1:
-        phrases.append(f"the {item.shape}")
+    phrases = [f"the {item.name}", item.name, named(item), *_hints(canvas, item, shapes)]
     return rng.choice(phrases), locations(canvas, list(item.outline)), (item,)
+
+
+def _hints(canvas: Canvas, item: Item, shapes: tuple[Item, ...]) -> list[str]:
+    """Phrases without its colour that fit no other shape there."""
+
+    def phrases(one: Item) -> list[str]:
+        sized = f"the {size_word(canvas, one)} {one.shape}".replace("  ", " ")
+        return [f"the {one.shape}", sized, f"the {one.shape} {position(canvas, one)}"]
+
+    others = {phrase for one in shapes if one is not item for phrase in phrases(one)}
+    return [phrase for phrase in dict.fromkeys(phrases(item)) if phrase not in others]
 
 
 def _in_region(
@@ -168,7 +193,7 @@ TASKS: dict[str, Callable[[Canvas, Random], Asked | None]] = {
     ),
     "<REGION_TO_DESCRIPTION>": _in_region(
         lambda canvas: canvas.items,
-        lambda canvas, item, region: f"{named(item)} {position(canvas, item)}{region}",
+        lambda canvas, item, region: f"{sized(canvas, item)} {position(canvas, item)}{region}",
     ),
     "<REGION_TO_OCR>": _in_region(_texts, lambda _, item, region: item.text + region),
 }

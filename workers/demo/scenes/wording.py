@@ -1,6 +1,8 @@
 """What there is to say about a canvas, in the sentences of the demo Florence-2."""
 
-from workers.demo.scenes.canvas import TEXT, Canvas, Item
+from itertools import pairwise
+
+from workers.demo.scenes.canvas import SHAPE_SIZES, TEXT, Canvas, Item
 from workers.demo.scenes.palette import Point, enumerated, with_article
 
 BINS = 1000
@@ -33,6 +35,30 @@ def named(item: Item) -> str:
     return item.name if item.shape == TEXT else with_article(item.name)
 
 
+def size_word(canvas: Canvas, item: Item) -> str:
+    """Either "small" or "large", or "" for a shape between them and for text."""
+    if item.shape == TEXT:
+        return ""
+    left, top, right, bottom = item.box
+    size = max(right - left, bottom - top) / min(canvas.image.size)
+    if size < (SHAPE_SIZES["small"][1] + SHAPE_SIZES[""][0]) / 2:
+        return "small"
+    return "large" if size > (SHAPE_SIZES[""][1] + SHAPE_SIZES["large"][0]) / 2 else ""
+
+
+def sized(canvas: Canvas, item: Item) -> str:
+    """The item after its article, with its size: "a small red circle"."""
+    word = size_word(canvas, item)
+    return with_article(f"{word} {item.name}") if word else named(item)
+
+
+def relation(one: Item, other: Item) -> str:
+    """Where one stands, seen from another that begins no further to the left."""
+    if one.box[2] < other.box[0]:
+        return "to the left of"
+    return "above" if one.box[3] < other.box[1] else "below"
+
+
 def position(canvas: Canvas, item: Item) -> str:
     """Where it stands: "in the top left", "in the center"."""
     left, top, right, bottom = item.box
@@ -53,7 +79,7 @@ def _sentence(words: str) -> str:
 
 
 def _ground(canvas: Canvas) -> str:
-    return f"on a {canvas.background} background."
+    return f"on {with_article(canvas.background)} background."
 
 
 def _readings(items: tuple[Item, ...]) -> list[str]:
@@ -73,11 +99,13 @@ def detailed_caption(canvas: Canvas) -> str:
 
 
 def more_detailed_caption(canvas: Canvas) -> str:
-    """A paragraph: how many items there are, then a sentence on each."""
+    """A paragraph: how many items there are, a sentence on each, and how neighbours stand."""
     count = len(canvas.items)
     verb, plural = ("is", "") if count == 1 else ("are", "s")
     sentences = [f"There {verb} {COUNTS[count - 1]} object{plural} {_ground(canvas)}"]
     for item in canvas.items:
-        sentences.append(f"{_sentence(named(item))} is {position(canvas, item)}.")
+        sentences.append(f"{_sentence(sized(canvas, item))} is {position(canvas, item)}.")
         sentences += _readings((item,))
+    for one, other in pairwise(canvas.items):
+        sentences.append(f"The {one.name} is {relation(one, other)} the {other.name}.")
     return " ".join(sentences)
