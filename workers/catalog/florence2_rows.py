@@ -120,7 +120,7 @@ FLORENCE2_DEMO = replace(
     weights=Weights("florence-2-demo", bundled=True),
     parameters=florence2_parameters(
         "Florence2DemoParameters",
-        Florence2Limits(num_beams=1, max_new_tokens=200, most_new_tokens=255),
+        Florence2Limits(num_beams=1, max_new_tokens=200, most_new_tokens=319),
     ),
     price=PerUnit(200),
     cost_seconds=_cost(encode_seconds=0.005, caption_seconds=0.01),
