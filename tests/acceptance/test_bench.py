@@ -33,7 +33,7 @@ FIGURES = {
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_quick_run_measures_everything_and_judges_it_by_the_goals() -> None:
-    done = run_bottega("bench", "--quick", "--json")
+    done = run_bottega("bench", "--quick", "--json", seconds=280)
     assert done.returncode == 0, done.stderr
     shown = json.loads(done.stdout)
     assert set(shown["figures"]) == FIGURES

@@ -25,7 +25,7 @@ from workers.demo.florence2_score import figures, scored_canvases
 from workers.demo.scenes.canvas import CHARACTERS, LONGEST_WORD
 from workers.demo.scenes.palette import INK, PAPER, lots
 from workers.demo.scenes.wording import BINS
-from workers.demo.training import Figures
+from workers.demo.training import Figures, mixed_precision
 
 SEEING_SHARE = 0.28
 """Of the budget: vision alone."""
@@ -211,8 +211,7 @@ class Florence2Learner:
             batch = sample_batch(self.speller, pictures, self.lessons.questions, self.rng, pages)
         width = target_width(spent)
         grid = batch.grid.to(self.device)
-        # where a processor does not compute in bfloat16 itself, it takes a hundred times longer
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+        with mixed_precision(self.device):
             features = self._features(batch.pictures)
             dense, told = self._dense_loss(features, grid, width)
             if batch.asked is None:

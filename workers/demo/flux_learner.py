@@ -18,7 +18,7 @@ from workers.demo.flux_parts import LATENT_CHANNELS, PATCH, SCALING, SHIFT
 from workers.demo.flux_vae import as_tensor, read_encoder
 from workers.demo.scenes.palette import lots
 from workers.demo.scenes.scene import Scene, draw, training_scene, unseen_scenes
-from workers.demo.training import Figures, flat_then_falling
+from workers.demo.training import Figures, flat_then_falling, mixed_precision
 
 SIDE = 128
 VAE_FACTOR = 8
@@ -162,7 +162,7 @@ class FluxLearner:
         Returns:
             As `noisy`, in float32.
         """
-        with torch.autocast(self.device.type, torch.bfloat16), self._attention():
+        with mixed_precision(self.device), self._attention():
             clip_ids = self._ids(self.pipeline.tokenizer, captions, CLIP_LENGTH)
             t5_ids = self._ids(self.pipeline.tokenizer_2, captions, length)
             predicted: Tensor = network.get_submodule("transformer")(

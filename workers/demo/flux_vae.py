@@ -23,7 +23,7 @@ from torch.optim import AdamW, Optimizer
 from workers.demo.flux_parts import LATENT_CHANNELS, SCALING, SHIFT, autoencoder
 from workers.demo.scenes.palette import lots
 from workers.demo.scenes.scene import draw, training_scene, unseen_scenes
-from workers.demo.training import Figures
+from workers.demo.training import Figures, mixed_precision
 
 BLOCK_COMPONENTS = 30
 """Components kept of a 4 by 4 block's 48 numbers."""
@@ -253,7 +253,7 @@ class DecoderLearner:
         pictures = as_tensor([draw(scene, side) for scene in scenes]).to(self.device)
         latents = self.encode(pictures)
         latents = latents + self._noise_like(latents)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed_precision(self.device):
             decoded = self.decoder(latents).float()
         return functional.l1_loss(decoded, pictures) + functional.mse_loss(decoded, pictures), {}
 
@@ -267,6 +267,6 @@ class DecoderLearner:
         """The mean absolute error of decoded unseen pictures, in units of half the range."""
         pictures = as_tensor([draw(scene) for scene in unseen_scenes(9, [1, 2, 3] * 4)])
         pictures = pictures.to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed_precision(self.device):
             decoded = network(self.encode(pictures)).float()
         return {"error": functional.l1_loss(decoded, pictures).item()}

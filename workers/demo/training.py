@@ -231,6 +231,14 @@ def _warmed_average(averaged: Any, current: Any, count: Tensor | int) -> None:
     torch._foreach_lerp_(averaged, current, 1 - memory)
 
 
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """bfloat16 on a GPU, float32 on a processor.
+
+    A processor that does not compute in bfloat16 itself takes a hundred times longer in it.
+    """
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+
+
 def flat_then_falling(
     step: int, spent: float, warm_up: int, falling: float, floor: float = 0.01
 ) -> float:
