@@ -2,12 +2,15 @@
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from typing import TypeVar
+
+K = TypeVar("K", bound=Hashable)
 
 
-def medians(rounds: int, contenders: Mapping[str, Callable[[], float]]) -> dict[str, float]:
+def medians(rounds: int, contenders: Mapping[K, Callable[[], float]]) -> dict[K, float]:
     """The median of each contender's figures, one from each of so many rounds."""
-    seen: dict[str, list[float]] = {name: [] for name in contenders}
+    seen: dict[K, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, measure in contenders.items():
             seen[name].append(measure())
