@@ -55,7 +55,8 @@ def test_an_answer_that_ends_early_spoils_the_comparison() -> None:
     contest = Contest(TINY, "cpu", 6, compiled=False)
     settings = contest._model.generation_config
     settings.min_new_tokens = None
-    settings.eos_token_id = list(range(TINY.vocabulary))  # whatever it says first is its last
+    # Whatever it says after the token that it must begin with is its last.
+    settings.eos_token_id = list(range(1, TINY.vocabulary))
     with pytest.raises(LengthError):
         contest.entries((1,), 1, 1)
 
