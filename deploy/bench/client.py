@@ -2,11 +2,13 @@
 
 import http.client
 import json
+import secrets
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 _TIMEOUT_SECONDS = 120
+_JSON = "application/json"
 
 
 class AnswerError(Exception):
@@ -20,7 +22,7 @@ class LeanClient:
         self._connection = http.client.HTTPConnection(
             urlsplit(url).netloc, timeout=_TIMEOUT_SECONDS
         )
-        self._headers = {"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"}
+        self._headers = {"Authorization": f"Bearer {api_key}"}
 
     def submit(self, model: str, given: dict[str, Any]) -> dict[str, Any]:
         """Submit a job; the job as it was answered.
@@ -29,6 +31,23 @@ class LeanClient:
             AnswerError: it was not accepted.
         """
         return self._ask("POST", "/v1/jobs", json.dumps({"model": model, "input": given}))
+
+    def upload(self, png: bytes) -> str:
+        """Send a picture; its file id.
+
+        Raises:
+            AnswerError: it was not taken.
+        """
+        boundary = secrets.token_hex(16)
+        head = (
+            f"--{boundary}\r\n"
+            'Content-Disposition: form-data; name="file"; filename="picture.png"\r\n'
+            "Content-Type: image/png\r\n\r\n"
+        )
+        body = b"%b%b\r\n--%b--\r\n" % (head.encode(), png, boundary.encode())
+        kind = f"multipart/form-data; boundary={boundary}"
+        uploaded: str = self._ask("POST", "/v1/files", body, kind)["id"]
+        return uploaded
 
     def finished(self, job_id: str) -> dict[str, Any]:
         """A job once it has succeeded.
@@ -41,8 +60,11 @@ class LeanClient:
             raise AnswerError(f"a job of the benchmark is {job['state']}")
         return job
 
-    def _ask(self, method: str, path: str, body: str | None = None) -> dict[str, Any]:
-        self._connection.request(method, path, body, self._headers)
+    def _ask(
+        self, method: str, path: str, body: str | bytes | None = None, kind: str = _JSON
+    ) -> dict[str, Any]:
+        headers = {**self._headers, "Content-Type": kind}
+        self._connection.request(method, path, body, headers)
         answer = self._connection.getresponse()
         text = answer.read()
         if answer.status >= http.client.BAD_REQUEST:

@@ -44,11 +44,13 @@ class BenchStack:
     """PostgreSQL, Redis, courier, the API's processes and one worker below one folder.
 
     Attributes:
+        variants: what the worker serves beside the no-op.
         api_keys: one each of as many tenants as there are clients; no benchmark reaches their
             limits.
     """
 
     folder: Path
+    variants: Sequence[str] = (PAINTER,)
     api_keys: Sequence[str] = ()
     _api_ports: Sequence[int] = field(
         default_factory=lambda: [free_port() for _ in range(API_PROCESSES)]
@@ -131,7 +133,7 @@ class BenchStack:
         worker = worker_program(
             "worker",
             "cpu",
-            (PAINTER,),
+            self.variants,
             {**settings, "BOTTEGA_METRICS_PORT": str(self._metrics_port)},
             self._database,
         )
@@ -151,7 +153,7 @@ class BenchStack:
             "REDIS_URL": self.redis_url,
             "BOTTEGA_URL_SECRET": secrets.token_urlsafe(32),
             "BOTTEGA_STORE_DIR": str(self.folder / "store"),
-            "BOTTEGA_VARIANTS": json.dumps([PAINTER, NOOP.id]),
+            "BOTTEGA_VARIANTS": json.dumps([*self.variants, NOOP.id]),
             "BOTTEGA_TORCH_THREADS": "1",
             "BOTTEGA_CONCURRENCY": str(CONCURRENCY),
         }

@@ -66,7 +66,7 @@ class Florence2Adapter:
         quieten_libraries()
         library = importlib.import_module("transformers")
         source = locate(self._variant, self._overrides)
-        self._processor = load_pretrained(library.Florence2Processor, self._variant, source)
+        processor = load_pretrained(library.Florence2Processor, self._variant, source)
         model = load_pretrained(
             library.Florence2ForConditionalGeneration,
             self._variant,
@@ -75,16 +75,26 @@ class Florence2Adapter:
             attn_implementation=self._variant.options["attention"],
             use_safetensors=True,
         )
-        if model.config.image_token_id != self._processor.image_token_id:
+        if model.config.image_token_id != processor.image_token_id:
             message = f"{self._variant.id}: {source.name} lacks the tokenizer of its model"
             raise WeightsError(f"{message}; {source.remedy}")
+        self.adopt(model, processor)
+
+    def adopt(self, model: Any, processor: Any) -> None:
+        """Take a model that is in memory already, as `load` does with what it has read.
+
+        Args:
+            model: a `Florence2ForConditionalGeneration`; several adapters may share one.
+            processor: its `Florence2Processor`.
+        """
+        self._processor = processor
         # A forced end would make an answer that was cut off look like one that ended.
         model.generation_config.forced_eos_token_id = None
         self._generation = Generation(
             self._variant.options,
             self._device,
             positions=model.config.text_config.max_position_embeddings,
-            begin=self._processor.tokenizer.bos_token_id,
+            begin=processor.tokenizer.bos_token_id,
         )
         with translating_device_errors(self._device):
             self._model = model.to(str(self._device)).eval()
