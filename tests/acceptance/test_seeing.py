@@ -7,7 +7,7 @@ from tests.acceptance.stack import Client
 from workers.demo.florence2_score import figures, scored_canvases
 
 SEED = 20261126
-CANVASES = 16
+CANVASES = 10
 
 LEAST = {
     "detection: mean IoU": 0.85,
