@@ -7,14 +7,14 @@ from tests.acceptance.stack import Client
 from workers.demo.florence2_score import figures, scored_canvases
 
 SEED = 20261126
-CANVASES = 10
+CANVASES = 16
 
 LEAST = {
     "detection: mean IoU": 0.85,
-    "detection: recall": 0.95,
-    "caption: colours and shapes": 0.8,
+    "detection: recall": 0.9,
+    "caption: colours and shapes": 0.75,
     "grounding: mean IoU": 0.8,
-    "region to category: exact": 0.95,
+    "region to category: exact": 0.9,
     "region to segmentation: mask IoU": 0.7,
 }
 """Of few canvases, so a little below what the model's card states of two hundred."""
