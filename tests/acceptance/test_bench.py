@@ -8,28 +8,6 @@ from deploy.bench.noop import NOOP
 from deploy.bench.plan import GOALS
 from tests.acceptance.stack import Client, run_bottega
 
-TASKS = ("caption", "od")
-FLORENCE_FIGURES = {
-    "load_before",
-    *(f"{task}_batch_{size}_pictures_per_second" for task in TASKS for size in (1, 4)),
-    *(f"{task}_batch_4_ratio" for task in TASKS),
-    "four_tasks_in_one_job_p50_seconds",
-    "four_tasks_in_four_jobs_p50_seconds",
-    "four_tasks_ratio",
-    *(f"{task}_features_{state}_p50_seconds" for task in TASKS for state in ("fresh", "kept")),
-    *(f"{task}_kv_cache_{state}_p50_seconds" for task in TASKS for state in ("on", "off")),
-    *(f"{task}_{what}_ratio" for task in TASKS for what in ("features", "kv_cache")),
-    "service_four_tasks_in_one_job_pictures_per_second",
-    "service_four_tasks_in_four_jobs_pictures_per_second",
-    "service_four_tasks_ratio",
-    *(
-        f"{task}_{who}_pictures_per_second"
-        for task in TASKS
-        for who in ("service", "bare", "adapter")
-    ),
-    *(f"{task}_service_over_{who}_ratio" for task in TASKS for who in ("bare", "adapter")),
-    *(f"{task}_answers_as_bare_fraction" for task in TASKS),
-}
 FIGURES = {
     "load_before",
     *(
@@ -67,16 +45,6 @@ def test_a_quick_run_measures_everything_and_judges_it_by_the_goals() -> None:
     )
     assert figures["jobs_per_second"] > 0
     assert -0.1 < figures["device_idle_fraction"] < 1
-
-
-@pytest.mark.slow
-def test_a_quick_run_of_florence_measures_everything_and_no_answer_differs() -> None:
-    done = run_bottega("bench", "florence", "--quick", "--json")
-    assert done.returncode == 0, done.stderr
-    figures = json.loads(done.stdout)["figures"]
-    assert set(figures) == FLORENCE_FIGURES
-    assert all(value > 0 for value in figures.values())
-    assert {figures[f"{task}_answers_as_bare_fraction"] for task in TASKS} == {1}
 
 
 def test_options_before_the_name_of_a_benchmark_are_refused_not_dropped() -> None:
