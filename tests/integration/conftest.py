@@ -1,5 +1,6 @@
 """What integration tests share: a database of one's own per test, a store, a Redis to mistreat."""
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.support.databases import DatabaseMaker
 from tests.support.jobs import add_tenant, assert_everything_holds
 from tests.support.station import Station
 from workers.events import Publisher
+from workers.queue import Doorbell
 from workers.settings import WorkerSettings
 
 
@@ -91,3 +93,17 @@ def station(
 def tenant_id(database: Database) -> str:
     """Someone with an allowance."""
     return add_tenant(database)
+
+
+@pytest.fixture
+def variant() -> str:
+    """The name of a queue that no other test uses."""
+    return f"variant.{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def doorbell(worker_settings: WorkerSettings) -> Iterator[Doorbell]:
+    """A doorbell on the shared Redis."""
+    bell = Doorbell(worker_settings)
+    yield bell
+    bell.close()

@@ -1,7 +1,6 @@
 """Rings of a moment, gathered: the first at once, the others as one after the last of them."""
 
 import time
-import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -9,20 +8,6 @@ import pytest
 from tests.support.waiting import at_once, await_true
 from workers.gathered_rings import WINDOW_SECONDS, GatheredRings
 from workers.queue import Doorbell, Ticket
-from workers.settings import WorkerSettings
-
-
-@pytest.fixture
-def variant() -> str:
-    """The name of a queue that no other test uses."""
-    return f"variant.{uuid.uuid4().hex}"
-
-
-@pytest.fixture
-def doorbell(worker_settings: WorkerSettings) -> Iterator[Doorbell]:
-    bell = Doorbell(worker_settings)
-    yield bell
-    bell.close()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from queue import Queue
 from typing import Any
@@ -33,20 +32,6 @@ PATIENCE_SECONDS = 3.0
 def ticket(variant: str) -> Ticket:
     """A ticket for a queue."""
     return Ticket(variant, "job_1", "free", "ten_1", "normal", 99)
-
-
-@pytest.fixture
-def variant() -> str:
-    """The name of a queue that no other test uses."""
-    return f"variant.{uuid.uuid4().hex}"
-
-
-@pytest.fixture
-def doorbell(worker_settings: WorkerSettings) -> Iterator[Doorbell]:
-    """A doorbell on the shared Redis."""
-    bell = Doorbell(worker_settings)
-    yield bell
-    bell.close()
 
 
 @pytest.fixture
