@@ -68,12 +68,13 @@ def prepare(services: Services, tenant_id: str, submission: Submission) -> Commi
     webhook = _webhook(services, submission.webhook) if submission.webhook else None
     parameters = _parse(variant, submission.input)
     stored, sizes = _store_pictures(PictureResolver(services, tenant_id), parameters)
-    _check_sizes(variant, parameters, sizes)
+    # With the keys in place of what they were given by: jobs from one picture can share a batch.
+    parameters = _settled(variant, parameters, sizes).model_copy(update=stored)
     measure = variant.measure(parameters, _pixels(sizes))
     return Commission(
         variant=variant,
         parameters=parameters,
-        input={**parameters.model_dump(mode="json"), **stored, **_drawn_seed(parameters)},
+        input={**parameters.model_dump(mode="json"), **_drawn_seed(parameters)},
         units=measure.units,
         price_micros=variant.price.amount_micros(measure),
         webhook=webhook,
@@ -110,9 +111,9 @@ def _drawn_seed(parameters: BaseModel) -> dict[str, int]:
     return {"seed": secrets.randbits(_SEED_BITS)}
 
 
-def _check_sizes(variant: Variant, parameters: BaseModel, sizes: Sizes) -> None:
+def _settled(variant: Variant, parameters: BaseModel, sizes: Sizes) -> BaseModel:
     try:
-        variant.fits(parameters, sizes)
+        return variant.settle(parameters, sizes)
     except ValidationError as error:
         raise validation_problem(_INPUT, _items(error)) from None
 
@@ -123,8 +124,8 @@ def _pixels(sizes: Sizes) -> tuple[int, ...]:
 
 def _store_pictures(
     resolver: PictureResolver, parameters: BaseModel
-) -> tuple[dict[str, str | list[str]], Sizes]:
-    stored: dict[str, str | list[str]] = {}
+) -> tuple[dict[str, str | tuple[str, ...]], Sizes]:
+    stored: dict[str, str | tuple[str, ...]] = {}
     sizes: dict[str, list[PictureSize]] = {}
     for name in catalog.picture_fields(type(parameters)):
         named = getattr(parameters, name)
@@ -135,7 +136,7 @@ def _store_pictures(
             _resolve(resolver, text, [name, n] if several else [name])
             for n, text in enumerate(named if several else [named])
         ]
-        stored[name] = [picture.key for picture in found] if several else found[0].key
+        stored[name] = tuple(picture.key for picture in found) if several else found[0].key
         sizes[name] = [picture.size for picture in found]
     return stored, sizes
 
