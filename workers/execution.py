@@ -270,7 +270,7 @@ class Executor:
 
     def _upload(self, job: InHand, work: Work, output: Output) -> list[StoredArtifact]:
         stored = []
-        for n, encoded in enumerate(encoded_results(work, output)):
+        for n, encoded in enumerate(encoded_results(job.job.variant, work, output)):
             key = result_key(
                 job.job.tenant_id,
                 job.job.created_at.date(),

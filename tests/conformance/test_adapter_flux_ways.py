@@ -15,7 +15,7 @@ from tests.conformance.tiny_flux1 import save_tiny_depth, save_tiny_flux1, save_
 from tests.conformance.tiny_flux2 import save_tiny_flux2
 from tests.conformance.tiny_klein import save_tiny_klein
 from workers.adapters.flux import FluxAdapter
-from workers.adapters.protocol import Painted, Stopped, Work
+from workers.adapters.protocol import InvalidOutputError, Painted, Stopped, Work
 from workers.adapters.weights import override_variable
 from workers.catalog import find, picture_fields
 from workers.catalog.flux_parameters import FluxParameters
@@ -220,6 +220,25 @@ def test_every_picture_given_is_looked_at(way: Way, adapters: Callable[[Way], Fl
         others = {name: [scene("yellow").rotate(180)] * len(asked.pictures[name])}
         other = Work(asked.parameters, {**asked.pictures, **others})
         assert apart(before, paint(adapter, other)[0][0]) > 0, name
+
+
+def poisoned(adapter: FluxAdapter, asked: Work) -> Work:
+    """The same job with a prompt whose encoding holds a number that is none."""
+    sound = adapter._encode("a red circle", asked.pictures)
+    adapter._encoded.put("poison", tuple(part * torch.nan for part in sound))
+    parameters = asked.parameters.model_copy(update={"prompt": "poison"})
+    return Work(parameters, asked.pictures)
+
+
+@pytest.mark.parametrize("way", [WAYS[0], WAYS[1], WAYS[12]], ids=lambda way: way.name)
+def test_what_is_no_picture_is_named_and_the_next_one_is_right(
+    way: Way, adapters: Callable[[Way], FluxAdapter]
+) -> None:
+    adapter = adapters(way)
+    expected = paint(adapter, work(way))[0][0]
+    with pytest.raises(InvalidOutputError):
+        paint(adapter, work(way), poisoned(adapter, work(way)))
+    assert apart(expected, paint(adapter, work(way))[0][0]) == 0
 
 
 @every_way

@@ -16,6 +16,7 @@ from PIL import Image
 from workers.adapters.control_maps import DepthMap
 from workers.adapters.devices import choose_dtype, translating_device_errors
 from workers.adapters.flux_kinds import KINDS, Embeddings, control_map, sibling
+from workers.adapters.flux_pictures import as_pictures
 from workers.adapters.flux_redux import ReduxPrior
 from workers.adapters.flux_ways import CONTROL, Pictures, Way, references_of
 from workers.adapters.lru import LeastRecentlyUsed
@@ -111,13 +112,13 @@ class FluxAdapter:
         seeds: Sequence[Sequence[int]],
         report: Report,
         should_stop: ShouldStop,
-    ) -> list[Any]:
+    ) -> list[Image.Image]:
         """The pictures of all jobs, flat and in order."""
         pipeline = self._pipeline_for(way)
         shared = cast("FluxParameters", batch[0].parameters)
         generators = [torch.Generator().manual_seed(seed) for own in seeds for seed in own]
         try:
-            pictures: list[Any] = pipeline(
+            painted: torch.Tensor = pipeline(
                 **self._embeddings(batch, should_stop),
                 **way.arguments(shared, batch[0].pictures, len(generators)),
                 **self._row_arguments(way, shared, batch[0].pictures),
@@ -127,11 +128,12 @@ class FluxAdapter:
                 guidance_scale=shared.guidance,
                 generator=generators,
                 callback_on_step_end=_StepEnd(report, should_stop),
+                output_type="pt",
             ).images
         finally:
             # Left out by the pipeline when a callback raises.
             pipeline.maybe_free_model_hooks()
-        return pictures
+        return as_pictures(painted)
 
     def _pipeline_for(self, way: Way) -> Any:
         if way.pipeline not in self._siblings:

@@ -12,6 +12,7 @@ What every adapter promises:
 * It reports progress after every step, and asks `should_stop` at least once per step; when that
   answers true it raises `Stopped` within one step and leaves the model fit for the next batch.
 * Out of memory is raised as `OutOfMemoryError`, with the device's cache freed.
+* What is no picture, for not all of its numbers are numbers, is raised as `InvalidOutputError`.
 * A device that is of no more use to this process is raised as `DeviceLostError`.
 * An error that concerns one work is raised for its whole batch; run again without it, the
   others succeed.
@@ -55,6 +56,16 @@ class DeviceLostError(AdapterError):
     """
 
     code = "worker_lost"
+    retryable = True
+
+
+class InvalidOutputError(AdapterError):
+    """What came out is no picture: numbers that are none, of the device's or the weights' making.
+
+    Tried again, since a device may err once.
+    """
+
+    code = "invalid_output"
     retryable = True
 
 

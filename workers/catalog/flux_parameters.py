@@ -54,6 +54,7 @@ class FluxParameters(BaseModel):
     seed: int | None
     output_format: OutputFormat
     output_quality: int
+    embed_metadata: bool
 
     @property
     def size(self) -> PictureSize:
@@ -168,6 +169,7 @@ def flux_parameters(
         seed=(int | None, _seed()),
         output_format=(OutputFormat, _output_format()),
         output_quality=(int, _output_quality()),
+        embed_metadata=(bool, _embed_metadata()),
         **(inputs or FluxInputs()).fields(),
     )
     model.limits = limits
@@ -262,4 +264,12 @@ def _output_quality() -> Any:
         le=100,
         description="Quality of jpeg and webp files; png is lossless and has none.",
         examples=[95],
+    )
+
+
+def _embed_metadata() -> Any:
+    return Field(
+        default=True,
+        description="Whether the file says how it was painted: model, prompt, seed and the rest.",
+        examples=[True],
     )
