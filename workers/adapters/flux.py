@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from workers.adapters.control_maps import DepthMap
-from workers.adapters.devices import choose_dtype, translating_device_errors
+from workers.adapters.devices import choose_dtype, free_cache, translating_device_errors
 from workers.adapters.flux_kinds import KINDS, Embeddings, control_map, sibling
 from workers.adapters.flux_pictures import as_pictures
 from workers.adapters.flux_redux import ReduxPrior
@@ -37,9 +37,9 @@ class FluxAdapter:
 
     Row options: `kind`, which checkpoint it is, see `workers.adapters.flux_kinds`;
     `max_sequence_length`, the tokens of a prompt that are read; `prompt_cache`, how many encoded
-    prompts are kept; `depth_weights`, `prior_weights`, where what the kind needs beside itself
-    comes from; `snaps_picture`, whether the picture to edit is brought to a size that the model
-    prefers.
+    prompts are kept, and `prompt_cache_bytes`, how much device memory they may take;
+    `depth_weights`, `prior_weights`, where what the kind needs beside itself comes from;
+    `snaps_picture`, whether the picture to edit is brought to a size that the model prefers.
     """
 
     def __init__(self, variant: Variant, device: str, overrides: Mapping[str, str]) -> None:
@@ -52,7 +52,9 @@ class FluxAdapter:
         self._maps: Callable[[Image.Image], Image.Image] | None = self._kind.maps
         self._prior: ReduxPrior | None = None
         self._encoded: LeastRecentlyUsed[str, Embeddings] = LeastRecentlyUsed(
-            variant.options["prompt_cache"]
+            variant.options["prompt_cache"],
+            most_weight=variant.options["prompt_cache_bytes"],
+            weigh=lambda encoded: sum(part.nbytes for part in encoded),
         )
 
     def load(self) -> None:
@@ -68,6 +70,14 @@ class FluxAdapter:
             prior = self._loaded("FluxPriorReduxPipeline", source)
             self._prior = ReduxPrior(prior, self._pipeline)
         self._warm_up()
+
+    def unload(self) -> None:
+        """Give the weights' memory back."""
+        self._pipeline = self._prior = None
+        self._maps = self._kind.maps
+        self._siblings.clear()
+        self._encoded.clear()
+        free_cache(self._device)
 
     def _loaded(self, class_name: str, source: Any) -> Any:
         dtype = choose_dtype(self._variant.dtype, self._device)

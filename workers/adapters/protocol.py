@@ -202,6 +202,15 @@ class Adapter(Protocol):
 
 
 @runtime_checkable
+class Unloading(Protocol):
+    """An adapter that can give its device memory back, to be loaded again later."""
+
+    def unload(self) -> None:
+        """Let go of everything that `load` took; `load` may follow, and then the same `run`."""
+        ...
+
+
+@runtime_checkable
 class Preparing(Protocol):
     """An adapter that can do a part of its work on the CPU while the device is at another batch.
 

@@ -14,6 +14,7 @@ from workers.catalog.flux_parameters import FluxParameters
 from workers.catalog.variant import Licence, Variant
 
 GIGABYTE = 10**9
+PROMPT_CACHE_BYTES = 256 * 2**20
 
 _SHAPE = ("width", "height", "num_images", "steps", "guidance")
 """`num_images` is among them so that `batch_limit` counts samples exactly."""
@@ -53,7 +54,13 @@ def options(way: str, *, reads: int, cache: int, **more: Any) -> dict[str, Any]:
         cache: how many encoded prompts are kept.
         more: options of that way.
     """
-    return {"kind": way, "max_sequence_length": reads, "prompt_cache": cache, **more}
+    return {
+        "kind": way,
+        "max_sequence_length": reads,
+        "prompt_cache": cache,
+        "prompt_cache_bytes": PROMPT_CACHE_BYTES,
+        **more,
+    }
 
 
 def measure(parameters: FluxParameters, inputs: tuple[int, ...]) -> Measure:
