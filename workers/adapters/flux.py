@@ -18,12 +18,12 @@ from workers.adapters.devices import choose_dtype, free_cache, translating_devic
 from workers.adapters.flux_kinds import KINDS, Embeddings, control_map, sibling
 from workers.adapters.flux_pictures import as_pictures
 from workers.adapters.flux_redux import ReduxPrior
-from workers.adapters.flux_ways import CONTROL, Pictures, Way, references_of
+from workers.adapters.flux_ways import CONTROL, KONTEXT, Pictures, Way, references_of
 from workers.adapters.lru import LeastRecentlyUsed
 from workers.adapters.pinning import Device, parse_device
 from workers.adapters.protocol import Output, Painted, Report, ShouldStop, Stopped, Work
 from workers.adapters.quiet import quieten_libraries
-from workers.adapters.weights import load_pretrained, locate, locate_part
+from workers.adapters.weights import load_pretrained, locate, locate_part, telling_the_remedy
 from workers.catalog.flux_parameters import MAX_SEED, FluxParameters
 from workers.catalog.variant import Variant, picture_fields
 
@@ -64,7 +64,8 @@ class FluxAdapter:
         self._pipeline.vae.enable_slicing()  # large pictures of a batch decode in the memory of one
         if "depth_weights" in self._kind.extra:
             source = locate_part(self._variant, "depth_weights", self._overrides)
-            self._maps = DepthMap(source, str(self._device))
+            with telling_the_remedy(self._variant, source):
+                self._maps = DepthMap(source, str(self._device))
         if "prior_weights" in self._kind.extra:
             source = locate_part(self._variant, "prior_weights", self._overrides)
             prior = self._loaded("FluxPriorReduxPipeline", source)
@@ -156,7 +157,7 @@ class FluxAdapter:
         """What depends on the row as well."""
         if way is CONTROL and self._maps:
             return {"control_image": control_map(self._maps, parameters, pictures)}
-        if "snaps_picture" in self._variant.options:
+        if way is KONTEXT:
             return {"_auto_resize": self._variant.options["snaps_picture"]}
         return {}
 
