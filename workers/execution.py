@@ -173,7 +173,7 @@ class Executor:
             fields = {name: getattr(parameters, name) for name in picture_fields(type(parameters))}
             # A model elsewhere has many jobs waiting: their pictures would fill the memory.
             keep = served.variant.calls_at_once == 1
-            found = {name: self._pictures(keys, keep=keep) for name, keys in fields.items()}
+            found = {name: self._pictures(name, keys, keep=keep) for name, keys in fields.items()}
             work = Work(parameters, found, note=AttemptNote(self._database, job.claim))
             adapter = served.adapter
             here = served.variant.id in self._residents.ids
@@ -182,10 +182,14 @@ class Executor:
             self._fail(job, error)
             return None
 
-    def _pictures(self, keys: str | Sequence[str] | None, *, keep: bool) -> Sequence[Image]:
+    def _pictures(
+        self, name: str, keys: str | Sequence[str] | None, *, keep: bool
+    ) -> Sequence[Image]:
+        # A mask is drawn in white: where it has no paint, nothing is masked.
+        behind = "black" if name == "mask" else "white"
         names = [keys] if isinstance(keys, str) else keys or []
         get = patiently(self._settings, StoreError).wraps(self._store.get)
-        stored = StoredPictures(lambda key: get(key).data, names)
+        stored = StoredPictures(lambda key: get(key).data, names, behind)
         return list(stored) if keep else stored
 
     def _run(

@@ -48,7 +48,8 @@ def data_uri(picture: Image.Image) -> str:
 
 
 def right_half(size: tuple[int, int]) -> Image.Image:
-    mask = Image.new("L", size, "black")
+    """White paint on nothing, as a drawing program saves a mask; nothing is painted of it."""
+    mask = Image.new("RGBA", size, (255, 255, 255, 0))
     mask.paste("white", (size[0] // 2, 0, *size))
     return mask
 
@@ -86,6 +87,16 @@ def test_a_mask_of_another_size_is_refused_by_name_and_costs_nothing(
     (error,) = answer.json()["errors"]
     assert error["loc"] == ["body", "input", "mask"]
     assert error["type"] == "mask_of_another_size"
+
+
+def test_a_mask_is_not_paid_for(owner: Client) -> None:
+    given = {
+        "image": data_uri(Image.new("RGB", (128, 128))),
+        "mask": data_uri(right_half((128, 128))),
+    }
+    body = {"model": "flux.2-klein-4b", "input": {"prompt": AFTER, **given}}
+    quote = owner.http.post("/v1/jobs", params={"dry_run": True}, json=body)
+    assert quote.json()["price"]["amount_micros"] == 14_000 + 1_000
 
 
 def test_the_schema_tells_what_a_model_takes(owner: Client) -> None:
