@@ -174,7 +174,8 @@ class Executor:
             # A model elsewhere has many jobs waiting: their pictures would fill the memory.
             keep = served.variant.calls_at_once == 1
             found = {name: self._pictures(keys, keep=keep) for name, keys in fields.items()}
-            work = Work(parameters, found, note=AttemptNote(self._database, job.claim))
+            note = AttemptNote(self._database, job.claim)
+            work = Work(parameters, found, note=note, stored=self._stored)
             adapter = served.adapter
             here = served.variant.id in self._residents.ids
             return adapter.prepare(work) if here and isinstance(adapter, Preparing) else work
@@ -184,9 +185,12 @@ class Executor:
 
     def _pictures(self, keys: str | Sequence[str] | None, *, keep: bool) -> Sequence[Image]:
         names = [keys] if isinstance(keys, str) else keys or []
-        get = patiently(self._settings, StoreError).wraps(self._store.get)
-        stored = StoredPictures(lambda key: get(key).data, names)
+        stored = StoredPictures(self._stored, names)
         return list(stored) if keep else stored
+
+    def _stored(self, key: str) -> bytes:
+        get = patiently(self._settings, StoreError).wraps(self._store.get)
+        return get(key).data
 
     def _run(
         self, served: Served, fetched: Sequence[tuple[InHand, Work]]
