@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from api.auth import Sender
 from api.errors import invalid, not_found, validation_problem
 from api.idempotency import fingerprint
+from api.loras import LoraError, stored_lora
 from api.metrics import submitted
 from api.pictures import PictureResolver, ResolvedPicture
 from api.schemas import Price, Quote, Submission
@@ -25,6 +26,7 @@ from db.job_values import Accepted, NewJob
 from db.pictures import PictureError
 from workers import catalog
 from workers.catalog import PictureSize, Variant
+from workers.catalog.flux_loras import Lora
 from workers.outbound import OutboundError
 from workers.queue import Ticket
 
@@ -70,6 +72,7 @@ def prepare(services: Services, tenant_id: str, submission: Submission) -> Commi
     stored, sizes = _store_pictures(PictureResolver(services, tenant_id), parameters)
     # With the keys in place of what they were given by: jobs from one picture can share a batch.
     parameters = _settled(variant, parameters, sizes).model_copy(update=stored)
+    parameters = _with_stored_loras(services, tenant_id, parameters)
     measure = variant.measure(parameters, _pixels(sizes))
     return Commission(
         variant=variant,
@@ -109,6 +112,19 @@ def _drawn_seed(parameters: BaseModel) -> dict[str, int]:
     if getattr(parameters, "seed", 0) is not None:
         return {}
     return {"seed": secrets.randbits(_SEED_BITS)}
+
+
+def _with_stored_loras(services: Services, tenant_id: str, parameters: BaseModel) -> BaseModel:
+    asked: Sequence[Lora] = getattr(parameters, "loras", ())
+    if not asked:
+        return parameters
+    stored = []
+    for n, lora in enumerate(asked):
+        try:
+            stored.append(stored_lora(services, tenant_id, lora))
+        except LoraError as error:
+            raise invalid([*_INPUT, "loras", n], str(error), "invalid_lora") from error
+    return parameters.model_copy(update={"loras": tuple(stored)})
 
 
 def _settled(variant: Variant, parameters: BaseModel, sizes: Sizes) -> BaseModel:

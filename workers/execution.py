@@ -174,7 +174,8 @@ class Executor:
             # A model elsewhere has many jobs waiting: their pictures would fill the memory.
             keep = served.variant.calls_at_once == 1
             found = {name: self._pictures(name, keys, keep=keep) for name, keys in fields.items()}
-            work = Work(parameters, found, note=AttemptNote(self._database, job.claim))
+            note = AttemptNote(self._database, job.claim)
+            work = Work(parameters, found, note=note, stored=self._stored)
             adapter = served.adapter
             here = served.variant.id in self._residents.ids
             return adapter.prepare(work) if here and isinstance(adapter, Preparing) else work
@@ -188,9 +189,12 @@ class Executor:
         # A mask is drawn in white: where it has no paint, nothing is masked.
         behind = "black" if name == "mask" else "white"
         names = [keys] if isinstance(keys, str) else keys or []
-        get = patiently(self._settings, StoreError).wraps(self._store.get)
-        stored = StoredPictures(lambda key: get(key).data, names, behind)
+        stored = StoredPictures(self._stored, names, behind)
         return list(stored) if keep else stored
+
+    def _stored(self, key: str) -> bytes:
+        get = patiently(self._settings, StoreError).wraps(self._store.get)
+        return get(key).data
 
     def _run(
         self, served: Served, fetched: Sequence[tuple[InHand, Work]]

@@ -21,17 +21,18 @@ SOFTWARE = f"Bottega {version('bottega')}"
 CHUNK = "bottega"
 UNICODE = b"UNICODE\x00"
 """Exif's word for UTF-16, of which UserComment bears eight bytes."""
-_OF_THE_FILE = {"output_format", "output_quality", "embed_metadata", "num_images", "seed"}
+_NOT_TOLD = {"output_format", "output_quality", "embed_metadata", "num_images", "seed", "loras"}
 
 
 def recipe(variant: str, parameters: BaseModel, painted: Painted) -> Recipe | None:
     """What a file tells of a picture; None where its owner wants nothing told.
 
-    Pictures that it was painted from are left out: they are stored under names of the service's.
+    Pictures and LoRAs that it was painted from are left out: they are stored under names of the
+    service's own.
     """
     if not getattr(parameters, "embed_metadata", False):
         return None
-    hidden = {*_OF_THE_FILE, *picture_fields(type(parameters))}
+    hidden = {*_NOT_TOLD, *picture_fields(type(parameters))}
     asked = parameters.model_dump(mode="json", exclude=hidden, exclude_none=True)
     return {"model": variant, **asked, "seed": painted.seed}
 

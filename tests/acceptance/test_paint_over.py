@@ -2,14 +2,16 @@
 
 import base64
 import io
-from typing import Any
 
 import httpx
 import numpy as np
 import pytest
+import safetensors.torch
+import torch
 from PIL import Image
 
-from tests.acceptance.stack import Client, Json
+from db.storage.keys import lora_key
+from tests.acceptance.stack import Client, Json, Stack
 from workers.demo.adherence import check_prompt
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -19,9 +21,8 @@ AFTER = "a red circle to the left of a yellow square on a blue background"
 
 
 @pytest.fixture(scope="module")
-def owner(stack: Any) -> Client:
-    client: Client = stack.tenant()
-    return client
+def owner(stack: Stack) -> Client:
+    return stack.tenant()
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +105,36 @@ def test_the_schema_tells_what_a_model_takes(owner: Client) -> None:
     taken = models["flux.1-demo"]["input_schema"]["properties"]
     assert {"image", "mask", "strength"} <= taken.keys()
     assert not {"images", "control_image"} & taken.keys()
+
+
+def some_lora() -> bytes:
+    """One that bends an attention of flux.1-demo a lot."""
+    drawn = torch.Generator().manual_seed(1)
+    layer = "transformer.transformer_blocks.0.attn.to_q"
+    shapes = {"A": (4, 256), "B": (256, 4)}
+    written: bytes = safetensors.torch.save(
+        {
+            f"{layer}.lora_{name}.weight": torch.randn(*shape, generator=drawn)
+            for name, shape in shapes.items()
+        }
+    )
+    return written
+
+
+def test_a_lora_bends_a_picture_and_no_other(stack: Stack, owner: Client) -> None:
+    stack.store.put(lora_key("bent"), some_lora(), "application/octet-stream")
+    straight, bent, again = (
+        picture_of(owner.over(owner.paint(BEFORE, seed=3, **given)))
+        for given in ({}, {"loras": [{"source": "bent"}]}, {})
+    )
+    assert not np.array_equal(np.asarray(straight), np.asarray(bent))
+    assert np.array_equal(np.asarray(straight), np.asarray(again))
+
+
+@pytest.mark.parametrize("source", ["unheard-of", "http://127.0.0.1/a.safetensors", "loras/bent"])
+def test_a_lora_that_is_not_to_be_had_is_refused_by_name(owner: Client, source: str) -> None:
+    given = {"prompt": BEFORE, "loras": [{"source": source}]}
+    answer = owner.http.post("/v1/jobs", json={"model": "flux.1-demo", "input": given})
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert (error["loc"], error["type"]) == (["body", "input", "loras", 0], "invalid_lora")

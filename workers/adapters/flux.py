@@ -16,6 +16,7 @@ from PIL import Image
 from workers.adapters.control_maps import DepthMap
 from workers.adapters.devices import choose_dtype, free_cache, translating_device_errors
 from workers.adapters.flux_kinds import KINDS, Embeddings, control_map, sibling
+from workers.adapters.flux_loras import LoraRack
 from workers.adapters.flux_pictures import as_pictures
 from workers.adapters.flux_redux import ReduxPrior
 from workers.adapters.flux_ways import CONTROL, KONTEXT, Pictures, Way, references_of
@@ -51,6 +52,7 @@ class FluxAdapter:
         self._siblings: dict[str, Any] = {}
         self._maps: Callable[[Image.Image], Image.Image] | None = self._kind.maps
         self._prior: ReduxPrior | None = None
+        self._loras: LoraRack | None = None
         self._encoded: LeastRecentlyUsed[str, Embeddings] = LeastRecentlyUsed(
             variant.options["prompt_cache"],
             most_weight=variant.options["prompt_cache_bytes"],
@@ -74,7 +76,7 @@ class FluxAdapter:
 
     def unload(self) -> None:
         """Give the weights' memory back."""
-        self._pipeline = self._prior = None
+        self._pipeline = self._prior = self._loras = None
         self._maps = self._kind.maps
         self._siblings.clear()
         self._encoded.clear()
@@ -110,11 +112,20 @@ class FluxAdapter:
         jobs = [cast("FluxParameters", work.parameters) for work in batch]
         seeds = [seeds_of(job) for job in jobs]
         way = self._kind.way(jobs[0])
+        self._put_on_loras(jobs[0], batch[0].stored)
         with translating_device_errors(self._device), torch.inference_mode():
             pictures = iter(self._paint(way, batch, seeds, report, should_stop))
         # By the batch key they were painted from the same pictures.
         finished = (way.finish(each, jobs[0], batch[0].pictures) for each in pictures)
         return [Output(tuple(map(Painted, islice(finished, len(own)), own))) for own in seeds]
+
+    def _put_on_loras(self, job: FluxParameters, stored: Callable[[str], bytes]) -> None:
+        asked = [(lora.source, lora.scale) for lora in job.loras]
+        if asked and self._loras is None:
+            self._loras = LoraRack(self._pipeline)
+        if self._loras:
+            with translating_device_errors(self._device):
+                self._loras.use(asked, stored)
 
     def _paint(
         self,

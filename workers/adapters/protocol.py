@@ -75,6 +75,12 @@ class InvalidImageError(AdapterError):
     code = "invalid_image"
 
 
+class InvalidLoraError(AdapterError):
+    """A LoRA is broken, or made for another model."""
+
+    code = "invalid_lora"
+
+
 class InvalidInputError(AdapterError):
     """Parameters that passed the edge's checks are not usable by this model."""
 
@@ -108,6 +114,10 @@ class PassingNote:
         self._text = text
 
 
+def _nothing_stored(key: str) -> bytes:
+    raise InvalidInputError(f"nothing is stored as {key}")
+
+
 @dataclass(frozen=True)
 class Work:
     """One job as a model sees it.
@@ -117,12 +127,14 @@ class Work:
         pictures: decoded RGB pictures by parameter name, in order where the parameter is a list.
         prepared: what the adapter's own `prepare` made of it; None where it was not asked.
         note: what attempts leave each other.
+        stored: fetches the bytes of a key that the parameters name, other than pictures.
     """
 
     parameters: BaseModel
     pictures: Mapping[str, Sequence[Image]] = field(default_factory=dict)
     prepared: Any = None
     note: Note = field(default_factory=PassingNote, compare=False)
+    stored: Callable[[str], bytes] = field(default=_nothing_stored, compare=False)
 
 
 @dataclass(frozen=True)

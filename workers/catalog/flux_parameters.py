@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
 from pydantic_core import PydanticCustomError
 
 from workers.catalog.flux_inputs import FluxInputs, check_together
+from workers.catalog.flux_loras import Loras, loras_field
 from workers.catalog.flux_sizes import RATIO, FluxLimits, resolve_ratio, size_of_edit
 from workers.catalog.refusal import StoredText, refusal
 from workers.catalog.variant import PictureSize
@@ -55,6 +56,7 @@ class FluxParameters(BaseModel):
     output_format: OutputFormat
     output_quality: int
     embed_metadata: bool
+    loras: Loras
 
     @property
     def size(self) -> PictureSize:
@@ -178,6 +180,7 @@ def flux_parameters(
         output_format=(OutputFormat, _output_format()),
         output_quality=(int, _output_quality()),
         embed_metadata=(bool, _embed_metadata()),
+        loras=(Loras, loras_field()),
         **(inputs or FluxInputs()).fields(),
     )
     model.limits = limits

@@ -16,11 +16,12 @@ from workers.catalog.variant import Licence, Variant
 GIGABYTE = 10**9
 PROMPT_CACHE_BYTES = 256 * 2**20
 
-_SHAPE = ("width", "height", "num_images", "steps", "guidance")
-"""`num_images` is among them so that `batch_limit` counts samples exactly."""
 MOST_READ = 4 * PIXELS_PER_MEGAPIXEL
 """Most pixels that are paid for of a picture that is painted from."""
 
+_SHAPE = ("width", "height", "num_images", "steps", "guidance", "loras")
+"""`num_images` is among them so that `batch_limit` counts samples exactly, `loras` because they
+change the weights for a whole call."""
 _PICTURES = ("image", "mask", "images", "control_image", "strength")
 """One call of a pipeline paints from one set of them."""
 
