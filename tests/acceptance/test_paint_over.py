@@ -90,16 +90,6 @@ def test_a_mask_of_another_size_is_refused_by_name_and_costs_nothing(
     assert error["type"] == "mask_of_another_size"
 
 
-def test_a_mask_is_not_paid_for(owner: Client) -> None:
-    given = {
-        "image": data_uri(Image.new("RGB", (128, 128))),
-        "mask": data_uri(right_half((128, 128))),
-    }
-    body = {"model": "flux.2-klein-4b", "input": {"prompt": AFTER, **given}}
-    quote = owner.http.post("/v1/jobs", params={"dry_run": True}, json=body)
-    assert quote.json()["price"]["amount_micros"] == 14_000 + 1_000
-
-
 def test_the_schema_tells_what_a_model_takes(owner: Client) -> None:
     models = {model["id"]: model for model in owner.http.get("/v1/models").json()["models"]}
     taken = models["flux.1-demo"]["input_schema"]["properties"]

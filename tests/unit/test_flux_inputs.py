@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from workers.catalog import find
+from api.submission import _pixels
+from workers.catalog import find, flux1_rows, flux2_rows, picture_fields
 from workers.catalog.flux_parameters import FluxParameters, flux_parameters
 from workers.catalog.flux_sizes import KONTEXT_SIZES, FluxLimits, size_of_edit
+from workers.catalog.variant import Variant
 
 SCHNELL, KLEIN, FILL = "flux.1-schnell", "flux.2-klein-4b", "flux.1-fill-dev"
 DEV = "flux.1-dev"
@@ -148,6 +150,11 @@ def test_the_strength_used_is_the_one_asked_for_or_the_variants() -> None:
     assert parse(DEV, **pictures, strength=0.4).strength_used == 0.4
 
 
+def test_a_mask_is_not_among_what_is_paid_for() -> None:
+    sizes = {"image": [(2, 3)], "mask": [(2, 3)], "images": [(4, 5), (1, 1)]}
+    assert _pixels(sizes) == (6, 20, 1)
+
+
 def test_what_is_painted_over_is_not_paid_for() -> None:
     variant = find(SCHNELL)
     measure = variant.measure(parse(SCHNELL, image="i", width=1024, height=1024), (9_000_000,))
@@ -169,6 +176,50 @@ def test_whatever_a_picture_measures_its_edit_is_within_the_limits(
     assert width % step == height % step == 0
     assert LIMITS.min_side <= min(width, height) <= max(width, height) <= LIMITS.max_side
     assert width * height <= LIMITS.max_pixels
+
+
+OPEN = [*flux1_rows.ROWS, *flux2_rows.ROWS]
+named = st.sampled_from(["i", "j", "", None])
+sides = st.sampled_from([16, 64, 128, 250, 1024, 2048, 4096, None])
+measures = st.integers(1, 9000)
+
+
+@given(
+    variant=st.sampled_from(OPEN),
+    input_=st.fixed_dictionaries(
+        {},
+        optional={
+            **dict.fromkeys(("image", "mask", "control_image"), named),
+            "images": st.lists(st.sampled_from("ij"), max_size=5),
+            "strength": st.floats() | st.none(),
+            **dict.fromkeys(("width", "height"), sides),
+            "aspect_ratio": st.sampled_from(["1:1", "16:9", "1:8", "99:1", "x"]),
+        },
+    ),
+    size_of=st.fixed_dictionaries({name: st.tuples(measures, measures) for name in "ij"}),
+)
+def test_whatever_is_given_is_refused_or_has_a_size_and_a_price(
+    variant: Variant, input_: dict[str, Any], size_of: dict[str, Any]
+) -> None:
+    try:
+        parsed = variant.parameters.model_validate({"prompt": "a cat", **input_})
+        pictures = {name: getattr(parsed, name) for name in picture_fields(variant.parameters)}
+        sizes = {
+            name: [size_of[key] for key in ([own] if isinstance(own, str) else own)]
+            for name, own in pictures.items()
+            if own
+        }
+        settled = variant.settle(parsed, sizes)
+    except ValidationError:
+        return
+    assert isinstance(settled, FluxParameters)
+    limits = settled.limits
+    assert all(limits.min_side <= side <= limits.max_side for side in settled.size)
+    assert settled.pixels <= limits.max_pixels
+    assert 0 < settled.strength_used <= 1
+    assert variant.price.amount_micros(variant.measure(settled, _pixels(sizes))) > 0
+    assert variant.cost_seconds(settled) > 0
+    assert variant.parameters.model_validate(settled.model_dump(mode="json")) == settled
 
 
 def test_a_model_whose_vae_shrinks_more_takes_sides_in_larger_steps() -> None:
