@@ -293,6 +293,16 @@ def test_outlines_are_made_at_the_size_that_is_painted() -> None:
     assert set(np.unique(made)) == {0, 255}
 
 
+def test_a_vae_that_cannot_paint_the_sides_of_its_row_is_refused(tmp_path: Path) -> None:
+    variant = small("flux.1-dev")
+    model = variant.parameters
+    finer = type("Finer", (model,), {"limits": replace(model.limits, step=8)})
+    PLAIN(tmp_path)
+    overrides = {override_variable(variant.id): str(tmp_path)}
+    with pytest.raises(WeightsError, match="multiples of 16; by its row they are multiples of 8"):
+        FluxAdapter(replace(variant, parameters=finer), "cpu", overrides).load()
+
+
 def test_missing_depth_weights_are_told_with_the_variable_to_set(tmp_path: Path) -> None:
     painter, depth = tmp_path / "painter", tmp_path / "depth"
     CONTROL(painter)
