@@ -21,7 +21,7 @@ from api.errors import PROBLEMS
 from api.event_hub import EventHub
 from api.keyring import Keyring
 from api.openapi import DescribedApp
-from api.picture_urls import PictureUrls
+from api.picture_urls import LORA_TIMEOUTS, PictureUrls
 from api.routes import account, artifacts, files, health, job_events, jobs, models, webhooks
 from api.services import Services
 from api.settings import ApiSettings
@@ -128,6 +128,9 @@ def _connect(settings: ApiSettings, catalogue: Catalogue) -> Services:
         ),
         outbound=outbound,
         picture_urls=PictureUrls(Outbound(outbound)),
+        lora_urls=PictureUrls(
+            Outbound(outbound), timeouts=LORA_TIMEOUTS, at_once=4, per_tenant=2, accept="*/*"
+        ),
         presigns=storage.presign,
     )
 

@@ -94,7 +94,10 @@ def _waiting(stands: Waiting | None) -> WaitingView | None:
     if stands is None:
         return None
     return WaitingView(
-        reason=stands.reason, position=stands.position, expected_seconds=stands.expected_seconds
+        reason=stands.reason,
+        position=stands.position,
+        expected_seconds=stands.expected_seconds,
+        progress=stands.progress,
     )
 
 

@@ -21,6 +21,8 @@ from workers.outbound import (
 
 _ACCEPT = "image/png, image/jpeg, image/webp"
 _TIMEOUTS = Timeouts(total=10, connect=5, read=5)
+LORA_TIMEOUTS = Timeouts(total=120, connect=5, read=10)
+"""For files of hundreds of megabytes."""
 # Of the about 40 threads that answer requests, so that slow hosts never hold them all.
 _FETCHES_AT_ONCE = 16
 _FETCHES_PER_TENANT = 8
@@ -34,6 +36,7 @@ class PictureUrls:
         timeouts: how long one picture may take.
         at_once: most fetches at any time.
         per_tenant: most of them for one tenant.
+        accept: what is asked for.
     """
 
     def __init__(
@@ -43,7 +46,9 @@ class PictureUrls:
         timeouts: Timeouts = _TIMEOUTS,
         at_once: int = _FETCHES_AT_ONCE,
         per_tenant: int = _FETCHES_PER_TENANT,
+        accept: str = _ACCEPT,
     ) -> None:
+        self._accept = accept
         self._outbound = outbound
         self._timeouts = timeouts
         self._at_once = at_once
@@ -62,7 +67,7 @@ class PictureUrls:
         with self._slot(tenant_id):
             try:
                 answer = self._outbound.get(
-                    url, max_bytes=max_bytes, accept=_ACCEPT, timeouts=self._timeouts
+                    url, max_bytes=max_bytes, accept=self._accept, timeouts=self._timeouts
                 )
             except OutboundError as error:
                 raise PictureError(_sentence(error, self._timeouts)) from error

@@ -84,11 +84,15 @@ class Progress(BaseModel):
 
 
 class WaitingView(BaseModel):
-    """Where a queued job stands, why it waits and for how long it is expected to."""
+    """Where a queued job stands, why it waits and for how long it is expected to.
+
+    While its model is loaded, `progress` tells how much of it is, 0 to 1.
+    """
 
     reason: str
     position: int
     expected_seconds: float | None
+    progress: float | None = None
 
 
 class JobError(BaseModel):

@@ -35,6 +35,7 @@ class Services:
     artifact_urls: ArtifactUrls
     outbound: OutboundSettings
     picture_urls: PictureUrls
+    lora_urls: PictureUrls
     presigns: bool = False
 
     def presign(self, key: str, seconds: int) -> str | None:

@@ -16,6 +16,7 @@ class ApiSettings(BaseSettings):
         max_body_bytes: the largest request body.
         max_picture_bytes: the largest picture.
         max_picture_pixels: most pixels of a picture.
+        max_lora_bytes: the largest LoRA that a job may bring.
         max_wait_seconds: the longest `wait`.
         metrics_networks: whoever may read /metrics without the operator's key.
     """
@@ -29,5 +30,6 @@ class ApiSettings(BaseSettings):
     max_body_bytes: PositiveInt = 64_000_000
     max_picture_bytes: PositiveInt = 20_000_000
     max_picture_pixels: PositiveInt = 20_000_000
+    max_lora_bytes: PositiveInt = 256 * 2**20
     max_wait_seconds: PositiveFloat = 60
     metrics_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from api.auth import Sender
 from api.errors import invalid, not_found, validation_problem
 from api.idempotency import fingerprint
+from api.loras import LoraError, stored_lora
 from api.metrics import submitted
 from api.pictures import PictureResolver, ResolvedPicture
 from api.schemas import Price, Quote, Submission
@@ -25,6 +26,7 @@ from db.job_values import Accepted, NewJob
 from db.pictures import PictureError
 from workers import catalog
 from workers.catalog import PictureSize, Variant
+from workers.catalog.flux_loras import Lora
 from workers.outbound import OutboundError
 from workers.queue import Ticket
 
@@ -68,12 +70,14 @@ def prepare(services: Services, tenant_id: str, submission: Submission) -> Commi
     webhook = _webhook(services, submission.webhook) if submission.webhook else None
     parameters = _parse(variant, submission.input)
     stored, sizes = _store_pictures(PictureResolver(services, tenant_id), parameters)
-    _check_sizes(variant, parameters, sizes)
+    # With the keys in place of what they were given by: jobs from one picture can share a batch.
+    parameters = _settled(variant, parameters, sizes).model_copy(update=stored)
+    parameters = _with_stored_loras(services, tenant_id, parameters)
     measure = variant.measure(parameters, _pixels(sizes))
     return Commission(
         variant=variant,
         parameters=parameters,
-        input={**parameters.model_dump(mode="json"), **stored, **_drawn_seed(parameters)},
+        input={**parameters.model_dump(mode="json"), **_drawn_seed(parameters)},
         units=measure.units,
         price_micros=variant.price.amount_micros(measure),
         webhook=webhook,
@@ -110,9 +114,22 @@ def _drawn_seed(parameters: BaseModel) -> dict[str, int]:
     return {"seed": secrets.randbits(_SEED_BITS)}
 
 
-def _check_sizes(variant: Variant, parameters: BaseModel, sizes: Sizes) -> None:
+def _with_stored_loras(services: Services, tenant_id: str, parameters: BaseModel) -> BaseModel:
+    asked: Sequence[Lora] = getattr(parameters, "loras", ())
+    if not asked:
+        return parameters
+    stored = []
+    for n, lora in enumerate(asked):
+        try:
+            stored.append(stored_lora(services, tenant_id, lora))
+        except LoraError as error:
+            raise invalid([*_INPUT, "loras", n], str(error), "invalid_lora") from error
+    return parameters.model_copy(update={"loras": tuple(stored)})
+
+
+def _settled(variant: Variant, parameters: BaseModel, sizes: Sizes) -> BaseModel:
     try:
-        variant.fits(parameters, sizes)
+        return variant.settle(parameters, sizes)
     except ValidationError as error:
         raise validation_problem(_INPUT, _items(error)) from None
 
@@ -123,8 +140,8 @@ def _pixels(sizes: Sizes) -> tuple[int, ...]:
 
 def _store_pictures(
     resolver: PictureResolver, parameters: BaseModel
-) -> tuple[dict[str, str | list[str]], Sizes]:
-    stored: dict[str, str | list[str]] = {}
+) -> tuple[dict[str, str | tuple[str, ...]], Sizes]:
+    stored: dict[str, str | tuple[str, ...]] = {}
     sizes: dict[str, list[PictureSize]] = {}
     for name in catalog.picture_fields(type(parameters)):
         named = getattr(parameters, name)
@@ -135,7 +152,7 @@ def _store_pictures(
             _resolve(resolver, text, [name, n] if several else [name])
             for n, text in enumerate(named if several else [named])
         ]
-        stored[name] = [picture.key for picture in found] if several else found[0].key
+        stored[name] = tuple(picture.key for picture in found) if several else found[0].key
         sizes[name] = [picture.size for picture in found]
     return stored, sizes
 

@@ -38,11 +38,13 @@ class Waiting:
         reason: why it does not run.
         position: 1 is next; counted to 10,000.
         expected_seconds: the estimated cost ahead of it over the ready workers; None without any.
+        progress: how much of its model is loaded, 0 to 1, while it is.
     """
 
     reason: WaitReason
     position: int
     expected_seconds: float | None
+    progress: float | None = None
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,11 @@ SELECT job.id, ahead.jobs, ahead.cost_seconds, ahead.overtakers,
        (SELECT count(*) FROM workers WHERE job.variant = ANY (variants)
             AND state IN ('ready', 'busy') AND heartbeat_at > now() - :stale) AS ready,
        (SELECT count(*) FROM workers WHERE job.variant = ANY (variants)
-            AND state = 'starting' AND heartbeat_at > now() - :stale) AS starting
+            AND state = 'starting' AND heartbeat_at > now() - :stale) AS starting,
+       (SELECT count(*) FROM workers WHERE job.variant = ANY (resident)
+            AND state IN ('ready', 'busy') AND heartbeat_at > now() - :stale) AS resident,
+       (SELECT max(loading_fraction) FROM workers WHERE job.variant = loading
+            AND heartbeat_at > now() - :stale) AS loading
 FROM jobs AS job
 LEFT JOIN queues AS queue ON queue.variant = job.variant
 CROSS JOIN LATERAL (
@@ -195,8 +201,10 @@ def waiting(session: Session, job_ids: Sequence[str]) -> dict[str, Waiting]:
 
 
 def _standing(row: Row[Any]) -> Waiting:
+    reason = _reason(row)
     return Waiting(
-        reason=_reason(row),
+        reason=reason,
+        progress=row.loading if reason is WaitReason.LOADING else None,
         position=row.jobs + 1,
         expected_seconds=row.cost_seconds / row.ready if row.ready else None,
     )
@@ -209,6 +217,8 @@ def _reason(row: Row[Any]) -> WaitReason:
         return WaitReason.RETRY_BACKOFF
     if not row.ready:
         return WaitReason.LOADING if row.starting else WaitReason.NO_WORKER
+    if row.loading is not None and not row.resident:
+        return WaitReason.LOADING
     return WaitReason.FAIR_SHARE if row.overtakers else WaitReason.WORKERS_BUSY
 
 

@@ -335,5 +335,9 @@ class Worker(Base):
     variants: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
     state: Mapped[str]
     memory_used_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    memory_total_bytes: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    resident: Mapped[list[str]] = mapped_column(ARRAY(TEXT), server_default="{}")
+    loading: Mapped[str | None]
+    loading_fraction: Mapped[float | None]
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
     heartbeat_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -13,7 +13,21 @@ from db.tables import Worker
 
 @dataclass(frozen=True)
 class WorkerReport:
-    """What a worker says of itself: `state` is starting, ready, busy, draining or failed."""
+    """What a worker says of itself.
+
+    Attributes:
+        id: its own.
+        host: where it runs.
+        pid: its process there.
+        device: "cpu" or "cuda:N".
+        variants: what it serves.
+        state: starting, ready, busy, draining or failed.
+        memory_used_bytes: of its device.
+        memory_total_bytes: the device's.
+        resident: which of the variants are on the device.
+        loading: the one on its way there.
+        loading_fraction: about how much of that is there, 0 to 1.
+    """
 
     id: str
     host: str
@@ -22,6 +36,10 @@ class WorkerReport:
     variants: Sequence[str]
     state: str
     memory_used_bytes: int = 0
+    memory_total_bytes: int = 0
+    resident: Sequence[str] = ()
+    loading: str | None = None
+    loading_fraction: float | None = None
 
 
 def report(session: Session, said: WorkerReport) -> None:
@@ -34,6 +52,10 @@ def report(session: Session, said: WorkerReport) -> None:
         "variants": list(said.variants),
         "state": said.state,
         "memory_used_bytes": said.memory_used_bytes,
+        "memory_total_bytes": said.memory_total_bytes,
+        "resident": list(said.resident),
+        "loading": said.loading,
+        "loading_fraction": said.loading_fraction,
     }
     changed = {**values, "heartbeat_at": func.now()}
     statement = insert(Worker).values(values)

@@ -13,6 +13,7 @@ from deploy.cli_admin import doctor, keys, migrate, tenants
 from deploy.cli_bench import bench
 from deploy.cli_demo import demo
 from deploy.cli_errors import Group
+from deploy.cli_loras import loras
 from deploy.local_stack import SETTINGS_FILE
 from deploy.supervisor import Supervisor, stop_on_signals
 
@@ -206,7 +207,7 @@ def courier() -> None:
         run_courier(stopping)
 
 
-for command in (bench, demo, doctor, keys, migrate, tenants):
+for command in (bench, demo, doctor, keys, loras, migrate, tenants):
     main.add_command(command)
 
 

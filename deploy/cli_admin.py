@@ -18,7 +18,8 @@ from db.settings import DatabaseSettings
 
 _MOST_MICROS = 10**15  # a billion dollars
 
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+"""For commands that print rows."""
 
 
 @contextmanager
@@ -36,7 +37,8 @@ def _require_tenant(session: Session, tenant_id: str) -> None:
         raise click.ClickException(f"there is no tenant {tenant_id}")
 
 
-def _show(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+def show(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+    """Print rows as a table, or as JSON."""
     if as_json:
         click.echo(json.dumps(rows, indent=2, default=str))
         return
@@ -64,17 +66,17 @@ def tenants() -> None:
 @tenants.command("create")
 @click.argument("name")
 @click.option("--tier", default="free", show_default=True, help="free, standard or enterprise.")
-@_as_json
+@as_json_option
 def create_tenant(name: str, tier: str, *, as_json: bool) -> None:
     """Add a tenant and print its id and its first API key, which is shown only now."""
     with _transaction() as session:
         tenant = tenant_rows.create(session, name=name, tier=tier)
         _, key = api_keys.create(session, tenant_id=tenant.id, name="first")
-        _show([{"tenant": tenant.id, "tier": tenant.tier, "api_key": key}], as_json=as_json)
+        show([{"tenant": tenant.id, "tier": tenant.tier, "api_key": key}], as_json=as_json)
 
 
 @tenants.command("list")
-@_as_json
+@as_json_option
 def list_tenants(*, as_json: bool) -> None:
     """Every tenant, oldest first; money in micro-USD."""
     with _transaction() as session:
@@ -89,7 +91,7 @@ def list_tenants(*, as_json: bool) -> None:
             }
             for row in tenant_rows.listed(session)
         ]
-    _show(rows, as_json=as_json)
+    show(rows, as_json=as_json)
 
 
 @tenants.command("credit")
@@ -116,7 +118,7 @@ def keys() -> None:
 @click.option("--tenant", "tenant_id", help="Whose key; --operator for the operator's own.")
 @click.option("--operator", is_flag=True, help="A key that speaks for the operator.")
 @click.option("--name", default="", help="What its owner calls it.")
-@_as_json
+@as_json_option
 def create_key(tenant_id: str | None, name: str, *, operator: bool, as_json: bool) -> None:
     """Make a key. It is shown only now."""
     if operator == bool(tenant_id):
@@ -125,12 +127,12 @@ def create_key(tenant_id: str | None, name: str, *, operator: bool, as_json: boo
         if tenant_id is not None:
             _require_tenant(session, tenant_id)
         row, key = api_keys.create(session, tenant_id=tenant_id, name=name)
-        _show([{"key_id": row.id, "api_key": key}], as_json=as_json)
+        show([{"key_id": row.id, "api_key": key}], as_json=as_json)
 
 
 @keys.command("list")
 @click.option("--tenant", "tenant_id", help="Only this tenant's.")
-@_as_json
+@as_json_option
 def list_keys(tenant_id: str | None, *, as_json: bool) -> None:
     """Keys by id; the keys themselves are not kept."""
     with _transaction() as session:
@@ -144,7 +146,7 @@ def list_keys(tenant_id: str | None, *, as_json: bool) -> None:
             }
             for row, owner in api_keys.listed(session, tenant_id=tenant_id)
         ]
-    _show(rows, as_json=as_json)
+    show(rows, as_json=as_json)
 
 
 @keys.command("revoke")
@@ -159,7 +161,7 @@ def revoke_key(key_id: str) -> None:
 
 @click.command()
 @click.option("--variant", "variants", multiple=True, help="Look for its weights; repeatable.")
-@_as_json
+@as_json_option
 def doctor(*, variants: tuple[str, ...], as_json: bool) -> None:
     """Examine a deployment; exits 1 if anything is wrong.
 
@@ -171,6 +173,6 @@ def doctor(*, variants: tuple[str, ...], as_json: bool) -> None:
 
     found = list(examine(variants))
     rows = [{"check": c.check, "ok": "ok" if c.ok else "WRONG", "detail": c.detail} for c in found]
-    _show(rows, as_json=as_json)
+    show(rows, as_json=as_json)
     if not all(checked.ok for checked in found):
         sys.exit(1)

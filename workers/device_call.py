@@ -5,7 +5,7 @@ A model that runs elsewhere has no device here: as many calls of it are made as 
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 import structlog
@@ -33,7 +33,16 @@ _log = structlog.get_logger(__name__)
 class DeviceCall:
     """Serialises model calls of one device and turns what they raise into outcomes by job."""
 
-    def __init__(self, publisher: Publisher) -> None:
+    def __init__(
+        self, publisher: Publisher, make_ready: Callable[[str], object] = lambda _variant: None
+    ) -> None:
+        """Serialise the calls of one device.
+
+        Args:
+            publisher: told of progress.
+            make_ready: has a variant's model on the device; called with the device free.
+        """
+        self._make_ready = make_ready
         self._lock = threading.Lock()
         self._elsewhere: dict[str, threading.BoundedSemaphore] = {}
         self._publisher = publisher
@@ -95,6 +104,8 @@ class DeviceCall:
 
     def _call(self, adapter: Adapter, batch: Batch) -> list[Output]:
         jobs = [job for job, _ in batch]
+        # Before the deadline begins to run: a job is not to pay for others' models.
+        self._make_ready(jobs[0].job.variant)
         for job in jobs:
             job.begin()
 

@@ -9,6 +9,7 @@ from typing import Any
 from db.artifact_kinds import SUFFIXES, ArtifactKind
 from db.job_values import StoredArtifact
 from workers.adapters.protocol import File, Output, Painted, Work
+from workers.picture_recipe import Recipe, recipe, written
 
 _LOSSY = {"jpeg", "webp"}
 _OWN_NAMES = {"jpg": "jpeg"}
@@ -43,21 +44,37 @@ class Encoded:
         )
 
 
-def encoded_results(work: Work, output: Output) -> Iterator[Encoded]:
-    """Everything of a job's output that is stored, one after another: pictures, then files."""
+def encoded_results(variant: str, work: Work, output: Output) -> Iterator[Encoded]:
+    """Everything of a job's output that is stored, one after another: pictures, then files.
+
+    Args:
+        variant: what painted it, for the files to tell.
+        work: the job.
+        output: what came of it.
+    """
     chosen = work.parameters.model_dump(include={"output_format", "output_quality"})
     for painted in output.images:
-        yield encode(painted, chosen["output_format"], chosen["output_quality"])
+        told = recipe(variant, work.parameters, painted)
+        yield encode(painted, chosen["output_format"], chosen["output_quality"], told)
     for file in output.files() if output.files else ():
         yield _as_it_is(file)
 
 
-def encode(painted: Painted, output_format: str, quality: int) -> Encoded:
-    """Encode one picture as png, jpg or webp; `quality` (1-100) counts for the lossy two."""
+def encode(
+    painted: Painted, output_format: str, quality: int, told: Recipe | None = None
+) -> Encoded:
+    """Encode one picture as png, jpg or webp.
+
+    Args:
+        painted: the picture.
+        output_format: its format.
+        quality: 1 to 100, for the lossy two.
+        told: how it was painted, to be written into the file.
+    """
     name = _OWN_NAMES.get(output_format, output_format)
     buffer = io.BytesIO()
-    options = {"quality": quality} if name in _LOSSY else {"compress_level": 4}
-    painted.image.save(buffer, format=name, **options)
+    options: dict[str, Any] = {"quality": quality} if name in _LOSSY else {"compress_level": 4}
+    painted.image.save(buffer, format=name, **options, **written(told, name))
     data = buffer.getvalue()
     return Encoded(
         data=data,

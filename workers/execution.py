@@ -16,9 +16,9 @@ from db.session import Database
 from db.storage.keys import result_key
 from db.storage.object_store import ObjectStore, StoreError
 from db.tables import Job
-from workers.adapters.protocol import Adapter, Output, Preparing, Stopped, Work
+from workers.adapters.protocol import Output, Preparing, Stopped, Work
 from workers.attempt_note import AttemptNote
-from workers.catalog.variant import Variant, picture_fields
+from workers.catalog.variant import picture_fields
 from workers.company import Company
 from workers.device_call import DeviceCall, Outcome
 from workers.encoding import encoded_results
@@ -29,18 +29,11 @@ from workers.metrics import attempts_finished, run_seconds_observed, wait_second
 from workers.moderation.filter_file import Rules
 from workers.moderation.moderator import Moderator
 from workers.patience import patiently
+from workers.residents import Residents, Served
 from workers.settings import WorkerSettings
 from workers.stored_pictures import StoredPictures
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class Served:
-    """A variant and the loaded adapter that serves it."""
-
-    variant: Variant
-    adapter: Adapter
 
 
 @dataclass(frozen=True)
@@ -80,6 +73,7 @@ class Executor:
         served: Mapping[str, Served],
         more_waits: Callable[[str], object] = lambda _variant: None,
         moderator: Moderator | None = None,
+        residents: Residents | None = None,
     ) -> None:
         """Make ready.
 
@@ -90,9 +84,10 @@ class Executor:
             publisher: tells what happens.
             register: what is in hand, shared with the heartbeat.
             settings: leases, patience and the like.
-            served: the loaded models by variant.
+            served: the models by variant.
             more_waits: told of a variant of which a claim left jobs that others could take.
             moderator: applies the operator's content filters; without one nothing is refused.
+            residents: which of the models are loaded; by default all are.
         """
         self._worker_id = worker_id
         self._database = database
@@ -102,7 +97,8 @@ class Executor:
         self._settings = settings
         self._served = served
         self._more_waits = more_waits
-        self._device = DeviceCall(publisher)
+        self._residents = residents or Residents.loaded(served)
+        self._device = DeviceCall(publisher, self._residents.make_ready)
         self._moderator = moderator or Moderator(Rules(), database)
         self._company = Company()
         self._handed_back = False
@@ -150,7 +146,7 @@ class Executor:
         Raises:
             SuspectsTurn: nothing, because it is a suspect's turn.
         """
-        if self._handed_back or self.device_lost:
+        if self._handed_back or self.device_lost or not self._residents.admits(variant_id):
             return Claimed()
         with self._database.single_statements() as session:
             return jobs.claim(
@@ -178,18 +174,23 @@ class Executor:
             # A model elsewhere has many jobs waiting: their pictures would fill the memory.
             keep = served.variant.calls_at_once == 1
             found = {name: self._pictures(keys, keep=keep) for name, keys in fields.items()}
-            work = Work(parameters, found, note=AttemptNote(self._database, job.claim))
+            note = AttemptNote(self._database, job.claim)
+            work = Work(parameters, found, note=note, stored=self._stored)
             adapter = served.adapter
-            return adapter.prepare(work) if isinstance(adapter, Preparing) else work
+            here = served.variant.id in self._residents.ids
+            return adapter.prepare(work) if here and isinstance(adapter, Preparing) else work
         except Exception as error:  # noqa: BLE001 - a job must end, whatever its inputs do
             self._fail(job, error)
             return None
 
     def _pictures(self, keys: str | Sequence[str] | None, *, keep: bool) -> Sequence[Image]:
         names = [keys] if isinstance(keys, str) else keys or []
-        get = patiently(self._settings, StoreError).wraps(self._store.get)
-        stored = StoredPictures(lambda key: get(key).data, names)
+        stored = StoredPictures(self._stored, names)
         return list(stored) if keep else stored
+
+    def _stored(self, key: str) -> bytes:
+        get = patiently(self._settings, StoreError).wraps(self._store.get)
+        return get(key).data
 
     def _run(
         self, served: Served, fetched: Sequence[tuple[InHand, Work]]
@@ -270,7 +271,7 @@ class Executor:
 
     def _upload(self, job: InHand, work: Work, output: Output) -> list[StoredArtifact]:
         stored = []
-        for n, encoded in enumerate(encoded_results(work, output)):
+        for n, encoded in enumerate(encoded_results(job.job.variant, work, output)):
             key = result_key(
                 job.job.tenant_id,
                 job.job.created_at.date(),

@@ -18,14 +18,16 @@ from db.workers import WorkerReport
 from workers import catalog, tasks
 from workers.adapters.pinning import pin
 from workers.device_loss import ending_when_lost
+from workers.device_memory import DeviceMemory
 from workers.events import Publisher
-from workers.execution import Executor, Served
+from workers.execution import Executor
 from workers.gathered_rings import GatheredRings
 from workers.heartbeat import Heartbeat
 from workers.in_hand import Register
 from workers.moderation.moderator import Moderator
 from workers.moderation.settings import ModerationSettings, rules_of
 from workers.queue import Doorbell, Ticket, make_celery
+from workers.residents import Residents, Served
 from workers.settings import WorkerSettings, weights_overrides
 from workers.turns import Turns
 from workers.watchdog import Watchdog
@@ -53,6 +55,8 @@ class WorkerProcess:
     _register: Register = field(default_factory=Register)
     _phase: str = "starting"
     _rings: GatheredRings = field(init=False)
+    _residents: Residents = field(default_factory=lambda: Residents({}))
+    _memory: DeviceMemory = field(default_factory=DeviceMemory)
 
     def run(self) -> None:
         """Load the models, then answer tickets until SIGTERM; jobs in hand are finished first.
@@ -60,6 +64,7 @@ class WorkerProcess:
         Raises:
             workers.catalog.UnknownVariantError: a variant is not in the catalogue.
             workers.adapters.weights.WeightsError: a variant's weights cannot be loaded.
+            workers.residents.BudgetError: a variant does not fit into the device's memory.
             workers.moderation.filter_file.FilterFileError: the content filters cannot be used.
             workers.adapters.relay_settings.RelaySetupError: a hosted variant has no upstream.
         """
@@ -94,6 +99,7 @@ class WorkerProcess:
 
     def _executor(self, publisher: Publisher) -> Executor:
         rules = rules_of(ModerationSettings())
+        self._load()
         return Executor(
             worker_id=self.id,
             database=self.database,
@@ -101,16 +107,17 @@ class WorkerProcess:
             publisher=publisher,
             register=self._register,
             settings=self.settings,
-            served=self._load(),
+            served=self._residents.served,
             more_waits=self._ring,
             moderator=Moderator(rules, self.database),
+            residents=self._residents,
         )
 
     def _ring(self, variant: str) -> None:
         self._rings.ring(Ticket(variant))
 
-    def _load(self) -> dict[str, Served]:
-        """Every model onto the device, before the first ticket: no job meets a cold start."""
+    def _load(self) -> None:
+        """Models onto the device, before the first ticket: what fits never meets a cold start."""
         torch_device = pin(self.device)
         if self.settings.torch_threads:
             os.environ["OMP_NUM_THREADS"] = str(self.settings.torch_threads)
@@ -121,13 +128,16 @@ class WorkerProcess:
         for variant_id in self.variant_ids:
             variant = catalog.find(variant_id)
             adapter = make_adapter(variant, torch_device, weights_overrides())
-            adapter.load()
             served[variant_id] = Served(variant, adapter)
-            _log.info("variant_loaded", variant=variant_id, device=self.device)
-        for more in self.extra:
-            more.adapter.load()
-            served[more.variant.id] = more
-        return served
+        served |= {more.variant.id: more for more in self.extra}
+        self._memory = DeviceMemory(torch_device)
+        self._residents = Residents(
+            served,
+            budget_bytes=self.settings.device_memory_bytes or self._memory.budget_bytes(),
+            stay_seconds=self.settings.stay_seconds,
+            memory_bytes=self._memory.taken_bytes,
+        )
+        self._residents.load_what_fits()
 
     @property
     def _served_ids(self) -> list[str]:
@@ -182,6 +192,7 @@ class WorkerProcess:
 
     def _report(self) -> WorkerReport:
         busy = self._phase == "ready" and bool(self._register.snapshot())
+        loading, memory = self._residents.loading, self._memory.now()
         return WorkerReport(
             id=self.id,
             host=socket.gethostname(),
@@ -189,4 +200,9 @@ class WorkerProcess:
             device=self.device,
             variants=self._served_ids,
             state="busy" if busy else self._phase,
+            resident=self._residents.ids,
+            loading=loading.variant if loading else None,
+            loading_fraction=loading.fraction if loading else None,
+            memory_used_bytes=memory.used_bytes if memory else 0,
+            memory_total_bytes=memory.total_bytes if memory else 0,
         )

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _WEIGHTS_PREFIX = "BOTTEGA_WEIGHTS_"
@@ -33,6 +33,9 @@ class WorkerSettings(BaseSettings):
         webhook_timeout_seconds: longest time that a receiver of webhooks may take.
         webhook_concurrency: webhooks in flight from one courier.
         metrics_port: where a worker answers Prometheus; 0 does not.
+        device_memory_bytes: device memory that models may take together; 0 is nine tenths of a
+            GPU's, and no limit on the CPU.
+        stay_seconds: how long a model that is in use stays before another takes its place.
         torch_threads: CPU threads of one model call; 0 leaves it to torch.
         cache_dir: where hub weights and compiled kernels are kept; None is the libraries' own.
     """
@@ -55,6 +58,8 @@ class WorkerSettings(BaseSettings):
     webhook_timeout_seconds: PositiveFloat = 15
     webhook_concurrency: PositiveInt = 32
     metrics_port: NonNegativeInt = 0
+    device_memory_bytes: NonNegativeInt = 0
+    stay_seconds: NonNegativeFloat = 60
     torch_threads: NonNegativeInt = 0
     cache_dir: Path | None = None
 

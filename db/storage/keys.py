@@ -19,6 +19,11 @@ def result_key(tenant: str, day: date, job: str, attempt: int, n: int, ext: str)
     return f"results/{tenant}/{day:%Y-%m-%d}/{job}/{attempt}/{n}.{ext}"
 
 
+def lora_key(name: str) -> str:
+    """The key of a LoRA that the operator offers by name, `loras/{name}.safetensors`."""
+    return f"loras/{name}.safetensors"
+
+
 def input_key(tenant: str, sha256: str) -> str:
     """An input picture's key, `inputs/{tenant}/{sha256}`: equal bytes are kept once per tenant."""
     return f"inputs/{tenant}/{sha256}"

@@ -7,8 +7,8 @@ from db.settings import DatabaseSettings
 from db.storage.settings import StorageSettings, open_store
 from deploy import logs
 from deploy.bench.noop import NOOP, NoopAdapter
-from workers.execution import Served
 from workers.process import WorkerProcess
+from workers.residents import Served
 from workers.settings import WorkerSettings
 
 

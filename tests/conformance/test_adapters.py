@@ -1,6 +1,7 @@
 """What `workers.adapters.protocol` promises, asked of every adapter with real weights."""
 
 import json
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,14 @@ import torch
 from PIL import Image, ImageDraw
 
 from tests.conformance.tiny_klein import save_tiny_klein
-from workers.adapters.protocol import Adapter, OutOfMemoryError, Output, Stopped, Work
+from workers.adapters.protocol import (
+    Adapter,
+    OutOfMemoryError,
+    Output,
+    Stopped,
+    Unloading,
+    Work,
+)
 from workers.adapters.registry import ADAPTERS, make_adapter
 from workers.adapters.weights import override_variable
 from workers.catalog import Variant, find, variants
@@ -207,3 +215,25 @@ def test_pictures_are_rgb_and_of_the_size_asked(case: Case, adapter: Adapter) ->
     for painted in output.images:
         assert painted.image.mode == "RGB"
         assert painted.image.size == (parameters.width, parameters.height)
+
+
+def test_an_adapter_that_gave_its_memory_back_answers_the_same_once_it_is_loaded(
+    case: Case,
+) -> None:
+    made = make_adapter(case.variant, "cpu", case.overrides)
+    assert isinstance(made, Unloading)
+    made.load()
+    works = case.works(1)
+    expected = made.run(works, unreported, never)
+    weights = weakref.ref(weights_of(made))
+    made.unload()
+    assert weights() is None
+    made.load()
+    assert differences(expected[0], made.run(works, unreported, never)[0]) == 0
+
+
+def weights_of(adapter: Any) -> torch.nn.Module:
+    """The largest part of a loaded adapter."""
+    loaded = getattr(adapter, "_pipeline", None)
+    module: torch.nn.Module = loaded.transformer if loaded else adapter._model
+    return module

@@ -32,6 +32,18 @@ def report(database: Database, state: str, *variants: str, worker_id: str = "wrk
         workers.report(session, said)
 
 
+def load(database: Database, fraction: float, *, resident: tuple[str, ...] = ()) -> None:
+    """Let a ready worker load the variant in the place of others."""
+    said = WorkerReport(
+        *("wrk_1", "host", 7, "cpu", (VARIANT, "other"), "ready"),
+        resident=resident,
+        loading=VARIANT,
+        loading_fraction=fraction,
+    )
+    with database.transaction(durable=False) as session:
+        workers.report(session, said)
+
+
 def go_silent(database: Database) -> None:
     """Let every worker have reported last when it no longer counts as live."""
     seconds = job_queries.WORKER_STALE_SECONDS + 1
@@ -241,3 +253,13 @@ def test_many_jobs_are_asked_at_once_and_only_those_that_wait_are_answered(
             waits[2]: Waiting(WaitReason.NO_WORKER, 2, None),
         }
         assert job_queries.waiting(session, []) == {}
+
+
+def test_a_job_whose_model_is_being_loaded_is_told_how_far(database: Database) -> None:
+    job_id = submit(database, add_tenant(database))
+    load(database, 0.25)
+    stands = waiting(database, job_id)
+    assert (stands.reason, stands.progress) == (WaitReason.LOADING, 0.25)
+    load(database, 0.5, resident=(VARIANT,))
+    stands = waiting(database, job_id)
+    assert (stands.reason, stands.progress) == (WaitReason.WORKERS_BUSY, None)

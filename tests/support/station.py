@@ -20,6 +20,7 @@ from workers.in_hand import Register
 from workers.moderation.filter_file import Rules
 from workers.moderation.moderator import Moderator
 from workers.queue import redis_client
+from workers.residents import Residents
 from workers.settings import WorkerSettings
 
 PAINTER = "flux.1-demo"
@@ -39,6 +40,7 @@ class Station:
     register: Register = field(default_factory=Register)
     rules: Rules = field(default_factory=Rules)
     more_waits: Callable[[str], object] = bool
+    residents: Residents | None = None
 
     def executor(self) -> Executor:
         """An executor of this station."""
@@ -52,6 +54,7 @@ class Station:
             more_waits=self.more_waits,
             served={name: Served(catalog.find(name), self.adapter) for name in (PAINTER, SEER)},
             moderator=Moderator(self.rules, self.database),
+            residents=self.residents,
         )
 
     def answer(self, *script: Behaviour, variant: str = PAINTER) -> int:

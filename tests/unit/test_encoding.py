@@ -2,12 +2,18 @@
 
 import hashlib
 import io
+import json
+from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
-from workers.adapters.protocol import Painted
-from workers.encoding import encode
+from workers.adapters.protocol import Output, Painted, Work
+from workers.catalog import find
+from workers.encoding import encode, encoded_results
+from workers.picture_recipe import SOFTWARE, UNICODE
+
+PROMPT = 'ein "roter" Kreis \N{ARTIST PALETTE}'
 
 
 @pytest.fixture
@@ -45,3 +51,44 @@ def test_png_keeps_every_pixel_whatever_the_quality(painted: Painted) -> None:
 @pytest.mark.parametrize("name", ["jpeg", "webp"])
 def test_quality_counts_for_the_lossy_formats(painted: Painted, name: str) -> None:
     assert len(encode(painted, name, 20).data) < len(encode(painted, name, 95).data) / 2
+
+
+def told_by(data: bytes) -> Any:
+    """What a file says of how it was painted, as any program reads it."""
+    picture = Image.open(io.BytesIO(data))
+    if picture.format == "PNG":
+        assert picture.text["Software"] == SOFTWARE
+        return json.loads(picture.text["bottega"])
+    exif = picture.getexif()
+    assert exif[ExifTags.Base.Software] == SOFTWARE
+    comment = exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment]
+    assert comment.startswith(UNICODE)
+    return json.loads(comment.removeprefix(UNICODE).decode("utf-16-be"))
+
+
+@pytest.mark.parametrize("name", ["png", "jpeg", "webp"])
+def test_a_file_tells_how_it_was_painted(painted: Painted, name: str) -> None:
+    parameters = find("flux.1-demo").parameters(
+        prompt='ein "roter" Kreis \N{ARTIST PALETTE}',
+        seed=7,
+        output_format=name,
+        image="inputs/x/y",
+    )
+    output = Output(images=(painted,))
+    (encoded,) = encoded_results("flux.1-demo", Work(parameters), output)
+    told = told_by(encoded.data)
+    assert told["prompt"] == PROMPT
+    assert (told["model"], told["seed"], told["steps"]) == ("flux.1-demo", 2**64 - 1, 4)
+    assert "inputs/" not in json.dumps(told)
+
+
+@pytest.mark.parametrize("name", ["png", "jpeg", "webp"])
+def test_a_file_tells_nothing_where_its_owner_wants_that(painted: Painted, name: str) -> None:
+    parameters = find("flux.1-demo").parameters(
+        prompt="a secret", output_format=name, embed_metadata=False
+    )
+    (encoded,) = encoded_results("flux.1-demo", Work(parameters), Output(images=(painted,)))
+    picture = Image.open(io.BytesIO(encoded.data))
+    assert not picture.getexif()
+    assert "bottega" not in picture.info
+    assert b"secret" not in encoded.data

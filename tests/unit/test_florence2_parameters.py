@@ -222,10 +222,10 @@ def test_a_region_is_needed_where_a_task_reads_one_and_else_refused() -> None:
 def test_a_region_is_inside_its_picture() -> None:
     variant = find("florence-2-base")
     whole = parse(task=REGION, region=[0, 0, 320, 240])
-    variant.fits(whole, {"image": [(320, 240)]})
+    variant.settle(whole, {"image": [(320, 240)]})
     for size in [(319, 240), (320, 239)]:
         with pytest.raises(ValidationError, match=f"picture, which is {size[0]} x {size[1]} pix"):
-            variant.fits(whole, {"image": [size]})
+            variant.settle(whole, {"image": [size]})
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from workers.catalog import find
-from workers.catalog.flux_parameters import FluxParameters, size_for_ratio
+from workers.catalog.flux_parameters import FluxParameters
+from workers.catalog.flux_sizes import size_for_ratio
 
 
 def parse(model: str = "flux.1-schnell", **input_: Any) -> FluxParameters:
@@ -144,7 +145,7 @@ def test_numbers_have_to_be_numbers(value: Any) -> None:
     assert refused(steps=value)[0] == "steps"
 
 
-@pytest.mark.parametrize("field", ["image", "mask", "loras", "negative_prompt", "widht"])
+@pytest.mark.parametrize("field", ["images", "control_image", "negative_prompt", "widht"])
 def test_unknown_fields_are_refused(field: str) -> None:
     assert refused(**{field: "x"})[:2] == (field, "extra_forbidden")
 

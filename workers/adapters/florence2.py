@@ -17,7 +17,7 @@ from PIL.Image import Image
 from PIL.Image import new as new_picture
 
 from workers.adapters import florence2_answers
-from workers.adapters.devices import choose_dtype, translating_device_errors
+from workers.adapters.devices import choose_dtype, free_cache, translating_device_errors
 from workers.adapters.florence2_features import PictureFeatures
 from workers.adapters.florence2_generation import Generation
 from workers.adapters.florence2_tokens import Answer, cut
@@ -108,6 +108,12 @@ class Florence2Adapter:
             )
             blank = Work(parameters, {"image": [new_picture("RGB", (64, 64))]})
             self.run([blank] * jobs, lambda _step, _steps: None, lambda: False)
+
+    def unload(self) -> None:
+        """Give the weights' memory back, and that of the features."""
+        self._model = None
+        self._features.forget()
+        free_cache(self._device)
 
     def prepare(self, work: Work) -> Work:
         """Scale the picture to what the model reads."""

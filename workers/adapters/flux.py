@@ -1,131 +1,199 @@
-"""FLUX.1 and FLUX.2 [klein]: text to image through diffusers' own pipelines.
+"""FLUX.1 and FLUX.2 through diffusers' own pipelines, in every way that a variant paints.
 
-A batch is one call of the pipeline. What a picture depends on is kept apart from its
+A batch is one call of a pipeline. What a picture depends on is kept apart from its
 batch-mates: its prompt is encoded alone, and its noise comes from a generator of its own.
 """
 
-import importlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any, cast
 
+import diffusers
 import torch
+from PIL import Image
 
-from workers.adapters.devices import choose_dtype, translating_device_errors
+from workers.adapters.control_maps import DepthMap
+from workers.adapters.devices import choose_dtype, free_cache, translating_device_errors
+from workers.adapters.flux_kinds import KINDS, Embeddings, control_map, sibling
+from workers.adapters.flux_loras import LoraRack
+from workers.adapters.flux_pictures import as_pictures
+from workers.adapters.flux_redux import ReduxPrior
+from workers.adapters.flux_ways import CONTROL, Pictures, Way, references_of
 from workers.adapters.lru import LeastRecentlyUsed
 from workers.adapters.pinning import Device, parse_device
 from workers.adapters.protocol import Output, Painted, Report, ShouldStop, Stopped, Work
 from workers.adapters.quiet import quieten_libraries
-from workers.adapters.weights import load_pretrained, locate
+from workers.adapters.weights import load_pretrained, locate, locate_part
 from workers.catalog.flux_parameters import MAX_SEED, FluxParameters
-from workers.catalog.variant import Family, Variant
-
-PIPELINES = {Family.FLUX1: "FluxPipeline", Family.FLUX2: "Flux2KleinPipeline"}
-
-EMBEDDINGS = {
-    Family.FLUX1: ("prompt_embeds", "pooled_prompt_embeds"),
-    Family.FLUX2: ("prompt_embeds",),
-}
-"""The leading values of the pipeline's `encode_prompt`, by the arguments that take them."""
+from workers.catalog.variant import Variant, picture_fields
 
 DRAWN_SEEDS = 2**32
 """Seeds drawn here stay below this: any JSON reader holds them exactly, and torch's CPU
 generator looks at the low 32 bits alone."""
 
-Embeddings = tuple[torch.Tensor, ...]
-
 
 class FluxAdapter:
     """One FLUX variant on one device; see `workers.adapters.protocol.Adapter`.
 
-    Row options: `max_sequence_length`, the tokens of a prompt that are read, and
-    `prompt_cache`, how many encoded prompts are kept.
+    Row options: `kind`, which checkpoint it is, see `workers.adapters.flux_kinds`;
+    `max_sequence_length`, the tokens of a prompt that are read; `prompt_cache`, how many encoded
+    prompts are kept, and `prompt_cache_bytes`, how much device memory they may take;
+    `depth_weights`, `prior_weights`, where what the kind needs beside itself comes from;
+    `snaps_picture`, whether the picture to edit is brought to a size that the model prefers.
     """
 
     def __init__(self, variant: Variant, device: str, overrides: Mapping[str, str]) -> None:
         self._variant = variant
         self._device: Device = parse_device(device)
         self._overrides = overrides
+        self._kind = KINDS[variant.options["kind"]]
         self._pipeline: Any = None
+        self._siblings: dict[str, Any] = {}
+        self._maps: Callable[[Image.Image], Image.Image] | None = self._kind.maps
+        self._prior: ReduxPrior | None = None
+        self._loras: LoraRack | None = None
         self._encoded: LeastRecentlyUsed[str, Embeddings] = LeastRecentlyUsed(
-            variant.options["prompt_cache"]
+            variant.options["prompt_cache"],
+            most_weight=variant.options["prompt_cache_bytes"],
+            weigh=lambda encoded: sum(part.nbytes for part in encoded),
         )
 
     def load(self) -> None:
         """Bring the weights onto the device."""
         quieten_libraries()
-        pipeline_class = getattr(
-            importlib.import_module("diffusers"), PIPELINES[self._variant.family]
-        )
-        source = locate(self._variant, self._overrides)
+        self._pipeline = self._loaded(self._kind.loads, locate(self._variant, self._overrides))
+        self._pipeline.vae.enable_slicing()  # large pictures of a batch decode in the memory of one
+        if "depth_weights" in self._kind.extra:
+            source = locate_part(self._variant, "depth_weights", self._overrides)
+            self._maps = DepthMap(source, str(self._device))
+        if "prior_weights" in self._kind.extra:
+            source = locate_part(self._variant, "prior_weights", self._overrides)
+            prior = self._loaded("FluxPriorReduxPipeline", source)
+            self._prior = ReduxPrior(prior, self._pipeline)
+        self._warm_up()
+
+    def unload(self) -> None:
+        """Give the weights' memory back."""
+        self._pipeline = self._prior = self._loras = None
+        self._maps = self._kind.maps
+        self._siblings.clear()
+        self._encoded.clear()
+        free_cache(self._device)
+
+    def _loaded(self, class_name: str, source: Any) -> Any:
         dtype = choose_dtype(self._variant.dtype, self._device)
         pipeline = load_pretrained(
-            pipeline_class, self._variant, source, dtype=dtype, use_safetensors=True
+            getattr(diffusers, class_name), self._variant, source, dtype=dtype, use_safetensors=True
         )
         pipeline.set_progress_bar_config(disable=True)
-        pipeline.vae.enable_slicing()  # a batch of large pictures decodes in the memory of one
         with translating_device_errors(self._device):
-            self._pipeline = pipeline.to(str(self._device))
-        self._warm_up()
+            return pipeline.to(str(self._device))
 
     def _warm_up(self) -> None:
         """One step of a picture: kernels are chosen and memory is taken before the first job."""
-        parameters = self._variant.parameters(prompt="a warm start", steps=1)
-        self.run([Work(parameters)], lambda _step, _steps: None, lambda: False)
+        self.run([self._first_work()], lambda _step, _steps: None, lambda: False)
+
+    def _first_work(self) -> Work:
+        """A small job of this variant's; from gray pictures where it needs some."""
+        model = cast("type[FluxParameters]", self._variant.parameters)
+        needed = [name for name in picture_fields(model) if model.model_fields[name].is_required()]
+        if not needed and model.inputs.image == "always":
+            needed = ["image"]
+        gray = Image.new("RGB", (model.limits.side, model.limits.side), "gray")
+        given: dict[str, Any] = dict.fromkeys(needed, "gray")
+        parameters = model(prompt="a warm start", steps=1, **given)
+        sizes = {name: [gray.size] for name in needed}
+        return Work(parameters.settled(sizes), {name: [gray] for name in needed})
 
     def run(self, batch: Sequence[Work], report: Report, should_stop: ShouldStop) -> list[Output]:
         """Paint every job's pictures in one call of the pipeline."""
         jobs = [cast("FluxParameters", work.parameters) for work in batch]
         seeds = [seeds_of(job) for job in jobs]
+        way = self._kind.way(jobs[0])
+        self._put_on_loras(jobs[0], batch[0].stored)
         with translating_device_errors(self._device), torch.inference_mode():
-            pictures = iter(self._paint(jobs, seeds, report, should_stop))
-        return [Output(tuple(map(Painted, islice(pictures, len(own)), own))) for own in seeds]
+            pictures = iter(self._paint(way, batch, seeds, report, should_stop))
+        # By the batch key they were painted from the same pictures.
+        finished = (way.finish(each, jobs[0], batch[0].pictures) for each in pictures)
+        return [Output(tuple(map(Painted, islice(finished, len(own)), own))) for own in seeds]
+
+    def _put_on_loras(self, job: FluxParameters, stored: Callable[[str], bytes]) -> None:
+        asked = [(lora.source, lora.scale) for lora in job.loras]
+        if asked and self._loras is None:
+            self._loras = LoraRack(self._pipeline)
+        if self._loras:
+            with translating_device_errors(self._device):
+                self._loras.use(asked, stored)
 
     def _paint(
         self,
-        jobs: Sequence[FluxParameters],
+        way: Way,
+        batch: Sequence[Work],
         seeds: Sequence[Sequence[int]],
         report: Report,
         should_stop: ShouldStop,
-    ) -> list[Any]:
+    ) -> list[Image.Image]:
         """The pictures of all jobs, flat and in order."""
-        shared = jobs[0]
+        pipeline = self._pipeline_for(way)
+        shared = cast("FluxParameters", batch[0].parameters)
+        generators = [torch.Generator().manual_seed(seed) for own in seeds for seed in own]
         try:
-            pictures: list[Any] = self._pipeline(
-                **self._embeddings(jobs, should_stop),
+            painted: torch.Tensor = pipeline(
+                **self._embeddings(batch, should_stop),
+                **way.arguments(shared, batch[0].pictures, len(generators)),
+                **self._row_arguments(way, shared, batch[0].pictures),
                 width=shared.width,
                 height=shared.height,
                 num_inference_steps=shared.steps,
                 guidance_scale=shared.guidance,
-                generator=[torch.Generator().manual_seed(seed) for own in seeds for seed in own],
-                callback_on_step_end=_StepEnd(shared.steps, report, should_stop),
+                generator=generators,
+                callback_on_step_end=_StepEnd(report, should_stop),
+                output_type="pt",
             ).images
         finally:
             # Left out by the pipeline when a callback raises.
-            self._pipeline.maybe_free_model_hooks()
-        return pictures
+            pipeline.maybe_free_model_hooks()
+        return as_pictures(painted)
+
+    def _pipeline_for(self, way: Way) -> Any:
+        if way.pipeline not in self._siblings:
+            self._siblings[way.pipeline] = sibling(self._pipeline, way.pipeline)
+        return self._siblings[way.pipeline]
+
+    def _row_arguments(
+        self, way: Way, parameters: FluxParameters, pictures: Pictures
+    ) -> dict[str, Any]:
+        """What depends on the row as well."""
+        if way is CONTROL and self._maps:
+            return {"control_image": control_map(self._maps, parameters, pictures)}
+        if "snaps_picture" in self._variant.options:
+            return {"_auto_resize": self._variant.options["snaps_picture"]}
+        return {}
 
     def _embeddings(
-        self, jobs: Sequence[FluxParameters], should_stop: ShouldStop
+        self, batch: Sequence[Work], should_stop: ShouldStop
     ) -> dict[str, torch.Tensor]:
         """The pipeline's text arguments, one row per picture."""
         rows: list[Embeddings] = []
-        for job in jobs:
+        for work in batch:
             if should_stop():
                 raise Stopped("stopped on request")
-            rows.extend([self._encode(job.prompt)] * job.num_images)
-        names = EMBEDDINGS[self._variant.family]
-        return dict(zip(names, map(torch.cat, zip(*rows, strict=True)), strict=True))
+            job = cast("FluxParameters", work.parameters)
+            rows.extend([self._encode(job.prompt, work.pictures)] * job.num_images)
+        columns = map(torch.cat, zip(*rows, strict=True))
+        return dict(zip(self._kind.text, columns, strict=True))
 
-    def _encode(self, prompt: str) -> Embeddings:
+    def _encode(self, prompt: str, pictures: Pictures) -> Embeddings:
+        if self._prior:
+            return self._prior.encode(prompt, references_of(pictures) or [])
         known = self._encoded.get(prompt)
         if known is not None:
             return known
         encoded = self._pipeline.encode_prompt(
             prompt=prompt, max_sequence_length=self._variant.options["max_sequence_length"]
         )
-        kept: Embeddings = tuple(encoded[: len(EMBEDDINGS[self._variant.family])])
+        kept: Embeddings = tuple(encoded[: len(self._kind.text)])
         self._encoded.put(prompt, kept)
         return kept
 
@@ -133,16 +201,16 @@ class FluxAdapter:
 class _StepEnd:
     """What the pipeline calls after each denoising step."""
 
-    def __init__(self, steps: int, report: Report, should_stop: ShouldStop) -> None:
-        self._steps = steps
+    def __init__(self, report: Report, should_stop: ShouldStop) -> None:
         self._report = report
         self._should_stop = should_stop
 
     def __call__(
-        self, _pipeline: Any, index: int, _timestep: Any, _tensors: dict[str, Any]
+        self, pipeline: Any, index: int, _timestep: Any, _tensors: dict[str, Any]
     ) -> dict[str, Any]:
         """Report the step; give up between it and the next if asked to."""
-        self._report(index + 1, self._steps)
+        # Where a picture is painted over, its strength leaves some steps out.
+        self._report(index + 1, pipeline.num_timesteps)
         if self._should_stop():
             raise Stopped("stopped on request")
         return {}

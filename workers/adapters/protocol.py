@@ -12,6 +12,7 @@ What every adapter promises:
 * It reports progress after every step, and asks `should_stop` at least once per step; when that
   answers true it raises `Stopped` within one step and leaves the model fit for the next batch.
 * Out of memory is raised as `OutOfMemoryError`, with the device's cache freed.
+* What is no picture, for not all of its numbers are numbers, is raised as `InvalidOutputError`.
 * A device that is of no more use to this process is raised as `DeviceLostError`.
 * An error that concerns one work is raised for its whole batch; run again without it, the
   others succeed.
@@ -58,10 +59,26 @@ class DeviceLostError(AdapterError):
     retryable = True
 
 
+class InvalidOutputError(AdapterError):
+    """What came out is no picture: numbers that are none, of the device's or the weights' making.
+
+    Tried again, since a device may err once.
+    """
+
+    code = "invalid_output"
+    retryable = True
+
+
 class InvalidImageError(AdapterError):
     """A picture that passed the edge's checks is not usable after all."""
 
     code = "invalid_image"
+
+
+class InvalidLoraError(AdapterError):
+    """A LoRA is broken, or made for another model."""
+
+    code = "invalid_lora"
 
 
 class InvalidInputError(AdapterError):
@@ -97,6 +114,10 @@ class PassingNote:
         self._text = text
 
 
+def _nothing_stored(key: str) -> bytes:
+    raise InvalidInputError(f"nothing is stored as {key}")
+
+
 @dataclass(frozen=True)
 class Work:
     """One job as a model sees it.
@@ -106,12 +127,14 @@ class Work:
         pictures: decoded RGB pictures by parameter name, in order where the parameter is a list.
         prepared: what the adapter's own `prepare` made of it; None where it was not asked.
         note: what attempts leave each other.
+        stored: fetches the bytes of a key that the parameters name, other than pictures.
     """
 
     parameters: BaseModel
     pictures: Mapping[str, Sequence[Image]] = field(default_factory=dict)
     prepared: Any = None
     note: Note = field(default_factory=PassingNote, compare=False)
+    stored: Callable[[str], bytes] = field(default=_nothing_stored, compare=False)
 
 
 @dataclass(frozen=True)
@@ -187,6 +210,15 @@ class Adapter(Protocol):
             OutOfMemoryError: the batch does not fit.
             AdapterError: anything else the owner of a job should read.
         """
+        ...
+
+
+@runtime_checkable
+class Unloading(Protocol):
+    """An adapter that can give its device memory back, to be loaded again later."""
+
+    def unload(self) -> None:
+        """Let go of everything that `load` took; `load` may follow, and then the same `run`."""
         ...
 
 

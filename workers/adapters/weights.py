@@ -68,6 +68,25 @@ def locate(variant: Variant, overrides: Mapping[str, str]) -> Source:
     return _hub(variant.weights, variable)
 
 
+def locate_part(variant: Variant, part: str, overrides: Mapping[str, str]) -> Source:
+    """Where what a variant is loaded with beside its own weights comes from.
+
+    Args:
+        variant: the row; `options[part]` says where from.
+        part: the option's name. "depth_weights" of flux.1-depth-dev is overridden by
+            BOTTEGA_WEIGHTS_FLUX_1_DEPTH_DEV_DEPTH.
+        overrides: local folders by variable.
+
+    Raises:
+        WeightsError: the folder named is not there.
+    """
+    variable = f"{override_variable(variant.id)}_{part.removesuffix('_weights').upper()}"
+    if variable in overrides:
+        remedy = f"{variable} must name a folder as save_pretrained writes it"
+        return _folder(variant, Path(overrides[variable]).expanduser(), remedy)
+    return _hub(variant.options[part], variable)
+
+
 def _bundled(variant: Variant, weights: Weights) -> Source:
     remedy = "these weights come with the package: install it again"
     try:

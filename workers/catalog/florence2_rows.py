@@ -28,8 +28,11 @@ def _one_sample(_parameters: Florence2Parameters) -> int:
     return 1
 
 
-def _fits(parameters: Florence2Parameters, sizes: Mapping[str, Sequence[PictureSize]]) -> None:
+def _settle(
+    parameters: Florence2Parameters, sizes: Mapping[str, Sequence[PictureSize]]
+) -> Florence2Parameters:
     refuse_outside(parameters.region, sizes["image"][0])
+    return parameters
 
 
 def _cost(encode_seconds: float, caption_seconds: float) -> Callable[[Florence2Parameters], float]:
@@ -77,7 +80,7 @@ FLORENCE2_BASE = Variant(
     dtype={"cuda": "bfloat16", "cpu": "float32"},
     memory_bytes=500 * 10**6,
     options=_options(no_repeat_ngram_size=3),
-    fits=_fits,
+    settle=_settle,
 )
 
 FLORENCE2_BASE_FT = replace(

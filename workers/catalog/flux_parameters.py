@@ -1,68 +1,53 @@
-"""What a FLUX variant takes: text to image.
+"""What a FLUX variant takes: what to paint, how large, how, and from which pictures.
 
 One base model names the fields and resolves sizes; `flux_parameters` derives a variant's own
-model from it, with that variant's defaults and limits in the JSON Schema.
+model from it, with that variant's defaults, limits and pictures in the JSON Schema.
 """
 
-import math
-import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from workers.catalog.flux_inputs import FluxInputs, check_together
+from workers.catalog.flux_loras import Loras, loras_field
+from workers.catalog.flux_sizes import RATIO, SIDE_STEP, FluxLimits, resolve_ratio, size_of_edit
 from workers.catalog.refusal import StoredText, refusal
-
-SIDE_STEP = 16
-"""Sides are multiples of this: the VAE shrinks by 8 and the transformer takes 2 x 2 patches."""
+from workers.catalog.variant import PictureSize
 
 MAX_PROMPT = 5000
 MAX_IMAGES = 4
 MAX_SEED = 2**64 - 1
 DISTILLED = "This model is distilled and takes no guidance: leave it out, or give 0."
+SHAPING = ("image", "control_image", "images")
+"""The pictures that give a picture its size, the first that is there."""
+
+LONGEST_SHAPE = 8
+"""Longer side to shorter of a picture that is painted from."""
+SHORTEST_SIDE = 64
+"""Of a picture that is painted from, pixels."""
+
 OutputFormat = Literal["png", "jpeg", "webp"]
-RATIO = re.compile(r"([1-9][0-9]?):([1-9][0-9]?)")
-
-
-@dataclass(frozen=True)
-class FluxLimits:
-    """Defaults and limits of one FLUX variant.
-
-    Attributes:
-        side: default width and height, pixels; an aspect ratio keeps about its square's area.
-        min_side: shortest side, pixels.
-        max_side: longest side, pixels.
-        max_pixels: most pixels of one picture.
-        steps: default number of denoising steps.
-        max_steps: most steps.
-        guidance: default guidance scale.
-        guidance_range: lowest and highest guidance, or None for a variant distilled without it.
-            Such a variant accepts 0 alone: a setting that would change nothing is refused
-            rather than ignored.
-    """
-
-    side: int
-    min_side: int
-    max_side: int
-    max_pixels: int
-    steps: int
-    max_steps: int
-    guidance: float = 0.0
-    guidance_range: tuple[float, float] | None = None
 
 
 class FluxParameters(BaseModel):
-    """The parsed input of any FLUX variant; `width` and `height` are always resolved."""
+    """The parsed input of any FLUX variant.
+
+    `width` and `height` are resolved at once, or, when a picture is painted from others and no
+    size is asked for, by `settled`.
+    """
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, str_strip_whitespace=True, allow_inf_nan=False
     )
     limits: ClassVar[FluxLimits]
+    inputs: ClassVar[FluxInputs]
 
     prompt: StoredText
-    width: int
-    height: int
+    width: int | None
+    height: int | None
     aspect_ratio: str | None = None
     num_images: int
     steps: int
@@ -70,35 +55,40 @@ class FluxParameters(BaseModel):
     seed: int | None
     output_format: OutputFormat
     output_quality: int
+    embed_metadata: bool
+    loras: Loras
+
+    @property
+    def size(self) -> PictureSize:
+        """Width and height of one picture, pixels.
+
+        Raises:
+            ValueError: it depends on a picture, and `settled` was not asked.
+        """
+        if self.width is None or self.height is None:
+            raise ValueError("the size depends on a picture that nobody has looked at")
+        return self.width, self.height
 
     @property
     def pixels(self) -> int:
         """Pixels of one picture."""
-        return self.width * self.height
+        return self.size[0] * self.size[1]
+
+    def given(self, name: str) -> Any:
+        """A parameter that not every variant has; None where this one has not."""
+        return getattr(self, name, None)
 
     @model_validator(mode="before")
     @classmethod
-    def _resolve_ratio(cls, data: Any) -> Any:
-        """Replace `aspect_ratio` by the size it means, so that a dumped model parses again."""
-        ratio = data.get("aspect_ratio") if isinstance(data, dict) else None
-        if not isinstance(ratio, str) or not RATIO.fullmatch(ratio):
+    def _resolve_size(cls, data: Any) -> Any:
+        """A size for every picture but one that has its size from another."""
+        if not isinstance(data, dict):
             return data
-        if data.get("width") is not None or data.get("height") is not None:
-            message = "give either aspect_ratio or width and height, not both"
-            raise refusal("aspect_ratio", "size_given_twice", message, ratio)
-        width, height = cls._size_of(ratio)
-        return {**data, "aspect_ratio": None, "width": width, "height": height}
-
-    @classmethod
-    def _size_of(cls, ratio: str) -> tuple[int, int]:
-        size = size_for_ratio(ratio, cls.limits.side**2)
-        if not all(cls.limits.min_side <= side <= cls.limits.max_side for side in size):
-            message = (
-                f"at this model's default area {ratio} would be {size[0]} x {size[1]} pixels; "
-                f"sides go from {cls.limits.min_side} to {cls.limits.max_side}"
-            )
-            raise refusal("aspect_ratio", "aspect_ratio_out_of_range", message, ratio)
-        return size
+        data = resolve_ratio(data, cls.limits)
+        if any(data.get(name) for name in SHAPING):
+            return data
+        absent = {name: cls.limits.side for name in ("width", "height") if data.get(name) is None}
+        return {**data, **absent}
 
     @field_validator("guidance", mode="before")
     @classmethod
@@ -109,7 +99,8 @@ class FluxParameters(BaseModel):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.pixels > self.limits.max_pixels:
+        check_together(self.inputs, dict(self))
+        if self.width and self.height and self.pixels > self.limits.max_pixels:
             message = (
                 f"{self.width} x {self.height} is {self.pixels} pixels; "
                 f"this model paints at most {self.limits.max_pixels} (width times height)"
@@ -117,29 +108,62 @@ class FluxParameters(BaseModel):
             raise refusal("width", "too_many_pixels", message, self.width)
         return self
 
+    def settled(self, sizes: Mapping[str, Sequence[PictureSize]]) -> Self:
+        """The same with a size, now that those of its pictures are known.
 
-def size_for_ratio(ratio: str, pixels: int) -> tuple[int, int]:
-    """The size of about `pixels` pixels with a ratio like "16:9", sides multiples of 16.
+        Raises:
+            pydantic.ValidationError: the pictures do not suit each other, or the model.
+        """
+        for name, own in sizes.items():
+            for size in own:
+                _refuse_unusable(name, size)
+        if "mask" in sizes and sizes["mask"] != sizes["image"]:
+            (wide, high), (across, down) = sizes["mask"][0], sizes["image"][0]
+            message = f"the mask is {wide} x {high} pixels, its image {across} x {down}"
+            raise refusal("mask", "mask_of_another_size", message, self.given("mask"))
+        shaping = next((sizes[name][0] for name in SHAPING if sizes.get(name)), None)
+        if shaping is None:
+            return self
+        limits = self._limits_of_edit()
+        width, height = size_of_edit(shaping, self.width, self.height, limits)
+        if width * height > limits.max_pixels:
+            message = f"with a mask this model paints at most {limits.max_pixels} pixels"
+            raise refusal("width", "too_many_pixels", message, self.width)
+        return self.model_copy(update={"width": width, "height": height})
 
-    `width = sqrt(pixels * a / b)`, `height = sqrt(pixels * b / a)`, each rounded to the nearest
-    multiple: 16:9 at 1024 x 1024 is 1365.3 x 768, so (1360, 768).
+    def _limits_of_edit(self) -> FluxLimits:
+        if self.given("mask") and self.inputs.masked_pixels:
+            return replace(self.limits, max_pixels=self.inputs.masked_pixels)
+        return self.limits
+
+
+def _refuse_unusable(name: str, size: PictureSize) -> None:
+    if min(size) < SHORTEST_SIDE or max(size) > LONGEST_SHAPE * min(size):
+        message = (
+            f"a picture of {size[0]} x {size[1]} cannot be painted from: sides are at least "
+            f"{SHORTEST_SIDE} pixels, and none is more than {LONGEST_SHAPE} times the other"
+        )
+        raise refusal(name, "picture_not_usable", message, None)
+
+
+def flux_parameters(
+    name: str, limits: FluxLimits, inputs: FluxInputs | None = None, *, prompt_needed: bool = True
+) -> type[FluxParameters]:
+    """The parameter model of a variant with these limits.
+
+    Args:
+        name: the class's name.
+        limits: defaults and limits.
+        inputs: the pictures it takes, none by default.
+        prompt_needed: whether there is nothing to paint without a prompt.
     """
-    across, down = map(int, ratio.split(":"))
-    return (
-        SIDE_STEP * round(math.sqrt(pixels * across / down) / SIDE_STEP),
-        SIDE_STEP * round(math.sqrt(pixels * down / across) / SIDE_STEP),
-    )
-
-
-def flux_parameters(name: str, limits: FluxLimits) -> type[FluxParameters]:
-    """The parameter model of a variant with these limits; `name` is the class's name."""
     model = create_model(
         name,
         __base__=FluxParameters,
         __module__=__name__,
-        prompt=(StoredText, _prompt()),
-        width=(int, _side("Width", limits)),
-        height=(int, _side("Height", limits)),
+        prompt=(StoredText, _prompt(needed=prompt_needed)),
+        width=(int | None, _side("Width", limits)),
+        height=(int | None, _side("Height", limits)),
         aspect_ratio=(str | None, _aspect_ratio(limits)),
         num_images=(int, _num_images()),
         steps=(int, _steps(limits)),
@@ -147,29 +171,34 @@ def flux_parameters(name: str, limits: FluxLimits) -> type[FluxParameters]:
         seed=(int | None, _seed()),
         output_format=(OutputFormat, _output_format()),
         output_quality=(int, _output_quality()),
+        embed_metadata=(bool, _embed_metadata()),
+        loras=(Loras, loras_field()),
+        **(inputs or FluxInputs()).fields(),
     )
     model.limits = limits
-    model.__doc__ = "Text to image: what to paint, how large and how."
+    model.inputs = inputs or FluxInputs()
+    model.__doc__ = "What to paint, how large and how."
     return model
 
 
-def _prompt() -> Any:
-    return Field(
-        min_length=1,
-        max_length=MAX_PROMPT,
-        description="What to paint. Text beyond what the model's text encoder reads is cut off.",
-        examples=["a red circle on a blue background"],
-    )
+def _prompt(*, needed: bool) -> Any:
+    means = "What to paint. Text beyond what the model's text encoder reads is cut off."
+    example = ["a red circle on a blue background"]
+    if needed:
+        return Field(min_length=1, max_length=MAX_PROMPT, description=means, examples=example)
+    return Field(default="", max_length=MAX_PROMPT, description=means, examples=example)
 
 
 def _side(which: str, limits: FluxLimits) -> Any:
+    edits = "the nearest size that the model prefers" if limits.preferred_sizes else "its size"
     return Field(
-        default=limits.side,
+        default=None,
         ge=limits.min_side,
         le=limits.max_side,
         multiple_of=SIDE_STEP,
         description=f"{which} of each picture in pixels, a multiple of {SIDE_STEP}. "
-        f"Width times height is at most {limits.max_pixels}.",
+        f"Width times height is at most {limits.max_pixels}. Absent: {limits.side}; where a "
+        f"picture is painted from another, {edits}.",
         examples=[limits.side],
     )
 
@@ -238,4 +267,12 @@ def _output_quality() -> Any:
         le=100,
         description="Quality of jpeg and webp files; png is lossless and has none.",
         examples=[95],
+    )
+
+
+def _embed_metadata() -> Any:
+    return Field(
+        default=True,
+        description="Whether the file says how it was painted: model, prompt, seed and the rest.",
+        examples=[True],
     )

@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from workers.catalog import florence2_rows, flux_rows, relay_rows
+from workers.catalog import florence2_rows, flux1_rows, flux2_rows, relay_rows
 from workers.catalog.variant import Variant
 
 
@@ -57,7 +57,7 @@ class Catalogue:
         return Catalogue(row for row in self.variants() if row.id in ids)
 
 
-STANDARD = Catalogue((*flux_rows.ROWS, *relay_rows.ROWS, *florence2_rows.ROWS))
+STANDARD = Catalogue((*flux1_rows.ROWS, *flux2_rows.ROWS, *relay_rows.ROWS, *florence2_rows.ROWS))
 """What every deployment may serve."""
 
 

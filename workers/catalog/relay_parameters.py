@@ -3,20 +3,15 @@
 Fields bear Bottega's names; `workers.adapters.relay_request` puts them into the vendor's.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from db.pricing import PIXELS_PER_MEGAPIXEL
-from workers.catalog.flux_parameters import (
-    MAX_PROMPT,
-    MAX_SEED,
-    RATIO,
-    SIDE_STEP,
-    OutputFormat,
-    size_for_ratio,
-)
+from workers.catalog.flux_inputs import EXAMPLE_PICTURE, References
+from workers.catalog.flux_parameters import MAX_PROMPT, MAX_SEED, OutputFormat
+from workers.catalog.flux_sizes import RATIO, SIDE_STEP, size_for_ratio
 from workers.catalog.refusal import StoredText, refusal
 from workers.catalog.variant import Picture
 
@@ -26,7 +21,6 @@ FLUX2_MAX_PIXELS = 4 * PIXELS_PER_MEGAPIXEL
 WIDEST = 21 / 9
 """Width to height; the other way round for the tallest."""
 
-_EXAMPLE_PICTURE = "https://example.org/picture.png"
 _PIXELS = Field(
     default=None,
     ge=FLUX2_MIN_SIDE,
@@ -45,9 +39,6 @@ _PRO_SIDE: dict[str, Any] = {
 _RATIO: dict[str, Any] = {"pattern": f"^{RATIO.pattern}$", "examples": ["16:9"]}
 _UPSAMPLING = "Whether the vendor may rewrite the prompt in more words."
 _TOLERANCE = "The vendor's own moderation: from 0, the strictest, to the most permissive."
-
-# Not strict: what comes as JSON is a list.
-References = Annotated[tuple[Picture, ...], Field(strict=False)]
 
 
 class RelayParameters(BaseModel):
@@ -92,7 +83,7 @@ class Flux2RelayParameters(RelayParameters):
         max_length=8,
         description="Pictures to paint from or to edit, in the order in which the prompt names "
         "them.",
-        examples=[[_EXAMPLE_PICTURE]],
+        examples=[[EXAMPLE_PICTURE]],
     )
     width: int | None = _PIXELS
     height: int | None = _PIXELS
@@ -174,7 +165,7 @@ class Flux11ProRelayParameters(RelayParameters):
     image: Picture | None = Field(
         default=None,
         description="A picture to take composition and style from.",
-        examples=[_EXAMPLE_PICTURE],
+        examples=[EXAMPLE_PICTURE],
     )
     width: int = Field(default=1024, **_PRO_SIDE, examples=[1024])
     height: int = Field(default=768, **_PRO_SIDE, examples=[768])
@@ -227,7 +218,7 @@ class Flux11UltraRelayParameters(_RatioParameters):
         default=False, description="A less processed, more natural look.", examples=[False]
     )
     image: Picture | None = Field(
-        default=None, description="A picture to blend in.", examples=[_EXAMPLE_PICTURE]
+        default=None, description="A picture to blend in.", examples=[EXAMPLE_PICTURE]
     )
     strength: float = Field(
         default=0.1,
@@ -245,7 +236,7 @@ class KontextRelayParameters(_RatioParameters):
         default=(),
         max_length=4,
         description="Pictures to edit, in the order in which the prompt names them.",
-        examples=[[_EXAMPLE_PICTURE]],
+        examples=[[EXAMPLE_PICTURE]],
     )
     aspect_ratio: str | None = Field(
         default=None,

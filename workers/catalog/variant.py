@@ -42,8 +42,9 @@ PictureSize = tuple[int, int]
 """Width and height of an upright picture, in pixels."""
 
 
-def fits_any(_parameters: BaseModel, _sizes: Mapping[str, Sequence[PictureSize]]) -> None:
+def as_given(parameters: BaseModel, _sizes: Mapping[str, Sequence[PictureSize]]) -> BaseModel:
     """No parameter depends on how large the pictures are."""
+    return parameters
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,9 @@ class Variant:
         dtype: torch dtype by device kind, e.g. {"cuda": "bfloat16", "cpu": "float32"}.
         memory_bytes: device memory its resident weights take, about.
         options: what only the adapter reads.
-        fits: refuses parameters that do not suit the sizes of the pictures, by parameter name;
-            asked at submission, it raises a `pydantic.ValidationError`.
+        settle: the parameters with all that depends on the sizes of the pictures, which it is
+            given by parameter name; asked at submission, it raises a `pydantic.ValidationError`
+            where they do not suit each other.
     """
 
     id: str
@@ -121,7 +123,7 @@ class Variant:
     dtype: dict[str, str] = field(default_factory=dict)
     memory_bytes: int = 0
     options: dict[str, Any] = field(default_factory=dict)
-    fits: Callable[[Any, Mapping[str, Sequence[PictureSize]]], None] = fits_any
+    settle: Callable[[Any, Mapping[str, Sequence[PictureSize]]], BaseModel] = as_given
 
     def batch_key(self, parameters: BaseModel) -> str:
         """A digest equal for jobs that the model can run in one call."""

@@ -1,0 +1,96 @@
+"""A FLUX.2 [dev] pipeline of a few thousand random weights: its shape, not its skill."""
+
+from pathlib import Path
+
+import torch
+from diffusers import (
+    AutoencoderKLFlux2,
+    FlowMatchEulerDiscreteScheduler,
+    Flux2Pipeline,
+    Flux2Transformer2DModel,
+)
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import (
+    Mistral3Config,
+    Mistral3ForConditionalGeneration,
+    PreTrainedTokenizerFast,
+)
+
+CHAT = (
+    "{% for message in messages %}[{{ message.role }}]"
+    "{% for part in message.content %}{{ part.text }}{% endfor %}{% endfor %}"
+)
+WIDTH = 16
+
+
+def save_tiny_flux2(folder: Path) -> None:
+    """Write the pipeline as `save_pretrained` does."""
+    torch.manual_seed(0)
+    tokenizer = _tokenizer()
+    Flux2Pipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        vae=AutoencoderKLFlux2(
+            block_out_channels=(8, 8, 8, 8),
+            latent_channels=4,
+            norm_num_groups=4,
+            layers_per_block=1,
+            sample_size=64,
+        ),
+        text_encoder=_text_encoder(len(tokenizer)),
+        # The large one's is a processor, of which its text part is all that is asked for a prompt.
+        tokenizer=tokenizer,
+        transformer=Flux2Transformer2DModel(
+            patch_size=1,
+            in_channels=16,
+            num_layers=1,
+            num_single_layers=1,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=3 * WIDTH,  # the states of three layers, side by side
+            timestep_guidance_channels=32,
+            axes_dims_rope=(4, 4, 4, 4),
+            guidance_embeds=True,
+        ),
+    ).save_pretrained(folder, safe_serialization=True)
+
+
+def _tokenizer() -> PreTrainedTokenizerFast:
+    words = [*sorted(pre_tokenizers.ByteLevel.alphabet())]
+    words += ["<pad>", "<s>", "</s>", "[IMG]", "[IMG_BREAK]", "[IMG_END]"]
+    made = Tokenizer(models.BPE({word: n for n, word in enumerate(words)}, []))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made,
+        pad_token="<pad>",
+        bos_token="<s>",
+        eos_token="</s>",
+        chat_template=CHAT,
+    )
+
+
+def _text_encoder(words: int) -> Mistral3ForConditionalGeneration:
+    # The pipeline reads layers 10, 20 and 30, so there have to be as many.
+    text = {
+        "model_type": "mistral",
+        "vocab_size": words,
+        "hidden_size": WIDTH,
+        "intermediate_size": 2 * WIDTH,
+        "num_hidden_layers": 31,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "head_dim": 8,
+        "max_position_embeddings": 1024,
+    }
+    vision = {
+        "model_type": "pixtral",
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "image_size": 32,
+        "patch_size": 16,
+    }
+    return Mistral3ForConditionalGeneration(
+        Mistral3Config(text_config=text, vision_config=vision, image_token_index=words - 3)
+    )

@@ -1,0 +1,48 @@
+"""A worker that serves more models than its device holds."""
+
+from dataclasses import replace
+
+from db.job_state import JobState
+from db.storage.keys import input_key
+from tests.support.adapters import ScriptedAdapter
+from tests.support.jobs import state
+from tests.support.station import PAINTER, SEER, Station, picture
+from workers.catalog import find
+from workers.residents import Residents, Served
+
+
+class Counted(ScriptedAdapter):
+    """Counts how often it was loaded."""
+
+    loads = 0
+
+    def load(self) -> None:
+        """One more time."""
+        self.loads += 1
+
+
+def test_a_busy_model_stays_for_a_while_and_nobody_is_forgotten(
+    station: Station, tenant_id: str
+) -> None:
+    now = [0.0]
+    adapters = {name: Counted() for name in (PAINTER, SEER)}
+    served = {
+        name: Served(replace(find(name), memory_bytes=6), adapter)
+        for name, adapter in adapters.items()
+    }
+    station.residents = Residents(served, budget_bytes=10, stay_seconds=60, clock=lambda: now[0])
+    station.residents.load_what_fits()
+    executor = station.executor()
+    for second in (1, 2):
+        now[0] = second
+        station.submit(tenant_id, PAINTER)
+        assert executor.answer(PAINTER).jobs == 1
+    picture_key = input_key(tenant_id, "0" * 64)
+    station.store.put(picture_key, picture(), "image/png")
+    looked_at = station.submit(tenant_id, SEER, image=picture_key)
+    assert executor.answer(SEER).jobs == 0
+    assert state(station.database, looked_at) is JobState.QUEUED
+    now[0] = 61
+    assert executor.answer(SEER).jobs == 1
+    assert [adapter.loads for adapter in adapters.values()] == [1, 1]
+    assert station.residents.ids == (SEER,)

@@ -1,0 +1,57 @@
+"""How much of a worker's device is taken, asked of torch where torch is loaded already.
+
+A worker of hosted models has no use for torch, which takes half a gigabyte: it is not imported
+here.
+"""
+
+import importlib
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from workers.adapters.pinning import parse_device
+
+SHARE = 0.9
+"""Of a device's memory that models may take; the rest is for what they work on."""
+
+
+@dataclass(frozen=True)
+class MemoryNow:
+    """Bytes of a device: taken by this process, and in all."""
+
+    used_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True)
+class DeviceMemory:
+    """The memory of a device.
+
+    Attributes:
+        device: torch's name for it.
+    """
+
+    device: str = "cpu"
+
+    def now(self) -> MemoryNow | None:
+        """What is taken; None where nothing here uses torch."""
+        if "torch" not in sys.modules:
+            return None
+        found = self._asked(self.device)
+        return MemoryNow(found.used_bytes, found.total_bytes)
+
+    def taken_bytes(self) -> int:
+        """What the process has taken of its device; of the host while weights are only read."""
+        if "torch" not in sys.modules:
+            return 0
+        device: int = self._asked(self.device).used_bytes
+        return device if self.device == "cpu" else max(device, self._asked("cpu").used_bytes)
+
+    def budget_bytes(self) -> int | None:
+        """What models may take of it; None on the CPU, whose memory is not theirs alone."""
+        memory = None if self.device == "cpu" else self.now()
+        return int(SHARE * memory.total_bytes) if memory else None
+
+    def _asked(self, device: str) -> Any:
+        devices = importlib.import_module("workers.adapters.devices")
+        return devices.memory(parse_device(device))
