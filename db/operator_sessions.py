@@ -10,7 +10,7 @@ from datetime import timedelta
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from db.operator_session_tables import OperatorSession
+from db.operator_tables import OperatorSession
 from db.tables import ApiKey
 
 _TOKEN_BYTES = 32

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from db import api_keys, ledger
 from db import tenants as tenant_rows
+from db.api_keys import OperatorRole
 from db.migrate import upgrade
 from db.session import Database
 from db.settings import DatabaseSettings
@@ -122,7 +123,9 @@ def keys() -> None:
 def create_key(tenant_id: str | None, name: str, *, operator: bool, as_json: bool) -> None:
     """Make a key. It is shown only now."""
     if operator == bool(tenant_id):
-        raise click.UsageError("say either --tenant ID or --operator")
+        raise click.UsageError(
+            "say either --tenant ID or --operator (and --viewer with it, if wanted)"
+        )
     with _transaction() as session:
         if tenant_id is not None:
             _require_tenant(session, tenant_id)

@@ -47,6 +47,8 @@ class QueueRow:
         """When what waits will have been done, in words."""
         if not self.waiting:
             return NONE
+        if self.paused:
+            return "paused"
         return "never" if self.drain_seconds is None else duration(self.drain_seconds)
 
 

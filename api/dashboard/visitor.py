@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -12,18 +11,13 @@ from fastapi.concurrency import run_in_threadpool
 from api.errors import ProblemError
 from api.services import Services, ServicesDep
 from db import operator_sessions
+from db.api_keys import OperatorRole
+from db.audit import Actor
 
 COOKIE = "bottega_session"
 COOKIE_PATH = "/dashboard"
 SESSION_SECONDS = 8 * 3600
 CSRF_FIELD = "csrf"
-
-
-class Role(StrEnum):
-    """What an operator's key may do: `viewer` looks on."""
-
-    OPERATOR = "operator"
-    VIEWER = "viewer"
 
 
 @dataclass(frozen=True)
@@ -36,13 +30,18 @@ class Visitor:
 
     key_id: str
     name: str
-    role: Role
+    role: OperatorRole
     csrf: str
 
     @property
     def may_write(self) -> bool:
         """Whether the key's role lets it change anything."""
-        return self.role == Role.OPERATOR
+        return self.role == OperatorRole.OPERATOR
+
+    @property
+    def actor(self) -> Actor:
+        """As the audit log names them."""
+        return Actor(self.key_id, self.name)
 
 
 class SignedOutError(Exception):
@@ -72,7 +71,7 @@ def _find(services: Services, token: str) -> Visitor | None:
         key = operator_sessions.find(session, token)
     if key is None:
         return None
-    return Visitor(key.id, key.name, Role.OPERATOR, csrf_of(token))
+    return Visitor(key.id, key.name, OperatorRole(key.role or ""), csrf_of(token))
 
 
 VisitorDep = Annotated[Visitor, Depends(_visitor)]

@@ -20,6 +20,8 @@ class WorkerRow:
     """One worker.
 
     Attributes:
+        resident: which of its models are on the device.
+        loading_text: the model on its way there, and how much of it is; "" when none is.
         state: as reported, or stale when it has not reported of late.
         jobs: what it has in hand, oldest first.
     """
@@ -29,6 +31,8 @@ class WorkerRow:
     pid: int
     device: str
     variants: list[str]
+    resident: list[str]
+    loading_text: str
     state: str
     memory_used_bytes: int
     memory_total_bytes: int
@@ -70,11 +74,19 @@ def _row(row: Worker, now: datetime, jobs: Sequence[Job]) -> WorkerRow:
         pid=row.pid,
         device=row.device,
         variants=list(row.variants),
+        resident=list(row.resident),
+        loading_text=_loading(row),
         state=state,
         memory_used_bytes=row.memory_used_bytes,
-        memory_total_bytes=0,
+        memory_total_bytes=row.memory_total_bytes,
         up_seconds=(now - row.started_at).total_seconds(),
         heartbeat_seconds=max(0.0, silent),
-        is_draining=state == "draining",
+        is_draining=row.drained_at is not None,
         jobs=jobs,
     )
+
+
+def _loading(row: Worker) -> str:
+    if row.loading is None:
+        return ""
+    return f"{row.loading}, {row.loading_fraction or 0:.0%} loaded"
