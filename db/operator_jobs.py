@@ -7,9 +7,8 @@ own. The failed one stays as it was, and is done again at most once, so no bill 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -39,10 +38,12 @@ class Reach:
     Attributes:
         jobs: exactly how many.
         price_micros: the sum of their quotes: what a cancel gives up, or a retry sets aside.
+        last_id: the newest of them, "" without any: what comes later is not reached.
     """
 
     jobs: int
     price_micros: int
+    last_id: str
 
 
 def cancel(session: Session, actor: Actor, job_id: str) -> Job | None:
@@ -50,8 +51,8 @@ def cancel(session: Session, actor: Actor, job_id: str) -> Job | None:
     before = session.scalar(select(Job.state).where(Job.id == job_id))
     job = jobs.cancel(session, tenant_id=None, job_id=job_id)
     if job is not None:
-        states = {"before": {"state": before}, "after": {"state": job.state}}
-        audit.record(session, actor, "job.cancel", job_id, **states)
+        after = {"state": job.state}
+        audit.record(session, actor, "job.cancel", job_id, before={"state": before}, after=after)
     return job
 
 
@@ -103,24 +104,43 @@ def retried_as(session: Session, job_id: str) -> str | None:
     return session.scalar(select(JobRetry.retried_as).where(JobRetry.job_id == job_id))
 
 
-def reach(session: Session, action: BulkAction, sought: JobSearch) -> Reach:
-    """What an action would reach of the jobs that match, counted by one statement."""
+def reach(
+    session: Session, action: BulkAction, sought: JobSearch, *, last_id: str | None = None
+) -> Reach:
+    """What an action would reach of the jobs that match, counted by one statement.
+
+    Args:
+        session: the transaction.
+        action: what is to be done.
+        sought: what must hold of a job.
+        last_id: newer jobs do not count; None counts all.
+    """
     price = func.coalesce(func.sum(Job.price_micros), 0)
-    row = session.execute(_reached(select(func.count(), price), action, sought)).one()
-    return Reach(int(row[0]), int(row[1]))
+    newest = func.coalesce(func.max(Job.id), "")
+    statement = select(func.count(), price, newest).where(*_reached(action, sought))
+    if last_id is not None:
+        statement = statement.where(Job.id <= last_id)
+    row = session.execute(statement).one()
+    return Reach(int(row[0]), int(row[1]), str(row[2]))
 
 
 def reached_ids(
-    session: Session, action: BulkAction, sought: JobSearch, *, after_id: str, limit: int
+    session: Session,
+    action: BulkAction,
+    sought: JobSearch,
+    *,
+    last_id: str,
+    limit: int,
+    after_id: str = "",
 ) -> Sequence[str]:
-    """The ids that an action would reach, in order, after one of them."""
-    statement = _reached(select(Job.id), action, sought).where(Job.id > after_id)
-    return session.scalars(statement.order_by(Job.id).limit(limit)).all()
+    """The ids that an action would reach, in order, up to one of them."""
+    within = (Job.id > after_id, Job.id <= last_id)
+    found = select(Job.id).where(*_reached(action, sought), *within)
+    return session.scalars(found.order_by(Job.id).limit(limit)).all()
 
 
-def _reached(statement: Select[Any], action: BulkAction, sought: JobSearch) -> Select[Any]:
-    found = statement.where(*conditions(sought))
+def _reached(action: BulkAction, sought: JobSearch) -> list[ColumnElement[bool]]:
     if action == BulkAction.CANCEL:
-        return found.where(Job.state.in_(ACTIVE))
+        return [*conditions(sought), Job.state.in_(ACTIVE)]
     again = select(JobRetry.job_id).where(JobRetry.job_id == Job.id)
-    return found.where(Job.state == JobState.FAILED, ~again.exists())
+    return [*conditions(sought), Job.state == JobState.FAILED, ~again.exists()]

@@ -1,4 +1,4 @@
-"""`python -m deploy.screenshots --out DIR`: the dashboard's screens, light and dark, wide and phone.
+"""`python -m deploy.screenshots --out DIR`: the dashboard, light and dark, wide and on a phone.
 
 It starts a stack in a folder of its own, fills it, and stops it. Chromium must be installed.
 """
@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import click
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -17,7 +18,7 @@ from deploy.demo_fill import Filled, fill
 from deploy.local_stack import LocalStack
 
 _SIZES = {"wide": (1440, 900), "phone": (390, 844)}
-_THEMES = ("light", "dark")
+_THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 def _screens(filled: Filled) -> dict[str, str]:

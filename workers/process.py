@@ -19,8 +19,8 @@ from workers import catalog, tasks
 from workers.adapters.pinning import pin
 from workers.device_loss import ending_when_lost
 from workers.device_memory import DeviceMemory
-from workers.events import Publisher
 from workers.drain_gate import DrainGate
+from workers.events import Publisher
 from workers.execution import Executor
 from workers.gathered_rings import GatheredRings
 from workers.heartbeat import Heartbeat

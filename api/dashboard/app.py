@@ -9,7 +9,19 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from api import errors
-from api.dashboard import job, job_pictures, jobs, overview, queues, sign_in, tenants, workers
+from api.dashboard import (
+    bulk,
+    job,
+    job_actions,
+    job_pictures,
+    jobs,
+    overview,
+    queues,
+    sign_in,
+    tenant_actions,
+    tenants,
+    workers,
+)
 from api.dashboard.assets import FOLDER, KeptFiles
 from api.dashboard.pages import GuardedHeaders, page
 from api.dashboard.visitor import SignedOutError
@@ -23,9 +35,12 @@ _ROUTERS: Sequence[APIRouter] = (
     jobs.router,
     job.router,
     job_pictures.router,
+    job_actions.router,
+    bulk.router,
     workers.router,
     queues.router,
     tenants.router,
+    tenant_actions.router,
 )
 
 

@@ -8,7 +8,7 @@ _BYTE_UNITS = ("B", "kB", "MB", "GB", "TB")
 _THOUSAND = 1000
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
-NONE = "–"
+NONE = "\N{EN DASH}"
 """Where there is no figure."""
 
 
@@ -16,7 +16,7 @@ def money(micros: int | None) -> str:
     """Micro-USD as dollars: cents, and as many digits more as are needed to be exact."""
     if micros is None:
         return NONE
-    sign = "−" if micros < 0 else ""
+    sign = "\N{MINUS SIGN}" if micros < 0 else ""
     dollars, rest = divmod(abs(micros), _MICROS)
     if rest % _CENT_MICROS == 0:
         return f"{sign}${dollars:,}.{rest // _CENT_MICROS:02d}"

@@ -10,7 +10,7 @@ from api.dashboard.formats import count, duration, money
 from api.dashboard.job_pictures import input_keys, inputs, outputs
 from api.dashboard.overlay import answers, overlays
 from api.dashboard.timeline import attempt_rows, timeline
-from db import delivery_queries, job_queries
+from db import delivery_queries, job_queries, operator_jobs
 from db.delivery_queries import DeliveryFilter
 from db.delivery_tables import Delivery, DeliveryAttempt
 from db.job_queries import WaitReason
@@ -34,13 +34,15 @@ def job_values(session: Session, job_id: str) -> dict[str, Any] | None:
     if job is None:
         return None
     tenant = session.get_one(Tenant, job.tenant_id)
+    again = operator_jobs.retried_as(session, job.id) if job.state == JobState.FAILED else None
     attempts = job_queries.attempts_of(session, job.id)
     artifacts = job_queries.artifacts_of(session, [job.id]).get(job.id, [])
     return {
         "job": job,
         "tenant_name": tenant.name,
         "over": job.state in TERMINAL,
-        "retryable": job.state == JobState.FAILED,
+        "retryable": job.state == JobState.FAILED and again is None,
+        "retried_as": again,
         "waiting": _waiting(session, job),
         "timeline": timeline(job, attempts),
         "attempts": attempt_rows(attempts),

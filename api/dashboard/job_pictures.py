@@ -52,7 +52,7 @@ def _output(job: Job, row: Artifact) -> Output:
     prompt = str(job.input.get("prompt") or "")
     return Output(
         title=title,
-        note=", ".join(part for part in (f"{row.width} × {row.height}", about) if part),
+        note=", ".join(part for part in (f"{row.width} by {row.height}", about) if part),
         alt=f"Painted: {prompt}" if painted and prompt else f"{title} {about}".strip(),
         url=None if row.removed_at else f"/dashboard/jobs/{job.id}/results/{row.n}",
         width=row.width,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
@@ -100,7 +100,7 @@ def show_jobs(
     )
 
 
-def _form(services: Services, filters: JobFilters, known: Sequence[Tenant]) -> dict[str, object]:
+def _form(services: Services, filters: JobFilters, known: Sequence[Tenant]) -> dict[str, Any]:
     return {
         "chosen": filters,
         "filter_query": filters.query,

@@ -1,5 +1,7 @@
 """The first screen: a verdict, the figures of now, of the window and of today."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
@@ -53,7 +55,7 @@ def _worth_showing(queues: list[QueueRow]) -> list[QueueRow]:
     return [row for row in queues if row not in idle or row.arrivals_per_minute]
 
 
-def _totals(queues: list[QueueRow]) -> dict[str, object]:
+def _totals(queues: list[QueueRow]) -> dict[str, Any]:
     minutes = WINDOW.total_seconds() / 60
     rate = sum(row.completions_per_minute for row in queues)
     finished, failed = round(rate * minutes), sum(row.failed for row in queues)

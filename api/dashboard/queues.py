@@ -4,15 +4,18 @@ from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api.dashboard.chart import Chart
 from api.dashboard.pages import page
 from api.dashboard.queue_rows import WINDOW, WINDOW_TEXT, QueueRow, queue_rows
 from api.dashboard.said import SaidDep
-from api.dashboard.visitor import VisitorDep
+from api.dashboard.visitor import VisitorDep, WriterDep
+from api.schemas import ShortText
 from api.services import ServicesDep
+from db import operator_actions
 from db.report_series import Curves, queue_curves
+from workers.queue import Ticket
 
 router = APIRouter()
 
@@ -66,3 +69,22 @@ def _charts(row: QueueRow, n: int, curves: Curves) -> list[Chart]:
             least=1,
         ),
     ]
+
+
+@router.post("/queues/{variant}/pause")
+def pause_queue(variant: ShortText, services: ServicesDep, visitor: WriterDep) -> Response:
+    """Let nothing of a queue be begun."""
+    services.catalogue.find(variant)
+    with services.database.transaction() as session:
+        operator_actions.pause_queue(session, visitor.actor, variant)
+    return RedirectResponse("/dashboard/queues?said=paused", 303)
+
+
+@router.post("/queues/{variant}/resume")
+def resume_queue(variant: ShortText, services: ServicesDep, visitor: WriterDep) -> Response:
+    """Let a paused queue go on, and ring for what waits in it."""
+    services.catalogue.find(variant)
+    with services.database.transaction() as session:
+        operator_actions.resume_queue(session, visitor.actor, variant)
+    services.rings.ring(Ticket(variant))
+    return RedirectResponse("/dashboard/queues?said=flowing", 303)
