@@ -29,7 +29,7 @@ from api.errors import ProblemError, problem_of, validation_problem
 
 PATH = "/dashboard"
 
-_ROUTERS: Sequence[APIRouter] = (
+ROUTERS: Sequence[APIRouter] = (
     sign_in.router,
     overview.router,
     jobs.router,
@@ -47,7 +47,7 @@ _ROUTERS: Sequence[APIRouter] = (
 def create_dashboard() -> FastAPI:
     """The application that is mounted at `PATH`; it reads the services of the one around it."""
     dashboard = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    for router in _ROUTERS:
+    for router in ROUTERS:
         dashboard.include_router(router)
     dashboard.mount("/static", KeptFiles(directory=FOLDER), name="dashboard-static")
     dashboard.add_middleware(GuardedHeaders)

@@ -46,9 +46,11 @@ def count(number: int | None) -> str:
 
 
 def rate(per_minute: float | None) -> str:
-    """Jobs a minute."""
-    if per_minute is None:
-        return NONE
+    """Jobs a minute, or an hour where they are few."""
+    if not per_minute:
+        return NONE if per_minute is None else "0"
+    if per_minute < 1:
+        return f"{max(1, round(per_minute * 60))}/h"
     return f"{per_minute:.1f}/min" if per_minute < 100 else f"{per_minute:,.0f}/min"  # noqa: PLR2004
 
 

@@ -71,9 +71,12 @@ class Visit:
         """What the page says of the last action."""
         return self.page.locator("main > .notice").inner_text()
 
-    def violations(self) -> list[str]:
-        """What axe finds that keeps people out, with the places."""
-        found = Axe().run(self.page).response["violations"]
+    def violations(self, rules: list[str] | None = None) -> list[str]:
+        """What axe finds that keeps people out, with the places; by all rules or by some."""
+        options: dict[str, object] = {"resultTypes": ["violations"]}
+        if rules is not None:
+            options["runOnly"] = rules
+        found = Axe().run(self.page, options=options).response["violations"]
         return [
             f"{self.page.url}: {each['id']}: {[node['html'][:160] for node in each['nodes']][:4]}"
             for each in found
