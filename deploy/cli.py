@@ -100,7 +100,8 @@ def _greeting(url: str, key: str) -> str:
         {"model": "flux.1-demo", "input": {"prompt": "a red circle on a blue background"}}
     )
     return (
-        f"Bottega answers at {url} (its API at {url}/docs).\nYour key: {key}\n\nTry:\n"
+        f"Bottega answers at {url} (its API at {url}/docs, its dashboard at {url}/dashboard/).\n"
+        f"Your key: {key}\n\nTry:\n"
         f"  curl -s {url}/v1/jobs -H 'Authorization: Bearer {key}' \\\n"
         f"    -H 'Content-Type: application/json' -H 'Prefer: wait=30' -d '{body}'\n"
     )

@@ -34,8 +34,10 @@ class Heartbeat:
         *,
         every_seconds: float,
         lease_seconds: float,
+        drained: Callable[[bool], None] = lambda _drained: None,
     ) -> None:
         self._database = database
+        self._drained = drained
         self._register = register
         self._report = report
         self._every_seconds = every_seconds
@@ -86,6 +88,7 @@ class Heartbeat:
     def _report_worker(self) -> None:
         said = self._report()
         with self._database.transaction(durable=False) as session:
-            worker_register.report(session, said)
+            drained = worker_register.report(session, said)
+        self._drained(drained)
         self._reported_at = time.monotonic()
         self._reported_state = said.state
