@@ -95,6 +95,7 @@ class WorkerProcess:
             self._report,
             every_seconds=self.settings.heartbeat_seconds,
             lease_seconds=self.settings.lease_seconds,
+            alive_file=self.settings.alive_file,
         )
 
     def _executor(self, publisher: Publisher) -> Executor:
