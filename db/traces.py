@@ -19,7 +19,7 @@ def of_jobs(session: Session, job_ids: Collection[str]) -> Mapping[str, str]:
     rows = session.execute(
         select(JobTrace.job_id, JobTrace.traceparent).where(JobTrace.job_id.in_(job_ids))
     )
-    return {job_id: traceparent for job_id, traceparent in rows}
+    return dict(rows.all())
 
 
 def of_deliveries(session: Session, delivery_ids: Collection[str]) -> Mapping[str, str]:
@@ -29,4 +29,4 @@ def of_deliveries(session: Session, delivery_ids: Collection[str]) -> Mapping[st
         .join(JobTrace, JobTrace.job_id == Delivery.job_id)
         .where(Delivery.id.in_(delivery_ids))
     )
-    return {delivery_id: traceparent for delivery_id, traceparent in rows}
+    return dict(rows.all())

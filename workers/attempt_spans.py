@@ -24,7 +24,11 @@ def attempt_spans(database: Database, claimed: Sequence[InHand]) -> Iterator[Non
     with ExitStack() as attempts:
         for job in claimed:
             row, parent = job.job, parents.get(job.job.id)
-            about = {"job.id": row.id, "job.variant": row.variant, "job.attempt": row.attempt}
+            about: dict[str, str | int | float] = {
+                "job.id": row.id,
+                "job.variant": row.variant,
+                "job.attempt": row.attempt,
+            }
             if row.started_at is not None:
                 tracing.between("queued", parent, row.created_at, row.started_at, about)
             about["batch.size"] = len(claimed)

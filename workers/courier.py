@@ -123,7 +123,10 @@ class Courier:
         ).start()
 
     def _deliver(self, sending: Sending, secrets: Sequence[str], parent: str | None) -> None:
-        about = {"delivery.id": sending.delivery_id, "delivery.attempt": sending.number}
+        about: tracing.Attributes = {
+            "delivery.id": sending.delivery_id,
+            "delivery.attempt": sending.number,
+        }
         try:
             with tracing.span("deliver", parent, about) as span:
                 outcome = self._post(sending, secrets)

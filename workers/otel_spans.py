@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
@@ -60,7 +61,7 @@ class OtelSpans:
         self, name: str, parent: str | None, attributes: Attributes, at: int | None = None
     ) -> Span:
         """A span; see `workers.tracing.Spans`."""
-        context = _w3c.extract({_HEADER: parent} if parent else {}, trace.Context())
+        context = _w3c.extract({_HEADER: parent} if parent else {}, Context())
         kept = dict(attributes)
         return _OtelSpan(self._tracer.start_span(name, context, attributes=kept, start_time=at))
 

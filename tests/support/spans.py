@@ -26,11 +26,12 @@ def traceparent_of(span: ReadableSpan) -> str:
     """What a child of the span names as its parent."""
     context = span.get_span_context()
     assert context is not None
-    return f"00-{context.trace_id:032x}-{context.span_id:016x}-01"
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
 
 def parent_of(span: ReadableSpan) -> str | None:
     """The parent in the same form; None of a trace's first."""
     if span.parent is None:
         return None
-    return f"00-{span.parent.trace_id:032x}-{span.parent.span_id:016x}-01"
+    flags = span.parent.trace_flags
+    return f"00-{span.parent.trace_id:032x}-{span.parent.span_id:016x}-{flags:02x}"
