@@ -18,6 +18,7 @@ from workers.adapters.devices import choose_dtype, free_cache, translating_devic
 from workers.adapters.flux_kinds import KINDS, Embeddings, control_map, sibling
 from workers.adapters.flux_loras import LoraRack
 from workers.adapters.flux_pictures import as_pictures
+from workers.adapters.flux_previews import LatentView, Previews, fitted, wanted_by
 from workers.adapters.flux_redux import ReduxPrior
 from workers.adapters.flux_speed import FluxSpeed, tile_if_large
 from workers.adapters.flux_ways import CONTROL, KONTEXT, Pictures, Way, references_of
@@ -70,6 +71,7 @@ class FluxAdapter:
         self._maps: Callable[[Image.Image], Image.Image] | None = self._kind.maps
         self._prior: ReduxPrior | None = None
         self._loras: LoraRack | None = None
+        self._view: LatentView | None = None
         self._encoded: LeastRecentlyUsed[str, Embeddings] = LeastRecentlyUsed(
             variant.options["prompt_cache"],
             most_weight=variant.options["prompt_cache_bytes"],
@@ -105,7 +107,7 @@ class FluxAdapter:
 
     def unload(self) -> None:
         """Give the weights' memory back."""
-        self._pipeline = self._prior = self._loras = None
+        self._pipeline = self._prior = self._loras = self._view = None
         self._maps = self._kind.maps
         self._siblings.clear()
         self._encoded.clear()
@@ -183,6 +185,7 @@ class FluxAdapter:
         shared = cast("FluxParameters", batch[0].parameters)
         tile_if_large(pipeline.vae, shared.size)
         generators = [torch.Generator().manual_seed(seed) for own in seeds for seed in own]
+        shown = self._shown(batch)
         try:
             painted: torch.Tensor = pipeline(
                 **self._embeddings(batch, should_stop),
@@ -193,13 +196,20 @@ class FluxAdapter:
                 num_inference_steps=shared.steps,
                 guidance_scale=shared.guidance,
                 generator=generators,
-                callback_on_step_end=_StepEnd(report, should_stop),
+                callback_on_step_end=_StepEnd(report, should_stop, shown),
                 output_type="pt",
             ).images
         finally:
             # Left out by the pipeline when a callback raises.
             pipeline.maybe_free_model_hooks()
         return as_pictures(painted)
+
+    def _shown(self, batch: Sequence[Work]) -> Previews | None:
+        if not wanted_by(batch):
+            return None
+        # Few ask: whoever does first has the map made, once for all.
+        self._view = self._view or fitted(self._pipeline)
+        return Previews(self._view, batch)
 
     def _pipeline_for(self, way: Way) -> Any:
         if way.pipeline not in self._siblings:
@@ -246,18 +256,22 @@ class FluxAdapter:
 class _StepEnd:
     """What the pipeline calls after each denoising step."""
 
-    def __init__(self, report: Report, should_stop: ShouldStop) -> None:
+    def __init__(self, report: Report, should_stop: ShouldStop, shown: Previews | None) -> None:
         self._report = report
         self._should_stop = should_stop
+        self._shown = shown
 
     def __call__(
-        self, pipeline: Any, index: int, _timestep: Any, _tensors: dict[str, Any]
+        self, pipeline: Any, index: int, _timestep: Any, tensors: dict[str, Any]
     ) -> dict[str, Any]:
         """Report the step; give up between it and the next if asked to."""
         # Where a picture is painted over, its strength leaves some steps out.
         self._report(index + 1, pipeline.num_timesteps)
         if self._should_stop():
             raise Stopped("stopped on request")
+        if self._shown:
+            latents = tensors["latents"]
+            self._shown.after_step(pipeline, index + 1, pipeline.num_timesteps, latents)
         return {}
 
 
