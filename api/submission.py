@@ -135,7 +135,9 @@ def _settled(variant: Variant, parameters: BaseModel, sizes: Sizes) -> BaseModel
 
 
 def _pixels(sizes: Sizes) -> tuple[int, ...]:
-    return tuple(width * height for own in sizes.values() for width, height in own)
+    """Of each picture that is read: a mask says where, and nothing is painted from it."""
+    read = [own for name, own in sizes.items() if name != "mask"]
+    return tuple(width * height for own in read for width, height in own)
 
 
 def _store_pictures(

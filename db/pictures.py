@@ -54,13 +54,18 @@ def inspect(data: bytes, limits: PictureLimits) -> PictureFacts:
     )
 
 
-def decode(data: bytes, limits: PictureLimits | None = None) -> Image.Image:
+def decode(data: bytes, limits: PictureLimits | None = None, behind: str = "white") -> Image.Image:
     """A stored picture as upright RGB.
+
+    Args:
+        data: the file.
+        limits: the largest that is accepted.
+        behind: the colour that is seen where the picture is transparent.
 
     Raises:
         PictureError: it does not decode.
     """
-    return _decode(_open(data, limits or PictureLimits())[0]).convert("RGB")
+    return _as_rgb(_decode(_open(data, limits or PictureLimits())[0]), behind)
 
 
 def _open(data: bytes, limits: PictureLimits) -> tuple[Image.Image, str]:
@@ -80,6 +85,19 @@ def _open(data: bytes, limits: PictureLimits) -> tuple[Image.Image, str]:
     if getattr(picture, "n_frames", 1) != 1:
         raise PictureError("the picture has several frames; send one of them")
     return picture, MEDIA_TYPES[picture.format or ""]
+
+
+def _as_rgb(picture: Image.Image, behind: str) -> Image.Image:
+    if picture.mode.startswith("I"):
+        # Of 16 bits; Pillow would cut off what exceeds 8 of them: nearly all of it would be white.
+        return picture.point(lambda level: level / 256).convert("RGB")
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    # What lies under transparent pixels is whatever the program that saved them left there.
+    seen = picture.convert("RGBA")
+    whole = Image.new("RGB", seen.size, behind)
+    whole.paste(seen, mask=seen.getchannel("A"))
+    return whole
 
 
 def _decode(picture: Image.Image) -> Image.Image:

@@ -173,7 +173,7 @@ class Executor:
             fields = {name: getattr(parameters, name) for name in picture_fields(type(parameters))}
             # A model elsewhere has many jobs waiting: their pictures would fill the memory.
             keep = served.variant.calls_at_once == 1
-            found = {name: self._pictures(keys, keep=keep) for name, keys in fields.items()}
+            found = {name: self._pictures(name, keys, keep=keep) for name, keys in fields.items()}
             note = AttemptNote(self._database, job.claim)
             work = Work(parameters, found, note=note, stored=self._stored)
             adapter = served.adapter
@@ -183,9 +183,13 @@ class Executor:
             self._fail(job, error)
             return None
 
-    def _pictures(self, keys: str | Sequence[str] | None, *, keep: bool) -> Sequence[Image]:
+    def _pictures(
+        self, name: str, keys: str | Sequence[str] | None, *, keep: bool
+    ) -> Sequence[Image]:
+        # A mask is drawn in white: where it has no paint, nothing is masked.
+        behind = "black" if name == "mask" else "white"
         names = [keys] if isinstance(keys, str) else keys or []
-        stored = StoredPictures(self._stored, names)
+        stored = StoredPictures(self._stored, names, behind)
         return list(stored) if keep else stored
 
     def _stored(self, key: str) -> bytes:

@@ -28,11 +28,15 @@ class StoredPictures(Sequence[Image]):
     Args:
         get: fetches the bytes of a key.
         keys: of the pictures, in order.
+        behind: the colour that is seen where one is transparent.
     """
 
-    def __init__(self, get: Callable[[str], bytes], keys: Sequence[str]) -> None:
+    def __init__(
+        self, get: Callable[[str], bytes], keys: Sequence[str], behind: str = "white"
+    ) -> None:
         self._get = get
         self._keys = keys
+        self._behind = behind
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -53,6 +57,6 @@ class StoredPictures(Sequence[Image]):
 
     def _fetch(self, key: str) -> Image:
         try:
-            return pictures.decode(self._get(key))
+            return pictures.decode(self._get(key), behind=self._behind)
         except (PictureError, StoreError) as error:
             raise UnusableInputError(error) from error

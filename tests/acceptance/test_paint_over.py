@@ -49,7 +49,8 @@ def data_uri(picture: Image.Image) -> str:
 
 
 def right_half(size: tuple[int, int]) -> Image.Image:
-    mask = Image.new("L", size, "black")
+    """White paint on nothing, as a drawing program saves a mask; nothing is painted of it."""
+    mask = Image.new("RGBA", size, (255, 255, 255, 0))
     mask.paste("white", (size[0] // 2, 0, *size))
     return mask
 

@@ -14,9 +14,12 @@ from pydantic import BaseModel
 from tests.conformance.tiny_flux1 import save_tiny_depth, save_tiny_flux1, save_tiny_redux
 from tests.conformance.tiny_flux2 import save_tiny_flux2
 from tests.conformance.tiny_klein import save_tiny_klein
+from workers.adapters.control_maps import canny_map
 from workers.adapters.flux import FluxAdapter
+from workers.adapters.flux_kinds import control_map
+from workers.adapters.flux_klein_inpaint import REFERENCE_PIXELS, shrunk
 from workers.adapters.protocol import InvalidOutputError, Painted, Stopped, Work
-from workers.adapters.weights import override_variable
+from workers.adapters.weights import WeightsError, override_variable
 from workers.catalog import find, picture_fields
 from workers.catalog.flux_parameters import FluxParameters
 from workers.catalog.variant import Variant
@@ -220,6 +223,94 @@ def test_every_picture_given_is_looked_at(way: Way, adapters: Callable[[Way], Fl
         others = {name: [scene("yellow").rotate(180)] * len(asked.pictures[name])}
         other = Work(asked.parameters, {**asked.pictures, **others})
         assert apart(before, paint(adapter, other)[0][0]) > 0, name
+
+
+KLEIN_WITH_ALL = next(way for way in WAYS if way.given == ("image", "mask", "images"))
+
+
+def with_references(asked: Work, *references: Image.Image) -> Work:
+    return Work(asked.parameters, {**asked.pictures, "images": references})
+
+
+def test_each_of_as_many_pictures_as_references_is_painted_from_all_of_them(
+    adapters: Callable[[Way], FluxAdapter],
+) -> None:
+    adapter, asked = adapters(KLEIN_WITH_ALL), work(KLEIN_WITH_ALL, num_images=2)
+    blue, green, yellow = map(scene, ("blue", "green", "yellow"))
+    before = paint(adapter, with_references(asked, blue, green))[0]
+    for others in ((yellow, green), (blue, yellow)):
+        after = paint(adapter, with_references(asked, *others))[0]
+        assert all(map(apart, before, after))
+
+
+def test_a_reference_of_another_shape_is_seen_to_its_edges(
+    adapters: Callable[[Way], FluxAdapter],
+) -> None:
+    adapter, asked = adapters(KLEIN_WITH_ALL), work(KLEIN_WITH_ALL)
+    wide = scene("green").resize((192, 96))
+    edged = wide.copy()
+    edged.paste("black", (0, 0, 32, 96))
+    before, after = (
+        paint(adapter, with_references(asked, scene("blue"), each))[0][0] for each in (wide, edged)
+    )
+    assert apart(before, after) > 0
+
+
+def test_a_large_reference_is_made_smaller_in_its_shape() -> None:
+    assert shrunk(Image.new("RGB", (4000, 1000))).size == (2048, 512)
+    assert shrunk(Image.new("RGB", (1024, 1024))).size == (1024, 1024)
+    width, height = shrunk(Image.new("RGB", (4567, 3211))).size
+    assert width * height <= REFERENCE_PIXELS
+
+
+def test_kontext_paints_in_the_size_asked_for_with_a_mask_and_without(tmp_path: Path) -> None:
+    """As its row has it: the picture to edit is brought to a size that the model prefers."""
+    variant = small("flux.1-kontext-dev")
+    KONTEXT(tmp_path)
+    adapter = FluxAdapter(
+        replace(variant, options={**variant.options, "snaps_picture": True}),
+        "cpu",
+        {override_variable(variant.id): str(tmp_path)},
+    )
+    adapter.load()
+    for given in (("image",), ("image", "mask")):
+        asked = work(Way(variant.id, given, KONTEXT), steps=1)
+        assert paint(adapter, asked)[0][0].image.size == SIZE
+
+
+def test_the_least_strength_still_takes_a_step(adapters: Callable[[Way], FluxAdapter]) -> None:
+    way = WAYS[1]
+    seen: list[tuple[int, int]] = []
+    adapters(way).run([work(way, strength=1e-20)], lambda *at: seen.append(at), lambda: False)
+    assert seen == [(1, 1)]
+
+
+def test_outlines_are_made_at_the_size_that_is_painted() -> None:
+    asked = work(Way("flux.1-canny-dev", ("image",), CONTROL))
+    large = scene("red").resize((300, 470))
+    made = np.asarray(control_map(canny_map, asked.parameters, {"image": [large]}))
+    assert made.shape == (SIZE[1], SIZE[0], 3)
+    assert set(np.unique(made)) == {0, 255}
+
+
+def test_a_vae_that_cannot_paint_the_sides_of_its_row_is_refused(tmp_path: Path) -> None:
+    variant = small("flux.1-dev")
+    model = variant.parameters
+    finer = type("Finer", (model,), {"limits": replace(model.limits, step=8)})
+    PLAIN(tmp_path)
+    overrides = {override_variable(variant.id): str(tmp_path)}
+    with pytest.raises(WeightsError, match="multiples of 16; by its row they are multiples of 8"):
+        FluxAdapter(replace(variant, parameters=finer), "cpu", overrides).load()
+
+
+def test_missing_depth_weights_are_told_with_the_variable_to_set(tmp_path: Path) -> None:
+    painter, depth = tmp_path / "painter", tmp_path / "depth"
+    CONTROL(painter)
+    depth.mkdir()
+    variable = override_variable("flux.1-depth-dev")
+    overrides = {variable: str(painter), f"{variable}_DEPTH": str(depth)}
+    with pytest.raises(WeightsError, match=f"{variable}_DEPTH must name a folder"):
+        FluxAdapter(small("flux.1-depth-dev"), "cpu", overrides).load()
 
 
 def poisoned(adapter: FluxAdapter, asked: Work) -> Work:

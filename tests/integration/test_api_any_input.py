@@ -39,10 +39,11 @@ names = st.sampled_from(
         *("prompt", "width", "height", "aspect_ratio", "num_images", "steps", "guidance", "seed"),
         *("output_format", "output_quality", "image", "task", "tasks", "text", "num_beams"),
         *("max_new_tokens", "model", "input", "priority", "expires_in_seconds", "metadata"),
+        *("mask", "images", "control_image", "strength", "loras"),
     ]
 )
 inputs = st.dictionaries(names | text, values, max_size=5)
-models = st.sampled_from(["flux.1-demo", "florence-2-demo", "flux.1-dev"])
+models = st.sampled_from(["flux.1-demo", "florence-2-demo", "flux.1-canny-dev", "flux.2-klein-4b"])
 submissions = st.fixed_dictionaries(
     {"model": models | values, "input": inputs | values},
     optional={

@@ -1,5 +1,6 @@
 """Which pictures go together, and how large what is made from them becomes."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,11 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from workers.catalog import find
-from workers.catalog.flux_parameters import FluxParameters
+from api.submission import _pixels
+from workers.catalog import find, flux1_rows, flux2_rows, picture_fields
+from workers.catalog.flux_parameters import FluxParameters, flux_parameters
 from workers.catalog.flux_sizes import KONTEXT_SIZES, FluxLimits, size_of_edit
+from workers.catalog.variant import Variant
 
 SCHNELL, KLEIN, FILL = "flux.1-schnell", "flux.2-klein-4b", "flux.1-fill-dev"
+DEV = "flux.1-dev"
 KONTEXT, CANNY, REDUX = "flux.1-kontext-dev", "flux.1-canny-dev", "flux.1-redux-dev"
 
 
@@ -62,7 +66,10 @@ def test_a_mask_has_the_size_of_its_image() -> None:
 @pytest.mark.parametrize("size", [(63, 128), (64, 520)])
 def test_a_picture_too_small_or_too_long_is_refused(size: tuple[int, int]) -> None:
     sizes = {"images": [(512, 512), size]}
-    assert refusal_of(KLEIN, sizes, images=["i", "j"]) == ("images", "picture_not_usable")
+    with pytest.raises(ValidationError) as caught:
+        parse(KLEIN, images=["i", "j"]).settled(sizes)
+    (error,) = caught.value.errors()
+    assert (error["loc"], error["type"]) == (("images", 1), "picture_not_usable")
 
 
 @pytest.mark.parametrize(
@@ -117,6 +124,37 @@ def test_references_are_paid_for_by_the_megapixel() -> None:
     assert variant.price.amount_micros(measure) == 14_000 + (1 + 2) * 1_000
 
 
+def test_no_more_of_a_reference_is_paid_for_than_is_read() -> None:
+    variant = find(KLEIN)
+    asked = parse(KLEIN, image="i").settled({"image": [(5000, 4000)]})
+    measure = variant.measure(asked, (5000 * 4000,))
+    assert variant.price.amount_micros(measure) == 14_000 + (3 + 4) * 1_000
+
+
+def test_painting_over_with_half_the_strength_costs_half_the_steps() -> None:
+    variant = find(DEV)
+    size = {"width": 1024, "height": 1024}
+    whole, half, plain = (
+        variant.cost_seconds(parse(DEV, **size, **given))
+        for given in ({"image": "i", "strength": 1}, {"image": "i", "strength": 0.5}, {})
+    )
+    assert whole == plain
+    assert half == pytest.approx(0.3 + (whole - 0.3) / 2)
+
+
+def test_the_strength_used_is_the_one_asked_for_or_the_variants() -> None:
+    pictures = {"image": "i", "mask": "m"}
+    assert parse(DEV).strength_used == 1
+    assert parse(DEV, image="i").strength_used == 0.75
+    assert parse(DEV, **pictures).strength_used == 1
+    assert parse(DEV, **pictures, strength=0.4).strength_used == 0.4
+
+
+def test_a_mask_is_not_among_what_is_paid_for() -> None:
+    sizes = {"image": [(2, 3)], "mask": [(2, 3)], "images": [(4, 5), (1, 1)]}
+    assert _pixels(sizes) == (6, 20, 1)
+
+
 def test_what_is_painted_over_is_not_paid_for() -> None:
     variant = find(SCHNELL)
     measure = variant.measure(parse(SCHNELL, image="i", width=1024, height=1024), (9_000_000,))
@@ -126,16 +164,70 @@ def test_what_is_painted_over_is_not_paid_for() -> None:
 LIMITS = FluxLimits(side=1024, min_side=64, max_side=2048, max_pixels=2**21, steps=4, max_steps=9)
 
 
-@given(st.integers(64, 9000), st.integers(64, 9000))
-def test_whatever_a_picture_measures_its_edit_is_within_the_limits(wide: int, high: int) -> None:
+@given(st.integers(64, 9000), st.integers(64, 9000), st.sampled_from([16, 32]))
+def test_whatever_a_picture_measures_its_edit_is_within_the_limits(
+    wide: int, high: int, step: int
+) -> None:
     try:
-        width, height = size_of_edit((wide, high), None, None, LIMITS)
+        width, height = size_of_edit((wide, high), None, None, replace(LIMITS, step=step))
     except ValidationError:
         assert max(wide, high) > 8 * min(wide, high)
         return
-    assert width % 16 == height % 16 == 0
+    assert width % step == height % step == 0
     assert LIMITS.min_side <= min(width, height) <= max(width, height) <= LIMITS.max_side
     assert width * height <= LIMITS.max_pixels
+
+
+OPEN = [*flux1_rows.ROWS, *flux2_rows.ROWS]
+named = st.sampled_from(["i", "j", "", None])
+sides = st.sampled_from([16, 64, 128, 250, 1024, 2048, 4096, None])
+measures = st.integers(1, 9000)
+
+
+@given(
+    variant=st.sampled_from(OPEN),
+    input_=st.fixed_dictionaries(
+        {},
+        optional={
+            **dict.fromkeys(("image", "mask", "control_image"), named),
+            "images": st.lists(st.sampled_from("ij"), max_size=5),
+            "strength": st.floats() | st.none(),
+            **dict.fromkeys(("width", "height"), sides),
+            "aspect_ratio": st.sampled_from(["1:1", "16:9", "1:8", "99:1", "x"]),
+        },
+    ),
+    size_of=st.fixed_dictionaries({name: st.tuples(measures, measures) for name in "ij"}),
+)
+def test_whatever_is_given_is_refused_or_has_a_size_and_a_price(
+    variant: Variant, input_: dict[str, Any], size_of: dict[str, Any]
+) -> None:
+    try:
+        parsed = variant.parameters.model_validate({"prompt": "a cat", **input_})
+        pictures = {name: getattr(parsed, name) for name in picture_fields(variant.parameters)}
+        sizes = {
+            name: [size_of[key] for key in ([own] if isinstance(own, str) else own)]
+            for name, own in pictures.items()
+            if own
+        }
+        settled = variant.settle(parsed, sizes)
+    except ValidationError:
+        return
+    assert isinstance(settled, FluxParameters)
+    limits = settled.limits
+    assert all(limits.min_side <= side <= limits.max_side for side in settled.size)
+    assert settled.pixels <= limits.max_pixels
+    assert 0 < settled.strength_used <= 1
+    assert variant.price.amount_micros(variant.measure(settled, _pixels(sizes))) > 0
+    assert variant.cost_seconds(settled) > 0
+    assert variant.parameters.model_validate(settled.model_dump(mode="json")) == settled
+
+
+def test_a_model_whose_vae_shrinks_more_takes_sides_in_larger_steps() -> None:
+    model = flux_parameters("CoarseParameters", replace(LIMITS, side=256, step=32))
+    wide = model.model_validate({"prompt": "a cat", "aspect_ratio": "16:9"})
+    assert wide.size == (352, 192)
+    with pytest.raises(ValidationError, match="multiple of 32"):
+        model.model_validate({"prompt": "a cat", "width": 272, "height": 256})
 
 
 def test_kontext_prefers_sizes_of_about_a_megapixel_in_steps() -> None:

@@ -129,6 +129,30 @@ def test_every_kind_of_pixel_decodes_to_rgb(mode: str) -> None:
     assert decode(saved(picture)).size == (8, 8)
 
 
+def test_sixteen_bits_become_eight_by_their_upper_half() -> None:
+    levels = [0, 0x0080, 0x4020, 0x80FF, 0xFFFF]
+    deep = Image.new("I;16", (len(levels), 1))
+    for n, level in enumerate(levels):
+        deep.putpixel((n, 0), level)
+    decoded = decode(saved(deep))
+    assert [decoded.getpixel((n, 0))[0] for n in range(len(levels))] == [0, 0, 0x40, 0x80, 0xFF]
+
+
+@pytest.mark.parametrize(
+    ("mode", "hidden", "half"),
+    [("RGBA", (200, 10, 10, 0), (200, 0, 0, 128)), ("LA", (200, 0), (200, 128))],
+)
+def test_what_lies_under_transparent_pixels_is_not_seen(
+    mode: str, hidden: tuple[int, ...], half: tuple[int, ...]
+) -> None:
+    picture = Image.new(mode, (2, 1), hidden)
+    picture.putpixel((1, 0), half)
+    for behind, level in (("white", 255), ("black", 0)):
+        decoded = decode(saved(picture), behind=behind)
+        assert decoded.getpixel((0, 0)) == (level, level, level)
+        assert decoded.getpixel((1, 0))[0] == pytest.approx((200 + level) / 2, abs=1)
+
+
 def test_a_print_shop_s_jpeg_decodes_to_rgb() -> None:
     assert decode(saved(drawn(mode="CMYK"), "JPEG")).mode == "RGB"
 

@@ -12,16 +12,12 @@ from workers.adapters.weights import Source
 
 FAINTEST, SURE = 50, 200
 """Canny's thresholds: what its vendor's own example for FLUX.1 Canny [dev] uses."""
-WORKING_SIDE = 1024
-"""The longer side of a picture whose map is made, at most: outlines of finer things are noise."""
 
 
 def canny_map(picture: Image.Image) -> Image.Image:
     """A picture's outlines, white on black (RGB), by OpenCV's Canny edge detector."""
-    small = picture.copy()
-    small.thumbnail((WORKING_SIDE, WORKING_SIDE))
-    edges = cv2.Canny(np.asarray(small.convert("RGB")), FAINTEST, SURE)
-    return Image.fromarray(edges).convert("RGB").resize(picture.size, Image.Resampling.NEAREST)
+    edges = cv2.Canny(np.asarray(picture.convert("RGB")), FAINTEST, SURE)
+    return Image.fromarray(edges).convert("RGB")
 
 
 class DepthMap:

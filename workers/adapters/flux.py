@@ -19,12 +19,18 @@ from workers.adapters.flux_kinds import KINDS, Embeddings, control_map, sibling
 from workers.adapters.flux_loras import LoraRack
 from workers.adapters.flux_pictures import as_pictures
 from workers.adapters.flux_redux import ReduxPrior
-from workers.adapters.flux_ways import CONTROL, Pictures, Way, references_of
+from workers.adapters.flux_ways import CONTROL, KONTEXT, Pictures, Way, references_of
 from workers.adapters.lru import LeastRecentlyUsed
 from workers.adapters.pinning import Device, parse_device
 from workers.adapters.protocol import Output, Painted, Report, ShouldStop, Stopped, Work
 from workers.adapters.quiet import quieten_libraries
-from workers.adapters.weights import load_pretrained, locate, locate_part
+from workers.adapters.weights import (
+    WeightsError,
+    load_pretrained,
+    locate,
+    locate_part,
+    telling_the_remedy,
+)
 from workers.catalog.flux_parameters import MAX_SEED, FluxParameters
 from workers.catalog.variant import Variant, picture_fields
 
@@ -63,10 +69,12 @@ class FluxAdapter:
         """Bring the weights onto the device."""
         quieten_libraries()
         self._pipeline = self._loaded(self._kind.loads, locate(self._variant, self._overrides))
+        self._check_step()
         self._pipeline.vae.enable_slicing()  # large pictures of a batch decode in the memory of one
         if "depth_weights" in self._kind.extra:
             source = locate_part(self._variant, "depth_weights", self._overrides)
-            self._maps = DepthMap(source, str(self._device))
+            with telling_the_remedy(self._variant, source):
+                self._maps = DepthMap(source, str(self._device))
         if "prior_weights" in self._kind.extra:
             source = locate_part(self._variant, "prior_weights", self._overrides)
             prior = self._loaded("FluxPriorReduxPipeline", source)
@@ -80,6 +88,16 @@ class FluxAdapter:
         self._siblings.clear()
         self._encoded.clear()
         free_cache(self._device)
+
+    def _check_step(self) -> None:
+        """Sides that the VAE cannot paint would be rounded off by the pipeline without a word."""
+        step: int = cast("type[FluxParameters]", self._variant.parameters).limits.step
+        needed = 2 * self._pipeline.vae_scale_factor
+        if step % needed:
+            raise WeightsError(
+                f"{self._variant.id}: its VAE paints sides that are multiples of {needed}; "
+                f"by its row they are multiples of {step}"
+            )
 
     def _loaded(self, class_name: str, source: Any) -> Any:
         dtype = choose_dtype(self._variant.dtype, self._device)
@@ -167,7 +185,7 @@ class FluxAdapter:
         """What depends on the row as well."""
         if way is CONTROL and self._maps:
             return {"control_image": control_map(self._maps, parameters, pictures)}
-        if "snaps_picture" in self._variant.options:
+        if way is KONTEXT:
             return {"_auto_resize": self._variant.options["snaps_picture"]}
         return {}
 

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from workers.adapters.control_maps import canny_map
+from workers.adapters.flux_klein_inpaint import KleinInpaintPipeline
 from workers.adapters.flux_ways import (
     CONTROL,
     FILL,
@@ -26,6 +27,7 @@ from workers.adapters.flux_ways import (
     TEXT,
     Pictures,
     Way,
+    sized,
 )
 from workers.catalog.flux_parameters import FluxParameters
 
@@ -33,6 +35,9 @@ Embeddings = tuple[torch.Tensor, ...]
 
 FLUX1_TEXT = ("prompt_embeds", "pooled_prompt_embeds")
 FLUX2_TEXT = ("prompt_embeds",)
+
+OWN_CLASSES = {KleinInpaintPipeline.__name__: KleinInpaintPipeline}
+"""The pipelines that are not diffusers' own, by name."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +95,9 @@ def sibling(pipeline: Any, class_name: str) -> Any:
 
     Args:
         pipeline: one that is loaded.
-        class_name: diffusers' name of the other's class.
+        class_name: the other's class, diffusers' or one of `OWN_CLASSES`.
     """
-    wanted = getattr(diffusers, class_name)
+    wanted = OWN_CLASSES.get(class_name) or getattr(diffusers, class_name)
     if type(pipeline) is wanted:
         return pipeline
     has = {**pipeline.components, "is_distilled": pipeline.config.get("is_distilled")}
@@ -105,6 +110,8 @@ def sibling(pipeline: Any, class_name: str) -> Any:
 def control_map(
     maps: Callable[[Image.Image], Image.Image], parameters: FluxParameters, pictures: Pictures
 ) -> Image.Image:
-    """The map that was given, or one made of the picture that was."""
+    """The map that was given, or one made of the picture that was, of the size that is painted."""
     finished: Sequence[Image.Image] = pictures.get("control_image", ())
-    return (finished[0] if finished else maps(pictures["image"][0])).resize(parameters.size)
+    if finished:
+        return sized(finished[0], parameters)
+    return maps(sized(pictures["image"][0], parameters))

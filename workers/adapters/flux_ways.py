@@ -19,6 +19,9 @@ Arguments = Callable[[FluxParameters, Pictures, int], dict[str, Any]]
 """What a pipeline takes beside text, size, steps, guidance and generators, given the job, its
 pictures and how many are painted in the call."""
 
+LEAST_STRENGTH = 1e-3
+"""Of any number of steps it leaves the last one; less leaves none, which the pipelines refuse."""
+
 Finish = Callable[[Image.Image, FluxParameters, Pictures], Image.Image]
 """What becomes of a painted picture."""
 
@@ -28,7 +31,7 @@ class Way:
     """A way to paint.
 
     Attributes:
-        pipeline: diffusers' class.
+        pipeline: the name of its class, see `workers.adapters.flux_kinds.sibling`.
         arguments: what its call takes.
         finish: what is done to each painted picture.
     """
@@ -57,11 +60,9 @@ def put_back(painted: Image.Image, parameters: FluxParameters, pictures: Picture
     return Image.composite(painted, original, mask_of(parameters, pictures))
 
 
-def strength_of(parameters: FluxParameters, *, masked: bool) -> float:
-    """The strength asked for, or the variant's default."""
-    asked: float | None = parameters.given("strength")
-    default = parameters.inputs.strengths[masked]
-    return asked if asked is not None else default or 1.0
+def strength_of(parameters: FluxParameters) -> float:
+    """How much is painted anew, as the pipelines take it: no less than leads to one step."""
+    return max(parameters.strength_used, LEAST_STRENGTH)
 
 
 def references_of(pictures: Pictures) -> list[Image.Image] | None:
@@ -76,12 +77,12 @@ def _nothing(_parameters: FluxParameters, _pictures: Pictures, _count: int) -> d
 def _image(parameters: FluxParameters, pictures: Pictures, count: int) -> dict[str, Any]:
     # One copy for each generator: what the VAE draws for a picture must come from its own seed.
     image = [sized(pictures["image"][0], parameters)] * count
-    return {"image": image, "strength": strength_of(parameters, masked=False)}
+    return {"image": image, "strength": strength_of(parameters)}
 
 
 def _inpaint(parameters: FluxParameters, pictures: Pictures, count: int) -> dict[str, Any]:
     filled = _fill(parameters, pictures, count)
-    return {**filled, "strength": strength_of(parameters, masked=True)}
+    return {**filled, "strength": strength_of(parameters)}
 
 
 def _fill(parameters: FluxParameters, pictures: Pictures, count: int) -> dict[str, Any]:
@@ -98,8 +99,10 @@ def _kontext_inpaint(parameters: FluxParameters, pictures: Pictures, _count: int
     return {
         "image": sized(pictures["image"][0], parameters),
         "mask_image": mask_of(parameters, pictures),
-        "strength": strength_of(parameters, masked=True),
+        "strength": strength_of(parameters),
         "max_area": parameters.pixels,
+        # The picture has the size that is painted; else this pipeline paints in another.
+        "_auto_resize": False,
     }
 
 
@@ -108,12 +111,11 @@ def _references(_parameters: FluxParameters, pictures: Pictures, _count: int) ->
 
 
 def _klein_inpaint(parameters: FluxParameters, pictures: Pictures, _count: int) -> dict[str, Any]:
-    references = [*pictures.get("images", ())]
     return {
         "image": sized(pictures["image"][0], parameters),
         "mask_image": mask_of(parameters, pictures),
-        "image_reference": references or None,
-        "strength": strength_of(parameters, masked=True),
+        "image_reference": [*pictures.get("images", ())],
+        "strength": strength_of(parameters),
     }
 
 
@@ -125,5 +127,5 @@ KONTEXT = Way("FluxKontextPipeline", _kontext)
 KONTEXT_INPAINT = Way("FluxKontextInpaintPipeline", _kontext_inpaint, put_back)
 CONTROL = Way("FluxControlPipeline", _nothing)
 KLEIN = Way("Flux2KleinPipeline", _references)
-KLEIN_INPAINT = Way("Flux2KleinInpaintPipeline", _klein_inpaint, put_back)
+KLEIN_INPAINT = Way("KleinInpaintPipeline", _klein_inpaint, put_back)
 FLUX2 = Way("Flux2Pipeline", _references)

@@ -5,7 +5,8 @@ Only safetensors files are read and no code from a model repository is ever run.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,7 @@ def load_pretrained(model_class: Any, variant: Variant, source: Source, **argume
     Raises:
         WeightsError: the files are missing, unreadable, or another model's.
     """
-    try:
+    with telling_the_remedy(variant, source):
         _check_class(model_class.__name__, variant, source)
         return model_class.from_pretrained(
             source.name,
@@ -126,6 +127,17 @@ def load_pretrained(model_class: Any, variant: Variant, source: Source, **argume
             trust_remote_code=False,
             **arguments,
         )
+
+
+@contextmanager
+def telling_the_remedy(variant: Variant, source: Source) -> Iterator[None]:
+    """What a library finds wrong with files is raised with the source's remedy.
+
+    Raises:
+        WeightsError: the files are missing, unreadable, or another model's.
+    """
+    try:
+        yield
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise WeightsError(f"{variant.id}: {source.name}: {reason}; {source.remedy}") from error

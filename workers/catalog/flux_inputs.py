@@ -68,7 +68,8 @@ class FluxInputs:
     def _mask(self) -> Any:
         if self.mask is Taken.NO:
             return None
-        means = "Where image is painted anew: white there, black where it stays; of its size."
+        means = "Where image is painted anew: white there, black or transparent where it "
+        means += "stays; of its size."
         return _picture(means, EXAMPLE_MASK, required=self.mask is Taken.ALWAYS)
 
     def _images(self) -> Any:

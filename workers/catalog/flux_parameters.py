@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from workers.catalog.flux_inputs import FluxInputs, check_together
 from workers.catalog.flux_loras import Loras, loras_field
-from workers.catalog.flux_sizes import RATIO, SIDE_STEP, FluxLimits, resolve_ratio, size_of_edit
+from workers.catalog.flux_sizes import RATIO, FluxLimits, resolve_ratio, size_of_edit
 from workers.catalog.refusal import StoredText, refusal
 from workers.catalog.variant import PictureSize
 
@@ -70,6 +70,14 @@ class FluxParameters(BaseModel):
         return self.width, self.height
 
     @property
+    def strength_used(self) -> float:
+        """How much is painted anew: as asked for, or the variant's default; 1 without a picture."""
+        plain, masked = self.inputs.strengths
+        default = masked if self.given("mask") else plain if self.given("image") else None
+        asked: float | None = self.given("strength")
+        return asked if asked is not None else default or 1.0
+
+    @property
     def pixels(self) -> int:
         """Pixels of one picture."""
         return self.size[0] * self.size[1]
@@ -115,8 +123,8 @@ class FluxParameters(BaseModel):
             pydantic.ValidationError: the pictures do not suit each other, or the model.
         """
         for name, own in sizes.items():
-            for size in own:
-                _refuse_unusable(name, size)
+            for n, size in enumerate(own):
+                _refuse_unusable((name, n) if name == "images" else (name,), size)
         if "mask" in sizes and sizes["mask"] != sizes["image"]:
             (wide, high), (across, down) = sizes["mask"][0], sizes["image"][0]
             message = f"the mask is {wide} x {high} pixels, its image {across} x {down}"
@@ -137,13 +145,13 @@ class FluxParameters(BaseModel):
         return self.limits
 
 
-def _refuse_unusable(name: str, size: PictureSize) -> None:
+def _refuse_unusable(where: tuple[str | int, ...], size: PictureSize) -> None:
     if min(size) < SHORTEST_SIDE or max(size) > LONGEST_SHAPE * min(size):
         message = (
             f"a picture of {size[0]} x {size[1]} cannot be painted from: sides are at least "
             f"{SHORTEST_SIDE} pixels, and none is more than {LONGEST_SHAPE} times the other"
         )
-        raise refusal(name, "picture_not_usable", message, None)
+        raise refusal(where, "picture_not_usable", message, None)
 
 
 def flux_parameters(
@@ -195,8 +203,8 @@ def _side(which: str, limits: FluxLimits) -> Any:
         default=None,
         ge=limits.min_side,
         le=limits.max_side,
-        multiple_of=SIDE_STEP,
-        description=f"{which} of each picture in pixels, a multiple of {SIDE_STEP}. "
+        multiple_of=limits.step,
+        description=f"{which} of each picture in pixels, a multiple of {limits.step}. "
         f"Width times height is at most {limits.max_pixels}. Absent: {limits.side}; where a "
         f"picture is painted from another, {edits}.",
         examples=[limits.side],

@@ -16,6 +16,9 @@ from workers.catalog.variant import Licence, Variant
 GIGABYTE = 10**9
 PROMPT_CACHE_BYTES = 256 * 2**20
 
+MOST_READ = 4 * PIXELS_PER_MEGAPIXEL
+"""Most pixels that are paid for of a picture that is painted from."""
+
 _SHAPE = ("width", "height", "num_images", "steps", "guidance", "loras")
 """`num_images` is among them so that `batch_limit` counts samples exactly, `loras` because they
 change the weights for a whole call."""
@@ -65,9 +68,14 @@ def options(way: str, *, reads: int, cache: int, **more: Any) -> dict[str, Any]:
 
 
 def measure(parameters: FluxParameters, inputs: tuple[int, ...]) -> Measure:
-    """Pictures, their pixels, and those of each picture that they are painted from."""
+    """Pictures, their pixels, and those of each picture that they are painted from.
+
+    A picture above four megapixels is paid for as four, as at the vendor's: more is not read.
+    """
     return Measure(
-        units=parameters.num_images, output_pixels=parameters.pixels, input_pixels=inputs
+        units=parameters.num_images,
+        output_pixels=parameters.pixels,
+        input_pixels=tuple(min(pixels, MOST_READ) for pixels in inputs),
     )
 
 
@@ -86,6 +94,8 @@ def cost(
 ) -> Callable[[FluxParameters], float]:
     """Seconds of a job: `fixed + images * megapixels * steps * step`, attention taken as linear.
 
+    Where a picture is painted over, its strength is the share of the steps that are taken.
+
     Args:
         step_seconds: of one step of one megapixel.
         fixed_seconds: of everything else.
@@ -96,6 +106,7 @@ def cost(
         megapixels = parameters.pixels / PIXELS_PER_MEGAPIXEL
         references = len(parameters.given("images") or ()) + bool(parameters.given("image"))
         step = step_seconds * (1 + reference_share * references)
-        return fixed_seconds + parameters.num_images * megapixels * parameters.steps * step
+        steps = max(1.0, parameters.steps * parameters.strength_used)
+        return fixed_seconds + parameters.num_images * megapixels * steps * step
 
     return seconds

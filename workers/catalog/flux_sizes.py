@@ -9,7 +9,7 @@ from workers.catalog.refusal import refusal
 from workers.catalog.variant import PictureSize
 
 SIDE_STEP = 16
-"""Sides are multiples of this: the VAE shrinks by 8 and the transformer takes 2 x 2 patches."""
+"""Sides are multiples of this: a large VAE shrinks by 8 and the transformer takes 2 x 2 patches."""
 
 RATIO = re.compile(r"([1-9][0-9]?):([1-9][0-9]?)")
 
@@ -50,6 +50,7 @@ class FluxLimits:
         guidance_range: lowest and highest guidance, or None for a variant distilled without it.
             Such a variant accepts 0 alone: a setting that would change nothing is refused
             rather than ignored.
+        step: sides are multiples of this: twice the factor by which the VAE shrinks.
         preferred_sizes: what an edit without a size is painted at, the one of the nearest shape;
             empty where it has the size of its picture.
     """
@@ -62,19 +63,20 @@ class FluxLimits:
     max_steps: int
     guidance: float = 0.0
     guidance_range: tuple[float, float] | None = None
+    step: int = SIDE_STEP
     preferred_sizes: tuple[PictureSize, ...] = ()
 
 
-def size_for_ratio(ratio: str, pixels: int) -> PictureSize:
-    """The size of about `pixels` pixels with a ratio like "16:9", sides multiples of 16.
+def size_for_ratio(ratio: str, pixels: int, step: int = SIDE_STEP) -> PictureSize:
+    """The size of about `pixels` pixels with a ratio like "16:9", sides multiples of `step`.
 
     `width = sqrt(pixels * a / b)`, `height = sqrt(pixels * b / a)`, each rounded to the nearest
     multiple: 16:9 at 1024 x 1024 is 1365.3 x 768, so (1360, 768).
     """
     across, down = map(int, ratio.split(":"))
     return (
-        SIDE_STEP * round(math.sqrt(pixels * across / down) / SIDE_STEP),
-        SIDE_STEP * round(math.sqrt(pixels * down / across) / SIDE_STEP),
+        step * round(math.sqrt(pixels * across / down) / step),
+        step * round(math.sqrt(pixels * down / across) / step),
     )
 
 
@@ -84,7 +86,8 @@ def size_of_edit(
     """The size of a picture that is made from another one.
 
     One side alone keeps the other's shape. Without either it is the picture's own size, rounded
-    to 16 and made smaller or larger until it is within the limits, or the nearest preferred one.
+    to the step and made smaller or larger until it is within the limits, or the nearest one that
+    is preferred.
 
     Args:
         picture: width and height of what it is made from.
@@ -100,16 +103,18 @@ def size_of_edit(
     shape = picture[0] / picture[1]
     if not width and not height and limits.preferred_sizes:
         return min(limits.preferred_sizes, key=lambda size: abs(size[0] / size[1] - shape))
-    size = _one_given(shape, width, height) or _within(picture, limits)
+    size = _one_given(shape, width, height, limits.step) or _within(picture, limits)
     _refuse_outside(size, picture, limits)
     return size
 
 
-def _one_given(shape: float, width: int | None, height: int | None) -> PictureSize | None:
+def _one_given(
+    shape: float, width: int | None, height: int | None, step: int
+) -> PictureSize | None:
     if width:
-        return width, _stepped(width / shape)
+        return width, _stepped(width / shape, step)
     if height:
-        return _stepped(height * shape), height
+        return _stepped(height * shape, step), height
     return None
 
 
@@ -119,18 +124,18 @@ def _within(picture: PictureSize, limits: FluxLimits) -> PictureSize:
     )
     smallest = limits.min_side / min(picture)
     scale = min(max(1.0, smallest), largest)
-    size = _stepped(picture[0] * scale), _stepped(picture[1] * scale)
+    size = _stepped(picture[0] * scale, limits.step), _stepped(picture[1] * scale, limits.step)
     # Rounded up, it may lie beyond the limit by less than a step.
-    return _shrunk_by_a_step(size) if size[0] * size[1] > limits.max_pixels else size
+    return _shrunk(size, limits.step) if size[0] * size[1] > limits.max_pixels else size
 
 
-def _shrunk_by_a_step(size: PictureSize) -> PictureSize:
+def _shrunk(size: PictureSize, step: int) -> PictureSize:
     width, height = size
-    return (width - SIDE_STEP, height) if width >= height else (width, height - SIDE_STEP)
+    return (width - step, height) if width >= height else (width, height - step)
 
 
-def _stepped(side: float) -> int:
-    return max(SIDE_STEP, SIDE_STEP * round(side / SIDE_STEP))
+def _stepped(side: float, step: int) -> int:
+    return max(step, step * round(side / step))
 
 
 def _refuse_outside(size: PictureSize, picture: PictureSize, limits: FluxLimits) -> None:
@@ -157,7 +162,7 @@ def resolve_ratio(data: dict[str, Any], limits: FluxLimits) -> dict[str, Any]:
     if data.get("width") is not None or data.get("height") is not None:
         message = "give either aspect_ratio or width and height, not both"
         raise refusal("aspect_ratio", "size_given_twice", message, ratio)
-    size = size_for_ratio(ratio, limits.side**2)
+    size = size_for_ratio(ratio, limits.side**2, limits.step)
     if not all(limits.min_side <= side <= limits.max_side for side in size):
         message = (
             f"at this model's default area {ratio} would be {size[0]} x {size[1]} pixels; "

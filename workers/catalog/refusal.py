@@ -6,19 +6,22 @@ from pydantic import AfterValidator, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 
-def refusal(field: str, code: str, message: str, value: Any) -> ValidationError:
+def refusal(
+    field: str | tuple[str | int, ...], code: str, message: str, value: Any
+) -> ValidationError:
     """An error to raise inside a validator; pydantic merges it with the model's other errors.
 
     Args:
-        field: the parameter the caller should change.
+        field: the parameter the caller should change, with the place in it where it is a list.
         code: stable machine word, the error's `type`.
         message: what the rule is, for people.
         value: what was given.
     """
     # A message passed as a template would have its braces interpreted.
+    loc = (field,) if isinstance(field, str) else field
     error = PydanticCustomError(code, "{message}", {"message": message})
     return ValidationError.from_exception_data(
-        "input", [InitErrorDetails(type=error, loc=(field,), input=value)]
+        "input", [InitErrorDetails(type=error, loc=loc, input=value)]
     )
 
 

@@ -30,8 +30,8 @@ Picture = Annotated[
     WithJsonSchema(
         {
             "type": "string",
-            "description": "A data URI, the id of an uploaded file (file_…), or the URL of an "
-            "artifact of one of your own jobs.",
+            "description": "An https URL, a data URI, the id of an uploaded file (file_…), or the "
+            "URL of an artifact of one of your own jobs.",
             "format": "picture",
         }
     ),
