@@ -6,11 +6,12 @@ changed anything; what changes nothing leaves no entry.
 
 from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from db import api_keys, audit, deliveries, ledger, tenants
 from db.audit import Actor
-from db.tables import ApiKey, LedgerEntry, Queue, Tenant, Worker
+from db.tables import ApiKey, Queue, Tenant, Worker
 
 
 def pause_queue(session: Session, actor: Actor, variant: str) -> bool:
@@ -137,13 +138,15 @@ def credit(
         reference: names the payment; it works once.
         reason: for the log.
     """
-    tenant = session.get_one(Tenant, tenant_id, with_for_update=True)
-    if session.query(LedgerEntry).filter_by(reference=f"credit:{reference}").first() is not None:
+    balance_micros = session.get_one(Tenant, tenant_id, with_for_update=True).balance_micros
+    try:
+        with session.begin_nested():
+            ledger.credit(session, tenant_id, amount_micros, reference=reference)
+    except IntegrityError:  # the reference is unique for good, over all tenants
         return False
-    before = {"balance_micros": tenant.balance_micros}
-    ledger.credit(session, tenant_id, amount_micros, reference=reference)
+    before = {"balance_micros": balance_micros}
     after = {
-        "balance_micros": tenant.balance_micros + amount_micros,
+        "balance_micros": balance_micros + amount_micros,
         "reference": reference,
         "reason": reason,
     }
