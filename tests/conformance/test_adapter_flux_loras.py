@@ -136,48 +136,29 @@ def test_a_lora_that_does_not_fit_is_named_and_leaves_the_model_as_it_was(
     assert np.array_equal(paint(adapter, files), bare)
 
 
-def test_flux_1_reads_the_names_of_other_trainers_too(tmp_path: Path) -> None:
-    save_tiny_flux1("FluxPipeline", tmp_path)
-    variant = find("flux.1-demo")
-    adapter = FluxAdapter(variant, "cpu", {override_variable(variant.id): str(tmp_path)})
-    adapter.load()
-    down, up = torch.randn(4, 32), torch.randn(32, 4)
-    own, theirs = "transformer.transformer_blocks.0.attn.to_out.0", "lora_unet_double_blocks_0_img"
-    files = {
-        "own": safetensors.torch.save(
-            {f"{own}.lora_A.weight": down, f"{own}.lora_B.weight": up},
-        ),
-        "kohya": safetensors.torch.save(
-            {
-                f"{theirs}_attn_proj.lora_down.weight": down,
-                f"{theirs}_attn_proj.lora_up.weight": up,
-                f"{theirs}_attn_proj.alpha": torch.tensor(4.0),
-            }
-        ),
-    }
-    bare, expected = paint(adapter, files), paint(adapter, files, ("own", 1))
-    assert not np.array_equal(bare, expected)
-    assert np.array_equal(paint(adapter, files, ("kohya", 1)), expected)
-
-
-def test_flux_2_reads_its_vendor_s_names_too(tmp_path: Path) -> None:
-    save_tiny_klein(tmp_path)
-    variant = find("flux.2-klein-4b")
-    adapter = FluxAdapter(variant, "cpu", {override_variable(variant.id): str(tmp_path)})
-    adapter.load()
-    own, theirs = "transformer.transformer_blocks.0.attn.to_out.0", "double_blocks.0.img_attn.proj"
+def test_the_names_of_other_trainers_are_read_too(adapter: FluxAdapter) -> None:
     layer = adapter._pipeline.transformer.transformer_blocks[0].attn.to_out[0]
+    layer = getattr(layer, "base_layer", layer)
     drawn = torch.Generator().manual_seed(1)
-    halves = {
-        "A": torch.randn(4, layer.in_features, generator=drawn),
-        "B": torch.randn(layer.out_features, 4, generator=drawn),
+    down = torch.randn(4, layer.in_features, generator=drawn)
+    up = torch.randn(layer.out_features, 4, generator=drawn)
+    own = "transformer.transformer_blocks.0.attn.to_out.0"
+    kohya, vendor = (
+        "lora_unet_double_blocks_0_img_attn_proj",
+        "diffusion_model.double_blocks.0.img_attn.proj",
+    )
+    theirs = {
+        "flux.1-demo": {
+            f"{kohya}.lora_down.weight": down,
+            f"{kohya}.lora_up.weight": up,
+            f"{kohya}.alpha": torch.tensor(4.0),
+        },
+        "flux.2-klein-4b": {f"{vendor}.lora_A.weight": down, f"{vendor}.lora_B.weight": up},
     }
     files = {
-        name: safetensors.torch.save(
-            {f"{place}.lora_{half}.weight": value for half, value in halves.items()}
-        )
-        for name, place in (("own", own), ("vendor", f"diffusion_model.{theirs}"))
+        "ours": safetensors.torch.save({f"{own}.lora_A.weight": down, f"{own}.lora_B.weight": up}),
+        "theirs": safetensors.torch.save(theirs[adapter._variant.id]),
     }
-    bare, expected = paint(adapter, files), paint(adapter, files, ("own", 1))
+    bare, expected = paint(adapter, files), paint(adapter, files, ("ours", 1))
     assert not np.array_equal(bare, expected)
-    assert np.array_equal(paint(adapter, files, ("vendor", 1)), expected)
+    assert np.array_equal(paint(adapter, files, ("theirs", 1)), expected)
