@@ -16,6 +16,7 @@ from fastapi.staticfiles import StaticFiles
 from api import errors
 from api.artifact_urls import ArtifactUrls
 from api.body_limit import BodyLimit
+from api.dashboard import app as dashboard
 from api.errors import PROBLEMS
 from api.event_hub import EventHub
 from api.keyring import Keyring
@@ -75,6 +76,7 @@ def create_app(catalogue: Catalogue = catalog.STANDARD) -> FastAPI:
         app.include_router(router, responses=PROBLEMS)
     errors.install(app)
     _add_docs(app)
+    dashboard.install(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     return app
 

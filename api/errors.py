@@ -200,11 +200,20 @@ async def _on_bug(_request: Request, _error: Exception) -> JSONResponse:
     )
 
 
+KNOWN: tuple[type[Exception], ...] = (
+    ProblemError,
+    InsufficientCreditError,
+    UnknownVariantError,
+    PictureError,
+    *_BY_TYPE,
+    *_AWAY,
+)
+"""What `problem_of` knows."""
+
+
 def install(app: FastAPI) -> None:
     """Answer every error of the app with a problem."""
-    special = (ProblemError, InsufficientCreditError, UnknownVariantError, PictureError)
-    known: list[type[Exception]] = [*special, *_BY_TYPE, *_AWAY]
-    for kind in known:
+    for kind in KNOWN:
         app.add_exception_handler(kind, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)

@@ -12,6 +12,7 @@ import string
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -23,6 +24,13 @@ _DIGITS = string.digits + string.ascii_letters
 _SECRET_DIGITS = 22
 _CHECKSUM_DIGITS = 6
 _SHAPE = re.compile(r"bt_([0-9a-z]{26})_([0-9A-Za-z]{22})([0-9A-Za-z]{6})")
+
+
+class OperatorRole(StrEnum):
+    """What an operator's key may do: a viewer looks at everything and changes nothing."""
+
+    OPERATOR = "operator"
+    VIEWER = "viewer"
 
 
 class InvalidKeyError(Exception):
@@ -45,18 +53,31 @@ class Identity:
         return self.tenant_id is None
 
 
-def create(session: Session, *, tenant_id: str | None, name: str) -> tuple[ApiKey, str]:
+def create(
+    session: Session,
+    *,
+    tenant_id: str | None,
+    name: str,
+    role: OperatorRole = OperatorRole.OPERATOR,
+) -> tuple[ApiKey, str]:
     """Make a key; the second value is the key itself, which is not kept.
 
     Args:
         session: the transaction.
         tenant_id: who it speaks for; None makes an operator's key.
         name: what its owner calls it.
+        role: of an operator's key; a tenant's has none.
     """
     row_id = new_id("key")
     secret = "".join(secrets.choice(_DIGITS) for _ in range(_SECRET_DIGITS))
     body = f"bt_{row_id.removeprefix('key_')}_{secret}"
-    row = ApiKey(id=row_id, tenant_id=tenant_id, name=name, secret_sha256=_hash(secret))
+    row = ApiKey(
+        id=row_id,
+        tenant_id=tenant_id,
+        name=name,
+        role=role if tenant_id is None else None,
+        secret_sha256=_hash(secret),
+    )
     session.add(row)
     session.flush()
     return row, body + _checksum(body)

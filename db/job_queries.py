@@ -118,6 +118,15 @@ def finished_among(session: Session, job_ids: Sequence[str]) -> Sequence[str]:
     return session.scalars(select(Job.id).where(Job.id.in_(job_ids), Job.state.in_(TERMINAL))).all()
 
 
+def in_hand(session: Session) -> dict[str, list[Job]]:
+    """Running jobs by the worker that has them, oldest first."""
+    running = select(Job).where(Job.state == JobState.RUNNING, Job.worker_id.is_not(None))
+    found: dict[str, list[Job]] = {}
+    for job in session.scalars(running.order_by(Job.id)):
+        found.setdefault(job.worker_id or "", []).append(job)
+    return found
+
+
 def ready_workers(session: Session) -> dict[str, int]:
     """How many live workers serve each variant."""
     variant = func.unnest(Worker.variants).label("variant")

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from db import api_keys, ledger
 from db import tenants as tenant_rows
+from db.api_keys import OperatorRole
 from db.migrate import upgrade
 from db.session import Database
 from db.settings import DatabaseSettings
@@ -117,16 +118,22 @@ def keys() -> None:
 @keys.command("create")
 @click.option("--tenant", "tenant_id", help="Whose key; --operator for the operator's own.")
 @click.option("--operator", is_flag=True, help="A key that speaks for the operator.")
+@click.option("--viewer", is_flag=True, help="With --operator: looks on, and changes nothing.")
 @click.option("--name", default="", help="What its owner calls it.")
 @as_json_option
-def create_key(tenant_id: str | None, name: str, *, operator: bool, as_json: bool) -> None:
+def create_key(
+    tenant_id: str | None, name: str, *, operator: bool, viewer: bool, as_json: bool
+) -> None:
     """Make a key. It is shown only now."""
-    if operator == bool(tenant_id):
-        raise click.UsageError("say either --tenant ID or --operator")
+    if operator == bool(tenant_id) or (viewer and not operator):
+        raise click.UsageError(
+            "say either --tenant ID or --operator (and --viewer with it, if wanted)"
+        )
     with _transaction() as session:
         if tenant_id is not None:
             _require_tenant(session, tenant_id)
-        row, key = api_keys.create(session, tenant_id=tenant_id, name=name)
+        role = OperatorRole.VIEWER if viewer else OperatorRole.OPERATOR
+        row, key = api_keys.create(session, tenant_id=tenant_id, name=name, role=role)
         show([{"key_id": row.id, "api_key": key}], as_json=as_json)
 
 

@@ -19,6 +19,7 @@ from workers import catalog, tasks
 from workers.adapters.pinning import pin
 from workers.device_loss import ending_when_lost
 from workers.device_memory import DeviceMemory
+from workers.drain_gate import DrainGate
 from workers.events import Publisher
 from workers.execution import Executor
 from workers.gathered_rings import GatheredRings
@@ -54,6 +55,7 @@ class WorkerProcess:
     extra: Sequence[Served] = ()
     _register: Register = field(default_factory=Register)
     _phase: str = "starting"
+    _gate: DrainGate = field(default_factory=DrainGate)
     _rings: GatheredRings = field(init=False)
     _residents: Residents = field(default_factory=lambda: Residents({}))
     _memory: DeviceMemory = field(default_factory=DeviceMemory)
@@ -95,6 +97,8 @@ class WorkerProcess:
             self._report,
             every_seconds=self.settings.heartbeat_seconds,
             lease_seconds=self.settings.lease_seconds,
+            drained=lambda drained: self._gate.told(drained=drained),
+            alive_file=self.settings.alive_file,
         )
 
     def _executor(self, publisher: Publisher) -> Executor:
@@ -148,7 +152,7 @@ class WorkerProcess:
             start_http_server(self.settings.metrics_port)
         app = make_celery(self.settings, queues=tuple(self._served_ids))
         answer = ending_when_lost(
-            lambda variant: executor.answer(variant).more,
+            lambda variant: self._gate.passed() and executor.answer(variant).more,
             lambda: executor.device_lost,
             self._register,
             grace_seconds=self.settings.grace_seconds,
@@ -162,6 +166,7 @@ class WorkerProcess:
 
         def drain(**_about: object) -> None:
             self._phase = "draining"
+            self._gate.end()
             turns.close()
             grace = threading.Timer(self.settings.grace_seconds, executor.hand_back)
             grace.daemon = True
@@ -199,7 +204,7 @@ class WorkerProcess:
             pid=os.getpid(),
             device=self.device,
             variants=self._served_ids,
-            state="busy" if busy else self._phase,
+            state="draining" if self._gate.is_shut else "busy" if busy else self._phase,
             resident=self._residents.ids,
             loading=loading.variant if loading else None,
             loading_fraction=loading.fraction if loading else None,

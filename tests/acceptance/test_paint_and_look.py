@@ -78,7 +78,7 @@ def test_the_picture_is_what_the_job_says_and_needs_no_key(painted: Json, pictur
     assert image["seed"] == 7
     with Image.open(io.BytesIO(picture)) as opened:
         assert opened.format == "PNG"
-        assert opened.size == (image["width"], image["height"]) == (128, 128)
+        assert opened.size == (image["width"], image["height"]) == (256, 256)
 
 
 def test_the_picture_shows_what_the_prompt_asks_for(picture: bytes) -> None:
@@ -151,7 +151,7 @@ def test_florence_finds_in_a_painted_picture_what_flux_was_asked_for(
     tasks = ["<CAPTION>", "object_detection"]
     submitted = painter.submit("florence-2-demo", {"image": url, "tasks": tasks})
     seen = painter.over(submitted)
-    assert seen["output"]["image"] == {"width": 128, "height": 128}
+    assert seen["output"]["image"] == {"width": 256, "height": 256}
     assert [r["task"] for r in seen["output"]["results"]] == ["<CAPTION>", "<OD>"]
     for result in seen["output"]["results"]:
         assert result.keys() == {"task", "result", "scores", "finish_reason", "warnings"}
@@ -194,7 +194,7 @@ def test_an_uploaded_picture_is_told_and_kept_once(tenant: Client, picture: byte
     assert first.status_code == 201
     told = first.json()
     assert told["id"].startswith("file_")
-    assert (told["media_type"], told["width"], told["height"]) == ("image/png", 128, 128)
+    assert (told["media_type"], told["width"], told["height"]) == ("image/png", 256, 256)
     assert told["bytes"] == len(picture)
     assert told["sha256"] == hashlib.sha256(picture).hexdigest()
     again = tenant.http.post("/v1/files", files={"file": ("b.png", picture)})

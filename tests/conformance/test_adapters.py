@@ -73,7 +73,7 @@ def flux_case(variant: Variant, size: int, **overrides: str) -> Case:
 
 def make_case(name: str, folder: Any) -> Case:
     if name == "flux.1-demo":
-        return flux_case(find(name), 128)
+        return flux_case(find(name), 256)
     if name == "florence-2-demo":
         return Case(find(name), look, look(1, num_beams=10**13)[0], 3)
     save_tiny_klein(folder)

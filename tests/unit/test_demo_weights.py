@@ -78,7 +78,7 @@ def run(adapter: Adapter, works: Sequence[Work]) -> list[Any]:
 def painted(painter: Adapter, scenes: Sequence[Scene]) -> list[Image]:
     parameters = find("flux.1-demo").parameters
     works = [
-        Work(parameters(prompt=scene.caption, steps=4, width=128, height=128, seed=1000 + number))
+        Work(parameters(prompt=scene.caption, steps=4, width=256, height=256, seed=1000 + number))
         for number, scene in enumerate(scenes)
     ]
     return [output.images[0].image for output in run(painter, works)]
@@ -154,7 +154,7 @@ def painted_and_found(painter: Adapter, looker: Adapter, scenes: Sequence[Scene]
 
 def test_the_shipped_encoder_is_the_linear_map() -> None:
     scenes = unseen_scenes(3, [1, 2, 3, 1])
-    pictures = as_tensor([draw(scene) for scene in scenes])
+    pictures = as_tensor([draw(scene, 256) for scene in scenes])
     vae = AutoencoderKL.from_pretrained(weights_folder("flux.1-demo") / "vae", dtype=torch.float32)
     write_encoder(vae, linear := fit_encoder([pictures]))
     with torch.no_grad():
@@ -165,7 +165,7 @@ def test_the_shipped_encoder_is_the_linear_map() -> None:
 
 def test_the_shipped_autoencoder_keeps_scenes_right() -> None:
     scenes = unseen_scenes(5, [1, 2, 3] * 4)
-    pictures = as_tensor([draw(scene) for scene in scenes])
+    pictures = as_tensor([draw(scene, 256) for scene in scenes])
     vae = AutoencoderKL.from_pretrained(weights_folder("flux.1-demo") / "vae", dtype=torch.float32)
     with torch.no_grad():
         encoded = vae.encode(pictures).latent_dist.mode()

@@ -35,7 +35,7 @@ def test_a_prompt_alone_is_enough() -> None:
 def test_defaults_are_the_variants_own() -> None:
     assert parse("flux.1-dev").guidance == 3.5
     assert parse("flux.1-dev").steps == 28
-    assert parse("flux.1-demo").width == 128
+    assert parse("flux.1-demo").width == 256
 
 
 def test_a_prompt_is_stripped() -> None:

@@ -20,10 +20,19 @@ from workers.adapters.flux_loras import LoraRack
 from workers.adapters.flux_pictures import as_pictures
 from workers.adapters.flux_previews import LatentView, Previews, fitted, wanted_by
 from workers.adapters.flux_redux import ReduxPrior
+from workers.adapters.flux_speed import FluxSpeed, tile_if_large
 from workers.adapters.flux_ways import CONTROL, KONTEXT, Pictures, Way, references_of
 from workers.adapters.lru import LeastRecentlyUsed
 from workers.adapters.pinning import Device, parse_device
-from workers.adapters.protocol import Output, Painted, Report, ShouldStop, Stopped, Work
+from workers.adapters.protocol import (
+    InvalidLoraError,
+    Output,
+    Painted,
+    Report,
+    ShouldStop,
+    Stopped,
+    Work,
+)
 from workers.adapters.quiet import quieten_libraries
 from workers.adapters.weights import (
     WeightsError,
@@ -47,7 +56,8 @@ class FluxAdapter:
     `max_sequence_length`, the tokens of a prompt that are read; `prompt_cache`, how many encoded
     prompts are kept, and `prompt_cache_bytes`, how much device memory they may take;
     `depth_weights`, `prior_weights`, where what the kind needs beside itself comes from;
-    `snaps_picture`, whether the picture to edit is brought to a size that the model prefers.
+    `snaps_picture`, whether the picture to edit is brought to a size that the model prefers; and
+    those of `workers.adapters.flux_speed.FluxSpeed`.
     """
 
     def __init__(self, variant: Variant, device: str, overrides: Mapping[str, str]) -> None:
@@ -55,6 +65,7 @@ class FluxAdapter:
         self._device: Device = parse_device(device)
         self._overrides = overrides
         self._kind = KINDS[variant.options["kind"]]
+        self._speed = FluxSpeed.of(variant.id, variant.options)
         self._pipeline: Any = None
         self._siblings: dict[str, Any] = {}
         self._maps: Callable[[Image.Image], Image.Image] | None = self._kind.maps
@@ -70,17 +81,28 @@ class FluxAdapter:
     def load(self) -> None:
         """Bring the weights onto the device."""
         quieten_libraries()
-        self._pipeline = self._loaded(self._kind.loads, locate(self._variant, self._overrides))
+        self.adopt(self._read(self._kind.loads, locate(self._variant, self._overrides)))
+
+    def adopt(self, pipeline: Any) -> None:
+        """Take a pipeline that is in memory already, as `load` does with what it has read.
+
+        Args:
+            pipeline: of the class that the row's kind is loaded with.
+        """
+        pipeline.set_progress_bar_config(disable=True)
+        with translating_device_errors(self._device):
+            self._speed.place(pipeline, self._device)
+        self._pipeline = pipeline
         self._check_step()
-        self._pipeline.vae.enable_slicing()  # large pictures of a batch decode in the memory of one
         if "depth_weights" in self._kind.extra:
             source = locate_part(self._variant, "depth_weights", self._overrides)
             with telling_the_remedy(self._variant, source):
                 self._maps = DepthMap(source, str(self._device))
         if "prior_weights" in self._kind.extra:
             source = locate_part(self._variant, "prior_weights", self._overrides)
-            prior = self._loaded("FluxPriorReduxPipeline", source)
-            self._prior = ReduxPrior(prior, self._pipeline)
+            prior = self._read("FluxPriorReduxPipeline", source)
+            with translating_device_errors(self._device):
+                self._prior = ReduxPrior(prior.to(str(self._device)), self._pipeline)
         self._warm_up()
 
     def unload(self) -> None:
@@ -101,18 +123,18 @@ class FluxAdapter:
                 f"by its row they are multiples of {step}"
             )
 
-    def _loaded(self, class_name: str, source: Any) -> Any:
+    def _read(self, class_name: str, source: Any) -> Any:
         dtype = choose_dtype(self._variant.dtype, self._device)
         pipeline = load_pretrained(
             getattr(diffusers, class_name), self._variant, source, dtype=dtype, use_safetensors=True
         )
         pipeline.set_progress_bar_config(disable=True)
-        with translating_device_errors(self._device):
-            return pipeline.to(str(self._device))
+        return pipeline
 
     def _warm_up(self) -> None:
         """One step of a picture: kernels are chosen and memory is taken before the first job."""
-        self.run([self._first_work()], lambda _step, _steps: None, lambda: False)
+        for pictures in self._speed.warm_up_pictures:
+            self.run([self._first_work()] * pictures, lambda _step, _steps: None, lambda: False)
 
     def _first_work(self) -> Work:
         """A small job of this variant's; from gray pictures where it needs some."""
@@ -140,6 +162,10 @@ class FluxAdapter:
 
     def _put_on_loras(self, job: FluxParameters, stored: Callable[[str], bytes]) -> None:
         asked = [(lora.source, lora.scale) for lora in job.loras]
+        if asked and not self._speed.takes_loras:
+            raise InvalidLoraError(
+                f"{self._variant.id} is served with fused or 8-bit weights, which take no LoRA"
+            )
         if asked and self._loras is None:
             self._loras = LoraRack(self._pipeline)
         if self._loras:
@@ -157,6 +183,7 @@ class FluxAdapter:
         """The pictures of all jobs, flat and in order."""
         pipeline = self._pipeline_for(way)
         shared = cast("FluxParameters", batch[0].parameters)
+        tile_if_large(pipeline.vae, shared.size)
         generators = [torch.Generator().manual_seed(seed) for own in seeds for seed in own]
         shown = self._shown(batch)
         try:

@@ -204,10 +204,12 @@ FLUX1_DEMO = painting(
     parameters=flux_parameters(
         "Flux1DemoParameters",
         FluxLimits(
-            side=128,
+            side=256,
             min_side=64,
-            max_side=256,
-            max_pixels=256 * 256,
+            max_side=512,
+            max_pixels=384 * 384,
+            # Its VAE shrinks by 16.
+            step=32,
             steps=4,
             # Far more than it needs: what lets a test or a demonstration see a job run.
             max_steps=50,

@@ -1,8 +1,9 @@
 """How a demo FLUX learns: flow matching on drawn scenes, both text encoders along with it."""
 
+import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,11 @@ from workers.demo.scenes.palette import lots
 from workers.demo.scenes.scene import Scene, draw, training_scene, unseen_scenes
 from workers.demo.training import Figures, flat_then_falling, mixed_precision
 
-SIDE = 128
-VAE_FACTOR = 8
-GRID = SIDE // VAE_FACTOR // PATCH
-"""Tokens to a side of a picture."""
+SIDE = 256
+"""Pixels to a side of most pictures, and of those that are scored."""
+SIDES, SIDE_WEIGHTS = (SIDE, 192, 224, 288, 320), (0.5, 0.14, 0.12, 0.12, 0.12)
+TOKEN_SIDE = 16 * PATCH
+"""Pixels to a side of what one token stands for."""
 PARTS = ("transformer", "text_encoder", "text_encoder_2")
 CLIP_LENGTH = 32
 SERVED_LENGTH = 64
@@ -56,6 +58,11 @@ class FluxLessons:
     warm_up: int = 50
     falling: float = 0.7
     empty_captions: float = 0.07
+
+    def gentler(self) -> "FluxLessons":
+        """The same for a model that paints already."""
+        share = 0.4
+        return replace(self, adam_rate=share * self.adam_rate, muon_rate=share * self.muon_rate)
 
 
 class FluxLearner:
@@ -107,10 +114,11 @@ class FluxLearner:
         """The mean squared error of the velocity, on a fresh batch."""
         counts = self.rng.choices(COUNTS, COUNT_WEIGHTS, k=self.lessons.batch)
         scenes = [training_scene(self.rng, count) for count in counts]
+        side = self.rng.choices(SIDES, SIDE_WEIGHTS)[0]
         empty = self.lessons.empty_captions
         captions = ["" if self.rng.random() < empty else scene.caption for scene in scenes]
         length = self.rng.choices(LENGTHS, LENGTH_WEIGHTS)[0]
-        clean = self.latents(scenes)
+        clean = self.latents(scenes, side)
         times = self._times(len(scenes)).to(self.device)
         noise = torch.randn(clean.shape, generator=self.noise).to(self.device)
         return self._velocity_error(self._network, clean, noise, times, captions, length), {}
@@ -124,9 +132,9 @@ class FluxLearner:
             lot < PURE_NOISE_SHARE, torch.ones(n), torch.where(lot < NOISY_SHARE, noisy, time)
         )
 
-    def latents(self, scenes: Sequence[Scene]) -> Tensor:
-        """The scenes as scaled, packed latents (n, 64, 64)."""
-        pictures = as_tensor([draw(scene, SIDE) for scene in scenes]).to(self.device)
+    def latents(self, scenes: Sequence[Scene], side: int = SIDE) -> Tensor:
+        """The scenes as scaled, packed latents (n, tokens, 64), of pictures with such a side."""
+        pictures = as_tensor([draw(scene, side) for scene in scenes]).to(self.device)
         return packed((self.encode(pictures) - SHIFT) * SCALING)
 
     def _velocity_error(
@@ -171,7 +179,7 @@ class FluxLearner:
                 pooled_projections=network.get_submodule("text_encoder")(clip_ids).pooler_output,
                 encoder_hidden_states=network.get_submodule("text_encoder_2")(t5_ids)[0],
                 txt_ids=torch.zeros(length, 3, device=self.device),
-                img_ids=positions(GRID).to(self.device),
+                img_ids=positions(math.isqrt(noisy.shape[1])).to(self.device),
                 return_dict=False,
             )[0]
         return predicted.float()

@@ -215,14 +215,14 @@ def _zero(linear: torch.nn.Linear) -> None:
 
 
 def autoencoder() -> AutoencoderKL:
-    """An untrained VAE: a factor of 8 in space, 16 latent channels."""
+    """An untrained VAE: a factor of 16 in space, 16 latent channels."""
     return AutoencoderKL(
         in_channels=3,
         out_channels=3,
         latent_channels=LATENT_CHANNELS,
-        block_out_channels=(16, 32, 64, 64),
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(16, 16, 32, 64, 64),
+        down_block_types=("DownEncoderBlock2D",) * 5,
+        up_block_types=("UpDecoderBlock2D",) * 5,
         layers_per_block=1,
         norm_num_groups=8,
         mid_block_add_attention=False,

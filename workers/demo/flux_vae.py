@@ -1,9 +1,9 @@
 """The demo FLUX's VAE: an encoder that is calculated, a decoder that is trained.
 
-The encoder is linear: a picture's 4 by 4 blocks are projected onto their first principal
-components, squares of 2 by 2 such blocks again, onto 16. The same map is written into the
-convolutions of an `AutoencoderKL`, so that the stock class encodes with it, and training encodes
-with two matrix products instead.
+The encoder is linear: a picture is made half as large, its 4 by 4 blocks are projected onto their
+first principal components, squares of 2 by 2 such blocks again, onto 16. The same map is written
+into the convolutions of an `AutoencoderKL`, so that the stock class encodes with it, and training
+encodes with two matrix products instead. Halving keeps a picture of 256 pixels a side at 64 tokens.
 """
 
 import math
@@ -25,6 +25,8 @@ from workers.demo.scenes.palette import lots
 from workers.demo.scenes.scene import draw, training_scene, unseen_scenes
 from workers.demo.training import Figures, mixed_precision
 
+SIDE = 256
+"""Pixels to a side of most pictures."""
 BLOCK_COMPONENTS = 30
 """Components kept of a 4 by 4 block's 48 numbers."""
 CONSTANT = 300.0
@@ -42,6 +44,11 @@ def as_tensor(pictures: Sequence[Image.Image]) -> Tensor:
     """RGB pictures of one size as float32, (n, 3, height, width), from -1 to 1."""
     pixels = np.stack([np.asarray(picture) for picture in pictures])
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def halved(pictures: Tensor) -> Tensor:
+    """Pictures (n, 3, h, w) half as wide and high: the mean of each 2 by 2 pixels."""
+    return functional.avg_pool2d(pictures, 2)
 
 
 def space_to_depth(x: Tensor) -> Tensor:
@@ -66,8 +73,8 @@ class LinearEncoder:
     offset: Tensor
 
     def __call__(self, pictures: Tensor) -> Tensor:
-        """Encode (n, 3, h, w) to the unscaled latents (n, 16, h/8, w/8)."""
-        components = _projected(self.blocks, space_to_depth(space_to_depth(pictures)))
+        """Encode (n, 3, h, w) to the unscaled latents (n, 16, h/16, w/16)."""
+        components = _projected(self.blocks, space_to_depth(space_to_depth(halved(pictures))))
         latents = _projected(self.squares, space_to_depth(components))
         return latents + self.offset[:, None, None]
 
@@ -88,7 +95,7 @@ def fit_encoder(pictures: Sequence[Tensor]) -> LinearEncoder:
     Scaled by the VAE's `scaling_factor`, its latents have a mean of 0 and a mean square of 1; the
     variances of the channels are the square roots of what the analysis gives.
     """
-    folded = [space_to_depth(space_to_depth(x)) for x in pictures]
+    folded = [space_to_depth(space_to_depth(halved(x))) for x in pictures]
     _, blocks, _ = _principal(folded, BLOCK_COMPONENTS)
     squares = [space_to_depth(_projected(blocks.float(), x)) for x in folded]
     variances, axes, mean = _principal(squares, LATENT_CHANNELS)
@@ -126,11 +133,15 @@ def write_encoder(vae: AutoencoderKL, linear: LinearEncoder) -> None:
         if not ("norm" in name and name.endswith("weight")):
             parameter.zero_()
     _write_identity(encoder.conv_in.weight[:, :, 1:2, 1:2])
-    for stage in (1, 2):
+    for stage in (2, 3):
         _write_identity(encoder.down_blocks[stage].resnets[0].conv_shortcut.weight)
-    _write_taps(encoder.down_blocks[0].downsamplers[0].conv, torch.eye(12))
-    _write_taps(encoder.down_blocks[1].downsamplers[0].conv, linear.blocks)
-    _write_head(encoder.down_blocks[2].downsamplers[0].conv, encoder.conv_out, linear)
+    halving, folding, blocks, squares = (
+        block.downsamplers[0].conv for block in encoder.down_blocks[:4]
+    )
+    _write_taps(halving, torch.eye(3).repeat(1, len(TAPS)) / len(TAPS))
+    _write_taps(folding, torch.eye(12))
+    _write_taps(blocks, linear.blocks)
+    _write_head(squares, encoder.conv_out, linear)
 
 
 def _write_identity(kernel: Tensor) -> None:
@@ -175,7 +186,7 @@ def _write_head(conv: nn.Conv2d, head: nn.Conv2d, linear: LinearEncoder) -> None
 @torch.no_grad()
 def read_encoder(vae: AutoencoderKL) -> LinearEncoder:
     """The linear map that `write_encoder` wrote into a VAE."""
-    stages = [block.downsamplers[0].conv for block in vae.encoder.down_blocks[1:3]]
+    stages = [block.downsamplers[0].conv for block in vae.encoder.down_blocks[2:4]]
     blocks = _read_taps(stages[0], range(BLOCK_COMPONENTS), 12)
     rows = [_latent_row(latent) for latent in range(LATENT_CHANNELS)]
     squares = _read_taps(stages[1], rows, BLOCK_COMPONENTS)
@@ -191,13 +202,13 @@ def new_vae(pictures: int = 500) -> AutoencoderKL:
     """A VAE with its encoder in place and its decoder untrained.
 
     Args:
-        pictures: how many to fit the encoder to, at 128 pixels a side, and a quarter as many
-            at 256.
+        pictures: how many to fit the encoder to, at 256 pixels a side, and a quarter as many
+            at 512.
     """
     rng = lots(7)
     drawn = [
         as_tensor([draw(training_scene(rng, count), side) for count in _counts(rng, n)])
-        for side, n in ((128, pictures), (256, max(1, pictures // 4)))
+        for side, n in ((SIDE, pictures), (2 * SIDE, max(1, pictures // 4)))
     ]
     vae = autoencoder()
     write_encoder(vae, fit_encoder(drawn))
@@ -215,12 +226,12 @@ class DecoderLearner:
     NOISE = 0.12
     """Largest deviation of the added noise, of the scaled latents."""
     LARGE_EVERY = 4
-    """One step in so many is on pictures of 256 pixels a side, with a quarter of the batch."""
+    """One step in so many is on pictures of 512 pixels a side, with a quarter of the batch."""
 
     def __init__(
         self, vae: AutoencoderKL, device: torch.device, batch: int = 8, seed: int = 3
     ) -> None:
-        """Make ready to train the VAE's decoder on a device, on batches of 128 pixels a side."""
+        """Make ready to train the VAE's decoder on a device, on batches of 256 pixels a side."""
         self.device, self.batch = device, batch
         self.encode = read_encoder(vae).to(device)
         self.decoder = vae.decoder.to(device)
@@ -248,7 +259,7 @@ class DecoderLearner:
     def loss(self, step: int, spent: float) -> tuple[Tensor, Figures]:  # noqa: ARG002 - the same all along
         """Mean absolute plus mean squared error of the decoded pictures."""
         large = step % self.LARGE_EVERY == self.LARGE_EVERY - 1
-        side, n = (256, max(1, self.batch // 4)) if large else (128, self.batch)
+        side, n = (2 * SIDE, max(1, self.batch // 4)) if large else (SIDE, self.batch)
         scenes = [training_scene(self.rng, count) for count in _counts(self.rng, n)]
         pictures = as_tensor([draw(scene, side) for scene in scenes]).to(self.device)
         latents = self.encode(pictures)
@@ -265,7 +276,7 @@ class DecoderLearner:
     @torch.no_grad()
     def held_out(self, network: nn.Module) -> Figures:
         """The mean absolute error of decoded unseen pictures, in units of half the range."""
-        pictures = as_tensor([draw(scene) for scene in unseen_scenes(9, [1, 2, 3] * 4)])
+        pictures = as_tensor([draw(scene, SIDE) for scene in unseen_scenes(9, [1, 2, 3] * 4)])
         pictures = pictures.to(self.device)
         with mixed_precision(self.device):
             decoded = network(self.encode(pictures)).float()

@@ -84,6 +84,7 @@ def run(options: Options, echo: Callable[[str], None], size: FluxSize | None = N
     """
     pipeline = _starting_point(options, size or FluxSize(), echo)
     lessons = FluxLessons(batch=options.batch)
+    lessons = lessons.gentler() if options.start else lessons
     learner = FluxLearner(pipeline, options.place, lessons, options.seed)
     budget = Budget(options.minutes - options.vae_minutes, options.steps)
     trainer = Trainer(learner, budget, options.out, echo)
