@@ -6,6 +6,7 @@ changed anything; what changes nothing leaves no entry.
 
 from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from db import api_keys, audit, deliveries, ledger, tenants
@@ -173,10 +174,13 @@ def credit(
 
 
 def _move(session: Session, tenant_id: str, amount_micros: int, reference: str) -> None:
-    if amount_micros > 0:
-        ledger.credit(session, tenant_id, amount_micros, reference=reference)
-    elif not ledger.correct(session, tenant_id, amount_micros, reference=reference):
-        raise BalanceTooLowError
+    try:
+        if amount_micros > 0:
+            ledger.credit(session, tenant_id, amount_micros, reference=reference)
+        elif not ledger.correct(session, tenant_id, amount_micros, reference=reference):
+            raise BalanceTooLowError
+    except IntegrityError:  # another tenant's payment took the reference this very moment
+        raise ReferenceReusedError from None
 
 
 def resend(session: Session, actor: Actor, *, tenant_id: str, delivery_id: str) -> bool:
