@@ -208,11 +208,11 @@ def _sought(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _search(values: dict[str, Any]) -> JobSearch:
-    aware = {
-        name: value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
-        for name, value in values.items()
-    }
-    return JobSearch(**aware)
+    return JobSearch(**{name: _aware(value) for name, value in values.items()})
+
+
+def _aware(value: Any) -> Any:
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
 
 
 @jobs.command("list")
