@@ -184,6 +184,19 @@ class Job(Base):
             postgresql_where=text("state = 'queued' AND expires_at IS NOT NULL"),
         ),
         Index("ix_jobs_tenant_newest", "tenant_id", text("id DESC")),
+        Index(
+            "ix_jobs_times",
+            "created_at",
+            "finished_at",
+            postgresql_using="brin",
+            postgresql_with={"pages_per_range": 32, "autosummarize": True},
+        ),
+        Index(
+            "ix_jobs_failed",
+            "error_code",
+            text("id DESC"),
+            postgresql_where=text("state = 'failed'"),
+        ),
     )
 
 
@@ -278,7 +291,10 @@ class UsageEvent(Base):
     month: Mapped[date]
     occurred_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
-    __table_args__ = (Index("ix_usage_events_tenant_time", "tenant_id", "occurred_at"),)
+    __table_args__ = (
+        Index("ix_usage_events_tenant_time", "tenant_id", "occurred_at"),
+        Index("ix_usage_events_times", "occurred_at", postgresql_using="brin"),
+    )
 
 
 class Artifact(Base):
