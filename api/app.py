@@ -23,6 +23,7 @@ from api.keyring import Keyring
 from api.openapi import DescribedApp
 from api.picture_urls import LORA_TIMEOUTS, PictureUrls
 from api.routes import account, artifacts, files, health, job_events, jobs, models, webhooks
+from api.routes.admin import ROUTERS as ADMIN_ROUTERS
 from api.services import Services
 from api.settings import ApiSettings
 from db import job_queries
@@ -50,6 +51,7 @@ _ROUTERS: Sequence[APIRouter] = (
     account.router,
     webhooks.router,
     health.router,
+    *ADMIN_ROUTERS,
 )
 _ASSETS = "/docs/assets"
 

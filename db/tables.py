@@ -184,18 +184,20 @@ class Job(Base):
             postgresql_where=text("state = 'queued' AND expires_at IS NOT NULL"),
         ),
         Index("ix_jobs_tenant_newest", "tenant_id", text("id DESC")),
-        Index(
-            "ix_jobs_times",
-            "created_at",
-            "finished_at",
-            postgresql_using="brin",
-            postgresql_with={"pages_per_range": 32, "autosummarize": True},
-        ),
+        Index("ix_jobs_created", "created_at"),
+        Index("ix_jobs_finished", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
         Index(
             "ix_jobs_failed",
             "error_code",
             text("id DESC"),
             postgresql_where=text("state = 'failed'"),
+        ),
+        Index(
+            "ix_jobs_metadata",
+            "metadata",
+            postgresql_using="gin",
+            postgresql_ops={"metadata": "jsonb_path_ops"},
+            postgresql_where=text("metadata <> '{}'"),
         ),
     )
 
@@ -293,7 +295,7 @@ class UsageEvent(Base):
 
     __table_args__ = (
         Index("ix_usage_events_tenant_time", "tenant_id", "occurred_at"),
-        Index("ix_usage_events_times", "occurred_at", postgresql_using="brin"),
+        Index("ix_usage_events_time", "occurred_at"),
     )
 
 

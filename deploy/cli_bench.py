@@ -80,6 +80,19 @@ def _judged(goals: "Sequence[Goal]", figures: dict[str, float]) -> dict[str, dic
     }
 
 
+@bench.command()
+@click.option("--jobs", type=click.IntRange(1_000, 10_000_000), default=1_000_000)
+@_json
+def reports(*, jobs: int, as_json: bool) -> None:
+    """Measure operators' figures and searches with so many --jobs stored (a million).
+
+    On a PostgreSQL of its own; a million jobs take some gigabytes and a few minutes to store.
+    """
+    from deploy.bench.reports import measure_reports  # noqa: PLC0415
+
+    _show(_in_a_folder(lambda folder: measure_reports(jobs, folder)), {}, as_json=as_json)
+
+
 def _in_a_folder(measure: Callable[[Path], dict[str, float]]) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="bottega-bench-") as folder:
         return measure(Path(folder) / "stack")

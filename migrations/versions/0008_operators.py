@@ -30,23 +30,6 @@ def upgrade() -> None:
     _create_sessions()
     _create_audit_log()
     _create_retries()
-    # Rows come nearly in the order of these times: a BRIN index costs next to nothing to keep.
-    op.create_index(
-        "ix_jobs_times",
-        "jobs",
-        ["created_at", "finished_at"],
-        postgresql_using="brin",
-        postgresql_with={"pages_per_range": 32, "autosummarize": True},
-    )
-    op.create_index(
-        "ix_jobs_failed",
-        "jobs",
-        ["error_code", sa.text("id DESC")],
-        postgresql_where=sa.text("state = 'failed'"),
-    )
-    op.create_index(
-        "ix_usage_events_times", "usage_events", ["occurred_at"], postgresql_using="brin"
-    )
 
 
 def _create_sessions() -> None:
@@ -101,9 +84,6 @@ def _create_retries() -> None:
 
 def downgrade() -> None:
     """Undo."""
-    op.drop_index("ix_usage_events_times", table_name="usage_events")
-    op.drop_index("ix_jobs_failed", table_name="jobs")
-    op.drop_index("ix_jobs_times", table_name="jobs")
     op.drop_table("job_retries")
     op.drop_table("audit_entries")
     op.drop_table("operator_sessions")
