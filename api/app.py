@@ -24,6 +24,7 @@ from api.openapi import DescribedApp
 from api.picture_urls import LORA_TIMEOUTS, PictureUrls
 from api.request_spans import RequestSpans
 from api.routes import account, artifacts, files, health, job_events, jobs, models, webhooks
+from api.routes.admin import ROUTERS as ADMIN_ROUTERS
 from api.services import Services
 from api.settings import ApiSettings
 from db import job_queries
@@ -51,6 +52,7 @@ _ROUTERS: Sequence[APIRouter] = (
     account.router,
     webhooks.router,
     health.router,
+    *ADMIN_ROUTERS,
 )
 _ASSETS = "/docs/assets"
 

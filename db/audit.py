@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -14,10 +15,23 @@ _NOTHING: Mapping[str, Any] = {}
 
 @dataclass(frozen=True)
 class Actor:
-    """Who changes something: an operator's key, and what it is called."""
+    """Who changes something: an operator's key, what it is called, and the call's id if any."""
 
     id: str
     name: str
+    request_id: str = ""
+
+
+@dataclass(frozen=True)
+class AuditFilter:
+    """What `listed` selects; None where anything may be. `before_id` pages on from the last."""
+
+    actor: str | None = None
+    action: str | None = None
+    target: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    before_id: int | None = None
 
 
 def record(
@@ -47,6 +61,7 @@ def record(
             target=target,
             before=dict(before),
             after=dict(after),
+            request_id=actor.request_id,
         )
     )
     session.flush()
@@ -55,3 +70,21 @@ def record(
 def latest(session: Session, *, limit: int) -> Sequence[AuditEntry]:
     """The last changes, newest first."""
     return session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)).all()
+
+
+def listed(session: Session, chosen: AuditFilter, *, limit: int) -> Sequence[AuditEntry]:
+    """Changes that match, newest first."""
+    equal = {
+        AuditEntry.actor: chosen.actor,
+        AuditEntry.action: chosen.action,
+        AuditEntry.target: chosen.target,
+    }
+    wanted = [column == value for column, value in equal.items() if value is not None]
+    if chosen.created_after is not None:
+        wanted.append(AuditEntry.at >= chosen.created_after)
+    if chosen.created_before is not None:
+        wanted.append(AuditEntry.at < chosen.created_before)
+    if chosen.before_id is not None:
+        wanted.append(AuditEntry.id < chosen.before_id)
+    statement = select(AuditEntry).where(*wanted).order_by(AuditEntry.id.desc())
+    return session.scalars(statement.limit(limit)).all()

@@ -1,10 +1,10 @@
 """Jobs of all tenants, by what operators look for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, select, text
 from sqlalchemy.orm import Session
 
 from db.job_state import JobState
@@ -13,7 +13,10 @@ from db.tables import Job, Tenant
 
 @dataclass(frozen=True)
 class JobSearch:
-    """What must hold of a job; None where anything may. Times bound the submission."""
+    """What must hold of a job; None where anything may.
+
+    Times bound the submission; `metadata` must be among the job's own.
+    """
 
     state: JobState | None = None
     variant: str | None = None
@@ -21,6 +24,7 @@ class JobSearch:
     error_code: str | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
+    metadata: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,13 @@ def conditions(sought: JobSearch) -> list[ColumnElement[bool]]:
         found.append(Job.created_at >= sought.created_after)
     if sought.created_before is not None:
         found.append(Job.created_at < sought.created_before)
+    if sought.error_code is not None:
+        found.append(Job.state == JobState.FAILED)  # says it to the index of failed jobs
+    if sought.metadata:
+        found += [
+            Job.job_metadata.contains(dict(sought.metadata)),
+            Job.job_metadata != text("'{}'"),
+        ]
     return found
 
 

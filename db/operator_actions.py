@@ -6,11 +6,26 @@ changed anything; what changes nothing leaves no entry.
 
 from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from db import api_keys, audit, deliveries, ledger, tenants
 from db.audit import Actor
 from db.tables import ApiKey, LedgerEntry, Queue, Tenant, Worker
+
+
+class ReferenceReusedError(Exception):
+    """A payment's reference came a second time, with another tenant or amount."""
+
+    def __init__(self) -> None:
+        super().__init__("this reference was used before, for another tenant or amount")
+
+
+class BalanceTooLowError(Exception):
+    """A correction is larger than what is left of the balance beside open holds."""
+
+    def __init__(self) -> None:
+        super().__init__("the balance, less what unfinished jobs hold, is smaller than that")
 
 
 def pause_queue(session: Session, actor: Actor, variant: str) -> bool:
@@ -60,7 +75,7 @@ def undrain_worker(session: Session, actor: Actor, worker_id: str) -> bool:
 
 
 def suspend_tenant(session: Session, actor: Actor, tenant_id: str) -> bool:
-    """Refuse a tenant's submissions; what it has queued is still done."""
+    """Refuse whatever a tenant's keys ask; what it has queued is still done, and charged."""
     changed = session.scalar(
         update(Tenant)
         .where(Tenant.id == tenant_id, Tenant.suspended_at.is_(None))
@@ -127,28 +142,45 @@ def credit(
     reference: str,
     reason: str,
 ) -> bool:
-    """Add to a tenant's balance; False when the reference was used before.
+    """Add to a tenant's balance, or take away from it; False when the reference was used before.
 
     Args:
         session: the transaction.
         actor: who credits.
         tenant_id: whose balance.
-        amount_micros: micro-USD, positive.
+        amount_micros: micro-USD; negative corrects what was credited by mistake.
         reference: names the payment; it works once.
         reason: for the log.
+
+    Raises:
+        BalanceTooLowError: a correction would take what is spent, or what open holds keep.
+        ReferenceReusedError: the reference was used with another tenant or amount.
     """
-    tenant = session.get_one(Tenant, tenant_id, with_for_update=True)
-    if session.query(LedgerEntry).filter_by(reference=f"credit:{reference}").first() is not None:
+    tenant = session.get_one(Tenant, tenant_id, with_for_update=True, populate_existing=True)
+    used = session.query(LedgerEntry).filter_by(reference=f"credit:{reference}").first()
+    if used is not None:
+        if (used.tenant_id, used.amount_micros) != (tenant_id, amount_micros):
+            raise ReferenceReusedError
         return False
     before = {"balance_micros": tenant.balance_micros}
-    ledger.credit(session, tenant_id, amount_micros, reference=reference)
+    _move(session, tenant_id, amount_micros, reference)
     after = {
-        "balance_micros": tenant.balance_micros + amount_micros,
+        "balance_micros": before["balance_micros"] + amount_micros,
         "reference": reference,
         "reason": reason,
     }
     audit.record(session, actor, "tenant.credit", tenant_id, before=before, after=after)
     return True
+
+
+def _move(session: Session, tenant_id: str, amount_micros: int, reference: str) -> None:
+    try:
+        if amount_micros > 0:
+            ledger.credit(session, tenant_id, amount_micros, reference=reference)
+        elif not ledger.correct(session, tenant_id, amount_micros, reference=reference):
+            raise BalanceTooLowError
+    except IntegrityError:  # another tenant's payment took the reference this very moment
+        raise ReferenceReusedError from None
 
 
 def resend(session: Session, actor: Actor, *, tenant_id: str, delivery_id: str) -> bool:

@@ -105,7 +105,12 @@ def retried_as(session: Session, job_id: str) -> str | None:
 
 
 def reach(
-    session: Session, action: BulkAction, sought: JobSearch, *, last_id: str | None = None
+    session: Session,
+    action: BulkAction,
+    sought: JobSearch,
+    *,
+    last_id: str | None = None,
+    after_id: str = "",
 ) -> Reach:
     """What an action would reach of the jobs that match, counted by one statement.
 
@@ -114,10 +119,13 @@ def reach(
         action: what is to be done.
         sought: what must hold of a job.
         last_id: newer jobs do not count; None counts all.
+        after_id: this job and older ones do not count.
     """
     price = func.coalesce(func.sum(Job.price_micros), 0)
     newest = func.coalesce(func.max(Job.id), "")
-    statement = select(func.count(), price, newest).where(*_reached(action, sought))
+    statement = select(func.count(), price, newest).where(
+        *_reached(action, sought), Job.id > after_id
+    )
     if last_id is not None:
         statement = statement.where(Job.id <= last_id)
     row = session.execute(statement).one()

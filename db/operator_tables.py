@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, func
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base
@@ -25,7 +25,8 @@ class OperatorSession(Base):
 class AuditEntry(Base):
     """One change by an operator, never changed itself.
 
-    `actor` is the id of the operator's key; `before` and `after` hold what changed, as JSON.
+    `actor` is the id of the operator's key, or `cli:` and who typed the command; `before` and
+    `after` hold what changed, as JSON; `request_id` is the call's, "" where there was none.
     """
 
     __tablename__ = "audit_entries"
@@ -38,6 +39,9 @@ class AuditEntry(Base):
     target: Mapped[str] = mapped_column(index=True)
     before: Mapped[dict[str, Any]]
     after: Mapped[dict[str, Any]]
+    request_id: Mapped[str] = mapped_column(server_default="")
+
+    __table_args__ = (Index("ix_audit_entries_actor", "actor", text("id DESC")),)
 
 
 class JobRetry(Base):

@@ -184,6 +184,21 @@ class Job(Base):
             postgresql_where=text("state = 'queued' AND expires_at IS NOT NULL"),
         ),
         Index("ix_jobs_tenant_newest", "tenant_id", text("id DESC")),
+        Index("ix_jobs_created", "created_at"),
+        Index("ix_jobs_finished", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
+        Index(
+            "ix_jobs_failed",
+            "error_code",
+            text("id DESC"),
+            postgresql_where=text("state = 'failed'"),
+        ),
+        Index(
+            "ix_jobs_metadata",
+            "metadata",
+            postgresql_using="gin",
+            postgresql_ops={"metadata": "jsonb_path_ops"},
+            postgresql_where=text("metadata <> '{}'"),
+        ),
     )
 
 
@@ -278,7 +293,10 @@ class UsageEvent(Base):
     month: Mapped[date]
     occurred_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
-    __table_args__ = (Index("ix_usage_events_tenant_time", "tenant_id", "occurred_at"),)
+    __table_args__ = (
+        Index("ix_usage_events_tenant_time", "tenant_id", "occurred_at"),
+        Index("ix_usage_events_time", "occurred_at"),
+    )
 
 
 class Artifact(Base):

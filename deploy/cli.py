@@ -14,6 +14,7 @@ from deploy.cli_bench import bench
 from deploy.cli_demo import demo
 from deploy.cli_errors import Group
 from deploy.cli_loras import loras
+from deploy.cli_operate import COMMANDS
 from deploy.local_stack import SETTINGS_FILE
 from deploy.supervisor import Supervisor, stop_on_signals
 
@@ -211,7 +212,7 @@ def courier() -> None:
         run_courier(stopping)
 
 
-for command in (bench, demo, doctor, keys, loras, migrate, tenants):
+for command in (bench, demo, doctor, keys, loras, migrate, tenants, *COMMANDS):
     main.add_command(command)
 
 

@@ -12,12 +12,12 @@ from fastapi.responses import HTMLResponse
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from api.dashboard.formats import plural
-from api.dashboard.job_actions import cancel_one, retry_one
 from api.dashboard.job_filters import JobFilters, JobFiltersDep
 from api.dashboard.jobs import HOME
 from api.dashboard.pages import page
 from api.dashboard.visitor import Visitor, VisitorDep, WriterDep
 from api.errors import ProblemError
+from api.job_operations import cancel_one, retry_one
 from api.services import Services, ServicesDep
 from db import operator_jobs
 from db.audit import Actor

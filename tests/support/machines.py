@@ -12,15 +12,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 from pydantic import SecretStr
-from sqlalchemy import select
+from sqlalchemy import Row, Select, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from db.migrate import upgrade
 from db.session import Database
 from db.settings import DatabaseSettings
-from db.storage.settings import StorageSettings, open_store
+from db.storage.settings import StorageSettings
 from db.tables import Worker
 from deploy.make_bucket import make_bucket
 from deploy.programs import Program, api_program, courier_program
@@ -42,11 +44,14 @@ class Machines:
 
     Attributes:
         folder: below it, each server and each machine has a folder of its own.
+        workers_of: machines by the ids of their workers, dead ones as well.
+        pauses: seconds that each kill cost, by what was killed.
     """
 
     folder: Path
     supervisor: Supervisor = field(init=False)
     workers_of: dict[str, str] = field(default_factory=dict)
+    pauses: dict[str, float] = field(default_factory=dict)
     _ports: Mapping[str, int] = field(default_factory=lambda: {n: free_port() for n in MACHINES})
     _database: Database | None = None
     _settings: Mapping[str, str] = field(default_factory=dict)
@@ -91,6 +96,7 @@ class Machines:
         disk.mkdir()
         ports = {kind: free_port() for kind in (*swift._STORAGE_KINDS, "proxy")}
         swift._configure(disk, ports)
+        _forgive_soon(disk / "proxy-server.conf")
         servers = [swift.SwiftProcess(kind, disk, port) for kind, port in ports.items()]
         self.supervisor.start(postgres, redis, *servers)
         storage = StorageSettings(
@@ -101,7 +107,6 @@ class Machines:
         )
         assert make_bucket(storage)
         assert not make_bucket(storage)
-        self.store = open_store(storage)
         return storage
 
     def _machine(self, name: str) -> list[Program]:
@@ -119,9 +124,8 @@ class Machines:
     def learn_workers(self) -> set[str]:
         """Note whose the live workers are; the machines that have one that is ready."""
         fleets = {self.supervisor.pids[f"{name}-fleet"]: name for name in MACHINES}
-        with self.database.transaction() as session:
-            rows = session.execute(select(Worker.id, Worker.pid, Worker.state)).all()
         ready = set()
+        rows = self.rows(select(Worker.id, Worker.pid, Worker.state))
         for worker_id, pid, state in rows:
             machine = fleets.get(_parent(pid))
             if machine is not None:
@@ -129,6 +133,18 @@ class Machines:
             if machine is not None and state in {"ready", "busy"}:
                 ready.add(machine)
         return ready
+
+    def rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        """A query's rows, asked for again while the server is being restarted."""
+
+        def answer() -> list[Sequence[Row[Any]]]:
+            try:
+                with self.database.transaction() as session:
+                    return [session.execute(query).all()]
+            except SQLAlchemyError:
+                return []
+
+        return eventually(answer)[0]
 
     def kill_worker(self, machine: str) -> None:
         """Kill a machine's worker, and wait until its fleet has a ready one again."""
@@ -157,6 +173,14 @@ class Machines:
     def watch(self, stopping: threading.Event) -> None:
         """Restart what dies, until told to stop."""
         self.supervisor.watch(stopping)
+
+
+def _forgive_soon(configuration: Path) -> None:
+    """Swift leaves a node that failed alone for a minute; here there is no other to turn to."""
+    text = configuration.read_text()
+    found = "use = egg:swift#proxy\n"
+    assert found in text
+    configuration.write_text(text.replace(found, f"{found}error_suppression_interval = 3\n"))
 
 
 def _parent(pid: int) -> int:
