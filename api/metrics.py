@@ -71,7 +71,7 @@ def _read(database: Database) -> StandingFigures | None:
         return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StandingGauges(Collector):
     """What the database told, and what answers.
 
