@@ -30,7 +30,10 @@ test: $(READY) ## lint, types, import contracts and every test that needs no GPU
 	$(MAKE) --jobs 2 --no-print-directory lint check
 
 check: $(READY) chromium ## the tests alone
-	$(BIN)/python -m pytest -m 'not gpu' -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m 'not gpu and not machines' -n 2 --dist loadfile
+
+machines: $(READY) ## two machines on shared servers, one of everything killed under load (minutes)
+	$(BIN)/python -m pytest -m machines -s tests/acceptance/test_two_machines.py
 
 # The dashboard's tests click through it in Debian's own browser; the driver brings none.
 chromium:
