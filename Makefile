@@ -26,7 +26,8 @@ demo: $(READY) ## paint a picture, look at it, print the bill, write demo-out/ (
 up: $(READY) ## start the local stack and stay in the foreground
 	$(BIN)/bottega up
 
-test: $(READY) ## lint, types, import contracts and every test that needs no GPU
+test: ## lint, types, import contracts and every test that needs no GPU
+	$(MAKE) --jobs 2 --no-print-directory $(READY) chromium
 	$(MAKE) --jobs 2 --no-print-directory lint check
 
 check: $(READY) chromium ## the tests alone
