@@ -34,7 +34,7 @@ class InvalidItem(BaseModel):
     """One thing that is wrong with a request, and where."""
 
     loc: list[str | int] = Field(examples=[["body", "input", "width"]])
-    msg: str = Field(examples=["width must be a multiple of 16"])
+    msg: str = Field(examples=["width should be at least 64"])
     type: str = Field(examples=["value_error"])
 
 
@@ -44,7 +44,7 @@ class Problem(BaseModel):
     type: str = Field(examples=["about:blank"])
     title: str = Field(examples=["Unprocessable Content"])
     status: int = Field(examples=[422])
-    detail: str = Field(examples=["width must be a multiple of 16"])
+    detail: str = Field(examples=["width should be at least 64"])
     code: str = Field(examples=["invalid_input"])
     errors: list[InvalidItem] | None = None
 
@@ -238,13 +238,13 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
                     "type": "about:blank",
                     "title": "Unprocessable Entity",
                     "status": 422,
-                    "detail": "input.width: Input should be a multiple of 16",
+                    "detail": "input.width: Input should be greater than or equal to 64",
                     "code": "invalid_input",
                     "errors": [
                         {
                             "loc": ["body", "input", "width"],
-                            "msg": "Input should be a multiple of 16",
-                            "type": "multiple_of",
+                            "msg": "Input should be greater than or equal to 64",
+                            "type": "greater_than_equal",
                         }
                     ],
                 },

@@ -8,6 +8,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from db.report_steps import Steps, depths
+from db.report_window import windowed
 
 
 @dataclass(frozen=True)
@@ -41,22 +42,25 @@ class Curves:
     queues: dict[str, QueueCurves]
 
 
-_EVENTS = text("""
-WITH events AS (
-    SELECT variant, created_at AS at, 'arrived' AS what, NULL::float AS waited FROM jobs
-    WHERE created_at > now() - :window
-    UNION ALL
-    SELECT variant, coalesce(started_at, finished_at), 'left',
-        CASE WHEN started_at IS NOT NULL THEN extract(epoch FROM started_at - created_at) END
-    FROM jobs WHERE state <> 'queued' AND coalesce(started_at, finished_at) > now() - :window
-    UNION ALL
-    SELECT variant, finished_at, state, NULL FROM jobs
-    WHERE finished_at > now() - :window AND state IN ('succeeded', 'failed')
+_EVENTS = """
+WITH recent AS (
+    SELECT variant, state, created_at, started_at, finished_at FROM jobs
+    WHERE created_at > now() - :window OR finished_at > now() - :window
+       OR state = 'queued' OR state = 'running'
+), events AS (
+    SELECT variant, at, what, CASE WHEN what = 'left' AND started_at IS NOT NULL
+        THEN extract(epoch FROM started_at - created_at) END AS waited
+    FROM recent CROSS JOIN LATERAL (VALUES
+        ('arrived', created_at),
+        ('left', CASE WHEN state <> 'queued' THEN coalesce(started_at, finished_at) END),
+        (state, finished_at)
+    ) AS happened (what, at)
+    WHERE at > now() - :window
 )
 SELECT variant, floor(extract(epoch FROM at - (now() - :window)) / :step)::int AS step, what,
     count(*) AS jobs, max(waited) AS longest
 FROM events GROUP BY 1, 2, 3
-""")
+"""
 
 _WAITING_NOW = text("""
 SELECT variant, count(*), now() AS now FROM jobs WHERE state = 'queued' GROUP BY variant
@@ -72,7 +76,7 @@ def queue_curves(session: Session, *, window: timedelta, steps: int) -> Curves:
     now = session.execute(text("SELECT now()")).scalar_one()
     waiting = {row[0]: row[1] for row in session.execute(_WAITING_NOW)}
     found: dict[str, Steps] = {}
-    for row in session.execute(_EVENTS, {"window": window, "step": step}):
+    for row in session.execute(windowed(_EVENTS, window), {"step": step}):
         _enter(found.setdefault(row.variant, Steps(steps)), row, steps)
     return Curves(
         starts=[now - window + timedelta(seconds=step * n) for n in range(steps)],
@@ -88,7 +92,7 @@ def _enter(own: Steps, row: Row[Any], steps: int) -> None:
     place = min(max(row.step, 0), steps - 1)
     own.counts[row.what][place] += row.jobs
     if row.longest is not None:
-        own.longest[place] = max(own.longest[place] or 0.0, row.longest)
+        own.longest[place] = max(own.longest[place] or 0.0, float(row.longest))
 
 
 def _curves(variant: str, own: Steps, waiting_now: int) -> QueueCurves:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import func, select, text
+from sqlalchemy import TextClause, func, literal_column, select, text
 from sqlalchemy.orm import Session
 
 from db.job_state import JobState
@@ -33,7 +33,7 @@ class QueueWindow:
     run_p95: float | None
 
 
-_QUEUES = text("""
+_QUEUES = """
 WITH arrived AS (
     SELECT variant, count(*) AS jobs FROM jobs WHERE created_at > now() - :window GROUP BY variant
 ), ended AS (
@@ -48,20 +48,31 @@ WITH arrived AS (
 SELECT variant, coalesce(arrived.jobs, 0), coalesce(succeeded, 0), coalesce(failed, 0),
        wait[1], wait[2], run[1], run[2]
 FROM arrived FULL JOIN ended USING (variant) ORDER BY variant
-""")
+"""
+
+
+def windowed(statement: str, window: timedelta) -> TextClause:
+    """A statement with its `:window` written out.
+
+    Plans are made once, for any value: not knowing how short the window is, the planner would
+    read the whole table.
+    """
+    seconds = f"make_interval(secs => {window.total_seconds():.0f})"
+    return text(statement.replace(":window", seconds))
 
 
 def queue_windows(session: Session, window: timedelta) -> list[QueueWindow]:
     """Every queue in which something happened."""
-    return [QueueWindow(*row) for row in session.execute(_QUEUES, {"window": window})]
+    return [QueueWindow(*row) for row in session.execute(windowed(_QUEUES, window))]
 
 
 def failures_by_code(session: Session, window: timedelta) -> list[tuple[str, int]]:
     """Error codes of the jobs that failed within the window, the most frequent first."""
     jobs = func.count()
+    since = func.now() - literal_column(f"make_interval(secs => {window.total_seconds():.0f})")
     statement = (
         select(Job.error_code, jobs)
-        .where(Job.state == JobState.FAILED, Job.finished_at > func.now() - window)
+        .where(Job.state == JobState.FAILED, Job.finished_at > since)
         .group_by(Job.error_code)
         .order_by(jobs.desc(), Job.error_code)
     )

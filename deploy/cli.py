@@ -179,21 +179,24 @@ def fleet(file: Path, log_dir: Path, *, check: bool) -> None:
       [[workers]]
       device = "cuda:0"
       variants = ["flux.1-schnell"]
+      metrics_port = 9400
+    SIGTERM lets every worker finish its jobs, all at the same time.
     """
-    from deploy.fleet import programs, read_fleet  # noqa: PLC0415
+    from deploy.fleet import fleet_stop_seconds, programs, read_fleet  # noqa: PLC0415
 
-    workers = programs(read_fleet(file))
+    listed = read_fleet(file)
+    workers = programs(listed)
     if check:
         for program in workers:
             click.echo(f"{program.name}: bottega {' '.join(program.arguments)}")
         return
-    supervisor = Supervisor(log_dir, stop_seconds=600)
+    supervisor = Supervisor(log_dir, stop_seconds=fleet_stop_seconds(listed))
     with stop_on_signals() as stopping:
         try:
             supervisor.start(*workers)
             supervisor.watch(stopping)
         finally:
-            supervisor.stop()
+            supervisor.stop_together()
 
 
 @main.command()

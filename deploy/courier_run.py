@@ -34,7 +34,11 @@ def run_courier(stopping: threading.Event) -> None:
     try:
         run_together(
             stopping,
-            partial(maintenance.run, every_seconds=settings.sweep_seconds),
+            partial(
+                maintenance.run,
+                every_seconds=settings.sweep_seconds,
+                alive_file=settings.alive_file,
+            ),
             courier.run,
             retention.run,
         )

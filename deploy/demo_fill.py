@@ -18,7 +18,7 @@ from db import api_keys, ledger, tenants
 from db.session import Database
 from db.settings import DatabaseSettings
 from db.storage.local import LocalStore
-from db.tables import Job, Queue
+from db.tables import Job, Queue, Tier
 from deploy.local_stack import LocalStack
 
 _PROMPTS = (
@@ -27,20 +27,22 @@ _PROMPTS = (
     "the word ROMA in black on a yellow background",
     "three blue circles on a white background",
 )
-_TENANTS = (("Atelier Nord", "enterprise"), ("Paper & Pixel", "standard"), ("Tryout", "free"))
+_PAYING = "studio"
+_TENANTS = (("Atelier Nord", _PAYING), ("Paper & Pixel", "standard"), ("Tryout", "free"))
 _SEER = "florence-2-demo"
 _ASK_SECONDS = 90
 
-# Of what has ended, most is put back into the last hour and some into the last weeks, so that
-# curves have a shape; every time of a job moves by the same amount.
+# What has ended is put back in its order, most of it over the last hour and the first of it over
+# the last weeks, so that curves have a shape; every time of a job moves by the same amount.
 _SPREAD = text("""
-WITH moved AS (
-    SELECT id, finished_at - created_at AS lasted,
-        CASE WHEN row_number() OVER (ORDER BY id) % 3 = 0 AND id <> ALL (:kept)
-             THEN make_interval(mins => (random() * 40000)::int)
-             WHEN id = ANY (:kept) THEN interval '0'
-             ELSE make_interval(secs => pow(random(), 1.4) * 3400) END AS back
+WITH ranked AS (
+    SELECT id, (row_number() OVER (ORDER BY id DESC) - 1)::float / count(*) OVER () AS age
     FROM jobs WHERE finished_at IS NOT NULL
+), moved AS (
+    SELECT id, CASE WHEN age < 0.8
+        THEN make_interval(secs => 3500 * pow(age / 0.8, 1.3))
+        ELSE make_interval(hours => (1 + 3000 * (age - 0.8))::int) END AS back
+    FROM ranked
 ), attempts_moved AS (
     UPDATE attempts a SET started_at = a.started_at - back, ended_at = a.ended_at - back
     FROM moved WHERE a.job_id = moved.id
@@ -70,18 +72,33 @@ def fill(stack: LocalStack, *, jobs: int = 40) -> Filled:
     facts = stack.facts()
     database = Database(DatabaseSettings(url=SecretStr(facts["database_url"]), pool_size=2))
     try:
+        _add_paying_tier(database)
         own = [_tenant(database, name, tier) for name, tier in _TENANTS]
         with _clients(facts["url"], [key for _, key in own]) as clients:
-            painted, seen = _show_pieces(clients[0])
             _work(clients, jobs)
             failed = _fail_some(stack, database, clients[1])
-            kept = [painted, seen, failed[0]]
+            painted, seen = _show_pieces(clients[0])
             with database.transaction() as session:
-                session.execute(_SPREAD, {"kept": kept})
+                session.execute(_SPREAD)
             _leave_some_waiting(database, clients[0])
         return Filled(painted, seen, failed[0], own[0][0])
     finally:
         database.close()
+
+
+def _add_paying_tier(database: Database) -> None:
+    """A tier without an allowance, so that there is revenue to see."""
+    with database.transaction() as session:
+        session.add(
+            Tier(
+                name=_PAYING,
+                weight=4.0,
+                max_in_flight=500,
+                max_priority="high",
+                images_per_month=0,
+                analyses_per_month=0,
+            )
+        )
 
 
 def _tenant(database: Database, name: str, tier: str) -> tuple[str, str]:

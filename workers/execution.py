@@ -29,6 +29,7 @@ from workers.metrics import attempts_finished, run_seconds_observed, wait_second
 from workers.moderation.filter_file import Rules
 from workers.moderation.moderator import Moderator
 from workers.patience import patiently
+from workers.previews import preview_of
 from workers.residents import Residents, Served
 from workers.settings import WorkerSettings
 from workers.stored_pictures import StoredPictures
@@ -175,7 +176,10 @@ class Executor:
             keep = served.variant.calls_at_once == 1
             found = {name: self._pictures(name, keys, keep=keep) for name, keys in fields.items()}
             note = AttemptNote(self._database, job.claim)
-            work = Work(parameters, found, note=note, stored=self._stored)
+            preview = preview_of(
+                job, parameters, self._publisher, lambda: self._moderator.judges(job.job)
+            )
+            work = Work(parameters, found, note=note, stored=self._stored, preview=preview)
             adapter = served.adapter
             here = served.variant.id in self._residents.ids
             return adapter.prepare(work) if here and isinstance(adapter, Preparing) else work

@@ -98,6 +98,7 @@ class WorkerProcess:
             every_seconds=self.settings.heartbeat_seconds,
             lease_seconds=self.settings.lease_seconds,
             drained=lambda drained: self._gate.told(drained=drained),
+            alive_file=self.settings.alive_file,
         )
 
     def _executor(self, publisher: Publisher) -> Executor:

@@ -67,6 +67,7 @@ def _charts(row: QueueRow, n: int, curves: Curves) -> list[Chart]:
             curves.step_seconds,
             {"longest wait": ages},
             least=1,
+            bars=True,
         ),
     ]
 

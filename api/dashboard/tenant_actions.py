@@ -95,7 +95,7 @@ def credit_tenant(
     services: ServicesDep,
     visitor: WriterDep,
 ) -> Response:
-    """Add to a tenant's balance, once a reference."""
+    """Add to a tenant's balance, or correct it by a negative amount, once a reference."""
     micros = _micros(dollars)
     with services.database.transaction() as session:
         _require(session, tenant_id)
@@ -115,8 +115,8 @@ def _micros(dollars: str) -> int:
         micros = Decimal(dollars.strip()) * _MICROS
     except InvalidOperation:
         raise invalid(["body", "dollars"], "is not an amount such as 25.00") from None
-    if not (0 < micros <= _MOST_DOLLARS * _MICROS) or micros != int(micros):
-        raise invalid(["body", "dollars"], "must be positive, with six digits after the point")
+    if not (0 < abs(micros) <= _MOST_DOLLARS * _MICROS) or micros != int(micros):
+        raise invalid(["body", "dollars"], "must not be 0; six digits after the point are taken")
     return int(micros)
 
 

@@ -46,7 +46,7 @@
         ...chart.series.map((name, n) => ({
           label: name,
           stroke: hues[n % hues.length],
-          width: 1.75,
+          width: chart.bars ? 0 : 1.75,
           fill: n === 0 && !chart.bars ? hues[0].replace("rgb(", "rgba(").replace(")", ", 0.10)") : chart.bars ? hues[n] : undefined,
           paths: chart.bars ? uPlot.paths.bars({ size: [0.7, 40] }) : undefined,
           points: { show: false },
