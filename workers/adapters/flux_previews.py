@@ -106,7 +106,8 @@ def encoded(vae: Any, pixels: torch.Tensor) -> torch.Tensor:
         else:
             scaled = (patches - vae.config.shift_factor) * vae.config.scaling_factor
         tokens = scaled.flatten(2).transpose(1, 2).cpu()
-    return tokens.clone()
+    kept: torch.Tensor = tokens.clone()
+    return kept
 
 
 def _square(across: int) -> int:
