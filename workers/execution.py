@@ -24,6 +24,7 @@ from workers.catalog.variant import picture_fields
 from workers.company import Company
 from workers.device_call import DeviceCall, Outcome
 from workers.encoding import encoded_results
+from workers.ended import Ended, result_of
 from workers.events import Publisher
 from workers.failures import NeverRunError, failure_of, retry_delay_seconds
 from workers.in_hand import InHand, Register
@@ -45,16 +46,6 @@ class Answered:
 
     jobs: int
     more: bool
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A job that has left the device, and what came of it there."""
-
-    job: InHand
-    work: Work
-    outcome: Outcome
-    run_seconds: float
 
 
 class Executor:
@@ -241,7 +232,7 @@ class Executor:
         if len(plain) < 2:  # noqa: PLR2004 - one alone is finished as any other
             return set()
         try:
-            self._complete({one.job: _result(one, (), 0.0) for one in plain})
+            self._complete({one.job: result_of(one, (), 0.0) for one in plain})
         except OperationalError as error:  # away for longer than our patience: for all of them
             for one in plain:
                 self._fail(one.job, error)
@@ -267,7 +258,7 @@ class Executor:
         began = time.monotonic()
         with tracing.span("store", ended.job.span.traceparent, {}):
             artifacts = self._upload(ended.job, ended.work, output)
-        result = _result(ended, artifacts, time.monotonic() - began)
+        result = result_of(ended, artifacts, time.monotonic() - began)
         if not self._complete({ended.job: result}):
             self._drop(artifacts)
 
@@ -390,13 +381,3 @@ class Executor:
 
 def _is_plain(outcome: Outcome) -> bool:
     return isinstance(outcome, Output) and not outcome.is_to_be_stored
-
-
-def _result(ended: Ended, artifacts: Sequence[StoredArtifact], store_seconds: float) -> Result:
-    return Result(
-        output=ended.outcome.data if isinstance(ended.outcome, Output) else None,
-        artifacts=tuple(artifacts),
-        steps=ended.job.progress[1],
-        run_seconds=ended.run_seconds,
-        store_seconds=store_seconds,
-    )
