@@ -48,7 +48,8 @@ class Flux2Size:
 def tokenizer() -> Qwen2Tokenizer:
     """A byte-level BPE in Qwen's own form, in which every word of a prompt is one token.
 
-    A number is two, as Qwen's form parts every digit from the space before it. Ids are always the same, as weights are trained for them.
+    A number is two, as Qwen's form parts every digit from the space before it. Ids are always
+    the same, as weights are trained for them.
     """
     tokens = [PADDING, *sorted(pre_tokenizers.ByteLevel.alphabet())]
     merges: list[tuple[str, str]] = []
