@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from api.admin_schemas import AdminJobView, ArtifactView, BillView, JobDetail, Moment
+from api.admin_job_schemas import AdminJobView, ArtifactView, BillView, JobDetail, Moment
 from api.routes.webhooks import delivery_views
 from db import delivery_queries, job_queries, operator_jobs
 from db.delivery_queries import DeliveryFilter

@@ -83,7 +83,11 @@ def _tiers(session: Session) -> Sequence[Base]:
 @click.argument("name")
 @click.option("--weight", type=click.FloatRange(0, 1e6, min_open=True), help="Share of a device.")
 @click.option("--max-in-flight", type=click.IntRange(0, 2**31 - 1), help="Unfinished jobs.")
-@click.option("--max-priority", type=click.Choice([*Priority]), help="Highest that is accepted.")
+@click.option(
+    "--max-priority",
+    type=click.Choice([each.value for each in Priority]),
+    help="Highest that is accepted.",
+)
 @click.option("--images-per-month", type=click.IntRange(0, 2**31 - 1), help="Free images.")
 @click.option("--analyses-per-month", type=click.IntRange(0, 2**31 - 1), help="Free analyses.")
 def set_tier(name: str, **limits: Any) -> None:
@@ -192,7 +196,9 @@ def jobs() -> None:
 
 
 _SOUGHT = (
-    click.option("--state", type=click.Choice([*JobState]), help="Only in this state."),
+    click.option(
+        "--state", type=click.Choice([each.value for each in JobState]), help="Only in this state."
+    ),
     click.option("--model", "variant", help="Only this model's."),
     click.option("--tenant", "tenant_id", help="Only this tenant's."),
     click.option("--error", "error_code", help="Only failed with this code."),
@@ -208,11 +214,11 @@ def _sought(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _search(values: dict[str, Any]) -> JobSearch:
-    aware = {
-        name: value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
-        for name, value in values.items()
-    }
-    return JobSearch(**aware)
+    return JobSearch(**{name: _aware(value) for name, value in values.items()})
+
+
+def _aware(value: Any) -> Any:
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
 
 
 @jobs.command("list")
@@ -299,7 +305,9 @@ def list_operators(*, as_json: bool) -> None:
 
 @operators.command("create")
 @click.argument("name")
-@click.option("--role", type=click.Choice([*OperatorRole]), default=OperatorRole.OPERATOR)
+@click.option(
+    "--role", type=click.Choice([each.value for each in OperatorRole]), default="operator"
+)
 @as_json_option
 def create_operator(name: str, role: str, *, as_json: bool) -> None:
     """Make an operator's key; with --role viewer it changes nothing. It is shown only now."""

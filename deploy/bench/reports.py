@@ -12,10 +12,11 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from api.admin_queue_view import queue_views
+from db import reports
 from db.job_search import JobSearch, search
 from db.job_state import JobState
 from db.migrate import upgrade
-from db.report_window import failures_by_code, takings_today
+from db.report_window import failures_by_code, queue_windows, takings_today
 from db.session import Database
 from db.settings import DatabaseSettings
 from deploy.servers.postgres import EmbeddedPostgres
@@ -67,7 +68,9 @@ def measure_reports(jobs: int, folder: Path) -> dict[str, float]:
     folder.mkdir(parents=True, exist_ok=True)
     with Child(server, folder / "postgres.log"):
         upgrade(server.url)
-        settings = DatabaseSettings(url=SecretStr(server.url), pool_size=1)
+        settings = DatabaseSettings(
+            url=SecretStr(server.url), pool_size=1, statement_timeout_seconds=1800
+        )
         with closing(Database(settings)) as database:
             fill(database, jobs)
             return {f"{name}_p50_seconds": _median(database, ask) for name, ask in _ASKED.items()}
@@ -95,8 +98,12 @@ def _page(sought: JobSearch) -> Callable[[Session], None]:
     return ask
 
 
-_ASKED: dict[str, Callable[[Session], None]] = {
+_ASKED: dict[str, Callable[[Session], object]] = {
     "overview": _overview,
+    "depths": reports.queue_depths,
+    "windows": lambda session: queue_windows(session, _WINDOW),
+    "failures": lambda session: failures_by_code(session, _WINDOW),
+    "takings": takings_today,
     "page_of_all": _page(JobSearch()),
     "page_of_failed": _page(JobSearch(state=JobState.FAILED)),
     "page_of_queued": _page(JobSearch(state=JobState.QUEUED)),
@@ -108,11 +115,11 @@ _ASKED: dict[str, Callable[[Session], None]] = {
 }
 
 
-def _median(database: Database, ask: Callable[[Session], None]) -> float:
+def _median(database: Database, ask: Callable[[Session], object]) -> float:
     return statistics.median(_seconds(database, ask) for _ in range(_ROUNDS))
 
 
-def _seconds(database: Database, ask: Callable[[Session], None]) -> float:
+def _seconds(database: Database, ask: Callable[[Session], object]) -> float:
     with database.transaction(durable=False) as session:
         begun = time.perf_counter()
         ask(session)

@@ -20,8 +20,8 @@ LONGEST_SIDE = 256
 """Of a preview, pixels."""
 SQUARE = 16
 """Pixels across of a token's square, at most; fewer where the picture would be too large."""
-_FITTED_PICTURES = 4
-_FITTED_TOKENS = 16
+_FITTED_PICTURES = 3
+_FITTED_TOKENS = 12
 """Across each of the pictures that the map is fitted to."""
 _RIDGE = 1e-3
 
@@ -106,7 +106,8 @@ def encoded(vae: Any, pixels: torch.Tensor) -> torch.Tensor:
         else:
             scaled = (patches - vae.config.shift_factor) * vae.config.scaling_factor
         tokens = scaled.flatten(2).transpose(1, 2).cpu()
-    return tokens.clone()
+    kept: torch.Tensor = tokens.clone()
+    return kept
 
 
 def _square(across: int) -> int:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from api.admin_filters import JobSearchQuery
-from api.admin_schemas import BulkAct, BulkDone, BulkPreview
+from api.admin_job_schemas import BulkAct, BulkDone, BulkPreview
 from api.errors import ProblemError
 from api.job_operations import cancel_one, retry_one
 from api.operators import PREFIX, OperatorDep, WriterDep

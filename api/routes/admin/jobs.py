@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from api.admin_filters import JobPageQuery
+from api.admin_job_schemas import AdminJobList, Canceled, JobDetail, Retried
 from api.admin_job_view import job_detail, job_view
-from api.admin_schemas import AdminJobList, Canceled, JobDetail, Retried
 from api.errors import ProblemError, not_found
 from api.job_operations import cancel_one, retry_or_refuse
 from api.operators import PREFIX, OperatorDep, WriterDep
