@@ -22,6 +22,7 @@ from api.event_hub import EventHub
 from api.keyring import Keyring
 from api.openapi import DescribedApp
 from api.picture_urls import LORA_TIMEOUTS, PictureUrls
+from api.request_spans import RequestSpans
 from api.routes import account, artifacts, files, health, job_events, jobs, models, webhooks
 from api.routes.admin import ROUTERS as ADMIN_ROUTERS
 from api.services import Services
@@ -30,7 +31,7 @@ from db import job_queries
 from db.session import Database
 from db.settings import DatabaseSettings
 from db.storage.settings import StorageSettings, open_store
-from workers import catalog
+from workers import catalog, tracing
 from workers.catalog import Catalogue
 from workers.events import Publisher
 from workers.gathered_rings import GatheredRings
@@ -80,6 +81,7 @@ def create_app(catalogue: Catalogue = catalog.STANDARD) -> FastAPI:
     _add_docs(app)
     dashboard.install(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(RequestSpans)
     return app
 
 
@@ -90,6 +92,7 @@ def _offered(catalogue: Catalogue, settings: ApiSettings) -> Catalogue:
 def _lifespan(settings: ApiSettings, catalogue: Catalogue) -> Any:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        tracing.start("bottega-api")
         services = _connect(settings, catalogue)
         app.state.services = services
         await services.hub.start()
@@ -100,6 +103,7 @@ def _lifespan(settings: ApiSettings, catalogue: Catalogue) -> Any:
         services.rings.close()
         services.doorbell.close()
         services.database.close()
+        tracing.stop()
 
     return lifespan
 

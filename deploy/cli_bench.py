@@ -73,13 +73,6 @@ def flux(*, quick: bool, as_json: bool) -> None:
     _show(figures, _judged(GOALS, figures), as_json=as_json)
 
 
-def _judged(goals: "Sequence[Goal]", figures: dict[str, float]) -> dict[str, dict[str, Any]]:
-    return {
-        goal.figure: {"limit": goal.limit, "at_most": goal.at_most, "met": goal.met(figures)}
-        for goal in goals
-    }
-
-
 @bench.command()
 @click.option("--jobs", type=click.IntRange(1_000, 10_000_000), default=1_000_000)
 @_json
@@ -91,6 +84,13 @@ def reports(*, jobs: int, as_json: bool) -> None:
     from deploy.bench.reports import measure_reports  # noqa: PLC0415
 
     _show(_in_a_folder(lambda folder: measure_reports(jobs, folder)), {}, as_json=as_json)
+
+
+def _judged(goals: "Sequence[Goal]", figures: dict[str, float]) -> dict[str, dict[str, Any]]:
+    return {
+        goal.figure: {"limit": goal.limit, "at_most": goal.at_most, "met": goal.met(figures)}
+        for goal in goals
+    }
 
 
 def _in_a_folder(measure: Callable[[Path], dict[str, float]]) -> dict[str, float]:

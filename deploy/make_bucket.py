@@ -9,7 +9,12 @@ from botocore.exceptions import ClientError
 from db.storage.settings import StorageSettings
 
 _THERE_ALREADY = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
-_CONFIG = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 5})
+_CONFIG = Config(
+    s3={"addressing_style": "path"},
+    connect_timeout=5,
+    read_timeout=10,
+    retries={"total_max_attempts": 5},
+)
 
 
 def make_bucket(settings: StorageSettings) -> bool:

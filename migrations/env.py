@@ -8,6 +8,7 @@ from db import (  # noqa: F401 - Alembic compares them all
     delivery_tables,
     idempotency_tables,
     operator_tables,
+    trace_tables,
 )
 from db.tables import Job
 

@@ -16,8 +16,10 @@ from db.session import Database
 from db.storage.keys import result_key
 from db.storage.object_store import ObjectStore, StoreError
 from db.tables import Job
+from workers import tracing
 from workers.adapters.protocol import Output, Preparing, Stopped, Work
 from workers.attempt_note import AttemptNote
+from workers.attempt_spans import attempt_spans
 from workers.catalog.variant import picture_fields
 from workers.company import Company
 from workers.device_call import DeviceCall, Outcome
@@ -125,8 +127,13 @@ class Executor:
         claimed = self._take_in_hand(claim.jobs)
         if claim.more:
             self._more_waits(served.variant.id)
+        with attempt_spans(self._database, claimed):
+            self._attempt(served, claimed)
+        return Answered(len(claimed), more=claim.more)
+
+    def _attempt(self, served: Served, claimed: Sequence[InHand]) -> None:
         try:
-            fetched = [(job, work) for job in claimed if (work := self._fetch(served, job))]
+            fetched = [(job, work) for job in claimed if (work := self._fetched(served, job))]
             outcomes, run_seconds = self._run(served, fetched)
             ended = [
                 Ended(job, work, self._reviewed(job, outcome), run_seconds)
@@ -139,7 +146,6 @@ class Executor:
         finally:
             for job in claimed:
                 self._register.remove(job)
-        return Answered(len(claimed), more=claim.more)
 
     def _claim(self, variant_id: str, *, suspects: bool) -> Claimed:
         """The next batch.
@@ -165,6 +171,10 @@ class Executor:
             self._publisher.state(job.job.id, JobState.RUNNING, attempt=job.job.attempt)
             wait_seconds_observed(job.job)
         return claimed
+
+    def _fetched(self, served: Served, job: InHand) -> Work | None:
+        with tracing.span("fetch", job.span.traceparent, {}):
+            return self._fetch(served, job)
 
     def _fetch(self, served: Served, job: InHand) -> Work | None:
         """What the model needs of a job; None after failing a job whose inputs are unusable."""
@@ -205,7 +215,12 @@ class Executor:
     ) -> tuple[Sequence[Outcome], float]:
         if not fetched:
             return [], 0.0
-        return self._device.run(served.adapter, fetched, at_once=served.variant.calls_at_once)
+        outcomes, seconds = self._device.run(
+            served.adapter, fetched, at_once=served.variant.calls_at_once
+        )
+        for job, _ in fetched:
+            tracing.measured("run", job.span.traceparent, seconds, {"batch.size": len(fetched)})
+        return outcomes, seconds
 
     def _reviewed(self, job: InHand, outcome: Outcome) -> Outcome:
         """The outcome, or why what was painted must not be stored."""
@@ -250,7 +265,8 @@ class Executor:
 
     def _succeed(self, ended: Ended, output: Output) -> None:
         began = time.monotonic()
-        artifacts = self._upload(ended.job, ended.work, output)
+        with tracing.span("store", ended.job.span.traceparent, {}):
+            artifacts = self._upload(ended.job, ended.work, output)
         result = _result(ended, artifacts, time.monotonic() - began)
         if not self._complete({ended.job: result}):
             self._drop(artifacts)
@@ -258,10 +274,12 @@ class Executor:
     def _complete(self, results: Mapping[InHand, Result]) -> set[Claim]:
         """Enter results and tell of them; those of lost races are left out of what is returned."""
         # Safe to try again: the fence lets one completion through, and tells whose it was.
+        began = time.monotonic()
         completed = patiently(self._settings, OperationalError)(
             self._enter, {job.claim: result for job, result in results.items()}
         )
         for job, result in results.items():
+            tracing.measured("complete", job.span.traceparent, time.monotonic() - began, {})
             if job.claim in completed:
                 run_seconds_observed(job.job.variant, result.run_seconds)
                 self._tell_end(job, JobState.SUCCEEDED, reason="")
@@ -307,6 +325,7 @@ class Executor:
             self._hand_back_one(job)
             return
         failure = failure_of(error)
+        job.span.fail(failure.code)
         if failure.code == "internal_error":
             _log.error("attempt_failed", job_id=job.job.id, error=type(error).__name__)
         try:

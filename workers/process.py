@@ -15,7 +15,7 @@ from db.base import new_id
 from db.session import Database
 from db.storage.object_store import ObjectStore
 from db.workers import WorkerReport
-from workers import catalog, tasks
+from workers import catalog, tasks, tracing
 from workers.adapters.pinning import pin
 from workers.device_loss import ending_when_lost
 from workers.device_memory import DeviceMemory
@@ -70,6 +70,7 @@ class WorkerProcess:
             workers.moderation.filter_file.FilterFileError: the content filters cannot be used.
             workers.adapters.relay_settings.RelaySetupError: a hosted variant has no upstream.
         """
+        tracing.start("bottega-worker")
         publisher, doorbell = Publisher(self.settings), Doorbell(self.settings)
         self._rings = GatheredRings(doorbell)
         beating = self.database.apart()
@@ -89,6 +90,7 @@ class WorkerProcess:
             self._rings.close()
             doorbell.close()
             self.database.close()
+            tracing.stop()
 
     def _heartbeat(self, database: Database) -> Heartbeat:
         return Heartbeat(
