@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check lint fmt bench demo-weights
+.PHONY: help demo up test check chromium lint fmt bench demo-weights
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-13s %s\n", $$1, $$2}'
@@ -26,11 +26,20 @@ demo: $(READY) ## paint a picture, look at it, print the bill, write demo-out/ (
 up: $(READY) ## start the local stack and stay in the foreground
 	$(BIN)/bottega up
 
-test: $(READY) ## lint, types, import contracts and every test that needs no GPU
+test: ## lint, types, import contracts and every test that needs no GPU
+	$(MAKE) --jobs 2 --no-print-directory $(READY) chromium
 	$(MAKE) --jobs 2 --no-print-directory lint check
 
-check: $(READY) ## the tests alone
-	$(BIN)/python -m pytest -m 'not gpu' -n 2 --dist loadfile
+check: $(READY) chromium ## the tests alone
+	$(BIN)/python -m pytest -m 'not gpu and not machines' -n 2 --dist loadfile
+
+machines: $(READY) ## two machines on shared servers, one of everything killed under load (minutes)
+	$(BIN)/python -m pytest -m machines -s tests/acceptance/test_two_machines.py
+
+# The dashboard's tests click through it in Debian's own browser; the driver brings none.
+chromium:
+	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -qq -y --no-install-recommends chromium >/dev/null; }
 
 lint: $(READY) ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

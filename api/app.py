@@ -16,19 +16,22 @@ from fastapi.staticfiles import StaticFiles
 from api import errors
 from api.artifact_urls import ArtifactUrls
 from api.body_limit import BodyLimit
+from api.dashboard import app as dashboard
 from api.errors import PROBLEMS
 from api.event_hub import EventHub
 from api.keyring import Keyring
 from api.openapi import DescribedApp
 from api.picture_urls import LORA_TIMEOUTS, PictureUrls
+from api.request_spans import RequestSpans
 from api.routes import account, artifacts, files, health, job_events, jobs, models, webhooks
+from api.routes.admin import ROUTERS as ADMIN_ROUTERS
 from api.services import Services
 from api.settings import ApiSettings
 from db import job_queries
 from db.session import Database
 from db.settings import DatabaseSettings
 from db.storage.settings import StorageSettings, open_store
-from workers import catalog
+from workers import catalog, tracing
 from workers.catalog import Catalogue
 from workers.events import Publisher
 from workers.gathered_rings import GatheredRings
@@ -49,6 +52,7 @@ _ROUTERS: Sequence[APIRouter] = (
     account.router,
     webhooks.router,
     health.router,
+    *ADMIN_ROUTERS,
 )
 _ASSETS = "/docs/assets"
 
@@ -75,7 +79,9 @@ def create_app(catalogue: Catalogue = catalog.STANDARD) -> FastAPI:
         app.include_router(router, responses=PROBLEMS)
     errors.install(app)
     _add_docs(app)
+    dashboard.install(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(RequestSpans)
     return app
 
 
@@ -86,6 +92,7 @@ def _offered(catalogue: Catalogue, settings: ApiSettings) -> Catalogue:
 def _lifespan(settings: ApiSettings, catalogue: Catalogue) -> Any:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        tracing.start("bottega-api")
         services = _connect(settings, catalogue)
         app.state.services = services
         await services.hub.start()
@@ -96,6 +103,7 @@ def _lifespan(settings: ApiSettings, catalogue: Catalogue) -> Any:
         services.rings.close()
         services.doorbell.close()
         services.database.close()
+        tracing.stop()
 
     return lifespan
 

@@ -18,9 +18,12 @@ from api.artifact_urls import InvalidTokenError
 from db.api_keys import InvalidKeyError
 from db.idempotency import KeyReusedError
 from db.job_values import PriorityNotAllowedError, TenantSuspendedError, TooManyInFlightError
+from db.operator_actions import BalanceTooLowError, ReferenceReusedError
+from db.operator_keys import LastOperatorError
 from db.pictures import PictureError
 from db.quota import InsufficientCreditError
 from db.storage.object_store import StoreUnavailableError
+from db.tenants import UnknownTierError
 from workers.catalog import UnknownVariantError
 
 MEDIA_TYPE = "application/problem+json"
@@ -31,7 +34,7 @@ class InvalidItem(BaseModel):
     """One thing that is wrong with a request, and where."""
 
     loc: list[str | int] = Field(examples=[["body", "input", "width"]])
-    msg: str = Field(examples=["width must be a multiple of 16"])
+    msg: str = Field(examples=["width should be at least 64"])
     type: str = Field(examples=["value_error"])
 
 
@@ -41,7 +44,7 @@ class Problem(BaseModel):
     type: str = Field(examples=["about:blank"])
     title: str = Field(examples=["Unprocessable Content"])
     status: int = Field(examples=[422])
-    detail: str = Field(examples=["width must be a multiple of 16"])
+    detail: str = Field(examples=["width should be at least 64"])
     code: str = Field(examples=["invalid_input"])
     errors: list[InvalidItem] | None = None
 
@@ -75,7 +78,10 @@ def invalid(loc: Sequence[str | int], message: str, kind: str = "value_error") -
 _BY_TYPE: dict[type[Exception], tuple[int, str, dict[str, str]]] = {
     InvalidKeyError: (401, "unauthorized", {"WWW-Authenticate": "Bearer"}),
     InvalidTokenError: (404, "not_found", {}),
+    BalanceTooLowError: (409, "balance_too_low", {}),
     KeyReusedError: (422, "idempotency_key_reused", {}),
+    LastOperatorError: (409, "last_operator", {}),
+    ReferenceReusedError: (422, "idempotency_key_reused", {}),
     PriorityNotAllowedError: (403, "forbidden", {}),
     TenantSuspendedError: (403, "suspended", {}),
     TooManyInFlightError: (429, "too_many_in_flight", {"Retry-After": "5"}),
@@ -91,8 +97,9 @@ def problem_of(error: Exception) -> ProblemError:
             return error
         case InsufficientCreditError():
             return _insufficient_credit(error)
-        case UnknownVariantError():
-            return invalid(["body", "model"], str(error), "unknown_model")
+        case UnknownVariantError() | UnknownTierError():
+            what = "model" if isinstance(error, UnknownVariantError) else "tier"
+            return invalid(["body", what], str(error), f"unknown_{what}")
         case PictureError():
             return invalid(["body", "file"], str(error), "invalid_image")
         case _ if isinstance(error, _AWAY):
@@ -200,11 +207,21 @@ async def _on_bug(_request: Request, _error: Exception) -> JSONResponse:
     )
 
 
+KNOWN: tuple[type[Exception], ...] = (
+    ProblemError,
+    InsufficientCreditError,
+    UnknownTierError,
+    UnknownVariantError,
+    PictureError,
+    *_BY_TYPE,
+    *_AWAY,
+)
+"""What `problem_of` knows."""
+
+
 def install(app: FastAPI) -> None:
     """Answer every error of the app with a problem."""
-    special = (ProblemError, InsufficientCreditError, UnknownVariantError, PictureError)
-    known: list[type[Exception]] = [*special, *_BY_TYPE, *_AWAY]
-    for kind in known:
+    for kind in KNOWN:
         app.add_exception_handler(kind, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
@@ -221,13 +238,13 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
                     "type": "about:blank",
                     "title": "Unprocessable Entity",
                     "status": 422,
-                    "detail": "input.width: Input should be a multiple of 16",
+                    "detail": "input.width: Input should be greater than or equal to 64",
                     "code": "invalid_input",
                     "errors": [
                         {
                             "loc": ["body", "input", "width"],
-                            "msg": "Input should be a multiple of 16",
-                            "type": "multiple_of",
+                            "msg": "Input should be greater than or equal to 64",
+                            "type": "greater_than_equal",
                         }
                     ],
                 },

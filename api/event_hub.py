@@ -15,7 +15,14 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from workers.events import CHANNEL, Event, parse_entry, parse_message, stream_key
+from workers.events import (
+    CHANNEL,
+    Event,
+    parse_message,
+    parse_stream,
+    preview_key,
+    stream_key,
+)
 from workers.settings import WorkerSettings
 
 RECONCILE_SECONDS = 2.0
@@ -80,10 +87,11 @@ class EventHub:
         start = f"({after}" if after else "-"
         try:
             entries: Any = await self._redis.xrange(stream_key(job_id), min=start)
+            shown: Any = await self._redis.get(preview_key(job_id))
         except RedisError as error:
             _log.warning("replay_failed", error=type(error).__name__)
             return []
-        return [parse_entry(job_id, entry) for entry in entries]
+        return parse_stream(job_id, entries, shown)
 
     async def finished(
         self,

@@ -31,9 +31,14 @@ def decode_cursor(cursor: str | None, prefix: str) -> str | None:
     return last_id
 
 
+def encode_cursor(last_id: str) -> str:
+    """The cursor that follows an id."""
+    return base64.urlsafe_b64encode(last_id.encode()).decode()
+
+
 def lead_on(request: Request, response: Response, services: Services, last_id: str) -> str:
     """The cursor that follows `last_id`; the `Link` header of the answer gets its URL."""
-    cursor = base64.urlsafe_b64encode(last_id.encode()).decode()
+    cursor = encode_cursor(last_id)
     asked = request.url.include_query_params(cursor=cursor)
     url = f"{base_url(request, services)}{asked.path}?{asked.query}"
     response.headers["Link"] = f'<{url}>; rel="next"'

@@ -18,13 +18,13 @@ from api.schemas import Price, Quote, Submission
 from api.services import Services
 from api.webhook_schemas import WebhookRequest
 from api.webhook_urls import check as check_webhook_url
-from db import api_keys, idempotency, job_queries, jobs, tenants
+from db import api_keys, idempotency, job_queries, jobs, tenants, traces
 from db.delivery_values import Webhook
 from db.idempotency import KeyedSubmission
 from db.job_state import JobState
 from db.job_values import Accepted, NewJob
 from db.pictures import PictureError
-from workers import catalog
+from workers import catalog, tracing
 from workers.catalog import PictureSize, Variant
 from workers.catalog.flux_loras import Lora
 from workers.outbound import OutboundError
@@ -236,7 +236,8 @@ def submit(
             if first := idempotency.find(session, keyed):
                 return Submitted(render(session, [first])[0], replayed=True)
     new = _new_job(sender, submission, prepare(services, sender.tenant_id, submission))
-    if not keyed and not new.webhook:
+    traceparent = tracing.current()
+    if not (keyed or new.webhook or traceparent):
         with services.database.single_statements(durable=True) as session:
             if accepted := jobs.submit_at_once(session, new):
                 answer = render(session, [accepted.job])[0]
@@ -246,6 +247,8 @@ def submit(
         if keyed and (first := idempotency.claim(session, keyed, new.id)):
             return Submitted(render(session, [first])[0], replayed=True)
         accepted = jobs.submit(session, new)
+        if traceparent:
+            traces.keep(session, accepted.job.id, traceparent)
         answer = render(session, [accepted.job])[0]
     _announce(services, accepted)
     return Submitted(answer, replayed=False)

@@ -11,18 +11,27 @@ import secrets
 import string
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from db.base import new_id
+from db.job_values import TenantSuspendedError
 from db.tables import ApiKey, Tenant
 
 _DIGITS = string.digits + string.ascii_letters
 _SECRET_DIGITS = 22
 _CHECKSUM_DIGITS = 6
 _SHAPE = re.compile(r"bt_([0-9a-z]{26})_([0-9A-Za-z]{22})([0-9A-Za-z]{6})")
+
+
+class OperatorRole(StrEnum):
+    """What an operator's key may do: a viewer looks at everything and changes nothing."""
+
+    OPERATOR = "operator"
+    VIEWER = "viewer"
 
 
 class InvalidKeyError(Exception):
@@ -34,10 +43,12 @@ class InvalidKeyError(Exception):
 
 @dataclass(frozen=True)
 class Identity:
-    """Who a key speaks for; `tenant_id` is None for an operator."""
+    """Who a key speaks for; `tenant_id` is None for an operator, who alone has a `role`."""
 
     key_id: str
     tenant_id: str | None
+    name: str = field(default="", compare=False)
+    role: OperatorRole | None = field(default=None, compare=False)
 
     @property
     def is_operator(self) -> bool:
@@ -45,18 +56,31 @@ class Identity:
         return self.tenant_id is None
 
 
-def create(session: Session, *, tenant_id: str | None, name: str) -> tuple[ApiKey, str]:
+def create(
+    session: Session,
+    *,
+    tenant_id: str | None,
+    name: str,
+    role: OperatorRole = OperatorRole.OPERATOR,
+) -> tuple[ApiKey, str]:
     """Make a key; the second value is the key itself, which is not kept.
 
     Args:
         session: the transaction.
         tenant_id: who it speaks for; None makes an operator's key.
         name: what its owner calls it.
+        role: of an operator's key; a tenant's has none.
     """
     row_id = new_id("key")
     secret = "".join(secrets.choice(_DIGITS) for _ in range(_SECRET_DIGITS))
     body = f"bt_{row_id.removeprefix('key_')}_{secret}"
-    row = ApiKey(id=row_id, tenant_id=tenant_id, name=name, secret_sha256=_hash(secret))
+    row = ApiKey(
+        id=row_id,
+        tenant_id=tenant_id,
+        name=name,
+        role=role if tenant_id is None else None,
+        secret_sha256=_hash(secret),
+    )
     session.add(row)
     session.flush()
     return row, body + _checksum(body)
@@ -67,16 +91,21 @@ def identify(session: Session, key: str) -> Identity:
 
     Raises:
         InvalidKeyError: it is malformed, unknown or revoked.
+        db.job_values.TenantSuspendedError: its tenant is suspended.
     """
     parts = _SHAPE.fullmatch(key)
     if parts is None or not hmac.compare_digest(_checksum(key[:-_CHECKSUM_DIGITS]), parts[3]):
         raise InvalidKeyError
-    row = session.get(ApiKey, f"key_{parts[1]}")
-    if row is None or row.revoked_at is not None:
+    statement = select(ApiKey, Tenant.suspended_at).join(Tenant, isouter=True)
+    found = session.execute(statement.where(ApiKey.id == f"key_{parts[1]}")).first()
+    if found is None:
         raise InvalidKeyError
-    if not hmac.compare_digest(row.secret_sha256, _hash(parts[2])):
+    row, suspended_at = found
+    if row.revoked_at is not None or not hmac.compare_digest(row.secret_sha256, _hash(parts[2])):
         raise InvalidKeyError
-    return Identity(row.id, row.tenant_id)
+    if suspended_at is not None:
+        raise TenantSuspendedError
+    return Identity(row.id, row.tenant_id, row.name, OperatorRole(row.role) if row.role else None)
 
 
 def check(session: Session, key_id: str) -> None:

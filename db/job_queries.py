@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, select, text
+from sqlalchemy import ColumnElement, Row, func, literal, select, text
 from sqlalchemy.orm import Session
 
 from db.job_state import TERMINAL, JobState
@@ -17,6 +17,9 @@ WORKER_STALE_SECONDS = 15.0
 """A worker that has not reported for this long does not count."""
 
 _POSITION_CAP = 10_000
+
+# Written out: plans are made for any value, and would not find the queued jobs' partial index.
+_QUEUED = literal(JobState.QUEUED.value, literal_execute=True)
 
 
 class WaitReason(StrEnum):
@@ -118,6 +121,15 @@ def finished_among(session: Session, job_ids: Sequence[str]) -> Sequence[str]:
     return session.scalars(select(Job.id).where(Job.id.in_(job_ids), Job.state.in_(TERMINAL))).all()
 
 
+def in_hand(session: Session) -> dict[str, list[Job]]:
+    """Running jobs by the worker that has them, oldest first."""
+    running = select(Job).where(Job.state == JobState.RUNNING, Job.worker_id.is_not(None))
+    found: dict[str, list[Job]] = {}
+    for job in session.scalars(running.order_by(Job.id)):
+        found.setdefault(job.worker_id or "", []).append(job)
+    return found
+
+
 def ready_workers(session: Session) -> dict[str, int]:
     """How many live workers serve each variant."""
     variant = func.unnest(Worker.variants).label("variant")
@@ -143,7 +155,7 @@ def outlook(session: Session, variants: Sequence[str]) -> dict[str, Outlook]:
     """What a job of each of these variants would meet."""
     statement = (
         select(Job.variant, func.sum(Job.cost_seconds))
-        .where(Job.state == JobState.QUEUED, Job.variant.in_(variants))
+        .where(Job.state == _QUEUED, Job.variant.in_(variants))
         .group_by(Job.variant)
     )
     queued = dict(session.execute(statement).all())

@@ -27,7 +27,10 @@ class PriorityNotAllowedError(Exception):
 
 
 class TenantSuspendedError(Exception):
-    """The tenant may not submit."""
+    """The tenant may neither submit nor read."""
+
+    def __init__(self) -> None:
+        super().__init__("this account is suspended; ask the operator")
 
 
 class SuspectsTurn(Exception):  # noqa: N818 - an answer, not a fault

@@ -135,7 +135,7 @@ def _enter_flight(session: Session, new: NewJob) -> Row[Any]:
     """
     tier = session.execute(job_statements.ENTER_FLIGHT, {"tenant_id": new.tenant_id}).one_or_none()
     if tier is None:
-        raise TenantSuspendedError("this account is suspended; ask the operator")
+        raise TenantSuspendedError
     order = list(Priority)
     if order.index(new.priority) > order.index(Priority(tier.max_priority)):
         raise PriorityNotAllowedError(new.priority, Priority(tier.max_priority))

@@ -33,6 +33,37 @@ def credit(session: Session, tenant_id: str, amount_micros: int, *, reference: s
     )
 
 
+def correct(session: Session, tenant_id: str, amount_micros: int, *, reference: str) -> bool:
+    """Take from a tenant's balance what was credited by mistake.
+
+    Args:
+        session: the transaction.
+        tenant_id: whose balance.
+        amount_micros: micro-USD, negative.
+        reference: as of `credit`, in one namespace with it.
+
+    Returns:
+        False, and nothing is changed, when that much is not left beside what open holds keep.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: the reference was used before.
+        ValueError: the amount is not negative.
+    """
+    if amount_micros >= 0:
+        raise ValueError("a correction is negative")
+    left = Tenant.balance_micros + amount_micros
+    statement = (
+        update(Tenant)
+        .where(Tenant.id == tenant_id, left >= Tenant.balance_held_micros)
+        .values(balance_micros=left)
+        .returning(Tenant.id)
+    )
+    if session.scalar(statement) is None:
+        return False
+    _enter(session, tenant_id, amount_micros, f"credit:{reference}")
+    return True
+
+
 def _enter(session: Session, tenant_id: str, amount_micros: int, reference: str) -> None:
     session.add(LedgerEntry(tenant_id=tenant_id, reference=reference, amount_micros=amount_micros))
     session.flush()

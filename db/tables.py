@@ -67,16 +67,22 @@ class Tenant(Base):
 
 
 class ApiKey(Base):
-    """A key's hash. `tenant_id` is null on an operator's key."""
+    """A key's hash. `tenant_id` is null on an operator's key, which alone has a `role`."""
 
     __tablename__ = "api_keys"
 
     id: Mapped[str] = mapped_column(primary_key=True)
     tenant_id: Mapped[str | None] = mapped_column(ForeignKey("tenants.id"), index=True)
     name: Mapped[str]
+    role: Mapped[str | None]
     secret_sha256: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     revoked_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("(tenant_id IS NULL) = (role IS NOT NULL)", "role_of_operators"),
+        CheckConstraint("role IN ('operator', 'viewer')", "role_known"),
+    )
 
 
 class Allowance(Base):
@@ -178,6 +184,21 @@ class Job(Base):
             postgresql_where=text("state = 'queued' AND expires_at IS NOT NULL"),
         ),
         Index("ix_jobs_tenant_newest", "tenant_id", text("id DESC")),
+        Index("ix_jobs_created", "created_at"),
+        Index("ix_jobs_finished", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
+        Index(
+            "ix_jobs_failed",
+            "error_code",
+            text("id DESC"),
+            postgresql_where=text("state = 'failed'"),
+        ),
+        Index(
+            "ix_jobs_metadata",
+            "metadata",
+            postgresql_using="gin",
+            postgresql_ops={"metadata": "jsonb_path_ops"},
+            postgresql_where=text("metadata <> '{}'"),
+        ),
     )
 
 
@@ -272,7 +293,10 @@ class UsageEvent(Base):
     month: Mapped[date]
     occurred_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
-    __table_args__ = (Index("ix_usage_events_tenant_time", "tenant_id", "occurred_at"),)
+    __table_args__ = (
+        Index("ix_usage_events_tenant_time", "tenant_id", "occurred_at"),
+        Index("ix_usage_events_time", "occurred_at"),
+    )
 
 
 class Artifact(Base):
@@ -324,7 +348,10 @@ class File(Base):
 
 
 class Worker(Base):
-    """A worker process as it last reported; stale rows are removed by maintenance."""
+    """A worker process as it last reported; stale rows are removed by maintenance.
+
+    `drained_at` is set by an operator, and the worker then claims nothing new.
+    """
 
     __tablename__ = "workers"
 
@@ -341,3 +368,4 @@ class Worker(Base):
     loading_fraction: Mapped[float | None]
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
     heartbeat_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    drained_at: Mapped[datetime | None]

@@ -42,8 +42,12 @@ class WorkerReport:
     loading_fraction: float | None = None
 
 
-def report(session: Session, said: WorkerReport) -> None:
-    """Enter or renew a worker's row, by the database's clock."""
+def report(session: Session, said: WorkerReport) -> bool:
+    """Enter or renew a worker's row, by the database's clock.
+
+    Returns:
+        Whether an operator has drained it: it is to claim nothing new.
+    """
     values = {
         "id": said.id,
         "host": said.host,
@@ -59,7 +63,8 @@ def report(session: Session, said: WorkerReport) -> None:
     }
     changed = {**values, "heartbeat_at": func.now()}
     statement = insert(Worker).values(values)
-    session.execute(statement.on_conflict_do_update(index_elements=[Worker.id], set_=changed))
+    renewed = statement.on_conflict_do_update(index_elements=[Worker.id], set_=changed)
+    return session.scalar(renewed.returning(Worker.drained_at)) is not None
 
 
 def leave(session: Session, worker_id: str) -> None:

@@ -14,6 +14,7 @@ from deploy.cli_bench import bench
 from deploy.cli_demo import demo
 from deploy.cli_errors import Group
 from deploy.cli_loras import loras
+from deploy.cli_operate import COMMANDS
 from deploy.local_stack import SETTINGS_FILE
 from deploy.supervisor import Supervisor, stop_on_signals
 
@@ -100,7 +101,8 @@ def _greeting(url: str, key: str) -> str:
         {"model": "flux.1-demo", "input": {"prompt": "a red circle on a blue background"}}
     )
     return (
-        f"Bottega answers at {url} (its API at {url}/docs).\nYour key: {key}\n\nTry:\n"
+        f"Bottega answers at {url} (its API at {url}/docs, its dashboard at {url}/dashboard/).\n"
+        f"Your key: {key}\n\nTry:\n"
         f"  curl -s {url}/v1/jobs -H 'Authorization: Bearer {key}' \\\n"
         f"    -H 'Content-Type: application/json' -H 'Prefer: wait=30' -d '{body}'\n"
     )
@@ -177,21 +179,24 @@ def fleet(file: Path, log_dir: Path, *, check: bool) -> None:
       [[workers]]
       device = "cuda:0"
       variants = ["flux.1-schnell"]
+      metrics_port = 9400
+    SIGTERM lets every worker finish its jobs, all at the same time.
     """
-    from deploy.fleet import programs, read_fleet  # noqa: PLC0415
+    from deploy.fleet import fleet_stop_seconds, programs, read_fleet  # noqa: PLC0415
 
-    workers = programs(read_fleet(file))
+    listed = read_fleet(file)
+    workers = programs(listed)
     if check:
         for program in workers:
             click.echo(f"{program.name}: bottega {' '.join(program.arguments)}")
         return
-    supervisor = Supervisor(log_dir, stop_seconds=600)
+    supervisor = Supervisor(log_dir, stop_seconds=fleet_stop_seconds(listed))
     with stop_on_signals() as stopping:
         try:
             supervisor.start(*workers)
             supervisor.watch(stopping)
         finally:
-            supervisor.stop()
+            supervisor.stop_together()
 
 
 @main.command()
@@ -207,7 +212,7 @@ def courier() -> None:
         run_courier(stopping)
 
 
-for command in (bench, demo, doctor, keys, loras, migrate, tenants):
+for command in (bench, demo, doctor, keys, loras, migrate, tenants, *COMMANDS):
     main.add_command(command)
 
 

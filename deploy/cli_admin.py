@@ -1,5 +1,6 @@
 """`bottega migrate|tenants|keys|doctor`: what an operator does by hand."""
 
+import getpass
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -7,14 +8,17 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from db import api_keys, ledger
+from db import api_keys, operator_actions, operator_keys, operator_tiers
 from db import tenants as tenant_rows
+from db.api_keys import OperatorRole
+from db.audit import Actor
 from db.migrate import upgrade
+from db.operator_actions import BalanceTooLowError, ReferenceReusedError
 from db.session import Database
 from db.settings import DatabaseSettings
+from db.tables import ApiKey
 
 _MOST_MICROS = 10**15  # a billion dollars
 
@@ -22,8 +26,15 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSO
 """For commands that print rows."""
 
 
+def actor() -> Actor:
+    """Whoever types the command, as the audit log names them."""
+    user = getpass.getuser()
+    return Actor(f"cli:{user}", user)
+
+
 @contextmanager
-def _transaction() -> Iterator[Session]:
+def transaction() -> Iterator[Session]:
+    """A durable transaction on the database that the environment names."""
     database = Database(DatabaseSettings(pool_size=1))
     try:
         with database.transaction() as session:
@@ -32,7 +43,8 @@ def _transaction() -> Iterator[Session]:
         database.close()
 
 
-def _require_tenant(session: Session, tenant_id: str) -> None:
+def require_tenant(session: Session, tenant_id: str) -> None:
+    """End with a sentence when there is no such tenant."""
     if tenant_rows.account(session, tenant_id) is None:
         raise click.ClickException(f"there is no tenant {tenant_id}")
 
@@ -69,9 +81,10 @@ def tenants() -> None:
 @as_json_option
 def create_tenant(name: str, tier: str, *, as_json: bool) -> None:
     """Add a tenant and print its id and its first API key, which is shown only now."""
-    with _transaction() as session:
-        tenant = tenant_rows.create(session, name=name, tier=tier)
-        _, key = api_keys.create(session, tenant_id=tenant.id, name="first")
+    with transaction() as session:
+        me = actor()
+        tenant = operator_actions.create_tenant(session, me, name=name, tier=tier)
+        _, key = operator_actions.create_key(session, me, tenant_id=tenant.id, name="first")
         show([{"tenant": tenant.id, "tier": tenant.tier, "api_key": key}], as_json=as_json)
 
 
@@ -79,7 +92,7 @@ def create_tenant(name: str, tier: str, *, as_json: bool) -> None:
 @as_json_option
 def list_tenants(*, as_json: bool) -> None:
     """Every tenant, oldest first; money in micro-USD."""
-    with _transaction() as session:
+    with transaction() as session:
         rows = [
             {
                 "tenant": row.id,
@@ -100,13 +113,60 @@ def list_tenants(*, as_json: bool) -> None:
 @click.option("--reference", required=True, help="Names the payment; works once.")
 def credit_tenant(tenant_id: str, amount_micros: int, reference: str) -> None:
     """Add AMOUNT_MICROS (1,000,000 is one dollar) to a tenant's balance."""
-    try:
-        with _transaction() as session:
-            _require_tenant(session, tenant_id)
-            ledger.credit(session, tenant_id, amount_micros, reference=reference)
-    except IntegrityError as error:
-        raise click.ClickException(f"the reference {reference!r} was used before") from error
+    give_credit(tenant_id, amount_micros, reference, "")
     click.echo(f"credited {amount_micros} micro-USD to {tenant_id}")
+
+
+def give_credit(tenant_id: str, amount_micros: int, reference: str, reason: str) -> None:
+    """Move a balance, or end with a sentence that says why not."""
+    try:
+        with transaction() as session:
+            require_tenant(session, tenant_id)
+            done = operator_actions.credit(
+                session,
+                actor(),
+                tenant_id=tenant_id,
+                amount_micros=amount_micros,
+                reference=reference,
+                reason=reason,
+            )
+    except BalanceTooLowError as error:
+        raise click.ClickException(str(error)) from error
+    except ReferenceReusedError:
+        done = False
+    if not done:
+        raise click.ClickException(f"the reference {reference!r} was used before")
+
+
+@tenants.command("suspend")
+@click.argument("tenant_id")
+def suspend_tenant(tenant_id: str) -> None:
+    """Refuse whatever its keys ask; what it has queued is still done, and charged."""
+    with transaction() as session:
+        require_tenant(session, tenant_id)
+        changed = operator_actions.suspend_tenant(session, actor(), tenant_id)
+    click.echo(f"{tenant_id} is suspended" + ("" if changed else " already"))
+
+
+@tenants.command("resume")
+@click.argument("tenant_id")
+def resume_tenant(tenant_id: str) -> None:
+    """Let a suspended tenant's keys work again."""
+    with transaction() as session:
+        require_tenant(session, tenant_id)
+        changed = operator_actions.resume_tenant(session, actor(), tenant_id)
+    click.echo(f"{tenant_id} is not suspended" + ("" if changed else ", and was not before"))
+
+
+@tenants.command("tier")
+@click.argument("tenant_id")
+@click.argument("tier")
+def move_tenant(tenant_id: str, tier: str) -> None:
+    """Put a tenant into TIER; jobs that it has queued keep their share."""
+    with transaction() as session:
+        require_tenant(session, tenant_id)
+        operator_tiers.move_tenant(session, actor(), tenant_id, tier)
+    click.echo(f"{tenant_id} is in {tier}")
 
 
 @click.group()
@@ -117,16 +177,24 @@ def keys() -> None:
 @keys.command("create")
 @click.option("--tenant", "tenant_id", help="Whose key; --operator for the operator's own.")
 @click.option("--operator", is_flag=True, help="A key that speaks for the operator.")
+@click.option("--viewer", is_flag=True, help="With --operator: looks on, and changes nothing.")
 @click.option("--name", default="", help="What its owner calls it.")
 @as_json_option
-def create_key(tenant_id: str | None, name: str, *, operator: bool, as_json: bool) -> None:
+def create_key(
+    tenant_id: str | None, name: str, *, operator: bool, viewer: bool, as_json: bool
+) -> None:
     """Make a key. It is shown only now."""
-    if operator == bool(tenant_id):
-        raise click.UsageError("say either --tenant ID or --operator")
-    with _transaction() as session:
-        if tenant_id is not None:
-            _require_tenant(session, tenant_id)
-        row, key = api_keys.create(session, tenant_id=tenant_id, name=name)
+    if operator == bool(tenant_id) or (viewer and not operator):
+        raise click.UsageError(
+            "say either --tenant ID or --operator (and --viewer with it, if wanted)"
+        )
+    with transaction() as session:
+        if tenant_id is None:
+            role = OperatorRole.VIEWER if viewer else OperatorRole.OPERATOR
+            row, key = operator_keys.create(session, actor(), name=name, role=role)
+        else:
+            require_tenant(session, tenant_id)
+            row, key = operator_actions.create_key(session, actor(), tenant_id=tenant_id, name=name)
         show([{"key_id": row.id, "api_key": key}], as_json=as_json)
 
 
@@ -135,7 +203,7 @@ def create_key(tenant_id: str | None, name: str, *, operator: bool, as_json: boo
 @as_json_option
 def list_keys(tenant_id: str | None, *, as_json: bool) -> None:
     """Keys by id; the keys themselves are not kept."""
-    with _transaction() as session:
+    with transaction() as session:
         rows = [
             {
                 "key_id": row.id,
@@ -153,10 +221,19 @@ def list_keys(tenant_id: str | None, *, as_json: bool) -> None:
 @click.argument("key_id")
 def revoke_key(key_id: str) -> None:
     """Revoke a key for good."""
-    with _transaction() as session:
-        if not api_keys.revoke(session, key_id):
+    with transaction() as session:
+        if not _revoke(session, key_id):
             raise click.ClickException(f"there is no valid key {key_id}")
     click.echo(f"revoked {key_id}")
+
+
+def _revoke(session: Session, key_id: str) -> bool:
+    row = session.get(ApiKey, key_id)
+    if row is None:
+        return False
+    if row.tenant_id is None:
+        return operator_keys.revoke(session, actor(), key_id)
+    return operator_actions.revoke_key(session, actor(), tenant_id=row.tenant_id, key_id=key_id)
 
 
 @click.command()

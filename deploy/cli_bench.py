@@ -2,11 +2,14 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from deploy.bench.plan import Goal
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -30,11 +33,7 @@ def bench(context: click.Context, *, quick: bool, as_json: bool) -> None:
     from deploy.bench.plan import FULL, GOALS, QUICK, measure  # noqa: PLC0415
 
     figures = _in_a_folder(lambda folder: measure(QUICK if quick else FULL, folder))
-    goals = {
-        goal.figure: {"limit": goal.limit, "at_most": goal.at_most, "met": goal.met(figures)}
-        for goal in GOALS
-    }
-    _show(figures, goals, as_json=as_json)
+    _show(figures, _judged(GOALS, figures), as_json=as_json)
 
 
 @bench.command()
@@ -52,6 +51,46 @@ def florence(*, quick: bool, as_json: bool) -> None:
 
     figures = _in_a_folder(lambda folder: measure_florence(QUICK if quick else FULL, folder))
     _show(figures, {}, as_json=as_json)
+
+
+@bench.command()
+@click.option(
+    "--quick", is_flag=True, help="Half a minute instead of minutes: figures will scatter."
+)
+@_json
+def flux(*, quick: bool, as_json: bool) -> None:
+    """Measure FLUX: what batches, kept prompts and the service around it bring and cost.
+
+    On flux.1-demo, with one thread of the processor: pictures a second by batch size; a prompt
+    that was encoded before; the whole service against diffusers' own pipeline, picture by
+    picture, and whether it paints the same; and how much of the time the device waits under a
+    backlog. What is compared takes turns, and every ratio above 1 is in favour of the service's
+    way.
+    """
+    from deploy.bench.flux import FULL, GOALS, QUICK, measure_flux  # noqa: PLC0415
+
+    figures = _in_a_folder(lambda folder: measure_flux(QUICK if quick else FULL, folder))
+    _show(figures, _judged(GOALS, figures), as_json=as_json)
+
+
+@bench.command()
+@click.option("--jobs", type=click.IntRange(1_000, 10_000_000), default=1_000_000)
+@_json
+def reports(*, jobs: int, as_json: bool) -> None:
+    """Measure operators' figures and searches with so many --jobs stored (a million).
+
+    On a PostgreSQL of its own; a million jobs take some gigabytes and a few minutes to store.
+    """
+    from deploy.bench.reports import measure_reports  # noqa: PLC0415
+
+    _show(_in_a_folder(lambda folder: measure_reports(jobs, folder)), {}, as_json=as_json)
+
+
+def _judged(goals: "Sequence[Goal]", figures: dict[str, float]) -> dict[str, dict[str, Any]]:
+    return {
+        goal.figure: {"limit": goal.limit, "at_most": goal.at_most, "met": goal.met(figures)}
+        for goal in goals
+    }
 
 
 def _in_a_folder(measure: Callable[[Path], dict[str, float]]) -> dict[str, float]:

@@ -9,6 +9,7 @@ import click
 from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError
 
+from db.operator_keys import LastOperatorError
 from db.storage.object_store import StoreError
 from db.tenants import UnknownTierError
 from deploy.fleet import FleetFileError
@@ -24,6 +25,7 @@ _EXPLAINED = (
     FilterFileError,
     FleetFileError,
     DeviceError,
+    LastOperatorError,
     RelaySetupError,
     ServerError,
     StackError,

@@ -8,6 +8,7 @@ from functools import partial
 from db.session import Database
 from db.settings import DatabaseSettings
 from db.storage.settings import StorageSettings, open_store
+from workers import tracing
 from workers.courier import Courier
 from workers.events import Publisher
 from workers.maintenance import Maintenance
@@ -26,6 +27,7 @@ def run_courier(stopping: threading.Event) -> None:
         pydantic.ValidationError: a setting is missing or wrong.
     """
     settings = WorkerSettings()
+    tracing.start("bottega-courier")
     database = Database(DatabaseSettings(pool_size=_POOL_SIZE))
     publisher, doorbell = Publisher(settings), Doorbell(settings)
     maintenance = Maintenance(database, doorbell, publisher)
@@ -34,7 +36,11 @@ def run_courier(stopping: threading.Event) -> None:
     try:
         run_together(
             stopping,
-            partial(maintenance.run, every_seconds=settings.sweep_seconds),
+            partial(
+                maintenance.run,
+                every_seconds=settings.sweep_seconds,
+                alive_file=settings.alive_file,
+            ),
             courier.run,
             retention.run,
         )
@@ -42,6 +48,7 @@ def run_courier(stopping: threading.Event) -> None:
         publisher.close()
         doorbell.close()
         database.close()
+        tracing.stop()
 
 
 def run_together(stopping: threading.Event, *loops: Callable[[threading.Event], None]) -> None:

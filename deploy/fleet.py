@@ -11,6 +11,7 @@
 `DATABASE_URL`, `REDIS_URL` and the store's settings come from the environment.
 """
 
+import os
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -18,7 +19,10 @@ from pathlib import Path
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from deploy.programs import WorkerProgram, worker_program
+from deploy.stop_times import STORING_SECONDS, grace_seconds
 from workers import catalog
+
+_GRACE = "BOTTEGA_GRACE_SECONDS"
 
 
 class FleetFileError(Exception):
@@ -26,10 +30,11 @@ class FleetFileError(Exception):
 
 
 class FleetWorker(BaseModel, extra="forbid"):
-    """One worker: a device, and the variants that it keeps warm."""
+    """One worker: a device, the variants that it keeps warm, and where it answers Prometheus."""
 
     device: str = Field(pattern=r"^(cpu|cuda:\d+)$")
     variants: list[str] = Field(min_length=1)
+    metrics_port: int | None = Field(default=None, gt=0, lt=65_536)
 
     @field_validator("variants")
     @classmethod
@@ -78,7 +83,28 @@ def programs(fleet: Fleet) -> list[WorkerProgram]:
     """The workers as a supervisor starts them."""
     return [
         worker_program(
-            f"worker-{n}-{worker.device.replace(':', '')}", worker.device, worker.variants, {}
+            f"worker-{n}-{worker.device.replace(':', '')}",
+            worker.device,
+            worker.variants,
+            _settings_of(worker),
         )
         for n, worker in enumerate(fleet.workers)
     ]
+
+
+def _settings_of(worker: FleetWorker) -> dict[str, str]:
+    """Time for the longest job in hand, unless the operator says otherwise, and its own port."""
+    settings = {}
+    if _GRACE not in os.environ:
+        settings[_GRACE] = str(grace_seconds(worker.variants))
+    if worker.metrics_port is not None:
+        settings["BOTTEGA_METRICS_PORT"] = str(worker.metrics_port)
+    return settings
+
+
+def fleet_stop_seconds(fleet: Fleet) -> float:
+    """How long after SIGTERM the slowest worker may take to finish what it has in hand."""
+    graces = [
+        float(os.environ.get(_GRACE, grace_seconds(worker.variants))) for worker in fleet.workers
+    ]
+    return max(graces) + STORING_SECONDS

@@ -156,7 +156,7 @@ class LocalStack:
             "url": self.url,
             "api_key": keys.api_key,
             "operator_key": keys.operator_key,
-            "dashboard_url": f"{self.url}/docs",
+            "dashboard_url": f"{self.url}/dashboard/",
             "database_url": self._settings["DATABASE_URL"],
             "redis_url": self._settings["REDIS_URL"],
             "pids": self._supervisor.pids,

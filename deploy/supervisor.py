@@ -96,6 +96,15 @@ class Supervisor:
             kept.child.stop(self._stop_seconds)
         self._kept = []
 
+    def stop_together(self) -> None:
+        """Stop all at once: for processes that need none of the others to finish."""
+        deadline = time.monotonic() + self._stop_seconds
+        for kept in self._kept:
+            kept.child.request_stop()
+        for kept in self._kept:
+            kept.child.await_end(max(0.0, deadline - time.monotonic()))
+        self._kept = []
+
 
 @contextmanager
 def stop_on_signals() -> Iterator[threading.Event]:

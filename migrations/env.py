@@ -7,6 +7,8 @@ from db import (  # noqa: F401 - Alembic compares them all
     attempt_note_tables,
     delivery_tables,
     idempotency_tables,
+    operator_tables,
+    trace_tables,
 )
 from db.tables import Job
 

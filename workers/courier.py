@@ -13,9 +13,10 @@ from typing import Protocol
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from db import deliveries, webhook_secrets
+from db import deliveries, traces, webhook_secrets
 from db.delivery_values import Outcome, Sending
 from db.session import Database
+from workers import tracing
 from workers.outbound import Answer, OutboundError, Timeouts
 from workers.settings import WorkerSettings
 from workers.webhook_outcome import answered, unanswered
@@ -106,21 +107,31 @@ class Courier:
             claimed = deliveries.claim(session, room=room, lease_seconds=self._lease_seconds)
             tenants = {sending.tenant_id for sending in claimed}
             secrets = {tenant: webhook_secrets.signing(session, tenant) for tenant in tenants}
+            ids = [sending.delivery_id for sending in claimed] if tracing.is_on() else []
+            parents = traces.of_deliveries(session, ids) if ids else {}
         for sending in claimed:
-            self._begin(sending, secrets[sending.tenant_id])
+            parent = parents.get(sending.delivery_id)
+            self._begin(sending, secrets[sending.tenant_id], parent)
         return len(claimed)
 
-    def _begin(self, sending: Sending, secrets: Sequence[str]) -> None:
+    def _begin(self, sending: Sending, secrets: Sequence[str], parent: str | None) -> None:
         with self._changed:
             self._in_flight += 1
         # A daemon: no exit waits for a receiver that does not answer.
         threading.Thread(
-            target=self._deliver, args=(sending, secrets), name="webhook", daemon=True
+            target=self._deliver, args=(sending, secrets, parent), name="webhook", daemon=True
         ).start()
 
-    def _deliver(self, sending: Sending, secrets: Sequence[str]) -> None:
+    def _deliver(self, sending: Sending, secrets: Sequence[str], parent: str | None) -> None:
+        about: tracing.Attributes = {
+            "delivery.id": sending.delivery_id,
+            "delivery.attempt": sending.number,
+        }
         try:
-            self._record(sending, self._post(sending, secrets))
+            with tracing.span("deliver", parent, about) as span:
+                outcome = self._post(sending, secrets)
+                _note(span, outcome)
+            self._record(sending, outcome)
         finally:
             with self._changed:
                 self._in_flight -= 1
@@ -168,6 +179,13 @@ class Courier:
     def _await_idle(self, seconds: float) -> None:
         with self._changed:
             self._changed.wait_for(lambda: self._in_flight == 0, seconds)
+
+
+def _note(span: tracing.Span, outcome: Outcome) -> None:
+    if outcome.status is not None:
+        span.note({"http.response.status_code": outcome.status})
+    if outcome.error is not None:
+        span.fail(outcome.error)
 
 
 def _tell(sending: Sending, outcome: Outcome, state: str | None) -> None:

@@ -30,15 +30,23 @@ _PAUSE_SECONDS = 0.005
 _CLOSE_SECONDS = 5.0
 
 # One round trip and one message for all that is to be told now; each event bears the id that its
-# stream gave it. Keys are the channel, then each event's stream; arguments the stream's length and
-# lifetime, then each event's job, type and data.
+# stream gave it. Keys are the channel, then each event's stream and its job's preview; arguments
+# the stream's length and lifetime, then each event's job, type and data. A preview is large: the
+# stream has its place, and the latest one alone is kept, until the job is done.
 _PUBLISH = """
 local told = {}
-for n = 2, #KEYS do
-    local job, kind, data = ARGV[3 * n - 3], ARGV[3 * n - 2], ARGV[3 * n - 1]
-    local id = redis.call('XADD', KEYS[n], 'MAXLEN', '~', ARGV[1], '*', 'type', kind, 'data', data)
-    redis.call('EXPIRE', KEYS[n], ARGV[2])
-    told[n - 1] = {id, job, kind, data}
+for n = 1, (#KEYS - 1) / 2 do
+    local stream, shown = KEYS[2 * n], KEYS[2 * n + 1]
+    local job, kind, data = ARGV[3 * n], ARGV[3 * n + 1], ARGV[3 * n + 2]
+    local kept = kind == 'preview' and '' or data
+    local id = redis.call('XADD', stream, 'MAXLEN', '~', ARGV[1], '*', 'type', kind, 'data', kept)
+    redis.call('EXPIRE', stream, ARGV[2])
+    if kind == 'preview' then
+        redis.call('SET', shown, id .. ' ' .. data, 'EX', ARGV[2])
+    elseif kind == 'done' then
+        redis.call('DEL', shown)
+    end
+    told[n] = {id, job, kind, data}
 end
 redis.call('PUBLISH', KEYS[1], cjson.encode(told))
 """
@@ -51,7 +59,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened: `type` is state, progress or done.
+    """One thing that happened: `type` is state, progress, preview or done.
 
     Attributes:
         id: its place in the job's stream, e.g. "1718000000000-0"; ids grow.
@@ -71,6 +79,11 @@ class Event:
 def stream_key(job_id: str) -> str:
     """The Redis key of a job's stream."""
     return f"bottega:job:{job_id}:events"
+
+
+def preview_key(job_id: str) -> str:
+    """The Redis key of a job's latest preview."""
+    return f"bottega:job:{job_id}:preview"
 
 
 def parse_id(text: str) -> tuple[int, int]:
@@ -98,6 +111,17 @@ def parse_entry(job_id: str, entry: tuple[str, Mapping[str, str]]) -> Event:
     return Event(event_id, job_id, fields["type"], json.loads(fields["data"]))
 
 
+def parse_stream(
+    job_id: str, entries: Sequence[tuple[str, Mapping[str, str]]], shown: str | None
+) -> list[Event]:
+    """A job's stream, with its latest preview (its id and data) and without the earlier ones."""
+    latest, _, data = (shown or "").partition(" ")
+    told = [(event_id, {**fields}) for event_id, fields in entries]
+    for event_id, fields in told:
+        fields["data"] = fields["data"] or (data if event_id == latest else "")
+    return [parse_entry(job_id, entry) for entry in told if entry[1]["data"]]
+
+
 class Publisher:
     """Tells events from a thread of its own: whoever publishes never waits for Redis.
 
@@ -122,6 +146,11 @@ class Publisher:
     def state(self, job_id: str, state: str, *, attempt: int) -> None:
         """Tell that a job has entered a state from which it will move on."""
         self.publish(job_id, "state", {"state": state, "attempt": attempt})
+
+    def preview(self, job_id: str, data: Mapping[str, Any]) -> None:
+        """Tell what a job is coming to; left out while much else waits to be told."""
+        if self._waiting.qsize() < _MOST_AT_ONCE:
+            self.publish(job_id, "preview", data)
 
     def done(self, job_id: str, state: str) -> None:
         """Tell that a job is over; nothing follows."""
@@ -156,7 +185,9 @@ class Publisher:
         return taken, False
 
     def _tell(self, events: Sequence[_Untold]) -> bool:
-        keys = [CHANNEL, *(stream_key(job_id) for job_id, _, _ in events)]
+        keys = [CHANNEL]
+        for job_id, _, _ in events:
+            keys += [stream_key(job_id), preview_key(job_id)]
         parts = [part for event in events for part in event]
         try:
             self._script(keys=keys, args=[STREAM_LENGTH, STREAM_SECONDS, *parts])

@@ -16,12 +16,15 @@ from db.session import Database
 from db.storage.keys import result_key
 from db.storage.object_store import ObjectStore, StoreError
 from db.tables import Job
+from workers import tracing
 from workers.adapters.protocol import Output, Preparing, Stopped, Work
 from workers.attempt_note import AttemptNote
+from workers.attempt_spans import attempt_spans
 from workers.catalog.variant import picture_fields
 from workers.company import Company
 from workers.device_call import DeviceCall, Outcome
 from workers.encoding import encoded_results
+from workers.ended import Ended, result_of
 from workers.events import Publisher
 from workers.failures import NeverRunError, failure_of, retry_delay_seconds
 from workers.in_hand import InHand, Register
@@ -29,6 +32,7 @@ from workers.metrics import attempts_finished, run_seconds_observed, wait_second
 from workers.moderation.filter_file import Rules
 from workers.moderation.moderator import Moderator
 from workers.patience import patiently
+from workers.previews import preview_of
 from workers.residents import Residents, Served
 from workers.settings import WorkerSettings
 from workers.stored_pictures import StoredPictures
@@ -42,16 +46,6 @@ class Answered:
 
     jobs: int
     more: bool
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A job that has left the device, and what came of it there."""
-
-    job: InHand
-    work: Work
-    outcome: Outcome
-    run_seconds: float
 
 
 class Executor:
@@ -124,8 +118,13 @@ class Executor:
         claimed = self._take_in_hand(claim.jobs)
         if claim.more:
             self._more_waits(served.variant.id)
+        with attempt_spans(self._database, claimed):
+            self._attempt(served, claimed)
+        return Answered(len(claimed), more=claim.more)
+
+    def _attempt(self, served: Served, claimed: Sequence[InHand]) -> None:
         try:
-            fetched = [(job, work) for job in claimed if (work := self._fetch(served, job))]
+            fetched = [(job, work) for job in claimed if (work := self._fetched(served, job))]
             outcomes, run_seconds = self._run(served, fetched)
             ended = [
                 Ended(job, work, self._reviewed(job, outcome), run_seconds)
@@ -138,7 +137,6 @@ class Executor:
         finally:
             for job in claimed:
                 self._register.remove(job)
-        return Answered(len(claimed), more=claim.more)
 
     def _claim(self, variant_id: str, *, suspects: bool) -> Claimed:
         """The next batch.
@@ -165,6 +163,10 @@ class Executor:
             wait_seconds_observed(job.job)
         return claimed
 
+    def _fetched(self, served: Served, job: InHand) -> Work | None:
+        with tracing.span("fetch", job.span.traceparent, {}):
+            return self._fetch(served, job)
+
     def _fetch(self, served: Served, job: InHand) -> Work | None:
         """What the model needs of a job; None after failing a job whose inputs are unusable."""
         try:
@@ -175,7 +177,10 @@ class Executor:
             keep = served.variant.calls_at_once == 1
             found = {name: self._pictures(name, keys, keep=keep) for name, keys in fields.items()}
             note = AttemptNote(self._database, job.claim)
-            work = Work(parameters, found, note=note, stored=self._stored)
+            preview = preview_of(
+                job, parameters, self._publisher, lambda: self._moderator.judges(job.job)
+            )
+            work = Work(parameters, found, note=note, stored=self._stored, preview=preview)
             adapter = served.adapter
             here = served.variant.id in self._residents.ids
             return adapter.prepare(work) if here and isinstance(adapter, Preparing) else work
@@ -201,7 +206,12 @@ class Executor:
     ) -> tuple[Sequence[Outcome], float]:
         if not fetched:
             return [], 0.0
-        return self._device.run(served.adapter, fetched, at_once=served.variant.calls_at_once)
+        outcomes, seconds = self._device.run(
+            served.adapter, fetched, at_once=served.variant.calls_at_once
+        )
+        for job, _ in fetched:
+            tracing.measured("run", job.span.traceparent, seconds, {"batch.size": len(fetched)})
+        return outcomes, seconds
 
     def _reviewed(self, job: InHand, outcome: Outcome) -> Outcome:
         """The outcome, or why what was painted must not be stored."""
@@ -222,7 +232,7 @@ class Executor:
         if len(plain) < 2:  # noqa: PLR2004 - one alone is finished as any other
             return set()
         try:
-            self._complete({one.job: _result(one, (), 0.0) for one in plain})
+            self._complete({one.job: result_of(one, (), 0.0) for one in plain})
         except OperationalError as error:  # away for longer than our patience: for all of them
             for one in plain:
                 self._fail(one.job, error)
@@ -246,18 +256,21 @@ class Executor:
 
     def _succeed(self, ended: Ended, output: Output) -> None:
         began = time.monotonic()
-        artifacts = self._upload(ended.job, ended.work, output)
-        result = _result(ended, artifacts, time.monotonic() - began)
+        with tracing.span("store", ended.job.span.traceparent, {}):
+            artifacts = self._upload(ended.job, ended.work, output)
+        result = result_of(ended, artifacts, time.monotonic() - began)
         if not self._complete({ended.job: result}):
             self._drop(artifacts)
 
     def _complete(self, results: Mapping[InHand, Result]) -> set[Claim]:
         """Enter results and tell of them; those of lost races are left out of what is returned."""
         # Safe to try again: the fence lets one completion through, and tells whose it was.
+        began = time.monotonic()
         completed = patiently(self._settings, OperationalError)(
             self._enter, {job.claim: result for job, result in results.items()}
         )
         for job, result in results.items():
+            tracing.measured("complete", job.span.traceparent, time.monotonic() - began, {})
             if job.claim in completed:
                 run_seconds_observed(job.job.variant, result.run_seconds)
                 self._tell_end(job, JobState.SUCCEEDED, reason="")
@@ -303,6 +316,7 @@ class Executor:
             self._hand_back_one(job)
             return
         failure = failure_of(error)
+        job.span.fail(failure.code)
         if failure.code == "internal_error":
             _log.error("attempt_failed", job_id=job.job.id, error=type(error).__name__)
         try:
@@ -367,13 +381,3 @@ class Executor:
 
 def _is_plain(outcome: Outcome) -> bool:
     return isinstance(outcome, Output) and not outcome.is_to_be_stored
-
-
-def _result(ended: Ended, artifacts: Sequence[StoredArtifact], store_seconds: float) -> Result:
-    return Result(
-        output=ended.outcome.data if isinstance(ended.outcome, Output) else None,
-        artifacts=tuple(artifacts),
-        steps=ended.job.progress[1],
-        run_seconds=ended.run_seconds,
-        store_seconds=store_seconds,
-    )

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -12,6 +13,7 @@ from db import workers as worker_register
 from db.session import Database
 from db.workers import WorkerReport
 from workers.in_hand import Register
+from workers.life import show_life
 
 REPORT_SECONDS = 4.0
 """How often the worker's row is renewed: well within what counts as live."""
@@ -34,12 +36,16 @@ class Heartbeat:
         *,
         every_seconds: float,
         lease_seconds: float,
+        drained: Callable[[bool], None] = lambda _drained: None,
+        alive_file: Path | None = None,
     ) -> None:
         self._database = database
+        self._drained = drained
         self._register = register
         self._report = report
         self._every_seconds = every_seconds
         self._lease_seconds = lease_seconds
+        self._alive_file = alive_file
         self._reported_at = 0.0
         self._reported_state = ""
         self._stopping = threading.Event()
@@ -62,6 +68,7 @@ class Heartbeat:
 
     def _beat_on(self) -> None:
         while not self._stopping.wait(self._every_seconds):
+            show_life(self._alive_file)
             try:
                 self._beat()
             except SQLAlchemyError as error:
@@ -86,6 +93,7 @@ class Heartbeat:
     def _report_worker(self) -> None:
         said = self._report()
         with self._database.transaction(durable=False) as session:
-            worker_register.report(session, said)
+            drained = worker_register.report(session, said)
+        self._drained(drained)
         self._reported_at = time.monotonic()
         self._reported_state = said.state

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from db.job_values import Claim
 from db.tables import Job
+from workers import tracing
 
 
 @dataclass(eq=False)
@@ -18,6 +19,7 @@ class InHand:
     lost: threading.Event = field(default_factory=threading.Event)
     began_at: float | None = None
     left_device: bool = False
+    span: tracing.Span = tracing.UNKEPT
 
     @property
     def claim(self) -> Claim:

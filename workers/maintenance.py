@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,6 +21,7 @@ from db.job_state import JobState
 from db.session import Database
 from db.tables import Job
 from workers.events import Publisher
+from workers.life import show_life
 from workers.queue import ENOUGH_TICKETS, Doorbell, Ticket
 
 AUDIT_SECONDS = 3600.0
@@ -49,9 +51,12 @@ class Maintenance:
         self._publisher = publisher
         self._audit_due = time.monotonic() + AUDIT_SECONDS
 
-    def run(self, stopping: threading.Event, *, every_seconds: float) -> None:
+    def run(
+        self, stopping: threading.Event, *, every_seconds: float, alive_file: Path | None = None
+    ) -> None:
         """Sweep at once and then regularly; a database that is away is waited for."""
         while True:
+            show_life(alive_file)
             try:
                 self.sweep()
                 self._audit_when_due()

@@ -21,7 +21,10 @@ SOFTWARE = f"Bottega {version('bottega')}"
 CHUNK = "bottega"
 UNICODE = b"UNICODE\x00"
 """Exif's word for UTF-16, of which UserComment bears eight bytes."""
-_NOT_TOLD = {"output_format", "output_quality", "embed_metadata", "num_images", "seed", "loras"}
+_NOT_TOLD = {
+    *("output_format", "output_quality", "embed_metadata", "previews"),
+    *("num_images", "seed", "loras"),
+}
 
 
 def recipe(variant: str, parameters: BaseModel, painted: Painted) -> Recipe | None:

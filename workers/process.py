@@ -15,10 +15,11 @@ from db.base import new_id
 from db.session import Database
 from db.storage.object_store import ObjectStore
 from db.workers import WorkerReport
-from workers import catalog, tasks
+from workers import catalog, tasks, tracing
 from workers.adapters.pinning import pin
 from workers.device_loss import ending_when_lost
 from workers.device_memory import DeviceMemory
+from workers.drain_gate import DrainGate
 from workers.events import Publisher
 from workers.execution import Executor
 from workers.gathered_rings import GatheredRings
@@ -54,6 +55,7 @@ class WorkerProcess:
     extra: Sequence[Served] = ()
     _register: Register = field(default_factory=Register)
     _phase: str = "starting"
+    _gate: DrainGate = field(default_factory=DrainGate)
     _rings: GatheredRings = field(init=False)
     _residents: Residents = field(default_factory=lambda: Residents({}))
     _memory: DeviceMemory = field(default_factory=DeviceMemory)
@@ -68,6 +70,7 @@ class WorkerProcess:
             workers.moderation.filter_file.FilterFileError: the content filters cannot be used.
             workers.adapters.relay_settings.RelaySetupError: a hosted variant has no upstream.
         """
+        tracing.start("bottega-worker")
         publisher, doorbell = Publisher(self.settings), Doorbell(self.settings)
         self._rings = GatheredRings(doorbell)
         beating = self.database.apart()
@@ -87,6 +90,7 @@ class WorkerProcess:
             self._rings.close()
             doorbell.close()
             self.database.close()
+            tracing.stop()
 
     def _heartbeat(self, database: Database) -> Heartbeat:
         return Heartbeat(
@@ -95,6 +99,8 @@ class WorkerProcess:
             self._report,
             every_seconds=self.settings.heartbeat_seconds,
             lease_seconds=self.settings.lease_seconds,
+            drained=lambda drained: self._gate.told(drained=drained),
+            alive_file=self.settings.alive_file,
         )
 
     def _executor(self, publisher: Publisher) -> Executor:
@@ -121,6 +127,9 @@ class WorkerProcess:
         torch_device = pin(self.device)
         if self.settings.torch_threads:
             os.environ["OMP_NUM_THREADS"] = str(self.settings.torch_threads)
+        if self.settings.cache_dir:
+            kernels = str(self.settings.cache_dir.absolute() / "kernels")
+            os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", kernels)
         # Not at the top: the device must be pinned before anything imports torch.
         from workers.adapters.registry import make_adapter  # noqa: PLC0415
 
@@ -148,7 +157,7 @@ class WorkerProcess:
             start_http_server(self.settings.metrics_port)
         app = make_celery(self.settings, queues=tuple(self._served_ids))
         answer = ending_when_lost(
-            lambda variant: executor.answer(variant).more,
+            lambda variant: self._gate.passed() and executor.answer(variant).more,
             lambda: executor.device_lost,
             self._register,
             grace_seconds=self.settings.grace_seconds,
@@ -162,6 +171,7 @@ class WorkerProcess:
 
         def drain(**_about: object) -> None:
             self._phase = "draining"
+            self._gate.end()
             turns.close()
             grace = threading.Timer(self.settings.grace_seconds, executor.hand_back)
             grace.daemon = True
@@ -199,7 +209,7 @@ class WorkerProcess:
             pid=os.getpid(),
             device=self.device,
             variants=self._served_ids,
-            state="busy" if busy else self._phase,
+            state="draining" if self._gate.is_shut else "busy" if busy else self._phase,
             resident=self._residents.ids,
             loading=loading.variant if loading else None,
             loading_fraction=loading.fraction if loading else None,

@@ -33,11 +33,13 @@ class WorkerSettings(BaseSettings):
         webhook_timeout_seconds: longest time that a receiver of webhooks may take.
         webhook_concurrency: webhooks in flight from one courier.
         metrics_port: where a worker answers Prometheus; 0 does not.
+        alive_file: touched while a worker or a courier does its rounds, for whoever restarts what
+            stands still; None touches nothing.
         device_memory_bytes: device memory that models may take together; 0 is nine tenths of a
             GPU's, and no limit on the CPU.
         stay_seconds: how long a model that is in use stays before another takes its place.
         torch_threads: CPU threads of one model call; 0 leaves it to torch.
-        cache_dir: where hub weights and compiled kernels are kept; None is the libraries' own.
+        cache_dir: where compiled kernels are kept; None is torch's own folder.
     """
 
     model_config = SettingsConfigDict(env_prefix="BOTTEGA_", populate_by_name=True)
@@ -58,6 +60,7 @@ class WorkerSettings(BaseSettings):
     webhook_timeout_seconds: PositiveFloat = 15
     webhook_concurrency: PositiveInt = 32
     metrics_port: NonNegativeInt = 0
+    alive_file: Path | None = None
     device_memory_bytes: NonNegativeInt = 0
     stay_seconds: NonNegativeFloat = 60
     torch_threads: NonNegativeInt = 0

@@ -19,6 +19,8 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 _EXAMPLE = (
     'event: state\nid: 1764000000000-0\ndata: {"state": "running", "attempt": 1}\n\n'
     'event: progress\nid: 1764000000400-0\ndata: {"step": 2, "steps": 4, "fraction": 0.5}\n\n'
+    "event: preview\nid: 1764000000401-0\n"
+    'data: {"step": 2, "steps": 4, "image": "data:image/jpeg;base64,…"}\n\n'
     'event: done\nid: 1764000000900-0\ndata: {"id": "job_…", "state": "succeeded", …}\n\n'
 )
 
@@ -36,7 +38,8 @@ async def _job_first(
     response_class=EventSourceResponse,
     responses={
         200: {
-            "description": "`state`, `progress` and, last, `done` with the job",
+            "description": "`state`, `progress`, `preview` where it was asked for, and, last, "
+            "`done` with the job",
             "content": {"text/event-stream": {"example": _EXAMPLE}},
         },
         **PROBLEMS,

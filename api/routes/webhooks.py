@@ -53,7 +53,7 @@ def list_deliveries(
     chosen = DeliveryFilter(query.job_id, query.state, decode_cursor(query.cursor, "msg"))
     with services.database.transaction(durable=False) as session:
         rows = delivery_queries.listed(session, tenant_id, chosen, limit=query.limit + 1)
-        shown = _views(session, rows[: query.limit])
+        shown = delivery_views(session, rows[: query.limit])
     if len(rows) <= query.limit:
         return DeliveryList(deliveries=shown, next_cursor=None)
     following = lead_on(request, response, services, shown[-1].id)
@@ -70,7 +70,7 @@ def redeliver(delivery_id: ShortText, services: ServicesDep, tenant_id: TenantId
         row = deliveries.redeliver(session, tenant_id=tenant_id, delivery_id=delivery_id)
         if row is None:
             raise not_found("delivery")
-        return _views(session, [row])[0]
+        return delivery_views(session, [row])[0]
 
 
 @router.get("/secret")
@@ -98,7 +98,8 @@ def _secret_view(response: Response, found: SigningSecret) -> WebhookSecretView:
     )
 
 
-def _views(session: Session, rows: Sequence[Delivery]) -> list[DeliveryView]:
+def delivery_views(session: Session, rows: Sequence[Delivery]) -> list[DeliveryView]:
+    """Deliveries with every attempt, as clients see them."""
     attempts = delivery_queries.attempts_of(session, [row.id for row in rows])
     return [_view(row, attempts.get(row.id, [])) for row in rows]
 

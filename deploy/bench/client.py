@@ -60,6 +60,20 @@ class LeanClient:
             raise AnswerError(f"a job of the benchmark is {job['state']}")
         return job
 
+    def fetch(self, url: str) -> bytes:
+        """The bytes of a result, whose address needs no key.
+
+        Raises:
+            AnswerError: they are not there.
+        """
+        parts = urlsplit(url)
+        self._connection.request("GET", f"{parts.path}?{parts.query}")
+        answer = self._connection.getresponse()
+        data = answer.read()
+        if answer.status != http.client.OK:
+            raise AnswerError(f"a result was answered {answer.status}")
+        return data
+
     def _ask(
         self, method: str, path: str, body: str | bytes | None = None, kind: str = _JSON
     ) -> dict[str, Any]:

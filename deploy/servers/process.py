@@ -179,9 +179,13 @@ class Child:
 
     def stop(self, timeout_seconds: float = 15.0) -> None:
         """Stop it and wait; past the timeout its whole process group is killed. Repeatable."""
+        self.request_stop()
+        self.await_end(timeout_seconds)
+
+    def await_end(self, timeout_seconds: float) -> None:
+        """Wait for its end after `request_stop`; past the timeout its process group is killed."""
         if self._popen is None:
             return
-        self.request_stop()
         try:
             self._popen.wait(timeout_seconds)
         except subprocess.TimeoutExpired:

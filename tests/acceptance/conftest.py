@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from db import api_keys
 from tests.acceptance.stack import Client, Stack
 
 
@@ -23,6 +24,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def tenant(stack: Stack) -> Client:
     """A tenant of the test's own, in the standard tier."""
     return stack.tenant()
+
+
+@pytest.fixture
+def viewer_key(stack: Stack) -> str:
+    """A key that looks at the dashboard and changes nothing."""
+    with stack.database.transaction() as session:
+        role = api_keys.OperatorRole.VIEWER
+        return api_keys.create(session, tenant_id=None, name="viewer", role=role)[1]
 
 
 @pytest.fixture(scope="module")

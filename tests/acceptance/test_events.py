@@ -1,6 +1,10 @@
 """Server-Sent Events: what happens to a job, as it happens and again afterwards."""
 
+import base64
+import io
+
 import pytest
+from PIL import Image
 
 from tests.acceptance.stack import Client, Json, Seen, Stack
 
@@ -50,6 +54,19 @@ def test_events_come_while_the_job_runs(tenant: Client) -> None:
         next(event for event in stream if event.type == "progress")
         assert tenant.job(job["id"])["state"] == "running"
         assert [event.type for event in stream][-1] == "done"
+
+
+def test_who_asks_sees_what_a_job_is_coming_to_until_it_is_over(tenant: Client) -> None:
+    job = tenant.paint(steps=STEPS, previews=True)
+    with tenant.follow(job) as stream:
+        shown = [event.data for event in stream if event.type == "preview"]
+    assert [data["step"] for data in shown] == list(range(shown[0]["step"], STEPS))
+    for data in shown:
+        head, _, text = data["image"].partition(",")
+        assert head == "data:image/jpeg;base64"
+        assert Image.open(io.BytesIO(base64.b64decode(text))).size == (128, 128)
+    with tenant.follow(job) as stream:
+        assert "preview" not in [event.type for event in stream]
 
 
 def test_the_events_of_a_finished_job_are_told_again(follower: Client, done: Json) -> None:

@@ -101,7 +101,13 @@ def test_no_more_stay_than_are_kept_and_all_are_right_when_they_come_again(
     assert np.array_equal(paint(adapter, files, ("n0", 1)), first[0])
 
 
-@pytest.mark.parametrize("broken", ["bytes", "cut", "empty", "width", "nan", "stranger"])
+BROKEN = (
+    *("bytes", "cut", "empty", "width", "nan", "stranger"),
+    *("first half", "second half", "unlike ranks", "no rank"),
+)
+
+
+@pytest.mark.parametrize("broken", BROKEN)
 def test_a_lora_that_does_not_fit_is_named_and_leaves_the_model_as_it_was(
     adapter: FluxAdapter, broken: str
 ) -> None:
@@ -109,6 +115,9 @@ def test_a_lora_that_does_not_fit_is_named_and_leaves_the_model_as_it_was(
     odd = safetensors.torch.load(sound)
     odd[next(iter(odd))][0, 0] = torch.nan
     stranger = {"transformer.nowhere.lora_A.weight": torch.ones(1, 32)}
+    pair = dict(list(safetensors.torch.load(lora(adapter, 1)).items())[:2])
+    (down, up) = sorted(pair)
+    wide, high = pair[down].shape[1], pair[up].shape[0]
     files = {
         "bytes": b"no file at all",
         "cut": sound[:-10],
@@ -116,6 +125,10 @@ def test_a_lora_that_does_not_fit_is_named_and_leaves_the_model_as_it_was(
         "width": lora(adapter, 1, width=17),
         "nan": safetensors.torch.save(odd),
         "stranger": safetensors.torch.save(stranger),
+        "first half": safetensors.torch.save({down: pair[down]}),
+        "second half": safetensors.torch.save({up: pair[up]}),
+        "unlike ranks": safetensors.torch.save({down: pair[down], up: torch.ones(high, 8)}),
+        "no rank": safetensors.torch.save({down: torch.ones(0, wide), up: torch.ones(high, 0)}),
     }
     bare = paint(adapter, files)
     with pytest.raises(InvalidLoraError):
@@ -123,25 +136,29 @@ def test_a_lora_that_does_not_fit_is_named_and_leaves_the_model_as_it_was(
     assert np.array_equal(paint(adapter, files), bare)
 
 
-def test_flux_1_reads_the_names_of_other_trainers_too(tmp_path: Path) -> None:
-    save_tiny_flux1("FluxPipeline", tmp_path)
-    variant = find("flux.1-demo")
-    adapter = FluxAdapter(variant, "cpu", {override_variable(variant.id): str(tmp_path)})
-    adapter.load()
-    down, up = torch.randn(4, 32), torch.randn(32, 4)
-    own, theirs = "transformer.transformer_blocks.0.attn.to_out.0", "lora_unet_double_blocks_0_img"
-    files = {
-        "own": safetensors.torch.save(
-            {f"{own}.lora_A.weight": down, f"{own}.lora_B.weight": up},
-        ),
-        "kohya": safetensors.torch.save(
-            {
-                f"{theirs}_attn_proj.lora_down.weight": down,
-                f"{theirs}_attn_proj.lora_up.weight": up,
-                f"{theirs}_attn_proj.alpha": torch.tensor(4.0),
-            }
-        ),
+def test_the_names_of_other_trainers_are_read_too(adapter: FluxAdapter) -> None:
+    layer = adapter._pipeline.transformer.transformer_blocks[0].attn.to_out[0]
+    layer = getattr(layer, "base_layer", layer)
+    drawn = torch.Generator().manual_seed(1)
+    down = torch.randn(4, layer.in_features, generator=drawn)
+    up = torch.randn(layer.out_features, 4, generator=drawn)
+    own = "transformer.transformer_blocks.0.attn.to_out.0"
+    kohya, vendor = (
+        "lora_unet_double_blocks_0_img_attn_proj",
+        "diffusion_model.double_blocks.0.img_attn.proj",
+    )
+    theirs = {
+        "flux.1-demo": {
+            f"{kohya}.lora_down.weight": down,
+            f"{kohya}.lora_up.weight": up,
+            f"{kohya}.alpha": torch.tensor(4.0),
+        },
+        "flux.2-klein-4b": {f"{vendor}.lora_A.weight": down, f"{vendor}.lora_B.weight": up},
     }
-    bare, expected = paint(adapter, files), paint(adapter, files, ("own", 1))
+    files = {
+        "ours": safetensors.torch.save({f"{own}.lora_A.weight": down, f"{own}.lora_B.weight": up}),
+        "theirs": safetensors.torch.save(theirs[adapter._variant.id]),
+    }
+    bare, expected = paint(adapter, files), paint(adapter, files, ("ours", 1))
     assert not np.array_equal(bare, expected)
-    assert np.array_equal(paint(adapter, files, ("kohya", 1)), expected)
+    assert np.array_equal(paint(adapter, files, ("theirs", 1)), expected)

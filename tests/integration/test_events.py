@@ -20,6 +20,8 @@ from workers.events import (
     Publisher,
     parse_entry,
     parse_message,
+    parse_stream,
+    preview_key,
     stream_key,
 )
 from workers.queue import redis_client
@@ -69,6 +71,30 @@ def test_a_job_s_events_are_replayed_in_order(
     ]
     orders = [event.order for event in events]
     assert orders == sorted(set(orders))
+
+
+def test_the_latest_preview_is_kept_until_the_job_is_done(
+    publisher: Publisher, redis: Redis, job_id: str
+) -> None:
+    def told() -> list[Event]:
+        shown = redis.get(preview_key(job_id))
+        return parse_stream(job_id, redis.xrange(stream_key(job_id)), shown)
+
+    for step in (2, 3):
+        publisher.publish(job_id, "progress", {"step": step})
+        publisher.preview(job_id, {"step": step, "image": "x" * 30_000})
+    assert await_true(lambda: redis.xlen(stream_key(job_id)) == 4)
+    assert [(event.type, event.data["step"]) for event in told()] == [
+        ("progress", 2),
+        ("progress", 3),
+        ("preview", 3),
+    ]
+    assert 0 < redis.ttl(preview_key(job_id)) <= STREAM_SECONDS
+    assert redis.memory_usage(stream_key(job_id)) < 5_000
+    publisher.done(job_id, "succeeded")
+    assert await_true(lambda: told()[-1].type == "done")
+    assert redis.get(preview_key(job_id)) is None
+    assert [event.type for event in told()] == ["progress", "progress", "done"]
 
 
 def test_an_event_on_the_channel_is_the_one_in_the_stream(

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -198,10 +199,16 @@ def test_a_worker_stops_in_order_though_the_database_is_away(
     database_url: str,
     register: Register,
     reporter: Reporter,
+    tmp_path: Path,
 ) -> None:
-    beating = Heartbeat(database, register, reporter, every_seconds=0.02, lease_seconds=60)
+    alive = tmp_path / "alive"
+    beating = Heartbeat(
+        database, register, reporter, every_seconds=0.02, lease_seconds=60, alive_file=alive
+    )
     beating.start()
     with database_maker.away(database_url):
+        alive.unlink(missing_ok=True)
+        assert await_true(alive.exists)  # it lives all the same: restarting it would not help
         beating.stop()
     assert states_of_worker(database) == ["ready"]  # until it counts as stale
 

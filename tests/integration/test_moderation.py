@@ -117,6 +117,19 @@ def test_a_rule_of_another_variant_or_tier_judges_nothing(station: Station) -> N
     assert state(station.database, refused) == "failed"
 
 
+def test_what_is_yet_to_be_judged_is_not_shown_step_by_step(station: Station) -> None:
+    free = add_tenant(station.database, tier="free")
+    paying = add_tenant(station.database, tier="standard")
+    judged = judged_by(station, WordList([FORBIDDEN], ""), tiers="free")
+    for tenant, prompt in ((free, "a cat"), (paying, "a dog")):
+        judged.submit(tenant, prompt=prompt, previews=True)
+    judged.answer()
+    judged.answer()
+    works = [work for batch in station.adapter.batches for work in batch]
+    shown = {getattr(work.parameters, "prompt", ""): work.preview is not None for work in works}
+    assert shown == {"a cat": False, "a dog": True}
+
+
 def test_what_is_written_to_florence_is_judged_too(station: Station, tenant_id: str) -> None:
     rules = Rules([Rule(["florence-*"], ["*"], (WordList([FORBIDDEN], ""),))])
     judged = replace(station, rules=rules)

@@ -5,7 +5,16 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "transformers", "diffusers", "accelerate", "numpy")
+HEAVY = (
+    "torch",
+    "transformers",
+    "diffusers",
+    "accelerate",
+    "numpy",
+    "safetensors",
+    "httpx",
+    "psutil",
+)
 
 
 @pytest.mark.parametrize("module", ["api.app", "deploy.cli", "workers.queue", "workers.catalog"])

@@ -51,11 +51,28 @@ def test_a_prompt_that_the_database_cannot_hold_is_refused() -> None:
     assert refused(prompt="a\x00b")[1] == "nul_character"
 
 
-def test_a_side_that_is_no_multiple_of_16_is_refused_by_that_rule() -> None:
-    assert refused(width=17) == ("width", "multiple_of", "Input should be a multiple of 16")
+@pytest.mark.parametrize(
+    ("asked", "painted"),
+    [
+        ((1000, 1080), (992, 1072)),
+        ((64, 79), (64, 64)),
+        ((0, 0), (1024, 1024)),
+        ((0, 90), (1024, 80)),
+    ],
+)
+def test_a_side_is_rounded_down_to_a_multiple_of_16(
+    asked: tuple[int, int], painted: tuple[int, int]
+) -> None:
+    parsed = parse(width=asked[0], height=asked[1])
+    assert parsed.size == painted
+    assert parsed.model_dump() == parse(width=painted[0], height=painted[1]).model_dump()
 
 
-@pytest.mark.parametrize("side", [0, 48, 2064, -16])
+def test_a_size_just_over_the_limit_is_rounded_to_within_it() -> None:
+    assert parse("flux.2-klein-4b", width=2050, height=2059).size == (2048, 2048)
+
+
+@pytest.mark.parametrize("side", [False, 63, 2064, -16])
 def test_a_side_out_of_range_is_refused(side: int) -> None:
     assert refused(height=side)[0] == "height"
 

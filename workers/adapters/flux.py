@@ -18,11 +18,21 @@ from workers.adapters.devices import choose_dtype, free_cache, translating_devic
 from workers.adapters.flux_kinds import KINDS, Embeddings, control_map, sibling
 from workers.adapters.flux_loras import LoraRack
 from workers.adapters.flux_pictures import as_pictures
+from workers.adapters.flux_previews import LatentView, Previews, fitted, wanted_by
 from workers.adapters.flux_redux import ReduxPrior
+from workers.adapters.flux_speed import FluxSpeed, tile_if_large
 from workers.adapters.flux_ways import CONTROL, KONTEXT, Pictures, Way, references_of
 from workers.adapters.lru import LeastRecentlyUsed
 from workers.adapters.pinning import Device, parse_device
-from workers.adapters.protocol import Output, Painted, Report, ShouldStop, Stopped, Work
+from workers.adapters.protocol import (
+    InvalidLoraError,
+    Output,
+    Painted,
+    Report,
+    ShouldStop,
+    Stopped,
+    Work,
+)
 from workers.adapters.quiet import quieten_libraries
 from workers.adapters.weights import (
     WeightsError,
@@ -46,7 +56,8 @@ class FluxAdapter:
     `max_sequence_length`, the tokens of a prompt that are read; `prompt_cache`, how many encoded
     prompts are kept, and `prompt_cache_bytes`, how much device memory they may take;
     `depth_weights`, `prior_weights`, where what the kind needs beside itself comes from;
-    `snaps_picture`, whether the picture to edit is brought to a size that the model prefers.
+    `snaps_picture`, whether the picture to edit is brought to a size that the model prefers; and
+    those of `workers.adapters.flux_speed.FluxSpeed`.
     """
 
     def __init__(self, variant: Variant, device: str, overrides: Mapping[str, str]) -> None:
@@ -54,11 +65,13 @@ class FluxAdapter:
         self._device: Device = parse_device(device)
         self._overrides = overrides
         self._kind = KINDS[variant.options["kind"]]
+        self._speed = FluxSpeed.of(variant.id, variant.options)
         self._pipeline: Any = None
         self._siblings: dict[str, Any] = {}
         self._maps: Callable[[Image.Image], Image.Image] | None = self._kind.maps
         self._prior: ReduxPrior | None = None
         self._loras: LoraRack | None = None
+        self._view: LatentView | None = None
         self._encoded: LeastRecentlyUsed[str, Embeddings] = LeastRecentlyUsed(
             variant.options["prompt_cache"],
             most_weight=variant.options["prompt_cache_bytes"],
@@ -68,22 +81,33 @@ class FluxAdapter:
     def load(self) -> None:
         """Bring the weights onto the device."""
         quieten_libraries()
-        self._pipeline = self._loaded(self._kind.loads, locate(self._variant, self._overrides))
+        self.adopt(self._read(self._kind.loads, locate(self._variant, self._overrides)))
+
+    def adopt(self, pipeline: Any) -> None:
+        """Take a pipeline that is in memory already, as `load` does with what it has read.
+
+        Args:
+            pipeline: of the class that the row's kind is loaded with.
+        """
+        pipeline.set_progress_bar_config(disable=True)
+        with translating_device_errors(self._device):
+            self._speed.place(pipeline, self._device)
+        self._pipeline = pipeline
         self._check_step()
-        self._pipeline.vae.enable_slicing()  # large pictures of a batch decode in the memory of one
         if "depth_weights" in self._kind.extra:
             source = locate_part(self._variant, "depth_weights", self._overrides)
             with telling_the_remedy(self._variant, source):
                 self._maps = DepthMap(source, str(self._device))
         if "prior_weights" in self._kind.extra:
             source = locate_part(self._variant, "prior_weights", self._overrides)
-            prior = self._loaded("FluxPriorReduxPipeline", source)
-            self._prior = ReduxPrior(prior, self._pipeline)
+            prior = self._read("FluxPriorReduxPipeline", source)
+            with translating_device_errors(self._device):
+                self._prior = ReduxPrior(prior.to(str(self._device)), self._pipeline)
         self._warm_up()
 
     def unload(self) -> None:
         """Give the weights' memory back."""
-        self._pipeline = self._prior = self._loras = None
+        self._pipeline = self._prior = self._loras = self._view = None
         self._maps = self._kind.maps
         self._siblings.clear()
         self._encoded.clear()
@@ -99,18 +123,18 @@ class FluxAdapter:
                 f"by its row they are multiples of {step}"
             )
 
-    def _loaded(self, class_name: str, source: Any) -> Any:
+    def _read(self, class_name: str, source: Any) -> Any:
         dtype = choose_dtype(self._variant.dtype, self._device)
         pipeline = load_pretrained(
             getattr(diffusers, class_name), self._variant, source, dtype=dtype, use_safetensors=True
         )
         pipeline.set_progress_bar_config(disable=True)
-        with translating_device_errors(self._device):
-            return pipeline.to(str(self._device))
+        return pipeline
 
     def _warm_up(self) -> None:
         """One step of a picture: kernels are chosen and memory is taken before the first job."""
-        self.run([self._first_work()], lambda _step, _steps: None, lambda: False)
+        for pictures in self._speed.warm_up_pictures:
+            self.run([self._first_work()] * pictures, lambda _step, _steps: None, lambda: False)
 
     def _first_work(self) -> Work:
         """A small job of this variant's; from gray pictures where it needs some."""
@@ -138,6 +162,10 @@ class FluxAdapter:
 
     def _put_on_loras(self, job: FluxParameters, stored: Callable[[str], bytes]) -> None:
         asked = [(lora.source, lora.scale) for lora in job.loras]
+        if asked and not self._speed.takes_loras:
+            raise InvalidLoraError(
+                f"{self._variant.id} is served with fused or 8-bit weights, which take no LoRA"
+            )
         if asked and self._loras is None:
             self._loras = LoraRack(self._pipeline)
         if self._loras:
@@ -155,7 +183,9 @@ class FluxAdapter:
         """The pictures of all jobs, flat and in order."""
         pipeline = self._pipeline_for(way)
         shared = cast("FluxParameters", batch[0].parameters)
+        tile_if_large(pipeline.vae, shared.size)
         generators = [torch.Generator().manual_seed(seed) for own in seeds for seed in own]
+        shown = self._shown(batch)
         try:
             painted: torch.Tensor = pipeline(
                 **self._embeddings(batch, should_stop),
@@ -166,13 +196,20 @@ class FluxAdapter:
                 num_inference_steps=shared.steps,
                 guidance_scale=shared.guidance,
                 generator=generators,
-                callback_on_step_end=_StepEnd(report, should_stop),
+                callback_on_step_end=_StepEnd(report, should_stop, shown),
                 output_type="pt",
             ).images
         finally:
             # Left out by the pipeline when a callback raises.
             pipeline.maybe_free_model_hooks()
         return as_pictures(painted)
+
+    def _shown(self, batch: Sequence[Work]) -> Previews | None:
+        if not wanted_by(batch):
+            return None
+        # Few ask: whoever does first has the map made, once for all.
+        self._view = self._view or fitted(self._pipeline)
+        return Previews(self._view, batch)
 
     def _pipeline_for(self, way: Way) -> Any:
         if way.pipeline not in self._siblings:
@@ -219,18 +256,22 @@ class FluxAdapter:
 class _StepEnd:
     """What the pipeline calls after each denoising step."""
 
-    def __init__(self, report: Report, should_stop: ShouldStop) -> None:
+    def __init__(self, report: Report, should_stop: ShouldStop, shown: Previews | None) -> None:
         self._report = report
         self._should_stop = should_stop
+        self._shown = shown
 
     def __call__(
-        self, pipeline: Any, index: int, _timestep: Any, _tensors: dict[str, Any]
+        self, pipeline: Any, index: int, _timestep: Any, tensors: dict[str, Any]
     ) -> dict[str, Any]:
         """Report the step; give up between it and the next if asked to."""
         # Where a picture is painted over, its strength leaves some steps out.
         self._report(index + 1, pipeline.num_timesteps)
         if self._should_stop():
             raise Stopped("stopped on request")
+        if self._shown:
+            latents = tensors["latents"]
+            self._shown.after_step(pipeline, index + 1, pipeline.num_timesteps, latents)
         return {}
 
 

@@ -96,6 +96,7 @@ class LoraRack:
         modules = dict(self._transformer.named_modules())
         for name, value in own.items():
             _refuse_unfit(name, value, modules)
+        _refuse_halves(own)
         return own, alphas
 
 
@@ -105,6 +106,17 @@ def _in_diffusers_names(
     """Weights and alphas; those that write FLUX.2's names put the alphas into the weights."""
     found = pipeline.lora_state_dict(loaded, return_alphas=True)
     return (found, None) if isinstance(found, dict) else (found[0], found[1] or None)
+
+
+def _refuse_halves(weights: Mapping[str, torch.Tensor]) -> None:
+    """Both matrices of a layer are needed: peft would draw a missing one at random."""
+    ranks: dict[str, list[int]] = {}
+    for name, value in weights.items():
+        suffix, rank = (_DOWN, 0) if name.endswith(_DOWN) else (_UP, 1)
+        ranks.setdefault(name.removesuffix(suffix), []).append(value.shape[rank])
+    for layer, found in ranks.items():
+        if len(found) != 2 or found[0] != found[1] or not found[0]:  # noqa: PLR2004 - a pair
+            raise InvalidLoraError(f"the matrices of {layer[:100]} do not make a pair")
 
 
 def _refuse_unfit(name: str, value: torch.Tensor, modules: Mapping[str, Any]) -> None:

@@ -114,6 +114,10 @@ class PassingNote:
         self._text = text
 
 
+ShowPreview = Callable[[Image, int, int], None]
+"""Called as `show(picture, step, steps)` with what a job is coming to: a small picture."""
+
+
 def _nothing_stored(key: str) -> bytes:
     raise InvalidInputError(f"nothing is stored as {key}")
 
@@ -128,6 +132,7 @@ class Work:
         prepared: what the adapter's own `prepare` made of it; None where it was not asked.
         note: what attempts leave each other.
         stored: fetches the bytes of a key that the parameters name, other than pictures.
+        preview: shows what the job is coming to; None where nobody is to see it.
     """
 
     parameters: BaseModel
@@ -135,6 +140,7 @@ class Work:
     prepared: Any = None
     note: Note = field(default_factory=PassingNote, compare=False)
     stored: Callable[[str], bytes] = field(default=_nothing_stored, compare=False)
+    preview: ShowPreview | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

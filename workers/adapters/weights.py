@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-
 from workers.catalog.variant import Variant, Weights
 from workers.demo import weights_folder
 
@@ -136,6 +134,9 @@ def telling_the_remedy(variant: Variant, source: Source) -> Iterator[None]:
     Raises:
         WeightsError: the files are missing, unreadable, or another model's.
     """
+    # Here: where no model runs, the error above is named without the library.
+    from safetensors import SafetensorError  # noqa: PLC0415
+
     try:
         yield
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:

@@ -56,6 +56,7 @@ class FluxParameters(BaseModel):
     output_format: OutputFormat
     output_quality: int
     embed_metadata: bool
+    previews: bool
     loras: Loras
 
     @property
@@ -92,11 +93,17 @@ class FluxParameters(BaseModel):
         """A size for every picture but one that has its size from another."""
         if not isinstance(data, dict):
             return data
-        data = resolve_ratio(data, cls.limits)
+        automatic = {name: None for name in ("width", "height") if _is_zero(data.get(name))}
+        data = resolve_ratio({**data, **automatic}, cls.limits)
         if any(data.get(name) for name in SHAPING):
             return data
         absent = {name: cls.limits.side for name in ("width", "height") if data.get(name) is None}
         return {**data, **absent}
+
+    @field_validator("width", "height")
+    @classmethod
+    def _round_down(cls, side: int | None) -> int | None:
+        return None if side is None else side // cls.limits.step * cls.limits.step
 
     @field_validator("guidance", mode="before")
     @classmethod
@@ -180,6 +187,7 @@ def flux_parameters(
         output_format=(OutputFormat, _output_format()),
         output_quality=(int, _output_quality()),
         embed_metadata=(bool, _embed_metadata()),
+        previews=(bool, _previews()),
         loras=(Loras, loras_field()),
         **(inputs or FluxInputs()).fields(),
     )
@@ -197,17 +205,26 @@ def _prompt(*, needed: bool) -> Any:
     return Field(default="", max_length=MAX_PROMPT, description=means, examples=example)
 
 
+def _is_zero(value: Any) -> bool:
+    return type(value) is int and value == 0
+
+
+def _with_zero(schema: dict[str, Any]) -> None:
+    schema["anyOf"] = [*schema["anyOf"], {"const": 0}]
+
+
 def _side(which: str, limits: FluxLimits) -> Any:
     edits = "the nearest size that the model prefers" if limits.preferred_sizes else "its size"
     return Field(
         default=None,
         ge=limits.min_side,
         le=limits.max_side,
-        multiple_of=limits.step,
-        description=f"{which} of each picture in pixels, a multiple of {limits.step}. "
-        f"Width times height is at most {limits.max_pixels}. Absent: {limits.side}; where a "
+        description=f"{which} of each picture in pixels, rounded down to a multiple of "
+        f"{limits.step}: that size is painted, priced and reported. "
+        f"Width times height is at most {limits.max_pixels}. Absent or 0: {limits.side}; where a "
         f"picture is painted from another, {edits}.",
         examples=[limits.side],
+        json_schema_extra=_with_zero,
     )
 
 
@@ -283,4 +300,14 @@ def _embed_metadata() -> Any:
         default=True,
         description="Whether the file says how it was painted: model, prompt, seed and the rest.",
         examples=[True],
+    )
+
+
+def _previews() -> Any:
+    return Field(
+        default=False,
+        description="Whether the job's events show what it is coming to, step by step, as small "
+        "pictures side by side. There are none where the operator has a content filter judge "
+        "what is painted.",
+        examples=[False],
     )

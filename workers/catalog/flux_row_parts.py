@@ -19,6 +19,17 @@ PROMPT_CACHE_BYTES = 256 * 2**20
 MOST_READ = 4 * PIXELS_PER_MEGAPIXEL
 """Most pixels that are paid for of a picture that is painted from."""
 
+SPEED = {
+    "attention": "native",
+    "fp8": None,
+    "fuse_qkv": False,
+    "compile": False,
+    "channels_last": False,
+    "offload_text": False,
+}
+"""See `workers.adapters.flux_speed`. As they are, a picture is the one that the bare pipeline
+paints, and loading takes no longer than reading the weights."""
+
 _SHAPE = ("width", "height", "num_images", "steps", "guidance", "loras")
 """`num_images` is among them so that `batch_limit` counts samples exactly, `loras` because they
 change the weights for a whole call."""
@@ -63,6 +74,7 @@ def options(way: str, *, reads: int, cache: int, **more: Any) -> dict[str, Any]:
         "max_sequence_length": reads,
         "prompt_cache": cache,
         "prompt_cache_bytes": PROMPT_CACHE_BYTES,
+        **SPEED,
         **more,
     }
 

@@ -54,6 +54,10 @@ class Moderator:
             for painted in output.images:
                 chosen.check_picture(painted.image, subject)
 
+    def judges(self, job: Job) -> bool:
+        """Whether any filter is asked about a job: what it paints is not to be seen before."""
+        return bool(self._chosen(job))
+
     def _chosen(self, job: Job) -> list[tuple[ContentFilter, Subject]]:
         if not self._rules.concern(job.variant):
             return []

@@ -1,0 +1,42 @@
+"""How each queue stands, as operators' clients see it: of now, and of the window, apart."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from api.admin_schemas import QueueInWindow, QueueNow, QueueView
+from db import job_queries, queues, reports
+from db.job_queries import Outlook
+from db.report_window import QueueWindow, queue_windows
+from db.reports import QueueDepth
+
+
+def queue_views(session: Session, offered: Iterable[str], window: timedelta) -> list[QueueView]:
+    """Every queue that is offered, has work, or had some within the window; by name."""
+    depths = {row.variant: row for row in reports.queue_depths(session)}
+    windows = {row.variant: row for row in queue_windows(session, window)}
+    paused = queues.paused(session)
+    names = sorted({*offered, *depths, *windows})
+    outlooks = job_queries.outlook(session, names)
+    quiet = QueueWindow("", 0, 0, 0, None, None, None, None)
+    return [
+        QueueView(
+            model=name,
+            now=_now(depths.get(name), outlooks[name], paused=name in paused),
+            window=QueueInWindow.model_validate(windows.get(name, quiet)),
+        )
+        for name in names
+    ]
+
+
+def _now(depth: QueueDepth | None, outlook: Outlook, *, paused: bool) -> QueueNow:
+    queued = depth.queued if depth else 0
+    return QueueNow(
+        paused=paused,
+        ready_workers=outlook.ready_workers,
+        queued=queued,
+        running=depth.running if depth else 0,
+        oldest_age_seconds=depth.oldest_age_seconds if depth and queued else None,
+        drain_seconds=None if paused else outlook.expected_wait_seconds,
+    )

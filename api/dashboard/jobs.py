@@ -1,0 +1,117 @@
+"""The jobs of all tenants: filters in the address, pages by key."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import RedirectResponse, Response
+
+from api.dashboard.job_filters import JobFilters, JobFiltersDep
+from api.dashboard.pages import page
+from api.dashboard.visitor import VisitorDep
+from api.paging import decode_cursor, encode_cursor
+from api.services import Services, ServicesDep
+from db import job_search, tenants
+from db.job_search import FoundJob
+from db.job_state import JobState
+from db.report_window import failures_by_code
+from db.tables import Tenant
+
+router = APIRouter()
+
+HOME = "/dashboard/jobs"
+PAGE_SIZE = 50
+_CODES_WINDOW = timedelta(days=7)
+"""Error codes of jobs that failed within it are offered."""
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """One line of the table."""
+
+    id: str
+    state: str
+    variant: str
+    tenant_id: str
+    tenant_name: str
+    created_at: datetime
+    waited_seconds: float | None
+    run_seconds: float | None
+    attempt: int
+    price_micros: int
+    covered_by: str
+    error_code: str | None
+    progress_text: str
+
+
+def _row(found: FoundJob) -> JobRow:
+    job = found.job
+    begun = job.started_at
+    runs = job.state == JobState.RUNNING and job.progress_steps
+    return JobRow(
+        id=job.id,
+        state=job.state,
+        variant=job.variant,
+        tenant_id=job.tenant_id,
+        tenant_name=found.tenant_name,
+        created_at=job.created_at,
+        waited_seconds=(begun - job.created_at).total_seconds() if begun else None,
+        run_seconds=job.run_seconds,
+        attempt=job.attempt,
+        price_micros=job.price_micros,
+        covered_by=job.covered_by,
+        error_code=job.error_code,
+        progress_text=f"{job.progress_step}/{job.progress_steps}" if runs else "",
+    )
+
+
+@router.get("/jobs")
+def show_jobs(
+    request: Request,
+    services: ServicesDep,
+    visitor: VisitorDep,
+    filters: JobFiltersDep,
+    job: Annotated[str, Query(max_length=100)] = "",
+    cursor: Annotated[str | None, Query(max_length=100)] = None,
+) -> Response:
+    """A page of the jobs that match, newest first; a job's id leads straight to it."""
+    if job.strip():
+        return RedirectResponse(f"{HOME}/{job.strip()}", 303)
+    before_id = decode_cursor(cursor, "job")
+    with services.database.transaction(durable=False) as session:
+        found = job_search.search(
+            session, filters.search(), before_id=before_id, limit=PAGE_SIZE + 1
+        )
+        known = tenants.listed(session)
+        codes = failures_by_code(session, _CODES_WINDOW)
+    return page(
+        request,
+        "jobs.html",
+        visitor,
+        jobs=[_row(each) for each in found[:PAGE_SIZE]],
+        next_page=_next_page(filters, found),
+        first_page=f"{HOME}{filters.query}" if cursor else None,
+        codes=[code for code, _ in codes],
+        said=None,
+        **_form(services, filters, known),
+    )
+
+
+def _form(services: Services, filters: JobFilters, known: Sequence[Tenant]) -> dict[str, Any]:
+    return {
+        "chosen": filters,
+        "filter_query": filters.query,
+        "states": list(JobState),
+        "models": [row.id for row in services.catalogue.variants()],
+        "tenants": known,
+    }
+
+
+def _next_page(filters: JobFilters, found: Sequence[FoundJob]) -> str | None:
+    if len(found) <= PAGE_SIZE:
+        return None
+    last = found[PAGE_SIZE - 1].job.id
+    return f"{HOME}?{urlencode([*filters.items, ('cursor', encode_cursor(last))])}"

@@ -1,0 +1,92 @@
+"""Signing in with an operator's key, and out."""
+
+from typing import Annotated
+
+import structlog
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from api.dashboard.pages import page
+from api.dashboard.throttle import SignInThrottle
+from api.dashboard.visitor import (
+    COOKIE,
+    COOKIE_PATH,
+    SESSION_SECONDS,
+    SenderDep,
+    check_origin,
+    is_secure,
+)
+from api.services import Services, ServicesDep
+from db import api_keys, operator_sessions
+from db.api_keys import InvalidKeyError
+
+router = APIRouter()
+
+HOME = "/dashboard/"
+_WRONG = "This is not an operator's key, or it has been revoked."
+_log = structlog.get_logger(__name__)
+_throttle = SignInThrottle()
+
+
+@router.get("/sign-in")
+def ask_for_key(request: Request) -> HTMLResponse:
+    """The form that asks for a key."""
+    return page(request, "sign_in.html", problem=None)
+
+
+@router.post("/sign-in")
+def sign_in(
+    request: Request, services: ServicesDep, key: Annotated[str, Form(max_length=200)] = ""
+) -> Response:
+    """Open a session under a fresh cookie; a session that the browser had is closed."""
+    check_origin(request, services)
+    address = request.client.host if request.client else ""
+    wait = _throttle.wait_seconds(address)
+    if wait:
+        problem = f"Too many attempts from here. Try again in {wait} s."
+        answer = page(request, "sign_in.html", status=429, problem=problem)
+        answer.headers["Retry-After"] = str(wait)
+        return answer
+    token = _open_session(services, key.strip(), request.cookies.get(COOKIE))
+    if token is None:
+        _throttle.failed(address)
+        _log.warning("dashboard_sign_in_refused")
+        return page(request, "sign_in.html", status=401, problem=_WRONG)
+    _throttle.succeeded(address)
+    return _with_cookie(RedirectResponse(HOME, 303), token, secure=is_secure(request, services))
+
+
+def _open_session(services: Services, key: str, former: str | None) -> str | None:
+    with services.database.transaction() as session:
+        try:
+            identity = api_keys.identify(session, key)
+        except InvalidKeyError:
+            return None
+        if not identity.is_operator:
+            return None
+        if former:
+            operator_sessions.end(session, former)
+        return operator_sessions.start(session, identity.key_id, seconds=SESSION_SECONDS)
+
+
+def _with_cookie(response: Response, token: str, *, secure: bool) -> Response:
+    response.set_cookie(
+        COOKIE,
+        token,
+        max_age=SESSION_SECONDS,
+        path=COOKIE_PATH,
+        secure=secure,
+        httponly=True,
+        samesite="strict",
+    )
+    return response
+
+
+@router.post("/sign-out")
+def sign_out(request: Request, services: ServicesDep, _sender: SenderDep) -> Response:
+    """Close the session; its cookie opens nothing any more, wherever it is."""
+    with services.database.transaction() as session:
+        operator_sessions.end(session, request.cookies[COOKIE])
+    response = RedirectResponse(f"{HOME}sign-in", 303)
+    response.delete_cookie(COOKIE, path=COOKIE_PATH)
+    return response

@@ -1,0 +1,52 @@
+"""What operators do to one job, by whichever door: the change, and telling whoever waits for it."""
+
+from api.services import Services
+from db import operator_jobs
+from db.audit import Actor
+from db.job_state import JobState
+from db.job_values import PriorityNotAllowedError, TenantSuspendedError, TooManyInFlightError
+from db.quota import InsufficientCreditError
+from workers.queue import Ticket
+
+REFUSALS = (
+    InsufficientCreditError,
+    PriorityNotAllowedError,
+    TenantSuspendedError,
+    TooManyInFlightError,
+)
+"""Why a tenant may not have a job done again."""
+
+
+def cancel_one(services: Services, actor: Actor, job_id: str) -> bool:
+    """Cancel a job and tell whoever follows it; False when it was over."""
+    with services.database.transaction() as session:
+        canceled = operator_jobs.cancel(session, actor, job_id)
+    if canceled is not None:
+        services.publisher.done(job_id, JobState.CANCELED)
+    return canceled is not None
+
+
+def retry_one(services: Services, actor: Actor, job_id: str) -> str | None:
+    """The id of the job that does a failed one again; None when that cannot be."""
+    try:
+        return retry_or_refuse(services, actor, job_id)
+    except REFUSALS:
+        return None
+
+
+def retry_or_refuse(services: Services, actor: Actor, job_id: str) -> str | None:
+    """The id of the job that does a failed one again; None when it did not fail, or was before.
+
+    Raises:
+        Exception: one of `REFUSALS`: its tenant may not have it.
+    """
+    with services.database.transaction() as session:
+        accepted = operator_jobs.retry(session, actor, job_id)
+    if accepted is None:
+        return None
+    job = accepted.job
+    services.publisher.state(job.id, JobState.QUEUED, attempt=0)
+    services.rings.ring(
+        Ticket(job_id=job.id, variant=job.variant, tier=accepted.tier, tenant=job.tenant_id)
+    )
+    return job.id

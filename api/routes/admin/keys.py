@@ -1,0 +1,63 @@
+"""Tenants' API keys."""
+
+from fastapi import APIRouter, Response
+from sqlalchemy.orm import Session
+
+from api.admin_schemas import CreatedKey, KeyList, KeyView, NewKey
+from api.errors import not_found
+from api.operators import PREFIX, OperatorDep, WriterDep
+from api.schemas import ShortText
+from api.services import ServicesDep
+from db import api_keys, operator_actions, operator_keys
+from db.tables import ApiKey, Tenant
+
+router = APIRouter(prefix=f"{PREFIX}/tenants/{{tenant_id}}/keys", tags=["admin"])
+
+
+@router.get("")
+def list_keys(tenant_id: ShortText, services: ServicesDep, _operator: OperatorDep) -> KeyList:
+    """A tenant's keys, revoked ones too; the keys themselves are not kept."""
+    with services.database.transaction(durable=False) as session:
+        _require(session, tenant_id)
+        rows = api_keys.listed(session, tenant_id=tenant_id)
+        return KeyList(keys=[key_view(row) for row, _ in rows])
+
+
+@router.post("", status_code=201)
+def create_key(
+    tenant_id: ShortText, sent: NewKey, response: Response, services: ServicesDep, actor: WriterDep
+) -> CreatedKey:
+    """Make a key. It is shown only now."""
+    with services.database.transaction() as session:
+        _require(session, tenant_id)
+        row, key = operator_actions.create_key(session, actor, tenant_id=tenant_id, name=sent.name)
+        session.refresh(row)
+        made = CreatedKey(**key_view(row).model_dump(), api_key=key)
+    response.headers["Cache-Control"] = "no-store"
+    return made
+
+
+@router.post("/{key_id}/revoke", status_code=204)
+def revoke_key(
+    tenant_id: ShortText, key_id: ShortText, services: ServicesDep, actor: WriterDep
+) -> None:
+    """Revoke a key for good."""
+    with services.database.transaction() as session:
+        if not operator_actions.revoke_key(session, actor, tenant_id=tenant_id, key_id=key_id):
+            raise not_found("valid key")
+
+
+def key_view(row: ApiKey) -> KeyView:
+    """A key as lists show it."""
+    return KeyView(
+        id=row.id,
+        prefix=operator_keys.prefix(row.id),
+        name=row.name,
+        created_at=row.created_at,
+        revoked_at=row.revoked_at,
+    )
+
+
+def _require(session: Session, tenant_id: str) -> None:
+    if session.get(Tenant, tenant_id) is None:
+        raise not_found("tenant")

@@ -1,0 +1,47 @@
+"""Operators' own keys: who may look, and who may change things."""
+
+from fastapi import APIRouter, Response
+
+from api.admin_schemas import CreatedOperator, NewOperator, OperatorList, OperatorView
+from api.errors import not_found
+from api.operators import PREFIX, OperatorDep, WriterDep
+from api.routes.admin.keys import key_view
+from api.schemas import ShortText
+from api.services import ServicesDep
+from db import operator_keys
+from db.api_keys import OperatorRole
+from db.tables import ApiKey
+
+router = APIRouter(prefix=f"{PREFIX}/operators", tags=["admin"])
+
+
+@router.get("")
+def list_operators(services: ServicesDep, _operator: OperatorDep) -> OperatorList:
+    """Every operator's key, revoked ones too; the first is the one the service began with."""
+    with services.database.transaction(durable=False) as session:
+        return OperatorList(operators=[_view(row) for row in operator_keys.listed(session)])
+
+
+@router.post("", status_code=201)
+def create_operator(
+    sent: NewOperator, response: Response, services: ServicesDep, actor: WriterDep
+) -> CreatedOperator:
+    """Make an operator's key. It is shown only now."""
+    with services.database.transaction() as session:
+        row, key = operator_keys.create(session, actor, name=sent.name, role=sent.role)
+        session.refresh(row)
+        made = CreatedOperator(**_view(row).model_dump(), api_key=key)
+    response.headers["Cache-Control"] = "no-store"
+    return made
+
+
+@router.post("/{key_id}/revoke", status_code=204)
+def revoke_operator(key_id: ShortText, services: ServicesDep, actor: WriterDep) -> None:
+    """Revoke an operator's key for good; the last that may change things is kept (409)."""
+    with services.database.transaction() as session:
+        if not operator_keys.revoke(session, actor, key_id):
+            raise not_found("valid key")
+
+
+def _view(row: ApiKey) -> OperatorView:
+    return OperatorView(**key_view(row).model_dump(), role=OperatorRole(row.role or ""))

@@ -1,0 +1,36 @@
+"""The whole service at one glance."""
+
+from collections import Counter
+from datetime import timedelta
+
+from fastapi import APIRouter
+
+from api.admin_queue_view import queue_views
+from api.admin_schemas import FailureView, OverviewView, TodayView
+from api.operators import PREFIX, OperatorDep
+from api.routes.admin.queues import Window
+from api.routes.admin.workers import worker_views
+from api.services import ServicesDep
+from db.report_window import failures_by_code, takings_today
+
+router = APIRouter(prefix=PREFIX, tags=["admin"])
+
+
+@router.get("/overview")
+def get_overview(
+    services: ServicesDep, _operator: OperatorDep, window_seconds: Window = 3600
+) -> OverviewView:
+    """Queues, workers by state, failures by reason within the window, and what today brought."""
+    window = timedelta(seconds=window_seconds)
+    with services.database.transaction(durable=False) as session:
+        live = [view for view in worker_views(session) if view.live]
+        return OverviewView(
+            window_seconds=window_seconds,
+            workers_by_state=Counter("drained" if each.drained_at else each.state for each in live),
+            queues=queue_views(session, [row.id for row in services.catalogue.variants()], window),
+            failures=[
+                FailureView(code=code, jobs=jobs)
+                for code, jobs in failures_by_code(session, window)
+            ],
+            today=TodayView.model_validate(takings_today(session)),
+        )

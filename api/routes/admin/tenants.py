@@ -1,0 +1,136 @@
+"""Tenants: added, listed, moved to a tier, suspended, credited."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from sqlalchemy.orm import Session
+
+from api.admin_schemas import (
+    Credit,
+    Credited,
+    NewTenant,
+    TenantChange,
+    TenantList,
+    TenantNow,
+    TenantRecent,
+)
+from api.errors import invalid, not_found
+from api.idempotency import REPLAYED, IdempotencyKey
+from api.operators import PREFIX, OperatorDep, WriterDep
+from api.schemas import ShortText, UsageSumView
+from api.services import ServicesDep
+from db import operator_actions, operator_tiers, reports, tenant_standings
+from db.tables import Tenant
+
+router = APIRouter(prefix=f"{PREFIX}/tenants", tags=["admin"])
+
+_DAYS = 30
+Days = Annotated[int, Query(ge=1, le=366, description="Up to now")]
+
+
+@router.get("")
+def list_tenants(services: ServicesDep, _operator: OperatorDep) -> TenantList:
+    """Every tenant, who spent most in the last 30 days first."""
+    with services.database.transaction(durable=False) as session:
+        rows = tenant_standings.listed(session, days=_DAYS)
+    return TenantList(days=_DAYS, tenants=[TenantRecent.model_validate(row) for row in rows])
+
+
+@router.post("", status_code=201)
+def create_tenant(sent: NewTenant, services: ServicesDep, actor: WriterDep) -> TenantNow:
+    """Add a tenant; its first key is made by a call of its own."""
+    with services.database.transaction() as session:
+        row = operator_actions.create_tenant(session, actor, name=sent.name, tier=sent.tier)
+        return TenantNow.model_validate(row)
+
+
+@router.get("/{tenant_id}")
+def get_tenant(tenant_id: ShortText, services: ServicesDep, _operator: OperatorDep) -> TenantNow:
+    """A tenant as it stands."""
+    with services.database.transaction(durable=False) as session:
+        return _view(session, tenant_id)
+
+
+@router.get("/{tenant_id}/usage")
+def get_tenant_usage(
+    tenant_id: ShortText, services: ServicesDep, _operator: OperatorDep, days: Days = _DAYS
+) -> list[UsageSumView]:
+    """What was settled for a tenant in the last days, by model and day (UTC)."""
+    end = datetime.now(UTC)
+    with services.database.transaction(durable=False) as session:
+        _view(session, tenant_id)
+        sums = reports.usage_sums(
+            session, tenant_id, end - timedelta(days=days), end, reports.GROUPS
+        )
+    return [UsageSumView.model_validate(row, from_attributes=True) for row in sums]
+
+
+@router.patch("/{tenant_id}")
+def change_tenant(
+    tenant_id: ShortText, sent: TenantChange, services: ServicesDep, actor: WriterDep
+) -> TenantNow:
+    """Put a tenant into another tier; jobs that it has queued keep their share."""
+    with services.database.transaction() as session:
+        _view(session, tenant_id)
+        operator_tiers.move_tenant(session, actor, tenant_id, sent.tier)
+        return _view(session, tenant_id)
+
+
+@router.post("/{tenant_id}/suspend")
+def suspend_tenant(tenant_id: ShortText, services: ServicesDep, actor: WriterDep) -> TenantNow:
+    """Answer its keys 403, `suspended`; what it has queued is still done, and charged."""
+    with services.database.transaction() as session:
+        _view(session, tenant_id)
+        operator_actions.suspend_tenant(session, actor, tenant_id)
+        return _view(session, tenant_id)
+
+
+@router.post("/{tenant_id}/resume")
+def resume_tenant(tenant_id: ShortText, services: ServicesDep, actor: WriterDep) -> TenantNow:
+    """Let a suspended tenant's keys work again."""
+    with services.database.transaction() as session:
+        _view(session, tenant_id)
+        operator_actions.resume_tenant(session, actor, tenant_id)
+        return _view(session, tenant_id)
+
+
+@router.post("/{tenant_id}/credit")
+def credit_tenant(
+    tenant_id: ShortText,
+    sent: Credit,
+    response: Response,
+    services: ServicesDep,
+    actor: WriterDep,
+    idempotency_key: IdempotencyKey = None,
+) -> Credited:
+    """Add to a balance, or correct it; one reference works once, for good.
+
+    The same again answers 200 with `credited` false; another amount or tenant under the
+    reference is refused, as is a correction of more than is left beside open holds.
+    """
+    reference = sent.reference or idempotency_key
+    if reference is None:
+        raise invalid(["body", "reference"], "give a reference, or an Idempotency-Key")
+    with services.database.transaction() as session:
+        _view(session, tenant_id)
+        credited = operator_actions.credit(
+            session,
+            actor,
+            tenant_id=tenant_id,
+            amount_micros=sent.amount_micros,
+            reference=reference,
+            reason=sent.reason,
+        )
+        balance = _view(session, tenant_id).balance_micros
+    if not credited:
+        response.headers[REPLAYED] = "true"
+    return Credited(tenant=tenant_id, credited=credited, balance_micros=balance)
+
+
+def _view(session: Session, tenant_id: str) -> TenantNow:
+    session.flush()
+    row = session.get(Tenant, tenant_id, populate_existing=True)
+    if row is None:
+        raise not_found("tenant")
+    return TenantNow.model_validate(row)

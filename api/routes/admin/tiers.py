@@ -1,0 +1,34 @@
+"""Tiers: limits, share and allowances of classes of tenants."""
+
+from fastapi import APIRouter
+
+from api.admin_schemas import TierChange, TierList, TierView
+from api.errors import not_found
+from api.operators import PREFIX, OperatorDep, WriterDep
+from api.schemas import ShortText
+from api.services import ServicesDep
+from db import operator_tiers
+from db.tenants import UnknownTierError
+
+router = APIRouter(prefix=f"{PREFIX}/tiers", tags=["admin"])
+
+
+@router.get("")
+def list_tiers(services: ServicesDep, _operator: OperatorDep) -> TierList:
+    """Every tier, the smallest share first."""
+    with services.database.transaction(durable=False) as session:
+        rows = operator_tiers.listed(session)
+        return TierList(tiers=[TierView.model_validate(row) for row in rows])
+
+
+@router.patch("/{name}")
+def set_tier(
+    name: ShortText, sent: TierChange, services: ServicesDep, actor: WriterDep
+) -> TierView:
+    """Set limits of a tier, for what is submitted from now on."""
+    try:
+        with services.database.transaction() as session:
+            limits = sent.model_dump(exclude_unset=True)
+            return TierView.model_validate(operator_tiers.change(session, actor, name, limits))
+    except UnknownTierError:
+        raise not_found("tier") from None

@@ -1,0 +1,64 @@
+"""Tenants as an operator's list shows them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from db.tables import Tenant, Tier, UsageEvent
+
+
+@dataclass(frozen=True)
+class TenantStanding:
+    """One tenant now, and what was settled for it in the last days: `jobs`, `spent_micros`."""
+
+    id: str
+    name: str
+    tier: str
+    suspended_at: datetime | None
+    in_flight: int
+    balance_micros: int
+    held_micros: int
+    jobs: int
+    spent_micros: int
+
+
+def listed(session: Session, *, days: int) -> list[TenantStanding]:
+    """Every tenant, who spent most in the last `days` first."""
+    recent = (
+        select(
+            UsageEvent.tenant_id,
+            func.count().label("jobs"),
+            func.sum(UsageEvent.amount_micros).label("spent"),
+        )
+        .where(UsageEvent.occurred_at > func.now() - timedelta(days=days))
+        .group_by(UsageEvent.tenant_id)
+        .subquery()
+    )
+    statement = (
+        select(Tenant, func.coalesce(recent.c.jobs, 0), func.coalesce(recent.c.spent, 0))
+        .join(recent, recent.c.tenant_id == Tenant.id, isouter=True)
+        .order_by(func.coalesce(recent.c.spent, 0).desc(), Tenant.id)
+    )
+    return [_standing(row, jobs, spent) for row, jobs, spent in session.execute(statement)]
+
+
+def _standing(row: Tenant, jobs: int, spent: int) -> TenantStanding:
+    return TenantStanding(
+        id=row.id,
+        name=row.name,
+        tier=row.tier,
+        suspended_at=row.suspended_at,
+        in_flight=row.in_flight,
+        balance_micros=row.balance_micros,
+        held_micros=row.balance_held_micros,
+        jobs=int(jobs),
+        spent_micros=int(spent),
+    )
+
+
+def tier_names(session: Session) -> Sequence[str]:
+    """Every tier, the smallest share first."""
+    return session.scalars(select(Tier.name).order_by(Tier.weight, Tier.name)).all()

@@ -1,0 +1,154 @@
+"""`python -m deploy.docker.check [api|worker]`: an image's install steps, in a clean folder.
+
+Where no container can be built, this is what can be known of a Dockerfile: its build stage's COPY
+and RUN lines are executed with the same Python version in an empty folder, and what was installed
+is asked whether it starts. Of the API's image it is asked, too, that no torch came along.
+"""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+ROOT = Path(__file__).parents[2]
+PREFIX = "/opt/bottega"
+"""Where the images keep their environment; the check puts its own folder in its place."""
+
+SHOWS = {
+    "api": ("import api.app, deploy.courier_run, deploy.make_bucket, db.migrate", "api"),
+    "worker": ("import torch, diffusers, transformers, workers.adapters.registry", "worker"),
+}
+"""By image: what must be importable, and the command that must print its help."""
+
+_FOREIGN = ("torch", "diffusers", "transformers", "accelerate", "safetensors")
+_LONGEST_SECONDS = 1800
+
+
+@dataclass(frozen=True)
+class BuildStage:
+    """The first stage of a Dockerfile.
+
+    Attributes:
+        image: what it starts from.
+        copies: source and destination, in order.
+        runs: shell commands, in order.
+    """
+
+    image: str
+    copies: Sequence[tuple[str, str]] = field(default_factory=list)
+    runs: Sequence[str] = field(default_factory=list)
+
+
+def read_build_stage(dockerfile: Path) -> BuildStage:
+    """Read the first stage.
+
+    Raises:
+        ValueError: it has an instruction that this check does not know.
+    """
+    image, copies, runs = "", [], []
+    for word, rest in _instructions(dockerfile.read_text()):
+        if word == "FROM" and image:
+            break
+        match word:
+            case "FROM":
+                image = rest.split()[0]
+            case "COPY":
+                *sources, target = rest.split()
+                copies += [(source, target) for source in sources]
+            case "RUN":
+                runs.append(rest)
+            case "WORKDIR":
+                pass
+            case _:
+                raise ValueError(f"{dockerfile}: {word} is not known to the check")
+    return BuildStage(image, copies, runs)
+
+
+def _instructions(text: str) -> Iterator[tuple[str, str]]:
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    for line in "\n".join(lines).replace("\\\n", " ").splitlines():
+        word, rest = line.split(maxsplit=1)
+        yield word, rest
+
+
+def install(stage: BuildStage, folder: Path) -> Path:
+    """Execute a stage below an empty folder; its environment's Python.
+
+    Raises:
+        subprocess.CalledProcessError: a step failed.
+    """
+    sources, prefix = folder / "src", folder / "opt"
+    sources.mkdir(parents=True)
+    for source, target in stage.copies:
+        _copy(ROOT / source, sources / target)
+    for run in stage.runs:
+        click.echo(f"$ {run}")
+        command = run.replace(PREFIX, shlex.quote(str(prefix)))
+        if command.startswith("python "):
+            command = f"python3.11 {command.removeprefix('python ')}"
+        _run(["sh", "-ec", command], sources)
+    return prefix / "bin" / "python"
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        shutil.copy(source, target)
+
+
+def _run(command: Sequence[str], folder: Path) -> str:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.run(  # noqa: S603 - the repository's own Dockerfile
+        command,
+        cwd=folder,
+        env=environment,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=_LONGEST_SECONDS,
+    ).stdout
+
+
+def examine(python: Path, name: str, folder: Path) -> dict[str, str]:
+    """Start what was installed, away from the sources; the installed packages by name.
+
+    Raises:
+        subprocess.CalledProcessError: an import or the command failed.
+        ValueError: a model library came with an image that must have none.
+    """
+    imports, command = SHOWS[name]
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    _run([str(python), "-c", imports], elsewhere)
+    _run([str(python.parent / "bottega"), command, "--help"], elsewhere)
+    listing = _run([str(python), "-m", "pip", "list", "--format", "json"], elsewhere)
+    packages = {row["name"].lower(): row["version"] for row in json.loads(listing)}
+    foreign = [package for package in _FOREIGN if package in packages]
+    if name == "api" and foreign:
+        raise ValueError(f"the API's image would carry {', '.join(foreign)}")
+    return packages
+
+
+@click.command()
+@click.argument("name", type=click.Choice(sorted(SHOWS)), default="api")
+def main(name: str) -> None:
+    """Execute the install steps of an image in a clean folder, and start what came of it."""
+    stage = read_build_stage(ROOT / "deploy" / "docker" / f"{name}.Dockerfile")
+    with tempfile.TemporaryDirectory(prefix=f"bottega-{name}-") as text:
+        folder = Path(text)
+        packages = examine(install(stage, folder), name, folder)
+        size = sum(file.stat().st_size for file in folder.glob("opt/**/*") if file.is_file())
+    torch = packages.get("torch", "none")
+    click.echo(f"{name}: {len(packages)} packages, {size / 1e6:.0f} MB, torch: {torch}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+# One CUDA worker. torch's wheels carry the CUDA libraries; the host brings its driver and the
+# NVIDIA container toolkit.
+#   docker build -f deploy/docker/worker.Dockerfile -t bottega-worker .
+FROM python:3.11-slim AS build
+WORKDIR /src
+RUN python -m venv /opt/bottega
+# Its own layer, before the sources: several GB that change with torch's version alone.
+RUN /opt/bottega/bin/python -m pip install --no-cache-dir torch==2.13.0
+COPY pyproject.toml README.md LICENSE ./
+COPY api ./api
+COPY db ./db
+COPY deploy ./deploy
+COPY migrations ./migrations
+COPY workers ./workers
+RUN /opt/bottega/bin/python -m pip install --no-cache-dir '.[worker]'
+
+FROM python:3.11-slim
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin bottega \
+    && install --directory --owner=10001 --group=10001 /models
+COPY --from=build /opt/bottega /opt/bottega
+ENV PATH=/opt/bottega/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    HF_HOME=/models \
+    NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility \
+    BOTTEGA_METRICS_PORT=9400 \
+    BOTTEGA_ALIVE_FILE=/tmp/alive
+WORKDIR /tmp
+VOLUME /models
+USER 10001:10001
+EXPOSE 9400
+# The heartbeat touches the file from the first second on, while models load as well.
+HEALTHCHECK --interval=20s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["sh", "-c", "test -n \"$(find /tmp/alive -mmin -1)\""]
+ENTRYPOINT ["bottega", "worker"]
+CMD ["--device", "cuda:0", "--variant", "flux.1-schnell"]

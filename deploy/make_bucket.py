@@ -1,0 +1,59 @@
+"""`python -m deploy.make_bucket`: the bucket that S3_BUCKET names, made where it is missing."""
+
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from db.storage.settings import StorageSettings
+
+_THERE_ALREADY = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
+_CONFIG = Config(
+    s3={"addressing_style": "path"},
+    connect_timeout=5,
+    read_timeout=10,
+    retries={"total_max_attempts": 5},
+)
+
+
+def make_bucket(settings: StorageSettings) -> bool:
+    """Make the bucket; whether it was missing.
+
+    Raises:
+        botocore.exceptions.ClientError: the server refuses, or another account owns the name.
+        ValueError: S3_BUCKET is not set.
+    """
+    if not settings.bucket:
+        raise ValueError("S3_BUCKET is not set")
+    client = _client(settings)
+    try:
+        client.create_bucket(Bucket=settings.bucket)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _THERE_ALREADY:
+            raise
+        client.head_bucket(Bucket=settings.bucket)  # refused where it is somebody else's
+        return False
+    return True
+
+
+def _client(settings: StorageSettings) -> Any:
+    secret = settings.secret_access_key
+    return boto3.client(
+        "s3",
+        endpoint_url=settings.endpoint_url,
+        region_name=settings.region,
+        aws_access_key_id=settings.access_key_id,
+        aws_secret_access_key=secret.get_secret_value() if secret else None,
+        config=_CONFIG,
+    )
+
+
+def main() -> None:
+    """Say what was done."""
+    made = make_bucket(StorageSettings())
+    print("the bucket was made" if made else "the bucket is there")
+
+
+if __name__ == "__main__":
+    main()

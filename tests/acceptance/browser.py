@@ -1,0 +1,103 @@
+"""Chromium on the dashboard: signed in, and watched for whatever a page should not do."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from tests.acceptance.stack import Stack
+
+WIDE = (1440, 900)
+PHONE = (390, 844)
+SERIOUS = ("serious", "critical")
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium; the driver brings none of its own."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert path is not None, "install chromium; `make test` does"
+    with sync_playwright() as driver:
+        running = driver.chromium.launch(
+            executable_path=path, env={**os.environ, "LANG": "C.UTF-8"}
+        )
+        yield running
+        running.close()
+
+
+@dataclass
+class Visit:
+    """A browser window on one stack.
+
+    Attributes:
+        requests: every URL that it asked for.
+        complaints: what the pages' console says: errors, and refusals of the content policy.
+    """
+
+    stack: Stack
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("request", self._note_request)
+        self.page.on("console", self._note_complaint)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _note_request(self, request: Request) -> None:
+        self.requests.append(request.url)
+
+    def _note_complaint(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def sign_in(self, key: str | None = None) -> None:
+        """Sign in as anybody does; with the stack's operator key unless told otherwise."""
+        self.page.goto("/dashboard/sign-in")
+        self.page.get_by_label("Operator's key").fill(key or str(self.stack.facts["operator_key"]))
+        self.page.get_by_role("button", name="Sign in").click()
+        self.page.get_by_role("navigation", name="Screens").wait_for()
+
+    def press(self, name: str, *, within: str = "main") -> None:
+        """Open the confirmation that bears a name, and confirm."""
+        self.page.locator(f"{within} summary", has_text=name).first.click()
+        self.page.locator(f"{within} details[open]").get_by_role("button", name=name).click()
+
+    def said(self) -> str:
+        """What the page says of the last action."""
+        return self.page.locator("main > .notice").inner_text()
+
+    def violations(self, rules: list[str] | None = None) -> list[str]:
+        """What axe finds that keeps people out, with the places; by all rules or by some."""
+        options: dict[str, object] = {"resultTypes": ["violations"]}
+        if rules is not None:
+            options["runOnly"] = rules
+        found = Axe().run(self.page, options=options).response["violations"]
+        return [
+            f"{self.page.url}: {each['id']}: {[node['html'][:160] for node in each['nodes']][:4]}"
+            for each in found
+            if each["impact"] in SERIOUS
+        ]
+
+
+@contextmanager
+def visit(
+    browser: Browser, stack: Stack, *, theme: str = "light", size: tuple[int, int] = WIDE
+) -> Iterator[Visit]:
+    """A fresh window; afterwards nothing has left the machine and no page has complained."""
+    context = browser.new_context(
+        base_url=stack.url,
+        color_scheme="dark" if theme == "dark" else "light",
+        viewport={"width": size[0], "height": size[1]},
+        reduced_motion="reduce",
+    )
+    context.set_default_timeout(20_000)
+    opened = Visit(stack, context.new_page())
+    yield opened
+    context.close()
+    assert [url for url in opened.requests if not url.startswith(f"{stack.url}/")] == []
+    assert opened.complaints == []

@@ -1,0 +1,53 @@
+"""What is no picture: tried again, named, charged to nobody, and without harm to the mates."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from tests.support.jobs import allowance, counts, found, sql, state
+from tests.support.station import PAINTER, Station
+from workers.adapters.flux import FluxAdapter
+from workers.catalog import find
+
+POISON = "a poisoned prompt"
+ATTEMPTS = 3
+
+
+@pytest.fixture(scope="module")
+def painter() -> Iterator[FluxAdapter]:
+    """The demo, to which the encoding of one prompt holds numbers that are none."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    adapter = FluxAdapter(find(PAINTER), "cpu", {})
+    adapter.load()
+    sound = adapter._encode("a red circle", {})
+    adapter._encoded.put(POISON, tuple(part * torch.nan for part in sound))
+    yield adapter
+    torch.set_num_threads(before)
+
+
+def submit(station: Station, tenant_id: str, prompt: str) -> str:
+    return station.submit(tenant_id, prompt=prompt, steps=1, width=64, height=64)
+
+
+def test_numbers_that_are_none_end_their_job_alone(
+    station: Station, tenant_id: str, painter: FluxAdapter
+) -> None:
+    prompts = ("a red circle", POISON, "a black background")
+    ids = [submit(station, tenant_id, prompt) for prompt in prompts]
+    # Together, then each alone.
+    assert station.answer(*[painter.run] * 4) == 3
+    states = [str(state(station.database, job_id)) for job_id in ids]
+    assert states == ["succeeded", "queued", "succeeded"]
+    for _ in range(ATTEMPTS - 1):
+        sql(station.database, "UPDATE jobs SET available_at = now() WHERE state = 'queued'")
+        assert station.answer(painter.run) == 1
+    job = found(station.database, ids[1])
+    assert (job.state, job.error_code, job.attempt) == ("failed", "invalid_output", ATTEMPTS)
+    assert "no picture" in (job.error_message or "")
+    assert counts(station.database, "usage_events", "artifacts") == [2, 2]
+    following = submit(station, tenant_id, "a red circle")
+    station.answer(painter.run)
+    assert state(station.database, following) == "succeeded"
+    assert allowance(station.database, tenant_id) == (3, 0)

@@ -1,0 +1,86 @@
+"""The dashboard's figures, from real rows: what is of now, of the window, of today."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from db.job_state import JobState
+from db.report_series import queue_curves
+from db.report_window import failures_by_code, queue_windows, takings_today
+from db.session import Database
+from db.tenant_standings import listed
+from tests.support.jobs import (
+    BROKEN,
+    PRICE,
+    VARIANT,
+    add_tenant,
+    cancel,
+    complete,
+    fail,
+    running,
+    sql,
+    state,
+    stored,
+    submit,
+)
+
+HOUR = timedelta(hours=1)
+LONG_AGO = """
+UPDATE jobs SET created_at = created_at - interval '3 hours',
+    started_at = started_at - interval '3 hours', finished_at = finished_at - interval '3 hours'
+WHERE id = :id RETURNING id"""
+
+
+def test_what_is_of_the_window_leaves_out_what_came_before(
+    database: Database, tenant_id: str
+) -> None:
+    before, done, broken = (running(database, tenant_id) for _ in range(3))
+    for held in (before, done):
+        assert complete(database, held, stored(held))
+    assert fail(database, broken)
+    sql(database, LONG_AGO, id=before.job_id)
+    assert cancel(database, submit(database, tenant_id))
+    submit(database, tenant_id)
+    with database.transaction() as session:
+        (row,) = queue_windows(session, HOUR)
+        assert (row.variant, row.arrived, row.succeeded, row.failed) == (VARIANT, 4, 1, 1)
+        assert row.wait_p50 is not None
+        assert row.run_p95 is not None
+        assert failures_by_code(session, HOUR) == [(BROKEN.code, 1)]
+        assert queue_windows(session, timedelta(seconds=0)) == []
+        curves = queue_curves(session, window=HOUR, steps=6)
+    own = curves.queues[VARIANT]
+    assert (sum(own.arrived), sum(own.finished), sum(own.failed)) == (4, 1, 1)
+    assert own.waiting[-1] == 1
+    assert own.waiting[0] == 0
+    assert len(curves.starts) == 6
+    assert json.dumps(own.longest_wait_seconds)  # as a page's script reads them
+
+
+def test_what_was_charged_today_is_what_was_settled(database: Database) -> None:
+    free = add_tenant(database)
+    paying = add_tenant(database, credit_micros=10 * PRICE, images_per_month=0)
+    for tenant_id in (free, paying):
+        held = running(database, tenant_id)
+        assert complete(database, held, stored(held))
+        assert state(database, held.job_id) == JobState.SUCCEEDED
+    with database.transaction() as session:
+        takings = takings_today(session)
+        standings = {row.id: row for row in listed(session, days=30)}
+    assert (takings.images, takings.revenue_micros) == (2, PRICE)
+    assert (standings[paying].jobs, standings[paying].spent_micros) == (1, PRICE)
+    assert (standings[free].jobs, standings[free].spent_micros) == (1, 0)
+    assert next(iter(standings)) == paying
+
+
+@pytest.mark.parametrize("steps", [1, 60])
+def test_a_queue_without_a_past_has_a_flat_curve(
+    database: Database, tenant_id: str, steps: int
+) -> None:
+    submit(database, tenant_id)
+    with database.transaction() as session:
+        own = queue_curves(session, window=HOUR, steps=steps).queues[VARIANT]
+    assert own.waiting[-1] == 1
+    assert sum(own.arrived) == 1
+    assert own.finished == [0] * steps

@@ -1,0 +1,197 @@
+"""A service as two machines would run it, on servers that they share, all of it on this one.
+
+Each machine has an API, a courier and a fleet with a folder of its own; PostgreSQL, Redis and the
+S3 server are shared. One supervisor stands for every machine's init: it restarts what dies.
+"""
+
+import os
+import secrets
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+from pydantic import SecretStr
+from sqlalchemy import Row, Select, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from db.migrate import upgrade
+from db.session import Database
+from db.settings import DatabaseSettings
+from db.storage.settings import StorageSettings
+from db.tables import Worker
+from deploy.make_bucket import make_bucket
+from deploy.programs import Program, api_program, courier_program
+from deploy.servers.postgres import EmbeddedPostgres
+from deploy.servers.process import free_port
+from deploy.servers.redis import EmbeddedRedis
+from deploy.supervisor import Supervisor
+from tests.acceptance.stack import eventually
+from tests.servers import swift
+
+VARIANT = "flux.1-demo"
+MACHINES = ("north", "south")
+_FLEET = f'[[workers]]\ndevice = "cpu"\nvariants = ["{VARIANT}"]\n'
+
+
+@dataclass
+class Machines:
+    """Two machines' processes. Start them from the thread that then calls `watch`.
+
+    Attributes:
+        folder: below it, each server and each machine has a folder of its own.
+        workers_of: machines by the ids of their workers, dead ones as well.
+        pauses: seconds that each kill cost, by what was killed.
+    """
+
+    folder: Path
+    supervisor: Supervisor = field(init=False)
+    workers_of: dict[str, str] = field(default_factory=dict)
+    pauses: dict[str, float] = field(default_factory=dict)
+    _ports: Mapping[str, int] = field(default_factory=lambda: {n: free_port() for n in MACHINES})
+    _database: Database | None = None
+    _settings: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.supervisor = Supervisor(self.folder / "logs")
+
+    @property
+    def urls(self) -> Sequence[str]:
+        """Where the machines' APIs answer."""
+        return [f"http://127.0.0.1:{port}" for port in self._ports.values()]
+
+    @property
+    def database(self) -> Database:
+        """The database that they share."""
+        assert self._database is not None, "they were never started"
+        return self._database
+
+    def start(self) -> None:
+        """Start everything, and return when all of it answers."""
+        postgres = EmbeddedPostgres(self.folder / "postgres")
+        redis = EmbeddedRedis(self.folder / "redis")
+        storage = self._start_servers(postgres, redis)
+        upgrade(postgres.url)
+        self._database = Database(DatabaseSettings(url=SecretStr(postgres.url), pool_size=4))
+        self._settings = {
+            "DATABASE_URL": postgres.url,
+            "REDIS_URL": redis.url,
+            "S3_BUCKET": str(storage.bucket),
+            "S3_ENDPOINT_URL": str(storage.endpoint_url),
+            "S3_ACCESS_KEY_ID": swift.ACCESS_KEY_ID,
+            "S3_SECRET_ACCESS_KEY": swift.SECRET_ACCESS_KEY,
+            "BOTTEGA_URL_SECRET": secrets.token_urlsafe(32),
+            "BOTTEGA_TORCH_THREADS": "1",
+            "BOTTEGA_LEASE_SECONDS": "5",
+        }
+        self.supervisor.start(*(program for name in MACHINES for program in self._machine(name)))
+        eventually(lambda: self.learn_workers() == set(MACHINES), seconds=90)
+
+    def _start_servers(self, postgres: EmbeddedPostgres, redis: EmbeddedRedis) -> StorageSettings:
+        disk = self.folder / "swift"
+        disk.mkdir()
+        ports = {kind: free_port() for kind in (*swift._STORAGE_KINDS, "proxy")}
+        swift._configure(disk, ports)
+        _forgive_soon(disk / "proxy-server.conf")
+        servers = [swift.SwiftProcess(kind, disk, port) for kind, port in ports.items()]
+        self.supervisor.start(postgres, redis, *servers)
+        storage = StorageSettings(
+            bucket="pictures",
+            endpoint_url=f"http://127.0.0.1:{ports['proxy']}",
+            access_key_id=swift.ACCESS_KEY_ID,
+            secret_access_key=SecretStr(swift.SECRET_ACCESS_KEY),
+        )
+        assert make_bucket(storage)
+        assert not make_bucket(storage)
+        return storage
+
+    def _machine(self, name: str) -> list[Program]:
+        folder = self.folder / name
+        folder.mkdir()
+        (folder / "fleet.toml").write_text(_FLEET)
+        settings = {**self._settings, "BOTTEGA_ALIVE_FILE": str(folder / "alive")}
+        fleet = ["fleet", str(folder / "fleet.toml"), "--log-dir", str(folder / "logs")]
+        return [
+            replace(api_program(self._ports[name], settings), name=f"{name}-api"),
+            replace(courier_program(settings), name=f"{name}-courier"),
+            Program(f"{name}-fleet", fleet, settings),
+        ]
+
+    def learn_workers(self) -> set[str]:
+        """Note whose the live workers are; the machines that have one that is ready."""
+        fleets = {self.supervisor.pids[f"{name}-fleet"]: name for name in MACHINES}
+        ready = set()
+        rows = self.rows(select(Worker.id, Worker.pid, Worker.state))
+        for worker_id, pid, state in rows:
+            machine = fleets.get(_parent(pid))
+            if machine is not None:
+                self.workers_of[worker_id] = machine
+            if machine is not None and state in {"ready", "busy"}:
+                ready.add(machine)
+        return ready
+
+    def rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        """A query's rows, asked for again while the server is being restarted."""
+
+        def answer() -> list[Sequence[Row[Any]]]:
+            try:
+                with self.database.transaction() as session:
+                    return [session.execute(query).all()]
+            except SQLAlchemyError:
+                return []
+
+        return eventually(answer)[0]
+
+    def kill_worker(self, machine: str) -> None:
+        """Kill a machine's worker, and wait until its fleet has a ready one again."""
+        [pid] = _children(self.supervisor.pids[f"{machine}-fleet"])
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda: pid not in _children(self.supervisor.pids[f"{machine}-fleet"]))
+        eventually(lambda: self.learn_workers() == set(MACHINES), seconds=90)
+
+    def kill(self, name: str, by: signal.Signals = signal.SIGKILL) -> None:
+        """End a process as a crash would, and wait until another runs in its place."""
+        old = self.supervisor.pids[name]
+        os.kill(old, by)
+        eventually(lambda: self.supervisor.pids[name] != old)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Whatever happens in the block, all of it is stopped at its end."""
+        try:
+            self.start()
+            yield
+        finally:
+            if self._database is not None:
+                self._database.close()
+            self.supervisor.stop()
+
+    def watch(self, stopping: threading.Event) -> None:
+        """Restart what dies, until told to stop."""
+        self.supervisor.watch(stopping)
+
+
+def _forgive_soon(configuration: Path) -> None:
+    """Swift leaves a node that failed alone for a minute; here there is no other to turn to."""
+    text = configuration.read_text()
+    found = "use = egg:swift#proxy\n"
+    assert found in text
+    configuration.write_text(text.replace(found, f"{found}error_suppression_interval = 3\n"))
+
+
+def _parent(pid: int) -> int:
+    try:
+        return psutil.Process(pid).ppid()
+    except psutil.Error:  # it has ended
+        return 0
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [child.pid for child in psutil.Process(pid).children()]
+    except psutil.Error:  # it is being restarted
+        return []

@@ -1,0 +1,37 @@
+"""Spans of this process, kept in its memory."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from workers import tracing
+from workers.otel_spans import OtelSpans
+
+
+@contextmanager
+def kept_spans() -> Iterator[InMemorySpanExporter]:
+    """Where the spans that end meanwhile are found."""
+    exporter = InMemorySpanExporter()
+    tracing.use(OtelSpans("bottega-test", SimpleSpanProcessor(exporter)))
+    try:
+        yield exporter
+    finally:
+        tracing.stop()
+
+
+def traceparent_of(span: ReadableSpan) -> str:
+    """What a child of the span names as its parent."""
+    context = span.get_span_context()
+    assert context is not None
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+
+
+def parent_of(span: ReadableSpan) -> str | None:
+    """The parent in the same form; None of a trace's first."""
+    if span.parent is None:
+        return None
+    flags = span.parent.trace_flags
+    return f"00-{span.parent.trace_id:032x}-{span.parent.span_id:016x}-{flags:02x}"

@@ -1,0 +1,63 @@
+"""Processes that are stopped together share one time to finish in."""
+
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.programs import Program
+from deploy.supervisor import Supervisor
+from tests.support.waiting import await_true
+
+SECONDS_TO_FINISH = 0.6
+
+_FINISHING = """\
+import pathlib, signal, sys, time
+done = False
+def finish(*_):
+    global done
+    done = True
+signal.signal(signal.SIGTERM, finish)
+pathlib.Path(sys.argv[1]).touch()
+while not done:
+    time.sleep(0.01)
+time.sleep(float(sys.argv[2]))
+pathlib.Path(sys.argv[1]).with_suffix(".finished").touch()
+"""
+
+
+@dataclass
+class Finisher(Program):
+    """Takes its time to finish, and says so in a file."""
+
+    file: Path = field(default_factory=Path)
+    seconds: float = SECONDS_TO_FINISH
+
+    def command(self) -> list[str]:
+        """A process that only waits to be told."""
+        return [sys.executable, "-c", _FINISHING, str(self.file), str(self.seconds)]
+
+    def ready(self) -> bool:
+        """It says when it can be told."""
+        return self.file.exists()
+
+
+def test_each_finishes_while_the_others_do(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path / "logs", stop_seconds=10)
+    files = [tmp_path / str(n) for n in range(4)]
+    supervisor.start(*(Finisher(file.name, (), file=file) for file in files))
+    began = time.monotonic()
+    supervisor.stop_together()
+    assert time.monotonic() - began < len(files) * SECONDS_TO_FINISH
+    assert all(file.with_suffix(".finished").exists() for file in files)
+    assert supervisor.pids == {}
+
+
+def test_one_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path / "logs", stop_seconds=0.3)
+    slow = tmp_path / "slow"
+    supervisor.start(Finisher("slow", (), file=slow, seconds=30))
+    [pid] = supervisor.pids.values()
+    supervisor.stop_together()
+    assert await_true(lambda: not Path(f"/proc/{pid}").exists())
+    assert not slow.with_suffix(".finished").exists()

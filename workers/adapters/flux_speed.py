@@ -1,0 +1,173 @@
+"""What makes a FLUX pipeline faster, or lets it do with less device memory, as its row asks.
+
+All of it is diffusers', torch's and torchao's own; what this machine or these libraries do not
+have is refused when the model is loaded, not when the first job comes.
+"""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+import torch
+from diffusers.hooks import apply_group_offloading
+from diffusers.models.attention import AttentionModuleMixin
+from diffusers.models.attention_dispatch import AttentionBackendName, dispatch_attention_fn
+
+from workers.adapters.pinning import Device
+from workers.adapters.weights import WeightsError
+
+LARGEST_UNTILED_SIDE = 2048
+"""Pixels. A picture with a longer side is decoded in tiles, for decoding takes more memory than
+painting; the seams are blended, so a smaller one is better decoded at once."""
+
+COMPILED_SHAPES = 64
+"""How often torch may compile the same block: variants of one worker share its code, and none may
+find the number used up."""
+
+_FP8 = {
+    "weights": "Float8WeightOnlyConfig",
+    "dynamic": "Float8DynamicActivationFloat8WeightConfig",
+}
+_PROJECTIONS = ("to_q", "to_k", "to_v", "add_q_proj", "add_k_proj", "add_v_proj")
+_TEXT_ENCODERS = ("text_encoder", "text_encoder_2")
+
+_log = structlog.get_logger(__name__)
+
+
+class OptionError(WeightsError):
+    """A row asks for what is not to be had here; the message tells what."""
+
+
+@dataclass(frozen=True)
+class FluxSpeed:
+    """How one variant's pipeline is set up.
+
+    Attributes:
+        variant_id: whose.
+        attention: diffusers' name of the kernels for attention: "native" are torch's.
+        fp8: "weights" keeps the transformer's weights in 8 bits and computes in 16, "dynamic"
+            computes in 8 bits too, on a GPU that can; None does neither. Pictures differ.
+        fuse_qkv: three projections of attention as one product.
+        compile: compiles the transformer's blocks, for pictures of every size and number: makes
+            loading minutes longer, unless the kernels are kept from an earlier time.
+        channels_last: how the VAE's weights lie in memory.
+        offload_text: keeps text encoders in the host's memory, and has each of their layers on
+            the device only while it computes.
+    """
+
+    variant_id: str
+    attention: str = "native"
+    fp8: str | None = None
+    fuse_qkv: bool = False
+    compile: bool = False
+    channels_last: bool = False
+    offload_text: bool = False
+
+    @classmethod
+    def of(cls, variant_id: str, options: Mapping[str, Any]) -> "FluxSpeed":
+        """What a row's options ask for."""
+        asked = {name: options[name] for name in cls.__annotations__ if name in options}
+        return cls(variant_id, **asked)
+
+    @property
+    def takes_loras(self) -> bool:
+        """Whether a LoRA can be put on: it changes layers that fused or 8-bit ones took over."""
+        return not (self.fuse_qkv or self.fp8)
+
+    @property
+    def warm_up_pictures(self) -> tuple[int, ...]:
+        """Before the first job: calls for so many pictures.
+
+        torch compiles for one, anew for two, and from then on for any number.
+        """
+        return (1, 2) if self.compile else (1,)
+
+    def place(self, pipeline: Any, device: Device) -> None:
+        """Bring a pipeline onto its device, set up as asked.
+
+        Raises:
+            OptionError: an option is not to be had here.
+        """
+        if self.offload_text:
+            self._offload(pipeline, device)
+        pipeline.to(str(device))
+        self._set_attention(pipeline.transformer)
+        if self.fuse_qkv:
+            _fuse(pipeline.transformer)
+        if self.fp8:
+            self._quantize(pipeline.transformer, self.fp8)
+        if self.channels_last:
+            pipeline.vae.to(memory_format=torch.channels_last)
+        pipeline.vae.enable_slicing()  # large pictures of a batch decode in the memory of one
+        if self.compile:
+            _let_shapes_vary()
+            pipeline.transformer.compile_repeated_blocks(fullgraph=True, dynamic=True)
+            _log.info("compiling", variant=self.variant_id, calls=len(self.warm_up_pictures))
+
+    def _offload(self, pipeline: Any, device: Device) -> None:
+        for name in _TEXT_ENCODERS:
+            encoder = getattr(pipeline, name, None)
+            if encoder is not None:
+                apply_group_offloading(
+                    encoder,
+                    onload_device=torch.device(str(device)),
+                    offload_type="leaf_level",
+                    use_stream=device.kind == "cuda",
+                )
+
+    def _set_attention(self, transformer: Any) -> None:
+        """Also where it is torch's own: diffusers has others' choice hold for all that made none.
+
+        The kernels are tried, for diffusers looks only whether their package is there.
+        """
+        try:
+            transformer.set_attention_backend(self.attention)
+            some = torch.zeros(1, 128, 1, 64, device=transformer.device, dtype=transformer.dtype)
+            dispatch_attention_fn(some, some, some, backend=AttentionBackendName(self.attention))
+        except (ValueError, RuntimeError, ImportError, AssertionError) as error:
+            raise self._refusal("attention", self.attention, error) from error
+
+    def _quantize(self, transformer: Any, kind: str) -> None:
+        try:
+            torchao = importlib.import_module("torchao.quantization")
+            torchao.quantize_(transformer, getattr(torchao, _FP8[kind])())
+        except KeyError as error:
+            choice = ValueError(f"choose one of {', '.join(_FP8)}")
+            raise self._refusal("fp8", kind, choice) from error
+        except (ImportError, RuntimeError, AssertionError) as error:
+            raise self._refusal("fp8", kind, error) from error
+
+    def _refusal(self, option: str, value: str, error: Exception) -> OptionError:
+        reason = str(error).strip().partition("\n")[0]
+        return OptionError(f"{self.variant_id}: {option}={value!r} cannot be had here: {reason}")
+
+
+def _let_shapes_vary() -> None:
+    torch._dynamo.config.recompile_limit = COMPILED_SHAPES  # noqa: SLF001 - its only name
+    # Else two sizes that happen to be equal, as of a picture and of a layer, are taken for one.
+    torch.fx.experimental._config.use_duck_shape = False  # noqa: SLF001 - ditto
+
+
+def _fuse(transformer: Any) -> None:
+    """Fuse, and let go of what was fused: it would lie on the device twice."""
+    transformer.fuse_qkv_projections()
+    for module in transformer.modules():
+        if isinstance(module, AttentionModuleMixin) and module.fused_projections:
+            for name in _PROJECTIONS:
+                if getattr(module, name, None) is not None:
+                    setattr(module, name, None)
+
+
+def tile_if_large(vae: Any, size: tuple[int, int]) -> None:
+    """Have the next pictures decoded in tiles if they are large, and at once if they are not.
+
+    Args:
+        vae: a pipeline's.
+        size: width and height in pixels.
+    """
+    if max(size) > LARGEST_UNTILED_SIDE:
+        vae.enable_tiling()
+    else:
+        vae.disable_tiling()
