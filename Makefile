@@ -55,9 +55,9 @@ bench: $(READY) ## measure, and compare with plain Celery (see BENCHMARKS.md)
 	$(BIN)/bottega bench
 
 # Again from nothing, or on from the last checkpoint when there is one.
-RUN := runs/florence-2-demo
 DEVICE ?= cpu
 MINUTES ?= 240
-demo-weights: $(READY) ## train florence-2-demo (DEVICE=cuda, MINUTES=…); broken off, it goes on
-	$(BIN)/python -m workers.demo.train_florence2 --out $(RUN) --device $(DEVICE) \
-		--minutes $(MINUTES) --threads 2 $(if $(wildcard $(RUN)/checkpoint.pt),--resume)
+MODEL ?= florence2
+demo-weights: $(READY) ## train demo weights (MODEL=florence2, flux or flux2, DEVICE=cuda, MINUTES=…); broken off, it goes on
+	$(BIN)/python -m workers.demo.train_$(MODEL) --out runs/$(MODEL) --device $(DEVICE) \
+		--minutes $(MINUTES) --threads 2 $(if $(wildcard runs/$(MODEL)/checkpoint.pt),--resume)
