@@ -8,6 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from api.errors import ProblemError
+from api.request_log import note
 from api.services import ServicesDep
 from db.api_keys import Identity
 
@@ -54,6 +55,7 @@ async def _sender(key: KeyDep, services: ServicesDep) -> Sender:
 
 
 def _tenant_of(identity: Identity) -> str:
+    note(tenant_id=identity.tenant_id, key_id=identity.key_id)
     if identity.tenant_id is None:
         raise ProblemError(403, "forbidden", "this is an operator's key; use a tenant's key here")
     return identity.tenant_id

@@ -199,9 +199,11 @@ async def _on_http(_request: Request, error: Exception) -> JSONResponse:
     return _respond(ProblemError(error.status_code, code, error.detail, error.headers or {}))
 
 
-async def _on_bug(_request: Request, _error: Exception) -> JSONResponse:
+async def _on_bug(request: Request, _error: Exception) -> JSONResponse:
     # The server closes the connection after a bug; a client that knows does not send on it again.
     headers = {"Connection": "close"}
+    if (request_id := request.scope.get("bottega.request_id")) is not None:
+        headers["X-Request-Id"] = request_id
     return _respond(
         ProblemError(500, "internal_error", "something failed here; it is logged", headers)
     )

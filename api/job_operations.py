@@ -6,6 +6,7 @@ from db.audit import Actor
 from db.job_state import JobState
 from db.job_values import PriorityNotAllowedError, TenantSuspendedError, TooManyInFlightError
 from db.quota import InsufficientCreditError
+from workers.metrics import job_finished
 from workers.queue import Ticket
 
 REFUSALS = (
@@ -23,6 +24,7 @@ def cancel_one(services: Services, actor: Actor, job_id: str) -> bool:
         canceled = operator_jobs.cancel(session, actor, job_id)
     if canceled is not None:
         services.publisher.done(job_id, JobState.CANCELED)
+        job_finished(canceled.variant, JobState.CANCELED)
     return canceled is not None
 
 

@@ -1,6 +1,6 @@
 """What a request may use, made once per process."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from api.artifact_urls import ArtifactUrls
 from api.event_hub import EventHub
 from api.keyring import Keyring
+from api.metrics import SharedFigures
 from api.picture_urls import PictureUrls
 from api.settings import ApiSettings
 from db.session import Database
@@ -37,6 +38,7 @@ class Services:
     picture_urls: PictureUrls
     lora_urls: PictureUrls
     presigns: bool = False
+    figures: SharedFigures = field(default_factory=SharedFigures)
 
     def presign(self, key: str, seconds: int) -> str | None:
         """The store's own URL of an object, where the operator lets the store serve results."""

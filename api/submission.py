@@ -14,6 +14,7 @@ from api.idempotency import fingerprint
 from api.loras import LoraError, stored_lora
 from api.metrics import submitted
 from api.pictures import PictureResolver, ResolvedPicture
+from api.request_log import note, request_id
 from api.schemas import Price, Quote, Submission
 from api.services import Services
 from api.webhook_schemas import WebhookRequest
@@ -269,6 +270,7 @@ def _announce(services: Services, accepted: Accepted) -> None:
         )
     )
     submitted(job.variant)
+    note(job_id=job.id)
     _log.info("job_submitted", job_id=job.id, variant=job.variant, tenant=job.tenant_id)
 
 
@@ -290,4 +292,5 @@ def _new_job(sender: Sender, submission: Submission, commission: Commission) -> 
         expires_in_seconds=submission.expires_in_seconds,
         metadata=dict(submission.metadata),
         webhook=commission.webhook,
+        request_id=request_id(),
     )

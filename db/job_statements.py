@@ -23,11 +23,13 @@ _JSON = (
 _INSERT = """
 INSERT INTO jobs (id, tenant_id, variant, state, priority, input, metadata, batch_key,
     batch_limit, cost_seconds, fair_share, fair_start, attempt, max_attempts, deadline_seconds,
-    progress_step, progress_steps, unit_kind, units, price_micros, covered_by, expires_at, webhook)
+    progress_step, progress_steps, unit_kind, units, price_micros, covered_by, expires_at, webhook,
+    request_id)
 SELECT :id, :tenant_id, :variant, 'queued', :priority, :input, :metadata, :batch_key,
     :batch_limit, :cost_seconds, {share}, {start}, 0, :max_attempts, :deadline_seconds,
     0, 0, :unit_kind, :units, :price_micros, {covered_by},
-    now() + make_interval(secs => :expires_in_seconds), :webhook
+    now() + make_interval(secs => :expires_in_seconds), :webhook,
+    :request_id
 """
 
 INSERT = text(

@@ -48,6 +48,7 @@ class NewJob:
         expires_in_seconds: give up when no worker has claimed it by then; None never does.
         webhook: whom to tell of the end.
         api_key_id: the key that it was sent with; it must not have been revoked.
+        request_id: of the request that it came by, for the logs.
     """
 
     tenant_id: str
@@ -66,6 +67,7 @@ class NewJob:
     max_attempts: int = 3
     webhook: Webhook | None = None
     api_key_id: str | None = None
+    request_id: str | None = None
     id: str = field(default_factory=lambda: new_id("job"))
 
 

@@ -124,6 +124,7 @@ def _columns(new: NewJob) -> dict[str, Any]:
         "price_micros": new.price_micros,
         "expires_in_seconds": new.expires_in_seconds,
         "webhook": new.webhook.as_json() if new.webhook else None,
+        "request_id": new.request_id,
     }
 
 

@@ -144,6 +144,7 @@ class Job(Base):
     covered_by: Mapped[str]
 
     webhook: Mapped[dict[str, Any] | None]
+    request_id: Mapped[str | None]
 
     output: Mapped[dict[str, Any] | None]
     error_code: Mapped[str | None]

@@ -8,7 +8,7 @@ from functools import partial
 from db.session import Database
 from db.settings import DatabaseSettings
 from db.storage.settings import StorageSettings, open_store
-from workers import tracing
+from workers import metrics, tracing
 from workers.courier import Courier
 from workers.events import Publisher
 from workers.maintenance import Maintenance
@@ -28,6 +28,7 @@ def run_courier(stopping: threading.Event) -> None:
     """
     settings = WorkerSettings()
     tracing.start("bottega-courier")
+    metrics.serve(settings)
     database = Database(DatabaseSettings(pool_size=_POOL_SIZE))
     publisher, doorbell = Publisher(settings), Doorbell(settings)
     maintenance = Maintenance(database, doorbell, publisher)

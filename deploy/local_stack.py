@@ -17,6 +17,7 @@ from db.session import Database
 from db.settings import DatabaseSettings
 from deploy import credentials
 from deploy.credentials import Credentials
+from deploy.monitoring import TARGETS_FILE, metrics_urls, write_targets
 from deploy.programs import api_program, courier_program, worker_program
 from deploy.servers.postgres import EmbeddedPostgres
 from deploy.servers.process import ManagedProcess, free_port
@@ -76,11 +77,13 @@ class LocalStack:
     _database: Database | None = None
     _keys: Credentials | None = None
     _settings: dict[str, str] = field(default_factory=dict)
+    _metrics_ports: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.data_dir = self.data_dir.absolute()
         self.port = self.port or free_port()
         self._supervisor = Supervisor(self.data_dir / "logs")
+        self._metrics_ports = {name: free_port() for name in ("courier", "worker")}
 
     def start(self) -> None:
         """Start everything, and return when all of it answers.
@@ -109,11 +112,21 @@ class LocalStack:
         self._database = Database(DatabaseSettings(url=SecretStr(url), pool_size=2))
         with self._database.transaction() as session:
             self._keys = credentials.ensure(session, self._keys_path, secret)
+        write_targets(self.data_dir / TARGETS_FILE, {"api": self.port} | self._metrics_ports)
         self._supervisor.start(
-            courier_program(self._settings),
-            worker_program("worker", self.device, self.variants, self._settings, self._database),
+            courier_program(self._settings | self._metrics_port("courier")),
+            worker_program(
+                "worker",
+                self.device,
+                self.variants,
+                self._settings | self._metrics_port("worker"),
+                self._database,
+            ),
             api_program(self.port, self._settings),
         )
+
+    def _metrics_port(self, name: str) -> dict[str, str]:
+        return {"BOTTEGA_METRICS_PORT": str(self._metrics_ports[name])}
 
     @property
     def _keys_path(self) -> Path:
@@ -159,6 +172,7 @@ class LocalStack:
             "dashboard_url": f"{self.url}/dashboard/",
             "database_url": self._settings["DATABASE_URL"],
             "redis_url": self._settings["REDIS_URL"],
+            "metrics_urls": metrics_urls({"api": self.port} | self._metrics_ports),
             "pids": self._supervisor.pids,
         }
 

@@ -14,9 +14,9 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from db import deliveries, traces, webhook_secrets
-from db.delivery_values import Outcome, Sending
+from db.delivery_values import DeliveryState, Outcome, Sending
 from db.session import Database
-from workers import tracing
+from workers import metrics, tracing
 from workers.outbound import Answer, OutboundError, Timeouts
 from workers.settings import WorkerSettings
 from workers.webhook_outcome import answered, unanswered
@@ -190,6 +190,7 @@ def _note(span: tracing.Span, outcome: Outcome) -> None:
 
 def _tell(sending: Sending, outcome: Outcome, state: str | None) -> None:
     """One line an attempt. The URL stays out of it: its path or query may hold a token."""
+    metrics.webhook_sent(_outcome_name(state))
     _log.info(
         "webhook_sent",
         delivery=sending.delivery_id,
@@ -201,3 +202,10 @@ def _tell(sending: Sending, outcome: Outcome, state: str | None) -> None:
         seconds=round(outcome.seconds, 3),
         state=state or "superseded",
     )
+
+
+def _outcome_name(state: str | None) -> str:
+    """What a delivery came to; `retried` where it is pending still."""
+    if state is None:
+        return "superseded"
+    return "retried" if state == DeliveryState.PENDING else state

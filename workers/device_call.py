@@ -22,7 +22,7 @@ from workers.adapters.protocol import (
 from workers.events import Publisher
 from workers.failures import NeverRunError, TimeoutExceededError
 from workers.in_hand import InHand
-from workers.metrics import device_seconds_spent
+from workers.metrics import batch_called, batch_halved, device_seconds_spent
 
 Outcome = Output | Exception
 Batch = Sequence[tuple[InHand, Work]]
@@ -99,6 +99,8 @@ class DeviceCall:
         finally:
             for job, _ in batch:
                 job.leave_device()
+        if too_large:
+            batch_halved(batch[0][0].job.variant)
         parts = _halves(batch) if too_large else [[mate] for mate in batch]
         return [outcome for part in parts for outcome in self._run(adapter, part)]
 
@@ -118,6 +120,7 @@ class DeviceCall:
         def should_stop() -> bool:
             return all(job.lost.is_set() or job.overdue for job in jobs)
 
+        batch_called(jobs[0].job.variant, len(jobs))
         return adapter.run([work for _, work in batch], report, should_stop)
 
 

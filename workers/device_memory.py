@@ -40,6 +40,13 @@ class DeviceMemory:
         found = self._asked(self.device)
         return MemoryNow(found.used_bytes, found.total_bytes)
 
+    def bytes_by_kind(self) -> dict[str, int]:
+        """What is used, the most that was, and what there is; empty where nothing uses torch."""
+        if "torch" not in sys.modules:
+            return {}
+        found = self._asked(self.device)
+        return {"used": found.used_bytes, "peak": found.peak_bytes, "total": found.total_bytes}
+
     def taken_bytes(self) -> int:
         """What the process has taken of its device; of the host while weights are only read."""
         if "torch" not in sys.modules:

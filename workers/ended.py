@@ -1,4 +1,4 @@
-"""What came of a job on the device, and what of it is entered into the books."""
+"""What has left the device, and the result that it makes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +19,13 @@ class Ended:
     run_seconds: float
 
 
+def is_plain(outcome: Outcome) -> bool:
+    """Whether it is a result with nothing to upload."""
+    return isinstance(outcome, Output) and not outcome.is_to_be_stored
+
+
 def result_of(ended: Ended, artifacts: Sequence[StoredArtifact], store_seconds: float) -> Result:
-    """What a completion enters of a job that succeeded."""
+    """What completes the job."""
     return Result(
         output=ended.outcome.data if isinstance(ended.outcome, Output) else None,
         artifacts=tuple(artifacts),

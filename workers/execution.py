@@ -18,17 +18,24 @@ from db.storage.object_store import ObjectStore, StoreError
 from db.tables import Job
 from workers import tracing
 from workers.adapters.protocol import Output, Preparing, Stopped, Work
+from workers.attempt_line import tell_attempt
 from workers.attempt_note import AttemptNote
 from workers.attempt_spans import attempt_spans
 from workers.catalog.variant import picture_fields
 from workers.company import Company
 from workers.device_call import DeviceCall, Outcome
 from workers.encoding import encoded_results
-from workers.ended import Ended, result_of
+from workers.ended import Ended, is_plain, result_of
 from workers.events import Publisher
 from workers.failures import NeverRunError, failure_of, retry_delay_seconds
 from workers.in_hand import InHand, Register
-from workers.metrics import attempts_finished, run_seconds_observed, wait_seconds_observed
+from workers.metrics import (
+    attempt_retried,
+    job_billed,
+    job_finished,
+    store_failed,
+    wait_seconds_observed,
+)
 from workers.moderation.filter_file import Rules
 from workers.moderation.moderator import Moderator
 from workers.patience import patiently
@@ -164,8 +171,11 @@ class Executor:
         return claimed
 
     def _fetched(self, served: Served, job: InHand) -> Work | None:
+        began = time.monotonic()
         with tracing.span("fetch", job.span.traceparent, {}):
-            return self._fetch(served, job)
+            work = self._fetch(served, job)
+        job.spent("fetch", time.monotonic() - began)
+        return work
 
     def _fetch(self, served: Served, job: InHand) -> Work | None:
         """What the model needs of a job; None after failing a job whose inputs are unusable."""
@@ -210,6 +220,8 @@ class Executor:
             served.adapter, fetched, at_once=served.variant.calls_at_once
         )
         for job, _ in fetched:
+            job.batch = len(fetched)
+            job.spent("run", seconds)
             tracing.measured("run", job.span.traceparent, seconds, {"batch.size": len(fetched)})
         return outcomes, seconds
 
@@ -228,7 +240,7 @@ class Executor:
 
         Where a result is refused, each is finished on its own: a bad one spoils no other.
         """
-        plain = [one for one in ended if _is_plain(one.outcome)]
+        plain = [one for one in ended if is_plain(one.outcome)]
         if len(plain) < 2:  # noqa: PLR2004 - one alone is finished as any other
             return set()
         try:
@@ -258,7 +270,9 @@ class Executor:
         began = time.monotonic()
         with tracing.span("store", ended.job.span.traceparent, {}):
             artifacts = self._upload(ended.job, ended.work, output)
-        result = result_of(ended, artifacts, time.monotonic() - began)
+        seconds = time.monotonic() - began
+        ended.job.spent("store", seconds)
+        result = result_of(ended, artifacts, seconds)
         if not self._complete({ended.job: result}):
             self._drop(artifacts)
 
@@ -269,13 +283,15 @@ class Executor:
         completed = patiently(self._settings, OperationalError)(
             self._enter, {job.claim: result for job, result in results.items()}
         )
-        for job, result in results.items():
-            tracing.measured("complete", job.span.traceparent, time.monotonic() - began, {})
+        seconds = time.monotonic() - began
+        for job in results:
+            tracing.measured("complete", job.span.traceparent, seconds, {})
+            job.spent("complete", seconds)
             if job.claim in completed:
-                run_seconds_observed(job.job.variant, result.run_seconds)
+                job_billed(job.job)
                 self._tell_end(job, JobState.SUCCEEDED, reason="")
             else:
-                _log.info("result_dropped", job_id=job.job.id, attempt=job.job.attempt)
+                tell_attempt(job, "dropped")
         return completed
 
     def _enter(self, results: Mapping[Claim, Result]) -> set[Claim]:
@@ -310,7 +326,7 @@ class Executor:
 
     def _fail(self, job: InHand, error: Exception) -> None:
         if isinstance(error, Stopped):
-            _log.info("attempt_given_up", job_id=job.job.id, attempt=job.job.attempt)
+            tell_attempt(job, "given_up")
             return
         if isinstance(error, NeverRunError):
             self._hand_back_one(job)
@@ -318,6 +334,8 @@ class Executor:
         failure = failure_of(error)
         job.span.fail(failure.code)
         if failure.code == "internal_error":
+            if isinstance(error, StoreError):
+                store_failed()
             _log.error("attempt_failed", job_id=job.job.id, error=type(error).__name__)
         try:
             state = self._write_failure(job, failure)
@@ -326,6 +344,8 @@ class Executor:
             _log.warning("attempt_left", job_id=job.job.id, error=type(again).__name__)
             return
         if state == JobState.QUEUED:
+            attempt_retried(job.job.variant, failure.code)
+            tell_attempt(job, "retried", failure.code)
             self._publisher.state(job.job.id, state, attempt=job.job.attempt)
         elif state == JobState.FAILED:
             self._tell_end(job, state, reason=failure.code)
@@ -363,21 +383,10 @@ class Executor:
             _log.warning("hand_back_failed", job_id=job.job.id, error=type(error).__name__)
             return
         if handed:
-            _log.info("job_handed_back", job_id=job.job.id, attempt=job.job.attempt)
+            tell_attempt(job, "handed_back")
             self._publisher.state(job.job.id, JobState.QUEUED, attempt=job.job.attempt)
 
     def _tell_end(self, job: InHand, state: JobState, *, reason: str) -> None:
         self._publisher.done(job.job.id, state)
-        attempts_finished(job.job.variant, state, reason)
-        _log.info(
-            "attempt_finished",
-            job_id=job.job.id,
-            attempt=job.job.attempt,
-            variant=job.job.variant,
-            outcome=state,
-            reason=reason,
-        )
-
-
-def _is_plain(outcome: Outcome) -> bool:
-    return isinstance(outcome, Output) and not outcome.is_to_be_stored
+        job_finished(job.job.variant, state, reason)
+        tell_attempt(job, state, reason)

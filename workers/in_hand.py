@@ -8,11 +8,16 @@ from dataclasses import dataclass, field
 from db.job_values import Claim
 from db.tables import Job
 from workers import tracing
+from workers.metrics import stage_seconds_observed
 
 
 @dataclass(eq=False)
 class InHand:
-    """One claimed job: its progress, and whether the claim still holds."""
+    """One claimed job: its progress, and whether the claim still holds.
+
+    `batch` is how many jobs were on the device together, `seconds` how long each stage was,
+    `told` whether the log has the attempt's line.
+    """
 
     job: Job
     progress: tuple[int, int] = (0, 0)
@@ -20,6 +25,14 @@ class InHand:
     began_at: float | None = None
     left_device: bool = False
     span: tracing.Span = tracing.UNKEPT
+    batch: int = 1
+    told: bool = False
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def spent(self, stage: str, seconds: float) -> None:
+        """So long was a stage of this attempt."""
+        self.seconds[stage] = round(seconds, 4)
+        stage_seconds_observed(self.job.variant, stage, seconds)
 
     @property
     def claim(self) -> Claim:

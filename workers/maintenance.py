@@ -7,7 +7,7 @@ is a no-op.
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import structlog
@@ -20,6 +20,7 @@ from db.invariants import Violation, violations
 from db.job_state import JobState
 from db.session import Database
 from db.tables import Job
+from workers import metrics
 from workers.events import Publisher
 from workers.life import show_life
 from workers.queue import ENOUGH_TICKETS, Doorbell, Ticket
@@ -60,7 +61,9 @@ class Maintenance:
             try:
                 self.sweep()
                 self._audit_when_due()
+                metrics.maintenance_ran("ok")
             except SQLAlchemyError as error:
+                metrics.maintenance_ran("failed")
                 _log.warning("sweep_failed", error=type(error).__name__)
             if stopping.wait(every_seconds):
                 return
@@ -75,6 +78,8 @@ class Maintenance:
         with self._database.transaction(durable=False) as session:
             worker_register.forget_stale(session, older_than_seconds=_FORGET_WORKER_SECONDS)
             idempotency.forget_expired(session, _BATCH)
+        for kind, count in asdict(swept).items():
+            metrics.maintenance_repaired(kind, count)
         if swept != Swept(0, 0, 0):
             _log.info("swept", recovered=swept.recovered, expired=swept.expired, rung=swept.rung)
         return swept
@@ -83,6 +88,7 @@ class Maintenance:
         """Check that the books agree; what does not can only be reported, as errors in the log."""
         with self._database.transaction(durable=False) as session:
             broken = violations(session)
+        metrics.books_checked(len(broken))
         for found in broken:
             _log.error("invariant_broken", rule=found.rule, examples=list(found.examples))
         return broken
@@ -109,6 +115,7 @@ class Maintenance:
         if job.state == JobState.QUEUED:
             self._publisher.state(job.id, job.state, attempt=job.attempt)
         else:
+            metrics.job_finished(job.variant, job.state, job.error_code or "")
             self._publisher.done(job.id, job.state)
         return True
 

@@ -9,13 +9,12 @@ from typing import Any
 
 import structlog
 from celery import Celery, signals
-from prometheus_client import start_http_server
 
 from db.base import new_id
 from db.session import Database
 from db.storage.object_store import ObjectStore
 from db.workers import WorkerReport
-from workers import catalog, tasks, tracing
+from workers import catalog, metrics, tasks, tracing
 from workers.adapters.pinning import pin
 from workers.device_loss import ending_when_lost
 from workers.device_memory import DeviceMemory
@@ -153,8 +152,8 @@ class WorkerProcess:
         return [*self.variant_ids, *(more.variant.id for more in self.extra)]
 
     def _consume(self, executor: Executor) -> None:
-        if self.settings.metrics_port:
-            start_http_server(self.settings.metrics_port)
+        metrics.show(metrics.WorkerGauges(self._memory.bytes_by_kind, self._loaded))
+        metrics.serve(self.settings)
         app = make_celery(self.settings, queues=tuple(self._served_ids))
         answer = ending_when_lost(
             lambda variant: self._gate.passed() and executor.answer(variant).more,
@@ -180,6 +179,10 @@ class WorkerProcess:
         signals.worker_shutting_down.connect(drain, weak=False)
         _log.info("worker_ready", worker_id=self.id, variants=self._served_ids)
         self._celery_worker(app).start()
+
+    def _loaded(self) -> dict[str, bool]:
+        here = self._residents.ids
+        return {variant: variant in here for variant in self._served_ids}
 
     @property
     def _concurrency(self) -> int:

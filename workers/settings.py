@@ -32,7 +32,8 @@ class WorkerSettings(BaseSettings):
         sweep_seconds: how often maintenance looks for what was lost.
         webhook_timeout_seconds: longest time that a receiver of webhooks may take.
         webhook_concurrency: webhooks in flight from one courier.
-        metrics_port: where a worker answers Prometheus; 0 does not.
+        metrics_port: where a worker or a courier answers Prometheus; 0 does not.
+        metrics_host: the address that it answers there on.
         alive_file: touched while a worker or a courier does its rounds, for whoever restarts what
             stands still; None touches nothing.
         device_memory_bytes: device memory that models may take together; 0 is nine tenths of a
@@ -60,6 +61,7 @@ class WorkerSettings(BaseSettings):
     webhook_timeout_seconds: PositiveFloat = 15
     webhook_concurrency: PositiveInt = 32
     metrics_port: NonNegativeInt = 0
+    metrics_host: str = "127.0.0.1"
     alive_file: Path | None = None
     device_memory_bytes: NonNegativeInt = 0
     stay_seconds: NonNegativeFloat = 60

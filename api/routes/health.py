@@ -8,14 +8,13 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
 
 from api.auth import optional_key
 from api.errors import ProblemError
-from api.metrics import exposition
+from api.metrics import StandingGauges, exposition
 from api.schemas import Health
 from api.services import Services, ServicesDep
-from db import api_keys, reports
+from db import api_keys
 
 router = APIRouter(tags=["operations"])
 
@@ -64,15 +63,21 @@ def metrics(
     request: Request, services: ServicesDep, key: Annotated[str | None, Depends(optional_key)]
 ) -> Response:
     """Figures for Prometheus, for allowed addresses or with the operator's key."""
+    if not (_from_allowed_network(request, services) or _is_operator(services, key)):
+        raise ProblemError(403, "forbidden", "metrics need the operator's key")
+    standing = StandingGauges(
+        services.figures.read(services.database),
+        [variant.id for variant in services.catalogue.variants()],
+        services.doorbell.answers(),
+    )
+    return Response(exposition(standing), media_type=CONTENT_TYPE_LATEST)
+
+
+def _is_operator(services: Services, key: str | None) -> bool:
+    if key is None:
+        return False
     with services.database.transaction(durable=False) as session:
-        if not (_from_allowed_network(request, services) or _is_operator(session, key)):
-            raise ProblemError(403, "forbidden", "metrics need the operator's key")
-        depths = reports.queue_depths(session)
-    return Response(exposition(depths), media_type=CONTENT_TYPE_LATEST)
-
-
-def _is_operator(session: Session, key: str | None) -> bool:
-    return key is not None and api_keys.identify(session, key).is_operator
+        return api_keys.identify(session, key).is_operator
 
 
 def _from_allowed_network(request: Request, services: Services) -> bool:

@@ -20,6 +20,8 @@ from api.waiting import job_not_found, load_view, preferred_wait, wait_until_ove
 from db import job_queries, jobs
 from db.job_queries import JobFilter
 from db.job_state import JobState
+from db.tables import Job
+from workers.metrics import job_finished
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -132,18 +134,19 @@ async def cancel_job(
 ) -> Response:
     """Cancel a job, queued or running: its hold is given back. One that is over stays as it is."""
     canceled = await run_in_threadpool(_cancel, services, tenant_id, job_id)
-    if canceled:
+    if canceled is not None:
         services.publisher.done(job_id, JobState.CANCELED)
+        job_finished(canceled.variant, JobState.CANCELED)
     views = JobViews(services, base_url(request, services))
     view = await load_view(services, views, tenant_id=tenant_id, job_id=job_id)
     return _job_response(view, 200, {})
 
 
-def _cancel(services: Services, tenant_id: str, job_id: str) -> bool:
+def _cancel(services: Services, tenant_id: str, job_id: str) -> Job | None:
     with services.database.transaction() as session:
         if job_queries.find(session, tenant_id=tenant_id, job_id=job_id) is None:
             raise job_not_found()
-        return jobs.cancel(session, tenant_id=tenant_id, job_id=job_id) is not None
+        return jobs.cancel(session, tenant_id=tenant_id, job_id=job_id)
 
 
 def _job_response(view: JobView, status: int, headers: dict[str, str]) -> Response:

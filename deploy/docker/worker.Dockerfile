@@ -24,6 +24,7 @@ ENV PATH=/opt/bottega/bin:$PATH \
     NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility \
     BOTTEGA_METRICS_PORT=9400 \
+    BOTTEGA_METRICS_HOST=0.0.0.0 \
     BOTTEGA_ALIVE_FILE=/tmp/alive
 WORKDIR /tmp
 VOLUME /models

@@ -156,7 +156,7 @@ def test_a_job_canceled_in_mid_run_leaves_the_device_at_once(struck: Stack, clie
 
 def _given_up(struck: Stack) -> str:
     lines = struck.log("worker").splitlines()
-    return "\n".join(line for line in lines if "attempt_given_up" in line)
+    return "\n".join(line for line in lines if '"outcome": "given_up"' in line)
 
 
 def test_a_job_canceled_while_queued_never_runs(struck: Stack, client: Client) -> None:

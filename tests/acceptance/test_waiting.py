@@ -103,7 +103,7 @@ def test_a_canceled_running_job_stops_and_leaves_nothing(stack: Stack, tenant: C
 
     def given_up() -> bool:
         lines = [line for line in stack.log("worker").splitlines() if job["id"] in line]
-        return any("attempt_given_up" in line for line in lines)
+        return any('"outcome": "given_up"' in line for line in lines)
 
     eventually(given_up)
     assert tenant.job(job["id"])["state"] == "canceled"

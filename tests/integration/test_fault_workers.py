@@ -170,7 +170,7 @@ def test_the_late_result_of_a_frozen_worker_is_dropped_and_its_objects_removed(
     job = found(station.database, job_id)
     assert (job.attempt, job.worker_id) == (2, "wrk_b")
     asleep.send_signal(signal.SIGCONT)
-    assert await_true(lambda: "result_dropped" in workers.log.read_text())
+    assert await_true(lambda: '"outcome": "dropped"' in workers.log.read_text())
     [(key,)] = sql(station.database, "SELECT key FROM artifacts")
     assert await_true(lambda: station.stored_keys() == [key])
     assert counts(station.database, "usage_events", "artifacts") == [1, 1]

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import resource
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,10 +31,14 @@ restart, where one that is but were not seen would fail every job that comes aft
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes of a device: taken by this process's tensors (on the CPU: resident), and in all."""
+    """Bytes of a device: taken by this process's tensors (on the CPU: resident), and in all.
+
+    The peak is the most that the process ever took.
+    """
 
     used_bytes: int
     total_bytes: int
+    peak_bytes: int
 
 
 def choose_dtype(by_kind: Mapping[str, str], device: Device) -> torch.dtype:
@@ -67,10 +72,14 @@ def memory(device: Device) -> Memory:
     """How much of the device's memory is used, and how much there is."""
     if device.kind == "cuda":
         _, total = torch.cuda.mem_get_info(device.index)
-        return Memory(torch.cuda.memory_reserved(device.index), total)
+        used, peak = torch.cuda.memory_reserved, torch.cuda.max_memory_reserved
+        return Memory(used(device.index), total, peak(device.index))
     page = os.sysconf("SC_PAGE_SIZE")
     resident = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return Memory(resident * page, os.sysconf("SC_PHYS_PAGES") * page)
+    total = os.sysconf("SC_PHYS_PAGES") * page
+    # Linux counts in KiB, and is a little behind the current figure.
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return Memory(resident * page, total, max(resident * page, peak))
 
 
 @contextmanager

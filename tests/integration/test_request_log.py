@@ -1,0 +1,101 @@
+"""A request's id goes with its job from the API to the worker; each request leaves one line."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from api.app import create_app
+from db import api_keys
+from db.session import Database
+from tests.support.adapters import paint
+from tests.support.jobs import sql
+from tests.support.station import Station
+
+SECRET = "zq-a-prompt"
+SUBMISSION = {"model": "flux.1-demo", "input": {"prompt": SECRET}}
+
+Call = tuple[str, str, Any, Mapping[str, str]]
+
+
+@pytest.fixture
+def key(database: Database, tenant_id: str) -> str:
+    with database.transaction() as session:
+        return api_keys.create(session, tenant_id=tenant_id, name="")[1]
+
+
+@pytest.fixture(autouse=True)
+def environment(
+    monkeypatch: pytest.MonkeyPatch, database_url: str, redis_url: str, tmp_path: Any
+) -> None:
+    for name, value in {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "BOTTEGA_STORE_DIR": str(tmp_path / "store"),
+        "BOTTEGA_URL_SECRET": "s" * 32,
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+def answers(key: str, calls: Sequence[Call]) -> list[httpx.Response]:
+    """Ask an API process in this interpreter."""
+
+    async def ask() -> list[httpx.Response]:
+        app = create_app()
+        transport = httpx.ASGITransport(app=app)
+        headers = {"Authorization": f"Bearer {key}"}
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://a.test", headers=headers) as c,
+        ):
+            return [
+                await c.request(method, path, json=body, headers=dict(more))
+                for method, path, body, more in calls
+            ]
+
+    return asyncio.run(ask())
+
+
+def test_a_request_leaves_one_line_and_its_id_goes_to_the_worker(
+    station: Station, database: Database, key: str, tenant_id: str
+) -> None:
+    calls = [
+        ("POST", "/v1/jobs", SUBMISSION, {"X-Request-Id": "mine-1"}),
+        ("GET", f"/v1/jobs/{SECRET}", None, {"X-Request-Id": "not sane\x7f"}),
+        ("GET", "/livez", None, {}),
+    ]
+    with capture_logs() as told:
+        submitted, missing, _ = answers(key, calls)
+        station.answer(paint)
+    job_id = submitted.json()["id"]
+    assert submitted.headers["x-request-id"] == "mine-1"
+    drawn = missing.headers["x-request-id"]
+    assert len(drawn) == 32
+    first, second = [line for line in told if line["event"] == "request"]
+    assert first == {
+        "event": "request",
+        "log_level": "info",
+        "method": "POST",
+        "route": "/v1/jobs",
+        "status": 202,
+        "seconds": first["seconds"],
+        "bytes_in": int(submitted.request.headers["content-length"]),
+        "bytes_out": len(submitted.content),
+        "request_id": "mine-1",
+        "tenant_id": tenant_id,
+        "key_id": "_".join(("key", key.split("_")[1])),
+        "job_id": job_id,
+    }
+    assert (second["route"], second["status"]) == ("/v1/jobs/{job_id}", 404)
+    assert second["request_id"] == drawn
+    assert "job_id" not in second
+    assert sql(database, "SELECT request_id FROM jobs") == [("mine-1",)]
+    [attempt] = [line for line in told if line["event"] == "attempt_finished"]
+    assert (attempt["request_id"], attempt["job_id"]) == ("mine-1", job_id)
+    assert attempt["outcome"] == "succeeded"
+    assert attempt["batch"] == 1
+    assert set(attempt["seconds"]) == {"fetch", "run", "store", "complete"}
+    assert SECRET not in str(told)
