@@ -72,8 +72,8 @@ def memory(device: Device) -> Memory:
     """How much of the device's memory is used, and how much there is."""
     if device.kind == "cuda":
         _, total = torch.cuda.mem_get_info(device.index)
-        used, peak = torch.cuda.memory_reserved, torch.cuda.max_memory_reserved
-        return Memory(used(device.index), total, peak(device.index))
+        used = torch.cuda.memory_reserved(device.index)
+        return Memory(used, total, torch.cuda.max_memory_reserved(device.index))
     page = os.sysconf("SC_PAGE_SIZE")
     resident = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     total = os.sysconf("SC_PHYS_PAGES") * page
