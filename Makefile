@@ -26,11 +26,15 @@ demo: $(READY) ## paint a picture, look at it, print the bill, write demo-out/ (
 up: $(READY) ## start the local stack and stay in the foreground
 	$(BIN)/bottega up
 
-test: $(READY) ## lint, types, import contracts and every test that needs no GPU
+test: ## lint, types, import contracts and every test that needs no GPU
+	$(MAKE) --jobs 2 --no-print-directory $(READY) chromium
 	$(MAKE) --jobs 2 --no-print-directory lint check
 
 check: $(READY) chromium ## the tests alone
-	$(BIN)/python -m pytest -m 'not gpu' -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m 'not gpu and not machines' -n 2 --dist loadfile
+
+machines: $(READY) ## two machines on shared servers, one of everything killed under load (minutes)
+	$(BIN)/python -m pytest -m machines -s tests/acceptance/test_two_machines.py
 
 # The dashboard's tests click through it in Debian's own browser; the driver brings none.
 chromium:
@@ -51,9 +55,9 @@ bench: $(READY) ## measure, and compare with plain Celery (see BENCHMARKS.md)
 	$(BIN)/bottega bench
 
 # Again from nothing, or on from the last checkpoint when there is one.
-RUN := runs/florence-2-demo
 DEVICE ?= cpu
 MINUTES ?= 240
-demo-weights: $(READY) ## train florence-2-demo (DEVICE=cuda, MINUTES=…); broken off, it goes on
-	$(BIN)/python -m workers.demo.train_florence2 --out $(RUN) --device $(DEVICE) \
-		--minutes $(MINUTES) --threads 2 $(if $(wildcard $(RUN)/checkpoint.pt),--resume)
+MODEL ?= florence2
+demo-weights: $(READY) ## train demo weights (MODEL=florence2, flux or flux2, DEVICE=cuda, MINUTES=…); broken off, it goes on
+	$(BIN)/python -m workers.demo.train_$(MODEL) --out runs/$(MODEL) --device $(DEVICE) \
+		--minutes $(MINUTES) --threads 2 $(if $(wildcard runs/$(MODEL)/checkpoint.pt),--resume)

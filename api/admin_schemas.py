@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from api.schemas import ShortText
+from api.schemas import ShortText, UsageSumView
 from db.api_keys import OperatorRole
 from db.job_state import Priority
 
@@ -70,6 +70,13 @@ class TenantList(BaseModel):
 
     days: int
     tenants: list[TenantRecent]
+
+
+class TenantUsage(BaseModel):
+    """What was settled for a tenant in the last `days`, by model and day (UTC)."""
+
+    days: int
+    sums: list[UsageSumView]
 
 
 class Credit(_Sent):

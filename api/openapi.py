@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from api import schemas, webhook_schemas
+from api.admin_examples import EXAMPLES
 from api.errors import InvalidItem, Problem
 
 Json = dict[str, Any]
@@ -28,6 +29,8 @@ class DescribedApp(FastAPI):
         described: Json = document["components"]["schemas"]
         described.update((model.__name__, _schema_of(model)) for model in (Problem, InvalidItem))
         _restore_examples(described)
+        for name in EXAMPLES.keys() & described.keys():
+            described[name]["examples"] = [EXAMPLES[name]]
         _drop_newer_keywords(document)
 
 

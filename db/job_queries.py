@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, select, text
+from sqlalchemy import ColumnElement, Row, func, literal, select, text
 from sqlalchemy.orm import Session
 
 from db.job_state import TERMINAL, JobState
@@ -17,6 +17,9 @@ WORKER_STALE_SECONDS = 15.0
 """A worker that has not reported for this long does not count."""
 
 _POSITION_CAP = 10_000
+
+# Written out: plans are made for any value, and would not find the queued jobs' partial index.
+_QUEUED = literal(JobState.QUEUED.value, literal_execute=True)
 
 
 class WaitReason(StrEnum):
@@ -152,7 +155,7 @@ def outlook(session: Session, variants: Sequence[str]) -> dict[str, Outlook]:
     """What a job of each of these variants would meet."""
     statement = (
         select(Job.variant, func.sum(Job.cost_seconds))
-        .where(Job.state == JobState.QUEUED, Job.variant.in_(variants))
+        .where(Job.state == _QUEUED, Job.variant.in_(variants))
         .group_by(Job.variant)
     )
     queued = dict(session.execute(statement).all())

@@ -126,6 +126,9 @@ class WorkerProcess:
         torch_device = pin(self.device)
         if self.settings.torch_threads:
             os.environ["OMP_NUM_THREADS"] = str(self.settings.torch_threads)
+        if self.settings.cache_dir:
+            kernels = str(self.settings.cache_dir.absolute() / "kernels")
+            os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", kernels)
         # Not at the top: the device must be pinned before anything imports torch.
         from workers.adapters.registry import make_adapter  # noqa: PLC0415
 

@@ -40,7 +40,7 @@ class WorkerSettings(BaseSettings):
             GPU's, and no limit on the CPU.
         stay_seconds: how long a model that is in use stays before another takes its place.
         torch_threads: CPU threads of one model call; 0 leaves it to torch.
-        cache_dir: where hub weights and compiled kernels are kept; None is the libraries' own.
+        cache_dir: where compiled kernels are kept; None is torch's own folder.
     """
 
     model_config = SettingsConfigDict(env_prefix="BOTTEGA_", populate_by_name=True)

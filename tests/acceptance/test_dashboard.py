@@ -71,7 +71,8 @@ def test_a_job_is_watched_to_its_end(operator: Visit, tenant: Client) -> None:
     )
     expect(page.locator(".headline .state")).to_have_text("succeeded", timeout=60_000)
     expect(page.locator(".picture img")).to_have_count(2)
-    assert page.locator(".picture img").first.evaluate("image => image.naturalWidth") == 128
+    width = tenant.over(job)["output"]["images"][0]["width"]
+    assert page.locator(".picture img").first.evaluate("image => image.naturalWidth") == width
     expect(page.get_by_role("region", name="Bill")).to_contain_text("settled: 2 of the allowance")
 
 
@@ -82,7 +83,9 @@ def test_what_was_seen_is_drawn_over_the_picture(operator: Visit, tenant: Client
     page.goto(f"/dashboard/jobs/{seen['id']}")
     found = seen["output"]["results"][0]["result"]["<OD>"]["bboxes"]
     expect(page.locator(".overlay .mark polygon")).to_have_count(len(found))
-    expect(page.locator(".overlay svg")).to_have_attribute("viewBox", "0 0 128 128")
+    size = seen["output"]["image"]
+    box = f"0 0 {size['width']} {size['height']}"
+    expect(page.locator(".overlay svg")).to_have_attribute("viewBox", box)
     page.locator(".labels li").first.hover()
     expect(page.locator(".mark.lit")).to_have_count(1)
 

@@ -1,6 +1,6 @@
 """Two machines on shared servers: jobs spread, one of everything is killed, nothing is lost.
 
-It takes minutes: `pytest -m machines -s tests/acceptance/test_two_machines.py` prints the figures.
+It takes minutes: `make machines` prints the figures.
 """
 
 import hashlib
@@ -48,10 +48,8 @@ _KILLS = (
 
 
 @pytest.fixture
-def machines(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Machines]:
-    """Both machines, running; only where they were asked for."""
-    if "machines" not in request.config.getoption("markexpr").replace("not machines", ""):
-        pytest.skip("takes minutes; ask for it with -m machines")
+def machines(tmp_path: Path) -> Iterator[Machines]:
+    """Both machines, running."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as on_disk:
         folder = tmp_path if keeps_attributes(tmp_path) else Path(on_disk)
         both = Machines(folder)

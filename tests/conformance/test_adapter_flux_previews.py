@@ -61,8 +61,10 @@ def painted(adapter: FluxAdapter, *batch: Work) -> list[np.ndarray]:
     return [np.asarray(each.image, dtype=float) for out in outputs for each in out.images]
 
 
-def apart(one: Image.Image, other: np.ndarray) -> float:
-    return float(np.abs(np.asarray(one, dtype=float) - other).mean())
+def apart(preview: Image.Image, picture: np.ndarray) -> float:
+    """Levels of 255 by which they differ on average."""
+    as_large = preview.resize((picture.shape[1], picture.shape[0]))
+    return float(np.abs(np.asarray(as_large, dtype=float) - picture).mean())
 
 
 def test_a_preview_looks_like_its_picture_and_changes_nothing_of_it(demo: FluxAdapter) -> None:

@@ -137,6 +137,8 @@ def graphs() -> int:
     return int(counters["stats"]["unique_graphs"])
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_compiled_model_takes_any_size_and_number_without_being_compiled_again(
     folders: dict[str, str], plain: dict[str, np.ndarray]
 ) -> None:

@@ -20,11 +20,12 @@ TINY_RUN = (
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603 - our own command
-        [*COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=120
+        [*COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=280
     )
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("model", ["schnell", "klein-4b"])
 def test_everyone_paints_with_a_tiny_model_and_is_compared_with_the_stock_pipeline(
     model: str,

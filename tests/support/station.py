@@ -15,12 +15,12 @@ from tests.support.jobs import submit
 from tests.support.waiting import await_true
 from workers import catalog
 from workers.events import Event, Publisher, parse_entry, stream_key
-from workers.execution import Executor, Served
+from workers.execution import Executor
 from workers.in_hand import Register
 from workers.moderation.filter_file import Rules
 from workers.moderation.moderator import Moderator
 from workers.queue import redis_client
-from workers.residents import Residents
+from workers.residents import Residents, Served
 from workers.settings import WorkerSettings
 
 PAINTER = "flux.1-demo"

@@ -20,8 +20,8 @@ LONGEST_SIDE = 256
 """Of a preview, pixels."""
 SQUARE = 16
 """Pixels across of a token's square, at most; fewer where the picture would be too large."""
-_FITTED_PICTURES = 4
-_FITTED_TOKENS = 16
+_FITTED_PICTURES = 3
+_FITTED_TOKENS = 12
 """Across each of the pictures that the map is fitted to."""
 _RIDGE = 1e-3
 

@@ -102,7 +102,7 @@ class FluxSpeed:
             pipeline.vae.to(memory_format=torch.channels_last)
         pipeline.vae.enable_slicing()  # large pictures of a batch decode in the memory of one
         if self.compile:
-            torch._dynamo.config.recompile_limit = COMPILED_SHAPES  # noqa: SLF001 - its only name
+            _let_shapes_vary()
             pipeline.transformer.compile_repeated_blocks(fullgraph=True, dynamic=True)
             _log.info("compiling", variant=self.variant_id, calls=len(self.warm_up_pictures))
 
@@ -142,6 +142,12 @@ class FluxSpeed:
     def _refusal(self, option: str, value: str, error: Exception) -> OptionError:
         reason = str(error).strip().partition("\n")[0]
         return OptionError(f"{self.variant_id}: {option}={value!r} cannot be had here: {reason}")
+
+
+def _let_shapes_vary() -> None:
+    torch._dynamo.config.recompile_limit = COMPILED_SHAPES  # noqa: SLF001 - its only name
+    # Else two sizes that happen to be equal, as of a picture and of a layer, are taken for one.
+    torch.fx.experimental._config.use_duck_shape = False  # noqa: SLF001 - ditto
 
 
 def _fuse(transformer: Any) -> None:

@@ -26,7 +26,7 @@ class StockFlux:
     ) -> list[Image]:
         """Square pictures, one of each prompt and seed, without guidance."""
         painted: list[Image] = self.pipeline(
-            list(prompts),
+            prompt=list(prompts),
             width=side,
             height=side,
             num_inference_steps=steps,

@@ -21,7 +21,7 @@ from workers.demo.scenes.questions import READING_TASKS, Question, ask
 from workers.demo.scenes.wording import location_bin
 
 TASK_WEIGHTS = {
-    "<CAPTION>": 1.0,
+    "<CAPTION>": 1.8,
     "<DETAILED_CAPTION>": 0.6,
     "<MORE_DETAILED_CAPTION>": 0.5,
     "<OD>": 1.6,
@@ -31,7 +31,7 @@ TASK_WEIGHTS = {
     "<OCR_WITH_REGION>": 1.2,
     "<CAPTION_TO_PHRASE_GROUNDING>": 1.4,
     "<OPEN_VOCABULARY_DETECTION>": 1.4,
-    "<REFERRING_EXPRESSION_SEGMENTATION>": 2.0,
+    "<REFERRING_EXPRESSION_SEGMENTATION>": 3.2,
     "<REGION_TO_SEGMENTATION>": 1.4,
     "<REGION_TO_CATEGORY>": 0.8,
     "<REGION_TO_DESCRIPTION>": 0.6,

@@ -2,24 +2,20 @@
 
 import math
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from diffusers import FluxPipeline
 from PIL import Image
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.optim import AdamW, Muon, Optimizer
 
 from workers.demo.adherence import check
+from workers.demo.flow_learner import FlowLearner, FlowLessons
 from workers.demo.flux_parts import LATENT_CHANNELS, PATCH, SCALING, SHIFT
-from workers.demo.flux_vae import as_tensor, read_encoder
-from workers.demo.scenes.palette import lots
+from workers.demo.flux_vae import as_picture, as_tensor, read_encoder
 from workers.demo.scenes.scene import Scene, draw, training_scene, unseen_scenes
-from workers.demo.training import Figures, flat_then_falling, mixed_precision
+from workers.demo.training import Figures, mixed_precision
 
 SIDE = 256
 """Pixels to a side of most pictures, and of those that are scored."""
@@ -33,30 +29,19 @@ SERVED_LENGTH = 64
 LENGTHS, LENGTH_WEIGHTS = (24, 32, 64, 128, 256), (0.76, 0.12, 0.08, 0.03, 0.01)
 """Padding is attended to, so the model must meet long paddings; short ones are quicker."""
 COUNTS, COUNT_WEIGHTS = (1, 2, 3), (0.3, 0.644, 0.056)
-PURE_NOISE_SHARE, NOISY_SHARE, NOISY_FROM = 0.15, 0.5, 0.8
 SCORED_TIMES = (1.0, 0.75, 0.5, 0.25)
 SCORED_COUNTS = [1, 2] * 16
 SCORED_STEPS = 4
 
 
 @dataclass(frozen=True)
-class FluxLessons:
+class FluxLessons(FlowLessons):
     """How to train.
 
     Attributes:
-        batch: scenes a step.
-        adam_rate: peak learning rate of everything but the block matrices.
-        muon_rate: peak learning rate of the block matrices.
-        warm_up: steps until the peak.
-        falling: the share of the budget, at its end, over which the rates fall.
         empty_captions: the share of captions that are left out.
     """
 
-    batch: int = 32
-    adam_rate: float = 1e-3
-    muon_rate: float = 0.02
-    warm_up: int = 50
-    falling: float = 0.7
     empty_captions: float = 0.07
 
     def gentler(self) -> "FluxLessons":
@@ -65,7 +50,7 @@ class FluxLessons:
         return replace(self, adam_rate=share * self.adam_rate, muon_rate=share * self.muon_rate)
 
 
-class FluxLearner:
+class FluxLearner(FlowLearner):
     """Trains a pipeline's transformer and text encoders; its VAE stays as it is."""
 
     def __init__(
@@ -76,39 +61,11 @@ class FluxLearner:
         seed: int = 0,
     ) -> None:
         """Make ready to train a pipeline on a device."""
-        self.device, self.lessons = device, lessons or FluxLessons()
+        self.lessons = lessons or FluxLessons()
         self.pipeline = pipeline.to(device)
         self.encode = read_encoder(pipeline.vae).to(device)
-        self.rng = lots(seed)
-        self.noise = torch.Generator().manual_seed(seed)
-        self._network = nn.ModuleDict({name: getattr(pipeline, name) for name in PARTS}).train()
-        self._optimizers = self._make_optimizers()
-
-    def _make_optimizers(self) -> list[tuple[Optimizer, float]]:
-        """Muon for the matrices of the blocks, AdamW for everything else."""
-        matrices: list[nn.Parameter] = []
-        others: list[nn.Parameter] = []
-        for name, parameter in self._network.named_parameters():
-            matrix = name.startswith("transformer.") and "blocks." in name and parameter.ndim == 2  # noqa: PLR2004 - a matrix
-            modulation = ".linear." in name
-            (matrices if matrix and not modulation else others).append(parameter)
-        adam = AdamW(others, betas=(0.9, 0.99), weight_decay=0.01)
-        muon = Muon(matrices, momentum=0.95, weight_decay=0.01)
-        return [(adam, self.lessons.adam_rate), (muon, self.lessons.muon_rate)]
-
-    @property
-    def network(self) -> nn.Module:
-        """The transformer and both text encoders, by their names in the pipeline."""
-        return self._network
-
-    @property
-    def optimizers(self) -> list[tuple[Optimizer, float]]:
-        """AdamW and Muon."""
-        return self._optimizers
-
-    def rate(self, step: int, spent: float) -> float:
-        """Up, flat, then falling to the end."""
-        return flat_then_falling(step, spent, self.lessons.warm_up, self.lessons.falling)
+        network = nn.ModuleDict({name: getattr(pipeline, name) for name in PARTS})
+        super().__init__(network, device, self.lessons, seed)
 
     def loss(self, step: int, spent: float) -> tuple[Tensor, Figures]:  # noqa: ARG002 - the same all along
         """The mean squared error of the velocity, on a fresh batch."""
@@ -122,15 +79,6 @@ class FluxLearner:
         times = self._times(len(scenes)).to(self.device)
         noise = torch.randn(clean.shape, generator=self.noise).to(self.device)
         return self._velocity_error(self._network, clean, noise, times, captions, length), {}
-
-    def _times(self, n: int) -> Tensor:
-        """Times of the flow, 0 (picture) to 1 (noise), more of them where layout forms."""
-        lot = torch.rand(n, generator=self.noise)
-        time = torch.rand(n, generator=self.noise)
-        noisy = NOISY_FROM + (1 - NOISY_FROM) * time
-        return torch.where(
-            lot < PURE_NOISE_SHARE, torch.ones(n), torch.where(lot < NOISY_SHARE, noisy, time)
-        )
 
     def latents(self, scenes: Sequence[Scene], side: int = SIDE) -> Tensor:
         """The scenes as scaled, packed latents (n, tokens, 64), of pictures with such a side."""
@@ -184,10 +132,6 @@ class FluxLearner:
             )[0]
         return predicted.float()
 
-    def _attention(self) -> AbstractContextManager[None]:
-        """On a CPU the plain formula is quicker than the fused kernel at this size."""
-        return sdpa_kernel(SDPBackend.MATH) if self.device.type == "cpu" else nullcontext()
-
     def _ids(self, tokenizer: Any, captions: Sequence[str], length: int) -> Tensor:
         encoded = tokenizer(
             list(captions),
@@ -227,8 +171,7 @@ class FluxLearner:
             velocity = self.velocity(network, latents, times, captions, SERVED_LENGTH)
             latents = latents - velocity / SCORED_STEPS
         decoded = self.pipeline.vae.decode(unpacked(latents) / SCALING + SHIFT).sample
-        pixels = ((decoded.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1)
-        return [Image.fromarray(np.ascontiguousarray(picture)) for picture in pixels.cpu().numpy()]
+        return [as_picture(picture) for picture in decoded]
 
 
 def packed(latents: Tensor) -> Tensor:

@@ -46,6 +46,12 @@ def as_tensor(pictures: Sequence[Image.Image]) -> Tensor:
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
+def as_picture(picture: Tensor) -> Image.Image:
+    """What a decoder gave for one picture (3, height, width), from -1 to 1, as RGB."""
+    pixels = ((picture.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0)
+    return Image.fromarray(np.ascontiguousarray(pixels.cpu().numpy()))
+
+
 def halved(pictures: Tensor) -> Tensor:
     """Pictures (n, 3, h, w) half as wide and high: the mean of each 2 by 2 pixels."""
     return functional.avg_pool2d(pictures, 2)

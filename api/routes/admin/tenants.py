@@ -14,6 +14,7 @@ from api.admin_schemas import (
     TenantList,
     TenantNow,
     TenantRecent,
+    TenantUsage,
 )
 from api.errors import invalid, not_found
 from api.idempotency import REPLAYED, IdempotencyKey
@@ -55,7 +56,7 @@ def get_tenant(tenant_id: ShortText, services: ServicesDep, _operator: OperatorD
 @router.get("/{tenant_id}/usage")
 def get_tenant_usage(
     tenant_id: ShortText, services: ServicesDep, _operator: OperatorDep, days: Days = _DAYS
-) -> list[UsageSumView]:
+) -> TenantUsage:
     """What was settled for a tenant in the last days, by model and day (UTC)."""
     end = datetime.now(UTC)
     with services.database.transaction(durable=False) as session:
@@ -63,7 +64,8 @@ def get_tenant_usage(
         sums = reports.usage_sums(
             session, tenant_id, end - timedelta(days=days), end, reports.GROUPS
         )
-    return [UsageSumView.model_validate(row, from_attributes=True) for row in sums]
+    views = [UsageSumView.model_validate(row, from_attributes=True) for row in sums]
+    return TenantUsage(days=days, sums=views)
 
 
 @router.patch("/{tenant_id}")

@@ -1,0 +1,145 @@
+"""Examples of what `/v1/admin` takes and answers, by the name of the schema."""
+
+from typing import Any
+
+_AT = "2026-11-23T12:00:00Z"
+_TEN = "ten_01jd8w7n4tq0c3v5x9y2z6k8m1"
+_JOB = "job_01jd8w7n4tq0c3v5x9y2z6k8m1"
+_KEY = {
+    "id": "key_01jd8w7n4tq0c3v5x9y2z6k8m1",
+    "prefix": "bt_01jd8w7n4tq0c3v5x9y2z6k8m1",
+    "name": "first",
+    "created_at": _AT,
+    "revoked_at": None,
+}
+_SECRET = {"api_key": "bt_01jd8w7n4tq0c3v5x9y2z6k8m1_…"}
+_OPERATOR = _KEY | {"role": "viewer"}
+_STANDING = {"id": _TEN, "name": "Ada", "tier": "free", "suspended_at": None, "in_flight": 0}
+_TENANT = _STANDING | {"created_at": _AT, "balance_micros": 0, "balance_held_micros": 0}
+_RECENT = _STANDING | {"balance_micros": 0, "held_micros": 0, "jobs": 3, "spent_micros": 3000}
+_TIER = {
+    "name": "free",
+    "weight": 1.0,
+    "max_in_flight": 20,
+    "max_priority": "normal",
+    "images_per_month": 100,
+    "analyses_per_month": 1000,
+}
+_NOW = {
+    "paused": False,
+    "ready_workers": 1,
+    "queued": 4,
+    "running": 1,
+    "oldest_age_seconds": 2.5,
+    "drain_seconds": 3.0,
+}
+_TIMES = {"wait_p50": 0.1, "wait_p95": 2.0, "run_p50": 0.8, "run_p95": 1.1}
+_WINDOW = {"arrived": 60, "succeeded": 55, "failed": 1} | _TIMES
+_QUEUE = {"model": "flux.1-demo", "now": _NOW, "window": _WINDOW}
+_WORKER = {
+    "id": "wrk_01jd8w7n4tq0c3v5x9y2z6k8m1",
+    "host": "gpu-1",
+    "pid": 4711,
+    "device": "cuda:0",
+    "variants": ["flux.1-demo"],
+    "state": "ready",
+    "memory_used_bytes": 0,
+    "memory_total_bytes": 0,
+    "resident": ["flux.1-demo"],
+    "loading": None,
+    "started_at": _AT,
+    "heartbeat_at": _AT,
+    "drained_at": None,
+    "live": True,
+}
+_FOUND = {
+    "id": _JOB,
+    "tenant": _TEN,
+    "tenant_name": "Ada",
+    "model": "flux.1-demo",
+    "state": "queued",
+    "priority": "normal",
+    "attempt": 0,
+    "worker": None,
+    "created_at": _AT,
+    "started_at": None,
+    "finished_at": None,
+    "price_micros": 1000,
+    "covered_by": "allowance",
+    "error_code": None,
+    "error_message": None,
+    "metadata": {"order": "17"},
+}
+_STORY = {
+    "timeline": [{"at": _AT, "what": "submitted", "attempt": None, "worker": None}],
+    "artifacts": [],
+    "bill": None,
+    "deliveries": [],
+    "retried_as": None,
+}
+_SUM = {
+    "model": "flux.1-demo",
+    "day": "2026-11-23",
+    "kind": "images",
+    "jobs": 1,
+    "units": 1,
+    "amount_micros": 1000,
+}
+_ENTRY = {
+    "id": 7,
+    "at": _AT,
+    "actor": _KEY["id"],
+    "actor_name": "ann",
+    "action": "queue.pause",
+    "target": "flux.1-demo",
+    "before": {"paused": False},
+    "after": {"paused": True},
+    "request_id": "req_01jd8w7n4tq0c3v5x9y2z6k8m1",
+}
+_OVERVIEW = {
+    "window_seconds": 3600.0,
+    "workers_by_state": {"ready": 1},
+    "queues": [_QUEUE],
+    "failures": [{"code": "timeout", "jobs": 1}],
+    "today": {"images": 55, "revenue_micros": 55_000},
+}
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "NewTenant": {"name": "Ada", "tier": "free"},
+    "TenantChange": {"tier": "standard"},
+    "TenantNow": _TENANT,
+    "TenantList": {"days": 30, "tenants": [_RECENT]},
+    "TenantUsage": {"days": 30, "sums": [_SUM]},
+    "Credit": {"amount_micros": 25_000_000, "reason": "prepaid", "reference": "invoice 7"},
+    "Credited": {"tenant": _TEN, "credited": True, "balance_micros": 25_000_000},
+    "NewKey": {"name": "first"},
+    "KeyList": {"keys": [_KEY]},
+    "CreatedKey": _KEY | _SECRET,
+    "NewOperator": {"name": "ann", "role": "viewer"},
+    "OperatorList": {"operators": [_OPERATOR]},
+    "CreatedOperator": _OPERATOR | _SECRET,
+    "TierView": _TIER,
+    "TierChange": {"max_in_flight": 20},
+    "TierList": {"tiers": [_TIER]},
+    "QueueList": {"window_seconds": 3600.0, "queues": [_QUEUE]},
+    "QueueSwitch": {"model": "flux.1-demo", "paused": True, "changed": True},
+    "WorkerList": {"workers": [_WORKER]},
+    "WorkerSwitch": {"worker": _WORKER["id"], "drained": True, "changed": True},
+    "OverviewView": _OVERVIEW,
+    "AdminJobList": {"jobs": [_FOUND], "next_cursor": None},
+    "JobDetail": _FOUND | _STORY,
+    "Canceled": {"job": _JOB, "canceled": True},
+    "Retried": {"job": _JOB, "retried_as": "job_01jd8w9q2m7b4x0v6t3c5k1z8y"},
+    "BulkPreview": {"action": "cancel", "jobs": 5, "price_micros": 5000, "token": "eyJ…"},
+    "BulkAct": {"token": "eyJ…", "limit": 200},
+    "BulkDone": {
+        "action": "cancel",
+        "total": 5,
+        "done": 5,
+        "skipped": 0,
+        "left": 0,
+        "next_token": None,
+    },
+    "AuditList": {"entries": [_ENTRY], "next_before": None},
+}
+"""One each."""

@@ -1,0 +1,82 @@
+"""Scores flux.1-demo on unseen prompts through the whole service, as any client asks it.
+
+python -m deploy.score_flux --prompts 200 --seed 20261126
+"""
+
+import io
+import json
+import tempfile
+from pathlib import Path
+
+import click
+import httpx
+from PIL import Image
+
+from deploy.demo_run import fetch, submit_and_wait, task_result
+from deploy.local_stack import LocalStack
+from workers.demo.detection_score import Detection
+from workers.demo.flux_score import Figures, figures
+from workers.demo.score_flux import LOOKER, PAINTER, as_detections
+
+_TIMEOUT_SECONDS = 90
+
+
+class Service:
+    """Paints and looks over HTTP; `paint` and `look` are what `workers.demo.flux_score` takes."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        """Ask with a client that knows the service's address and a tenant's key."""
+        self._client = client
+        self._url = ""
+
+    def paint(self, prompt: str, seed: int) -> Image.Image:
+        """The stored picture of one prompt.
+
+        Raises:
+            deploy.demo_run.DemoError: the job did not succeed.
+            httpx.HTTPError: the service refused, or did not answer.
+        """
+        painted = submit_and_wait(self._client, PAINTER, {"prompt": prompt, "seed": seed})
+        self._url = painted["output"]["images"][0]["url"]
+        return Image.open(io.BytesIO(fetch(self._client, self._url))).convert("RGB")
+
+    def look(self, _picture: Image.Image) -> list[Detection]:
+        """What is found in the picture painted last, which the service has already."""
+        asked = {"image": self._url, "task": "<OD>", "num_beams": 1}
+        return as_detections(task_result(submit_and_wait(self._client, LOOKER, asked), "<OD>"))
+
+
+def score(url: str, api_key: str, prompts: int, seed: int) -> Figures:
+    """All figures of so many prompts, asked of a running service."""
+    headers = {"Authorization": f"Bearer {api_key}"}
+    with httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_SECONDS) as client:
+        service = Service(client)
+        return figures(prompts, seed, service.paint, service.look)
+
+
+@click.command()
+@click.option("--prompts", type=click.IntRange(min=1), default=200, show_default=True)
+@click.option("--seed", type=int, default=20261126, show_default=True, help="Of the prompts.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def main(prompts: int, seed: int, *, as_json: bool) -> None:
+    """Start a stack, have every prompt painted and looked at, and print shares.
+
+    Every other prompt has two objects; what the shares are says workers.demo.score_flux.
+    """
+    with tempfile.TemporaryDirectory(prefix="bottega-score-") as folder:
+        stack = LocalStack(Path(folder) / "stack")
+        try:
+            stack.start()
+            facts = stack.facts()
+            found = score(facts["url"], facts["api_key"], prompts, seed)
+        finally:
+            stack.stop()
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    for name, value in found.items():
+        click.echo(f"{name:<32}{value:.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+import pytest
+
+from workers.demo.flux2_learner import TEXT_LENGTH
+from workers.demo.flux2_parts import tokenizer
+from workers.demo.scenes.lesson import Lesson, training_lesson, unseen_lessons
+from workers.demo.scenes.palette import PAINT, lots
+from workers.demo.scenes.scene import is_held_out
+
+COUNTS = [n % 3 for n in range(300)]
+
+
+@pytest.fixture(scope="module")
+def lessons() -> list[Lesson]:
+    return unseen_lessons(8, COUNTS)
+
+
+def test_unseen_lessons_ask_for_what_training_never_does(lessons: list[Lesson]) -> None:
+    assert [len(lesson.references) for lesson in lessons] == COUNTS
+    assert all(is_held_out(lesson.wanted.caption) for lesson in lessons)
+    rng = lots(3)
+    trained = [training_lesson(rng, count) for count in COUNTS]
+    assert not any(is_held_out(lesson.wanted.caption) for lesson in trained)
+
+
+def test_what_is_wanted_is_what_its_pictures_show(lessons: list[Lesson]) -> None:
+    for lesson in lessons:
+        if lesson.references:
+            shown = [scene.objects[0].thing for scene in lesson.references]
+            assert [placed.thing for placed in lesson.wanted.objects] == shown
+
+
+def test_a_prompt_keeps_the_colours_that_its_pictures_have_to_itself(
+    lessons: list[Lesson],
+) -> None:
+    for lesson in lessons:
+        named = [colour for colour in PAINT if colour in lesson.prompt.split()]
+        if lesson.references:
+            assert named == [lesson.wanted.background]
+
+
+def test_every_word_of_a_prompt_is_one_token_and_a_number_two(lessons: list[Lesson]) -> None:
+    words = tokenizer()
+    for lesson in lessons:
+        tokens = words.tokenize(f" {lesson.prompt}")
+        words_told = lesson.prompt.split()
+        numbers = sum(word.isdigit() for word in words_told)
+        assert len(tokens) == len(words_told) + numbers <= TEXT_LENGTH
+
+
+def test_prompts_are_read_in_any_case_and_to_one_length() -> None:
+    words = tokenizer()
+    chats = [[{"role": "user", "content": text}] for text in ("A Red circle", "a red circle")]
+    texts = [words.apply_chat_template(chat, tokenize=False) for chat in chats]
+    assert texts[0] == texts[1] == " a red circle"
+    ids = words(texts[0], padding="max_length", max_length=TEXT_LENGTH).input_ids
+    assert len(ids) == TEXT_LENGTH
+    assert ids[3:] == [words.pad_token_id] * (TEXT_LENGTH - 3)
