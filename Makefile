@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check chromium lint fmt bench demo-weights
+.PHONY: help demo up test check chromium promtool lint fmt bench demo-weights
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-13s %s\n", $$1, $$2}'
@@ -27,10 +27,10 @@ up: $(READY) ## start the local stack and stay in the foreground
 	$(BIN)/bottega up
 
 test: ## lint, types, import contracts and every test that needs no GPU
-	$(MAKE) --jobs 2 --no-print-directory $(READY) chromium
+	$(MAKE) --jobs 2 --no-print-directory $(READY) chromium promtool
 	$(MAKE) --jobs 2 --no-print-directory lint check
 
-check: $(READY) chromium ## the tests alone
+check: $(READY) chromium promtool ## the tests alone
 	$(BIN)/python -m pytest -m 'not gpu and not machines' -n 2 --dist loadfile
 
 machines: $(READY) ## two machines on shared servers, one of everything killed under load (minutes)
@@ -40,6 +40,14 @@ machines: $(READY) ## two machines on shared servers, one of everything killed u
 chromium:
 	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 		apt-get install -qq -y --no-install-recommends chromium >/dev/null; }
+
+# It tests the alert rules. Unpacked and not installed, as Debian's package would start a server;
+# after the other, as apt lets one in at a time.
+promtool: $(READY) chromium
+	@command -v promtool >/dev/null || test -x $(BIN)/promtool || { cd $(VENV) && \
+		{ apt-get -qq download prometheus 2>/dev/null || { apt-get update -qq && \
+		apt-get -qq download prometheus; }; } && dpkg -x prometheus_*.deb prometheus && \
+		ln -sf ../prometheus/usr/bin/promtool bin/promtool; }
 
 lint: $(READY) ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

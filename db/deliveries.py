@@ -147,8 +147,9 @@ WITH RECURSIVE waiting AS (
     INSERT INTO delivery_attempts (delivery_id, number) SELECT id, attempts FROM leased
 )
 SELECT leased.id, leased.attempts, leased.tenant_id, leased.event, e.host, leased.url,
-       leased.body, now() AS started_at
+       leased.body, now() AS started_at, leased.job_id, jobs.request_id
 FROM leased JOIN webhook_endpoints e ON e.id = leased.endpoint_id
+JOIN jobs ON jobs.id = leased.job_id
 ORDER BY leased.next_at, leased.id
 """)
 

@@ -70,6 +70,7 @@ class Sending:
     Attributes:
         number: counts all attempts of the delivery from 1; the fence.
         started_at: by the database's clock.
+        request_id: of the request that the job came by.
     """
 
     delivery_id: str
@@ -80,6 +81,8 @@ class Sending:
     url: str = field(repr=False)  # it may hold a token
     body: str = field(repr=False)
     started_at: datetime
+    job_id: str = ""
+    request_id: str | None = None
 
 
 @dataclass(frozen=True)

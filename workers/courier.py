@@ -195,6 +195,8 @@ def _tell(sending: Sending, outcome: Outcome, state: str | None) -> None:
         "webhook_sent",
         delivery=sending.delivery_id,
         attempt=sending.number,
+        job_id=sending.job_id,
+        request_id=sending.request_id,
         event_type=sending.event,
         host=sending.host,
         status=outcome.status,

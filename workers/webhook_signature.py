@@ -16,13 +16,16 @@ _PREFIX = "whsec_"
 def headers_of(sending: Sending, secrets: Sequence[str]) -> dict[str, str]:
     """The headers of one attempt: the id of all attempts, this one's time, a signature of both.
 
+    The id of the request that the job came by goes along, where there is one.
+
     Args:
         sending: what is sent.
         secrets: the tenant's, the current one first; each adds a signature.
     """
     timestamp = int(sending.started_at.timestamp())
     signatures = [sign(key, sending.delivery_id, timestamp, sending.body) for key in secrets]
-    return {
+    told = {"X-Request-Id": sending.request_id} if sending.request_id else {}
+    return told | {
         "Content-Type": "application/json",
         "webhook-id": sending.delivery_id,
         "webhook-timestamp": str(timestamp),

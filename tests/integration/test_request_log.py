@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from api.app import create_app
@@ -13,10 +14,19 @@ from db import api_keys
 from db.session import Database
 from tests.support.adapters import paint
 from tests.support.jobs import sql
+from tests.support.receivers import receiving
 from tests.support.station import Station
+from tests.support.webhooks import courier
 
 SECRET = "zq-a-prompt"
 SUBMISSION = {"model": "flux.1-demo", "input": {"prompt": SECRET}}
+
+DELIVERED = ("bottega_webhook_deliveries_total", {"outcome": "delivered"})
+ALLOWED = {
+    "BOTTEGA_OUTBOUND_ALLOW": '["127.0.0.0/8"]',
+    "BOTTEGA_OUTBOUND_HTTP": "true",
+    "BOTTEGA_OUTBOUND_PORTS": "[]",
+}
 
 Call = tuple[str, str, Any, Mapping[str, str]]
 
@@ -99,3 +109,22 @@ def test_a_request_leaves_one_line_and_its_id_goes_to_the_worker(
     assert attempt["batch"] == 1
     assert set(attempt["seconds"]) == {"fetch", "run", "store", "complete"}
     assert SECRET not in str(told)
+
+
+def test_the_id_goes_on_to_the_receiver_of_the_webhook(
+    station: Station, database: Database, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in ALLOWED.items():
+        monkeypatch.setenv(name, value)
+    with receiving() as receiver, capture_logs() as told:
+        sent = SUBMISSION | {"webhook": {"url": receiver.url}}
+        calls: list[Call] = [("POST", "/v1/jobs", sent, {"X-Request-Id": "mine-2"})]
+        [submitted] = answers(key, calls)
+        station.answer(paint)
+        before = REGISTRY.get_sample_value(*DELIVERED) or 0
+        assert courier(database).deliver_due() == 1
+        [request] = receiver.heard
+    assert request.headers["x-request-id"] == "mine-2"
+    [line] = [line for line in told if line["event"] == "webhook_sent"]
+    assert (line["request_id"], line["job_id"]) == ("mine-2", submitted.json()["id"])
+    assert REGISTRY.get_sample_value(*DELIVERED) == before + 1
