@@ -1,5 +1,6 @@
 """What operators do to one job, by whichever door: the change, and telling whoever waits for it."""
 
+from api.metrics import submitted
 from api.services import Services
 from db import operator_jobs
 from db.audit import Actor
@@ -47,6 +48,7 @@ def retry_or_refuse(services: Services, actor: Actor, job_id: str) -> str | None
     if accepted is None:
         return None
     job = accepted.job
+    submitted(job.variant)
     services.publisher.state(job.id, JobState.QUEUED, attempt=0)
     services.rings.ring(
         Ticket(job_id=job.id, variant=job.variant, tier=accepted.tier, tenant=job.tenant_id)
