@@ -31,7 +31,7 @@ test: ## lint, types, import contracts and every test that needs no GPU
 	$(MAKE) --jobs 2 --no-print-directory lint check
 
 check: $(READY) chromium promtool ## the tests alone
-	$(BIN)/python -m pytest -m 'not gpu and not machines' -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m 'not gpu and not machines' -n 2 --dist loadfile --durations 25
 
 machines: $(READY) ## two machines on shared servers, one of everything killed under load (minutes)
 	$(BIN)/python -m pytest -m machines -s tests/acceptance/test_two_machines.py
