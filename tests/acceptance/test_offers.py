@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from tests.acceptance.stack import Client, Json, Stack
+from tests.acceptance.stack import Client, Json, Stack, eventually
 
 pytestmark = pytest.mark.usefixtures("books")
 
