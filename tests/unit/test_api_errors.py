@@ -23,7 +23,7 @@ from workers.catalog import UnknownVariantError
         (InvalidKeyError(), 401, "unauthorized"),
         (InvalidTokenError(), 404, "not_found"),
         (PriorityNotAllowedError(Priority.HIGH, Priority.NORMAL), 403, "forbidden"),
-        (TenantSuspendedError("suspended"), 403, "suspended"),
+        (TenantSuspendedError(), 403, "suspended"),
         (TooManyInFlightError(20), 429, "too_many_in_flight"),
         (InsufficientCreditError("images", 5, datetime(2027, 1, 1, tzinfo=UTC)), 402, ""),
         (UnknownVariantError("x"), 422, "invalid_input"),
