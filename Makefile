@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check chromium promtool lint fmt bench demo-weights
+.PHONY: help demo up test check test-bench machines chromium promtool lint fmt bench demo-weights
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-13s %s\n", $$1, $$2}'
@@ -31,7 +31,10 @@ test: ## lint, types, import contracts and every test that needs no GPU
 	$(MAKE) --jobs 2 --no-print-directory lint check
 
 check: $(READY) chromium promtool ## the tests alone
-	$(BIN)/python -m pytest -m 'not gpu and not machines' -n 2 --dist loadfile --durations 25
+	$(BIN)/python -m pytest -m 'not gpu and not machines and not bench' -n 2 --dist loadfile --durations 25
+
+test-bench: $(READY) ## the benchmarks of the models, each once in small (minutes)
+	$(BIN)/python -m pytest -m 'bench and not gpu'
 
 machines: $(READY) ## two machines on shared servers, one of everything killed under load (minutes)
 	$(BIN)/python -m pytest -m machines -s tests/acceptance/test_two_machines.py

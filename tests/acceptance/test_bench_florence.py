@@ -30,7 +30,7 @@ FLORENCE_FIGURES = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 @pytest.mark.timeout(300)
 def test_a_quick_run_of_florence_measures_everything_and_no_answer_differs() -> None:
     done = run_bottega("bench", "florence", "--quick", "--json", seconds=280)

@@ -20,7 +20,7 @@ FLUX_FIGURES = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 @pytest.mark.timeout(300)
 def test_a_quick_run_of_flux_measures_everything_and_no_picture_differs() -> None:
     done = run_bottega("bench", "flux", "--quick", "--json", seconds=280)

@@ -24,7 +24,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("model", ["schnell", "klein-4b"])
 def test_everyone_paints_with_a_tiny_model_and_is_compared_with_the_stock_pipeline(
