@@ -49,7 +49,9 @@ def measure_device_idle(stack: BenchStack, jobs: int) -> dict[str, float]:
         raise RuntimeError("the backlog was too short to show two batches")
     window = ends[-1].at - ends[0].at
     busy = ends[-1].busy_seconds - ends[0].busy_seconds
-    return {"device_idle_fraction": 1 - busy / window, "device_idle_window_seconds": window}
+    # The worker's count is a moment ahead of the completion that it is read at.
+    idle = max(0.0, 1 - busy / window)
+    return {"device_idle_fraction": idle, "device_idle_window_seconds": window}
 
 
 def _watch(stack: BenchStack) -> list[_BatchEnd]:

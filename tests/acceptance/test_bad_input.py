@@ -65,7 +65,7 @@ def look_at(image: Any, **given: Any) -> Json:
         (flux(colour="red"), ["input", "colour"], "not permitted"),
         (flux(width=17), ["input", "width"], "64"),
         (flux(width="128"), ["input", "width"], "integer"),
-        (flux(width=10_000, height=10_000), ["input", "width"], "256"),
+        (flux(width=10_000, height=10_000), ["input", "width"], "512"),
         (flux(aspect_ratio="1:1", width=128), ["input", "aspect_ratio"], "not both"),
         (flux(num_images=5), ["input", "num_images"], "4"),
         (flux(steps=51), ["input", "steps"], "50"),

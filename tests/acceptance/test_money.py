@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 
 from db import ledger
 from db.storage.keys import input_key
-from db.tables import Hold, LedgerEntry, Tenant, Tier, UsageEvent
+from db.tables import Hold, Job, LedgerEntry, Tenant, Tier, UsageEvent
 from tests.acceptance.stack import Client, Json, Stack
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -123,7 +123,7 @@ def test_too_many_jobs_in_flight_are_429(stack: Stack, small: Client) -> None:
     small.over(accepted.json())
 
 
-def test_a_suspended_tenant_submits_nothing(stack: Stack, tenant: Client) -> None:
+def test_a_suspended_tenant_submits_and_reads_nothing(stack: Stack, tenant: Client) -> None:
     with stack.database.transaction() as session:
         session.execute(
             update(Tenant).where(Tenant.id == tenant.tenant_id).values(suspended_at=func.now())
@@ -131,7 +131,10 @@ def test_a_suspended_tenant_submits_nothing(stack: Stack, tenant: Client) -> Non
     answer = tenant.http.post("/v1/jobs", json={"model": "flux.1-demo", "input": {"prompt": "a"}})
     assert answer.status_code == 403
     assert answer.json()["code"] == "suspended"
-    assert tenant.account()["in_flight"] == 0
+    assert tenant.http.get("/v1/account").status_code == 403
+    with stack.database.transaction() as session:
+        own = select(func.count()).select_from(Job).where(Job.tenant_id == tenant.tenant_id)
+        assert session.scalar(own) == 0
 
 
 def _picture() -> bytes:

@@ -66,8 +66,9 @@ def test_an_inputs_json_schema_says_what_is_accepted(tenant: Client) -> None:
         assert not any(validator.is_valid(given) for given in bad[model["id"]])
         for name, field in schema["properties"].items():
             assert field.get("description"), name
+            alone = Draft202012Validator({**field, "$defs": schema.get("$defs", {})})
             for example in field.get("examples", []):
-                assert Draft202012Validator(field).is_valid(example), (name, example)
+                assert alone.is_valid(example), (name, example)
 
 
 def test_the_account_tells_tier_limits_and_allowances(stack: Stack) -> None:

@@ -125,8 +125,10 @@ def _within(picture: PictureSize, limits: FluxLimits) -> PictureSize:
     smallest = limits.min_side / min(picture)
     scale = min(max(1.0, smallest), largest)
     size = _stepped(picture[0] * scale, limits.step), _stepped(picture[1] * scale, limits.step)
-    # Rounded up, it may lie beyond the limit by less than a step.
-    return _shrunk(size, limits.step) if size[0] * size[1] > limits.max_pixels else size
+    # Rounded up, each side may lie beyond its limit by less than a step.
+    while size[0] * size[1] > limits.max_pixels:
+        size = _shrunk(size, limits.step)
+    return size
 
 
 def _shrunk(size: PictureSize, step: int) -> PictureSize:
