@@ -19,7 +19,7 @@ HEAVY = (
 
 @pytest.mark.parametrize("module", ["api.app", "deploy.cli", "workers.queue", "workers.catalog"])
 def test_a_fresh_interpreter_loads_no_model_library(module: str) -> None:
-    # Where OpenTelemetry's SDK is installed, as it is for the tests, libraries import what it brings.
+    # Where OpenTelemetry's SDK is installed, as for the tests, libraries import what it brings.
     code = (
         "import sys; sys.modules['opentelemetry.sdk'] = None\n"
         f"import {module}\n"
