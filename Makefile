@@ -12,11 +12,12 @@ help: ## list the targets
 
 # Torch first and pinned: left to another package's range, pip would take a build of several GB.
 # The rest by uv, which takes seconds where pip takes two minutes; where it cannot, by pip.
+# Compiled at once: every process that imports torch would do so again where none may be written.
 EXTRAS := '.[api,worker,local,dev]'
 $(READY): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --no-compile torch==2.13.0 uv
-	$(BIN)/uv pip install --python $(BIN)/python --quiet --editable $(EXTRAS) \
+	$(BIN)/python -m pip install --quiet torch==2.13.0 uv
+	$(BIN)/uv pip install --python $(BIN)/python --quiet --compile-bytecode --editable $(EXTRAS) \
 		|| $(BIN)/python -m pip install --quiet --editable $(EXTRAS)
 	touch $(READY)
 

@@ -202,12 +202,12 @@ def _count(stack: Stack, query: str, job: Json) -> int:
 
 
 def test_the_models_are_listed_as_ready_and_the_worker_is_small(relay: Stack) -> None:
-    models = httpx.get(f"{relay.url}/v1/models").json()["models"]
-    assert {model["id"]: model["ready_workers"] for model in models} == {
-        PAINTER: 1,
-        EDITOR: 1,
-        JUDGED: 1,
-    }
+    def ready() -> bool:
+        models = httpx.get(f"{relay.url}/v1/models").json()["models"]
+        workers = {model["id"]: model["ready_workers"] for model in models}
+        return workers == {PAINTER: 1, EDITOR: 1, JUDGED: 1}
+
+    eventually(ready)
     process = psutil.Process(relay.children()["worker"])
     assert "torch" not in Path(f"/proc/{process.pid}/maps").read_text()
     assert process.memory_info().rss < 250 * MEGABYTE
