@@ -27,7 +27,7 @@ demo: $(READY) ## paint a picture, look at it, print the bill, write demo-out/ (
 up: $(READY) ## start the local stack and stay in the foreground
 	$(BIN)/bottega up
 
-test: ## lint, types, import contracts and every test that needs no GPU
+test: ## lint, types, import contracts and every test that needs no GPU and no minutes
 	$(MAKE) --jobs 2 --no-print-directory $(READY) chromium promtool
 	$(MAKE) --jobs 2 --no-print-directory lint check
 
