@@ -9,7 +9,7 @@ import pytest
 from api.dashboard.assets import FOLDER, asset
 from api.dashboard.job_filters import JobFilters
 from api.dashboard.overlay import answers, overlays
-from api.dashboard.throttle import MOST_FAILURES, WINDOW_SECONDS, SignInThrottle
+from api.browser.throttle import MOST_FAILURES, WINDOW_SECONDS, SignInThrottle
 from api.errors import ProblemError
 from db.job_state import JobState
 
