@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
-from api.dashboard.formats import count, duration, money
+from api.browser.formats import count, duration, money
 from api.dashboard.job_pictures import input_keys, inputs, outputs
 from api.dashboard.timeline import attempt_rows, timeline
 from api.seen import answers, overlays
