@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from api.browser.formats import count, duration, money
 from api.browser.job_pictures import input_keys, inputs, outputs
 from api.browser.job_words import waiting_text
-from api.dashboard.overlay import answers, overlays
 from api.dashboard.timeline import attempt_rows, timeline
+from api.seen import answers, overlays
 from db import delivery_queries, job_queries, operator_jobs
 from db.delivery_queries import DeliveryFilter
 from db.delivery_tables import Delivery, DeliveryAttempt
@@ -52,7 +52,7 @@ def job_values(session: Session, job_id: str) -> dict[str, Any] | None:
 def _looked_at(job: Job) -> dict[str, Any]:
     output = job.output or {}
     return {
-        "overlays": overlays(output, f"/dashboard/jobs/{job.id}/inputs/0"),
+        "overlays": overlays(output, f"/dashboard/jobs/{job.id}/inputs/0", job.input),
         "answers": answers(output),
     }
 

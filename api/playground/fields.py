@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from api.playground.sizes import Shape, shapes
-from api.playground.tasks import TASK_GROUPS
+from api.playground.tasks import TaskGroup, groups_of
 from workers import catalog
 from workers.catalog import Variant
 
@@ -59,6 +59,7 @@ class Field:
         options: values and their labels.
         shapes: the size's presets.
         step: of a size's sides.
+        groups: the tasks that may be asked.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Field:
     options: tuple[tuple[str, str], ...] = ()
     shapes: tuple[Shape, ...] = ()
     step: int = 1
+    groups: tuple[TaskGroup, ...] = ()
 
 
 _ORDER = (
@@ -108,7 +110,7 @@ def form_of(variant: Variant) -> tuple[Field, ...]:
     known: Mapping[str, Json] = schema["properties"]
     needed = frozenset(schema.get("required", ()))
     names = [name for name in known if name not in _SIZE and not _has_no_say(name, known)]
-    made = [_field(name, _plain(known[name]), needed, known) for name in names]
+    made = [_field(name, _plain(known[name]), needed) for name in names]
     if size := _size(variant, known):
         made.append(size)
     return tuple(sorted(made, key=lambda field: _rank(field.name)))
@@ -136,7 +138,7 @@ def _is_real(option: Json) -> bool:
     return option.get("type") != "null" and "const" not in option
 
 
-def _field(name: str, schema: Json, needed: frozenset[str], known: Mapping[str, Json]) -> Field:
+def _field(name: str, schema: Json, needed: frozenset[str]) -> Field:
     # A picture that a model cannot do without stands first; one that it may have is folded away.
     apart = name in _OF_PICTURES and not needed & _OF_PICTURES
     made = Field(
@@ -151,7 +153,7 @@ def _field(name: str, schema: Json, needed: frozenset[str], known: Mapping[str, 
         high=_most(schema),
         whole=schema.get("type") == "integer",
     )
-    return replace(made, options=_options(made, schema))
+    return replace(made, **_offers(made.kind, schema))
 
 
 def _most(schema: Json) -> float | None:
@@ -192,17 +194,11 @@ def _slides(schema: Json) -> bool:
     return None not in limits and schema.get("default") is not None and limits[1] <= _SLIDER_STEPS
 
 
-def _options(field: Field, schema: Json) -> tuple[tuple[str, str], ...]:
-    if field.kind is Kind.TASKS:
-        offered = frozenset(schema["items"]["enum"])
-        return tuple(
-            (task.token, task.name.replace("_", " "))
-            for _, tasks in TASK_GROUPS
-            for task in tasks
-            if task.token in offered
-        )
+def _offers(kind: Kind, schema: Json) -> dict[str, Any]:
     values: Sequence[str] = schema.get("enum") or schema.get("items", {}).get("enum", ())
-    return tuple((value, value) for value in values)
+    if kind is Kind.TASKS:
+        return {"groups": groups_of(values)}
+    return {"options": tuple((value, value) for value in values)}
 
 
 def _size(variant: Variant, known: Mapping[str, Json]) -> Field | None:

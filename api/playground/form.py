@@ -10,20 +10,22 @@ from starlette.datastructures import FormData
 
 from api import submission as submissions
 from api.browser.guard import site_url
-from api.errors import ProblemError, problem_of
+from api.errors import KNOWN, ProblemError, problem_of
 from api.playground.advice import about_request, faults_of
 from api.playground.fields import Field, Kind, Place, form_of
 from api.playground.given import CUSTOM, filled, input_of
 from api.playground.models import groups, paints
 from api.playground.pages import page
 from api.playground.pictures import Thumb, thumbs
+from api.playground.samples import code_samples
 from api.playground.visitor import FormDep, Visitor, WriterDep
 from api.schemas import Submission
 from api.services import Services, ServicesDep
-from db.api_keys import InvalidKeyError
-from workers.catalog import Variant
 
 router = APIRouter()
+
+FRESH: dict[str, Any] = {"previews": True, "tasks": ["<CAPTION>", "<OD>"]}
+"""What a new form says: one who watches wants to see."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,11 @@ class FormView:
     fields: Sequence[Field]
     submission: Submission
     looks: bool
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What `POST /v1/jobs` would be sent."""
+        return {"model": self.submission.model, "input": self.submission.input}
 
 
 def form_view(services: Services, form: FormData) -> FormView:
@@ -107,17 +114,16 @@ def draw(
 ) -> HTMLResponse:
     """The form of another model, with what was filled in as far as it takes that."""
     before = form_view(services, form)
-    values = form_values(
-        services, visitor, str(form.get("model", "")), _carried(before.submission.input, form)
-    )
+    kept = _carried(before.submission.input)
+    values = form_values(services, visitor, str(form.get("model", "")), kept)
     return page(request, "form.html", **values)
 
 
-def _carried(given: Mapping[str, Any], form: FormData) -> dict[str, Any]:
+def _carried(given: Mapping[str, Any]) -> dict[str, Any]:
     """What another model has a use for: what is meant stays, what was tuned for this one goes."""
     kept = ("prompt", "image", "images", "seed", "task", "tasks", "text", "num_images")
     carried = {name: given[name] for name in kept if name in given}
-    return {"previews": True, "tasks": ["<CAPTION>", "<OD>"], **carried}
+    return FRESH | carried
 
 
 @router.post("/quote")
@@ -132,9 +138,7 @@ def quote(
     found, problem = None, None
     try:
         found = submissions.quote(services, visitor.sender, asked.submission)
-    except InvalidKeyError:
-        raise
-    except Exception as error:  # noqa: BLE001 - what is not a problem is raised again by problem_of
+    except KNOWN as error:
         problem = problem_of(error)
     return page(
         request,
@@ -142,7 +146,7 @@ def quote(
         quote=found,
         faults=faults_of(problem) if problem else [],
         advice=about_request(problem) if problem else "",
-        samples=_samples(request, services, asked.submission),
+        samples=code_samples(site_url(request, services), asked.body),
         waits_for_input=_waits_for_input(problem),
     )
 
@@ -152,8 +156,3 @@ def _waits_for_input(problem: ProblemError | None) -> bool:
     items = problem.extra.get("errors", ()) if problem else ()
     unfilled = ("missing", "string_too_short", "text_required", "region_required")
     return bool(items) and all(item["type"] in unfilled for item in items)
-
-
-def _samples(request: Request, services: Services, submission: Submission) -> Sequence[Any]:
-    body: Mapping[str, Variant | Any] = {"model": submission.model, "input": submission.input}
-    return [(site_url(request, services), body)]

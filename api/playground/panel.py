@@ -6,14 +6,15 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from api.browser.formats import duration, money
-from api.browser.job_pictures import Output, inputs, outputs
+from api.browser.job_pictures import inputs, outputs
 from api.browser.job_words import waiting_text
 from api.playground.advice import about_job
+from api.playground.models import paints
+from api.playground.overlay import Seen, seen_in
 from api.services import Services
 from db import job_queries
 from db.job_state import TERMINAL, JobState
 from db.tables import Job
-from workers.catalog import UnknownVariantError
 
 
 @dataclass(frozen=True)
@@ -34,23 +35,22 @@ def panel_values(services: Services, session: Session, job: Job) -> dict[str, An
         "job": job,
         "over": job.state in TERMINAL,
         "waiting": None if waiting is None else waiting_text(waiting),
-        "pictures": outputs(job, artifacts, base),
+        "results": outputs(job, artifacts, base),
         "painted": [row.n for row in artifacts if row.kind == "image"],
-        "seen": None,
+        "seen": _seen(job, base),
         "given": given,
         "facts": _facts(job),
         "advice": about_job(job.error_code) if job.error_code else "",
         "prompt": str(job.input.get("prompt") or job.input.get("text") or ""),
-        "is_offered": _is_offered(services, job.variant),
+        "is_offered": services.catalogue.offers(job.variant),
+        "can_look": any(not paints(each) for each in services.catalogue.variants()),
     }
 
 
-def _is_offered(services: Services, variant: str) -> bool:
-    try:
-        services.catalogue.find(variant)
-    except UnknownVariantError:
-        return False
-    return True
+def _seen(job: Job, base: str) -> Seen | None:
+    if job.state != JobState.SUCCEEDED or "results" not in (job.output or {}):
+        return None
+    return seen_in(job.output or {}, f"{base}/inputs/0", job.input)
 
 
 def _facts(job: Job) -> list[Fact]:
@@ -71,6 +71,3 @@ def _price(job: Job) -> str:
         return "nothing"
     covered = "free, by the allowance" if job.covered_by == "allowance" else "from the balance"
     return f"{money(job.price_micros)}, {covered}"
-
-
-__all__ = ["Fact", "Output", "panel_values"]

@@ -13,9 +13,6 @@ from db.storage.keys import lora_name
 
 Values = dict[str, Any]
 
-FRESH: Mapping[str, Any] = {"previews": True, "tasks": ["<CAPTION>", "<OD>"]}
-"""What a new form says: one who watches wants to see."""
-
 
 def settings_of(services: Services, visitor: Visitor, job_id: str) -> tuple[str, Values]:
     """A former job's model and input, its pictures by ids that may be given again.
@@ -45,7 +42,7 @@ def _loras(asked: Any) -> list[Mapping[str, Any]]:
 
 
 def picture_of(services: Services, visitor: Visitor, job_id: str, n: int) -> Values:
-    """A form that looks at what a job has painted.
+    """An input that looks at what a job has painted.
 
     Raises:
         api.errors.ProblemError: the tenant has no such picture.
@@ -56,4 +53,4 @@ def picture_of(services: Services, visitor: Visitor, job_id: str, n: int) -> Val
     file_id = None if row is None else named_again(services, visitor, row.key)
     if file_id is None:
         raise not_found("picture")
-    return {**FRESH, "image": file_id}
+    return {"image": file_id}
