@@ -14,7 +14,7 @@ from api.errors import KNOWN, ProblemError, problem_of
 from api.playground.advice import about_request, faults_of
 from api.playground.fields import Field, Kind, Place, form_of
 from api.playground.given import CUSTOM, filled, input_of
-from api.playground.models import groups, paints
+from api.playground.models import groups
 from api.playground.pages import page
 from api.playground.pictures import Thumb, thumbs
 from api.playground.samples import code_samples
@@ -35,12 +35,10 @@ class FormView:
     Attributes:
         fields: of the model that it was drawn for.
         submission: the job that it asks for.
-        looks: whether the model looks at pictures.
     """
 
     fields: Sequence[Field]
     submission: Submission
-    looks: bool
 
     @property
     def body(self) -> dict[str, Any]:
@@ -57,7 +55,7 @@ def form_view(services: Services, form: FormData) -> FormView:
     variant = services.catalogue.find(str(form.get("drawn_for", "")))
     fields = form_of(variant)
     submission = Submission(model=variant.id, input=input_of(fields, form))
-    return FormView(fields, submission, looks=not paints(variant))
+    return FormView(fields, submission)
 
 
 def form_values(

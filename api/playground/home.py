@@ -37,16 +37,13 @@ def show(
     """
     visitor, token = enter(request, services)
     watched = former or look
-    values = values_of(services, visitor, watched) if watched else {}
-    answer = page(
-        request,
-        "home.html",
-        watched=bool(watched),
+    shown = {
         **_filled(services, visitor, model=model, former=former, look=look, n=n),
         **_standing(services, visitor),
         **gallery_values(services, visitor),
-        **values,
-    )
+        **(values_of(services, visitor, watched) if watched else {}),
+    }
+    answer = page(request, "home.html", watched=bool(watched), **shown)
     if token is not None:
         COOKIE.set_on(answer, token, secure=is_secure(request, services))
     return answer

@@ -13,7 +13,7 @@ from api import submission as submissions
 from api.errors import not_found
 from api.event_hub import Waiter
 from api.job_operations import cancel_own
-from api.playground.form import FormView, form_view
+from api.playground.form import form_view
 from api.playground.pages import page, render
 from api.playground.panel import panel_values
 from api.playground.visitor import FormDep, Visitor, VisitorDep, WriterDep
@@ -31,15 +31,13 @@ def submit(
     request: Request, services: ServicesDep, visitor: WriterDep, form: FormDep
 ) -> HTMLResponse:
     """Submit what the form says, as `POST /v1/jobs` does; the answer is the panel."""
-    asked: FormView = form_view(services, form)
+    asked = form_view(services, form)
 
     def render_panel(session: Session, jobs: list[Job]) -> list[Any]:
-        return [(job.id, panel_values(services, session, job)) for job in jobs]
+        return [panel_values(services, session, job) for job in jobs]
 
     submitted = submissions.submit(services, visitor.sender, asked.submission, render_panel)
-    job_id, values = submitted.answer
-    answer = page(request, "current.html", csrf=visitor.csrf, looks=asked.looks, **values)
-    answer.headers["HX-Replace-Url"] = f"/?from={job_id}"
+    answer = page(request, "current.html", csrf=visitor.csrf, **submitted.answer)
     answer.headers["HX-Trigger"] = "submitted"
     return answer
 

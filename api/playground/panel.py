@@ -69,5 +69,4 @@ def _facts(job: Job) -> list[Fact]:
 def _price(job: Job) -> str:
     if job.state not in (JobState.SUCCEEDED, JobState.QUEUED, JobState.RUNNING):
         return "nothing"
-    covered = "free, by the allowance" if job.covered_by == "allowance" else "from the balance"
-    return f"{money(job.price_micros)}, {covered}"
+    return f"{money(job.price_micros)}, covered by the {job.covered_by}"

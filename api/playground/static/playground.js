@@ -41,6 +41,8 @@ document.addEventListener("htmx:before:request", (event) => {
 document.addEventListener("submitted", () => {
   said.textContent = "The job is accepted";
   const current = document.getElementById("current");
+  // The address now leads back here: to this job, and a form with its settings.
+  history.replaceState(null, "", `/?from=${current.querySelector("[data-job]").dataset.job}`);
   const top = current.getBoundingClientRect().top;
   if (top < 0 || top > innerHeight * 0.6) current.scrollIntoView({ block: "start" });
 });
