@@ -6,7 +6,7 @@
 // Nothing painted, no input. `busy` stands on the element until the mask has arrived.
 
 import { draw, finished, opaqueWhere, redraw } from "./mask.js";
-import { announce, made, upload } from "./uploads.js";
+import { made, upload } from "./uploads.js";
 
 const COLOUR = "#e0218a"; // on the screen alone; the layer's opacity is the style sheet's
 const LARGEST_LAYER = 1024; // longer side of the layer on the screen, pixels
@@ -248,7 +248,6 @@ class MaskBrush extends HTMLElement {
     }
     if (mine !== this.#sent) return;
     this.#settle(value);
-    announce(this.#note.textContent);
   }
 
   #settle(value) {
