@@ -207,8 +207,8 @@ def _size(variant: Variant, known: Mapping[str, Json]) -> Field | None:
     if not any(name in known for name in _SIZE):
         return None
     width = _plain(known.get("width", {}))
-    own = getattr(variant.parameters, "limits", None)
-    step: int = width.get("multipleOf") or getattr(own, "step", 1)
+    limits: Any = getattr(variant.parameters, "limits", None)
+    step = int(width.get("multipleOf", 0)) or getattr(limits, "step", 1)
     described = known.get("width") or known["aspect_ratio"]
     return Field(
         name="size",
