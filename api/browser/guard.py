@@ -11,6 +11,7 @@ from api.errors import ProblemError
 from api.services import Services
 
 CSRF_FIELD = "csrf"
+CSRF_HEADER = "X-CSRF-Token"
 
 
 def _policy(pictures: str) -> str:
@@ -65,10 +66,18 @@ def check_origin(request: Request, services: Services) -> None:
     Raises:
         ProblemError: the browser names another origin, or none.
     """
-    public = services.settings.public_url.rstrip("/")
-    own = {str(request.base_url.replace(path="", query="")).rstrip("/"), public}
+    own = {_asked_at(request), services.settings.public_url.rstrip("/")}
     if request.headers.get("Origin") not in own - {""}:
         raise ProblemError(403, "forbidden", "this form was not sent from our own page")
+
+
+def site_url(request: Request, services: Services) -> str:
+    """Where the service is reached, without a trailing slash; from a mounted application, too."""
+    return services.settings.public_url.rstrip("/") or _asked_at(request)
+
+
+def _asked_at(request: Request) -> str:
+    return str(request.base_url.replace(path="", query="")).rstrip("/")
 
 
 async def check_form(request: Request, services: Services, csrf: str) -> None:
@@ -78,8 +87,8 @@ async def check_form(request: Request, services: Services, csrf: str) -> None:
         ProblemError: its origin or its token is another's.
     """
     check_origin(request, services)
-    form = await request.form()
-    if not hmac.compare_digest(str(form.get(CSRF_FIELD, "")).encode(), csrf.encode()):
+    given = request.headers.get(CSRF_HEADER) or str((await request.form()).get(CSRF_FIELD, ""))
+    if not hmac.compare_digest(given.encode(), csrf.encode()):
         raise ProblemError(403, "forbidden", "this form is out of date; load its page again")
 
 

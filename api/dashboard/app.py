@@ -6,6 +6,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from api.browser.assets import KeptFiles
 from api.browser.guard import GuardedHeaders
 from api.browser.problems import SHOWN, shown_problem
 from api.dashboard import (
@@ -21,7 +22,7 @@ from api.dashboard import (
     tenants,
     workers,
 )
-from api.dashboard.assets import FOLDER, KeptFiles
+from api.dashboard.assets import FOLDER
 from api.dashboard.pages import page
 from api.dashboard.visitor import SignedOutError
 
