@@ -15,6 +15,7 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 let number = 0;
 
 class MaskBrush extends HTMLElement {
+  #states = this.attachInternals().states; // unlike attributes, these outlive a morph of the page
   #acts = [];
   #stroke = null;
   #base = null;
@@ -29,7 +30,6 @@ class MaskBrush extends HTMLElement {
     if (this.#view) return;
     const given = this.querySelector('input[type="hidden"]');
     this.#build();
-    this.hidden = true;
     if (given) this.#keepGiven(given);
     customElements.whenDefined("picture-drop").then(() => this.#follow());
   }
@@ -113,7 +113,7 @@ class MaskBrush extends HTMLElement {
     if (picture === this.#shown || (!picture && !this.#shown)) return;
     const another = this.#shown !== null;
     this.#shown = picture ?? null;
-    this.hidden = !picture;
+    this.#states[picture ? "add" : "delete"]("ready");
     if (another) this.#forget();
     if (!picture) return;
     const ratio = picture.width / picture.height;
