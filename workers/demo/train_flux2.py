@@ -18,8 +18,14 @@ from torch import nn
 from workers.adapters.quiet import quieten_libraries
 from workers.demo import weights_folder
 from workers.demo.flow_learner import FlowLessons
-from workers.demo.flux2_learner import PARTS, Flux2Learner
-from workers.demo.flux2_parts import Flux2Size, load_pipeline, new_pipeline, save_pipeline
+from workers.demo.flux2_learner import Flux2Learner
+from workers.demo.flux2_parts import (
+    Flux2Size,
+    deepened,
+    load_pipeline,
+    new_pipeline,
+    save_pipeline,
+)
 from workers.demo.training import Budget, CheckpointError, Trainer
 
 MODEL_FOLDER = "model"
@@ -44,7 +50,8 @@ class Options:
 def export(pipeline: Flux2KleinPipeline, network: nn.Module, folder: Path) -> None:
     """Write the pipeline with a network's parts in the stock layout, in bfloat16."""
     kept = {name: getattr(pipeline, name) for name in ("scheduler", "vae", "tokenizer")}
-    parts = kept | {name: network.get_submodule(name) for name in PARTS}
+    encoder = deepened(network.get_submodule("text_encoder"), pipeline.tokenizer)
+    parts = kept | {"transformer": network.get_submodule("transformer"), "text_encoder": encoder}
     copies = {name: deepcopy(part) for name, part in parts.items()}
     save_pipeline(Flux2KleinPipeline(**copies, is_distilled=True), folder)
 
