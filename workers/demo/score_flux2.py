@@ -5,7 +5,7 @@ python -m workers.demo.score_flux2 --lessons 100 --seed 20261128
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 import torch
@@ -13,6 +13,7 @@ from PIL import Image
 
 from workers.adapters.protocol import Adapter, Work
 from workers.catalog import find
+from workers.catalog.flux_parameters import FluxParameters
 from workers.demo.flux2_score import figures
 from workers.demo.score_flux import answer, loaded
 
@@ -25,12 +26,13 @@ class AdapterPainter:
     def __init__(self, adapter: Adapter, side: int | None = None) -> None:
         """Paint with this adapter, squares of that side or the variant's own."""
         self._adapter = adapter
-        self._size = {"width": side, "height": side} if side else {}
+        self._size: dict[str, Any] = {"width": side, "height": side} if side else {}
 
     def __call__(self, prompt: str, shown: Sequence[Image.Image], seed: int) -> Image.Image:
         """The picture of one prompt, painted from pictures."""
         given: dict[str, Any] = {"images": tuple("picture" for _ in shown)} if shown else {}
-        parameters = find(PAINTER).parameters(prompt=prompt, seed=seed, **self._size, **given)
+        model = cast("type[FluxParameters]", find(PAINTER).parameters)
+        parameters = model(prompt=prompt, seed=seed, **self._size, **given)
         sizes = {"images": [picture.size for picture in shown]} if shown else {}
         work = Work(parameters.settled(sizes), {"images": list(shown)} if shown else {})
         return answer(self._adapter, work).images[0].image
