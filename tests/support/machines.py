@@ -19,11 +19,12 @@ from pydantic import SecretStr
 from sqlalchemy import Row, Select, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from db.job_state import JobState
 from db.migrate import upgrade
 from db.session import Database
 from db.settings import DatabaseSettings
 from db.storage.settings import StorageSettings
-from db.tables import Worker
+from db.tables import Job, Worker
 from deploy.make_bucket import make_bucket
 from deploy.programs import Program, api_program, courier_program
 from deploy.servers.postgres import EmbeddedPostgres
@@ -146,8 +147,16 @@ class Machines:
 
         return eventually(answer)[0]
 
+    def await_at_work(self, machine: str) -> None:
+        """Return while a worker of the machine has a job in hand."""
+        running = select(Job.worker_id).where(Job.state == JobState.RUNNING)
+        eventually(
+            lambda: any(self.workers_of.get(worker) == machine for (worker,) in self.rows(running))
+        )
+
     def kill_worker(self, machine: str) -> None:
-        """Kill a machine's worker, and wait until its fleet has a ready one again."""
+        """Kill a machine's worker at work, and wait until its fleet has a ready one again."""
+        self.await_at_work(machine)
         [pid] = _children(self.supervisor.pids[f"{machine}-fleet"])
         os.kill(pid, signal.SIGKILL)
         eventually(lambda: pid not in _children(self.supervisor.pids[f"{machine}-fleet"]))
