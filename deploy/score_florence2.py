@@ -15,6 +15,7 @@ from PIL import Image
 
 from deploy.demo_run import submit_and_wait
 from deploy.local_stack import LocalStack
+from deploy.unwinding import unwound_by_sigterm
 from workers.demo.florence2_score import Figures, figures, scored_canvases
 from workers.demo.scenes.palette import Box
 
@@ -78,7 +79,7 @@ def main(scenes: int, seed: int, *, as_json: bool) -> None:
     Every other canvas has a word of the list, or a number, on it. 200 canvases are some 3,000 jobs
     and take about ten minutes on two cores.
     """
-    with tempfile.TemporaryDirectory(prefix="bottega-score-") as folder:
+    with unwound_by_sigterm(), tempfile.TemporaryDirectory(prefix="bottega-score-") as folder:
         stack = LocalStack(Path(folder) / "stack")
         try:
             stack.start()

@@ -14,6 +14,7 @@ from PIL import Image
 
 from deploy.demo_run import fetch, submit_and_wait, task_result
 from deploy.local_stack import LocalStack
+from deploy.unwinding import unwound_by_sigterm
 from workers.demo.detection_score import Detection
 from workers.demo.flux_score import Figures, figures
 from workers.demo.score_flux import LOOKER, PAINTER, as_detections
@@ -63,7 +64,7 @@ def main(prompts: int, seed: int, *, as_json: bool) -> None:
 
     Every other prompt has two objects; what the shares are says workers.demo.score_flux.
     """
-    with tempfile.TemporaryDirectory(prefix="bottega-score-") as folder:
+    with unwound_by_sigterm(), tempfile.TemporaryDirectory(prefix="bottega-score-") as folder:
         stack = LocalStack(Path(folder) / "stack")
         try:
             stack.start()

@@ -21,8 +21,10 @@ from tests.support.guide_mentions import (
     targets_of,
     unknown_words,
 )
-from tests.support.guides import ROOT, Reader
+from tests.support.guides import ROOT, Reader, tokens_of
 from tests.unit.test_deployment_agrees import known_variables
+from workers.catalog import Variant, flux1_rows
+from workers.catalog.registry import Catalogue
 from workers.moderation.filter_file import read_rules
 from workers.moderation.settings import ModerationSettings
 
@@ -105,6 +107,17 @@ def test_each_variable_is_one_that_is_read(guide: Path) -> None:
     named = {name for text in code for name in re.findall(r"BOTTEGA_[A-Z0-9_]+[A-Z0-9]", text)}
     weights = {name for name in named if name.startswith("BOTTEGA_WEIGHTS_")}
     assert named - weights - known - {"BOTTEGA_WEIGHTS"} == set()
+
+
+def test_the_row_that_the_guide_adds_is_one_that_can_be_served() -> None:
+    [row] = [t.content for t in tokens_of(ROOT / "workers" / "README.md") if t.info == "python"]
+    names = dict(vars(flux1_rows))
+    exec(row, names)  # noqa: S102 - what a guide shows
+    added: Variant = names["FLUX1_DEMO_QUICK"]
+    found = Catalogue(flux1_rows.ROWS).including(added).find("flux.1-demo-quick")
+    asked = found.settle(found.parameters.model_validate({"prompt": "a red circle"}), {})
+    assert asked.model_dump()["steps"] == 2
+    assert found.price.amount_micros(found.measure(asked, ())) == 500
 
 
 def test_the_files_that_the_readme_shows_can_be_used(
