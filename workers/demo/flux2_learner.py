@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from workers.demo.adherence import check
 from workers.demo.flow_learner import FlowLearner, FlowLessons
-from workers.demo.flux2_parts import LAYERS_READ
+from workers.demo.flux2_parts import LAYERS_READ, LIVE_LAYERS, shallow
 from workers.demo.flux_learner import packed, unpacked
 from workers.demo.flux_parts import SCALING, SHIFT
 from workers.demo.flux_vae import as_picture, as_tensor, read_encoder
@@ -21,10 +21,9 @@ from workers.demo.training import Figures, mixed_precision
 
 DRAWN_SIDE = 128
 """The encoder halves a picture of 256 pixels first: scenes are drawn at what it then sees."""
-PARTS = ("transformer", "text_encoder")
 TEXT_LENGTH = 24
 """Tokens of a prompt, in training and when it is served."""
-REFERENCES, REFERENCE_WEIGHTS = (0, 1, 2), (0.4, 0.4, 0.2)
+REFERENCES, REFERENCE_WEIGHTS = (0, 1, 2), (0.3, 0.5, 0.2)
 SCORED = {"words": (0, 12), "one reference": (1, 12), "two references": (2, 8)}
 """By what the held-out scores are called: pictures referred to, and how many lessons."""
 SCORED_SEED = 99
@@ -61,7 +60,9 @@ class Flux2Learner(FlowLearner):
         self.pipeline = pipeline.to(device)
         self.encode = read_encoder(pipeline.vae).to(device)
         self.lessons = lessons or FlowLessons()
-        network = nn.ModuleDict({name: getattr(pipeline, name) for name in PARTS})
+        encoder = shallow(pipeline.text_encoder, pipeline.tokenizer).to(device)
+        parts = {"transformer": pipeline.transformer, "text_encoder": encoder}
+        network = nn.ModuleDict(parts)
         super().__init__(network, device, self.lessons, seed)
 
     def loss(self, step: int, spent: float) -> tuple[Tensor, Figures]:  # noqa: ARG002 - the same all along
@@ -127,7 +128,7 @@ class Flux2Learner(FlowLearner):
             self.pipeline.tokenizer,
             list(prompts),
             max_sequence_length=TEXT_LENGTH,
-            hidden_states_layers=list(LAYERS_READ),
+            hidden_states_layers=[LIVE_LAYERS] * len(LAYERS_READ),
         )
         return embeddings
 
