@@ -27,9 +27,9 @@ from db.job_state import ACTIVE
 from db.tables import Attempt, Hold, Job, UsageEvent
 from tests.acceptance.stack import Json, eventually
 from tests.servers.swift import keeps_attributes
-from tests.support.machines import MACHINES, VARIANT, Machines
+from tests.support.machines import MACHINES, START_SECONDS, VARIANT, Machines
 
-pytestmark = [pytest.mark.machines, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.machines, pytest.mark.timeout(1800)]
 
 SUBMITTERS = 3
 PACE_SECONDS = 0.5
@@ -120,7 +120,7 @@ def await_more(machines: Machines) -> None:
 
     done = [Job.state == "succeeded"]
     goal = count(machines, *done) + MORE
-    eventually(lambda: count(machines, *done) >= goal, seconds=150)
+    eventually(lambda: count(machines, *done) >= goal, seconds=START_SECONDS)
 
 
 @contextmanager
@@ -144,7 +144,7 @@ def strike_all(machines: Machines) -> None:
     with timed(machines, "south-fleet"):
         machines.await_at_work("south")
         machines.kill("south-fleet")
-        eventually(lambda: machines.learn_workers() == set(MACHINES), seconds=90)
+        eventually(lambda: machines.learn_workers() == set(MACHINES), seconds=START_SECONDS)
         await_more(machines)
 
 
@@ -159,7 +159,7 @@ def load_and_strike(machines: Machines, tenant: Tenant) -> None:
             stopping.set()
         for ended in submitting:
             ended.result()
-    eventually(lambda: not count(machines, Job.state.in_(ACTIVE)), seconds=180)
+    eventually(lambda: not count(machines, Job.state.in_(ACTIVE)), seconds=START_SECONDS)
 
 
 def picture_seen_by_both(machines: Machines, tenant: Tenant, job_id: str) -> None:

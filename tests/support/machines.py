@@ -35,6 +35,9 @@ from tests.acceptance.stack import eventually
 from tests.servers import swift
 
 VARIANT = "flux.1-demo"
+START_SECONDS = 300
+"""Longest until a worker is ready: two load torch at once, beside all that is under load."""
+
 MACHINES = ("north", "south")
 _FLEET = f'[[workers]]\ndevice = "cpu"\nvariants = ["{VARIANT}"]\n'
 
@@ -90,7 +93,7 @@ class Machines:
             "BOTTEGA_LEASE_SECONDS": "5",
         }
         self.supervisor.start(*(program for name in MACHINES for program in self._machine(name)))
-        eventually(lambda: self.learn_workers() == set(MACHINES), seconds=90)
+        eventually(lambda: self.learn_workers() == set(MACHINES), seconds=START_SECONDS)
 
     def _start_servers(self, postgres: EmbeddedPostgres, redis: EmbeddedRedis) -> StorageSettings:
         disk = self.folder / "swift"
@@ -160,7 +163,7 @@ class Machines:
         [pid] = _children(self.supervisor.pids[f"{machine}-fleet"])
         os.kill(pid, signal.SIGKILL)
         eventually(lambda: pid not in _children(self.supervisor.pids[f"{machine}-fleet"]))
-        eventually(lambda: self.learn_workers() == set(MACHINES), seconds=90)
+        eventually(lambda: self.learn_workers() == set(MACHINES), seconds=START_SECONDS)
 
     def kill(self, name: str, by: signal.Signals = signal.SIGKILL) -> None:
         """End a process as a crash would, and wait until another runs in its place."""
