@@ -10,6 +10,7 @@ import click
 import httpx
 
 from deploy.local_stack import LocalStack
+from deploy.unwinding import unwound_by_sigterm
 
 _TIMEOUT_SECONDS = 90
 _NAME_WIDTH = 42
@@ -18,7 +19,7 @@ _NAME_WIDTH = 42
 @contextmanager
 def client_of_new_stack() -> Iterator[httpx.Client]:
     """A tenant's client of a stack of its own, which is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="bottega-score-") as folder:
+    with unwound_by_sigterm(), tempfile.TemporaryDirectory(prefix="bottega-score-") as folder:
         stack = LocalStack(Path(folder) / "stack")
         try:
             stack.start()
