@@ -22,6 +22,7 @@ from api.event_hub import EventHub
 from api.keyring import Keyring
 from api.openapi import DescribedApp
 from api.picture_urls import LORA_TIMEOUTS, PictureUrls
+from api.playground import app as playground
 from api.request_log import RequestLog
 from api.request_spans import RequestSpans
 from api.routes import account, artifacts, files, health, job_events, jobs, models, webhooks
@@ -81,6 +82,7 @@ def create_app(catalogue: Catalogue = catalog.STANDARD) -> FastAPI:
     errors.install(app)
     _add_docs(app)
     dashboard.install(app)
+    playground.install(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(RequestSpans)
     app.add_middleware(RequestLog)

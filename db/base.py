@@ -12,6 +12,7 @@ from sqlalchemy.orm import DeclarativeBase
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _RANDOM_BITS = 80
 _ID_DIGITS = 26
+_LAST_MILLISECOND = 2**50 - 1
 
 
 class Base(DeclarativeBase):
@@ -37,6 +38,16 @@ def new_id(prefix: str) -> str:
 
     Ids of one prefix sort by time of making (to the millisecond), as ULIDs do.
     """
-    number = (time.time_ns() // 1_000_000) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
+    milliseconds = time.time_ns() // 1_000_000
+    return _written(prefix, milliseconds << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS))
+
+
+def first_id(prefix: str, unix_seconds: float) -> str:
+    """What every id of a prefix that is made at that time or later sorts behind, or equals."""
+    milliseconds = min(max(0, int(unix_seconds * 1000)), _LAST_MILLISECOND)
+    return _written(prefix, milliseconds << _RANDOM_BITS)
+
+
+def _written(prefix: str, number: int) -> str:
     digits = [_ALPHABET[number >> 5 * place & 31] for place in reversed(range(_ID_DIGITS))]
     return f"{prefix}_{''.join(digits)}"

@@ -6,20 +6,18 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, literal, select, text
+from sqlalchemy import ColumnElement, Row, func, select, text
 from sqlalchemy.orm import Session
 
 from db.job_state import TERMINAL, JobState
 from db.job_values import Claim
+from db.state_conditions import state_is
 from db.tables import Artifact, Attempt, Job, Worker
 
 WORKER_STALE_SECONDS = 15.0
 """A worker that has not reported for this long does not count."""
 
 _POSITION_CAP = 10_000
-
-# Written out: plans are made for any value, and would not find the queued jobs' partial index.
-_QUEUED = literal(JobState.QUEUED.value, literal_execute=True)
 
 
 class WaitReason(StrEnum):
@@ -70,7 +68,7 @@ def listed(session: Session, tenant_id: str, chosen: JobFilter, *, limit: int) -
     """A tenant's jobs, newest first."""
     statement = select(Job).where(Job.tenant_id == tenant_id)
     if chosen.state is not None:
-        statement = statement.where(Job.state == chosen.state)
+        statement = statement.where(state_is(chosen.state))
     if chosen.variant is not None:
         statement = statement.where(Job.variant == chosen.variant)
     if chosen.created_after is not None:
@@ -123,7 +121,7 @@ def finished_among(session: Session, job_ids: Sequence[str]) -> Sequence[str]:
 
 def in_hand(session: Session) -> dict[str, list[Job]]:
     """Running jobs by the worker that has them, oldest first."""
-    running = select(Job).where(Job.state == JobState.RUNNING, Job.worker_id.is_not(None))
+    running = select(Job).where(state_is(JobState.RUNNING), Job.worker_id.is_not(None))
     found: dict[str, list[Job]] = {}
     for job in session.scalars(running.order_by(Job.id)):
         found.setdefault(job.worker_id or "", []).append(job)
@@ -155,7 +153,7 @@ def outlook(session: Session, variants: Sequence[str]) -> dict[str, Outlook]:
     """What a job of each of these variants would meet."""
     statement = (
         select(Job.variant, func.sum(Job.cost_seconds))
-        .where(Job.state == _QUEUED, Job.variant.in_(variants))
+        .where(state_is(JobState.QUEUED), Job.variant.in_(variants))
         .group_by(Job.variant)
     )
     queued = dict(session.execute(statement).all())

@@ -36,6 +36,7 @@ from db.job_values import (
     TenantSuspendedError,
     TooManyInFlightError,
 )
+from db.state_conditions import state_is
 from db.tables import Job
 
 WORKER_LOST = "worker_lost"
@@ -248,7 +249,7 @@ def cancel(session: Session, *, tenant_id: str | None, job_id: str) -> Job | Non
 
 def expired_ids(session: Session, *, limit: int) -> Sequence[str]:
     """Queued jobs whose time to be claimed is over, without those that someone is changing."""
-    statement = select(Job.id).where(Job.state == JobState.QUEUED, Job.expires_at <= func.now())
+    statement = select(Job.id).where(state_is(JobState.QUEUED), Job.expires_at <= func.now())
     return _unlocked(session, statement.order_by(Job.expires_at).limit(limit))
 
 
@@ -262,7 +263,7 @@ def expire(session: Session, job_id: str) -> Job | None:
 
 def lost_ids(session: Session, *, limit: int) -> Sequence[str]:
     """Running jobs whose lease ran out, by the database's clock; as `expired_ids`."""
-    statement = select(Job.id).where(Job.state == JobState.RUNNING, Job.leased_until < func.now())
+    statement = select(Job.id).where(state_is(JobState.RUNNING), Job.leased_until < func.now())
     return _unlocked(session, statement.order_by(Job.leased_until).limit(limit))
 
 

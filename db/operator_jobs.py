@@ -21,6 +21,7 @@ from db.job_state import ACTIVE, JobState, Priority
 from db.job_values import Accepted, NewJob
 from db.operator_tables import JobRetry
 from db.pricing import UnitKind
+from db.state_conditions import state_is
 from db.tables import Job
 
 
@@ -149,6 +150,6 @@ def reached_ids(
 
 def _reached(action: BulkAction, sought: JobSearch) -> list[ColumnElement[bool]]:
     if action == BulkAction.CANCEL:
-        return [*conditions(sought), Job.state.in_(ACTIVE)]
+        return [*conditions(sought), state_is(*sorted(ACTIVE))]
     again = select(JobRetry.job_id).where(JobRetry.job_id == Job.id)
-    return [*conditions(sought), Job.state == JobState.FAILED, ~again.exists()]
+    return [*conditions(sought), state_is(JobState.FAILED), ~again.exists()]

@@ -42,24 +42,24 @@ class Curves:
     queues: dict[str, QueueCurves]
 
 
+# Each part is found by an index of its own, which one statement with OR between them was not.
 _EVENTS = """
-WITH recent AS (
-    SELECT variant, state, created_at, started_at, finished_at FROM jobs
-    WHERE created_at > now() - :window OR finished_at > now() - :window
-       OR state = 'queued' OR state = 'running'
-), events AS (
-    SELECT variant, at, what, CASE WHEN what = 'left' AND started_at IS NOT NULL
-        THEN extract(epoch FROM started_at - created_at) END AS waited
-    FROM recent CROSS JOIN LATERAL (VALUES
-        ('arrived', created_at),
-        ('left', CASE WHEN state <> 'queued' THEN coalesce(started_at, finished_at) END),
-        (state, finished_at)
-    ) AS happened (what, at)
-    WHERE at > now() - :window
+WITH events AS (
+    SELECT variant, 'arrived' AS what, created_at AS at, NULL::float8 AS waited
+    FROM jobs WHERE created_at > now() - :window
+    UNION ALL
+    SELECT variant, state, finished_at, NULL FROM jobs WHERE finished_at > now() - :window
+    UNION ALL
+    SELECT variant, 'left', coalesce(started_at, finished_at),
+        extract(epoch FROM started_at - created_at)::float8
+    FROM jobs WHERE finished_at > now() - :window
+    UNION ALL
+    SELECT variant, 'left', started_at, extract(epoch FROM started_at - created_at)::float8
+    FROM jobs WHERE state = 'running'
 )
-SELECT variant, floor(extract(epoch FROM at - (now() - :window)) / :step)::int AS step, what,
-    count(*) AS jobs, max(waited) AS longest
-FROM events GROUP BY 1, 2, 3
+SELECT variant, floor(extract(epoch FROM at - (now() - :window))::float8 / :step)::int AS step,
+    what, count(*) AS jobs, max(waited) AS longest
+FROM events WHERE at > now() - :window GROUP BY 1, 2, 3
 """
 
 _WAITING_NOW = text("""

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from db.job_state import JobState
 from db.pricing import UnitKind
+from db.state_conditions import state_is
 from db.tables import Job, UsageEvent
 
 
@@ -72,7 +73,7 @@ def failures_by_code(session: Session, window: timedelta) -> list[tuple[str, int
     since = func.now() - literal_column(f"make_interval(secs => {window.total_seconds():.0f})")
     statement = (
         select(Job.error_code, jobs)
-        .where(Job.state == JobState.FAILED, Job.finished_at > since)
+        .where(state_is(JobState.FAILED), Job.finished_at > since)
         .group_by(Job.error_code)
         .order_by(jobs.desc(), Job.error_code)
     )

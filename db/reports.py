@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, func, select, text
 from sqlalchemy.orm import Session
 
 from db.job_state import JobState
+from db.state_conditions import state_is
 from db.tables import Job, Queue, UsageEvent
 
 GROUPS = ("model", "day")
@@ -116,7 +117,7 @@ def claimable_counts(session: Session) -> dict[str, int]:
     paused = select(Queue.variant).where(Queue.paused_at.is_not(None))
     statement = (
         select(Job.variant, func.count())
-        .where(Job.state == JobState.QUEUED, Job.available_at <= func.now())
+        .where(state_is(JobState.QUEUED), Job.available_at <= func.now())
         .where(Job.expires_at.is_(None) | (Job.expires_at > func.now()))
         .where(Job.variant.not_in(paused))
         .group_by(Job.variant)

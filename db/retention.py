@@ -52,6 +52,7 @@ def delete_old_jobs(session: Session, *, older_than_seconds: float, limit: int) 
         select(Job.id)
         .where(Job.state.in_(TERMINAL), ~kept.exists())
         .where(Job.finished_at < func.now() - timedelta(seconds=older_than_seconds))
+        .order_by(Job.finished_at)  # by its index: in no order, every job is looked at
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()

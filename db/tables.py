@@ -185,6 +185,13 @@ class Job(Base):
             postgresql_where=text("state = 'queued' AND expires_at IS NOT NULL"),
         ),
         Index("ix_jobs_tenant_newest", "tenant_id", text("id DESC")),
+        Index("ix_jobs_variant_newest", "variant", text("id DESC")),
+        Index(
+            "ix_jobs_given_up",
+            "state",
+            text("id DESC"),
+            postgresql_where=text("state = 'canceled' OR state = 'expired'"),
+        ),
         Index("ix_jobs_created", "created_at"),
         Index("ix_jobs_finished", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
         Index(
@@ -296,7 +303,11 @@ class UsageEvent(Base):
 
     __table_args__ = (
         Index("ix_usage_events_tenant_time", "tenant_id", "occurred_at"),
-        Index("ix_usage_events_time", "occurred_at"),
+        Index(
+            "ix_usage_events_time",
+            "occurred_at",
+            postgresql_include=["kind", "units", "amount_micros"],
+        ),
     )
 
 

@@ -77,15 +77,26 @@ def flux(*, quick: bool, as_json: bool) -> None:
 
 @bench.command()
 @click.option("--jobs", type=click.IntRange(1_000, 10_000_000), default=1_000_000)
+@click.option(
+    "--requests",
+    type=click.IntRange(2, 1_000),
+    default=50,
+    show_default=True,
+    help="Of each page, over HTTP; fewer where they would take more than half a minute.",
+)
 @_json
-def reports(*, jobs: int, as_json: bool) -> None:
+def reports(*, jobs: int, requests: int, as_json: bool) -> None:
     """Measure operators' figures and searches with so many --jobs stored (a million).
 
-    On a PostgreSQL of its own; a million jobs take some gigabytes and a few minutes to store.
+    At the database, statement by statement; then pages of the dashboard and answers of
+    /v1/admin, over loopback from an API process of its own. A million jobs take a gigabyte and
+    one or two minutes to store.
     """
+    from deploy.bench.report_pages import GOALS  # noqa: PLC0415
     from deploy.bench.reports import measure_reports  # noqa: PLC0415
 
-    _show(_in_a_folder(lambda folder: measure_reports(jobs, folder)), {}, as_json=as_json)
+    figures = _in_a_folder(lambda folder: measure_reports(jobs, requests, folder))
+    _show(figures, _judged(GOALS, figures), as_json=as_json)
 
 
 def _judged(goals: "Sequence[Goal]", figures: dict[str, float]) -> dict[str, dict[str, Any]]:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
-from api.dashboard.formats import plural
+from api.browser.formats import plural
 from api.dashboard.job_filters import JobFilters, JobFiltersDep
 from api.dashboard.jobs import HOME
 from api.dashboard.pages import page

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -17,15 +17,12 @@ from api.services import Services, ServicesDep
 from db import job_search, tenants
 from db.job_search import FoundJob
 from db.job_state import JobState
-from db.report_window import failures_by_code
 from db.tables import Tenant
 
 router = APIRouter()
 
 HOME = "/dashboard/jobs"
 PAGE_SIZE = 50
-_CODES_WINDOW = timedelta(days=7)
-"""Error codes of jobs that failed within it are offered."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ def show_jobs(
             session, filters.search(), before_id=before_id, limit=PAGE_SIZE + 1
         )
         known = tenants.listed(session)
-        codes = failures_by_code(session, _CODES_WINDOW)
+        codes = job_search.error_codes(session)
     return page(
         request,
         "jobs.html",
@@ -94,7 +91,7 @@ def show_jobs(
         jobs=[_row(each) for each in found[:PAGE_SIZE]],
         next_page=_next_page(filters, found),
         first_page=f"{HOME}{filters.query}" if cursor else None,
-        codes=[code for code, _ in codes],
+        codes=codes,
         said=None,
         **_form(services, filters, known),
     )

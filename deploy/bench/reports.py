@@ -1,125 +1,147 @@
-"""What operators' figures and searches cost with many jobs stored."""
+"""What operators' figures and searches cost with many jobs stored: at the database, over HTTP."""
 
+import secrets
 import statistics
 import time
-from collections.abc import Callable
-from contextlib import closing
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pydantic import SecretStr
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from api.admin_queue_view import queue_views
-from db import reports
+from api.dashboard.worker_rows import worker_rows
+from db import api_keys, job_search, reports
+from db.api_keys import OperatorRole
 from db.job_search import JobSearch, search
 from db.job_state import JobState
 from db.migrate import upgrade
+from db.report_series import queue_curves
 from db.report_window import failures_by_code, queue_windows, takings_today
 from db.session import Database
 from db.settings import DatabaseSettings
+from deploy.bench.many_jobs import fill
+from deploy.bench.report_pages import measure_pages
+from deploy.programs import api_program
 from deploy.servers.postgres import EmbeddedPostgres
-from deploy.servers.process import Child
+from deploy.servers.process import free_port
+from deploy.servers.redis import EmbeddedRedis
+from deploy.supervisor import Supervisor
 
 _ROUNDS = 5
 _PAGE = 50
 _WINDOW = timedelta(hours=1)
+_STEPS = 60
+_FILL_SECONDS_PER_JOB = 0.002
+"""Longest time that the storing may take; it takes a tenth of it."""
 
-# Two years' life in little: ten models, a hundred tenants, 1 in 50 failed, 1 in 1,000 waiting;
-# one job a second, so that the last hour has 3,600. They have no holds: nothing may end them.
-_FILL = (
-    """
-    INSERT INTO tenants (id, name, tier, balance_micros, balance_held_micros, in_flight)
-    SELECT 'ten_' || n, 'tenant ' || n, 'free', 0, 0, 0 FROM generate_series(0, 99) n""",
-    """
-    INSERT INTO jobs (id, tenant_id, variant, state, priority, input, metadata, batch_key,
-        batch_limit, cost_seconds, fair_share, fair_start, attempt, max_attempts,
-        deadline_seconds, progress_step, progress_steps, unit_kind, units, price_micros,
-        covered_by, error_code, created_at, started_at, finished_at, run_seconds)
-    SELECT 'job_' || lpad(n::text, 26, '0'), 'ten_' || n % 100, 'model-' || n % 10, state,
-        'normal', '{"prompt": "a red circle on a blue background"}',
-        CASE WHEN n % 10 = 0 THEN jsonb_build_object('order', n::text) ELSE '{}' END, 'alone', 1,
-        1, 1, n, 1, 3, 60, 0, 0, 'images', 1, 1000, 'balance',
-        CASE WHEN state = 'failed' THEN (ARRAY['timeout', 'worker_lost'])[1 + n / 50 % 2] END,
-        at, CASE WHEN state <> 'queued' THEN at + interval '1 second' END,
-        CASE WHEN state <> 'queued' THEN at + interval '3 seconds' END, 2
-    FROM (SELECT n, now() - make_interval(secs => :jobs - n) AS at,
-              CASE WHEN n % 1000 = 1 THEN 'queued' WHEN n % 50 = 0 THEN 'failed'
-                   ELSE 'succeeded' END AS state
-          FROM generate_series(1, :jobs) n) AS made""",
-    """
-    INSERT INTO usage_events (key, tenant_id, job_id, variant, kind, units, amount_micros,
-        covered_by, month, occurred_at)
-    SELECT 'usage:' || id, tenant_id, id, variant, 'images', 1, 1000, 'balance',
-        date_trunc('month', finished_at)::date, finished_at
-    FROM jobs WHERE state = 'succeeded'""",
-)
+_Ask = Callable[[Session], object]
 
 
-def measure_reports(jobs: int, folder: Path) -> dict[str, float]:
-    """Median seconds of the overview and of pages of jobs, on a PostgreSQL of its own.
+def measure_reports(jobs: int, requests: int, folder: Path) -> dict[str, float]:
+    """Seconds of the overview and of pages of jobs, on a stack of its own without a worker.
 
     Args:
         jobs: how many are stored.
-        folder: for the server's data; made when missing.
+        requests: how often each page is asked for over HTTP.
+        folder: for the servers' data; made when missing.
+
+    Returns:
+        Seconds that the storing took, the median of each statement at the database, and p50 and
+        p95 of each page over HTTP.
     """
-    server = EmbeddedPostgres(folder / "postgres", fast=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    with Child(server, folder / "postgres.log"):
-        upgrade(server.url)
-        settings = DatabaseSettings(
-            url=SecretStr(server.url), pool_size=1, statement_timeout_seconds=1800
-        )
-        with closing(Database(settings)) as database:
-            fill(database, jobs)
-            return {f"{name}_p50_seconds": _median(database, ask) for name, ask in _ASKED.items()}
+    postgres = EmbeddedPostgres(folder / "postgres", fast=True)
+    redis = EmbeddedRedis(folder / "redis")
+    with ExitStack() as undo:
+        supervisor = Supervisor(folder / "logs")
+        undo.callback(supervisor.stop)
+        supervisor.start(postgres, redis)
+        upgrade(postgres.url)
+        database = undo.enter_context(closing(_open(postgres.url, jobs)))
+        begun = time.perf_counter()
+        fill(database, jobs)
+        figures = {"fill_seconds": time.perf_counter() - begun}
+        figures |= {
+            f"{name}_p50_seconds": _median(database, ask) for name, ask in _asked(jobs).items()
+        }
+        api = api_program(free_port(), _settings(postgres.url, redis.url, folder))
+        supervisor.start(api)
+        url = f"http://{api.host}:{api.port}"
+        return figures | measure_pages(url, _operator(database), jobs=jobs, requests=requests)
 
 
-def fill(database: Database, jobs: int) -> None:
-    """Store so many jobs, and let the planner know of them."""
+def _open(url: str, jobs: int) -> Database:
+    longest = 60 + jobs * _FILL_SECONDS_PER_JOB
+    return Database(
+        DatabaseSettings(url=SecretStr(url), pool_size=1, statement_timeout_seconds=longest)
+    )
+
+
+def _settings(database_url: str, redis_url: str, folder: Path) -> Mapping[str, str]:
+    return {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "BOTTEGA_URL_SECRET": secrets.token_urlsafe(32),
+        "BOTTEGA_STORE_DIR": str(folder / "store"),
+    }
+
+
+def _operator(database: Database) -> str:
     with database.transaction() as session:
-        for statement in _FILL:
-            session.execute(text(statement), {"jobs": jobs} if ":jobs" in statement else {})
-    with database.transaction() as session:
-        session.execute(text("ANALYZE"))
+        role = OperatorRole.VIEWER
+        return api_keys.create(session, tenant_id=None, name="bench", role=role)[1]
 
 
 def _overview(session: Session) -> None:
     queue_views(session, [], _WINDOW)
     failures_by_code(session, _WINDOW)
     takings_today(session)
+    worker_rows(session)
+    queue_curves(session, window=_WINDOW, steps=_STEPS)
 
 
-def _page(sought: JobSearch) -> Callable[[Session], None]:
+def _page(sought: JobSearch) -> _Ask:
     def ask(session: Session) -> None:
         search(session, sought, before_id=None, limit=_PAGE)
 
     return ask
 
 
-_ASKED: dict[str, Callable[[Session], object]] = {
-    "overview": _overview,
-    "depths": reports.queue_depths,
-    "windows": lambda session: queue_windows(session, _WINDOW),
-    "failures": lambda session: failures_by_code(session, _WINDOW),
-    "takings": takings_today,
-    "page_of_all": _page(JobSearch()),
-    "page_of_failed": _page(JobSearch(state=JobState.FAILED)),
-    "page_of_queued": _page(JobSearch(state=JobState.QUEUED)),
-    "page_of_a_tenant": _page(JobSearch(tenant_id="ten_7")),
-    "page_of_a_model": _page(JobSearch(variant="model-7")),
-    "page_of_no_model": _page(JobSearch(variant="model-none")),
-    "page_of_an_error": _page(JobSearch(error_code="timeout")),
-    "page_of_metadata": _page(JobSearch(metadata={"order": "500"})),
-}
+def _asked(jobs: int) -> dict[str, _Ask]:
+    midway = datetime.now(UTC) - timedelta(seconds=jobs / 2)
+    return {
+        "overview": _overview,
+        "depths": reports.queue_depths,
+        "windows": lambda session: queue_windows(session, _WINDOW),
+        "failures": lambda session: failures_by_code(session, _WINDOW),
+        "takings": takings_today,
+        "workers": worker_rows,
+        "curves": lambda session: queue_curves(session, window=_WINDOW, steps=_STEPS),
+        "error_codes": job_search.error_codes,
+        "page_of_all": _page(JobSearch()),
+        "page_of_failed": _page(JobSearch(state=JobState.FAILED)),
+        "page_of_queued": _page(JobSearch(state=JobState.QUEUED)),
+        "page_of_canceled": _page(JobSearch(state=JobState.CANCELED)),
+        "page_of_a_tenant": _page(JobSearch(tenant_id="ten_7")),
+        "page_of_no_tenant": _page(JobSearch(tenant_id="ten_none")),
+        "page_of_a_model": _page(JobSearch(variant="model-7")),
+        "page_of_no_model": _page(JobSearch(variant="model-none")),
+        "page_of_a_model_failed": _page(JobSearch(variant="model-7", state=JobState.FAILED)),
+        "page_of_a_tenants_model": _page(JobSearch(tenant_id="ten_7", variant="model-8")),
+        "page_of_an_error": _page(JobSearch(error_code="timeout")),
+        "page_of_metadata": _page(JobSearch(metadata={"order": "500"})),
+        "page_before": _page(JobSearch(created_before=midway)),
+        "page_after_now": _page(JobSearch(created_after=midway + timedelta(seconds=jobs))),
+    }
 
 
-def _median(database: Database, ask: Callable[[Session], object]) -> float:
+def _median(database: Database, ask: _Ask) -> float:
     return statistics.median(_seconds(database, ask) for _ in range(_ROUNDS))
 
 
-def _seconds(database: Database, ask: Callable[[Session], object]) -> float:
+def _seconds(database: Database, ask: _Ask) -> float:
     with database.transaction(durable=False) as session:
         begun = time.perf_counter()
         ask(session)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from db.base import new_id
+from db.base import first_id, new_id
 
 
 def test_an_id_is_its_prefix_and_twenty_six_digits_of_base_32() -> None:
@@ -19,6 +19,21 @@ def test_ids_sort_by_the_time_of_their_making(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(time, "time_ns", lambda now=moment: now * 1_000_000)
         made.append(new_id("job"))
     assert made == sorted(made)
+
+
+def test_the_first_id_of_a_moment_stands_before_its_ids_and_behind_those_of_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    milliseconds = 1_800_000_000_250
+    monkeypatch.setattr(time, "time_ns", lambda: milliseconds * 1_000_000)
+    assert new_id("job") >= first_id("job", milliseconds / 1000)
+    monkeypatch.setattr(time, "time_ns", lambda: (milliseconds - 1) * 1_000_000)
+    assert new_id("job") < first_id("job", milliseconds / 1000)
+
+
+@pytest.mark.parametrize("at", [-62_135_596_800.0, 253_402_300_800.0])  # the years 1 and 9999
+def test_the_first_id_of_any_time_is_an_id(at: float) -> None:
+    assert re.fullmatch(r"job_[0-9a-hjkmnp-tv-z]{26}", first_id("job", at))
 
 
 def test_ids_of_the_same_millisecond_differ_in_eighty_bits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,51 @@
+"""Many jobs, as if the service had run for long."""
+
+from sqlalchemy import text
+
+from db.session import Database
+
+_DIGITS = " || ".join(
+    f"substr('0123456789abcdefghjkmnpqrstvwxyz', (made >> {5 * place} & 31)::int + 1, 1)"
+    for place in reversed(range(10))
+)
+"""An id's milliseconds, as `db.base.new_id` writes them."""
+
+# Two years' life in little: ten models, a hundred tenants, 1 in 50 failed, 1 in 1,000 waiting;
+# one job a second, so that the last hour has 3,600. They have no holds: nothing may end them.
+_FILL = (
+    """
+    INSERT INTO tenants (id, name, tier, balance_micros, balance_held_micros, in_flight)
+    SELECT 'ten_' || n, 'tenant ' || n, 'free', 0, 0, 0 FROM generate_series(0, 99) n""",
+    """
+    INSERT INTO jobs (id, tenant_id, variant, state, priority, input, metadata, batch_key,
+        batch_limit, cost_seconds, fair_share, fair_start, attempt, max_attempts,
+        deadline_seconds, progress_step, progress_steps, unit_kind, units, price_micros,
+        covered_by, error_code, created_at, started_at, finished_at, run_seconds)
+    SELECT 'job_' || :digits || lpad(n::text, 16, '0'), 'ten_' || n % 100, 'model-' || n % 10,
+        state, 'normal', '{"prompt": "a red circle on a blue background"}',
+        CASE WHEN n % 10 = 0 THEN jsonb_build_object('order', n::text) ELSE '{}' END, 'alone', 1,
+        1, 1, n, 1, 3, 60, 0, 0, 'images', 1, 1000, 'balance',
+        CASE WHEN state = 'failed' THEN (ARRAY['timeout', 'worker_lost'])[1 + n / 50 % 2] END,
+        at, CASE WHEN state <> 'queued' THEN at + interval '1 second' END,
+        CASE WHEN state <> 'queued' THEN at + interval '3 seconds' END, 2
+    FROM (SELECT n, now() - make_interval(secs => :jobs - n) AS at,
+              ((extract(epoch FROM now())::bigint - :jobs + n) * 1000) AS made,
+              CASE WHEN n % 1000 = 1 THEN 'queued' WHEN n % 50 = 0 THEN 'failed'
+                   ELSE 'succeeded' END AS state
+          FROM generate_series(1, :jobs) n) AS told""".replace(":digits", _DIGITS),
+    """
+    INSERT INTO usage_events (key, tenant_id, job_id, variant, kind, units, amount_micros,
+        covered_by, month, occurred_at)
+    SELECT 'usage:' || id, tenant_id, id, variant, 'images', 1, 1000, 'balance',
+        date_trunc('month', finished_at)::date, finished_at
+    FROM jobs WHERE state = 'succeeded'""",
+)
+
+
+def fill(database: Database, jobs: int) -> None:
+    """Store so many jobs, and let the planner know of them, as autovacuum does."""
+    with database.transaction() as session:
+        for statement in _FILL:
+            session.execute(text(statement), {"jobs": jobs} if ":jobs" in statement else {})
+    with database.single_statements() as session:  # VACUUM runs in no transaction
+        session.execute(text("VACUUM ANALYZE"))
