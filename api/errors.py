@@ -132,7 +132,8 @@ class _ProblemResponse(JSONResponse):
         return text.encode("utf-8", "backslashreplace")
 
 
-def _respond(problem: ProblemError) -> JSONResponse:
+def respond(problem: ProblemError) -> JSONResponse:
+    """The answer that a problem is."""
     body = {
         "type": "about:blank",
         "title": HTTPStatus(problem.status).phrase,
@@ -145,14 +146,14 @@ def _respond(problem: ProblemError) -> JSONResponse:
 
 
 async def _on_error(_request: Request, error: Exception) -> JSONResponse:
-    return _respond(problem_of(error))
+    return respond(problem_of(error))
 
 
 async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
     items = [] if not isinstance(error, RequestValidationError) else error.errors()
     if any(item["loc"] == ("body",) for item in items) and not _says_json(request):
-        return _respond(_NOT_JSON)
-    return _respond(validation_problem([], items))
+        return respond(_NOT_JSON)
+    return respond(validation_problem([], items))
 
 
 _NOT_JSON = ProblemError(
@@ -196,7 +197,7 @@ async def _on_http(_request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
     code = _HTTP_CODES.get(error.status_code, "http_error")
-    return _respond(ProblemError(error.status_code, code, error.detail, error.headers or {}))
+    return respond(ProblemError(error.status_code, code, error.detail, error.headers or {}))
 
 
 async def _on_bug(request: Request, _error: Exception) -> JSONResponse:
@@ -204,7 +205,7 @@ async def _on_bug(request: Request, _error: Exception) -> JSONResponse:
     headers = {"Connection": "close"}
     if (request_id := request.scope.get("bottega.request_id")) is not None:
         headers["X-Request-Id"] = request_id
-    return _respond(
+    return respond(
         ProblemError(500, "internal_error", "something failed here; it is logged", headers)
     )
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, Select, select, text
 from sqlalchemy.orm import Session
@@ -99,14 +98,14 @@ def search(
     return [FoundJob(job, name) for job, name in session.execute(statement.limit(limit))]
 
 
-def _newest_first(sought: JobSearch) -> Select[tuple[Job, str]]:
+def _newest_first(sought: JobSearch) -> Select[Job, str]:
     """The search in the order of an index that leads straight to what matches.
 
     Of `variant = 'x'` the planner knows that it changes no order: it walks all jobs by id, hoping
     to meet fifty of the model soon, and of a model that has none it reads the whole table. Of a
     range, though it be of one value, only the index on (variant, id) has the order.
     """
-    found: Select[Any] = select(Job, Tenant.name).join(Tenant, Tenant.id == Job.tenant_id)
+    found = select(Job, Tenant.name).join(Tenant, Tenant.id == Job.tenant_id)
     for name, column in (("tenant_id", Job.tenant_id), ("variant", Job.variant)):
         value = getattr(sought, name)
         if value is not None:

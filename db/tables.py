@@ -30,7 +30,7 @@ class Tier(Base):
     """Limits and share of a class of tenants.
 
     `weight` is the share of a device against other tiers; allowances are counted per calendar
-    month (UTC).
+    month (UTC), `requests_per_minute` for each key by itself, and null is no limit.
     """
 
     __tablename__ = "tiers"
@@ -41,8 +41,12 @@ class Tier(Base):
     max_priority: Mapped[str]
     images_per_month: Mapped[int]
     analyses_per_month: Mapped[int]
+    requests_per_minute: Mapped[int | None]
 
-    __table_args__ = (CheckConstraint("weight > 0", "weight_positive"),)
+    __table_args__ = (
+        CheckConstraint("weight > 0", "weight_positive"),
+        CheckConstraint("requests_per_minute > 0", "requests_positive"),
+    )
 
 
 class Tenant(Base):
