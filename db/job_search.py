@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from db.base import first_id
 from db.job_state import JobState
+from db.loose_scan import distinct_values
 from db.state_conditions import state_is
 from db.tables import Job, Tenant
 
@@ -32,16 +33,7 @@ class JobSearch:
     metadata: Mapping[str, str] | None = None
 
 
-_ERROR_CODES = text("""
-WITH RECURSIVE codes AS (
-    (SELECT error_code FROM jobs WHERE state = 'failed' ORDER BY error_code LIMIT 1)
-    UNION ALL
-    SELECT (SELECT error_code FROM jobs WHERE state = 'failed' AND error_code > codes.error_code
-            ORDER BY error_code LIMIT 1)
-    FROM codes WHERE error_code IS NOT NULL
-)
-SELECT error_code FROM codes WHERE error_code IS NOT NULL
-""")
+_ERROR_CODES = distinct_values("jobs", "error_code", holds="state = 'failed'")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api import errors
 from api.dashboard import (
+    audit,
     bulk,
     job,
     job_actions,
@@ -41,6 +42,7 @@ ROUTERS: Sequence[APIRouter] = (
     queues.router,
     tenants.router,
     tenant_actions.router,
+    audit.router,
 )
 
 
