@@ -366,7 +366,8 @@ class File(Base):
 class Worker(Base):
     """A worker process as it last reported; stale rows are removed by maintenance.
 
-    `drained_at` is set by an operator, and the worker then claims nothing new.
+    `drained_at` is set by an operator, and the worker then claims nothing new. `failed_at` tells
+    when its process ended without being told to; it is null again once the worker is ready.
     """
 
     __tablename__ = "workers"
@@ -385,3 +386,4 @@ class Worker(Base):
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
     heartbeat_at: Mapped[datetime] = mapped_column(server_default=func.now())
     drained_at: Mapped[datetime | None]
+    failed_at: Mapped[datetime | None]
