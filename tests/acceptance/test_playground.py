@@ -1,6 +1,7 @@
 """The playground in a browser, on a running stack: painted, watched, looked at, said as code."""
 
 import io
+import json
 import os
 import re
 import subprocess
@@ -96,21 +97,21 @@ def test_this_machines_own_tenant_is_signed_in_paints_and_watches(
         expect(page.locator(".quote")).to_contain_text("once there is a prompt")
         page.get_by_label("Prompt").fill("a red circle on a blue background")
         page.get_by_text("16:9").click()
-        page.get_by_label("Steps", exact=True).fill("50")
+        page.get_by_label("Steps", exact=True).fill("20")
         page.get_by_role("button", name="Throw the dice").click()
         seed = page.get_by_label("Seed", exact=True).input_value()
         expect(page.locator(".quote .price")).to_have_text("$0.001")
         expect(page.locator(".quote")).to_contain_text("within your allowance")
         job_id = submit(page)
         assert page.url == f"{stack.url}/?from={job_id}"
-        expect(page.locator("#progress")).to_have_attribute("max", "50", timeout=30_000)
+        expect(page.locator("#progress")).to_have_attribute("max", "20", timeout=30_000)
         expect(page.locator("img.preview")).to_have_attribute("src", re.compile("^data:image/"))
         ended(page)
         shown = page.locator(".results img")
         assert shown.evaluate("i => [i.naturalWidth, i.naturalHeight]") == [352, 192]
         expect(page.locator(".results figcaption")).to_contain_text(f"seed {seed}")
         expect(page.locator(f"#shot-{job_id} img")).to_be_visible()
-        page.get_by_text("Local", exact=True).click()
+        page.locator(".menu summary").click()
         expect(page.locator(".menu")).to_contain_text("without being asked for a key")
 
 
@@ -172,7 +173,7 @@ def test_a_painted_picture_is_looked_at_closely(artist: Visit, tenant: Client) -
     expect(page.locator(".overlay .mark polygon")).to_have_count(len(found["bboxes"]))
     page.locator(".found .place").first.hover()
     expect(page.locator(".mark.lit")).to_have_count(1)
-    caption = next(each["text"] for each in results if each["task"] == "<CAPTION>")
+    caption = next(each["result"]["<CAPTION>"] for each in results if each["task"] == "<CAPTION>")
     expect(page.locator(".answer")).to_have_text(caption)
     expect(page.locator(f"#shot-{job_id}")).to_contain_text(caption)
 
@@ -240,7 +241,8 @@ def test_the_code_does_what_the_form_does(
     )
     assert ran.returncode == 0, ran.stderr
     (saved,) = tmp_path.glob("*.png")
-    assert Image.open(saved).text["prompt"] == prompt
+    told = json.loads(Image.open(saved).info["bottega"])
+    assert (told["prompt"], told["seed"]) == (prompt, 7)
 
 
 @pytest.mark.parametrize(

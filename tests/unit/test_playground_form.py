@@ -133,4 +133,4 @@ def test_what_was_given_fills_a_form_again() -> None:
 def test_a_file_in_the_place_of_a_text_is_passed_over() -> None:
     file = UploadFile(io.BytesIO(b"a red circle"), filename="prompt.txt")
     sent = FormData([("prompt", file), ("image", file), ("seed", "1")])
-    assert input_of(form_of(PAINTER), sent) == {"seed": 1}
+    assert input_of(form_of(PAINTER), sent) == {"seed": 1, "embed_metadata": False}
