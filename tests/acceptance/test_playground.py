@@ -222,7 +222,7 @@ def test_the_form_tells_what_is_wrong_with_it(artist: Visit) -> None:
 
 @pytest.mark.parametrize("language", ["curl", "Python"])
 def test_the_code_does_what_the_form_does(
-    artist: Visit, tenant: Client, tmp_path: Path, language: str
+    artist: Visit, tenant: Client, stack: Stack, tmp_path: Path, language: str
 ) -> None:
     page = artist.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -249,6 +249,7 @@ def test_the_code_does_what_the_form_does(
     (saved,) = tmp_path.glob("*.png")
     told = json.loads(Image.open(io.BytesIO(saved.read_bytes())).info["bottega"])
     assert (told["prompt"], told["seed"]) == (prompt, 7)
+    assert "it's $HOME" not in stack.log("api")
 
 
 @pytest.mark.parametrize(
