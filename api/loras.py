@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 
+from api.pictures import store_input
 from api.services import Services
 from db.pictures import PictureError
 from db.storage.keys import input_key, lora_key
@@ -54,7 +55,7 @@ def _fetched(services: Services, tenant_id: str, url: str) -> str:
         raise LoraError(str(error).replace("picture", "file")) from error
     check_lora(data)
     key = input_key(tenant_id, hashlib.sha256(data).hexdigest())
-    services.store.put(key, data, MEDIA_TYPE)
+    store_input(services, key, data, MEDIA_TYPE)
     return key
 
 
