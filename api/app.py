@@ -22,6 +22,7 @@ from api.event_hub import EventHub
 from api.keyring import Keyring
 from api.openapi import DescribedApp
 from api.picture_urls import LORA_TIMEOUTS, PictureUrls
+from api.playground import app as playground
 from api.rate_limit import RateLimit
 from api.rate_limits import RateLimits
 from api.request_log import RequestLog
@@ -83,6 +84,7 @@ def create_app(catalogue: Catalogue = catalog.STANDARD) -> FastAPI:
     errors.install(app)
     _add_docs(app)
     dashboard.install(app)
+    playground.install(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(RateLimit)
     app.add_middleware(RequestSpans)

@@ -133,7 +133,7 @@ class _ProblemResponse(JSONResponse):
 
 
 def respond(problem: ProblemError) -> JSONResponse:
-    """The answer that a problem is."""
+    """The problem as it is answered to whoever speaks JSON."""
     body = {
         "type": "about:blank",
         "title": HTTPStatus(problem.status).phrase,

@@ -1,12 +1,14 @@
-"""What operators do to one job, by whichever door: the change, and telling whoever waits for it."""
+"""What is done to one job, by whichever door: the change, and telling whoever waits for it."""
 
+from api.errors import not_found
 from api.metrics import submitted
 from api.services import Services
-from db import operator_jobs
+from db import job_queries, jobs, operator_jobs
 from db.audit import Actor
 from db.job_state import JobState
 from db.job_values import PriorityNotAllowedError, TenantSuspendedError, TooManyInFlightError
 from db.quota import InsufficientCreditError
+from db.tables import Job
 from workers.metrics import job_finished
 from workers.queue import Ticket
 
@@ -23,8 +25,25 @@ def cancel_one(services: Services, actor: Actor, job_id: str) -> bool:
     """Cancel a job and tell whoever follows it; False when it was over."""
     with services.database.transaction() as session:
         canceled = operator_jobs.cancel(session, actor, job_id)
+    return _told(services, canceled)
+
+
+def cancel_own(services: Services, tenant_id: str, job_id: str) -> bool:
+    """Cancel a job of the tenant's own, and tell whoever follows it; False when it was over.
+
+    Raises:
+        api.errors.ProblemError: it is not theirs.
+    """
+    with services.database.transaction() as session:
+        if job_queries.find(session, tenant_id=tenant_id, job_id=job_id) is None:
+            raise not_found("job")
+        canceled = jobs.cancel(session, tenant_id=tenant_id, job_id=job_id)
+    return _told(services, canceled)
+
+
+def _told(services: Services, canceled: Job | None) -> bool:
     if canceled is not None:
-        services.publisher.done(job_id, JobState.CANCELED)
+        services.publisher.done(canceled.id, JobState.CANCELED)
         job_finished(canceled.variant, JobState.CANCELED)
     return canceled is not None
 

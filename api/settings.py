@@ -18,6 +18,8 @@ class ApiSettings(BaseSettings):
         max_picture_pixels: most pixels of a picture.
         max_lora_bytes: the largest LoRA that a job may bring.
         max_wait_seconds: the longest `wait`.
+        playground_key: a tenant's key, with which browsers on this very machine are signed in at
+            the playground without being asked; none by default.
         metrics_networks: whoever may read /metrics without the operator's key.
     """
 
@@ -32,4 +34,5 @@ class ApiSettings(BaseSettings):
     max_picture_pixels: PositiveInt = 20_000_000
     max_lora_bytes: PositiveInt = 256 * 2**20
     max_wait_seconds: PositiveFloat = 60
+    playground_key: SecretStr = SecretStr("")
     metrics_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")

@@ -9,9 +9,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from db.base import Base
 
 
-class OperatorSession(Base):
-    """A browser that signed in with an operator's key; its cookie is kept as a hash alone."""
+class KeySession(Base):
+    """A browser that signed in with a key; its cookie is kept as a hash alone."""
 
+    # Operators' alone at first; renamed, it would be missed by the code that a release replaces.
     __tablename__ = "operator_sessions"
 
     token_sha256: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)

@@ -80,7 +80,7 @@ def _run_stack(stack: "LocalStack", ready_file: Path | None, stopping: threading
         facts = stack.facts()
         if ready_file is not None:
             _write_whole(ready_file, json.dumps(facts, indent=2))
-        click.echo(_greeting(facts["url"], facts["api_key"]))
+        click.echo(_greeting(facts["url"], facts["api_key"], facts["operator_key"]))
         stack.watch(stopping)
     finally:
         stack.stop()
@@ -96,15 +96,17 @@ def _write_whole(path: Path, text: str) -> None:
     part.rename(path)
 
 
-def _greeting(url: str, key: str) -> str:
+def _greeting(url: str, key: str, operator_key: str) -> str:
     body = json.dumps(
         {"model": "flux.1-demo", "input": {"prompt": "a red circle on a blue background"}}
     )
     return (
         f"Bottega answers at {url} (its API at {url}/docs, its dashboard at {url}/dashboard/).\n"
-        f"Your key: {key}\n\nTry:\n"
-        f"  curl -s {url}/v1/jobs -H 'Authorization: Bearer {key}' \\\n"
-        f"    -H 'Content-Type: application/json' -H 'Prefer: wait=30' -d '{body}'\n"
+        "Ctrl-C ends it. In another terminal:\n\n"
+        f"export KEY={key}\n"
+        f"export OPERATOR_KEY={operator_key}  # opens the dashboard\n"
+        f'curl -s {url}/v1/jobs -H "Authorization: Bearer $KEY" \\\n'
+        f"  -H 'Content-Type: application/json' -H 'Prefer: wait=30' -d '{body}'\n"
     )
 
 

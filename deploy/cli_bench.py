@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from deploy.unwinding import unwound_by_sigterm
+
 if TYPE_CHECKING:
     from deploy.bench.plan import Goal
 
@@ -105,7 +107,7 @@ def _judged(goals: "Sequence[Goal]", figures: dict[str, float]) -> dict[str, dic
 
 
 def _in_a_folder(measure: Callable[[Path], dict[str, float]]) -> dict[str, float]:
-    with tempfile.TemporaryDirectory(prefix="bottega-bench-") as folder:
+    with unwound_by_sigterm(), tempfile.TemporaryDirectory(prefix="bottega-bench-") as folder:
         return measure(Path(folder) / "stack")
 
 

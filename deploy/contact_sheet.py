@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw
 
 from deploy.demo_run import fetch, fetch_overlay, submit_and_wait
 from deploy.local_stack import LocalStack
+from deploy.unwinding import unwound_by_sigterm
 from workers.demo.adherence import check
 from workers.demo.scenes.scene import Scene, unseen_scenes
 
@@ -31,7 +32,7 @@ _SEED = 20261123
 def main(out: Path, scenes: int) -> None:
     """Paint unseen captions, look at each picture, and tile both into one PNG."""
     chosen = unseen_scenes(_SEED, [1 + n % 2 for n in range(scenes)])
-    with tempfile.TemporaryDirectory(prefix="bottega-sheet-") as folder:
+    with unwound_by_sigterm(), tempfile.TemporaryDirectory(prefix="bottega-sheet-") as folder:
         stack = LocalStack(Path(folder) / "stack")
         try:
             stack.start()

@@ -1,11 +1,13 @@
 """The demonstration, as any client would do it: HTTP and nothing else."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import click
 import httpx
+from PIL import Image
 
 _TIMEOUT_SECONDS = 60
 _BAR_WIDTH = 24
@@ -111,6 +113,14 @@ def _tell_event(kind: str, data: Json) -> None:
 def fetch(client: httpx.Client, url: str) -> bytes:
     """The bytes behind an artifact's URL."""
     return client.get(url).raise_for_status().content
+
+
+def upload(client: httpx.Client, picture: Image.Image) -> str:
+    """The id of a picture that is stored as a file of the tenant's."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    sent = {"file": ("picture.png", buffer.getvalue(), "image/png")}
+    return str(client.post("/v1/files", files=sent).raise_for_status().json()["id"])
 
 
 def fetch_overlay(client: httpx.Client, seen: Json) -> bytes:

@@ -122,7 +122,8 @@ class LocalStack:
                 self._settings | self._metrics_port("worker"),
                 self._database,
             ),
-            api_program(self.port, self._settings),
+            # A browser on this machine is signed in as the stack's own tenant.
+            api_program(self.port, self._settings | {"BOTTEGA_PLAYGROUND_KEY": self._keys.api_key}),
         )
 
     def _metrics_port(self, name: str) -> dict[str, str]:

@@ -3,23 +3,18 @@
 python -m deploy.score_florence2 --scenes 200 --seed 20261125
 """
 
-import io
-import json
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import click
 import httpx
 from PIL import Image
 
-from deploy.demo_run import submit_and_wait
-from deploy.local_stack import LocalStack
-from workers.demo.florence2_score import Figures, figures, scored_canvases
+from deploy.demo_run import submit_and_wait, upload
+from deploy.scored_stack import client_of_new_stack, tell
+from workers.demo.florence2_score import figures, scored_canvases
 from workers.demo.scenes.palette import Box
 
 VARIANT = "florence-2-demo"
-_TIMEOUT_SECONDS = 90
 
 
 class ServiceAsker:
@@ -51,21 +46,9 @@ class ServiceAsker:
     def _uploaded(self, picture: Image.Image) -> str:
         known, file_id = self._asked
         if picture is not known:
-            buffer = io.BytesIO()
-            picture.save(buffer, "PNG")
-            sent = {"file": ("canvas.png", buffer.getvalue(), "image/png")}
-            file_id = str(
-                self._client.post("/v1/files", files=sent).raise_for_status().json()["id"]
-            )
+            file_id = upload(self._client, picture)
             self._asked = (picture, file_id)
         return file_id
-
-
-def score(url: str, api_key: str, scenes: int, seed: int) -> Figures:
-    """All figures of so many canvases, asked of a running service."""
-    headers = {"Authorization": f"Bearer {api_key}"}
-    with httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_SECONDS) as client:
-        return figures(scored_canvases(seed, scenes), ServiceAsker(client), seed)
 
 
 @click.command()
@@ -78,19 +61,9 @@ def main(scenes: int, seed: int, *, as_json: bool) -> None:
     Every other canvas has a word of the list, or a number, on it. 200 canvases are some 3,000 jobs
     and take about ten minutes on two cores.
     """
-    with tempfile.TemporaryDirectory(prefix="bottega-score-") as folder:
-        stack = LocalStack(Path(folder) / "stack")
-        try:
-            stack.start()
-            facts = stack.facts()
-            found = score(facts["url"], facts["api_key"], scenes, seed)
-        finally:
-            stack.stop()
-    if as_json:
-        click.echo(json.dumps(found, indent=2))
-        return
-    for name, value in found.items():
-        click.echo(f"{name:<42}{value:.3f}")
+    with client_of_new_stack() as client:
+        found = figures(scored_canvases(seed, scenes), ServiceAsker(client), seed)
+    tell(found, as_json=as_json)
 
 
 if __name__ == "__main__":

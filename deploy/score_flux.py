@@ -4,21 +4,16 @@ python -m deploy.score_flux --prompts 200 --seed 20261126
 """
 
 import io
-import json
-import tempfile
-from pathlib import Path
 
 import click
 import httpx
 from PIL import Image
 
 from deploy.demo_run import fetch, submit_and_wait, task_result
-from deploy.local_stack import LocalStack
+from deploy.scored_stack import client_of_new_stack, tell
 from workers.demo.detection_score import Detection
-from workers.demo.flux_score import Figures, figures
+from workers.demo.flux_score import figures
 from workers.demo.score_flux import LOOKER, PAINTER, as_detections
-
-_TIMEOUT_SECONDS = 90
 
 
 class Service:
@@ -46,14 +41,6 @@ class Service:
         return as_detections(task_result(submit_and_wait(self._client, LOOKER, asked), "<OD>"))
 
 
-def score(url: str, api_key: str, prompts: int, seed: int) -> Figures:
-    """All figures of so many prompts, asked of a running service."""
-    headers = {"Authorization": f"Bearer {api_key}"}
-    with httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_SECONDS) as client:
-        service = Service(client)
-        return figures(prompts, seed, service.paint, service.look)
-
-
 @click.command()
 @click.option("--prompts", type=click.IntRange(min=1), default=200, show_default=True)
 @click.option("--seed", type=int, default=20261126, show_default=True, help="Of the prompts.")
@@ -63,19 +50,10 @@ def main(prompts: int, seed: int, *, as_json: bool) -> None:
 
     Every other prompt has two objects; what the shares are says workers.demo.score_flux.
     """
-    with tempfile.TemporaryDirectory(prefix="bottega-score-") as folder:
-        stack = LocalStack(Path(folder) / "stack")
-        try:
-            stack.start()
-            facts = stack.facts()
-            found = score(facts["url"], facts["api_key"], prompts, seed)
-        finally:
-            stack.stop()
-    if as_json:
-        click.echo(json.dumps(found, indent=2))
-        return
-    for name, value in found.items():
-        click.echo(f"{name:<32}{value:.3f}")
+    with client_of_new_stack() as client:
+        service = Service(client)
+        found = figures(prompts, seed, service.paint, service.look)
+    tell(found, as_json=as_json)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from deploy import logs
 from deploy.demo_fill import Filled, fill
 from deploy.local_stack import LocalStack
+from deploy.unwinding import unwound_by_sigterm
 
 _SIZES = {"wide": (1440, 900), "phone": (390, 844)}
 _THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -55,7 +56,7 @@ def main(out: Path, jobs: int) -> None:
 
 @contextmanager
 def _filled_stack(jobs: int) -> Iterator[tuple[LocalStack, Filled]]:
-    with tempfile.TemporaryDirectory(prefix="bottega-") as folder:
+    with unwound_by_sigterm(), tempfile.TemporaryDirectory(prefix="bottega-") as folder:
         stack = LocalStack(Path(folder) / "data")
         try:
             stack.start()

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from fastapi import APIRouter, FastAPI
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api import errors
+from api.browser.assets import KeptFiles
+from api.browser.guard import GuardedHeaders
+from api.browser.problems import SHOWN, shown_problem
 from api.dashboard import (
     audit,
     bulk,
@@ -23,10 +23,9 @@ from api.dashboard import (
     tenants,
     workers,
 )
-from api.dashboard.assets import FOLDER, KeptFiles
-from api.dashboard.pages import GuardedHeaders, page
+from api.dashboard.assets import FOLDER
+from api.dashboard.pages import page
 from api.dashboard.visitor import SignedOutError
-from api.errors import ProblemError, problem_of, validation_problem
 
 PATH = "/dashboard"
 
@@ -54,7 +53,7 @@ def create_dashboard() -> FastAPI:
     dashboard.mount("/static", KeptFiles(directory=FOLDER), name="dashboard-static")
     dashboard.add_middleware(GuardedHeaders)
     dashboard.add_exception_handler(SignedOutError, _lead_to_sign_in)
-    for kind in (*errors.KNOWN, RequestValidationError, HTTPException, Exception):
+    for kind in SHOWN:
         dashboard.add_exception_handler(kind, _show_problem)
     return dashboard
 
@@ -75,18 +74,7 @@ async def _lead_to_sign_in(request: Request, _error: Exception) -> Response:
 
 
 async def _show_problem(request: Request, error: Exception) -> Response:
-    problem = _problem(error)
+    problem = shown_problem(error)
     answer = page(request, "problem.html", status=problem.status, problem=problem)
     answer.headers.update(problem.headers)
     return answer
-
-
-def _problem(error: Exception) -> ProblemError:
-    if isinstance(error, RequestValidationError):
-        return validation_problem([], error.errors())
-    if isinstance(error, HTTPException):
-        return ProblemError(error.status_code, "http_error", str(error.detail))
-    if isinstance(error, errors.KNOWN):
-        return problem_of(error)
-    # The server logs it; the page must not quote it.
-    return ProblemError(500, "internal_error", "something failed here; it is logged")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from api.dashboard.formats import NONE, money
+from api.browser.formats import NONE, money
 from db.operator_tables import AuditEntry
 
 _MICROS = "_micros"

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse
 
 from api import bulk_acts
-from api.dashboard.formats import plural
+from api.browser.formats import plural
 from api.dashboard.job_filters import JobFiltersDep
 from api.dashboard.jobs import HOME
 from api.dashboard.pages import page

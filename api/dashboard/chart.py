@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from api.dashboard.formats import count, duration, money
+from api.browser.formats import count, duration, money
 
 Values = Sequence[float | int | None]
 

@@ -6,27 +6,18 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
-from api.dashboard.formats import count, duration, money
-from api.dashboard.job_pictures import input_keys, inputs, outputs
-from api.dashboard.overlay import answers, overlays
+from api.browser.formats import count, duration, money
+from api.browser.job_pictures import input_keys, inputs, outputs
+from api.browser.job_words import waiting_text
 from api.dashboard.timeline import attempt_rows, timeline
+from api.seen import answers, overlays
 from db import delivery_queries, job_queries, operator_jobs
 from db.delivery_queries import DeliveryFilter
 from db.delivery_tables import Delivery, DeliveryAttempt
-from db.job_queries import WaitReason
 from db.job_state import TERMINAL, JobState
 from db.tables import Hold, Job, Tenant
 
 _MOST_DELIVERIES = 20
-_REASONS = {
-    WaitReason.FAIR_SHARE: "other tenants' jobs go first by their fair share",
-    WaitReason.WORKERS_BUSY: "every worker is busy",
-    WaitReason.LOADING: "its model is being loaded",
-    WaitReason.NO_WORKER: "no worker serves its model",
-    WaitReason.WORKER_FAILING: "the workers of its model fail, or are being restarted",
-    WaitReason.QUEUE_PAUSED: "its queue is paused",
-    WaitReason.RETRY_BACKOFF: "it is waiting to be tried again",
-}
 
 
 def job_values(session: Session, job_id: str) -> dict[str, Any] | None:
@@ -38,6 +29,7 @@ def job_values(session: Session, job_id: str) -> dict[str, Any] | None:
     again = operator_jobs.retried_as(session, job.id) if job.state == JobState.FAILED else None
     attempts = job_queries.attempts_of(session, job.id)
     artifacts = job_queries.artifacts_of(session, [job.id]).get(job.id, [])
+    base = f"/dashboard/jobs/{job.id}"
     return {
         "job": job,
         "tenant_name": tenant.name,
@@ -47,8 +39,8 @@ def job_values(session: Session, job_id: str) -> dict[str, Any] | None:
         "waiting": _waiting(session, job),
         "timeline": timeline(job, attempts),
         "attempts": attempt_rows(attempts),
-        "outputs": outputs(job, artifacts),
-        "inputs": inputs(job),
+        "outputs": outputs(job, artifacts, base),
+        "inputs": inputs(job, base),
         "parameters": _shown(job),
         "metadata": sorted(job.job_metadata.items()),
         "deliveries": _deliveries(session, job),
@@ -60,18 +52,14 @@ def job_values(session: Session, job_id: str) -> dict[str, Any] | None:
 def _looked_at(job: Job) -> dict[str, Any]:
     output = job.output or {}
     return {
-        "overlays": overlays(output, f"/dashboard/jobs/{job.id}/inputs/0"),
+        "overlays": overlays(output, f"/dashboard/jobs/{job.id}/inputs/0", job.input),
         "answers": answers(output),
     }
 
 
 def _waiting(session: Session, job: Job) -> str | None:
     found = job_queries.waiting(session, [job.id]).get(job.id)
-    if found is None:
-        return None
-    expected = found.expected_seconds
-    begins = f", begins in about {duration(expected)}" if expected is not None else ""
-    return f"Number {count(found.position)} in its queue{begins}: {_REASONS[found.reason]}."
+    return None if found is None else waiting_text(found)
 
 
 def _shown(job: Job) -> list[tuple[str, str]]:

@@ -5,8 +5,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from api.browser.formats import NONE
 from api.dashboard.chart import Chart
-from api.dashboard.formats import NONE
 from api.dashboard.pages import page
 from api.dashboard.queue_rows import WINDOW, WINDOW_TEXT, QueueRow, queue_rows
 from api.dashboard.verdict import verdict

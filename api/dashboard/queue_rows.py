@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from api.dashboard.formats import NONE, duration
+from api.browser.formats import NONE, duration
 from db import job_queries, queues, reports
 from db.report_window import QueueWindow, queue_windows
 

@@ -6,18 +6,13 @@ import structlog
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from api.browser.guard import check_origin, is_secure
+from api.browser.session_cookie import SESSION_SECONDS
+from api.browser.throttle import SignInThrottle
 from api.dashboard.pages import page
-from api.dashboard.throttle import SignInThrottle
-from api.dashboard.visitor import (
-    COOKIE,
-    COOKIE_PATH,
-    SESSION_SECONDS,
-    SenderDep,
-    check_origin,
-    is_secure,
-)
+from api.dashboard.visitor import COOKIE, SenderDep
 from api.services import Services, ServicesDep
-from db import api_keys, operator_sessions
+from db import api_keys, key_sessions
 from db.api_keys import InvalidKeyError
 
 router = APIRouter()
@@ -47,13 +42,15 @@ def sign_in(
         answer = page(request, "sign_in.html", status=429, problem=problem)
         answer.headers["Retry-After"] = str(wait)
         return answer
-    token = _open_session(services, key.strip(), request.cookies.get(COOKIE))
+    token = _open_session(services, key.strip(), request.cookies.get(COOKIE.name))
     if token is None:
         _throttle.failed(address)
         _log.warning("dashboard_sign_in_refused")
         return page(request, "sign_in.html", status=401, problem=_WRONG)
     _throttle.succeeded(address)
-    return _with_cookie(RedirectResponse(HOME, 303), token, secure=is_secure(request, services))
+    response = RedirectResponse(HOME, 303)
+    COOKIE.set_on(response, token, secure=is_secure(request, services))
+    return response
 
 
 def _open_session(services: Services, key: str, former: str | None) -> str | None:
@@ -65,28 +62,15 @@ def _open_session(services: Services, key: str, former: str | None) -> str | Non
         if not identity.is_operator:
             return None
         if former:
-            operator_sessions.end(session, former)
-        return operator_sessions.start(session, identity.key_id, seconds=SESSION_SECONDS)
-
-
-def _with_cookie(response: Response, token: str, *, secure: bool) -> Response:
-    response.set_cookie(
-        COOKIE,
-        token,
-        max_age=SESSION_SECONDS,
-        path=COOKIE_PATH,
-        secure=secure,
-        httponly=True,
-        samesite="strict",
-    )
-    return response
+            key_sessions.end(session, former)
+        return key_sessions.start(session, identity.key_id, seconds=SESSION_SECONDS)
 
 
 @router.post("/sign-out")
 def sign_out(request: Request, services: ServicesDep, _sender: SenderDep) -> Response:
     """Close the session; its cookie opens nothing any more, wherever it is."""
     with services.database.transaction() as session:
-        operator_sessions.end(session, request.cookies[COOKIE])
+        key_sessions.end(session, request.cookies[COOKIE.name])
     response = RedirectResponse(f"{HOME}sign-in", 303)
-    response.delete_cookie(COOKIE, path=COOKIE_PATH)
+    COOKIE.take_from(response)
     return response

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from api.dashboard.formats import short_id
+from api.browser.formats import short_id
 from db.job_state import TERMINAL, JobState
 from db.tables import Attempt, Job
 

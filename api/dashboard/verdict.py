@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from api.dashboard.formats import count, duration, plural
+from api.browser.formats import count, duration, plural
 from api.dashboard.queue_rows import QueueRow
 
 _MOST_LINES = 3

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from api.dashboard.formats import size
+from api.browser.formats import size
 from db import job_queries, workers
 from db.job_queries import WORKER_STALE_SECONDS
 from db.tables import Job, Worker

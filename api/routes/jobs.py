@@ -12,16 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from api import submission as submissions
 from api.auth import SenderDep, TenantId
 from api.idempotency import REPLAYED, REPLAYED_HEADER, IdempotencyKey
+from api.job_operations import cancel_own
 from api.job_view import JobViews, base_url, etag, is_over
 from api.paging import decode_cursor, lead_on
 from api.schemas import JobList, JobView, Quote, ShortText, Submission
-from api.services import Services, ServicesDep
-from api.waiting import job_not_found, load_view, preferred_wait, wait_until_over
-from db import job_queries, jobs
+from api.services import ServicesDep
+from api.waiting import load_view, preferred_wait, wait_until_over
+from db import job_queries
 from db.job_queries import JobFilter
 from db.job_state import JobState
-from db.tables import Job
-from workers.metrics import job_finished
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -133,20 +132,10 @@ async def cancel_job(
     job_id: ShortText, request: Request, services: ServicesDep, tenant_id: TenantId
 ) -> Response:
     """Cancel a job, queued or running: its hold is given back. One that is over stays as it is."""
-    canceled = await run_in_threadpool(_cancel, services, tenant_id, job_id)
-    if canceled is not None:
-        services.publisher.done(job_id, JobState.CANCELED)
-        job_finished(canceled.variant, JobState.CANCELED)
+    await run_in_threadpool(cancel_own, services, tenant_id, job_id)
     views = JobViews(services, base_url(request, services))
     view = await load_view(services, views, tenant_id=tenant_id, job_id=job_id)
     return _job_response(view, 200, {})
-
-
-def _cancel(services: Services, tenant_id: str, job_id: str) -> Job | None:
-    with services.database.transaction() as session:
-        if job_queries.find(session, tenant_id=tenant_id, job_id=job_id) is None:
-            raise job_not_found()
-        return jobs.cancel(session, tenant_id=tenant_id, job_id=job_id)
 
 
 def _job_response(view: JobView, status: int, headers: dict[str, str]) -> Response:

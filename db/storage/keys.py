@@ -27,3 +27,9 @@ def lora_key(name: str) -> str:
 def input_key(tenant: str, sha256: str) -> str:
     """An input picture's key, `inputs/{tenant}/{sha256}`: equal bytes are kept once per tenant."""
     return f"inputs/{tenant}/{sha256}"
+
+
+def lora_name(key: str) -> str | None:
+    """The name by which the operator offers the LoRA of a key; None where it has none."""
+    named = key.startswith("loras/") and key.endswith(".safetensors")
+    return key.removeprefix("loras/").removesuffix(".safetensors") if named else None

@@ -1,12 +1,16 @@
 """`bottega bench`: it runs on a stack of its own, and shows every figure."""
 
 import json
+import os
+import signal
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from deploy.bench.noop import NOOP
 from deploy.bench.plan import GOALS
-from tests.acceptance.stack import Client, run_bottega
+from tests.acceptance.stack import BOTTEGA, ROOT, Client, eventually, processes_in, run_bottega
 
 FIGURES = {
     "load_before",
@@ -45,6 +49,17 @@ def test_a_quick_run_measures_everything_and_judges_it_by_the_goals() -> None:
     )
     assert figures["jobs_per_second"] > 0
     assert -0.1 < figures["device_idle_fraction"] < 1
+
+
+def test_ended_by_sigterm_it_leaves_nothing_behind(tmp_path: Path) -> None:
+    bench = subprocess.Popen(  # noqa: S603 - our own command
+        [*BOTTEGA, "bench", "--quick"], cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)}
+    )
+    eventually(lambda: [*tmp_path.glob("bottega-bench-*/stack/redis")])
+    bench.send_signal(signal.SIGTERM)
+    assert bench.wait(60) == 128 + signal.SIGTERM
+    assert [*tmp_path.iterdir()] == []
+    assert processes_in(tmp_path) == []
 
 
 def test_options_before_the_name_of_a_benchmark_are_refused_not_dropped() -> None:

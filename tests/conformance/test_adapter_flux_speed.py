@@ -1,6 +1,6 @@
 """A row's options for FLUX: the picture stays the same, or what cannot be had is refused."""
 
-import importlib.util
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -155,17 +155,20 @@ def test_a_compiled_model_takes_any_size_and_number_without_being_compiled_again
         assert graphs() == compiled
 
 
-def test_8_bits_are_refused_in_words_where_they_cannot_be_had(folders: dict[str, str]) -> None:
-    kinds = ["unheard of"] if importlib.util.find_spec("torchao") else ["weights", "dynamic"]
-    for kind in kinds:
-        with pytest.raises(OptionError, match=r"flux\.1-schnell: fp8="):
-            made(IDS[0], folders, fp8=kind).load()
-
-
-@pytest.mark.skipif(importlib.util.find_spec("torchao") is None, reason="an extra of its own")
-def test_weights_of_8_bits_paint_nearly_the_same_in_less_memory(
-    folders: dict[str, str], plain: dict[str, np.ndarray]
+def test_8_bits_are_refused_in_words_where_they_cannot_be_had(
+    folders: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    with pytest.raises(OptionError, match=r"flux\.1-schnell: fp8='unheard of'.*choose one of"):
+        made(IDS[0], folders, fp8="unheard of").load()
+    monkeypatch.setitem(sys.modules, "torchao.quantization", None)  # as where it is not installed
+    with pytest.raises(OptionError, match=r"flux\.1-schnell: fp8='weights'.*torchao"):
+        made(IDS[0], folders, fp8="weights").load()
+
+
+def test_weights_of_8_bits_paint_nearly_the_same_in_less_memory(
+    folders: dict[str, str], plain: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(f"{sys.prefix}/torchao")  # where make puts it, aside
     adapter = loaded(IDS[0], folders, fp8="weights")
     weights = adapter._pipeline.transformer.transformer_blocks[0].attn.to_q.weight
     assert weights.qdata.dtype is torch.float8_e4m3fn

@@ -162,6 +162,32 @@ def test_a_service_is_told_what_it_needs_and_its_verdict_ends_the_job(
     assert Webhook(SECRET).verify(judge.bodies[0], judge.heads[0]) == judge.asked[0]
 
 
+def test_a_given_picture_is_judged_before_the_model_sees_it(
+    station: Station, tenant_id: str
+) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 32), "red").save(buffer, "PNG")
+    station.store.put("inputs/x/y", buffer.getvalue(), "image/png")
+    judge = Judge(lambda asked: {"allowed": asked["kind"] != "input", "reason": "a face"})
+    with asking(judge.answer) as callout, asking(judge.answer, inputs=False) as other:
+        judged, passing = (
+            replace(station, rules=Rules([Rule(["florence-*"], ["*"], (one,))]))
+            for one in (callout, other)
+        )
+        job_id = judged.submit(tenant_id, SEER, image="inputs/x/y")
+        judged.answer(variant=SEER)
+        job = found(station.database, job_id)
+        assert (job.state, job.error_code) == ("failed", "request_moderated")
+        assert job.error_message == "the request was refused by a content filter: a face"
+        assert station.adapter.batches == []
+        passing.submit(tenant_id, SEER, image="inputs/x/y")
+        passing.answer(variant=SEER)
+    assert len(station.adapter.batches) == 1
+    (asked,) = (each for each in judge.asked if each["kind"] == "input")
+    shown = Image.open(io.BytesIO(base64.b64decode(asked["picture"]["data"])))
+    assert (asked["job"], shown.size) == (job_id, (64, 32))
+
+
 def test_a_picture_that_is_refused_is_neither_stored_nor_charged(
     station: Station, tenant_id: str
 ) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from db import api_keys, audit, jobs, operator_actions, operator_jobs, operator_sessions, tenants
+from db import api_keys, audit, jobs, key_sessions, operator_actions, operator_jobs, tenants
 from db.audit import Actor
 from db.job_search import JobSearch, search
 from db.job_state import JobState
@@ -202,20 +202,20 @@ def test_the_log_cannot_be_changed(database: Database) -> None:
 
 def _opened(session: Session, seconds: float) -> str:
     row, _ = api_keys.create(session, tenant_id=None, name="operator")
-    return operator_sessions.start(session, row.id, seconds=seconds)
+    return key_sessions.start(session, row.id, seconds=seconds)
 
 
 def test_a_session_lasts_until_its_time_its_end_or_its_keys(database: Database) -> None:
     with database.transaction() as session:
         lasting, over = _opened(session, 60), _opened(session, -1)
-        found_key = operator_sessions.find(session, lasting)
+        found_key = key_sessions.find_operator(session, lasting)
         assert found_key is not None
-        assert operator_sessions.find(session, over) is None
-        assert operator_sessions.find(session, "made up") is None
-        operator_sessions.end(session, lasting)
-        assert operator_sessions.find(session, lasting) is None
-        again = operator_sessions.start(session, found_key.id, seconds=60)
+        assert key_sessions.find_operator(session, over) is None
+        assert key_sessions.find_operator(session, "made up") is None
+        key_sessions.end(session, lasting)
+        assert key_sessions.find_operator(session, lasting) is None
+        again = key_sessions.start(session, found_key.id, seconds=60)
         assert session.execute(text("SELECT count(*) FROM operator_sessions")).scalar_one() == 1
         api_keys.revoke(session, found_key.id)
         session.expire_all()
-        assert operator_sessions.find(session, again) is None
+        assert key_sessions.find_operator(session, again) is None

@@ -19,11 +19,12 @@ from pydantic import SecretStr
 from sqlalchemy import Row, Select, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from db.job_state import JobState
 from db.migrate import upgrade
 from db.session import Database
 from db.settings import DatabaseSettings
 from db.storage.settings import StorageSettings
-from db.tables import Worker
+from db.tables import Job, Worker
 from deploy.make_bucket import make_bucket
 from deploy.programs import Program, api_program, courier_program
 from deploy.servers.postgres import EmbeddedPostgres
@@ -34,6 +35,9 @@ from tests.acceptance.stack import eventually
 from tests.servers import swift
 
 VARIANT = "flux.1-demo"
+START_SECONDS = 300
+"""Longest until a worker is ready: two load torch at once, beside all that is under load."""
+
 MACHINES = ("north", "south")
 _FLEET = f'[[workers]]\ndevice = "cpu"\nvariants = ["{VARIANT}"]\n'
 
@@ -89,7 +93,7 @@ class Machines:
             "BOTTEGA_LEASE_SECONDS": "5",
         }
         self.supervisor.start(*(program for name in MACHINES for program in self._machine(name)))
-        eventually(lambda: self.learn_workers() == set(MACHINES), seconds=90)
+        eventually(lambda: self.learn_workers() == set(MACHINES), seconds=START_SECONDS)
 
     def _start_servers(self, postgres: EmbeddedPostgres, redis: EmbeddedRedis) -> StorageSettings:
         disk = self.folder / "swift"
@@ -146,12 +150,20 @@ class Machines:
 
         return eventually(answer)[0]
 
+    def await_at_work(self, machine: str) -> None:
+        """Return while a worker of the machine has a job in hand."""
+        running = select(Job.worker_id).where(Job.state == JobState.RUNNING)
+        eventually(
+            lambda: any(self.workers_of.get(worker) == machine for (worker,) in self.rows(running))
+        )
+
     def kill_worker(self, machine: str) -> None:
-        """Kill a machine's worker, and wait until its fleet has a ready one again."""
+        """Kill a machine's worker at work, and wait until its fleet has a ready one again."""
+        self.await_at_work(machine)
         [pid] = _children(self.supervisor.pids[f"{machine}-fleet"])
         os.kill(pid, signal.SIGKILL)
         eventually(lambda: pid not in _children(self.supervisor.pids[f"{machine}-fleet"]))
-        eventually(lambda: self.learn_workers() == set(MACHINES), seconds=90)
+        eventually(lambda: self.learn_workers() == set(MACHINES), seconds=START_SECONDS)
 
     def kill(self, name: str, by: signal.Signals = signal.SIGKILL) -> None:
         """End a process as a crash would, and wait until another runs in its place."""

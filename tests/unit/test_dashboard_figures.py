@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.dashboard import formats
+from api.browser import formats
 from api.dashboard.chart import Chart
 from api.dashboard.queue_rows import QueueRow
 from api.dashboard.verdict import verdict

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from api.browser.throttle import MOST_FAILURES, WINDOW_SECONDS, SignInThrottle
 from api.dashboard.assets import FOLDER, asset
 from api.dashboard.job_filters import JobFilters
-from api.dashboard.overlay import answers, overlays
-from api.dashboard.throttle import MOST_FAILURES, WINDOW_SECONDS, SignInThrottle
 from api.errors import ProblemError
+from api.seen import answers, overlays
 from db.job_state import JobState
 
 VENDORED = FOLDER / "vendor"

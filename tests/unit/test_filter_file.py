@@ -86,7 +86,8 @@ def test_a_callout_refuses_when_down_unless_told_otherwise(tmp_path: Path) -> No
     assert isinstance(plain, Callout)
     assert isinstance(open_, Callout)
     assert (plain.passes_when_down, open_.passes_when_down) == (False, True)
-    assert (plain.prompts, plain.pictures, plain.timeout_seconds) == (True, True, 5)
+    assert (plain.prompts, plain.inputs, plain.pictures) == (True, True, True)
+    assert plain.timeout_seconds == 5
 
 
 def test_a_secret_comes_from_the_environment(

@@ -10,11 +10,11 @@ from PIL import Image
 
 from workers.adapters.protocol import File
 from workers.catalog import find
+from workers.catalog.florence2_coco import area_of, as_coco
+from workers.catalog.florence2_instances import instances_of
 from workers.catalog.florence2_parameters import Florence2Parameters
 from workers.catalog.florence2_tasks import BY_TOKEN
 from workers.products import MASKS_LIMITED, MOST_MASKS, Products
-from workers.products.coco import area_of, as_coco
-from workers.products.instances import instances_of
 from workers.products.masks import mask_of
 from workers.products.overlay import overlay_of
 
@@ -59,7 +59,7 @@ def told(task: str, value: Any = None) -> Json:
 
 
 def found(*tasks: str, **values: Any) -> Any:
-    return instances_of([told(task, **values) for task in tasks], ask(*tasks))
+    return instances_of([told(task, **values) for task in tasks], ask(*tasks).model_dump())
 
 
 def test_a_caption_is_nowhere() -> None:

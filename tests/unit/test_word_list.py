@@ -110,4 +110,5 @@ def test_a_list_is_read_from_a_file(tmp_path: Path) -> None:
 
 
 def test_pictures_are_beyond_it() -> None:
+    WordList(LIST, "").check_input(Image.new("RGB", (8, 8)), SUBJECT)
     WordList(LIST, "").check_picture(Image.new("RGB", (8, 8)), SUBJECT)

@@ -16,7 +16,7 @@ from PIL import Image
 from workers.adapters.control_maps import DepthMap
 from workers.adapters.devices import choose_dtype, free_cache, translating_device_errors
 from workers.adapters.flux_kinds import KINDS, Embeddings, control_map, sibling
-from workers.adapters.flux_loras import LoraRack
+from workers.adapters.flux_loras import LoraRack, fuse_loras
 from workers.adapters.flux_pictures import as_pictures
 from workers.adapters.flux_previews import LatentView, Previews, fitted, wanted_by
 from workers.adapters.flux_redux import ReduxPrior
@@ -38,9 +38,11 @@ from workers.adapters.weights import (
     WeightsError,
     load_pretrained,
     locate,
+    locate_lora,
     locate_part,
     telling_the_remedy,
 )
+from workers.catalog.flux_loras import RowLora
 from workers.catalog.flux_parameters import MAX_SEED, FluxParameters
 from workers.catalog.variant import Variant, picture_fields
 
@@ -55,6 +57,7 @@ class FluxAdapter:
     Row options: `kind`, which checkpoint it is, see `workers.adapters.flux_kinds`;
     `max_sequence_length`, the tokens of a prompt that are read; `prompt_cache`, how many encoded
     prompts are kept, and `prompt_cache_bytes`, how much device memory they may take;
+    `loras`, those that make the variant, see `workers.catalog.flux_loras.RowLora`;
     `depth_weights`, `prior_weights`, where what the kind needs beside itself comes from;
     `snaps_picture`, whether the picture to edit is brought to a size that the model prefers; and
     those of `workers.adapters.flux_speed.FluxSpeed`.
@@ -90,6 +93,7 @@ class FluxAdapter:
             pipeline: of the class that the row's kind is loaded with.
         """
         pipeline.set_progress_bar_config(disable=True)
+        self._fuse_loras(pipeline)
         with translating_device_errors(self._device):
             self._speed.place(pipeline, self._device)
         self._pipeline = pipeline
@@ -104,6 +108,18 @@ class FluxAdapter:
             with translating_device_errors(self._device):
                 self._prior = ReduxPrior(prior.to(str(self._device)), self._pipeline)
         self._warm_up()
+
+    def _fuse_loras(self, pipeline: Any) -> None:
+        """Those that make this variant, before its weights are set up in any other way."""
+        loras: Sequence[RowLora] = self._variant.options.get("loras", ())
+        paths = [locate_lora(self._variant, n + 1, self._overrides) for n in range(len(loras))]
+        files = [(path.read_bytes(), lora.scale) for path, lora in zip(paths, loras, strict=True)]
+        if not files:
+            return
+        try:
+            fuse_loras(pipeline, files)
+        except InvalidLoraError as error:
+            raise WeightsError(f"{self._variant.id}: a LoRA of its row: {error}") from error
 
     def unload(self) -> None:
         """Give the weights' memory back."""

@@ -100,6 +100,23 @@ class LoraRack:
         return own, alphas
 
 
+def fuse_loras(pipeline: Any, loras: Sequence[tuple[bytes, float]]) -> None:
+    """Add LoRAs to the transformer's weights for good: those that its row names.
+
+    Args:
+        pipeline: diffusers' pipeline, whose weights are not fused or quantized yet.
+        loras: files and their scales.
+
+    Raises:
+        InvalidLoraError: a file is broken, or does not fit the transformer.
+    """
+    files = {str(number): data for number, (data, _) in enumerate(loras)}
+    scales = [scale for _, scale in loras]
+    LoraRack(pipeline).use(list(zip(files, scales, strict=True)), files.__getitem__)
+    pipeline.transformer.fuse_lora()
+    pipeline.transformer.unload_lora()
+
+
 def _in_diffusers_names(
     pipeline: Any, loaded: dict[str, torch.Tensor]
 ) -> tuple[dict[str, torch.Tensor], dict[str, float] | None]:

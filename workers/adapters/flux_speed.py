@@ -131,8 +131,9 @@ class FluxSpeed:
 
     def _quantize(self, transformer: Any, kind: str) -> None:
         try:
+            config = _FP8[kind]
             torchao = importlib.import_module("torchao.quantization")
-            torchao.quantize_(transformer, getattr(torchao, _FP8[kind])())
+            torchao.quantize_(transformer, getattr(torchao, config)())
         except KeyError as error:
             choice = ValueError(f"choose one of {', '.join(_FP8)}")
             raise self._refusal("fp8", kind, choice) from error

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workers.catalog.flux_loras import RowLora
 from workers.catalog.variant import Variant, Weights
 from workers.demo import weights_folder
 
@@ -86,6 +87,33 @@ def locate_part(variant: Variant, part: str, overrides: Mapping[str, str]) -> So
     return _hub(variant.options[part], variable)
 
 
+def locate_lora(variant: Variant, number: int, overrides: Mapping[str, str]) -> Path:
+    """The file of a LoRA that a row names, fetched from the hub if it is not there yet.
+
+    Args:
+        variant: the row; `options["loras"]` lists them.
+        number: which, from 1. The first of flux.1-dev is overridden by
+            BOTTEGA_WEIGHTS_FLUX_1_DEV_LORA_1.
+        overrides: local files by variable.
+
+    Raises:
+        WeightsError: the file is not there, or cannot be fetched.
+    """
+    lora: RowLora = variant.options["loras"][number - 1]
+    variable = f"{override_variable(variant.id)}_LORA_{number}"
+    if variable in overrides:
+        path = Path(overrides[variable]).expanduser()
+        if not path.is_file():
+            raise WeightsError(f"{variant.id}: there is no file {path}; {variable} must name one")
+        return path
+    source = _hub(lora.weights, variable)
+    # Here: where no model runs, this module is imported without it.
+    from huggingface_hub import hf_hub_download  # noqa: PLC0415
+
+    with telling_the_remedy(variant, source):
+        return Path(hf_hub_download(source.name, lora.file, revision=source.revision))
+
+
 def _bundled(variant: Variant, weights: Weights) -> Source:
     remedy = "these weights come with the package: install it again"
     try:
@@ -104,7 +132,7 @@ def _hub(weights: Weights, variable: str) -> Source:
     repo, revision = weights.repo, weights.revision
     remedy = (
         f"fetch it with `hf download {repo} --revision {revision}` (a gated repository asks for "
-        f"its licence to be accepted and for HF_TOKEN), or set {variable} to a folder that holds it"
+        f"its licence to be accepted and for HF_TOKEN), or set {variable} to where it is here"
     )
     return Source(repo, revision, remedy)
 

@@ -1,10 +1,12 @@
-"""LoRAs that a job asks for: small changes of a model's weights, by name or by URL."""
+"""LoRAs, small changes of a model's weights: those a job asks for, and those a row is made with."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from workers.catalog.refusal import StoredText
+from workers.catalog.variant import Weights
 
 MOST_LORAS = 3
 STRONGEST = 2.0
@@ -43,3 +45,18 @@ def loras_field() -> Any:
         "encoders is passed over.",
         examples=[[{"source": "watercolour", "scale": 0.8}]],
     )
+
+
+@dataclass(frozen=True)
+class RowLora:
+    """A LoRA that makes a variant: its row's option `loras` names it, and every job has it.
+
+    Attributes:
+        weights: the hub repository and the pinned commit.
+        file: the safetensors file in it.
+        scale: how strongly it is applied.
+    """
+
+    weights: Weights
+    file: str
+    scale: float = 1.0

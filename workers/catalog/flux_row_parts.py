@@ -67,7 +67,7 @@ def options(way: str, *, reads: int, cache: int, **more: Any) -> dict[str, Any]:
         way: how the variant paints, see `workers.adapters.flux_kinds`.
         reads: tokens of a prompt that are read.
         cache: how many encoded prompts are kept.
-        more: options of that way.
+        more: options of that way; `loras`, those that make the variant.
     """
     return {
         "kind": way,

@@ -48,6 +48,10 @@ class Catalogue:
         except KeyError:
             raise UnknownVariantError(variant_id, self._by_id) from None
 
+    def offers(self, variant_id: str) -> bool:
+        """Whether there is a row with this id."""
+        return variant_id in self._by_id
+
     def including(self, *rows: Variant) -> "Catalogue":
         """These rows as well."""
         return Catalogue((*self.variants(), *rows))

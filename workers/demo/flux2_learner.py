@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from workers.demo.adherence import check
 from workers.demo.flow_learner import FlowLearner, FlowLessons
-from workers.demo.flux2_parts import LAYERS_READ
+from workers.demo.flux2_parts import LAYERS_READ, LIVE_LAYERS, shallow
 from workers.demo.flux_learner import packed, unpacked
 from workers.demo.flux_parts import SCALING, SHIFT
 from workers.demo.flux_vae import as_picture, as_tensor, read_encoder
@@ -19,14 +19,22 @@ from workers.demo.scenes.lesson import Lesson, training_lesson, unseen_lessons
 from workers.demo.scenes.scene import Scene, draw
 from workers.demo.training import Figures, mixed_precision
 
-DRAWN_SIDE = 128
-"""The encoder halves a picture of 256 pixels first: scenes are drawn at what it then sees."""
-PARTS = ("transformer", "text_encoder")
+SIDE = 256
+"""Pixels to a side of most pictures, of those that are scored and of all that are referred to."""
+SIDES, SIDE_WEIGHTS = (SIDE, 192, 224, 288, 320), (0.5, 0.14, 0.12, 0.12, 0.12)
+HALVED = 2
+"""The encoder halves a picture first: scenes are drawn at what it then sees."""
 TEXT_LENGTH = 24
 """Tokens of a prompt, in training and when it is served."""
-REFERENCES, REFERENCE_WEIGHTS = (0, 1, 2), (0.4, 0.4, 0.2)
-SCORED = {"words": (0, 12), "one reference": (1, 12), "two references": (2, 8)}
-"""By what the held-out scores are called: pictures referred to, and how many lessons."""
+REFERENCES, REFERENCE_WEIGHTS = (0, 1, 2), (0.3, 0.5, 0.2)
+SCORED = {
+    "words": (0, 12, SIDE),
+    "one reference": (1, 12, SIDE),
+    "two references": (2, 8, SIDE),
+    "one reference, 192": (1, 12, 192),
+    "one reference, 320": (1, 12, 320),
+}
+"""By what the held-out scores are called: pictures referred to, how many lessons, and the side."""
 SCORED_SEED = 99
 SCORED_TIMES = (1.0, 0.75, 0.5)
 STEPS = 4
@@ -38,13 +46,13 @@ class Batch:
 
     Attributes:
         prompts: n prompts.
-        clean: what is wanted, packed latents (n, 64, 64).
-        references: packed latents of the pictures that are referred to (n, 64 · k, 64).
+        clean: what is wanted, packed latents (n, tokens, 64).
+        references: those of k pictures that are referred to, each an (n, 64, 64).
     """
 
     prompts: Sequence[str]
     clean: Tensor
-    references: Tensor
+    references: Sequence[Tensor]
 
 
 class Flux2Learner(FlowLearner):
@@ -61,7 +69,9 @@ class Flux2Learner(FlowLearner):
         self.pipeline = pipeline.to(device)
         self.encode = read_encoder(pipeline.vae).to(device)
         self.lessons = lessons or FlowLessons()
-        network = nn.ModuleDict({name: getattr(pipeline, name) for name in PARTS})
+        encoder = shallow(pipeline.text_encoder, pipeline.tokenizer).to(device)
+        parts = {"transformer": pipeline.transformer, "text_encoder": encoder}
+        network = nn.ModuleDict(parts)
         super().__init__(network, device, self.lessons, seed)
 
     def loss(self, step: int, spent: float) -> tuple[Tensor, Figures]:  # noqa: ARG002 - the same all along
@@ -69,21 +79,20 @@ class Flux2Learner(FlowLearner):
         count = self.rng.choices(REFERENCES, REFERENCE_WEIGHTS)[0]
         lessons = [training_lesson(self.rng, count) for _ in range(self.lessons.batch)]
         times = self._times(len(lessons)).to(self.device)
-        batch = self.encoded(lessons)
+        batch = self.encoded(lessons, self.rng.choices(SIDES, SIDE_WEIGHTS)[0])
         noise = torch.randn(batch.clean.shape, generator=self.noise).to(self.device)
         return self._velocity_error(self._network, batch, noise, times), {}
 
-    def encoded(self, lessons: Sequence[Lesson]) -> Batch:
-        """Lessons with equally many references as latents."""
-        n = len(lessons)
-        shown = [scene for lesson in lessons for scene in lesson.references]
-        latents = self._latents([*(lesson.wanted for lesson in lessons), *shown])
-        references = latents[n:].reshape(n, -1, latents.shape[-1])
-        return Batch([lesson.prompt for lesson in lessons], latents[:n], references)
+    def encoded(self, lessons: Sequence[Lesson], side: int = SIDE) -> Batch:
+        """Lessons with equally many references as latents of pictures with such a side."""
+        clean = self._latents([lesson.wanted for lesson in lessons], side)
+        shown = zip(*(lesson.references for lesson in lessons), strict=True)
+        references = [self._latents(scenes, SIDE) for scenes in shown]
+        return Batch([lesson.prompt for lesson in lessons], clean, references)
 
-    def _latents(self, scenes: Sequence[Scene]) -> Tensor:
-        drawn = as_tensor([draw(scene, DRAWN_SIDE) for scene in scenes]).to(self.device)
-        encoded = self.encode(functional.interpolate(drawn, scale_factor=2))
+    def _latents(self, scenes: Sequence[Scene], side: int) -> Tensor:
+        drawn = as_tensor([draw(scene, side // HALVED) for scene in scenes]).to(self.device)
+        encoded = self.encode(functional.interpolate(drawn, scale_factor=HALVED))
         return packed((encoded - SHIFT) * SCALING)
 
     def _velocity_error(
@@ -99,27 +108,27 @@ class Flux2Learner(FlowLearner):
 
         Args:
             network: like `network`.
-            noisy: packed latents (n, 64, 64).
+            noisy: packed latents (n, tokens, 64).
             times: (n,), 0 to 1.
             batch: prompts and references.
 
         Returns:
             As `noisy`, in float32.
         """
-        tokens = noisy.shape[1]
-        pictures = 1 + batch.references.shape[1] // tokens
-        ids = torch.cat([positions(10 * number, tokens) for number in range(pictures)])
+        pictures = [noisy, *batch.references]
+        tokens = [picture.shape[1] for picture in pictures]
+        ids = torch.cat([positions(10 * number, count) for number, count in enumerate(tokens)])
         with mixed_precision(self.device), self._attention():
             text = self._embedded(network, batch.prompts)
             predicted: Tensor = network.get_submodule("transformer")(
-                hidden_states=torch.cat([noisy, batch.references], dim=1),
+                hidden_states=torch.cat(pictures, dim=1),
                 timestep=times,
                 encoder_hidden_states=text,
                 txt_ids=self.pipeline._prepare_text_ids(text).to(self.device),  # noqa: SLF001 - as served
                 img_ids=ids.to(self.device),
                 return_dict=False,
             )[0]
-        return predicted[:, :tokens].float()
+        return predicted[:, : tokens[0]].float()
 
     def _embedded(self, network: nn.Module, prompts: Sequence[str]) -> Tensor:
         embeddings: Tensor = self.pipeline._get_qwen3_prompt_embeds(  # noqa: SLF001 - as served
@@ -127,7 +136,7 @@ class Flux2Learner(FlowLearner):
             self.pipeline.tokenizer,
             list(prompts),
             max_sequence_length=TEXT_LENGTH,
-            hidden_states_layers=list(LAYERS_READ),
+            hidden_states_layers=[LIVE_LAYERS] * len(LAYERS_READ),
         )
         return embeddings
 
@@ -135,12 +144,12 @@ class Flux2Learner(FlowLearner):
     def held_out(self, network: nn.Module) -> Figures:
         """Errors of the velocity by time, and the share of unseen lessons painted right by kind."""
         figures: Figures = {}
-        for name, (references, count) in SCORED.items():
+        for name, (references, count, side) in SCORED.items():
             lessons = unseen_lessons(SCORED_SEED, [references] * count)
-            batch = self.encoded(lessons)
+            batch = self.encoded(lessons, side)
             noise = torch.randn(batch.clean.shape, generator=torch.Generator().manual_seed(5))
             noise = noise.to(self.device)
-            for time in SCORED_TIMES:
+            for time in SCORED_TIMES if side == SIDE else ():
                 times = torch.full((count,), time, device=self.device)
                 error = self._velocity_error(network, batch, noise, times)
                 figures[f"{name} at {time:g}"] = error.item()
@@ -152,7 +161,7 @@ class Flux2Learner(FlowLearner):
 
     @torch.no_grad()
     def paint(self, network: nn.Module, batch: Batch, noise: Tensor) -> list[Image.Image]:
-        """Paint a batch's prompts from packed noise (n, 64, 64) in four Euler steps."""
+        """Paint a batch's prompts from packed noise (n, tokens, 64) in four Euler steps."""
         latents = noise
         for step in range(STEPS):
             times = torch.full((len(noise),), 1 - step / STEPS, device=self.device)

@@ -23,6 +23,8 @@ LAYERS_READ = (9, 18, 27)
 """The text encoder's hidden states that klein's pipeline hands to the transformer."""
 TEXT_LAYERS = 28
 """One more than is read: the last one's state is normalised, the others are not."""
+LIVE_LAYERS = 2
+"""How many of them learn; the others hand on what they are given, and training leaves them out."""
 TEXT_POSITIONS = 512
 ROTARY_AXES = (8, 8, 8, 8)
 """How a head's width is shared by picture, row, column and word; they sum to it."""
@@ -66,14 +68,16 @@ def tokenizer() -> Qwen2Tokenizer:
 
 
 @torch.no_grad()
-def text_encoder(size: Flux2Size, words: Qwen2Tokenizer) -> Qwen3ForCausalLM:
-    """A narrow Qwen3 as deep as klein's pipeline reads; at first it hands its embeddings on."""
+def text_encoder(
+    size: Flux2Size, words: Qwen2Tokenizer, layers: int = TEXT_LAYERS
+) -> Qwen3ForCausalLM:
+    """A narrow Qwen3, as deep as klein's pipeline reads; at first it hands its embeddings on."""
     model = Qwen3ForCausalLM(
         Qwen3Config(
             vocab_size=len(words),
             hidden_size=size.text_width,
             intermediate_size=size.text_width,
-            num_hidden_layers=TEXT_LAYERS,
+            num_hidden_layers=layers,
             num_attention_heads=2,
             num_key_value_heads=1,
             head_dim=size.text_width // 2,
@@ -88,6 +92,26 @@ def text_encoder(size: Flux2Size, words: Qwen2Tokenizer) -> Qwen3ForCausalLM:
         nn.init.zeros_(layer.self_attn.o_proj.weight)
         nn.init.zeros_(layer.mlp.down_proj.weight)
     return model
+
+
+def shallow(deep: Qwen3ForCausalLM, words: Qwen2Tokenizer) -> Qwen3ForCausalLM:
+    """The layers of a text encoder that learn, and one behind them that stays unread."""
+    made = text_encoder(Flux2Size(text_width=deep.config.hidden_size), words, LIVE_LAYERS + 1)
+    _hand_over(deep, made)
+    return made
+
+
+def deepened(live: Qwen3ForCausalLM, words: Qwen2Tokenizer) -> Qwen3ForCausalLM:
+    """A text encoder as klein's pipeline reads it, whose every state read is the live layers'."""
+    made = text_encoder(Flux2Size(text_width=live.config.hidden_size), words)
+    _hand_over(live, made)
+    return made
+
+
+def _hand_over(given: Qwen3ForCausalLM, taking: Qwen3ForCausalLM) -> None:
+    taking.model.embed_tokens.load_state_dict(given.model.embed_tokens.state_dict())
+    for number in range(LIVE_LAYERS):
+        taking.model.layers[number].load_state_dict(given.model.layers[number].state_dict())
 
 
 def flux2_transformer(size: Flux2Size) -> Flux2Transformer2DModel:

@@ -39,7 +39,7 @@ class AdapterPainter:
     def __call__(self, prompt: str, seed: int) -> Image.Image:
         """The picture of one prompt."""
         parameters = find(PAINTER).parameters(prompt=prompt, seed=seed, **self._size)
-        return _answer(self._adapter, Work(parameters)).images[0].image
+        return answer(self._adapter, Work(parameters)).images[0].image
 
 
 class AdapterLooker:
@@ -52,7 +52,7 @@ class AdapterLooker:
     def __call__(self, picture: Image.Image) -> list[Detection]:
         """What is found in one picture."""
         parameters = find(LOOKER).parameters(image="picture", task="<OD>", num_beams=1)
-        data: Any = _answer(self._adapter, Work(parameters, {"image": [picture]})).data
+        data: Any = answer(self._adapter, Work(parameters, {"image": [picture]})).data
         return as_detections(data["results"][0]["result"]["<OD>"])
 
 
@@ -62,7 +62,8 @@ def as_detections(answer: dict[str, Any]) -> list[Detection]:
     return [Detection(label, tuple(box)) for label, box in pairs]
 
 
-def _answer(adapter: Adapter, work: Work) -> Output:
+def answer(adapter: Adapter, work: Work) -> Output:
+    """What an adapter makes of one job."""
     (output,) = adapter.run([work], lambda _step, _steps: None, lambda: False)
     return output
 

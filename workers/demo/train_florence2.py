@@ -10,32 +10,30 @@ from pathlib import Path
 from typing import Any
 
 import click
-import torch
 
-from workers.adapters.quiet import quieten_libraries
 from workers.demo.florence2_growth import grow
 from workers.demo.florence2_learner import Florence2Learner, Florence2Lessons
 from workers.demo.florence2_parts import Florence2Size, load, new_model, new_processor, save
-from workers.demo.training import Budget, CheckpointError, Trainer
-
-MODEL_FOLDER = "model"
+from workers.demo.training import Budget, Trainer
+from workers.demo.training_command import (
+    AT_LEAST_ONE,
+    EXISTING_FOLDER,
+    MODEL_FOLDER,
+    TrainingOptions,
+    carry_out,
+    training_options,
+)
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(TrainingOptions):
     """What the command line asks for; `main` says what each is."""
 
-    out: Path
     minutes: float = 40.0
-    steps: int | None = None
-    device: str = "cpu"
-    resume: bool = False
-    start: Path | None = None
     grow: Path | None = None
     pictures: int = 8
     questions: int = 4
     scored: int = 24
-    threads: int = 1
     seed: int = 7
 
     @property
@@ -46,55 +44,32 @@ class Options:
 
 
 @click.command()
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Folder for the checkpoint, and for the export: OUT/model is what the stock classes load.",
-)
-@click.option(
-    "--minutes",
-    type=click.FloatRange(min=0, min_open=True),
-    default=40.0,
-    show_default=True,
-    help="Training time; the first tenth teaches vision alone.",
-)
-@click.option(
-    "--steps",
-    type=click.IntRange(min=1),
-    help="Train this many steps instead of by the clock: repeatable exactly.",
-)
-@click.option(
-    "--device", default="cpu", show_default=True, help="Where to train: cpu, cuda or cuda:1."
-)
-@click.option("--resume", is_flag=True, help="Go on from the checkpoint in OUT, same options.")
-@click.option(
-    "--start",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Begin with the weights and tokenizer of this exported model; vision is not taught apart.",
+@training_options(
+    Options,
+    minutes="Training time; the first tenth teaches vision alone.",
+    start="Begin with the weights and tokenizer of this exported model; vision is "
+    "not taught apart.",
 )
 @click.option(
     "--grow",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=EXISTING_FOLDER,
     help="Begin anew, with what this exported model of a coarser grid knows.",
 )
-@click.option("--pictures", type=click.IntRange(min=1), default=8, show_default=True)
+@click.option("--pictures", type=AT_LEAST_ONE, default=8, show_default=True)
 @click.option(
     "--questions",
-    type=click.IntRange(min=1),
+    type=AT_LEAST_ONE,
     default=4,
     show_default=True,
     help="About each picture, which is looked at once for all of them.",
 )
 @click.option(
     "--scored",
-    type=click.IntRange(min=1),
+    type=AT_LEAST_ONE,
     default=24,
     show_default=True,
     help="How many canvases are held out.",
 )
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--seed", type=int, default=7, show_default=True)
 def main(**chosen: Any) -> None:
     """Train a demo Florence-2 on drawn canvases and export it for the stock classes.
 
@@ -108,13 +83,7 @@ def main(**chosen: Any) -> None:
                               --start workers/demo/weights/florence-2-demo --minutes 20
     """  # noqa: D301 - click's own mark for lines that stay as they are
     options = Options(**chosen)
-    quieten_libraries()
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
-    try:
-        run(options, click.echo)
-    except CheckpointError as error:
-        raise click.ClickException(str(error)) from error
+    carry_out(lambda: run(options, click.echo), options)
 
 
 def run(options: Options, echo: Callable[[str], None], size: Florence2Size | None = None) -> None:
@@ -124,7 +93,7 @@ def run(options: Options, echo: Callable[[str], None], size: Florence2Size | Non
         CheckpointError: as `Trainer.begin`.
     """
     model, processor = _beginner(options, size or Florence2Size())
-    place = torch.device(options.device)
+    place = options.place
     learner = Florence2Learner(model, processor, place, options.lessons, options.seed)
     trainer = Trainer(learner, Budget(options.minutes, options.steps), options.out, echo)
     trainer.begin(resume=options.resume)

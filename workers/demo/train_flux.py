@@ -3,7 +3,6 @@
 python -m workers.demo.train_flux --out runs/flux --minutes 110
 """
 
-import warnings
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
@@ -15,37 +14,31 @@ import torch
 from diffusers import AutoencoderKL, FluxPipeline
 from torch import nn
 
-from workers.adapters.quiet import quieten_libraries
 from workers.demo.flux_learner import PARTS, FluxLearner, FluxLessons
 from workers.demo.flux_parts import FluxSize, load_pipeline, new_pipeline, save_pipeline
 from workers.demo.flux_vae import DecoderLearner, new_vae
-from workers.demo.training import CHECKPOINT, Budget, CheckpointError, Trainer
+from workers.demo.training import CHECKPOINT, Budget, Trainer
+from workers.demo.training_command import (
+    AT_LEAST_ONE,
+    EXISTING_FOLDER,
+    MODEL_FOLDER,
+    TrainingOptions,
+    carry_out,
+    training_options,
+)
 
 VAE_SHARE = 0.15
 """Of the minutes, when a VAE has to be trained first."""
-MODEL_FOLDER = "model"
 VAE_FOLDER = "vae"
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(TrainingOptions):
     """What the command line asks for; `main` says what each is."""
 
-    out: Path
     minutes: float = 110.0
-    steps: int | None = None
-    device: str = "cpu"
-    resume: bool = False
-    start: Path | None = None
     vae: Path | None = None
     batch: int = 32
-    threads: int = 1
-    seed: int = 0
-
-    @property
-    def place(self) -> torch.device:
-        """The device to train on."""
-        return torch.device(self.device)
 
     @property
     def vae_minutes(self) -> float:
@@ -106,43 +99,19 @@ def _starting_point(options: Options, size: FluxSize, echo: Callable[[str], None
 
 
 @click.command()
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Folder for checkpoints, and for the export: OUT/model is what FluxPipeline loads.",
-)
-@click.option(
-    "--minutes",
-    type=click.FloatRange(min=0, min_open=True),
-    default=110.0,
-    show_default=True,
-    help="Training time. On two CPU cores 40 minutes give first pictures; which colour belongs to "
-    "which of two shapes is learnt late and then quickly.",
-)
-@click.option(
-    "--steps",
-    type=click.IntRange(min=1),
-    help="Train this many steps per stage instead of by the clock: repeatable exactly.",
-)
-@click.option(
-    "--device", default="cpu", show_default=True, help="Where to train: cpu, cuda or cuda:1."
-)
-@click.option("--resume", is_flag=True, help="Go on from the checkpoint in OUT, same options.")
-@click.option(
-    "--start",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Begin with the weights, tokenizers and VAE of this exported pipeline.",
+@training_options(
+    Options,
+    minutes="Training time. On two CPU cores 40 minutes give first pictures; which colour belongs "
+    "to which of two shapes is learnt late and then quickly.",
+    start="Begin with the weights, tokenizers and VAE of this exported pipeline.",
 )
 @click.option(
     "--vae",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=EXISTING_FOLDER,
     help="Begin with new weights around the VAE of this exported pipeline; without this or --start "
     "the first 15 % of the minutes train a VAE.",
 )
-@click.option("--batch", type=click.IntRange(min=1), default=32, show_default=True)
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--batch", type=AT_LEAST_ONE, default=32, show_default=True)
 def main(**chosen: Any) -> None:
     """Train a demo FLUX on drawn scenes and export it for FluxPipeline.
 
@@ -156,15 +125,7 @@ def main(**chosen: Any) -> None:
                               --start workers/demo/weights/flux.1-demo --minutes 30
     """  # noqa: D301 - click's own mark for lines that stay as they are
     options = Options(**chosen)
-    quieten_libraries()
-    # torch remarks once that RMSNorm under autocast runs unfused; nothing to do about it here
-    warnings.filterwarnings("ignore", message="Mismatch dtype")
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
-    try:
-        run(options, click.echo)
-    except CheckpointError as error:
-        raise click.ClickException(str(error)) from error
+    carry_out(lambda: run(options, click.echo), options)
 
 
 if __name__ == "__main__":

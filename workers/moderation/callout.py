@@ -1,9 +1,10 @@
 """A filter that asks a service of the operator's.
 
 It is posted `{"kind": "prompt", "job": …, "model": …, "tier": …, "prompt": …}` or, in place of the
-prompt, `"kind": "picture"` and `"picture": {"media_type": …, "data": base64}`, and answers 200 and
-`{"allowed": true}` or `{"allowed": false, "reason": "for the job's owner"}`. Requests are signed as
-webhooks are (Standard Webhooks) where a secret is set.
+prompt, `"picture": {"media_type": …, "data": base64}`: `"kind": "picture"` is one that was painted,
+`"input"` one that the owner gave. It answers 200 and `{"allowed": true}` or
+`{"allowed": false, "reason": "for the job's owner"}`. Requests are signed as webhooks are (Standard
+Webhooks) where a secret is set.
 """
 
 import base64
@@ -44,7 +45,7 @@ class Verdict(BaseModel):
 
 @dataclass(frozen=True)
 class Callout:
-    """Asks about prompts, pictures or both.
+    """Asks about prompts, pictures that are given, pictures that are painted, or some of them.
 
     Attributes:
         name: what it is called in logs.
@@ -53,7 +54,8 @@ class Callout:
         timeout_seconds: longest time that an answer may take.
         secret: signs the requests, `whsec_…`; None leaves them unsigned.
         prompts: whether it is asked about prompts.
-        pictures: whether it is asked about pictures.
+        inputs: whether it is asked about pictures that are given.
+        pictures: whether it is asked about pictures that are painted.
         passes_when_down: whether what it does not answer to passes; else the job is tried again.
     """
 
@@ -63,6 +65,7 @@ class Callout:
     timeout_seconds: float
     secret: SecretStr | None = None
     prompts: bool = True
+    inputs: bool = True
     pictures: bool = True
     passes_when_down: bool = False
 
@@ -70,7 +73,15 @@ class Callout:
         """As `ContentFilter` says."""
         if not self.prompts:
             return
-        verdict = self._ask("prompt", prompt, subject)
+        verdict = self._ask("prompt", subject, prompt=prompt)
+        if not verdict.allowed:
+            raise RequestModeratedError(verdict.reason)
+
+    def check_input(self, picture: Image, subject: Subject) -> None:
+        """As `ContentFilter` says. What is sent has at most one megapixel."""
+        if not self.inputs:
+            return
+        verdict = self._ask("input", subject, picture=_encoded(picture))
         if not verdict.allowed:
             raise RequestModeratedError(verdict.reason)
 
@@ -78,14 +89,13 @@ class Callout:
         """As `ContentFilter` says. What is sent has at most one megapixel."""
         if not self.pictures:
             return
-        sent = {"media_type": "image/jpeg", "data": _encoded(picture)}
-        verdict = self._ask("picture", sent, subject)
+        verdict = self._ask("picture", subject, picture=_encoded(picture))
         if not verdict.allowed:
             raise ContentModeratedError(verdict.reason)
 
-    def _ask(self, kind: str, what: object, subject: Subject) -> Verdict:
+    def _ask(self, kind: str, subject: Subject, **what: object) -> Verdict:
         about = {"job": subject.job_id, "model": subject.model, "tier": subject.tier}
-        body = json.dumps({"kind": kind, **about, kind: what})
+        body = json.dumps({"kind": kind, **about, **what})
         try:
             return self._post(body)
         except (OutboundError, ValidationError) as error:
@@ -125,10 +135,11 @@ class Callout:
         }
 
 
-def _encoded(picture: Image) -> str:
+def _encoded(picture: Image) -> dict[str, str]:
     scale = min(1.0, math.sqrt(PIXELS_PER_MEGAPIXEL / (picture.width * picture.height)))
     width, height = (max(1, math.floor(side * scale)) for side in picture.size)
     small = picture if scale == 1 else picture.resize((width, height), Resampling.LANCZOS)
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=_QUALITY)
-    return base64.b64encode(buffer.getvalue()).decode()
+    data = base64.b64encode(buffer.getvalue()).decode()
+    return {"media_type": "image/jpeg", "data": data}

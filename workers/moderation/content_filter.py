@@ -33,6 +33,15 @@ class ContentFilter(Protocol):
         """
         ...
 
+    def check_input(self, picture: Image, subject: Subject) -> None:
+        """Judge a picture that a model is about to see.
+
+        Raises:
+            workers.moderation.errors.RequestModeratedError: it is refused.
+            workers.moderation.errors.FilterUnavailableError: nobody can say.
+        """
+        ...
+
     def check_picture(self, picture: Image, subject: Subject) -> None:
         """Judge what a model painted, before it is stored.
 

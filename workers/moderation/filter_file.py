@@ -10,6 +10,7 @@ url = "http://10.0.0.7:9000/check"
 secret_variable = "JUDGE_SECRET"    # whsec_…, from the environment
 timeout_seconds = 5
 when_down = "refuse"                # or "pass"
+inputs = false                      # as prompts and pictures: it is asked about all three, or not
 
 [[rules]]                           # the first that fits decides; none: no filter
 variants = ["flux.*"]
@@ -60,6 +61,7 @@ class _Callout(BaseModel, extra="forbid"):
     secret_variable: str | None = None
     timeout_seconds: PositiveFloat = Field(default=5, le=60)
     prompts: bool = True
+    inputs: bool = True
     pictures: bool = True
     when_down: Literal["refuse", "pass"] = "refuse"
 
@@ -75,6 +77,7 @@ class _Callout(BaseModel, extra="forbid"):
             timeout_seconds=self.timeout_seconds,
             secret=_secret(self.secret_variable) if self.secret_variable else None,
             prompts=self.prompts,
+            inputs=self.inputs,
             pictures=self.pictures,
             passes_when_down=self.when_down == "pass",
         )

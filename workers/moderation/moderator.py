@@ -1,9 +1,12 @@
-"""Content filters on a job's way: before the model reads its prompt, before its pictures are kept.
+"""Content filters on a job's way: before the model reads and sees, before what it painted is kept.
 
-Prompts are judged here, in the worker, and not at the edge: a callout takes long, and an owner
+Requests are judged here, in the worker, and not at the edge: a callout takes long, and an owner
 finds every refusal in the same place, a job that failed and cost nothing.
 """
 
+from collections.abc import Iterable
+
+from PIL.Image import Image
 from pydantic import BaseModel
 
 from db import tenants
@@ -40,6 +43,22 @@ class Moderator:
         for chosen, subject in self._chosen(job):
             for text in texts:
                 chosen.check_prompt(text, subject)
+
+    def check_inputs(self, job: Job, pictures: Iterable[Image]) -> None:
+        """Judge the pictures that the model is about to see.
+
+        Args:
+            job: whose they are.
+            pictures: read one by one, and only where a filter is to see them.
+
+        Raises:
+            RequestModeratedError: a filter refuses one.
+            FilterUnavailableError: a filter does not answer.
+        """
+        chosen = self._chosen(job)
+        for picture in pictures if chosen else ():
+            for one, subject in chosen:
+                one.check_input(picture, subject)
 
     def check_output(self, job: Job, output: Output) -> None:
         """Judge what was painted.

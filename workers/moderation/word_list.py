@@ -63,8 +63,11 @@ class WordList:
         if self._names_a_phrase(text) or any(p.search(text) for p in self._patterns):
             raise RequestModeratedError(self._reason)
 
-    def check_picture(self, picture: Image, subject: Subject) -> None:
+    def check_input(self, picture: Image, subject: Subject) -> None:
         """Nothing: words are all it knows."""
+
+    def check_picture(self, picture: Image, subject: Subject) -> None:
+        """As little."""
 
     def _names_a_phrase(self, text: str) -> bool:
         words = _WORD.findall(text)

@@ -11,9 +11,9 @@ from PIL import Image
 from db.artifact_kinds import JSON_TYPE, ArtifactKind
 from workers.adapters.protocol import File
 from workers.catalog.florence2_artifacts import ArtifactChoice
+from workers.catalog.florence2_coco import as_coco
+from workers.catalog.florence2_instances import Instance, instances_of
 from workers.catalog.florence2_parameters import Florence2Parameters
-from workers.products.coco import as_coco
-from workers.products.instances import Instance, instances_of
 from workers.products.masks import mask_of
 from workers.products.overlay import overlay_of
 
@@ -42,7 +42,7 @@ class Products:
         self._picture = picture
         self._parameters = parameters
         self._results = results
-        self._instances = instances_of(results, parameters)
+        self._instances = instances_of(results, parameters.model_dump(include={"text", "region"}))
 
     def note_limits(self) -> None:
         """Add a warning to the answers some of whose masks are left out."""

@@ -2,7 +2,7 @@
 
 from PIL import Image, ImageDraw
 
-from workers.products.instances import Instance
+from workers.catalog.florence2_instances import Instance
 
 
 def mask_of(instance: Instance, size: tuple[int, int]) -> Image.Image:

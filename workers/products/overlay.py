@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from PIL import Image, ImageDraw
 
-from workers.products.instances import Instance
+from workers.catalog.florence2_instances import Instance
 
 READABLE_SIDE = 512
 """A picture is enlarged up to this shorter side, so that labels do not hide what they name."""

@@ -80,9 +80,9 @@
     width = document.body.clientWidth;
     all(true);
   };
-  window.bottegaCharts = { all };
   document.addEventListener("DOMContentLoaded", () => { width = document.body.clientWidth; all(false); });
   document.addEventListener("htmx:after:swap", () => all(false));
   window.addEventListener("resize", resized);
+  document.addEventListener("bottega:colours", () => all(true));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => all(true));
 })();

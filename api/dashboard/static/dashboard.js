@@ -1,7 +1,6 @@
-// The pause and theme switches, pictures' marks, copying, and what a screen reader is told.
+// The pause switch, pictures' marks, copying, and what a screen reader is told.
 "use strict";
 (() => {
-  const root = document.documentElement;
   const say = (text) => { document.getElementById("said").textContent = text; };
 
   // Pause: live regions ask for nothing until they may again; an open stream shows nothing.
@@ -37,24 +36,6 @@
   document.addEventListener("done", (event) => {
     say(`The job has ended: ${event.detail?.data ?? ""}`);
     location.reload();
-  });
-
-  // Theme: the browser's own choice until the switch is used; the server reads it from a cookie.
-  document.getElementById("theme")?.addEventListener("click", () => {
-    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-    const chosen = dark ? "light" : "dark";
-    root.dataset.theme = chosen;
-    document.cookie = `bottega_theme=${chosen}; path=/dashboard; max-age=31536000; samesite=strict`;
-    window.bottegaCharts.all(true);
-    say(`${chosen} colours`);
-  });
-
-  // One open menu or confirmation at a time; Escape and a click elsewhere close it.
-  const open = () => document.querySelectorAll("details.sure[open], details.menu[open]");
-  document.addEventListener("click", (event) => open().forEach((each) => { if (!each.contains(event.target)) each.open = false; }));
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") return;
-    open().forEach((each) => { each.open = false; each.querySelector("summary").focus(); });
   });
 
   // A label and its mark in the picture light up together.

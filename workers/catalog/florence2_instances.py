@@ -4,11 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workers.catalog.florence2_parameters import Florence2Parameters
-from workers.catalog.florence2_tasks import Florence2Task
+from workers.catalog.florence2_tasks import BY_TOKEN
 
 Points = Sequence[float]
 """A polygon, `x1, y1, x2, y2, …`, in pixels."""
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom, in pixels."""
 
 _LEAST_POINTS = 3
 
@@ -21,7 +23,7 @@ class Instance:
         task: the token of the task that it answers.
         number: which of that answer's instances it is, from 0, in the order of its value.
         label: what it is called; "" where the task gives no name.
-        score: the answer's own, 0 to 1, not calibrated.
+        score: the answer's own, 0 to 1, not calibrated; None where it was not told.
         box: left, top, right, bottom.
         outlines: polygons that together outline it; none where only the box is known.
         is_masked: the outlines are those of the thing, not of a quadrangle around it.
@@ -30,40 +32,44 @@ class Instance:
     task: str
     number: int
     label: str
-    score: float
-    box: tuple[float, float, float, float]
+    score: float | None
+    box: Box
     outlines: tuple[Points, ...] = ()
     is_masked: bool = False
 
 
-def instances_of(
-    results: Sequence[Mapping[str, Any]], parameters: Florence2Parameters
-) -> list[Instance]:
-    """Every instance of a job's results, task by task. Outlines of two points or less are none."""
-    return [
-        instance
-        for task, result in zip(parameters.asked, results, strict=True)
-        for instance in _of_task(task, result, parameters)
-    ]
+def instances_of(results: Sequence[Mapping[str, Any]], asked: Mapping[str, Any]) -> list[Instance]:
+    """Every instance of a job's results, task by task. Outlines of two points or less are none.
+
+    Args:
+        results: the answers, as `workers.adapters.florence2_answers.result` gives them.
+        asked: the job's input. Its `region` is where an answer about one belongs, and its `text`
+            names what a task that reads it leaves nameless.
+    """
+    return [instance for result in results for instance in _of_result(result, asked)]
 
 
-def _of_task(
-    task: Florence2Task, result: Mapping[str, Any], parameters: Florence2Parameters
-) -> Iterator[Instance]:
-    value, scores = result["result"][task.token], result["scores"]
+def _of_result(result: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[Instance]:
+    task = BY_TOKEN[result["task"]]
+    value = result["result"][task.token]
+    scores: Sequence[float | None] = result.get("scores") or [None]
     if isinstance(value, str):
-        if task.takes_region and parameters.region is not None:
-            yield Instance(task.token, 0, result["text"], scores[0], parameters.region)
+        if task.takes_region and asked.get("region"):
+            left, top, right, bottom = asked["region"]
+            yield Instance(task.token, 0, result["text"], scores[0], (left, top, right, bottom))
         return
-    name = parameters.text or "" if task.takes_text else ""
+    name = (asked.get("text") or "") if task.takes_text else ""
     for number, (label, box, outlines, is_masked) in enumerate(_shapes(value)):
         if box is not None:
             yield Instance(
-                task.token, number, label or name, scores[number], box, outlines, is_masked
+                task.token, number, label or name, _nth(scores, number), box, outlines, is_masked
             )
 
 
-Box = tuple[float, float, float, float]
+def _nth(scores: Sequence[float | None], number: int) -> float | None:
+    return scores[number] if number < len(scores) else None
+
+
 _Shape = tuple[str, Box | None, tuple[Points, ...], bool]
 
 _LABELS = {"bboxes": "bboxes_labels", "quad_boxes": "labels", "polygons": "polygons_labels"}

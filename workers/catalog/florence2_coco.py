@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from workers.products.instances import Instance, Points
+from workers.catalog.florence2_instances import Instance, Points
 
 NAMELESS = "object"
 """The category of instances that their task gives no name."""

@@ -1,0 +1,122 @@
+"""Jobs from the form: submitted, watched as a stream of the panel, canceled."""
+
+from collections.abc import AsyncIterable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from sqlalchemy.orm import Session
+
+from api import submission as submissions
+from api.errors import not_found
+from api.event_hub import Waiter
+from api.job_operations import cancel_own
+from api.playground.form import form_view
+from api.playground.pages import page, render
+from api.playground.panel import panel_values
+from api.playground.visitor import FormDep, Visitor, VisitorDep, WriterDep
+from api.schemas import ShortText
+from api.services import Services, ServicesDep
+from db import job_queries
+from db.tables import Job
+from workers.events import Event
+
+router = APIRouter()
+
+
+@router.post("/jobs")
+def submit(
+    request: Request, services: ServicesDep, visitor: WriterDep, form: FormDep
+) -> HTMLResponse:
+    """Submit what the form says, as `POST /v1/jobs` does; the answer is the panel."""
+    asked = form_view(services, form)
+
+    def render_panel(session: Session, jobs: list[Job]) -> list[Any]:
+        return [panel_values(services, session, job) for job in jobs]
+
+    submitted = submissions.submit(services, visitor.sender, asked.submission, render_panel)
+    answer = page(request, "current.html", csrf=visitor.csrf, **submitted.answer)
+    answer.headers["HX-Trigger"] = "submitted"
+    return answer
+
+
+@router.post("/jobs/{job_id}/cancel")
+def cancel(job_id: ShortText, services: ServicesDep, visitor: WriterDep) -> HTMLResponse:
+    """Cancel a job, queued or running; whoever watches is told by the stream."""
+    cancel_own(services, visitor.tenant_id, job_id)
+    return HTMLResponse(status_code=204)
+
+
+def values_of(services: Services, visitor: Visitor, job_id: str) -> dict[str, Any]:
+    """The values of a job's panel.
+
+    Raises:
+        api.errors.ProblemError: it is not the tenant's.
+    """
+    with services.database.transaction(durable=False) as session:
+        job = job_queries.find(session, tenant_id=visitor.tenant_id, job_id=job_id)
+        if job is None:
+            raise not_found("job")
+        return panel_values(services, session, job)
+
+
+async def _job_first(
+    job_id: ShortText, services: ServicesDep, visitor: VisitorDep
+) -> dict[str, Any]:
+    """The job, before the stream begins: a 404 must come as one."""
+    return await run_in_threadpool(values_of, services, visitor, job_id)
+
+
+@router.get("/jobs/{job_id}/events", response_class=EventSourceResponse)
+async def stream_panel(
+    job_id: ShortText,
+    services: ServicesDep,
+    visitor: VisitorDep,
+    _first: Annotated[dict[str, Any], Depends(_job_first)],
+) -> AsyncIterable[ServerSentEvent]:
+    """The panel whenever something happens to the job; at its end `done`, last of all."""
+    shown = _Shown()
+    with services.hub.watch(job_id) as waiter:
+        for event in await services.hub.replay(job_id, after=None):
+            shown.note(event)
+        while True:
+            # Read after watching began, or after an event: nothing is missed in between.
+            values = await run_in_threadpool(values_of, services, visitor, job_id)
+            yield ServerSentEvent(raw_data=shown.panel(visitor, values))
+            if values["over"]:
+                break
+            await shown.note_next(waiter)
+    yield ServerSentEvent(event="done", raw_data=str(values["job"].state))
+
+
+class _Shown:
+    """What events have told and no row holds: the step of this moment, and the preview."""
+
+    def __init__(self) -> None:
+        self._step = 0
+        self._preview = ""
+
+    def note(self, event: Event) -> None:
+        if event.type == "progress":
+            self._step = int(event.data["step"])
+        elif event.type == "preview":
+            self._preview = str(event.data["image"])
+        elif event.type == "state":
+            self._step, self._preview = 0, ""  # another attempt begins anew
+
+    async def note_next(self, waiter: Waiter) -> None:
+        """Wait for something to happen; what came meanwhile is shown at once."""
+        event = await waiter.get()
+        while event is not None:
+            self.note(event)
+            if waiter.empty():
+                break
+            event = waiter.get_nowait()
+
+    def panel(self, visitor: Visitor, values: dict[str, Any]) -> str:
+        job = values["job"]
+        # The worker tells of a step at once, and writes it with its next heartbeat.
+        job.progress_step = max(job.progress_step, min(self._step, job.progress_steps))
+        return render("panel.html", csrf=visitor.csrf, preview=self._preview, **values)

@@ -1,0 +1,72 @@
+"""The job that is being watched: how it stands, and what came of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from api.browser.formats import duration, money
+from api.browser.job_pictures import inputs, outputs
+from api.browser.job_words import waiting_text
+from api.playground.advice import about_job
+from api.playground.models import paints
+from api.playground.overlay import Seen, seen_in
+from api.services import Services
+from db import job_queries
+from db.job_state import TERMINAL, JobState
+from db.tables import Job
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A name and a value."""
+
+    name: str
+    value: str
+
+
+def panel_values(services: Services, session: Session, job: Job) -> dict[str, Any]:
+    """The values of `panel.html`."""
+    artifacts = job_queries.artifacts_of(session, [job.id]).get(job.id, [])
+    waiting = job_queries.waiting(session, [job.id]).get(job.id)
+    base = f"/playground/jobs/{job.id}"
+    given = inputs(job, base)
+    return {
+        "job": job,
+        "over": job.state in TERMINAL,
+        "waiting": None if waiting is None else waiting_text(waiting),
+        "results": outputs(job, artifacts, base),
+        "painted": [row.n for row in artifacts if row.kind == "image"],
+        "seen": _seen(job, base),
+        "given": given,
+        "facts": _facts(job),
+        "advice": about_job(job.error_code) if job.error_code else "",
+        "prompt": str(job.input.get("prompt") or job.input.get("text") or ""),
+        "is_offered": services.catalogue.offers(job.variant),
+        "can_look": any(not paints(each) for each in services.catalogue.variants()),
+    }
+
+
+def _seen(job: Job, base: str) -> Seen | None:
+    if job.state != JobState.SUCCEEDED or "results" not in (job.output or {}):
+        return None
+    return seen_in(job.output or {}, f"{base}/inputs/0", job.input)
+
+
+def _facts(job: Job) -> list[Fact]:
+    began = job.started_at
+    waited = (began - job.created_at).total_seconds() if began else None
+    seed = job.input.get("seed")
+    every = (
+        Fact("Price", _price(job)),
+        Fact("Seed", "" if seed is None else str(seed)),
+        Fact("Waited", duration(waited) if waited is not None else ""),
+        Fact("Ran", duration(job.run_seconds) if job.run_seconds is not None else ""),
+    )
+    return [fact for fact in every if fact.value]
+
+
+def _price(job: Job) -> str:
+    if job.state not in (JobState.SUCCEEDED, JobState.QUEUED, JobState.RUNNING):
+        return "nothing"
+    return f"{money(job.price_micros)}, covered by the {job.covered_by}"

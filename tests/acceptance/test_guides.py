@@ -1,0 +1,92 @@
+"""What the guides tell their readers to type, typed: all of it, in order, on a running stack."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.stack import Client, Stack
+from tests.support.guides import ROOT, Reader, Step, differences, steps_of
+
+GUIDES = sorted([ROOT / "README.md", *ROOT.glob("[!.]*/README.md")])
+
+ELSEWHERE = {
+    r"make demo( |$)": "installs and starts a stack: test_demo_command.py runs what it runs",
+    r"make test( |$)": "is what runs this test",
+    r"make up$": "stands for the stack that the tests share",
+    r"make (test-bench|machines)( |$)": "takes minutes, and runs tests of its own",
+    r"\S*python -m pytest ": "runs tests inside of tests",
+    r"bottega (api|courier|worker|fleet fleet\.toml$) *": "does not end: test_two_machines.py",
+    r"\S+=\S+ .*bottega (api|worker) ": "does not end: the stack runs the same command",
+    r"(cp deploy/compose\.env\.example|docker) ": "needs a container runtime",
+    r"kubectl ": "needs a cluster",
+    r"(useradd|install|systemctl) ": "changes the machine: test_deployment_agrees.py",
+    r"(python3\.11 -m venv /|/opt/bottega/bin/pip) ?": "installs: `python -m deploy.docker.check`",
+}
+"""Commands that are not typed here, by pattern, each with its reason."""
+
+
+def reason_not_to_type(command: str) -> str | None:
+    """Why a command is not typed here; None where it is."""
+    found = [reason for pattern, reason in ELSEWHERE.items() if re.match(pattern, command)]
+    return found[0] if found else None
+
+
+def typed(guide: Path) -> list[Step]:
+    """The steps of a guide that are typed."""
+    return [step for step in steps_of(guide) if reason_not_to_type(step.command) is None]
+
+
+@pytest.fixture
+def reader(stack: Stack, tenant: Client, tmp_path: Path) -> Reader:
+    """A newcomer in a folder of theirs, beside the running stack."""
+    printed = dict(re.findall(r"^export (\w+)=(\S+)", stack.output.read_text(), re.MULTILINE))
+    settings = json.loads((stack.data_dir / "settings.json").read_text())
+    nobody_reads = dict.fromkeys(
+        ("S3_BUCKET", "S3_ENDPOINT_URL", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"), "unused"
+    )
+    replaced = {"http://127.0.0.1:8000": stack.url, "TENANT": tenant.tenant_id}
+    newcomer = Reader(tmp_path, nobody_reads | settings | printed, replaced)
+    newcomer.settle(stack.data_dir)
+    return newcomer
+
+
+@pytest.mark.parametrize(
+    "guide", [g for g in GUIDES if typed(g)], ids=lambda g: str(g.relative_to(ROOT))
+)
+def test_what_a_guide_says_works_and_answers_as_it_shows(reader: Reader, guide: Path) -> None:
+    reader.write_files_of(guide)
+    for step in typed(guide):
+        printed = reader.type(step.command)
+        if step.answer is not None:
+            assert [*differences(step.answer, json.loads(printed))] == [], step.command
+
+
+def test_only_what_a_guide_says_is_excused() -> None:
+    commands = [step.command for guide in GUIDES for step in steps_of(guide)]
+    idle = [p for p in ELSEWHERE if not any(re.match(p, command) for command in commands)]
+    assert idle == []
+
+
+def test_the_readme_shows_answers_of_jobs_that_are_typed() -> None:
+    answers = [step.answer for step in typed(ROOT / "README.md") if step.answer is not None]
+    assert {answer.get("model") for answer in answers} >= {"flux.1-demo", "florence-2-demo"}
+
+
+@pytest.mark.parametrize(
+    ("shown", "given"),
+    [
+        ({"a": 1}, {"b": 1}),
+        ({"a": "x"}, {"a": "y"}),
+        ({"a": "x…"}, {"a": 1}),
+        ([{"a": 1.5}], [{"a": "1.5"}]),
+        ([1], [1, 2]),
+        ({"a": {}}, {"a": []}),
+        (1, True),
+        (None, 0),
+    ],
+)
+def test_an_answer_of_another_shape_is_told_apart(shown: object, given: object) -> None:
+    assert [*differences(shown, given)] != []
+    assert [*differences(shown, shown)] == []

@@ -1,0 +1,145 @@
+"""What a guide tells its reader to type, and what it says will be the answer."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+ROOT = Path(__file__).parents[2]
+LONGEST_SECONDS = 90
+ELLIPSIS = "…"
+
+_STATE = ".variables"
+_ASSIGNED = re.compile(rf"\b([A-Z][A-Z0-9_]*)={ELLIPSIS}")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command of a guide.
+
+    Attributes:
+        command: as its reader types it, continued lines and all.
+        answer: the JSON that the guide shows below, shortened; of a block's last command alone.
+    """
+
+    command: str
+    answer: Any = None
+
+
+def tokens_of(guide: Path) -> list[Token]:
+    """A guide's blocks."""
+    return MarkdownIt("commonmark").enable("table").parse(guide.read_text())
+
+
+def steps_of(guide: Path) -> Iterator[Step]:
+    """Every command of the fenced `sh` and `console` blocks, in order."""
+    tokens = tokens_of(guide)
+    for token, after in zip(tokens, [*tokens[1:], None], strict=True):
+        if token.type == "fence" and token.info in {"sh", "console"}:
+            *first, last = commands_in(token.content)
+            yield from map(Step, first)
+            answered = after is not None and after.type == "fence" and after.info == "json"
+            yield Step(last, json.loads(after.content) if after and answered else None)
+
+
+def commands_in(block: str) -> list[str]:
+    """A block's commands; a backslash continues one on the next line."""
+    joined = block.replace("\\\n", "\0").splitlines()
+    return [line.replace("\0", "\\\n") for line in joined if line and not line.startswith("#")]
+
+
+def differences(shown: Any, given: Any, at: str = "$") -> Iterator[str]:
+    """Where an answer is not of the shape that a guide shows; it may have more than is shown.
+
+    Text that holds an ellipsis stands for any text, a number for any number.
+    """
+    if isinstance(shown, dict) and isinstance(given, dict):
+        yield from (f"{at} has no {name}" for name in shown.keys() - given.keys())
+        for name in shown.keys() & given.keys():
+            yield from differences(shown[name], given[name], f"{at}.{name}")
+    elif isinstance(shown, list) and isinstance(given, list) and len(shown) == len(given):
+        for n, (one, two) in enumerate(zip(shown, given, strict=True)):
+            yield from differences(one, two, f"{at}[{n}]")
+    elif not _alike(shown, given):
+        yield f"{at} is {given!r}, not like {shown!r}"
+
+
+def _alike(shown: Any, given: Any) -> bool:
+    if isinstance(shown, str) and ELLIPSIS in shown:
+        return isinstance(given, str)
+    if isinstance(shown, int | float) and not isinstance(shown, bool):
+        return isinstance(given, int | float) and not isinstance(given, bool)
+    return type(shown) is type(given) and shown == given
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Someone who types what a guide says, in a folder where `make up` was run.
+
+    Attributes:
+        folder: theirs; it has the environment and the stack's data.
+        given: what they were told to put in place of an ellipsis, by variable.
+        replaced: what is elsewhere here than where the guide has it.
+    """
+
+    folder: Path
+    given: Mapping[str, str]
+    replaced: Mapping[str, str]
+
+    def settle(self, stack: Path) -> None:
+        """Put into the folder what it has after `make up`."""
+        (self.folder / ".venv").symlink_to(sys.prefix)
+        (self.folder / ".bottega").symlink_to(stack)
+
+    def write_files_of(self, guide: Path) -> None:
+        """Write the files that a guide shows: the blocks that begin with their name."""
+        for token in tokens_of(guide):
+            named = re.match(r"# ([\w.-]+\.toml)\b", token.content)
+            if token.type == "fence" and named:
+                (self.folder / named[1]).write_text(token.content)
+
+    def type(self, command: str) -> str:
+        """Run a command in the reader's shell, whose variables are kept; what it prints.
+
+        Raises:
+            AssertionError: it failed, or leaves open what to put in place of an ellipsis.
+        """
+        filled = _ASSIGNED.sub(lambda found: f"{found[1]}={self.given[found[1]]}", command)
+        for written, here in self.replaced.items():
+            filled = filled.replace(written, here)
+        assert ELLIPSIS not in filled, filled
+        ended = subprocess.run(  # noqa: S603 - what the guide says
+            [_bash(), "-c", _SCRIPT, "bash", filled],
+            cwd=self.folder,
+            env={**os.environ, "PATH": f"{self.folder}/.venv/bin:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=LONGEST_SECONDS,
+        )
+        assert ended.returncode == 0, f"{command}\n{ended.stdout}{ended.stderr}"
+        return ended.stdout
+
+
+_SCRIPT = f"""
+set -eo pipefail
+if [ -e {_STATE} ]; then . ./{_STATE}; fi
+set -a
+eval "$1"
+export -p > {_STATE}
+"""
+
+
+def _bash() -> str:
+    found = shutil.which("bash")
+    assert found, "the guides are written for bash"
+    return found
