@@ -24,6 +24,7 @@ _TIER = {
     "max_priority": "normal",
     "images_per_month": 100,
     "analyses_per_month": 1000,
+    "requests_per_minute": 3000,
 }
 _NOW = {
     "paused": False,

@@ -163,6 +163,7 @@ class TierView(_FromRow):
     max_priority: Priority
     images_per_month: int
     analyses_per_month: int
+    requests_per_minute: int | None = Field(description="Of each key; null is no limit")
 
 
 class TierChange(_Sent):
@@ -173,6 +174,9 @@ class TierChange(_Sent):
     max_priority: Priority = Priority.NORMAL
     images_per_month: int = Field(default=0, ge=0, le=_MOST_COUNT)
     analyses_per_month: int = Field(default=0, ge=0, le=_MOST_COUNT)
+    requests_per_minute: int | None = Field(
+        default=None, ge=1, le=_MOST_COUNT, description="Of each key; null sets no limit"
+    )
 
 
 class TierList(BaseModel):

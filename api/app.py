@@ -23,6 +23,8 @@ from api.keyring import Keyring
 from api.openapi import DescribedApp
 from api.picture_urls import LORA_TIMEOUTS, PictureUrls
 from api.playground import app as playground
+from api.rate_limit import RateLimit
+from api.rate_limits import RateLimits
 from api.request_log import RequestLog
 from api.request_spans import RequestSpans
 from api.routes import account, artifacts, files, health, job_events, jobs, models, webhooks
@@ -84,6 +86,7 @@ def create_app(catalogue: Catalogue = catalog.STANDARD) -> FastAPI:
     dashboard.install(app)
     playground.install(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(RateLimit)
     app.add_middleware(RequestSpans)
     app.add_middleware(RequestLog)
     return app
@@ -103,6 +106,7 @@ def _lifespan(settings: ApiSettings, catalogue: Catalogue) -> Any:
         gc.freeze()  # what stands now stays: a collection that walks it all holds up every request
         yield
         await services.hub.stop()
+        await services.rate_limits.close()
         services.publisher.close()
         services.rings.close()
         services.doorbell.close()
@@ -128,6 +132,7 @@ def _connect(settings: ApiSettings, catalogue: Catalogue) -> Services:
         catalogue=catalogue,
         database=database,
         keyring=Keyring(database),
+        rate_limits=RateLimits(database, queue_settings),
         store=open_store(storage),
         doorbell=doorbell,
         rings=GatheredRings(doorbell),

@@ -35,6 +35,13 @@ _requests = Histogram(
 in_flight = Gauge("bottega_http_requests_in_flight", "Requests that are being answered")
 streams_open = Gauge("bottega_event_streams_open", "Event streams that clients follow")
 
+rate_limited = Counter(
+    "bottega_rate_limited_total", "Requests refused: their key had asked too often"
+)
+rate_limit_unchecked = Counter(
+    "bottega_rate_limit_unchecked_total", "Requests let through uncounted: Redis did not answer"
+)
+
 
 def submitted(variant: str) -> None:
     """A job was accepted."""

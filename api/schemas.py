@@ -225,7 +225,11 @@ class AccountView(BaseModel):
             "tenant": "ten_01jd8w7n4tq0c3v5x9y2z6k8m1",
             "name": "Demo",
             "tier": "free",
-            "limits": {"max_in_flight": 20, "max_priority": "normal"},
+            "limits": {
+                "max_in_flight": 20,
+                "max_priority": "normal",
+                "requests_per_minute": 3000,
+            },
             "in_flight": 0,
             "allowances": {"images": {"granted": 100, "used": 1, "held": 0, "left": 99}},
             "allowances_reset_at": "2026-12-01T00:00:00Z",
@@ -238,7 +242,7 @@ class AccountView(BaseModel):
     tenant: str
     name: str
     tier: str
-    limits: dict[str, int | str]
+    limits: dict[str, int | str | None]
     in_flight: int
     allowances: dict[str, AllowanceView]
     allowances_reset_at: datetime

@@ -10,6 +10,7 @@ from api.event_hub import EventHub
 from api.keyring import Keyring
 from api.metrics import SharedFigures
 from api.picture_urls import PictureUrls
+from api.rate_limits import RateLimits
 from api.settings import ApiSettings
 from db.session import Database
 from db.storage.object_store import ObjectStore
@@ -28,6 +29,7 @@ class Services:
     catalogue: Catalogue
     database: Database
     keyring: Keyring
+    rate_limits: RateLimits
     store: ObjectStore
     doorbell: Doorbell
     rings: GatheredRings

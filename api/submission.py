@@ -11,7 +11,8 @@ from pydantic import BaseModel, ValidationError
 from api.auth import Sender
 from api.errors import invalid, not_found, validation_problem
 from api.idempotency import fingerprint
-from api.loras import LoraError, stored_lora
+from api.lora_files import LoraError
+from api.loras import stored_lora
 from api.metrics import submitted
 from api.pictures import PictureResolver, ResolvedPicture
 from api.request_log import note, request_id

@@ -8,9 +8,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from db.loose_scan import distinct_values
 from db.operator_tables import AuditEntry
 
 _NOTHING: Mapping[str, Any] = {}
+_ACTIONS = distinct_values("audit_entries", "action")
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,11 @@ def record(
         )
     )
     session.flush()
+
+
+def actions(session: Session) -> Sequence[str]:
+    """What has been done at least once, by name, in order."""
+    return session.scalars(_ACTIONS).all()
 
 
 def latest(session: Session, *, limit: int) -> Sequence[AuditEntry]:

@@ -17,6 +17,9 @@ from db.tables import Artifact, Attempt, Job, Worker
 WORKER_STALE_SECONDS = 15.0
 """A worker that has not reported for this long does not count."""
 
+WORKER_MISSED_SECONDS = 600.0
+"""One that went silent without leaving is taken to be restarted, or mended, for this long."""
+
 _POSITION_CAP = 10_000
 
 
@@ -27,6 +30,7 @@ class WaitReason(StrEnum):
     WORKERS_BUSY = "workers_busy"
     LOADING = "loading"
     NO_WORKER = "no_worker"
+    WORKER_FAILING = "worker_failing"
     QUEUE_PAUSED = "queue_paused"
     RETRY_BACKOFF = "retry_backoff"
 
@@ -172,7 +176,11 @@ SELECT job.id, ahead.jobs, ahead.cost_seconds, ahead.overtakers,
        (SELECT count(*) FROM workers WHERE job.variant = ANY (variants)
             AND state IN ('ready', 'busy') AND heartbeat_at > now() - :stale) AS ready,
        (SELECT count(*) FROM workers WHERE job.variant = ANY (variants)
-            AND state = 'starting' AND heartbeat_at > now() - :stale) AS starting,
+            AND state = 'starting' AND failed_at IS NULL
+            AND heartbeat_at > now() - :stale) AS starting,
+       (SELECT count(*) FROM workers WHERE job.variant = ANY (variants) AND state <> 'draining'
+            AND (failed_at IS NOT NULL OR heartbeat_at <= now() - :stale)
+            AND heartbeat_at > now() - :missed) AS failing,
        (SELECT count(*) FROM workers WHERE job.variant = ANY (resident)
             AND state IN ('ready', 'busy') AND heartbeat_at > now() - :stale) AS resident,
        (SELECT max(loading_fraction) FROM workers WHERE job.variant = loading
@@ -196,6 +204,7 @@ def waiting(session: Session, job_ids: Sequence[str]) -> dict[str, Waiting]:
     values = {
         "job_ids": list(job_ids),
         "stale": timedelta(seconds=WORKER_STALE_SECONDS),
+        "missed": timedelta(seconds=WORKER_MISSED_SECONDS),
         "cap": _POSITION_CAP,
     }
     return {row.id: _standing(row) for row in session.execute(_WAITING, values)}
@@ -217,10 +226,17 @@ def _reason(row: Row[Any]) -> WaitReason:
     if row.backing_off:
         return WaitReason.RETRY_BACKOFF
     if not row.ready:
-        return WaitReason.LOADING if row.starting else WaitReason.NO_WORKER
+        return _unserved(row)
     if row.loading is not None and not row.resident:
         return WaitReason.LOADING
     return WaitReason.FAIR_SHARE if row.overtakers else WaitReason.WORKERS_BUSY
+
+
+def _unserved(row: Row[Any]) -> WaitReason:
+    """Why no worker is ready: a sound one that is on its way comes before those that fail."""
+    if row.starting:
+        return WaitReason.LOADING
+    return WaitReason.WORKER_FAILING if row.failing else WaitReason.NO_WORKER
 
 
 def _is_live() -> ColumnElement[bool]:

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, Select, select, text
 from sqlalchemy.orm import Session
 
 from db.base import first_id
 from db.job_state import JobState
+from db.loose_scan import distinct_values
 from db.state_conditions import state_is
 from db.tables import Job, Tenant
 
@@ -33,16 +33,7 @@ class JobSearch:
     metadata: Mapping[str, str] | None = None
 
 
-_ERROR_CODES = text("""
-WITH RECURSIVE codes AS (
-    (SELECT error_code FROM jobs WHERE state = 'failed' ORDER BY error_code LIMIT 1)
-    UNION ALL
-    SELECT (SELECT error_code FROM jobs WHERE state = 'failed' AND error_code > codes.error_code
-            ORDER BY error_code LIMIT 1)
-    FROM codes WHERE error_code IS NOT NULL
-)
-SELECT error_code FROM codes WHERE error_code IS NOT NULL
-""")
+_ERROR_CODES = distinct_values("jobs", "error_code", holds="state = 'failed'")
 
 
 @dataclass(frozen=True)
@@ -99,14 +90,14 @@ def search(
     return [FoundJob(job, name) for job, name in session.execute(statement.limit(limit))]
 
 
-def _newest_first(sought: JobSearch) -> Select[tuple[Job, str]]:
+def _newest_first(sought: JobSearch) -> Select[Job, str]:
     """The search in the order of an index that leads straight to what matches.
 
     Of `variant = 'x'` the planner knows that it changes no order: it walks all jobs by id, hoping
     to meet fifty of the model soon, and of a model that has none it reads the whole table. Of a
     range, though it be of one value, only the index on (variant, id) has the order.
     """
-    found: Select[Any] = select(Job, Tenant.name).join(Tenant, Tenant.id == Job.tenant_id)
+    found = select(Job, Tenant.name).join(Tenant, Tenant.id == Job.tenant_id)
     for name, column in (("tenant_id", Job.tenant_id), ("variant", Job.variant)):
         value = getattr(sought, name)
         if value is not None:

@@ -42,7 +42,10 @@ class AuditEntry(Base):
     after: Mapped[dict[str, Any]]
     request_id: Mapped[str] = mapped_column(server_default="")
 
-    __table_args__ = (Index("ix_audit_entries_actor", "actor", text("id DESC")),)
+    __table_args__ = (
+        Index("ix_audit_entries_actor", "actor", text("id DESC")),
+        Index("ix_audit_entries_action", "action", text("id DESC")),
+    )
 
 
 class JobRetry(Base):

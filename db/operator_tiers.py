@@ -11,7 +11,14 @@ from db.audit import Actor
 from db.tables import Tenant, Tier
 from db.tenants import UnknownTierError
 
-LIMITS = ("weight", "max_in_flight", "max_priority", "images_per_month", "analyses_per_month")
+LIMITS = (
+    "weight",
+    "max_in_flight",
+    "max_priority",
+    "images_per_month",
+    "analyses_per_month",
+    "requests_per_minute",
+)
 
 
 def listed(session: Session) -> Sequence[Tier]:

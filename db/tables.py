@@ -30,7 +30,7 @@ class Tier(Base):
     """Limits and share of a class of tenants.
 
     `weight` is the share of a device against other tiers; allowances are counted per calendar
-    month (UTC).
+    month (UTC), `requests_per_minute` for each key by itself, and null is no limit.
     """
 
     __tablename__ = "tiers"
@@ -41,8 +41,12 @@ class Tier(Base):
     max_priority: Mapped[str]
     images_per_month: Mapped[int]
     analyses_per_month: Mapped[int]
+    requests_per_minute: Mapped[int | None]
 
-    __table_args__ = (CheckConstraint("weight > 0", "weight_positive"),)
+    __table_args__ = (
+        CheckConstraint("weight > 0", "weight_positive"),
+        CheckConstraint("requests_per_minute > 0", "requests_positive"),
+    )
 
 
 class Tenant(Base):
@@ -362,7 +366,8 @@ class File(Base):
 class Worker(Base):
     """A worker process as it last reported; stale rows are removed by maintenance.
 
-    `drained_at` is set by an operator, and the worker then claims nothing new.
+    `drained_at` is set by an operator, and the worker then claims nothing new. `failed_at` tells
+    when its process ended without being told to; it is null again once the worker is ready.
     """
 
     __tablename__ = "workers"
@@ -381,3 +386,4 @@ class Worker(Base):
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
     heartbeat_at: Mapped[datetime] = mapped_column(server_default=func.now())
     drained_at: Mapped[datetime | None]
+    failed_at: Mapped[datetime | None]

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, case, delete, func, null, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from db.tables import Worker
+
+_STARTING, _FAILED = "starting", "failed"
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,22 @@ def report(session: Session, said: WorkerReport) -> bool:
         "loading": said.loading,
         "loading_fraction": said.loading_fraction,
     }
-    changed = {**values, "heartbeat_at": func.now()}
-    statement = insert(Worker).values(values)
+    statement = insert(Worker).values(
+        **values, failed_at=func.now() if said.state == _FAILED else None
+    )
+    changed = {**values, "heartbeat_at": func.now(), "failed_at": _failed_at(said)}
     renewed = statement.on_conflict_do_update(index_elements=[Worker.id], set_=changed)
     return session.scalar(renewed.returning(Worker.drained_at)) is not None
+
+
+def _failed_at(said: WorkerReport) -> ColumnElement[Any]:
+    """Whoever starts under a row that never left has died; whoever is ready again is well."""
+    if said.state == _FAILED:
+        return func.now()
+    if said.state != _STARTING:
+        return null()
+    died = (Worker.state != _STARTING) | (Worker.pid != said.pid)
+    return case((died, func.now()), else_=Worker.failed_at)
 
 
 def leave(session: Session, worker_id: str) -> None:

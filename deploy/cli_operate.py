@@ -90,11 +90,16 @@ def _tiers(session: Session) -> Sequence[Base]:
 )
 @click.option("--images-per-month", type=click.IntRange(0, 2**31 - 1), help="Free images.")
 @click.option("--analyses-per-month", type=click.IntRange(0, 2**31 - 1), help="Free analyses.")
+@click.option(
+    "--requests-per-minute", type=click.IntRange(0, 2**31 - 1), help="Of each key; 0: no limit."
+)
 def set_tier(name: str, **limits: Any) -> None:
     """Set limits of a tier, for what is submitted from now on; what is left out stays."""
     given = {limit: value for limit, value in limits.items() if value is not None}
     if not given:
         raise click.UsageError("say what to set, e.g. --max-in-flight 20")
+    if given.get("requests_per_minute") == 0:
+        given["requests_per_minute"] = None
     with transaction() as session:
         operator_tiers.change(session, actor(), name, given)
     click.echo(f"{name} is set")

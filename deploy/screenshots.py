@@ -33,6 +33,7 @@ def _screens(filled: Filled) -> dict[str, str]:
         "queues": "/dashboard/queues",
         "tenants": "/dashboard/tenants",
         "tenant": f"/dashboard/tenants/{filled.tenant}",
+        "audit": "/dashboard/audit",
     }
 
 

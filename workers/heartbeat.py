@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -56,13 +57,21 @@ class Heartbeat:
         self._report_worker()
         self._thread.start()
 
-    def stop(self) -> None:
-        """Stop beating and take the worker off the register."""
+    def stop(self, *, failed: bool = False) -> None:
+        """Stop beating and take the worker off the register.
+
+        Args:
+            failed: it never became ready: its row stays and says so.
+        """
         self._stopping.set()
         self._thread.join()
+        said = self._report()
         try:
             with self._database.transaction(durable=False) as session:
-                worker_register.leave(session, self._report().id)
+                if failed:
+                    worker_register.report(session, replace(said, state="failed"))
+                else:
+                    worker_register.leave(session, said.id)
         except SQLAlchemyError as error:  # its row goes stale instead
             _log.warning("leave_failed", error=type(error).__name__)
 

@@ -83,7 +83,7 @@ class WorkerProcess:
             self._consume(executor)
         finally:
             watchdog.stop()
-            heartbeat.stop()
+            heartbeat.stop(failed=self._phase == "starting")
             beating.close()
             publisher.close()
             self._rings.close()

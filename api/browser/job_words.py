@@ -8,6 +8,7 @@ _REASONS = {
     WaitReason.WORKERS_BUSY: "every worker is busy",
     WaitReason.LOADING: "its model is being loaded",
     WaitReason.NO_WORKER: "no worker serves its model",
+    WaitReason.WORKER_FAILING: "the workers of its model fail, or are being restarted",
     WaitReason.QUEUE_PAUSED: "its queue is paused",
     WaitReason.RETRY_BACKOFF: "it is waiting to be tried again",
 }

@@ -10,6 +10,7 @@ from api.browser.assets import KeptFiles
 from api.browser.guard import GuardedHeaders
 from api.browser.problems import SHOWN, shown_problem
 from api.dashboard import (
+    audit,
     bulk,
     job,
     job_actions,
@@ -40,6 +41,7 @@ ROUTERS: Sequence[APIRouter] = (
     queues.router,
     tenants.router,
     tenant_actions.router,
+    audit.router,
 )
 
 

@@ -11,7 +11,7 @@ from api.errors import invalid
 from db.job_search import JobSearch
 from db.job_state import JobState
 
-_Text = Annotated[str, Query(max_length=100)]
+Text = Annotated[str, Query(max_length=100)]
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class JobFilters:
             variant=self.model or None,
             tenant_id=self.tenant or None,
             error_code=self.error.strip() or None,
-            created_after=_time("after", self.after),
-            created_before=_time("before", self.before),
+            created_after=utc_time("after", self.after),
+            created_before=utc_time("before", self.before),
         )
 
 
@@ -63,7 +63,12 @@ def _state(text: str) -> JobState | None:
         raise invalid(["query", "state"], f"there is no state {text!r}") from None
 
 
-def _time(name: str, text: str) -> datetime | None:
+def utc_time(name: str, text: str) -> datetime | None:
+    """What a field for a time holds; None when it is empty.
+
+    Raises:
+        api.errors.ProblemError: it is no time.
+    """
     try:
         when = datetime.fromisoformat(text) if text else None
     except ValueError:
@@ -72,12 +77,12 @@ def _time(name: str, text: str) -> datetime | None:
 
 
 async def _from_query(
-    state: _Text = "",
-    model: _Text = "",
-    tenant: _Text = "",
-    error: _Text = "",
-    after: _Text = "",
-    before: _Text = "",
+    state: Text = "",
+    model: Text = "",
+    tenant: Text = "",
+    error: Text = "",
+    after: Text = "",
+    before: Text = "",
 ) -> JobFilters:
     return JobFilters(state, model, tenant, error, after, before)
 

@@ -190,8 +190,9 @@ def _kind_of_type(schema: Json) -> Kind:
 
 
 def _slides(schema: Json) -> bool:
-    limits = schema.get("minimum"), schema.get("maximum")
-    return None not in limits and schema.get("default") is not None and limits[1] <= _SLIDER_STEPS
+    most = schema.get("maximum")
+    has_range = "minimum" in schema and most is not None and most <= _SLIDER_STEPS
+    return has_range and schema.get("default") is not None
 
 
 def _offers(kind: Kind, schema: Json) -> dict[str, Any]:
@@ -206,8 +207,8 @@ def _size(variant: Variant, known: Mapping[str, Json]) -> Field | None:
     if not any(name in known for name in _SIZE):
         return None
     width = _plain(known.get("width", {}))
-    own = getattr(variant.parameters, "limits", None)
-    step = width.get("multipleOf") or getattr(own, "step", 1)
+    limits: Any = getattr(variant.parameters, "limits", None)
+    step = int(width.get("multipleOf", 0)) or getattr(limits, "step", 1)
     described = known.get("width") or known["aspect_ratio"]
     return Field(
         name="size",

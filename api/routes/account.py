@@ -45,7 +45,11 @@ def get_account(services: ServicesDep, tenant_id: TenantId) -> AccountView:
         tenant=tenant.id,
         name=tenant.name,
         tier=tier.name,
-        limits={"max_in_flight": tier.max_in_flight, "max_priority": tier.max_priority},
+        limits={
+            "max_in_flight": tier.max_in_flight,
+            "max_priority": tier.max_priority,
+            "requests_per_minute": tier.requests_per_minute,
+        },
         in_flight=tenant.in_flight,
         allowances={
             kind: AllowanceView(

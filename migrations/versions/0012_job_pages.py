@@ -1,4 +1,4 @@
-"""What pages of jobs of a model, or of those given up, are found by, and today's takings."""
+"""What operators' pages are found by: a model's jobs, those given up, today's takings, actions."""
 
 from collections.abc import Sequence
 
@@ -20,6 +20,7 @@ def upgrade() -> None:
         ["state", sa.text("id DESC")],
         postgresql_where=sa.text("state = 'canceled' OR state = 'expired'"),
     )
+    op.create_index("ix_audit_entries_action", "audit_entries", ["action", sa.text("id DESC")])
     op.drop_index("ix_usage_events_time", "usage_events")
     op.create_index(
         "ix_usage_events_time",
@@ -33,5 +34,6 @@ def downgrade() -> None:
     """Undo."""
     op.drop_index("ix_usage_events_time", "usage_events")
     op.create_index("ix_usage_events_time", "usage_events", ["occurred_at"])
+    op.drop_index("ix_audit_entries_action", "audit_entries")
     op.drop_index("ix_jobs_given_up", "jobs")
     op.drop_index("ix_jobs_variant_newest", "jobs")

@@ -42,7 +42,7 @@ def sender(stack: Stack) -> Client:
         ("/v1/artifacts/nonsense/0.exe", 422),
         ("/v1/artifacts/%00/0.png", 404),
         ("/v1/nothing", 404),
-        ("/", 404),
+        ("/nothing", 404),
     ],
 )
 def test_a_bad_address_is_a_problem(sender: Client, path: str, status: int) -> None:

@@ -166,6 +166,18 @@ def test_tenants_are_credited_suspended_and_given_keys(
     assert operator.said() == "The key is revoked."
     assert second.http.get("/v1/account").status_code == 401
 
+    page.get_by_role("link", name="Audit").click()
+    page.get_by_label("To what").fill(tenant.tenant_id)
+    page.get_by_label("Action").select_option("tenant.credit")
+    page.get_by_role("button", name="Show").click()
+    (credited,) = page.locator("table.audit tbody tr").all()
+    expect(credited).to_contain_text("balance $0.00")
+    expect(credited).to_contain_text("$12.50")
+    expect(credited).to_contain_text("prepaid")
+    expect(page).to_have_url(re.compile(f"target={tenant.tenant_id}"))  # to be sent to somebody
+    credited.get_by_role("link").click()
+    expect(page).to_have_url(re.compile(f"/dashboard/tenants/{tenant.tenant_id}$"))
+
     operator.press("Suspend")
     body = {"model": "flux.1-demo", "input": {"prompt": "a red circle"}}
     assert tenant.http.post("/v1/jobs", json=body).json()["code"] == "suspended"
@@ -217,6 +229,7 @@ def test_every_screen_can_be_used_by_everyone(
         "/dashboard/queues",
         "/dashboard/tenants",
         f"/dashboard/tenants/{tenant.tenant_id}",
+        "/dashboard/audit",
         f"/dashboard/bulk/cancel?tenant={tenant.tenant_id}",
     )
     with visit(browser, stack, theme=theme, size=size) as opened:
@@ -261,6 +274,7 @@ def test_a_viewer_sees_everything_and_no_button(
             "/dashboard/workers",
             "/dashboard/queues",
             f"/dashboard/tenants/{tenant.tenant_id}",
+            "/dashboard/audit",
         ):
             opened.page.goto(screen)
             expect(opened.page.locator("main form[method=post]")).to_have_count(0)

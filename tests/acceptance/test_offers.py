@@ -74,7 +74,11 @@ def test_an_inputs_json_schema_says_what_is_accepted(tenant: Client) -> None:
 def test_the_account_tells_tier_limits_and_allowances(stack: Stack) -> None:
     account = stack.tenant("free").account()
     assert account["tier"] == "free"
-    assert account["limits"] == {"max_in_flight": 20, "max_priority": "normal"}
+    assert account["limits"] == {
+        "max_in_flight": 20,
+        "max_priority": "normal",
+        "requests_per_minute": 3000,
+    }
     assert account["allowances"] == {
         "images": {"granted": 100, "used": 0, "held": 0, "left": 100},
         "analyses": {"granted": 500, "used": 0, "held": 0, "left": 500},

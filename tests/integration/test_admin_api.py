@@ -51,7 +51,14 @@ def signed_in(app: TestClient, database: Database, **owner: Any) -> TestClient:
     """The same process, as the owner of a new key speaks to it."""
     with database.transaction() as session:
         _, key = api_keys.create(session, name="op", **{"tenant_id": None, **owner})
-    return TestClient(app.app, headers={"Authorization": f"Bearer {key}"})
+    return speaking(app, {"Authorization": f"Bearer {key}"})
+
+
+def speaking(app: TestClient, headers: dict[str, str]) -> TestClient:
+    """The same process and its event loop, as somebody speaks to it."""
+    client = TestClient(app.app, headers=headers)
+    client.portal = app.portal
+    return client
 
 
 @pytest.fixture
@@ -112,7 +119,7 @@ def test_a_tenants_life_is_written_down(operator: TestClient, app: TestClient) -
     key = ask(operator, "POST", own + "/keys", json={"name": "first"})
     assert key["api_key"].startswith(key["prefix"])
     assert key["api_key"] not in str(ask(operator, "GET", own + "/keys"))
-    tenant = TestClient(app.app, headers={"x-key": key["api_key"]})
+    tenant = speaking(app, {"x-key": key["api_key"]})
     assert tenant.get("/v1/account").status_code == 200
     headers = {"X-Request-Id": "call-7"}
     assert ask(operator, "PATCH", own, json={"tier": "standard"}, headers=headers)["tier"] == (

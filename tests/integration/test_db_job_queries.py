@@ -25,9 +25,11 @@ from tests.support.jobs import (
 )
 
 
-def report(database: Database, state: str, *variants: str, worker_id: str = "wrk_1") -> None:
+def report(
+    database: Database, state: str, *variants: str, worker_id: str = "wrk_1", pid: int = 7
+) -> None:
     """Let a worker report itself."""
-    said = WorkerReport(worker_id, "host", 7, "cpu", variants or (VARIANT,), state)
+    said = WorkerReport(worker_id, "host", pid, "cpu", variants or (VARIANT,), state)
     with database.transaction(durable=False) as session:
         workers.report(session, said)
 
@@ -152,7 +154,7 @@ def test_a_job_waits_for_a_worker_when_there_is_none(database: Database) -> None
         ("ready", WaitReason.WORKERS_BUSY),
         ("busy", WaitReason.WORKERS_BUSY),
         ("draining", WaitReason.NO_WORKER),
-        ("failed", WaitReason.NO_WORKER),
+        ("failed", WaitReason.WORKER_FAILING),
     ],
 )
 def test_a_job_waits_for_what_its_worker_does(
@@ -162,7 +164,29 @@ def test_a_job_waits_for_what_its_worker_does(
     report(database, state, "another", VARIANT)
     assert reason(database, job_id) == expected
     go_silent(database)
+    told_to_go = state == "draining"
+    assert reason(database, job_id) == (
+        WaitReason.NO_WORKER if told_to_go else WaitReason.WORKER_FAILING
+    )
+    sql(database, "UPDATE workers SET heartbeat_at = now() - interval '11 min'")
     assert reason(database, job_id) == WaitReason.NO_WORKER
+
+
+@pytest.mark.parametrize(("before", "pid"), [("busy", 7), ("failed", 7), ("starting", 8)])
+def test_a_worker_that_died_and_starts_again_is_failing_until_it_is_ready(
+    database: Database, before: str, pid: int
+) -> None:
+    job_id = submit(database, add_tenant(database))
+    report(database, before)
+    report(database, "starting", pid=pid)
+    assert reason(database, job_id) == WaitReason.WORKER_FAILING
+    report(database, "starting", pid=pid)
+    assert reason(database, job_id) == WaitReason.WORKER_FAILING
+    report(database, "starting", worker_id="wrk_2")
+    assert reason(database, job_id) == WaitReason.LOADING
+    report(database, "ready", pid=pid)
+    report(database, "starting", pid=pid, worker_id="wrk_3")
+    assert reason(database, job_id) == WaitReason.WORKERS_BUSY
 
 
 def test_a_job_that_others_overtook_waits_for_its_fair_share(database: Database) -> None:

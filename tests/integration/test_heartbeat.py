@@ -169,6 +169,15 @@ def test_a_worker_that_stops_is_off_the_register(
     assert not any(thread.name == "heartbeat" for thread in threading.enumerate())
 
 
+def test_a_worker_that_could_not_start_stays_on_the_register_as_failed(
+    database: Database, register: Register, reporter: Reporter
+) -> None:
+    beating = Heartbeat(database, register, reporter, every_seconds=0.02, lease_seconds=60)
+    beating.start()
+    beating.stop(failed=True)
+    assert states_of_worker(database) == ["failed"]
+
+
 def test_a_heartbeat_outlives_a_database_that_is_away(
     database: Database,
     database_maker: DatabaseMaker,

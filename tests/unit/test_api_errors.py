@@ -7,8 +7,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from api.artifact_urls import InvalidTokenError
-from api.errors import ProblemError, invalid, not_found, problem_of, validation_problem
-from api.errors import _respond as respond
+from api.errors import ProblemError, invalid, not_found, problem_of, respond, validation_problem
 from db.api_keys import InvalidKeyError
 from db.job_state import Priority
 from db.job_values import PriorityNotAllowedError, TenantSuspendedError, TooManyInFlightError

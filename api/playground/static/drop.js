@@ -14,6 +14,7 @@ const NAMES = { "image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WebP" }
 let number = 0;
 
 class PictureDrop extends HTMLElement {
+  #states = this.attachInternals().states; // unlike attributes, these outlive a morph of the page
   #slots = []; // {value, width, height, source}: `value` is null while it is on its way
   #list;
   #file;
@@ -154,7 +155,7 @@ class PictureDrop extends HTMLElement {
   #show() {
     const waits = this.#slots.some((slot) => slot.value === null);
     this.toggleAttribute("busy", waits);
-    this.toggleAttribute("full", this.#slots.length >= this.#max && !waits);
+    this.#states[this.#slots.length >= this.#max && !waits ? "add" : "delete"]("full");
     const empty = this.hasAttribute("required") && this.#slots.length === 0;
     this.#file.setCustomValidity(waits ? "The picture is still on its way." : empty ? "Choose a picture." : "");
     this.#list.replaceChildren(...this.#slots.map((slot, place) => this.#row(slot, place)));

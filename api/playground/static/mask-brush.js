@@ -5,6 +5,7 @@
 // size, white where it is to be painted anew, and a hidden input holds the id that came back.
 // Nothing painted, no input. `busy` stands on the element until the mask has arrived.
 
+import { follow, placeIn, showIn } from "./follow.js";
 import { draw, finished, opaqueWhere, redraw } from "./mask.js";
 import { made, upload } from "./uploads.js";
 
@@ -15,6 +16,7 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 let number = 0;
 
 class MaskBrush extends HTMLElement {
+  #states = this.attachInternals().states; // unlike attributes, these outlive a morph of the page
   #acts = [];
   #stroke = null;
   #base = null;
@@ -29,9 +31,8 @@ class MaskBrush extends HTMLElement {
     if (this.#view) return;
     const given = this.querySelector('input[type="hidden"]');
     this.#build();
-    this.hidden = true;
     if (given) this.#keepGiven(given);
-    customElements.whenDefined("picture-drop").then(() => this.#follow());
+    follow(this.getAttribute("for"), (picture) => this.#lookAt(picture));
   }
 
   /** The mask as a PNG of the picture's size; null when nothing is painted. */
@@ -103,28 +104,14 @@ class MaskBrush extends HTMLElement {
     );
   }
 
-  #follow() {
-    const drop = document.getElementById(this.getAttribute("for"));
-    drop.addEventListener("pictures", () => this.#lookAt(drop.pictures[0]));
-    this.#lookAt(drop.pictures[0]);
-  }
-
   #lookAt(picture) {
     if (picture === this.#shown || (!picture && !this.#shown)) return;
     const another = this.#shown !== null;
     this.#shown = picture ?? null;
-    this.hidden = !picture;
+    this.#states[picture ? "add" : "delete"]("ready");
     if (another) this.#forget();
     if (!picture) return;
-    const ratio = picture.width / picture.height;
-    this.#view.style.aspectRatio = String(ratio);
-    this.#view.style.maxWidth = `calc(60vh * ${ratio})`;
-    const scale = Math.min(1, LARGEST_LAYER / Math.max(picture.width, picture.height));
-    for (const canvas of [this.#picture, this.#layer]) {
-      canvas.width = Math.max(1, Math.round(picture.width * scale));
-      canvas.height = Math.max(1, Math.round(picture.height * scale));
-    }
-    this.#picture.getContext("2d").drawImage(picture.source, 0, 0, this.#picture.width, this.#picture.height);
+    showIn(this.#view, [this.#picture, this.#layer], picture, LARGEST_LAYER);
     this.#cursor = [picture.width / 2, picture.height / 2];
     this.#redraw();
   }
@@ -157,20 +144,15 @@ class MaskBrush extends HTMLElement {
   #down(event) {
     if (!event.isPrimary || event.button > 0 && event.button !== 5) return;
     this.#layer.setPointerCapture(event.pointerId);
-    this.#cursor = this.#place(event);
+    this.#cursor = placeIn(this.#view, this.#shown, event);
     this.#begin(this.#erases || event.button === 5); // 5: the other end of a pen
     this.#moveRing();
   }
 
   #move(event) {
     if (!event.isPrimary) return;
-    for (const each of event.getCoalescedEvents?.() ?? [event]) this.#to(this.#place(each));
-    this.#to(this.#place(event));
-  }
-
-  #place(event) {
-    const frame = this.#layer.getBoundingClientRect();
-    return [((event.clientX - frame.left) / frame.width) * this.#shown.width, ((event.clientY - frame.top) / frame.height) * this.#shown.height];
+    for (const each of event.getCoalescedEvents?.() ?? [event]) this.#to(placeIn(this.#view, this.#shown, each));
+    this.#to(placeIn(this.#view, this.#shown, event));
   }
 
   #begin(erases) {

@@ -1,0 +1,154 @@
+"""How often a key may ask: told in every answer, refused beyond it, and forgotten without Redis."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from api.app import create_app
+from api.metrics import rate_limit_unchecked, rate_limited
+from db import api_keys
+from db.session import Database
+from deploy.servers.process import Child
+from tests.support.jobs import add_tenant, sql
+from workers.settings import WorkerSettings
+
+JOBS = "/v1/jobs"
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch, database_url: str, redis_url: str, tmp_path: Path) -> Any:
+    return make_app(monkeypatch, database_url, redis_url, tmp_path)
+
+
+def make_app(
+    monkeypatch: pytest.MonkeyPatch, database_url: str, redis_url: str, tmp_path: Path
+) -> Any:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    monkeypatch.setenv("BOTTEGA_STORE_DIR", str(tmp_path / "store"))
+    monkeypatch.setenv("BOTTEGA_URL_SECRET", "s" * 32)
+    return create_app()
+
+
+def key_of(database: Database, tenant_id: str | None) -> str:
+    with database.transaction() as session:
+        return api_keys.create(session, tenant_id=tenant_id, name="")[1]
+
+
+@asynccontextmanager
+async def speaking(app: Any, *keys: str) -> AsyncIterator[list[httpx.AsyncClient]]:
+    """A client of the running application for each key."""
+    transport = httpx.ASGITransport(app=app)
+    async with app.router.lifespan_context(app):
+        yield [
+            httpx.AsyncClient(
+                transport=transport,
+                base_url="http://bottega.test",
+                headers={"Authorization": f"Bearer {key}"},
+            )
+            for key in keys
+        ]
+
+
+def standing(answer: httpx.Response) -> tuple[str, int, int]:
+    """Policy, requests left and seconds until the next, as an answer tells them."""
+    found = re.fullmatch(r'"burst";r=(\d+);t=(\d+)', answer.headers["RateLimit"])
+    assert found
+    return answer.headers["RateLimit-Policy"], int(found[1]), int(found[2])
+
+
+def play(scene: Callable[[], Awaitable[None]]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(60):
+            await scene()
+
+    asyncio.run(bounded())
+
+
+def test_a_key_is_told_where_it_stands_and_refused_beyond_its_limit_and_another_is_not(
+    app: Any, database: Database
+) -> None:
+    tenant_id = add_tenant(database, requests_per_minute=3)
+    keys = key_of(database, tenant_id), key_of(database, tenant_id), key_of(database, None)
+
+    async def scene() -> None:
+        async with speaking(app, *keys) as (client, other, operator):
+            answers = [await client.get(JOBS), await client.get(f"{JOBS}/none")]
+            answers.append(await client.post(JOBS, json={}))
+            assert [answer.status_code for answer in answers] == [200, 404, 422]
+            told = [standing(answer) for answer in answers]
+            assert [(policy, left) for policy, left, _ in told] == [
+                ('"burst";q=3;w=60', left) for left in (2, 1, 0)
+            ]
+            assert all("Retry-After" not in answer.headers for answer in answers)
+            before = rate_limited._value.get()
+            # Refused unread: what it brings would be refused otherwise.
+            refused = await client.post(JOBS, json={})
+            assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+            assert refused.headers["Content-Type"] == "application/problem+json"
+            _, left, seconds = standing(refused)
+            assert left == 0
+            assert 1 <= seconds <= 60
+            assert refused.headers["Retry-After"] == str(seconds)
+            assert rate_limited._value.get() == before + 1
+            assert standing(await other.get(JOBS))[1] == 2
+            free = [
+                await operator.get("/v1/admin/tiers"),
+                await client.get("/livez"),
+                await client.get(JOBS, headers={"Authorization": "Bearer nonsense"}),
+            ]
+            assert [answer.status_code for answer in free] == [200, 200, 401]
+            assert not any("RateLimit" in answer.headers for answer in free)
+
+    play(scene)
+
+
+def test_a_tier_without_a_limit_has_none_and_one_that_is_set_holds(
+    app: Any, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.rate_limits._TIER_SECONDS", 0.0)
+    tenant_id = add_tenant(database)
+    key = key_of(database, tenant_id)
+
+    async def scene() -> None:
+        async with speaking(app, key) as (client,):
+            assert "RateLimit" not in (await client.get(JOBS)).headers
+            sql(
+                database,
+                "UPDATE tiers SET requests_per_minute = 7 FROM tenants "
+                "WHERE tiers.name = tenants.tier RETURNING tiers.name",
+            )
+            assert standing(await client.get(JOBS))[0] == '"burst";q=7;w=60'
+
+    play(scene)
+
+
+def test_without_redis_whoever_asks_goes_through(
+    own_redis: Child,
+    own_redis_settings: WorkerSettings,
+    database: Database,
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    redis_url = own_redis_settings.redis_url.get_secret_value()
+    app = make_app(monkeypatch, database_url, redis_url, tmp_path)
+    key = key_of(database, add_tenant(database, requests_per_minute=1))
+
+    async def scene() -> None:
+        async with speaking(app, key) as (client,):
+            assert (await client.get(JOBS)).status_code == 200
+            assert (await client.get(JOBS)).status_code == 429
+            own_redis.kill()
+            before = rate_limit_unchecked._value.get()
+            answers = [await client.get(JOBS) for _ in range(3)]
+            assert [answer.status_code for answer in answers] == [200] * 3
+            assert rate_limit_unchecked._value.get() == before + 3
+
+    play(scene)
