@@ -9,6 +9,8 @@ import pytest
 from tests.acceptance.stack import Client, Stack
 from tests.support.guides import ROOT, Reader, Step, differences, steps_of
 
+pytestmark = pytest.mark.timeout(300)
+
 GUIDES = sorted([ROOT / "README.md", *ROOT.glob("[!.]*/README.md")])
 
 ELSEWHERE = {
