@@ -15,7 +15,7 @@ from api.event_hub import Waiter
 from api.job_operations import cancel_own
 from api.playground.form import form_view
 from api.playground.pages import page, render
-from api.playground.panel import panel_values
+from api.playground.panel import as_kept, panel_values
 from api.playground.visitor import FormDep, Visitor, VisitorDep, WriterDep
 from api.schemas import ShortText
 from api.services import Services, ServicesDep
@@ -59,7 +59,8 @@ def values_of(services: Services, visitor: Visitor, job_id: str) -> dict[str, An
         job = job_queries.find(session, tenant_id=visitor.tenant_id, job_id=job_id)
         if job is None:
             raise not_found("job")
-        return panel_values(services, session, job)
+        values = panel_values(services, session, job)
+    return as_kept(services, values) if values["over"] else values
 
 
 async def _job_first(
