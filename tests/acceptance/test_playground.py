@@ -169,7 +169,9 @@ def test_only_what_was_brushed_is_painted_anew(artist: Visit, tenant: Client, dr
     assert change[:40].max() == change[-40:].max() == 0
 
 
-def test_a_painted_picture_is_looked_at_closely(artist: Visit, tenant: Client) -> None:
+def test_a_painted_picture_is_looked_at_closely(
+    artist: Visit, tenant: Client, stack: Stack
+) -> None:
     painted = tenant.over(tenant.paint())
     page = artist.page
     page.goto(f"/?from={painted['id']}")
@@ -188,6 +190,13 @@ def test_a_painted_picture_is_looked_at_closely(artist: Visit, tenant: Client) -
     caption = next(each["result"]["<CAPTION>"] for each in results if each["task"] == "<CAPTION>")
     expect(page.locator(".answer")).to_have_text(caption)
     expect(page.locator(f"#shot-{job_id}")).to_contain_text(caption)
+
+    name = f"inputs/{tenant.tenant_id}/{painted['output']['images'][0]['sha256']}"
+    kept = stack.store.get(name)
+    stack.store.delete(name)
+    page.goto(f"/?from={job_id}")
+    expect(page.locator(".panel .notice")).to_contain_text("no longer kept")
+    stack.store.put(name, kept.data, kept.media_type)
 
 
 def test_settings_are_used_again_and_paint_the_same(artist: Visit, tenant: Client) -> None:
