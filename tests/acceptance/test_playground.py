@@ -106,7 +106,7 @@ def test_this_machines_own_tenant_is_signed_in_paints_and_watches(
     with visit(browser, stack) as opened:
         page = opened.page
         page.goto("/")
-        expect(page.locator(".quote")).to_contain_text("once there is a prompt")
+        expect(page.locator(".quote")).to_have_text("Fill in the prompt to see the price.")
         page.get_by_label("Prompt").fill("a red circle on a blue background")
         page.get_by_text("16:9").click()
         page.get_by_label("Steps", exact=True).fill("20")
@@ -133,9 +133,13 @@ def test_a_job_that_waits_tells_its_place_and_is_canceled(
     page = artist.page
     page.get_by_label("Prompt").fill("a green star")
     with stack.paused("flux.1-demo"):
+        before = tenant.paint()
         job_id = submit(page)
-        expect(page.locator(".stage.waiting")).to_contain_text("its queue is paused")
-        expect(page.locator(".stage.waiting")).to_contain_text(re.compile(r"Number \d+ in its"))
+        place = page.locator(".stage.waiting")
+        expect(place).to_contain_text("Number 2 in its queue")
+        expect(place).to_contain_text("its queue is paused")
+        tenant.cancel(before)
+        expect(place).to_contain_text("Number 1 in its queue", timeout=10_000)
         page.get_by_role("button", name="Cancel").click()
         ended(page, "canceled")
     assert tenant.job(job_id)["state"] == "canceled"
