@@ -151,11 +151,15 @@ def quote(
         faults=faults_of(problem) if problem else [],
         advice=about_request(problem) if problem else "",
         samples=code_samples(site_url(request, services), asked.body),
-        waits_for_input=_waits_for_input(problem),
+        unfilled=_unfilled(problem, asked.fields),
     )
 
 
-def _waits_for_input(problem: ProblemError | None) -> bool:
-    """Whether nothing is wrong but that something is not there yet."""
+def _unfilled(problem: ProblemError | None, fields: Sequence[Field]) -> list[str]:
+    """The labels of what is not there yet; none where something else is wrong, too."""
     items = problem.extra.get("errors", ()) if problem else ()
-    return bool(items) and all(item["type"] in _UNFILLED for item in items)
+    if not all(item["type"] in _UNFILLED for item in items):
+        return []
+    labels = {field.name: field.label for field in fields}
+    names = ["tasks" if item["loc"][-1] == "task" else item["loc"][-1] for item in items]
+    return list(dict.fromkeys(labels.get(name, str(name)) for name in names))

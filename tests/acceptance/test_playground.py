@@ -106,7 +106,7 @@ def test_this_machines_own_tenant_is_signed_in_paints_and_watches(
     with visit(browser, stack) as opened:
         page = opened.page
         page.goto("/")
-        expect(page.locator(".quote")).to_have_text("Fill in the prompt to see the price.")
+        expect(page.locator(".quote")).to_have_text("To see the price, fill in: Prompt.")
         page.get_by_label("Prompt").fill("a red circle on a blue background")
         page.get_by_text("16:9").click()
         page.get_by_label("Steps", exact=True).fill("20")
@@ -201,6 +201,25 @@ def test_a_painted_picture_is_looked_at_closely(
     page.goto(f"/?from={job_id}")
     expect(page.locator(".panel .notice")).to_contain_text("no longer kept")
     stack.store.put(name, kept.data, kept.media_type)
+
+
+def test_another_models_form_keeps_what_it_has_a_use_for(artist: Visit, drawn: Path) -> None:
+    page = artist.page
+    page.get_by_label("Prompt").fill("a star")
+    page.get_by_text("From a picture").click()
+    page.locator("picture-drop input[type=file]").set_input_files(drawn)
+    expect(page.locator("picture-drop input[name=image]")).to_have_value(re.compile("^file_"))
+    page.get_by_label("Model").select_option("florence-2-demo")
+    expect(page.get_by_role("button", name="Look")).to_be_visible()
+    expect(page.locator("picture-drop canvas")).to_be_visible()
+    expect(page.get_by_label("Model")).to_be_focused()
+    page.get_by_text("what I name").click()
+    expect(page.locator(".quote")).to_have_text("To see the price, fill in: Text.")
+    page.get_by_label("Text", exact=True).fill("red circle")
+    expect(page.locator(".quote .price")).to_have_text("$0.0006")
+    page.get_by_label("Model").select_option("flux.1-demo")
+    expect(page.get_by_role("button", name="Paint")).to_be_visible()
+    expect(page.locator("picture-drop canvas")).to_be_visible()
 
 
 def test_settings_are_used_again_and_paint_the_same(artist: Visit, tenant: Client) -> None:

@@ -6,11 +6,13 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
+from sqlalchemy import func
 from starlette.routing import Route
 
 from api.playground.app import ROUTERS
 from api.playground.gallery import PAGE_SIZE
-from db.tables import Tier
+from db import api_keys
+from db.tables import Tenant, Tier
 from tests.acceptance.problems import problem
 from tests.acceptance.stack import Client, Stack
 
@@ -147,6 +149,19 @@ def test_a_session_ends_with_signing_out_and_with_its_key(stack: Stack, tenant: 
     with signed_in(stack, tenant) as client:
         client.cookies.set("bottega_session", client.cookies[COOKIE], path="/dashboard")
         assert client.get("/dashboard/").status_code == 303  # a tenant's session opens no more
+        with stack.database.transaction() as session:
+            assert api_keys.revoke(session, f"key_{key_of(tenant).split('_')[1]}")
+        assert client.get("/playground/gallery").status_code == 303
+
+
+def test_a_suspended_tenant_is_shown_the_door(stack: Stack, tenant: Client) -> None:
+    with signed_in(stack, tenant) as client:
+        with stack.database.transaction() as session:
+            session.get_one(Tenant, tenant.tenant_id).suspended_at = func.now()
+        assert client.get("/playground/gallery").status_code == 303
+        again = client.post("/playground/sign-in", data={"key": key_of(tenant)})
+        assert again.status_code == 401
+        assert "suspended" in again.text
 
 
 def test_an_upload_is_checked_as_the_api_checks_it(stack: Stack, tenant: Client) -> None:

@@ -33,10 +33,20 @@ ask.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) ask.requestSubmit();
 });
 
-// What was wrong is gone once it is sent again.
+// What was wrong is gone once it is sent again. What would be typed into a form that is about to
+// give way to another model's would be lost.
+const fields = document.getElementById("fields");
 document.addEventListener("htmx:before:request", (event) => {
   if (event.target === ask) document.getElementById("trouble").replaceChildren();
+  if (event.target.id === "model") fields.inert = true;
 });
+for (const end of ["htmx:after:swap", "htmx:error"]) {
+  document.addEventListener(end, (event) => {
+    if (!fields.inert || (event.target !== fields && event.target.id !== "model")) return;
+    fields.inert = false;
+    document.getElementById("model").focus({ preventScroll: true });
+  });
+}
 
 document.addEventListener("submitted", () => {
   said.textContent = "The job is accepted";
