@@ -4,6 +4,7 @@ import hashlib
 import re
 
 from api.lora_files import MEDIA_TYPE, NAME, LoraError, check_lora
+from api.pictures import store_input
 from api.services import Services
 from db.pictures import PictureError
 from db.storage.keys import input_key, lora_key
@@ -46,5 +47,5 @@ def _fetched(services: Services, tenant_id: str, url: str) -> str:
         raise LoraError(str(error).replace("picture", "file")) from error
     check_lora(data)
     key = input_key(tenant_id, hashlib.sha256(data).hexdigest())
-    services.store.put(key, data, MEDIA_TYPE)
+    store_input(services, key, data, MEDIA_TYPE)
     return key

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from api.artifact_urls import InvalidTokenError
 from api.services import Services
-from db import files, job_queries, pictures
+from db import files, job_queries, pictures, stored_inputs
 from db.files import StoredPicture
 from db.pictures import PictureError, PictureLimits
 from db.storage.keys import input_key
@@ -81,11 +81,16 @@ class PictureResolver:
     def _from_file(self, file_id: str) -> ResolvedPicture:
         row = self._file(file_id) if _FILE_ID.fullmatch(file_id) else None
         if row is None:
-            raise PictureError("there is no such uploaded file")
+            raise PictureError("there is no such uploaded file, or it has expired")
         return ResolvedPicture(row.key, (row.width, row.height))
 
     def _file(self, file_id: str) -> File | None:
         with self._services.database.transaction(durable=False) as session:
+            row = files.find(session, tenant_id=self._tenant_id, file_id=file_id)
+            if row is None:
+                return None
+            stored_inputs.note_use(session, row.key)
+            # Looked for again: whoever was removing it has done so by now, or never will.
             return files.find(session, tenant_id=self._tenant_id, file_id=file_id)
 
     def _from_artifact(self, token: str, n: int) -> ResolvedPicture:
@@ -110,6 +115,17 @@ class PictureResolver:
         return ResolvedPicture(stored.key, (stored.width, stored.height))
 
 
+def store_input(services: Services, key: str, data: bytes, media_type: str) -> None:
+    """Store what a job will be given, noted as used first: so retention leaves it.
+
+    Raises:
+        db.storage.object_store.StoreError: the store did not take it.
+    """
+    with services.database.single_statements() as session:
+        stored_inputs.note_use(session, key)
+    services.store.put(key, data, media_type)
+
+
 def store_picture(services: Services, tenant_id: str, data: bytes) -> StoredPicture:
     """Check a picture and keep it under its own hash.
 
@@ -121,7 +137,7 @@ def store_picture(services: Services, tenant_id: str, data: bytes) -> StoredPict
     limits = PictureLimits(settings.max_picture_bytes, settings.max_picture_pixels)
     facts = pictures.inspect(data, limits)
     key = input_key(tenant_id, facts.sha256)
-    services.store.put(key, data, facts.media_type)
+    store_input(services, key, data, facts.media_type)
     return StoredPicture(
         key=key,
         media_type=facts.media_type,

@@ -43,5 +43,5 @@ def add(session: Session, tenant_id: str, picture: StoredPicture) -> File:
 
 def find(session: Session, *, tenant_id: str, file_id: str) -> File | None:
     """An uploaded picture, if it is this tenant's."""
-    row = session.get(File, file_id)
+    row = session.get(File, file_id, populate_existing=True)
     return row if row is not None and row.tenant_id == tenant_id else None

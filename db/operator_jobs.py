@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from db import audit, jobs
+from db import audit, jobs, stored_inputs
 from db.audit import Actor
 from db.base import new_id
 from db.delivery_values import Webhook
@@ -75,6 +75,7 @@ def retry(session: Session, actor: Actor, job_id: str) -> Accepted | None:
     statement = marked.on_conflict_do_nothing(index_elements=["job_id"]).returning(JobRetry.job_id)
     if session.scalar(statement) is None:
         return None
+    stored_inputs.note_uses_again(session, job.input)
     accepted = jobs.submit(session, new)
     audit.record(session, actor, "job.retry", job_id, after={"retried_as": new.id})
     return accepted

@@ -4,21 +4,21 @@ import base64
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import cycle
 from typing import Any
 
 import httpx
 from PIL import Image
 from pydantic import SecretStr
-from sqlalchemy import func, select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select, text
 
-from db import api_keys, ledger, tenants
+from db import operator_actions
+from db.audit import Actor
 from db.session import Database
 from db.settings import DatabaseSettings
 from db.storage.local import LocalStore
-from db.tables import Job, Queue, Tier
+from db.tables import Job, Tier
 from deploy.local_stack import LocalStack
 
 _PROMPTS = (
@@ -31,6 +31,7 @@ _PAYING = "studio"
 _TENANTS = (("Atelier Nord", _PAYING), ("Paper & Pixel", "standard"), ("Tryout", "free"))
 _SEER = "florence-2-demo"
 _ASK_SECONDS = 90
+_FILLER = Actor("cli:demo", "demo")
 
 # What has ended is put back in its order, most of it over the last hour and the first of it over
 # the last weeks, so that curves have a shape; every time of a job moves by the same amount.
@@ -55,12 +56,13 @@ FROM moved WHERE jobs.id = moved.id
 
 @dataclass(frozen=True)
 class Filled:
-    """What the screens are shown of: a painted job, a looked-at one, a failed one, a tenant."""
+    """What the screens are shown of: a painted job, a looked-at one, a failed one, their tenant."""
 
     painted: str
     seen: str
     failed: str
     tenant: str
+    key: str = field(repr=False)
 
 
 def fill(stack: LocalStack, *, jobs: int = 40) -> Filled:
@@ -81,7 +83,7 @@ def fill(stack: LocalStack, *, jobs: int = 40) -> Filled:
             with database.transaction() as session:
                 session.execute(_SPREAD)
             _leave_some_waiting(database, clients[0])
-        return Filled(painted, seen, failed[0], own[0][0])
+        return Filled(painted, seen, failed[0], *own[0])
     finally:
         database.close()
 
@@ -103,10 +105,20 @@ def _add_paying_tier(database: Database) -> None:
 
 def _tenant(database: Database, name: str, tier: str) -> tuple[str, str]:
     with database.transaction() as session:
-        row = tenants.create(session, name=name, tier=tier)
-        ledger.credit(session, row.id, 25_000_000, reference=f"first payment of {row.id}")
-        _, key = api_keys.create(session, tenant_id=row.id, name="production")
-        api_keys.create(session, tenant_id=row.id, name="staging")
+        row = operator_actions.create_tenant(session, _FILLER, name=name, tier=tier)
+        operator_actions.credit(
+            session,
+            _FILLER,
+            tenant_id=row.id,
+            amount_micros=25_000_000,
+            reference=f"first payment of {row.id}",
+            reason="prepaid",
+        )
+        keys = [
+            operator_actions.create_key(session, _FILLER, tenant_id=row.id, name=each)[1]
+            for each in ("production", "staging")
+        ]
+        key = keys[0]
     return row.id, key
 
 
@@ -193,9 +205,6 @@ def _paused(database: Database, variant: str) -> Iterator[None]:
 
 
 def _set_paused(database: Database, variant: str, *, paused: bool) -> None:
-    when = func.now() if paused else None
-    row = insert(Queue).values(variant=variant, virtual_time=0.0, paused_at=when)
+    switch = operator_actions.pause_queue if paused else operator_actions.resume_queue
     with database.transaction() as session:
-        session.execute(
-            row.on_conflict_do_update(index_elements=[Queue.variant], set_={"paused_at": when})
-        )
+        switch(session, _FILLER, variant)

@@ -7,6 +7,7 @@ from db import (  # noqa: F401 - Alembic compares them all
     attempt_note_tables,
     delivery_tables,
     idempotency_tables,
+    input_tables,
     operator_tables,
     trace_tables,
 )

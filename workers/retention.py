@@ -1,4 +1,4 @@
-"""Removing what has had its time: expired results, objects that nobody knows, old jobs' rows.
+"""Removing what has had its time: expired results, inputs, objects that nobody knows, old rows.
 
 Any number of processes may do it at once: removing twice is removing once.
 """
@@ -6,7 +6,7 @@ Any number of processes may do it at once: removing twice is removing once.
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db import retention
 from db.session import Database
 from db.storage.object_store import ObjectStore, StoreError
+from workers.input_retention import adopt_inputs, remove_inputs
 from workers.settings import WorkerSettings
 
 _BATCH = 200
@@ -33,6 +34,7 @@ class Removed:
     results: int = 0
     orphans: int = 0
     jobs: int = 0
+    inputs: int = 0
 
 
 class Retention:
@@ -62,11 +64,12 @@ class Retention:
             results=self._remove_results(),
             orphans=self._remove_orphans(now or datetime.now(UTC)),
             jobs=self._delete_jobs(),
+            inputs=remove_inputs(
+                self._database, self._store, keep_seconds=self._settings.result_keep_seconds
+            ),
         )
         if removed != Removed():
-            _log.info(
-                "removed", results=removed.results, orphans=removed.orphans, jobs=removed.jobs
-            )
+            _log.info("removed", **asdict(removed))
         return removed
 
     def _remove_results(self) -> int:
@@ -83,6 +86,7 @@ class Retention:
         if time.monotonic() < self._orphans_due:
             return 0
         self._orphans_due = time.monotonic() + _ORPHANS_EVERY_SECONDS
+        adopt_inputs(self._database, self._store, stored_before=now - _ORPHAN_AGE)
         return sum(self._remove_orphans_among(keys) for keys in self._old_results(now))
 
     def _old_results(self, now: datetime) -> Iterator[list[str]]:

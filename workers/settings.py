@@ -26,7 +26,8 @@ class WorkerSettings(BaseSettings):
             other queues have their turn.
         concurrency: jobs in flight: one on the device, one fetching, one storing. Unless it is
             set, a worker of hosted models takes as many as they allow.
-        result_keep_seconds: how long artifacts are kept.
+        result_keep_seconds: how long artifacts are kept, and inputs after their last use, these
+            for a day at least.
         job_keep_seconds: how long the rows of a job that is over are kept, its results being gone.
         retention_seconds: how often expired results and old rows are removed.
         sweep_seconds: how often maintenance looks for what was lost.

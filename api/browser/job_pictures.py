@@ -1,7 +1,7 @@
 """A job's pictures as pages show them: what it was given, and what came of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import Path
@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from api.errors import not_found
 from api.services import Services
 from db.artifact_kinds import ArtifactKind
-from db.storage.object_store import ObjectNotFoundError
+from db.storage.object_store import ObjectNotFoundError, StoreError
 from db.tables import Artifact, Job
 
 PictureNumber = Annotated[int, Path(ge=0, le=9999)]
@@ -30,9 +30,9 @@ class Output:
 
 @dataclass(frozen=True)
 class Input:
-    """A picture that the job was given."""
+    """A picture that the job was given; `url` is None once it has been removed."""
 
-    url: str
+    url: str | None
     alt: str
 
 
@@ -61,6 +61,22 @@ def inputs(job: Job, base: str) -> list[Input]:
     return [
         Input(f"{base}/inputs/{n}", f"Input picture {n + 1}") for n in range(len(input_keys(job)))
     ]
+
+
+def without_removed(services: Services, job: Job, given: Sequence[Input]) -> list[Input]:
+    """The same, without the addresses of those that the store no longer has."""
+    found = zip(given, input_keys(job), strict=True)
+    return [each if _is_kept(services, key) else replace(each, url=None) for each, key in found]
+
+
+def _is_kept(services: Services, key: str) -> bool:
+    try:
+        services.store.head(key)
+    except ObjectNotFoundError:
+        return False
+    except StoreError:
+        return True  # away, which is not gone
+    return True
 
 
 def input_keys(job: Job) -> list[str]:

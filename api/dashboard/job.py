@@ -8,6 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
+from api.browser.job_pictures import without_removed
 from api.dashboard.job_page import job_values
 from api.dashboard.pages import page, render
 from api.dashboard.said import SaidDep
@@ -25,6 +26,8 @@ def _values(services: Services, job_id: str) -> dict[str, Any]:
         values = job_values(session, job_id)
     if values is None:
         raise not_found("job")
+    if values["over"]:  # until then retention leaves them
+        values["inputs"] = without_removed(services, values["job"], values["inputs"])
     return values
 
 

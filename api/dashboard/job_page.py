@@ -78,6 +78,8 @@ def _is_picture(value: Any, keys: set[str]) -> bool:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

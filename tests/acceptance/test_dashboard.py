@@ -194,8 +194,11 @@ def test_a_failed_job_is_done_again_once(operator: Visit, tenant: Client, stack:
         kept = stack.store.get(name)
         stack.store.delete(name)
     assert tenant.over(job)["error"]["code"] == "input_unreachable"
-    stack.store.put(name, kept.data, kept.media_type)
     page.goto(f"/dashboard/jobs/{job['id']}")
+    expect(page.get_by_text("Input picture 1 is no longer kept.")).to_be_visible()
+    stack.store.put(name, kept.data, kept.media_type)
+    page.reload()
+    expect(page.locator(".thumbs img")).to_have_count(1)
     operator.press("Retry")
     assert operator.said() == "The job is queued again."
     again = page.url.rpartition("/")[2].partition("?")[0]

@@ -1,0 +1,28 @@
+"""The audit log's lines as people read them."""
+
+import pytest
+
+from api.dashboard.audit_rows import Change, changes
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ({}, {}, []),
+        ({"paused": False}, {"paused": True}, [Change("paused", "false", "true")]),
+        (
+            {"balance_micros": 0},
+            {"balance_micros": 12_500_000, "reference": "invoice 7"},
+            [Change("balance", "$0.00", "$12.50"), Change("reference", "–", "invoice 7")],  # noqa: RUF001
+        ),
+        (
+            {"requests_per_minute": 3000},
+            {"requests_per_minute": None},
+            [Change("requests_per_minute", "3000", "–")],  # noqa: RUF001
+        ),
+    ],
+)
+def test_what_differs_is_told_name_by_name(
+    before: dict[str, object], after: dict[str, object], expected: list[Change]
+) -> None:
+    assert changes(before, after) == expected
