@@ -58,8 +58,12 @@ WITH events AS (
     FROM jobs WHERE state = 'running'
 )
 SELECT variant, floor(extract(epoch FROM at - (now() - :window))::float8 / :step)::int AS step,
-    what, count(*) AS jobs, max(waited) AS longest
-FROM events WHERE at > now() - :window GROUP BY 1, 2, 3
+    count(*) FILTER (WHERE what = 'arrived') AS arrived,
+    count(*) FILTER (WHERE what = 'left') AS left,
+    count(*) FILTER (WHERE what = 'succeeded') AS succeeded,
+    count(*) FILTER (WHERE what = 'failed') AS failed,
+    max(waited) AS longest
+FROM events WHERE at > now() - :window GROUP BY 1, 2
 """
 
 _WAITING_NOW = text("""
@@ -90,7 +94,8 @@ def queue_curves(session: Session, *, window: timedelta, steps: int) -> Curves:
 
 def _enter(own: Steps, row: Row[Any], steps: int) -> None:
     place = min(max(row.step, 0), steps - 1)
-    own.counts[row.what][place] += row.jobs
+    for what in ("arrived", "left", "succeeded", "failed"):
+        own.counts[what][place] += getattr(row, what)
     if row.longest is not None:
         own.longest[place] = max(own.longest[place] or 0.0, float(row.longest))
 
