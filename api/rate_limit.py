@@ -34,7 +34,7 @@ class RateLimit:
         elif standing.allowed:
             await self._app(scope, receive, _telling(send, standing.headers))
         else:
-            await respond(_refusal(standing))(scope, receive, send)
+            await respond(refusal(standing))(scope, receive, send)
 
 
 async def _standing(scope: Scope) -> Standing | None:
@@ -77,6 +77,7 @@ def _telling(send: Send, told: Mapping[str, str]) -> Send:
     return send_telling
 
 
-def _refusal(standing: Standing) -> ProblemError:
+def refusal(standing: Standing) -> ProblemError:
+    """429, with when to come again."""
     detail = f"this key may ask {standing.limit} times a minute; wait {standing.reset_seconds} s"
     return ProblemError(429, "rate_limited", detail, standing.headers)

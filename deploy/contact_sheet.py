@@ -7,22 +7,19 @@ programmatic checker's.
 """
 
 import io
-import tempfile
-import textwrap
 from pathlib import Path
 
 import click
 import httpx
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from deploy.demo_run import fetch, fetch_overlay, submit_and_wait
-from deploy.local_stack import LocalStack
-from deploy.unwinding import unwound_by_sigterm
+from deploy.scored_stack import client_of_new_stack
+from deploy.tiles import tile
 from workers.demo.adherence import check
 from workers.demo.scenes.scene import Scene, unseen_scenes
 
-_CELL, _TEXT, _GAP, _COLUMNS = 192, 44, 8, 6
-_CHARACTERS = 34
+_CELL, _COLUMNS = 192, 6
 _SEED = 20261123
 
 
@@ -32,24 +29,13 @@ _SEED = 20261123
 def main(out: Path, scenes: int) -> None:
     """Paint unseen captions, look at each picture, and tile both into one PNG."""
     chosen = unseen_scenes(_SEED, [1 + n % 2 for n in range(scenes)])
-    with unwound_by_sigterm(), tempfile.TemporaryDirectory(prefix="bottega-sheet-") as folder:
-        stack = LocalStack(Path(folder) / "stack")
-        try:
-            stack.start()
-            facts = stack.facts()
-            cells = _make_cells(facts["url"], facts["api_key"], chosen)
-        finally:
-            stack.stop()
+    with client_of_new_stack() as client:
+        cells = [_make_cell(client, scene, seed) for seed, scene in enumerate(chosen)]
     out.parent.mkdir(parents=True, exist_ok=True)
-    _tile([picture for picture, _ in cells], [scene.caption for scene in chosen]).save(out)
+    captions = [scene.caption for scene in chosen]
+    tile([picture for picture, _ in cells], captions, _COLUMNS, (_CELL, _CELL)).save(out)
     right = sum(fine for _, fine in cells)
     click.echo(f"{right} of {len(cells)} pictures are right by the checker; see {out}")
-
-
-def _make_cells(url: str, key: str, scenes: list[Scene]) -> list[tuple[Image.Image, bool]]:
-    headers = {"Authorization": f"Bearer {key}"}
-    with httpx.Client(base_url=url, headers=headers, timeout=90) as client:
-        return [_make_cell(client, scene, seed) for seed, scene in enumerate(scenes)]
 
 
 def _make_cell(client: httpx.Client, scene: Scene, seed: int) -> tuple[Image.Image, bool]:
@@ -59,19 +45,6 @@ def _make_cell(client: httpx.Client, scene: Scene, seed: int) -> tuple[Image.Ima
     seen = submit_and_wait(client, "florence-2-demo", asked)
     fine = check(Image.open(io.BytesIO(fetch(client, url))), scene).right
     return Image.open(io.BytesIO(fetch_overlay(client, seen))), fine
-
-
-def _tile(pictures: list[Image.Image], captions: list[str]) -> Image.Image:
-    rows = -(-len(pictures) // _COLUMNS)
-    wide, high = _CELL + _GAP, _CELL + _TEXT + _GAP
-    sheet = Image.new("RGB", (_COLUMNS * wide + _GAP, rows * high + _GAP), "white")
-    pen = ImageDraw.Draw(sheet)
-    for n, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
-        x, y = n % _COLUMNS * wide + _GAP, n // _COLUMNS * high + _GAP
-        sheet.paste(picture.resize((_CELL, _CELL), Image.Resampling.LANCZOS), (x, y))
-        lines = "\n".join(textwrap.wrap(caption, _CHARACTERS))
-        pen.multiline_text((x, y + _CELL + 4), lines, fill="black", font_size=11)
-    return sheet
 
 
 if __name__ == "__main__":

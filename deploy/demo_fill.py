@@ -4,7 +4,7 @@ import base64
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import cycle
 from typing import Any
 
@@ -56,12 +56,13 @@ FROM moved WHERE jobs.id = moved.id
 
 @dataclass(frozen=True)
 class Filled:
-    """What the screens are shown of: a painted job, a looked-at one, a failed one, a tenant."""
+    """What the screens are shown of: a painted job, a looked-at one, a failed one, their tenant."""
 
     painted: str
     seen: str
     failed: str
     tenant: str
+    key: str = field(repr=False)
 
 
 def fill(stack: LocalStack, *, jobs: int = 40) -> Filled:
@@ -82,7 +83,7 @@ def fill(stack: LocalStack, *, jobs: int = 40) -> Filled:
             with database.transaction() as session:
                 session.execute(_SPREAD)
             _leave_some_waiting(database, clients[0])
-        return Filled(painted, seen, failed[0], own[0][0])
+        return Filled(painted, seen, failed[0], *own[0])
     finally:
         database.close()
 

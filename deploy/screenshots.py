@@ -1,4 +1,4 @@
-"""`python -m deploy.screenshots --out DIR`: the dashboard, light and dark, wide and on a phone.
+"""`python -m deploy.screenshots --out DIR`: every screen, light and dark, wide and on a phone.
 
 It starts a stack in a folder of its own, fills it, and stops it. Chromium must be installed.
 """
@@ -34,6 +34,15 @@ def _screens(filled: Filled) -> dict[str, str]:
         "tenants": "/dashboard/tenants",
         "tenant": f"/dashboard/tenants/{filled.tenant}",
         "audit": "/dashboard/audit",
+    }
+
+
+def _playground(filled: Filled) -> dict[str, str]:
+    return {
+        "playground": "/",
+        "playground-painted": f"/?from={filled.painted}",
+        "playground-seen": f"/?from={filled.seen}",
+        "playground-look": f"/?look={filled.painted}",
     }
 
 
@@ -76,18 +85,28 @@ def shoot(browser: Browser, stack: LocalStack, filled: Filled, out: Path) -> Ite
                 device_scale_factor=2 if size == "phone" else 1,
             )
             page = context.new_page()
+            suffix = f"{size}-{theme}.png"
             page.goto("/dashboard/sign-in")
-            yield _save(page, out / f"sign-in-{size}-{theme}.png")
+            yield _save(page, out / f"sign-in-{suffix}")
             page.get_by_label("Operator's key").fill(stack.facts()["operator_key"])
             page.get_by_role("button", name="Sign in").click()
-            for name, path in _screens(filled).items():
-                page.goto(path)
-                yield _save(page, out / f"{name}-{size}-{theme}.png")
+            yield from _save_all(page, _screens(filled), out, suffix)
+            page.goto("/playground/sign-in")
+            yield _save(page, out / f"playground-sign-in-{suffix}")
+            page.get_by_label("API key").fill(filled.key)
+            page.get_by_role("button", name="Sign in").click()
+            yield from _save_all(page, _playground(filled), out, suffix)
             context.close()
 
 
+def _save_all(page: Page, screens: dict[str, str], out: Path, suffix: str) -> Iterator[str]:
+    for name, path in screens.items():
+        page.goto(path)
+        yield _save(page, out / f"{name}-{suffix}")
+
+
 def _save(page: Page, path: Path) -> str:
-    page.wait_for_load_state("load")
+    page.wait_for_load_state("networkidle")
     page.screenshot(path=path, full_page=True)
     return path.name
 

@@ -15,7 +15,7 @@ class Seen:
 
     Attributes:
         overlays: the answers that say where.
-        answers: the answers that are words.
+        answers: the answers that are words and nothing more; what is said of a region is there.
         as_json: the results as they are, JSON.
         as_coco: what has a place as a COCO file; "" where nothing has.
     """
@@ -35,10 +35,11 @@ def seen_in(output: Mapping[str, Any], picture_url: str, asked: Mapping[str, Any
         asked: the job's input.
     """
     drawn = overlays(output, picture_url, asked)
+    placed = {overlay.title for overlay in drawn}
     told = {"image": output["image"], "results": output["results"]}
     return Seen(
         overlays=drawn,
-        answers=answers(output),
+        answers=[answer for answer in answers(output) if answer.title not in placed],
         as_json=_pretty(told),
         as_coco=_pretty(coco_of(output, asked)) if drawn else "",
     )

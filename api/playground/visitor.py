@@ -10,6 +10,7 @@ from starlette.datastructures import FormData
 from api.auth import Sender
 from api.browser.guard import check_form, csrf_of
 from api.browser.session_cookie import SessionCookie
+from api.rate_limit import refusal
 from api.request_log import note
 from api.services import Services, ServicesDep
 from db import key_sessions
@@ -65,11 +66,15 @@ VisitorDep = Annotated[Visitor, Depends(_visitor)]
 
 async def _writer(request: Request, services: ServicesDep, visitor: VisitorDep) -> Visitor:
     await check_form(request, services, visitor.csrf)
+    standing = await services.rate_limits.count(visitor.tenant_id, visitor.key_id)
+    if standing is not None and not standing.allowed:
+        raise refusal(standing)
     return visitor
 
 
 WriterDep = Annotated[Visitor, Depends(_writer)]
-"""Whoever is signed in and sends something from one of our own pages."""
+"""Whoever is signed in and sends something from one of our own pages; it counts as a call of
+their key's, as it would at the API."""
 
 
 async def _form(request: Request, _writer: WriterDep) -> FormData:

@@ -6,7 +6,7 @@ What is sent from it is checked and kept as the service checks and keeps it; not
 import io
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -163,23 +163,31 @@ def valid(page: Page) -> bool:
     return bool(page.evaluate("document.getElementById('form').checkValidity()"))
 
 
-def drop(page: Page, *files: tuple[str, str, bytes], kind: str = "drop") -> None:
-    """Let go of files over the field, or paste them into the page."""
-    page.evaluate(
-        """([kind, files]) => {
-            const data = new DataTransfer();
-            for (const [name, type, bytes] of files)
-                data.items.add(new File([new Uint8Array(bytes)], name, { type }));
-            const bubbles = true;
-            if (kind === "paste")
-                document.body.dispatchEvent(
-                    new ClipboardEvent("paste", { clipboardData: data, bubbles }));
-            else
-                document.querySelector("picture-drop").dispatchEvent(
-                    new DragEvent("drop", { dataTransfer: data, bubbles }));
-        }""",
-        [kind, [[name, media_type, list(data)] for name, media_type, data in files]],
-    )
+def drop(page: Page, *files: tuple[str, str, bytes], onto: str = "picture-drop") -> None:
+    """Let go of files over a part of the page."""
+    hand(page, files, onto, "new DragEvent('drop', { dataTransfer: data, bubbles, cancelable })")
+
+
+def paste(page: Page, *files: tuple[str, str, bytes], text: str = "") -> bool:
+    """Paste files, and the text that some programs put beside them; whether the page took them."""
+    event = "new ClipboardEvent('paste', { clipboardData: data, bubbles, cancelable })"
+    return hand(page, files, "body", event, text)
+
+
+def hand(
+    page: Page, files: Sequence[tuple[str, str, bytes]], onto: str, event: str, text: str = ""
+) -> bool:
+    """Send the page an event that bears files; whether it took them."""
+    script = f"""([files, onto, text]) => {{
+        const data = new DataTransfer();
+        if (text) data.setData("text/plain", text);
+        for (const [name, type, bytes] of files)
+            data.items.add(new File([new Uint8Array(bytes)], name, {{ type }}));
+        const [bubbles, cancelable] = [true, true];
+        return !document.querySelector(onto).dispatchEvent({event});
+    }}"""
+    sent = [[name, media_type, list(data)] for name, media_type, data in files]
+    return bool(page.evaluate(script, [sent, onto, text]))
 
 
 def choose(page: Page, file: Any) -> None:

@@ -9,6 +9,8 @@ import pytest
 from tests.acceptance.stack import Client, Stack
 from tests.support.guides import ROOT, Reader, Step, differences, steps_of
 
+pytestmark = pytest.mark.timeout(300)
+
 GUIDES = sorted([ROOT / "README.md", *ROOT.glob("[!.]*/README.md")])
 
 ELSEWHERE = {
@@ -20,6 +22,7 @@ ELSEWHERE = {
     r"bottega (api|courier|worker|fleet fleet\.toml$) *": "does not end: test_two_machines.py",
     r"\S+=\S+ .*bottega (api|worker) ": "does not end: the stack runs the same command",
     r"(cp deploy/compose\.env\.example|docker) ": "needs a container runtime",
+    r"pg_(dump|restore) ": "needs an empty database: test_backup.py types them",
     r"kubectl ": "needs a cluster",
     r"(useradd|install|systemctl) ": "changes the machine: test_deployment_agrees.py",
     r"(python3\.11 -m venv /|/opt/bottega/bin/pip) ?": "installs: `python -m deploy.docker.check`",

@@ -9,6 +9,7 @@ import pytest
 from starlette.routing import Route
 
 from api.playground.app import ROUTERS
+from db.tables import Tier
 from tests.acceptance.problems import problem
 from tests.acceptance.stack import Client, Stack
 
@@ -154,6 +155,18 @@ def test_an_upload_is_checked_as_the_api_checks_it(stack: Stack, tenant: Client)
         answer = client.post("/playground/files", files=files, headers=headers)
         told = problem(answer, 422, "invalid_input")
         assert told["errors"][0]["type"] == "invalid_image"
+
+
+def test_a_session_is_no_way_around_its_keys_limit(stack: Stack) -> None:
+    with stack.database.transaction() as session:
+        limits = {"images_per_month": 0, "analyses_per_month": 0, "requests_per_minute": 3}
+        tier = Tier(name="slow", weight=1.0, max_in_flight=1, max_priority="normal", **limits)
+        session.merge(tier)
+    with signed_in(stack, stack.tenant("slow")) as client:
+        form = {"csrf": csrf_of(client), "drawn_for": "flux.1-demo", "prompt": "a star"}
+        answers = [client.post("/playground/quote", data=form) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+        assert int(answers[-1].headers["Retry-After"]) >= 1
 
 
 def test_what_lies_elsewhere_is_still_the_apis(tenant: Client) -> None:

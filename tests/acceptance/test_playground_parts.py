@@ -25,6 +25,7 @@ from tests.acceptance.parts_site import (
     chosen,
     drop,
     form,
+    paste,
     png,
     served,
     shown,
@@ -90,14 +91,23 @@ def test_a_picture_is_chosen_dropped_or_pasted_and_removed(page: Page, site: Sit
     assert site.kept["file_1"] == png()
     drop(page, ("b.png", "image/png", png(colour="red")))
     expect(page.locator("input[name=image]")).to_have_value("file_2")
-    drop(page, ("c.png", "image/png", png((64, 96))), kind="paste")
+    assert paste(page, ("c.png", "image/png", png((64, 96))))
     expect(rows).to_contain_text(by(64, 96))
-    assert values(page, "image") == ["file_3"]
+    drop(page, ("d.png", "image/png", png((80, 80))), onto="h1")
+    expect(rows).to_contain_text(by(80, 80))
+    assert values(page, "image") == ["file_4"]
     page.get_by_role("button", name="Remove Picture").click()
     expect(rows).to_have_count(0)
     expect(page.get_by_label("Picture", exact=True)).to_be_focused()
     assert values(page, "image") == []
     assert not valid(page)
+
+
+def test_text_is_pasted_as_text_whatever_comes_with_it(page: Page, site: Site) -> None:
+    shown(page, site, form() + '<textarea aria-label="Prompt"></textarea>')
+    page.get_by_label("Prompt").focus()
+    assert not paste(page, ("sheet.png", "image/png", png()), text="a red circle")
+    assert paste(page, ("a.png", "image/png", png()))
 
 
 def test_several_pictures_keep_their_order_and_can_be_moved(page: Page, site: Site) -> None:

@@ -1,10 +1,10 @@
 import pytest
 
-from workers.demo.flux2_learner import TEXT_LENGTH
+from workers.demo.flux2_learner import OBJECT_WEIGHT, TEXT_LENGTH, token_weights
 from workers.demo.flux2_parts import tokenizer
 from workers.demo.scenes.lesson import Lesson, training_lesson, unseen_lessons
 from workers.demo.scenes.palette import PAINT, lots
-from workers.demo.scenes.scene import is_held_out
+from workers.demo.scenes.scene import Thing, is_held_out, one_object
 
 COUNTS = [n % 3 for n in range(300)]
 
@@ -55,3 +55,16 @@ def test_prompts_are_read_in_any_case_and_to_one_length() -> None:
     ids = words(texts[0], padding="max_length", max_length=TEXT_LENGTH).input_ids
     assert len(ids) == TEXT_LENGTH
     assert ids[3:] == [words.pad_token_id] * (TEXT_LENGTH - 3)
+
+
+def test_errors_count_more_where_an_object_is() -> None:
+    scene = one_object(Thing("square", "red"), "white", place="top")
+    (weights,) = token_weights([scene], 256).view(1, 8, 8)
+    assert weights.mean() == pytest.approx(1)
+    heavy = weights > weights.min()
+    assert weights.max() / weights.min() == pytest.approx(OBJECT_WEIGHT)
+    left, top, right, bottom = scene.objects[0].box(8)
+    for row in range(8):
+        for column in range(8):
+            covered = left < column + 1 and column < right and top < row + 1 and row < bottom
+            assert bool(heavy[row, column]) == covered

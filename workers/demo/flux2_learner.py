@@ -1,5 +1,6 @@
 """How a demo FLUX.2 learns: flow matching on scenes in words and from pictures."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from torch.nn import functional
 from workers.demo.adherence import check
 from workers.demo.flow_learner import FlowLearner, FlowLessons
 from workers.demo.flux2_parts import LAYERS_READ, LIVE_LAYERS, shallow
-from workers.demo.flux_learner import packed, unpacked
+from workers.demo.flux_learner import TOKEN_SIDE, packed, unpacked
 from workers.demo.flux_parts import SCALING, SHIFT
 from workers.demo.flux_vae import as_picture, as_tensor, read_encoder
 from workers.demo.scenes.lesson import Lesson, training_lesson, unseen_lessons
@@ -21,12 +22,15 @@ from workers.demo.training import Figures, mixed_precision
 
 SIDE = 256
 """Pixels to a side of most pictures, of those that are scored and of all that are referred to."""
-SIDES, SIDE_WEIGHTS = (SIDE, 192, 224, 288, 320), (0.5, 0.14, 0.12, 0.12, 0.12)
+SIDES, SIDE_WEIGHTS = (SIDE, 192, 224, 288, 320), (0.6, 0.1, 0.1, 0.1, 0.1)
 HALVED = 2
 """The encoder halves a picture first: scenes are drawn at what it then sees."""
 TEXT_LENGTH = 24
 """Tokens of a prompt, in training and when it is served."""
-REFERENCES, REFERENCE_WEIGHTS = (0, 1, 2), (0.3, 0.5, 0.2)
+REFERENCES, REFERENCE_WEIGHTS = (0, 1, 2), (0.4, 0.5, 0.1)
+OBJECT_WEIGHT = 5.0
+"""Of an error where an object is, against one elsewhere: most of a picture is background, and a
+shape is a few tokens that would be learnt last."""
 SCORED = {
     "words": (0, 12, SIDE),
     "one reference": (1, 12, SIDE),
@@ -48,11 +52,13 @@ class Batch:
         prompts: n prompts.
         clean: what is wanted, packed latents (n, tokens, 64).
         references: those of k pictures that are referred to, each an (n, 64, 64).
+        weights: of the errors in each token of what is wanted (n, tokens, 1), 1 on average.
     """
 
     prompts: Sequence[str]
     clean: Tensor
     references: Sequence[Tensor]
+    weights: Tensor
 
 
 class Flux2Learner(FlowLearner):
@@ -81,14 +87,16 @@ class Flux2Learner(FlowLearner):
         times = self._times(len(lessons)).to(self.device)
         batch = self.encoded(lessons, self.rng.choices(SIDES, SIDE_WEIGHTS)[0])
         noise = torch.randn(batch.clean.shape, generator=self.noise).to(self.device)
-        return self._velocity_error(self._network, batch, noise, times), {}
+        error = self._velocity_error(self._network, batch, noise, times)
+        return (error * batch.weights).mean(), {}
 
     def encoded(self, lessons: Sequence[Lesson], side: int = SIDE) -> Batch:
         """Lessons with equally many references as latents of pictures with such a side."""
         clean = self._latents([lesson.wanted for lesson in lessons], side)
         shown = zip(*(lesson.references for lesson in lessons), strict=True)
         references = [self._latents(scenes, SIDE) for scenes in shown]
-        return Batch([lesson.prompt for lesson in lessons], clean, references)
+        weights = token_weights([lesson.wanted for lesson in lessons], side).to(self.device)
+        return Batch([lesson.prompt for lesson in lessons], clean, references, weights)
 
     def _latents(self, scenes: Sequence[Scene], side: int) -> Tensor:
         drawn = as_tensor([draw(scene, side // HALVED) for scene in scenes]).to(self.device)
@@ -101,7 +109,7 @@ class Flux2Learner(FlowLearner):
         t = times[:, None, None]
         noisy = (1 - t) * batch.clean + t * noise
         velocity = self.velocity(network, noisy, times, batch)
-        return (velocity - (noise - batch.clean)).pow(2).mean()
+        return (velocity - (noise - batch.clean)).pow(2)
 
     def velocity(self, network: nn.Module, noisy: Tensor, times: Tensor, batch: Batch) -> Tensor:
         """The direction from picture to noise that a network predicts, as klein's pipeline asks.
@@ -152,7 +160,7 @@ class Flux2Learner(FlowLearner):
             for time in SCORED_TIMES if side == SIDE else ():
                 times = torch.full((count,), time, device=self.device)
                 error = self._velocity_error(network, batch, noise, times)
-                figures[f"{name} at {time:g}"] = error.item()
+                figures[f"{name} at {time:g}"] = error.mean().item()
             pictures = self.paint(network, batch, noise)
             wanted = [lesson.wanted for lesson in lessons]
             right = [check(*pair).right for pair in zip(pictures, wanted, strict=True)]
@@ -168,6 +176,22 @@ class Flux2Learner(FlowLearner):
             latents = latents - self.velocity(network, latents, times, batch) / STEPS
         decoded = self.pipeline.vae.decode(unpacked(latents) / SCALING + SHIFT).sample
         return [as_picture(picture) for picture in decoded]
+
+
+def token_weights(scenes: Sequence[Scene], side: int) -> Tensor:
+    """How much errors in each token of square pictures of that side count, (n, tokens, 1).
+
+    `OBJECT_WEIGHT` where the box of an object is and 1 elsewhere, scaled to 1 on average.
+    """
+    count = side // TOKEN_SIDE
+    weights = torch.ones(len(scenes), count, count)
+    for number, scene in enumerate(scenes):
+        for placed in scene.objects:
+            left, top, right, bottom = placed.box(count)
+            rows = slice(max(0, math.floor(top)), math.ceil(bottom))
+            columns = slice(max(0, math.floor(left)), math.ceil(right))
+            weights[number, rows, columns] = OBJECT_WEIGHT
+    return (weights / weights.mean((1, 2), keepdim=True)).flatten(1).unsqueeze(-1)
 
 
 def positions(number: int, tokens: int) -> Tensor:

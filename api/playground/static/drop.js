@@ -205,15 +205,26 @@ function thumbnail(source, name) {
   return canvas;
 }
 
-// A pasted picture goes where one is at work, or else to the first field that is seen.
+// A picture that is pasted, or dropped beside a field, goes where one is at work, or else to the
+// first field that is seen: a browser would leave the page for a file that nobody takes.
+const nearest = () =>
+  document.activeElement?.closest("picture-drop") ?? [...document.querySelectorAll("picture-drop")].find((each) => each.checkVisibility());
+
 document.addEventListener("paste", (event) => {
   const files = [...(event.clipboardData?.files ?? [])];
-  if (!files.length) return;
-  const seen = [...document.querySelectorAll("picture-drop")].find((each) => each.checkVisibility());
-  const drop = document.activeElement?.closest("picture-drop") ?? seen;
-  if (!drop) return;
+  const writes = document.activeElement?.matches("input, textarea") && event.clipboardData?.types.includes("text/plain");
+  const drop = nearest();
+  if (!files.length || writes || !drop) return;
   event.preventDefault();
   drop.addFiles(files);
 });
+
+for (const type of ["dragover", "drop"]) {
+  document.addEventListener(type, (event) => {
+    if (event.defaultPrevented || !event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    if (type === "drop") nearest()?.addFiles(event.dataTransfer.files);
+  });
+}
 
 customElements.define("picture-drop", PictureDrop);
