@@ -1,5 +1,7 @@
 """Curves: a window of time cut into equal steps, for drawing."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -45,22 +47,27 @@ class Curves:
 # Each part is found by an index of its own, which one statement with OR between them was not.
 _EVENTS = """
 WITH events AS (
-    SELECT variant, 'arrived' AS what, created_at AS at, NULL::float8 AS waited
+    SELECT variant, 'arrived' AS what, created_at AS at, NULL::interval AS waited
     FROM jobs WHERE created_at > now() - :window
     UNION ALL
     SELECT variant, state, finished_at, NULL FROM jobs WHERE finished_at > now() - :window
     UNION ALL
-    SELECT variant, 'left', coalesce(started_at, finished_at),
-        extract(epoch FROM started_at - created_at)::float8
+    SELECT variant, 'left', coalesce(started_at, finished_at), started_at - created_at
     FROM jobs WHERE finished_at > now() - :window
     UNION ALL
-    SELECT variant, 'left', started_at, extract(epoch FROM started_at - created_at)::float8
+    SELECT variant, 'left', started_at, started_at - created_at
     FROM jobs WHERE state = 'running'
 )
-SELECT variant, floor(extract(epoch FROM at - (now() - :window))::float8 / :step)::int AS step,
-    what, count(*) AS jobs, max(waited) AS longest
-FROM events WHERE at > now() - :window GROUP BY 1, 2, 3
+SELECT variant, width_bucket(at, CAST(:starts AS timestamptz[])) - 1 AS step,
+    count(*) FILTER (WHERE what = 'arrived') AS arrived,
+    count(*) FILTER (WHERE what = 'left') AS left,
+    count(*) FILTER (WHERE what = 'succeeded') AS succeeded,
+    count(*) FILTER (WHERE what = 'failed') AS failed,
+    max(waited) AS longest
+FROM events WHERE at > now() - :window GROUP BY 1, 2
 """
+
+_WHAT = ("arrived", "left", "succeeded", "failed")
 
 _WAITING_NOW = text("""
 SELECT variant, count(*), now() AS now FROM jobs WHERE state = 'queued' GROUP BY variant
@@ -72,27 +79,29 @@ def queue_curves(session: Session, *, window: timedelta, steps: int) -> Curves:
 
     A job that was queued again after a lost attempt counts as having left at its last claim.
     """
-    step = window.total_seconds() / steps
+    step = window / steps
     now = session.execute(text("SELECT now()")).scalar_one()
+    starts = [now - window + step * n for n in range(steps)]
     waiting = {row[0]: row[1] for row in session.execute(_WAITING_NOW)}
-    found: dict[str, Steps] = {}
-    for row in session.execute(windowed(_EVENTS, window), {"step": step}):
-        _enter(found.setdefault(row.variant, Steps(steps)), row, steps)
+    found: defaultdict[str, Steps] = defaultdict(lambda: Steps(steps))
+    for row in session.execute(windowed(_EVENTS, window), {"starts": starts}):
+        _enter(found[row.variant], row)
     return Curves(
-        starts=[now - window + timedelta(seconds=step * n) for n in range(steps)],
-        step_seconds=step,
+        starts=starts,
+        step_seconds=step.total_seconds(),
         queues={
-            name: _curves(name, found.get(name, Steps(steps)), waiting.get(name, 0))
+            name: _curves(name, found[name], waiting.get(name, 0))
             for name in sorted({*found, *waiting})
         },
     )
 
 
-def _enter(own: Steps, row: Row[Any], steps: int) -> None:
-    place = min(max(row.step, 0), steps - 1)
-    own.counts[row.what][place] += row.jobs
+def _enter(own: Steps, row: Row[Any]) -> None:
+    counted: Sequence[int] = row[2:6]
+    for what, jobs in zip(_WHAT, counted, strict=True):
+        own.counts[what][row.step] = jobs
     if row.longest is not None:
-        own.longest[place] = max(own.longest[place] or 0.0, float(row.longest))
+        own.longest[row.step] = max(0.0, row.longest.total_seconds())
 
 
 def _curves(variant: str, own: Steps, waiting_now: int) -> QueueCurves:

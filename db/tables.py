@@ -205,6 +205,12 @@ class Job(Base):
             postgresql_where=text("state = 'failed'"),
         ),
         Index(
+            "ix_jobs_failed_variant",
+            "variant",
+            text("id DESC"),
+            postgresql_where=text("state = 'failed'"),
+        ),
+        Index(
             "ix_jobs_metadata",
             "metadata",
             postgresql_using="gin",

@@ -82,7 +82,7 @@ def flux(*, quick: bool, as_json: bool) -> None:
     type=click.IntRange(2, 1_000),
     default=50,
     show_default=True,
-    help="Of each page, over HTTP; fewer where they would take more than half a minute.",
+    help="Of each page, over HTTP; fewer where all of them would take more than four minutes.",
 )
 @_json
 def reports(*, jobs: int, requests: int, as_json: bool) -> None:

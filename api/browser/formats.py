@@ -84,6 +84,6 @@ def plural(number: int, one: str, many: str = "") -> str:
 
 
 def short_id(text: str) -> str:
-    """An identifier's kind and its last digits, which are the random ones."""
+    """An identifier's kind and its last digits, which are the random ones; a name as it is."""
     kind, _, digits = text.rpartition("_")
-    return f"{kind}_…{digits[-8:]}" if len(digits) > 10 else text  # noqa: PLR2004
+    return f"{kind}_…{digits[-8:]}" if kind and len(digits) > 10 else text  # noqa: PLR2004

@@ -1,5 +1,6 @@
 """What operators' figures and searches cost with many jobs stored: at the database, over HTTP."""
 
+import os
 import secrets
 import statistics
 import time
@@ -49,8 +50,8 @@ def measure_reports(jobs: int, requests: int, folder: Path) -> dict[str, float]:
         folder: for the servers' data; made when missing.
 
     Returns:
-        Seconds that the storing took, the median of each statement at the database, and p50 and
-        p95 of each page over HTTP.
+        The machine's load average before it began, seconds that the storing took, the median of
+        each statement at the database, and p50 and p95 of each page over HTTP.
     """
     postgres = EmbeddedPostgres(folder / "postgres", fast=True)
     redis = EmbeddedRedis(folder / "redis")
@@ -60,9 +61,10 @@ def measure_reports(jobs: int, requests: int, folder: Path) -> dict[str, float]:
         supervisor.start(postgres, redis)
         upgrade(postgres.url)
         database = undo.enter_context(closing(_open(postgres.url, jobs)))
+        figures = {"load_before": os.getloadavg()[0]}
         begun = time.perf_counter()
         fill(database, jobs)
-        figures = {"fill_seconds": time.perf_counter() - begun}
+        figures["fill_seconds"] = time.perf_counter() - begun
         figures |= {
             f"{name}_p50_seconds": _median(database, ask) for name, ask in _asked(jobs).items()
         }

@@ -72,6 +72,10 @@ def searching(sought: JobSearch) -> Callable[[Session], Any]:
         (searching(JobSearch(tenant_id="a")), "ix_jobs_tenant_newest"),
         (searching(JobSearch(state=JobState.CANCELED)), "ix_jobs_given_up"),
         (searching(JobSearch(error_code="a")), "ix_jobs_failed"),
+        (
+            searching(JobSearch(variant="a", state=JobState.FAILED)),
+            "ix_jobs_failed_variant",
+        ),
         (searching(JobSearch(created_before=NOW)), "pk_jobs"),
         (job_queries.in_hand, "ix_jobs_leases"),
         (lambda session: jobs.lost_ids(session, limit=9), "ix_jobs_leases"),

@@ -88,6 +88,7 @@ def test_sizes_and_ids_are_short() -> None:
     assert formats.size(24_000_000_000) == "24 GB"
     assert formats.size(1_500_000) == "1.5 MB"
     assert formats.short_id("job_01m86he429cp2j3xrthc7kcm6v") == "job_…hc7kcm6v"
+    assert formats.short_id("florence-2-demo") == "florence-2-demo"
     assert formats.plural(1, "job") == "1 job"
     assert formats.plural(2, "analysis", "analyses") == "2 analyses"
 
