@@ -14,8 +14,9 @@ from api.playground.models import paints
 from api.playground.overlay import Seen, seen_in
 from api.services import Services
 from db import job_queries
+from db.artifact_kinds import ArtifactKind
 from db.job_state import TERMINAL, JobState
-from db.tables import Job
+from db.tables import Artifact, Job
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,14 @@ class Fact:
 
     name: str
     value: str
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A stored result that is no painted picture."""
+
+    title: str
+    url: str
 
 
 def panel_values(services: Services, session: Session, job: Job) -> dict[str, Any]:
@@ -37,7 +46,7 @@ def panel_values(services: Services, session: Session, job: Job) -> dict[str, An
         "over": job.state in TERMINAL,
         "waiting": None if waiting is None else waiting_text(waiting),
         "results": outputs(job, artifacts, base),
-        "painted": [row.n for row in artifacts if row.kind == "image"],
+        "files": _files(artifacts, base),
         "seen": _seen(job, given),
         "given": given,
         "facts": _facts(job),
@@ -46,6 +55,15 @@ def panel_values(services: Services, session: Session, job: Job) -> dict[str, An
         "is_offered": services.catalogue.offers(job.variant),
         "can_look": any(not paints(each) for each in services.catalogue.variants()),
     }
+
+
+def _files(artifacts: Sequence[Artifact], base: str) -> list[StoredFile]:
+    """What Florence-2 was asked to store; what FLUX painted is shown as it is."""
+    return [
+        StoredFile(f"{row.kind} {row.about.get('task', '')}".strip(), f"{base}/results/{row.n}")
+        for row in artifacts
+        if row.kind != ArtifactKind.IMAGE and not row.removed_at
+    ]
 
 
 def as_kept(services: Services, values: dict[str, Any]) -> dict[str, Any]:

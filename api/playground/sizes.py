@@ -18,11 +18,6 @@ class Shape:
     height: int | None
 
     @property
-    def given(self) -> str:
-        """What the form sends for it."""
-        return self.ratio
-
-    @property
     def icon(self) -> tuple[float, float]:
         """Width and height of a rectangle of that shape, the longer side 12."""
         across, down = map(int, self.ratio.split(":"))

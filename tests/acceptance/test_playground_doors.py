@@ -188,6 +188,21 @@ def test_the_gallery_leads_on_to_older_jobs(stack: Stack, tenant: Client) -> Non
         assert len(re.findall("<article", client.get(following[1]).text)) == 1
 
 
+def test_what_was_stored_is_downloaded(stack: Stack, tenant: Client) -> None:
+    painted = tenant.over(tenant.paint())
+    given = {"artifacts": ["coco"]}
+    seen = tenant.over(tenant.look(painted["output"]["images"][0]["url"], **given))
+    with signed_in(stack, tenant) as client:
+        for job, media_type in ((painted, "image/png"), (seen, "application/json")):
+            link = f"/playground/jobs/{job['id']}/results/0?download=true"
+            assert link in client.get(f"/?from={job['id']}").text
+            answer = client.get(link)
+            assert answer.headers["content-type"].startswith(media_type)
+            suffix = media_type.partition("/")[2]
+            kept_as = f'attachment; filename="{job["id"]}-0.{suffix}"'
+            assert answer.headers["content-disposition"] == kept_as
+
+
 def test_a_session_is_no_way_around_its_keys_limit(stack: Stack) -> None:
     with stack.database.transaction() as session:
         limits = {"images_per_month": 0, "analyses_per_month": 0, "requests_per_minute": 3}
