@@ -25,7 +25,7 @@ _STEPS = 60
 def show_overview(request: Request, services: ServicesDep, visitor: VisitorDep) -> HTMLResponse:
     """How the service does."""
     offered = [row.id for row in services.catalogue.variants()]
-    with services.database.transaction(durable=False) as session:
+    with services.database.single_statements() as session:
         queues = queue_rows(session, offered)
         workers = [row for row in worker_rows(session) if not row.is_stale]
         failures = failures_by_code(session, WINDOW)

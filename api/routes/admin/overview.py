@@ -22,7 +22,7 @@ def get_overview(
 ) -> OverviewView:
     """Queues, workers by state, failures by reason within the window, and what today brought."""
     window = timedelta(seconds=window_seconds)
-    with services.database.transaction(durable=False) as session:
+    with services.database.single_statements() as session:
         live = [view for view in worker_views(session) if view.live]
         return OverviewView(
             window_seconds=window_seconds,
