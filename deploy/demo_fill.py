@@ -22,10 +22,10 @@ from db.tables import Job, Tier
 from deploy.local_stack import LocalStack
 
 _PROMPTS = (
-    "a red circle left of a blue square on a white background",
-    "a green triangle above a yellow circle on a grey background",
-    "the word ROMA in black on a yellow background",
-    "three blue circles on a white background",
+    "a red circle to the left of a blue square on a white background",
+    "a green triangle above a yellow circle on a black background",
+    "a large orange star on a purple background",
+    "a white square below a blue circle on a yellow background",
 )
 _PAYING = "studio"
 _TENANTS = (("Atelier Nord", _PAYING), ("Paper & Pixel", "standard"), ("Tryout", "free"))

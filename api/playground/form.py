@@ -28,6 +28,12 @@ FRESH: dict[str, Any] = {"previews": True, "tasks": ["<CAPTION>", "<OD>"]}
 """What a new form says: one who watches wants to see."""
 
 
+_UNFILLED = frozenset(
+    {"missing", "string_too_short", "task_or_tasks", "text_required", "region_required"}
+)
+"""What validation says of something that is not there yet."""
+
+
 @dataclass(frozen=True)
 class FormView:
     """What a form says.
@@ -152,5 +158,4 @@ def quote(
 def _waits_for_input(problem: ProblemError | None) -> bool:
     """Whether nothing is wrong but that something is not there yet."""
     items = problem.extra.get("errors", ()) if problem else ()
-    unfilled = ("missing", "string_too_short", "text_required", "region_required")
-    return bool(items) and all(item["type"] in unfilled for item in items)
+    return bool(items) and all(item["type"] in _UNFILLED for item in items)

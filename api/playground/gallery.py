@@ -20,6 +20,7 @@ from db.artifact_kinds import ArtifactKind
 from db.job_queries import JobFilter
 from db.job_state import JobState
 from db.tables import Artifact, Job
+from workers.catalog.florence2_tasks import BY_TOKEN
 
 router = APIRouter()
 
@@ -89,7 +90,8 @@ def _told(job: Job) -> str:
     """What Florence-2 said, or what it was asked."""
     output = job.output or {}
     if job.state != JobState.SUCCEEDED or "results" not in output:
-        return ", ".join(map(str, job.input.get("tasks") or ()))
+        asked = (BY_TOKEN.get(token) for token in job.input.get("tasks") or ())
+        return "; ".join(task.title for task in asked if task is not None)
     texts = [answer.text for answer in answers(output) if answer.text]
     if texts:
         return texts[0]

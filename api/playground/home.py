@@ -59,7 +59,8 @@ def _filled(
     if former:
         variant, given = settings_of(services, visitor, former)
         if services.catalogue.offers(variant):
-            return form_values(services, visitor, variant, given)
+            # Whoever watches wants to see, however the job was sent.
+            return form_values(services, visitor, variant, given | {"previews": True})
     return form_values(services, visitor, model or first_choice(offered), FRESH)
 
 

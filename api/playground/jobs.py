@@ -1,6 +1,8 @@
 """Jobs from the form: submitted, watched as a stream of the panel, canceled."""
 
+import asyncio
 from collections.abc import AsyncIterable
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -15,7 +17,7 @@ from api.event_hub import Waiter
 from api.job_operations import cancel_own
 from api.playground.form import form_view
 from api.playground.pages import page, render
-from api.playground.panel import panel_values
+from api.playground.panel import as_kept, panel_values
 from api.playground.visitor import FormDep, Visitor, VisitorDep, WriterDep
 from api.schemas import ShortText
 from api.services import Services, ServicesDep
@@ -24,6 +26,9 @@ from db.tables import Job
 from workers.events import Event
 
 router = APIRouter()
+
+PLACE_SECONDS = 3.0
+"""How often the place of a job that waits is looked at."""
 
 
 @router.post("/jobs")
@@ -59,7 +64,8 @@ def values_of(services: Services, visitor: Visitor, job_id: str) -> dict[str, An
         job = job_queries.find(session, tenant_id=visitor.tenant_id, job_id=job_id)
         if job is None:
             raise not_found("job")
-        return panel_values(services, session, job)
+        values = panel_values(services, session, job)
+    return as_kept(services, values) if values["over"] else values
 
 
 async def _job_first(
@@ -77,17 +83,20 @@ async def stream_panel(
     _first: Annotated[dict[str, Any], Depends(_job_first)],
 ) -> AsyncIterable[ServerSentEvent]:
     """The panel whenever something happens to the job; at its end `done`, last of all."""
-    shown = _Shown()
+    shown, last = _Shown(), ""
     with services.hub.watch(job_id) as waiter:
         for event in await services.hub.replay(job_id, after=None):
             shown.note(event)
         while True:
             # Read after watching began, or after an event: nothing is missed in between.
             values = await run_in_threadpool(values_of, services, visitor, job_id)
-            yield ServerSentEvent(raw_data=shown.panel(visitor, values))
+            panel = shown.panel(visitor, values)
+            if panel != last:
+                yield ServerSentEvent(raw_data=panel)
+                last = panel
             if values["over"]:
                 break
-            await shown.note_next(waiter)
+            await shown.note_next(waiter, waits=values["waiting"] is not None)
     yield ServerSentEvent(event="done", raw_data=str(values["job"].state))
 
 
@@ -106,14 +115,17 @@ class _Shown:
         elif event.type == "state":
             self._step, self._preview = 0, ""  # another attempt begins anew
 
-    async def note_next(self, waiter: Waiter) -> None:
-        """Wait for something to happen; what came meanwhile is shown at once."""
-        event = await waiter.get()
-        while event is not None:
-            self.note(event)
-            if waiter.empty():
-                break
-            event = waiter.get_nowait()
+    async def note_next(self, waiter: Waiter, *, waits: bool) -> None:
+        """Wait for something to happen; what came meanwhile is shown at once.
+
+        Nothing tells a job that `waits` of those before it: its place is looked at now and then.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PLACE_SECONDS if waits else None):
+                event = await waiter.get()
+                while event is not None:
+                    self.note(event)
+                    event = None if waiter.empty() else waiter.get_nowait()
 
     def panel(self, visitor: Visitor, values: dict[str, Any]) -> str:
         job = values["job"]

@@ -1,12 +1,13 @@
 """The job that is being watched: how it stands, and what came of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from api.browser.formats import duration, money
-from api.browser.job_pictures import inputs, outputs
+from api.browser.job_pictures import Input, inputs, outputs, without_removed
 from api.browser.job_words import waiting_text
 from api.playground.advice import about_job
 from api.playground.models import paints
@@ -37,7 +38,7 @@ def panel_values(services: Services, session: Session, job: Job) -> dict[str, An
         "waiting": None if waiting is None else waiting_text(waiting),
         "results": outputs(job, artifacts, base),
         "painted": [row.n for row in artifacts if row.kind == "image"],
-        "seen": _seen(job, base),
+        "seen": _seen(job, given),
         "given": given,
         "facts": _facts(job),
         "advice": about_job(job.error_code) if job.error_code else "",
@@ -47,10 +48,17 @@ def panel_values(services: Services, session: Session, job: Job) -> dict[str, An
     }
 
 
-def _seen(job: Job, base: str) -> Seen | None:
+def as_kept(services: Services, values: dict[str, Any]) -> dict[str, Any]:
+    """The values of a job that is over, without the pictures that the store no longer has."""
+    job = values["job"]
+    given = without_removed(services, job, values["given"])
+    return values | {"given": given, "seen": _seen(job, given)}
+
+
+def _seen(job: Job, given: Sequence[Input]) -> Seen | None:
     if job.state != JobState.SUCCEEDED or "results" not in (job.output or {}):
         return None
-    return seen_in(job.output or {}, f"{base}/inputs/0", job.input)
+    return seen_in(job.output or {}, given[0].url or "", job.input)
 
 
 def _facts(job: Job) -> list[Fact]:

@@ -9,6 +9,7 @@ import pytest
 from starlette.routing import Route
 
 from api.playground.app import ROUTERS
+from api.playground.gallery import PAGE_SIZE
 from db.tables import Tier
 from tests.acceptance.problems import problem
 from tests.acceptance.stack import Client, Stack
@@ -155,6 +156,21 @@ def test_an_upload_is_checked_as_the_api_checks_it(stack: Stack, tenant: Client)
         answer = client.post("/playground/files", files=files, headers=headers)
         told = problem(answer, 422, "invalid_input")
         assert told["errors"][0]["type"] == "invalid_image"
+
+
+def test_the_gallery_leads_on_to_older_jobs(stack: Stack, tenant: Client) -> None:
+    with stack.paused("florence-2-demo"):
+        picture = tenant.over(tenant.paint())["output"]["images"][0]["url"]
+        jobs = [tenant.look(picture) for _ in range(PAGE_SIZE)]
+        for job in jobs:
+            tenant.cancel(job)
+    with signed_in(stack, tenant) as client:
+        newest = client.get("/playground/gallery").text
+        assert re.findall(r'id="shot-(job_\w+)"', newest) == [job["id"] for job in jobs[::-1]]
+        assert "Objects and their boxes" in newest
+        following = re.search(r'hx-get="(/playground/gallery\?before=[\w-]+=*)"', newest)
+        assert following is not None
+        assert len(re.findall("<article", client.get(following[1]).text)) == 1
 
 
 def test_a_session_is_no_way_around_its_keys_limit(stack: Stack) -> None:

@@ -48,3 +48,10 @@ document.addEventListener("submitted", () => {
 });
 
 document.addEventListener("done", (event) => { said.textContent = `The job has ended: ${event.detail?.data ?? ""}`; });
+
+// A picture that is no longer kept leaves its card without one.
+document.addEventListener("error", (event) => {
+  if (event.target instanceof HTMLImageElement && event.target.closest(".shot")) {
+    event.target.replaceWith(Object.assign(document.createElement("span"), { className: "dim", textContent: "no longer kept" }));
+  }
+}, true);
