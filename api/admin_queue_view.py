@@ -7,7 +7,6 @@ from sqlalchemy.orm import Session
 
 from api.admin_schemas import QueueInWindow, QueueNow, QueueView
 from db import job_queries, queues, reports
-from db.job_queries import Outlook
 from db.report_window import QueueWindow, queue_windows
 from db.reports import QueueDepth
 
@@ -18,25 +17,29 @@ def queue_views(session: Session, offered: Iterable[str], window: timedelta) -> 
     windows = {row.variant: row for row in queue_windows(session, window)}
     paused = queues.paused(session)
     names = sorted({*offered, *depths, *windows})
-    outlooks = job_queries.outlook(session, names)
+    ready = job_queries.ready_workers(session)
     quiet = QueueWindow("", 0, 0, 0, None, None, None, None)
     return [
         QueueView(
             model=name,
-            now=_now(depths.get(name), outlooks[name], paused=name in paused),
+            now=_now(
+                depths.get(name, QueueDepth(name, 0, 0, 0.0)),
+                ready.get(name, 0),
+                paused=name in paused,
+            ),
             window=QueueInWindow.model_validate(windows.get(name, quiet)),
         )
         for name in names
     ]
 
 
-def _now(depth: QueueDepth | None, outlook: Outlook, *, paused: bool) -> QueueNow:
-    queued = depth.queued if depth else 0
+def _now(depth: QueueDepth, workers: int, *, paused: bool) -> QueueNow:
+    outlook = job_queries.outlook_of(workers, depth.cost_seconds)
     return QueueNow(
         paused=paused,
-        ready_workers=outlook.ready_workers,
-        queued=queued,
-        running=depth.running if depth else 0,
-        oldest_age_seconds=depth.oldest_age_seconds if depth and queued else None,
+        ready_workers=workers,
+        queued=depth.queued,
+        running=depth.running,
+        oldest_age_seconds=depth.oldest_age_seconds if depth.queued else None,
         drain_seconds=None if paused else outlook.expected_wait_seconds,
     )

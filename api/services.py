@@ -12,6 +12,7 @@ from api.metrics import SharedFigures
 from api.picture_urls import PictureUrls
 from api.rate_limits import RateLimits
 from api.settings import ApiSettings
+from db.running_takings import RunningTakings
 from db.session import Database
 from db.storage.object_store import ObjectStore
 from workers.catalog import Catalogue
@@ -41,6 +42,7 @@ class Services:
     lora_urls: PictureUrls
     presigns: bool = False
     figures: SharedFigures = field(default_factory=SharedFigures)
+    takings: RunningTakings = field(default_factory=RunningTakings)
 
     def presign(self, key: str, seconds: int) -> str | None:
         """The store's own URL of an object, where the operator lets the store serve results."""

@@ -162,10 +162,11 @@ def outlook(session: Session, variants: Sequence[str]) -> dict[str, Outlook]:
     )
     queued = dict(session.execute(statement).all())
     ready = ready_workers(session)
-    return {name: _outlook(ready.get(name, 0), queued.get(name, 0.0)) for name in variants}
+    return {name: outlook_of(ready.get(name, 0), queued.get(name, 0.0)) for name in variants}
 
 
-def _outlook(workers: int, queued_seconds: float) -> Outlook:
+def outlook_of(workers: int, queued_seconds: float) -> Outlook:
+    """What a job would meet with so many workers and so much ahead of it."""
     return Outlook(workers, queued_seconds / workers if workers else None)
 
 

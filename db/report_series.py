@@ -70,8 +70,11 @@ FROM events WHERE at > now() - :window GROUP BY 1, 2
 _WHAT = ("arrived", "left", "succeeded", "failed")
 
 _WAITING_NOW = text("""
-SELECT variant, count(*), now() AS now FROM jobs WHERE state = 'queued' GROUP BY variant
+SELECT now() AS now, variant, jobs FROM (VALUES (0)) AS one LEFT JOIN (
+    SELECT variant, count(*) AS jobs FROM jobs WHERE state = 'queued' GROUP BY variant
+) AS waiting ON true
 """)
+"""A row for each queue; without any, one that tells the time."""
 
 
 def queue_curves(session: Session, *, window: timedelta, steps: int) -> Curves:
@@ -80,9 +83,9 @@ def queue_curves(session: Session, *, window: timedelta, steps: int) -> Curves:
     A job that was queued again after a lost attempt counts as having left at its last claim.
     """
     step = window / steps
-    now = session.execute(text("SELECT now()")).scalar_one()
-    starts = [now - window + step * n for n in range(steps)]
-    waiting = {row[0]: row[1] for row in session.execute(_WAITING_NOW)}
+    rows = session.execute(_WAITING_NOW).all()
+    starts = [rows[0].now - window + step * n for n in range(steps)]
+    waiting = {row.variant: row.jobs for row in rows if row.variant is not None}
     found: defaultdict[str, Steps] = defaultdict(lambda: Steps(steps))
     for row in session.execute(windowed(_EVENTS, window), {"starts": starts}):
         _enter(found[row.variant], row)

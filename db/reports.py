@@ -29,12 +29,16 @@ class UsageSum:
 
 @dataclass(frozen=True)
 class QueueDepth:
-    """How a variant's queue stands now; ages in seconds."""
+    """How a variant's queue stands now; ages in seconds.
+
+    `cost_seconds` is the estimated device time of what is queued.
+    """
 
     variant: str
     queued: int
     running: int
     oldest_age_seconds: float
+    cost_seconds: float = 0.0
 
 
 def usage_events(
@@ -91,12 +95,13 @@ def _in_period(tenant_id: str, start: datetime, end: datetime) -> ColumnElement[
 
 _DEPTHS = text("""
 SELECT variant, sum(queued)::bigint, sum(running)::bigint,
-       coalesce(extract(epoch FROM now() - min(oldest)), 0)::float
+       coalesce(extract(epoch FROM now() - min(oldest)), 0)::float, sum(cost)::float
 FROM (
-    SELECT variant, count(*) AS queued, 0 AS running, min(created_at) AS oldest
+    SELECT variant, count(*) AS queued, 0 AS running, min(created_at) AS oldest,
+           sum(cost_seconds) AS cost
     FROM jobs WHERE state = 'queued' GROUP BY variant
     UNION ALL
-    SELECT variant, 0, count(*), NULL FROM jobs WHERE state = 'running' GROUP BY variant
+    SELECT variant, 0, count(*), NULL, 0 FROM jobs WHERE state = 'running' GROUP BY variant
 ) AS active GROUP BY variant
 """)
 
@@ -107,8 +112,8 @@ def queue_depths(session: Session) -> list[QueueDepth]:
     Each state is counted by itself, which lets its partial index find the few among all jobs.
     """
     return [
-        QueueDepth(variant, depth, running, float(age))
-        for variant, depth, running, age in session.execute(_DEPTHS)
+        QueueDepth(variant, depth, running, age, cost)
+        for variant, depth, running, age, cost in session.execute(_DEPTHS)
     ]
 
 

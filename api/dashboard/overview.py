@@ -14,7 +14,7 @@ from api.dashboard.visitor import VisitorDep
 from api.dashboard.worker_rows import worker_rows
 from api.services import ServicesDep
 from db.report_series import Curves, queue_curves
-from db.report_window import failures_by_code, takings_today
+from db.report_window import failures_by_code
 
 router = APIRouter()
 
@@ -25,11 +25,11 @@ _STEPS = 60
 def show_overview(request: Request, services: ServicesDep, visitor: VisitorDep) -> HTMLResponse:
     """How the service does."""
     offered = [row.id for row in services.catalogue.variants()]
-    with services.database.transaction(durable=False) as session:
+    with services.database.single_statements() as session:
         queues = queue_rows(session, offered)
         workers = [row for row in worker_rows(session) if not row.is_stale]
         failures = failures_by_code(session, WINDOW)
-        takings = takings_today(session)
+        takings = services.takings.read(session)
         curves = queue_curves(session, window=WINDOW, steps=_STEPS)
     up = sum(row.is_ready for row in workers)
     return page(

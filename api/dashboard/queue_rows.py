@@ -58,30 +58,23 @@ def queue_rows(session: Session, offered: Iterable[str]) -> list[QueueRow]:
     windows = {row.variant: row for row in queue_windows(session, WINDOW)}
     paused = queues.paused(session)
     names = sorted({*offered, *depths, *windows})
-    outlooks = job_queries.outlook(session, names)
+    ready = job_queries.ready_workers(session)
     return [
         _row(
-            name,
             depths.get(name, reports.QueueDepth(name, 0, 0, 0.0)),
             windows.get(name, QueueWindow(name, 0, 0, 0, None, None, None, None)),
-            outlooks[name],
+            ready.get(name, 0),
             paused=name in paused,
         )
         for name in names
     ]
 
 
-def _row(
-    name: str,
-    depth: reports.QueueDepth,
-    window: QueueWindow,
-    outlook: job_queries.Outlook,
-    *,
-    paused: bool,
-) -> QueueRow:
+def _row(depth: reports.QueueDepth, window: QueueWindow, workers: int, *, paused: bool) -> QueueRow:
     minutes = WINDOW.total_seconds() / 60
+    outlook = job_queries.outlook_of(workers, depth.cost_seconds)
     return QueueRow(
-        variant=name,
+        variant=depth.variant,
         state=_state(depth, outlook.ready_workers, paused=paused),
         paused=paused,
         workers=outlook.ready_workers,

@@ -32,7 +32,7 @@ def show_queues(
 ) -> HTMLResponse:
     """Every queue, or one of them."""
     offered = [row.id for row in services.catalogue.variants()]
-    with services.database.transaction(durable=False) as session:
+    with services.database.single_statements() as session:
         rows = queue_rows(session, offered)
         curves = queue_curves(session, window=WINDOW, steps=_STEPS)
     shown = [row for row in rows if model in ("", row.variant)]

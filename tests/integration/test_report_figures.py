@@ -1,13 +1,14 @@
 """The dashboard's figures, from real rows: what is of now, of the window, of today."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from db.job_state import JobState
 from db.report_series import queue_curves
-from db.report_window import failures_by_code, queue_windows, takings_today
+from db.report_window import Takings, failures_by_code, queue_windows, takings_today
+from db.running_takings import RunningTakings, _Closed
 from db.session import Database
 from db.tenant_standings import listed
 from tests.support.jobs import (
@@ -72,6 +73,30 @@ def test_what_was_charged_today_is_what_was_settled(database: Database) -> None:
     assert (standings[paying].jobs, standings[paying].spent_micros) == (1, PRICE)
     assert (standings[free].jobs, standings[free].spent_micros) == (1, 0)
     assert next(iter(standings)) == paying
+
+
+@pytest.mark.parametrize("late", [timedelta(0), timedelta(minutes=10)])
+def test_takings_that_are_kept_up_to_date_are_those_that_are_summed_anew(
+    database: Database, late: timedelta
+) -> None:
+    paying = add_tenant(database, credit_micros=10 * PRICE, images_per_month=0)
+    kept = RunningTakings(late)
+
+    def agreed() -> Takings:
+        with database.single_statements() as session:
+            told = kept.read(session)
+            assert told == takings_today(session)
+            return told
+
+    assert agreed() == Takings(0, 0)
+    for n in (1, 2, 3):
+        held = running(database, paying)
+        assert complete(database, held, stored(held))
+        assert agreed() == Takings(n, n * PRICE)
+        assert agreed() == Takings(n, n * PRICE)
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    kept._closed = _Closed(yesterday, yesterday, 7, 7)
+    assert agreed() == Takings(3, 3 * PRICE)
 
 
 @pytest.mark.parametrize("steps", [1, 60])

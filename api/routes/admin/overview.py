@@ -11,7 +11,7 @@ from api.operators import PREFIX, OperatorDep
 from api.routes.admin.queues import Window
 from api.routes.admin.workers import worker_views
 from api.services import ServicesDep
-from db.report_window import failures_by_code, takings_today
+from db.report_window import failures_by_code
 
 router = APIRouter(prefix=PREFIX, tags=["admin"])
 
@@ -22,7 +22,7 @@ def get_overview(
 ) -> OverviewView:
     """Queues, workers by state, failures by reason within the window, and what today brought."""
     window = timedelta(seconds=window_seconds)
-    with services.database.transaction(durable=False) as session:
+    with services.database.single_statements() as session:
         live = [view for view in worker_views(session) if view.live]
         return OverviewView(
             window_seconds=window_seconds,
@@ -32,5 +32,5 @@ def get_overview(
                 FailureView(code=code, jobs=jobs)
                 for code, jobs in failures_by_code(session, window)
             ],
-            today=TodayView.model_validate(takings_today(session)),
+            today=TodayView.model_validate(services.takings.read(session)),
         )
