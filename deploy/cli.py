@@ -64,7 +64,7 @@ def up(
 ) -> None:
     """Start the local stack and stay in the foreground; Ctrl-C stops it all.
 
-    It serves the two demo models unless --variant names others. PostgreSQL and Redis come with
+    It serves the demo models unless --variant names others. PostgreSQL and Redis come with
     the package; DATABASE_URL, REDIS_URL and S3_… are used instead where the environment has them.
     """
     from deploy.local_stack import DEMO_VARIANTS, LocalStack  # noqa: PLC0415

@@ -29,7 +29,7 @@ from workers import catalog
 SETTINGS_FILE = "settings.json"
 """In the data folder: the environment of the stack's processes, for commands that join it."""
 
-DEMO_VARIANTS = ("flux.1-demo", "florence-2-demo")
+DEMO_VARIANTS = ("flux.1-demo", "flux.2-demo", "florence-2-demo")
 
 
 class StackError(Exception):

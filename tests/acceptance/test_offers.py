@@ -20,8 +20,9 @@ def models_of(client: Client) -> list[Json]:
 
 def test_the_models_are_those_that_the_stack_serves(tenant: Client) -> None:
     models = {model["id"]: model for model in models_of(tenant)}
-    assert models.keys() == {"flux.1-demo", "florence-2-demo"}
+    assert models.keys() == {"flux.1-demo", "flux.2-demo", "florence-2-demo"}
     assert models["flux.1-demo"]["family"] == "flux1"
+    assert models["flux.2-demo"]["family"] == "flux2"
     assert models["florence-2-demo"]["family"] == "florence2"
     assert "<OD>" in models["florence-2-demo"]["tasks"]
     for model in models.values():
@@ -40,6 +41,7 @@ def test_models_need_no_key(stack: Stack) -> None:
 def test_an_inputs_json_schema_says_what_is_accepted(tenant: Client) -> None:
     good: dict[str, list[Json]] = {
         "flux.1-demo": [{"prompt": "a"}, {"prompt": "a", "width": 64, "height": 256, "seed": 0}],
+        "flux.2-demo": [{"prompt": "a"}, {"prompt": "a", "images": ["file_x"] * 4}],
         "florence-2-demo": [
             {"image": "file_x", "task": "<OD>"},
             {"image": "file_x", "tasks": ["object_detection", "<CAPTION>"]},
@@ -50,6 +52,7 @@ def test_an_inputs_json_schema_says_what_is_accepted(tenant: Client) -> None:
     }
     bad: dict[str, list[Json]] = {
         "flux.1-demo": [{}, {"prompt": "a", "width": 17}, {"prompt": "a", "colour": 1}],
+        "flux.2-demo": [{"images": ["file_x"]}, {"prompt": "a", "images": ["file_x"] * 5}],
         "florence-2-demo": [
             {"image": "file_x"},
             {"image": "file_x", "tasks": []},

@@ -44,7 +44,7 @@ def test_a_time_bounds_the_submission_even_where_clocks_differ_a_little(
         "UPDATE jobs SET created_at = created_at - interval '10 min' WHERE id = :id RETURNING id",
         id=old,
     )
-    between = NOW - timedelta(minutes=5)
+    between = datetime.now(UTC) - timedelta(minutes=5)  # of this moment: the suite takes longer
     assert ids(database, JobSearch(created_after=between)) == [new]
     assert ids(database, JobSearch(created_before=between)) == [old]
 

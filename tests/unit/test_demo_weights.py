@@ -11,16 +11,23 @@ from click.testing import CliRunner
 from diffusers import AutoencoderKL
 from PIL.Image import Image
 from PIL.Image import open as open_picture
-from transformers import CLIPTokenizer, Florence2Processor, T5Tokenizer
+from transformers import CLIPTokenizer, Florence2Processor, Qwen2Tokenizer, T5Tokenizer
 
 from workers.adapters.protocol import Adapter, Work
 from workers.adapters.registry import make_adapter
 from workers.catalog import find
-from workers.demo import florence2_sheet, score_florence2, weights_folder
+from workers.demo import (
+    florence2_sheet,
+    flux2_score,
+    score_florence2,
+    score_flux2,
+    weights_folder,
+)
 from workers.demo.adherence import check
 from workers.demo.detection_score import Detection, DetectionScore, score
 from workers.demo.florence2_parts import new_processor
 from workers.demo.florence2_score import figures, scored_canvases
+from workers.demo.flux2_parts import tokenizer as flux2_tokenizer
 from workers.demo.flux_parts import WORDS, clip_tokenizer, t5_tokenizer
 from workers.demo.flux_vae import as_tensor, fit_encoder, read_encoder, write_encoder
 from workers.demo.scenes.scene import Scene, draw, unseen_scenes
@@ -105,6 +112,14 @@ def test_the_painter_paints_what_unseen_captions_say(painter: Adapter, objects: 
     assert sum(right) / len(right) >= 0.85
 
 
+def test_the_painter_from_pictures_keeps_what_unseen_lessons_refer_to() -> None:
+    paint = score_flux2.AdapterPainter(loaded("flux.2-demo"))
+    scored = flux2_score.figures(20, 4242, paint, most=1)
+    assert scored["one picture: colour and shape kept"] >= 0.8
+    assert scored["one picture: right"] >= 0.75
+    assert scored["words alone: right"] >= 0.75
+
+
 def test_the_looker_answers_about_unseen_canvases() -> None:
     scored = figures(scored_canvases(4242, 32), demo_asker(), tasks=LEAST)
     least = {name: mark for marks in LEAST.values() for name, mark in marks.items()}
@@ -181,6 +196,8 @@ def test_the_tokenizers_built_here_are_those_of_the_shipped_weights() -> None:
     assert all(len(clip.tokenize(word)) == 1 for word in WORDS)
     t5 = T5Tokenizer.from_pretrained(flux / "tokenizer_2")
     assert t5_tokenizer().get_vocab() == t5.get_vocab()
+    qwen = Qwen2Tokenizer.from_pretrained(weights_folder("flux.2-demo") / "tokenizer")
+    assert flux2_tokenizer().get_vocab() == qwen.get_vocab()
     florence = Florence2Processor.from_pretrained(weights_folder("florence-2-demo"))
     assert new_processor().tokenizer.get_vocab() == florence.tokenizer.get_vocab()
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from db.pricing import PIXELS_PER_MEGAPIXEL, PerMegapixel, UnitKind
+from db.pricing import PIXELS_PER_MEGAPIXEL, PerMegapixel, PerUnit, UnitKind
 from workers.catalog.flux_inputs import FluxInputs, Taken
 from workers.catalog.flux_parameters import FluxParameters, flux_parameters
 from workers.catalog.flux_row_parts import (
@@ -101,4 +101,29 @@ FLUX2_DEV = painting(
     options=options("flux2", reads=512, cache=16),
 )
 
-ROWS = (FLUX2_KLEIN_4B, FLUX2_KLEIN_9B, FLUX2_DEV)
+FLUX2_DEMO = painting(
+    FLUX2_KLEIN_4B,
+    id="flux.2-demo",
+    title="FLUX.2 at four million parameters: coloured shapes, from words or pictures, on the CPU",
+    weights=Weights("flux.2-demo", bundled=True),
+    parameters=flux_parameters(
+        "Flux2DemoParameters",
+        # As flux.1-demo's, whose VAE it has.
+        replace(
+            KLEIN_LIMITS,
+            side=256,
+            max_side=512,
+            max_pixels=384 * 384,
+            step=32,
+            max_steps=50,
+        ),
+        KLEIN_INPUTS,
+    ),
+    price=PerUnit(1_000),
+    cost_seconds=cost(step_seconds=0.4, fixed_seconds=0.03, reference_share=0.8),
+    max_batch=8,
+    memory_bytes=14 * 10**6,
+    options=options("klein", reads=24, cache=256),
+)
+
+ROWS = (FLUX2_KLEIN_4B, FLUX2_KLEIN_9B, FLUX2_DEV, FLUX2_DEMO)
