@@ -20,7 +20,7 @@ from workers.demo.florence2_growth import grow
 from workers.demo.florence2_learner import Florence2Learner, Florence2Lessons
 from workers.demo.florence2_parts import GRID, Florence2Size, load, new_model, new_processor
 from workers.demo.flow_learner import FlowLessons
-from workers.demo.flux2_learner import TEXT_LENGTH, Flux2Learner
+from workers.demo.flux2_learner import SCORED, TEXT_LENGTH, Flux2Learner
 from workers.demo.flux2_parts import Flux2Size
 from workers.demo.flux2_parts import new_pipeline as new_flux2
 from workers.demo.flux_learner import FluxLearner, FluxLessons
@@ -57,6 +57,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:Mismatch dtype")
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def few_lessons_are_scored(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = {name: (shown, 2, side) for name, (shown, _, side) in SCORED.items()}
+    monkeypatch.setattr("workers.demo.flux2_learner.SCORED", few)
 
 
 def flux_learner() -> FluxLearner:
