@@ -12,6 +12,7 @@ from api.rate_limits import Standing
 from api.request_log import note
 from api.services import Services
 from db.api_keys import Identity, InvalidKeyError
+from db.job_values import TenantSuspendedError
 
 _LIMITED = "/v1/"
 
@@ -19,7 +20,7 @@ _LIMITED = "/v1/"
 class RateLimit:
     """Counts each call with a tenant's key, tells the standing in its answer, or answers 429.
 
-    What cannot be counted goes on: a wrong key is refused, and a database that is away is told
+    What cannot be counted goes on: a wrong or suspended key is refused, and a database that is away is told
     of, where the call is answered. Operators' keys have no limit.
     """
 
@@ -49,7 +50,7 @@ async def _standing(scope: Scope) -> Standing | None:
         if identity is None:
             identity = await run_in_threadpool(services.keyring.identify, key)
         return await _counted(services, identity)
-    except (InvalidKeyError, SQLAlchemyError):
+    except (InvalidKeyError, TenantSuspendedError, SQLAlchemyError):
         return None
 
 
