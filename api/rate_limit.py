@@ -20,8 +20,8 @@ _LIMITED = "/v1/"
 class RateLimit:
     """Counts each call with a tenant's key, tells the standing in its answer, or answers 429.
 
-    What cannot be counted goes on: a wrong or suspended key is refused, and a database that is away is told
-    of, where the call is answered. Operators' keys have no limit.
+    What cannot be counted goes on: a wrong or suspended key is refused, and a database that is
+    away is told of, where the call is answered. Operators' keys have no limit.
     """
 
     def __init__(self, app: ASGIApp) -> None:
