@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain
 
 import structlog
 from PIL.Image import Image
@@ -187,7 +186,7 @@ class Executor:
             # A model elsewhere has many jobs waiting: their pictures would fill the memory.
             keep = served.variant.calls_at_once == 1
             found = {name: self._pictures(name, keys, keep=keep) for name, keys in fields.items()}
-            self._moderator.check_inputs(job.job, chain.from_iterable(found.values()))
+            self._moderator.check_inputs(job.job, found.values())
             note = AttemptNote(self._database, job.claim)
             preview = preview_of(
                 job, parameters, self._publisher, lambda: self._moderator.judges(job.job)

@@ -8,18 +8,19 @@ from starlette.requests import Request
 
 from api.browser import formats
 
+_SHARED = Path(__file__).parent / "pages"
 _THEMES = ("light", "dark")
 
 
 def environment(*folders: Path, asset: Callable[[str], str]) -> Environment:
-    """Templates of some folders, the first that has one.
+    """Templates of some folders, the first that has one, and those that all pages share.
 
     Args:
         folders: where they lie.
         asset: the URL of a static file by its name.
     """
     made = Environment(
-        loader=FileSystemLoader(folders),
+        loader=FileSystemLoader([*folders, _SHARED]),
         autoescape=select_autoescape(default=True, default_for_string=True),
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -1,4 +1,4 @@
-"""Chromium on the dashboard: signed in, and watched for whatever a page should not do."""
+"""Chromium on our pages: signed in, and watched for whatever a page should not do."""
 
 import os
 import shutil
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
@@ -14,6 +15,12 @@ from tests.acceptance.stack import Stack
 WIDE = (1440, 900)
 PHONE = (390, 844)
 SERIOUS = ("serious", "critical")
+
+by_everyone = pytest.mark.parametrize(
+    ("theme", "size", "rules"),
+    [("light", WIDE, None), ("dark", PHONE, ["color-contrast", "target-size"])],
+)
+"""A test of what everybody can use: all of axe's rules wide and light, those of looks otherwise."""
 
 
 @contextmanager

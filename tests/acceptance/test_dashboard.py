@@ -7,7 +7,12 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from db import audit
-from tests.acceptance.browser import PHONE, WIDE, Visit, chromium, visit
+from tests.acceptance.browser import (
+    Visit,
+    by_everyone,
+    chromium,
+    visit,
+)
 from tests.acceptance.stack import Client, Stack, eventually
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -211,10 +216,7 @@ def test_a_failed_job_is_done_again_once(operator: Visit, tenant: Client, stack:
     expect(page.get_by_text("Retry", exact=True)).to_have_count(0)
 
 
-@pytest.mark.parametrize(
-    ("theme", "size", "rules"),
-    [("light", WIDE, None), ("dark", PHONE, ["color-contrast", "target-size"])],
-)
+@by_everyone
 def test_every_screen_can_be_used_by_everyone(
     browser: Browser,
     stack: Stack,

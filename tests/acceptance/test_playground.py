@@ -15,7 +15,12 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, expect
 
-from tests.acceptance.browser import PHONE, WIDE, Visit, chromium, visit
+from tests.acceptance.browser import (
+    Visit,
+    by_everyone,
+    chromium,
+    visit,
+)
 from tests.acceptance.stack import Client, Stack
 
 pytestmark = pytest.mark.usefixtures("books")
@@ -284,10 +289,7 @@ def test_the_code_does_what_the_form_does(
     assert "it's $HOME" not in stack.log("api")
 
 
-@pytest.mark.parametrize(
-    ("theme", "size", "rules"),
-    [("light", WIDE, None), ("dark", PHONE, ["color-contrast", "target-size"])],
-)
+@by_everyone
 def test_the_playground_can_be_used_by_everyone(
     browser: Browser,
     stack: Stack,

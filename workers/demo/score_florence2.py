@@ -17,6 +17,7 @@ from workers.catalog import find
 from workers.catalog.variant import Variant
 from workers.demo.florence2_score import figures, lettered_canvases, scored_canvases
 from workers.demo.scenes.palette import Box
+from workers.demo.score_command import scoring_options
 
 VARIANT = "florence-2-demo"
 
@@ -56,13 +57,7 @@ def demo_asker(weights: Path | None = None, device: str = "cpu") -> AdapterAsker
 @click.command()
 @click.option("--scenes", type=click.IntRange(min=1), default=200, show_default=True)
 @click.option("--seed", type=int, default=20261124, show_default=True, help="Of the canvases.")
-@click.option(
-    "--weights",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Score these instead of the shipped ones.",
-)
-@click.option("--device", default="cpu", show_default=True)
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@scoring_options
 def main(scenes: int, seed: int, weights: Path | None, device: str, threads: int) -> None:
     """Ask all fifteen tasks about each canvas, greedy, and print a table of shares and overlaps.
 

@@ -16,6 +16,7 @@ from workers.adapters.weights import override_variable
 from workers.catalog import find
 from workers.demo.detection_score import Detection
 from workers.demo.flux_score import figures
+from workers.demo.score_command import scoring_options, side_option
 
 PAINTER, LOOKER = "flux.1-demo", "florence-2-demo"
 
@@ -71,14 +72,8 @@ def answer(adapter: Adapter, work: Work) -> Output:
 @click.command()
 @click.option("--prompts", type=click.IntRange(min=1), default=200, show_default=True)
 @click.option("--seed", type=int, default=20261126, show_default=True, help="Of the prompts.")
-@click.option("--side", type=int, help="Paint squares of this side, not the model's own.")
-@click.option(
-    "--weights",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Score these instead of the shipped ones.",
-)
-@click.option("--device", default="cpu", show_default=True)
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@side_option
+@scoring_options
 def main(
     prompts: int, seed: int, side: int | None, weights: Path | None, device: str, threads: int
 ) -> None:

@@ -1,4 +1,4 @@
-"""The loop that trains either demo model: a budget, checkpoints, held-out scores, an average."""
+"""The loop that trains a demo model: a budget, checkpoints, held-out scores, an average."""
 
 import time
 from collections.abc import Callable

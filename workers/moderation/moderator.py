@@ -4,7 +4,8 @@ Requests are judged here, in the worker, and not at the edge: a callout takes lo
 finds every refusal in the same place, a job that failed and cost nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Sequence
+from itertools import chain
 
 from PIL.Image import Image
 from pydantic import BaseModel
@@ -44,19 +45,19 @@ class Moderator:
             for text in texts:
                 chosen.check_prompt(text, subject)
 
-    def check_inputs(self, job: Job, pictures: Iterable[Image]) -> None:
+    def check_inputs(self, job: Job, pictures: Collection[Sequence[Image]]) -> None:
         """Judge the pictures that the model is about to see.
 
         Args:
             job: whose they are.
-            pictures: read one by one, and only where a filter is to see them.
+            pictures: those of each parameter; read one by one, and only where a filter sees them.
 
         Raises:
             RequestModeratedError: a filter refuses one.
             FilterUnavailableError: a filter does not answer.
         """
-        chosen = self._chosen(job)
-        for picture in pictures if chosen else ():
+        chosen = self._chosen(job) if any(map(len, pictures)) else []
+        for picture in chain.from_iterable(pictures if chosen else ()):
             for one, subject in chosen:
                 one.check_input(picture, subject)
 
