@@ -21,6 +21,10 @@ WORKER_MISSED_SECONDS = 600.0
 """One that went silent without leaving is taken to be restarted, or mended, for this long."""
 
 _POSITION_CAP = 10_000
+_WINDOWS = {
+    "stale": timedelta(seconds=WORKER_STALE_SECONDS),
+    "missed": timedelta(seconds=WORKER_MISSED_SECONDS),
+}
 
 
 class WaitReason(StrEnum):
@@ -140,6 +144,23 @@ def ready_workers(session: Session) -> dict[str, int]:
     return dict(session.execute(statement).all())
 
 
+_UNSERVED = text("""
+SELECT variant,
+       bool_or(state = 'starting' AND failed_at IS NULL
+               AND heartbeat_at > now() - :stale) AS starting,
+       bool_or(state <> 'draining' AND (failed_at IS NOT NULL OR heartbeat_at <= now() - :stale)
+               AND heartbeat_at > now() - :missed) AS failing
+FROM workers CROSS JOIN LATERAL unnest(variants) AS variant
+GROUP BY variant
+""")
+
+
+def unserved(session: Session) -> dict[str, WaitReason]:
+    """Why jobs of each variant would wait where no worker is ready; one not named has none."""
+    rows = session.execute(_UNSERVED, _WINDOWS)
+    return {row.variant: _unserved(row) for row in rows}
+
+
 @dataclass(frozen=True)
 class Outlook:
     """What a job submitted now would meet.
@@ -202,12 +223,7 @@ WHERE job.id = ANY (:job_ids) AND job.state = 'queued'
 
 def waiting(session: Session, job_ids: Sequence[str]) -> dict[str, Waiting]:
     """Where queued jobs stand and why they wait, by job; jobs that are not queued are left out."""
-    values = {
-        "job_ids": list(job_ids),
-        "stale": timedelta(seconds=WORKER_STALE_SECONDS),
-        "missed": timedelta(seconds=WORKER_MISSED_SECONDS),
-        "cap": _POSITION_CAP,
-    }
+    values = {"job_ids": list(job_ids), "cap": _POSITION_CAP} | _WINDOWS
     return {row.id: _standing(row) for row in session.execute(_WAITING, values)}
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from api.browser.formats import NONE, duration
 from db import job_queries, queues, reports
+from db.job_queries import WaitReason
 from db.report_window import QueueWindow, queue_windows
 
 WINDOW = timedelta(hours=1)
@@ -21,7 +22,7 @@ class QueueRow:
     """One queue, for the overview and the queues' screen.
 
     Attributes:
-        state: paused, no_worker, backed_up, flowing or idle.
+        state: paused, loading, worker_failing, no_worker, backed_up, flowing or idle.
         oldest_seconds: age of the job that has waited longest; None when none waits.
         drain_seconds: what waits, over the ready workers; None when none waits or nobody works.
     """
@@ -59,23 +60,32 @@ def queue_rows(session: Session, offered: Iterable[str]) -> list[QueueRow]:
     paused = queues.paused(session)
     names = sorted({*offered, *depths, *windows})
     ready = job_queries.ready_workers(session)
+    unserved = job_queries.unserved(session)
     return [
         _row(
             depths.get(name, reports.QueueDepth(name, 0, 0, 0.0)),
             windows.get(name, QueueWindow(name, 0, 0, 0, None, None, None, None)),
             ready.get(name, 0),
+            unserved.get(name, WaitReason.NO_WORKER),
             paused=name in paused,
         )
         for name in names
     ]
 
 
-def _row(depth: reports.QueueDepth, window: QueueWindow, workers: int, *, paused: bool) -> QueueRow:
+def _row(
+    depth: reports.QueueDepth,
+    window: QueueWindow,
+    workers: int,
+    unserved: WaitReason,
+    *,
+    paused: bool,
+) -> QueueRow:
     minutes = WINDOW.total_seconds() / 60
     outlook = job_queries.outlook_of(workers, depth.cost_seconds)
     return QueueRow(
         variant=depth.variant,
-        state=_state(depth, outlook.ready_workers, paused=paused),
+        state="paused" if paused else _state(depth, workers, unserved),
         paused=paused,
         workers=outlook.ready_workers,
         waiting=depth.queued,
@@ -92,11 +102,9 @@ def _row(depth: reports.QueueDepth, window: QueueWindow, workers: int, *, paused
     )
 
 
-def _state(depth: reports.QueueDepth, workers: int, *, paused: bool) -> str:
-    if paused:
-        return "paused"
+def _state(depth: reports.QueueDepth, workers: int, unserved: WaitReason) -> str:
     if not workers:
-        return "no_worker"
+        return unserved
     if depth.queued and depth.oldest_age_seconds > BACKED_UP_SECONDS:
         return "backed_up"
     return "flowing" if depth.queued or depth.running else "idle"

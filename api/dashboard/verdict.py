@@ -5,8 +5,14 @@ from dataclasses import dataclass
 
 from api.browser.formats import count, duration, plural
 from api.dashboard.queue_rows import QueueRow
+from db.job_queries import WaitReason
 
 _MOST_LINES = 3
+_UNSERVED = {
+    WaitReason.NO_WORKER: "has no worker",
+    WaitReason.WORKER_FAILING: "has no worker that is well",
+    WaitReason.LOADING: "is being loaded",
+}
 
 
 @dataclass(frozen=True)
@@ -32,8 +38,9 @@ def verdict(queues: Sequence[QueueRow], *, ready: int, workers: int) -> Verdict:
         ready: workers that take jobs.
         workers: all that report.
     """
-    stuck = [row for row in queues if row.waiting and row.state == "no_worker"]
-    backed = [row for row in queues if row.state == "backed_up"]
+    waiting = [row for row in queues if row.waiting]
+    stuck = [row for row in waiting if row.state in ("no_worker", "worker_failing")]
+    backed = [row for row in waiting if row.state in ("backed_up", "loading")]
     held = [row for row in queues if row.state == "paused"]
     ranked = [*_longest_first(stuck), *_longest_first(backed), *_longest_first(held)]
     lines = [_line(row) for row in ranked[:_MOST_LINES]]
@@ -66,8 +73,8 @@ def _line(row: QueueRow) -> str:
     waits = f"{count(row.waiting)} waiting, oldest {duration(row.oldest_seconds)}"
     if row.state == "paused":
         return f"{row.variant} is paused" + (f": {waits}." if row.waiting else ".")
-    if row.state == "no_worker":
-        return f"{row.variant} has no worker: {waits}."
+    if row.state in _UNSERVED:
+        return f"{row.variant} {_UNSERVED[WaitReason(row.state)]}: {waits}."
     return f"{row.variant} backs up: {waits}, drains in {row.drain_text}."
 
 

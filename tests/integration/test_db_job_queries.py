@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from api.dashboard.queue_rows import queue_rows
 from db import job_queries, workers
 from db.job_queries import JobFilter, Outlook, Waiting, WaitReason
 from db.job_state import JobState
@@ -44,6 +45,12 @@ def load(database: Database, fraction: float, *, resident: tuple[str, ...] = ())
     )
     with database.transaction(durable=False) as session:
         workers.report(session, said)
+
+
+def queue_state(database: Database) -> str:
+    with database.transaction() as session:
+        (row,) = [row for row in queue_rows(session, []) if row.variant == VARIANT]
+    return row.state
 
 
 def go_silent(database: Database) -> None:
@@ -170,6 +177,19 @@ def test_a_job_waits_for_what_its_worker_does(
     )
     sql(database, "UPDATE workers SET heartbeat_at = now() - interval '11 min'")
     assert reason(database, job_id) == WaitReason.NO_WORKER
+
+
+@pytest.mark.parametrize("state", ["starting", "draining", "failed"])
+def test_a_queue_without_a_ready_worker_says_what_its_jobs_say(
+    database: Database, state: str
+) -> None:
+    job_id = submit(database, add_tenant(database))
+    report(database, state, "another", VARIANT)
+    assert queue_state(database) == reason(database, job_id)
+    go_silent(database)
+    assert queue_state(database) == reason(database, job_id)
+    report(database, "ready", VARIANT, worker_id="wrk_2")
+    assert queue_state(database) == "flowing"
 
 
 @pytest.mark.parametrize(("before", "pid"), [("busy", 7), ("failed", 7), ("starting", 8)])

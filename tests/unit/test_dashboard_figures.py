@@ -113,6 +113,17 @@ def test_a_queue_without_a_worker_comes_first_and_alarms() -> None:
     assert verdict([], ready=0, workers=0).headline == "No worker is up."
 
 
+def test_a_queue_whose_worker_fails_alarms_and_one_that_is_being_loaded_does_not() -> None:
+    failing = replace(BACKED, state="worker_failing", drain_seconds=None)
+    told = verdict([failing], ready=1, workers=2)
+    assert told.kind == "bad"
+    assert told.lines == ["flux.1-schnell has no worker that is well: 40 waiting, oldest 3 min."]
+    loading = replace(failing, state="loading")
+    told = verdict([loading], ready=1, workers=2)
+    assert told.kind == "warn"
+    assert told.lines == ["flux.1-schnell is being loaded: 40 waiting, oldest 3 min."]
+
+
 def test_of_many_queues_the_worst_are_named() -> None:
     rows = [replace(BACKED, variant=f"m{n}", oldest_seconds=100.0 + n) for n in range(5)]
     told = verdict(rows, ready=1, workers=1)

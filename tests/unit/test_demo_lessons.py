@@ -1,6 +1,7 @@
 import pytest
 
-from workers.demo.flux2_learner import OBJECT_WEIGHT, TEXT_LENGTH, token_weights
+from workers.demo.flow_learner import OBJECT_WEIGHT, token_weights
+from workers.demo.flux2_learner import TEXT_LENGTH
 from workers.demo.flux2_parts import tokenizer
 from workers.demo.scenes.lesson import Lesson, training_lesson, unseen_lessons
 from workers.demo.scenes.palette import PAINT, lots

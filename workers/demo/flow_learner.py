@@ -1,5 +1,7 @@
-"""What the demo FLUXes' learners share: two optimizers, a course of the rate, times of the flow."""
+"""What the demo FLUXes' learners share: optimizers, a course of the rate, times and weights."""
 
+import math
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -8,11 +10,18 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim import AdamW, Muon, Optimizer
 
+from workers.demo.flux_parts import PATCH
 from workers.demo.muon import Float32Muon
 from workers.demo.scenes.palette import lots
+from workers.demo.scenes.scene import Scene
 from workers.demo.training import flat_then_falling
 
 PURE_NOISE_SHARE, NOISY_SHARE, NOISY_FROM = 0.15, 0.5, 0.8
+TOKEN_SIDE = 16 * PATCH
+"""Pixels to a side of what one token stands for."""
+OBJECT_WEIGHT = 5.0
+"""Of an error where an object is, against one elsewhere: most of a picture is background, and a
+shape is a few tokens that would be learnt last."""
 
 
 @dataclass(frozen=True)
@@ -86,3 +95,19 @@ class FlowLearner:
     def _attention(self) -> AbstractContextManager[None]:
         """On a CPU the plain formula is quicker than the fused kernel at this size."""
         return sdpa_kernel(SDPBackend.MATH) if self.device.type == "cpu" else nullcontext()
+
+
+def token_weights(scenes: Sequence[Scene], side: int) -> Tensor:
+    """How much errors in each token of square pictures of that side count, (n, tokens, 1).
+
+    `OBJECT_WEIGHT` where the box of an object is and 1 elsewhere, scaled to 1 on average.
+    """
+    count = side // TOKEN_SIDE
+    weights = torch.ones(len(scenes), count, count)
+    for number, scene in enumerate(scenes):
+        for placed in scene.objects:
+            left, top, right, bottom = placed.box(count)
+            rows = slice(max(0, math.floor(top)), math.ceil(bottom))
+            columns = slice(max(0, math.floor(left)), math.ceil(right))
+            weights[number, rows, columns] = OBJECT_WEIGHT
+    return (weights / weights.mean((1, 2), keepdim=True)).flatten(1).unsqueeze(-1)

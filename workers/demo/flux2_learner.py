@@ -1,6 +1,5 @@
 """How a demo FLUX.2 learns: flow matching on scenes in words and from pictures."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from workers.demo.adherence import check
-from workers.demo.flow_learner import FlowLearner, FlowLessons
+from workers.demo.flow_learner import FlowLearner, FlowLessons, token_weights
 from workers.demo.flux2_parts import LAYERS_READ, LIVE_LAYERS, shallow
-from workers.demo.flux_learner import TOKEN_SIDE, packed, unpacked
+from workers.demo.flux_learner import packed, unpacked
 from workers.demo.flux_parts import SCALING, SHIFT
 from workers.demo.flux_vae import as_picture, as_tensor, read_encoder
 from workers.demo.scenes.lesson import Lesson, training_lesson, unseen_lessons
@@ -28,9 +27,6 @@ HALVED = 2
 TEXT_LENGTH = 24
 """Tokens of a prompt, in training and when it is served."""
 REFERENCES, REFERENCE_WEIGHTS = (0, 1, 2), (0.4, 0.5, 0.1)
-OBJECT_WEIGHT = 5.0
-"""Of an error where an object is, against one elsewhere: most of a picture is background, and a
-shape is a few tokens that would be learnt last."""
 SCORED = {
     "words": (0, 12, SIDE),
     "one reference": (1, 12, SIDE),
@@ -176,22 +172,6 @@ class Flux2Learner(FlowLearner):
             latents = latents - self.velocity(network, latents, times, batch) / STEPS
         decoded = self.pipeline.vae.decode(unpacked(latents) / SCALING + SHIFT).sample
         return [as_picture(picture) for picture in decoded]
-
-
-def token_weights(scenes: Sequence[Scene], side: int) -> Tensor:
-    """How much errors in each token of square pictures of that side count, (n, tokens, 1).
-
-    `OBJECT_WEIGHT` where the box of an object is and 1 elsewhere, scaled to 1 on average.
-    """
-    count = side // TOKEN_SIDE
-    weights = torch.ones(len(scenes), count, count)
-    for number, scene in enumerate(scenes):
-        for placed in scene.objects:
-            left, top, right, bottom = placed.box(count)
-            rows = slice(max(0, math.floor(top)), math.ceil(bottom))
-            columns = slice(max(0, math.floor(left)), math.ceil(right))
-            weights[number, rows, columns] = OBJECT_WEIGHT
-    return (weights / weights.mean((1, 2), keepdim=True)).flatten(1).unsqueeze(-1)
 
 
 def positions(number: int, tokens: int) -> Tensor:

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from workers.demo.adherence import check
-from workers.demo.flow_learner import FlowLearner, FlowLessons
+from workers.demo.flow_learner import FlowLearner, FlowLessons, token_weights
 from workers.demo.flux_parts import LATENT_CHANNELS, PATCH, SCALING, SHIFT
 from workers.demo.flux_vae import as_picture, as_tensor, read_encoder
 from workers.demo.scenes.scene import Scene, draw, training_scene, unseen_scenes
@@ -20,8 +20,6 @@ from workers.demo.training import Figures, mixed_precision
 SIDE = 256
 """Pixels to a side of most pictures, and of those that are scored."""
 SIDES, SIDE_WEIGHTS = (SIDE, 192, 224, 288, 320), (0.5, 0.14, 0.12, 0.12, 0.12)
-TOKEN_SIDE = 16 * PATCH
-"""Pixels to a side of what one token stands for."""
 PARTS = ("transformer", "text_encoder", "text_encoder_2")
 CLIP_LENGTH = 32
 SERVED_LENGTH = 64
@@ -30,7 +28,8 @@ LENGTHS, LENGTH_WEIGHTS = (24, 32, 64, 128, 256), (0.76, 0.12, 0.08, 0.03, 0.01)
 """Padding is attended to, so the model must meet long paddings; short ones are quicker."""
 COUNTS, COUNT_WEIGHTS = (1, 2, 3), (0.3, 0.644, 0.056)
 SCORED_TIMES = (1.0, 0.75, 0.5, 0.25)
-SCORED_COUNTS = [1, 2] * 16
+SCORED = {SIDE: [1, 2] * 16, 192: [1, 2] * 6, 320: [1, 2] * 6}
+"""By side, of how many objects each held-out scene is."""
 SCORED_STEPS = 4
 
 
@@ -78,7 +77,8 @@ class FluxLearner(FlowLearner):
         clean = self.latents(scenes, side)
         times = self._times(len(scenes)).to(self.device)
         noise = torch.randn(clean.shape, generator=self.noise).to(self.device)
-        return self._velocity_error(self._network, clean, noise, times, captions, length), {}
+        error = self._velocity_error(self._network, clean, noise, times, captions, length)
+        return (error * token_weights(scenes, side).to(self.device)).mean(), {}
 
     def latents(self, scenes: Sequence[Scene], side: int = SIDE) -> Tensor:
         """The scenes as scaled, packed latents (n, tokens, 64), of pictures with such a side."""
@@ -96,7 +96,7 @@ class FluxLearner(FlowLearner):
     ) -> Tensor:
         t = times[:, None, None]
         velocity = self.velocity(network, (1 - t) * clean + t * noise, times, captions, length)
-        return (velocity - (noise - clean)).pow(2).mean()
+        return (velocity - (noise - clean)).pow(2)
 
     def velocity(
         self,
@@ -145,26 +145,28 @@ class FluxLearner(FlowLearner):
 
     @torch.no_grad()
     def held_out(self, network: nn.Module) -> Figures:
-        """Errors of the velocity by time, and how many of 32 unseen captions are painted right."""
-        scenes = unseen_scenes(99, SCORED_COUNTS)
-        captions = [scene.caption for scene in scenes]
-        clean = self.latents(scenes)
-        noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(5))
-        noise = noise.to(self.device)
-        figures = {}
-        for time in SCORED_TIMES:
-            times = torch.full((len(scenes),), time, device=self.device)
-            error = self._velocity_error(network, clean, noise, times, captions, SERVED_LENGTH)
-            figures[f"error at {time:g}"] = error.item()
-        pictures = self.paint(network, captions, noise)
-        right = [check(*pair).right for pair in zip(pictures, scenes, strict=True)]
-        return figures | {"right": sum(right) / len(right)}
+        """Errors of the velocity by time, and the share of unseen captions painted right by side."""
+        figures: Figures = {}
+        for side, counts in SCORED.items():
+            scenes = unseen_scenes(99, counts)
+            captions = [scene.caption for scene in scenes]
+            clean = self.latents(scenes, side)
+            noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(5))
+            noise = noise.to(self.device)
+            for time in SCORED_TIMES if side == SIDE else ():
+                times = torch.full((len(scenes),), time, device=self.device)
+                error = self._velocity_error(network, clean, noise, times, captions, SERVED_LENGTH)
+                figures[f"error at {time:g}"] = error.mean().item()
+            pictures = self.paint(network, captions, noise)
+            right = [check(*pair).right for pair in zip(pictures, scenes, strict=True)]
+            figures[f"right at {side}"] = sum(right) / len(right)
+        return figures
 
     @torch.no_grad()
     def paint(
         self, network: nn.Module, captions: Sequence[str], noise: Tensor
     ) -> list[Image.Image]:
-        """Paint captions from packed noise (n, 64, 64) in four Euler steps."""
+        """Paint captions from packed noise (n, tokens, 64) in four Euler steps."""
         latents = noise
         for step in range(SCORED_STEPS):
             times = torch.full((len(captions),), 1 - step / SCORED_STEPS, device=self.device)

@@ -116,8 +116,9 @@ def main(**chosen: Any) -> None:
     """Train a demo FLUX on drawn scenes and export it for FluxPipeline.
 
     Every ten seconds of training a line tells the loss; every two minutes another tells, for
-    captions that training never sees, the error of the velocity at four times and how many of 32
-    pictures are right; and a checkpoint is written, from which --resume goes on.
+    captions that training never sees, the error of the velocity at four times, how many of 32
+    pictures are right and how many of 12 at two other sides; and a checkpoint is written, from
+    which --resume goes on.
 
     \b
     Train from nothing:   python -m workers.demo.train_flux --out runs/flux
