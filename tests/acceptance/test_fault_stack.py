@@ -28,7 +28,7 @@ LONG: Json = {"steps": STEPS, "num_images": 2, "width": 256, "height": 256, "see
 @pytest.fixture(scope="module")
 def struck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack of this module's own, whose workers' leases run out soon."""
-    running = Stack(tmp_path_factory.mktemp("struck") / "data", SETTINGS)
+    running = Stack(tmp_path_factory.mktemp("struck") / "data", SETTINGS, variants=("flux.1-demo",))
     try:
         running.start()
         yield running
@@ -79,6 +79,26 @@ def test_a_worker_frozen_past_its_lease_pays_and_keeps_one_attempt_alone(
     books = books_of(struck, job)
     assert books.outcomes == ["worker_lost", "succeeded"]
     assert_paid_once(books, attempt=2, pictures=2)
+
+
+def test_a_job_whose_worker_is_killed_is_finished_by_a_second_attempt(
+    struck: Stack, client: Client
+) -> None:
+    job = client.paint(**LONG)
+    client.wait_for_step(job, 2)
+    await_restart(struck, "worker", strike(struck, "worker"))
+    ended = client.over(job)
+    assert (ended["state"], ended["attempt"]) == ("succeeded", 2)
+    images = ended["output"]["images"]
+    assert [httpx.get(image["url"]).status_code for image in images] == [200, 200]
+    books = books_of(struck, job)
+    assert books.outcomes == ["worker_lost", "succeeded"]
+    assert_paid_once(books, attempt=2, pictures=2)
+    account = client.account()
+    assert (account["allowances"]["images"]["used"], account["open_holds"]) == (2, 0)
+    with client.follow(job) as stream:
+        states = [(e.data["state"], e.data["attempt"]) for e in stream if e.type == "state"]
+    assert states == [("queued", 0), ("running", 1), ("queued", 1), ("running", 2)]
 
 
 def test_a_worker_told_to_stop_in_mid_job_loses_nothing(struck: Stack, client: Client) -> None:
@@ -139,6 +159,16 @@ def test_a_stream_resumed_over_the_apis_death_tells_each_event_once(
     with client.follow(job) as stream:
         assert [event.id for event in stream] == [event.id for event in seen]
     assert seen[-1].data["state"] == "succeeded"
+
+
+def test_a_long_poll_and_a_stream_outlive_redis(struck: Stack, client: Client) -> None:
+    job = client.paint(**LONG)
+    with client.follow(job) as stream:
+        assert any(event.type == "progress" for event in stream)
+        await_restart(struck, "redis", strike(struck, "redis"))
+        assert client.over(job)["state"] == "succeeded"
+        last = list(stream)[-1]
+    assert (last.type, last.data["state"]) == ("done", "succeeded")
 
 
 def test_a_job_canceled_in_mid_run_leaves_the_device_at_once(struck: Stack, client: Client) -> None:

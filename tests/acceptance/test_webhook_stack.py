@@ -20,7 +20,9 @@ SETTINGS = {
 @pytest.fixture(scope="module")
 def telling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack whose courier may reach this machine."""
-    running = Stack(tmp_path_factory.mktemp("telling") / "data", SETTINGS)
+    running = Stack(
+        tmp_path_factory.mktemp("telling") / "data", SETTINGS, variants=("flux.1-demo",)
+    )
     try:
         running.start()
         yield running

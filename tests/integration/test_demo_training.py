@@ -15,16 +15,18 @@ from diffusers import AutoencoderKL, Flux2KleinPipeline, FluxPipeline
 from torch import Tensor, nn
 from transformers import Florence2ForConditionalGeneration, Florence2Processor
 
+from workers.demo import flux2_learner as flux2_learners
+from workers.demo import flux_learner as flux_learners
 from workers.demo import train_florence2, train_flux, train_flux2, weights_folder
 from workers.demo.florence2_growth import grow
 from workers.demo.florence2_learner import Florence2Learner, Florence2Lessons
 from workers.demo.florence2_parts import GRID, Florence2Size, load, new_model, new_processor
 from workers.demo.flow_learner import FlowLessons
-from workers.demo.flux2_learner import SCORED, TEXT_LENGTH, Flux2Learner
+from workers.demo.flux2_learner import TEXT_LENGTH, Flux2Learner
 from workers.demo.flux2_parts import Flux2Size
 from workers.demo.flux2_parts import new_pipeline as new_flux2
 from workers.demo.flux_learner import FluxLearner, FluxLessons
-from workers.demo.flux_parts import FluxSize, load_pipeline, new_pipeline
+from workers.demo.flux_parts import FluxSize, new_pipeline
 from workers.demo.flux_vae import DecoderLearner, new_vae
 from workers.demo.scenes.canvas import sample_canvas
 from workers.demo.scenes.lesson import unseen_lessons
@@ -61,23 +63,27 @@ def one_thread() -> None:
 
 @pytest.fixture(autouse=True)
 def few_lessons_are_scored(monkeypatch: pytest.MonkeyPatch) -> None:
-    few = {name: (shown, 2, side) for name, (shown, _, side) in SCORED.items()}
-    monkeypatch.setattr("workers.demo.flux2_learner.SCORED", few)
+    few = {side: counts[:2] for side, counts in flux_learners.SCORED.items()}
+    monkeypatch.setattr(flux_learners, "SCORED", few)
+    few2 = {name: (shown, 2, side) for name, (shown, _, side) in flux2_learners.SCORED.items()}
+    monkeypatch.setattr(flux2_learners, "SCORED", few2)
 
 
 def flux_learner() -> FluxLearner:
     torch.manual_seed(0)
-    vae = load_pipeline(weights_folder("flux.1-demo")).vae
-    return FluxLearner(new_pipeline(SMALL_FLUX, vae), CPU, FluxLessons(batch=8, warm_up=2))
+    pipeline = new_pipeline(SMALL_FLUX, shipped_vae())
+    return FluxLearner(pipeline, CPU, FluxLessons(batch=4, adam_rate=5e-3, warm_up=2))
 
 
 def flux2_learner() -> Flux2Learner:
     torch.manual_seed(0)
+    pipeline = new_flux2(SMALL_FLUX2, shipped_vae())
+    return Flux2Learner(pipeline, CPU, FlowLessons(batch=4, adam_rate=5e-3, warm_up=2))
+
+
+def shipped_vae() -> AutoencoderKL:
     folder = weights_folder("flux.1-demo") / "vae"
-    vae = AutoencoderKL.from_pretrained(folder, dtype=torch.float32)
-    return Flux2Learner(
-        new_flux2(SMALL_FLUX2, vae), CPU, FlowLessons(batch=4, adam_rate=5e-3, warm_up=2)
-    )
+    return AutoencoderKL.from_pretrained(folder, dtype=torch.float32)
 
 
 def florence_learner() -> Florence2Learner:

@@ -145,7 +145,7 @@ class FluxLearner(FlowLearner):
 
     @torch.no_grad()
     def held_out(self, network: nn.Module) -> Figures:
-        """Errors of the velocity by time, and the share of unseen captions painted right by side."""
+        """Errors of the velocity by time, and the share of unseen captions painted right."""
         figures: Figures = {}
         for side, counts in SCORED.items():
             scenes = unseen_scenes(99, counts)
