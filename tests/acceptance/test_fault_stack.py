@@ -12,6 +12,7 @@ from tests.support.stack_faults import (
     QUICK,
     Load,
     assert_paid_once,
+    assert_sound,
     assert_well,
     await_restart,
     books_of,
@@ -32,6 +33,7 @@ def struck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     try:
         running.start()
         yield running
+        assert_sound(running)
         running.stop()
     finally:
         running.abandon()

@@ -17,7 +17,7 @@ from transformers import Florence2ForConditionalGeneration, Florence2Processor
 
 from workers.demo import flux2_learner as flux2_learners
 from workers.demo import flux_learner as flux_learners
-from workers.demo import train_florence2, train_flux, train_flux2, weights_folder
+from workers.demo import flux_vae, train_florence2, train_flux, train_flux2, weights_folder
 from workers.demo.florence2_growth import grow
 from workers.demo.florence2_learner import Florence2Learner, Florence2Lessons
 from workers.demo.florence2_parts import GRID, Florence2Size, load, new_model, new_processor
@@ -62,7 +62,8 @@ def one_thread() -> None:
 
 
 @pytest.fixture(autouse=True)
-def few_lessons_are_scored(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_lessons(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flux_vae, "SIDE", 64)
     few = {side: counts[:2] for side, counts in flux_learners.SCORED.items()}
     monkeypatch.setattr(flux_learners, "SCORED", few)
     few2 = {name: (shown, 2, side) for name, (shown, _, side) in flux2_learners.SCORED.items()}
