@@ -34,12 +34,12 @@ def queue_views(session: Session, offered: Iterable[str], window: timedelta) -> 
 
 
 def _now(depth: QueueDepth, workers: int, *, paused: bool) -> QueueNow:
-    outlook = job_queries.outlook_of(workers, depth.cost_seconds)
+    outlook = job_queries.outlook_of(workers, depth.cost_seconds, paused=paused)
     return QueueNow(
         paused=paused,
         ready_workers=workers,
         queued=depth.queued,
         running=depth.running,
         oldest_age_seconds=depth.oldest_age_seconds if depth.queued else None,
-        drain_seconds=None if paused else outlook.expected_wait_seconds,
+        drain_seconds=outlook.expected_wait_seconds,
     )

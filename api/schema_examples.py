@@ -61,6 +61,7 @@ MODEL: Json = {
     "licence": {"name": "Apache-2.0", "url": "", "commercial_use": True},
     "ready_workers": 1,
     "expected_wait_seconds": 0.0,
+    "paused": False,
 }
 
 _FILES = "http://127.0.0.1:8000/v1/artifacts/ImpvYl8wMWpkIg.Z0H4wA.s1gnatur3"

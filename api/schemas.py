@@ -64,6 +64,7 @@ class Quote(BaseModel):
             "unit_kind": "images",
             "device_seconds": 0.2,
             "expected_wait_seconds": 0.0,
+            "paused": False,
         }
     )
 
@@ -73,6 +74,7 @@ class Quote(BaseModel):
     unit_kind: str
     device_seconds: float
     expected_wait_seconds: float | None
+    paused: bool
 
 
 class Progress(BaseModel):
@@ -198,6 +200,7 @@ class ModelView(BaseModel):
     licence: dict[str, Any]
     ready_workers: int
     expected_wait_seconds: float | None
+    paused: bool
 
 
 class ModelList(BaseModel):

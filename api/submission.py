@@ -194,6 +194,7 @@ def quote(services: Services, sender: Sender, submission: Submission) -> Quote:
         unit_kind=variant.unit_kind,
         device_seconds=variant.cost_seconds(commission.parameters),
         expected_wait_seconds=outlook.expected_wait_seconds,
+        paused=outlook.paused,
     )
 
 

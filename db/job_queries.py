@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, func, select, text
 from sqlalchemy.orm import Session
 
+from db import queues
 from db.job_state import TERMINAL, JobState
 from db.job_values import Claim
 from db.state_conditions import state_is
@@ -46,7 +47,8 @@ class Waiting:
     Attributes:
         reason: why it does not run.
         position: 1 is next; counted to 10,000.
-        expected_seconds: the estimated cost ahead of it over the ready workers; None without any.
+        expected_seconds: the estimated cost ahead of it over the ready workers; None without any,
+            and while the queue is paused.
         progress: how much of its model is loaded, 0 to 1, while it is.
     """
 
@@ -167,11 +169,14 @@ class Outlook:
 
     Attributes:
         ready_workers: live workers that serve the variant.
-        expected_wait_seconds: the queued jobs' estimated cost over them; None without any.
+        expected_wait_seconds: the queued jobs' estimated cost over them; None without any, and
+            while the queue is paused.
+        paused: whether the queue is.
     """
 
     ready_workers: int
     expected_wait_seconds: float | None
+    paused: bool = False
 
 
 def outlook(session: Session, variants: Sequence[str]) -> dict[str, Outlook]:
@@ -182,13 +187,17 @@ def outlook(session: Session, variants: Sequence[str]) -> dict[str, Outlook]:
         .group_by(Job.variant)
     )
     queued = dict(session.execute(statement).all())
-    ready = ready_workers(session)
-    return {name: outlook_of(ready.get(name, 0), queued.get(name, 0.0)) for name in variants}
+    ready, held = ready_workers(session), queues.paused(session)
+    return {
+        name: outlook_of(ready.get(name, 0), queued.get(name, 0.0), paused=name in held)
+        for name in variants
+    }
 
 
-def outlook_of(workers: int, queued_seconds: float) -> Outlook:
+def outlook_of(workers: int, queued_seconds: float, *, paused: bool) -> Outlook:
     """What a job would meet with so many workers and so much ahead of it."""
-    return Outlook(workers, queued_seconds / workers if workers else None)
+    runs = workers and not paused
+    return Outlook(workers, queued_seconds / workers if runs else None, paused)
 
 
 _WAITING = text("""
@@ -233,7 +242,9 @@ def _standing(row: Row[Any]) -> Waiting:
         reason=reason,
         progress=row.loading if reason is WaitReason.LOADING else None,
         position=row.jobs + 1,
-        expected_seconds=row.cost_seconds / row.ready if row.ready else None,
+        expected_seconds=outlook_of(
+            row.ready, row.cost_seconds, paused=row.paused
+        ).expected_wait_seconds,
     )
 
 

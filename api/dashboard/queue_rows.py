@@ -82,7 +82,7 @@ def _row(
     paused: bool,
 ) -> QueueRow:
     minutes = WINDOW.total_seconds() / 60
-    outlook = job_queries.outlook_of(workers, depth.cost_seconds)
+    outlook = job_queries.outlook_of(workers, depth.cost_seconds, paused=paused)
     return QueueRow(
         variant=depth.variant,
         state="paused" if paused else _state(depth, workers, unserved),
@@ -91,7 +91,7 @@ def _row(
         waiting=depth.queued,
         running=depth.running,
         oldest_seconds=depth.oldest_age_seconds if depth.queued else None,
-        drain_seconds=None if paused else outlook.expected_wait_seconds,
+        drain_seconds=outlook.expected_wait_seconds,
         arrivals_per_minute=window.arrived / minutes,
         completions_per_minute=window.succeeded / minutes,
         failed=window.failed,

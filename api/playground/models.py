@@ -68,7 +68,7 @@ def _choice(variant: Variant, outlook: Outlook) -> Choice:
         paints=paints(variant),
         price=_price(variant),
         readiness=_readiness(outlook),
-        is_ready=outlook.ready_workers > 0,
+        is_ready=outlook.expected_wait_seconds is not None,
         licence=variant.licence.name,
         commercial_use=variant.licence.commercial_use,
     )
@@ -82,6 +82,8 @@ def _price(variant: Variant) -> str:
 
 
 def _readiness(outlook: Outlook) -> str:
+    if outlook.paused:
+        return "its queue is paused"
     if not outlook.ready_workers:
         return "no worker serves it now"
     wait = outlook.expected_wait_seconds or 0.0

@@ -53,4 +53,5 @@ def _view(variant: Variant, outlook: Outlook) -> ModelView:
         },
         ready_workers=outlook.ready_workers,
         expected_wait_seconds=outlook.expected_wait_seconds,
+        paused=outlook.paused,
     )

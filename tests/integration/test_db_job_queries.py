@@ -232,7 +232,8 @@ def test_a_paused_queue_is_told_before_all_else(database: Database) -> None:
     held = running(database, add_tenant(database))
     retry(database, held, delay=60)
     sql(database, "UPDATE queues SET paused_at = now()")
-    assert reason(database, held.job_id) == WaitReason.QUEUE_PAUSED
+    report(database, "ready")
+    assert waiting(database, held.job_id) == Waiting(WaitReason.QUEUE_PAUSED, 1, None)
 
 
 def test_the_position_counts_who_is_ahead_and_the_wait_what_they_cost(database: Database) -> None:
@@ -281,6 +282,10 @@ def test_a_new_job_would_wait_for_what_is_queued(database: Database) -> None:
             "unserved": Outlook(0, None),
             "unknown": Outlook(0, None),
         }
+    sql(database, "UPDATE queues SET paused_at = now()")
+    with database.transaction() as session:
+        held = job_queries.outlook(session, [VARIANT])
+    assert held == {VARIANT: Outlook(2, None, paused=True)}
 
 
 def test_many_jobs_are_asked_at_once_and_only_those_that_wait_are_answered(
