@@ -121,7 +121,9 @@ def _object_mask(nearest: npt.NDArray[np.intp], placed: Placed) -> Mask | None:
     if patch is None:
         return None
     fill, _ = _template(placed.thing.shape)
-    wanted = float(fill.mean()) * (2 * placed.radius) ** 2
+    height, width = nearest.shape
+    reach = placed.radius * min(width, height)
+    wanted = float(fill.mean()) * (2 * reach) ** 2 / (width * height)
     low, high = AREA_RANGE
     return patch if low * wanted < patch.mean() < high * wanted else None
 

@@ -97,16 +97,16 @@ class FlowLearner:
         return sdpa_kernel(SDPBackend.MATH) if self.device.type == "cpu" else nullcontext()
 
 
-def token_weights(scenes: Sequence[Scene], side: int) -> Tensor:
-    """How much errors in each token of square pictures of that side count, (n, tokens, 1).
+def token_weights(scenes: Sequence[Scene], width: int, height: int | None = None) -> Tensor:
+    """How much errors in each token of pictures of that size count, (n, tokens, 1).
 
     `OBJECT_WEIGHT` where the box of an object is and 1 elsewhere, scaled to 1 on average.
     """
-    count = side // TOKEN_SIDE
-    weights = torch.ones(len(scenes), count, count)
+    across, down = width // TOKEN_SIDE, (height or width) // TOKEN_SIDE
+    weights = torch.ones(len(scenes), down, across)
     for number, scene in enumerate(scenes):
         for placed in scene.objects:
-            left, top, right, bottom = placed.box(count)
+            left, top, right, bottom = placed.box(across, down)
             rows = slice(max(0, math.floor(top)), math.ceil(bottom))
             columns = slice(max(0, math.floor(left)), math.ceil(right))
             weights[number, rows, columns] = OBJECT_WEIGHT

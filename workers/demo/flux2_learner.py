@@ -1,5 +1,6 @@
 """How a demo FLUX.2 learns: flow matching on scenes in words and from pictures."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -170,7 +171,8 @@ class Flux2Learner(FlowLearner):
         for step in range(STEPS):
             times = torch.full((len(noise),), 1 - step / STEPS, device=self.device)
             latents = latents - self.velocity(network, latents, times, batch) / STEPS
-        decoded = self.pipeline.vae.decode(unpacked(latents) / SCALING + SHIFT).sample
+        side = math.isqrt(latents.shape[1])
+        decoded = self.pipeline.vae.decode(unpacked(latents, side, side) / SCALING + SHIFT).sample
         return [as_picture(picture) for picture in decoded]
 
 

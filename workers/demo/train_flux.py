@@ -117,7 +117,7 @@ def main(**chosen: Any) -> None:
 
     Every ten seconds of training a line tells the loss; every two minutes another tells, for
     captions that training never sees, the error of the velocity at four times, how many of 32
-    pictures are right and how many of 12 at two other sides; and a checkpoint is written, from
+    pictures are right and how many of 12 at four other sizes; and a checkpoint is written, from
     which --resume goes on.
 
     \b

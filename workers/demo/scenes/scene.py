@@ -1,6 +1,7 @@
 """Captioned scenes of one to three shapes: what the demo FLUX is asked for.
 
-Lengths and places are fractions of the picture's side, so that a scene has no size of its own.
+Places are fractions of the picture's width and height, and lengths of the shorter of them, so
+that a scene has no size of its own. Pictures are square where no height is given.
 """
 
 import hashlib
@@ -64,24 +65,29 @@ class Thing:
 
 @dataclass(frozen=True)
 class Placed:
-    """A thing where it belongs; `x`, `y` and `radius` are fractions of the picture's side."""
+    """A thing where it belongs.
+
+    Attributes:
+        x: its middle, as a fraction of the picture's width.
+        y: the same of its height.
+        radius: as a fraction of the shorter of them.
+    """
 
     thing: Thing
     x: float
     y: float
     radius: float
 
-    def outline(self, side: int) -> list[Point]:
-        """The corners of its shape in a square picture of that many pixels a side."""
+    def outline(self, width: int, height: int | None = None) -> list[Point]:
+        """The corners of its shape in a picture of that many pixels."""
+        height = height or width
+        reach = self.radius * min(width, height)
         corners = _OUTLINES[self.thing.shape]()
-        return [
-            ((self.x + self.radius * dx) * side, (self.y + self.radius * dy) * side)
-            for dx, dy in corners
-        ]
+        return [(self.x * width + reach * dx, self.y * height + reach * dy) for dx, dy in corners]
 
-    def box(self, side: int) -> Box:
-        """The smallest box around it, in pixels of a square picture of that side."""
-        xs, ys = zip(*self.outline(side), strict=True)
+    def box(self, width: int, height: int | None = None) -> Box:
+        """The smallest box around it, in pixels of a picture of that many."""
+        xs, ys = zip(*self.outline(width, height), strict=True)
         return min(xs), min(ys), max(xs), max(ys)
 
 
@@ -131,24 +137,30 @@ _OUTLINES: dict[str, Callable[[], list[Point]]] = {
 }
 
 
-def draw_object(pen: ImageDraw.ImageDraw, placed: Placed, fill: Colour | int, side: int) -> None:
-    """Draw one object into a square picture of that many pixels a side."""
+def draw_object(
+    pen: ImageDraw.ImageDraw,
+    placed: Placed,
+    fill: Colour | int,
+    width: int,
+    height: int | None = None,
+) -> None:
+    """Draw one object into a picture of that many pixels."""
     match placed.thing.shape:
         case "circle":
-            pen.ellipse(placed.box(side), fill=fill)
+            pen.ellipse(placed.box(width, height), fill=fill)
         case "square":
-            pen.rectangle(placed.box(side), fill=fill)
+            pen.rectangle(placed.box(width, height), fill=fill)
         case _:
-            pen.polygon(placed.outline(side), fill=fill)
+            pen.polygon(placed.outline(width, height), fill=fill)
 
 
-def draw(scene: Scene, side: int = 128) -> Image.Image:
-    """The scene as a square RGB picture of that many pixels a side, edges smoothed."""
-    fine = side * SUPERSAMPLING
-    picture = Image.new("RGB", (fine, fine), PAINT[scene.background])
+def draw(scene: Scene, width: int = 128, height: int | None = None) -> Image.Image:
+    """The scene as an RGB picture of that many pixels, edges smoothed."""
+    fine = (width * SUPERSAMPLING, (height or width) * SUPERSAMPLING)
+    picture = Image.new("RGB", fine, PAINT[scene.background])
     pen = ImageDraw.Draw(picture)
     for placed in scene.objects:
-        draw_object(pen, placed, PAINT[placed.thing.colour], fine)
+        draw_object(pen, placed, PAINT[placed.thing.colour], *fine)
     return picture.reduce(SUPERSAMPLING)
 
 
