@@ -14,10 +14,6 @@ _WEIGHTS = click.option(
 _DEVICE = click.option("--device", default="cpu", show_default=True)
 _THREADS = click.option("--threads", type=AT_LEAST_ONE, default=1, show_default=True)
 
-side_option = click.option(
-    "--side", type=int, help="Paint squares of this side, not the model's own."
-)
-
 
 def scoring_options(command: Command) -> Command:
     """Which weights are scored, and on what."""

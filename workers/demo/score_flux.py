@@ -16,7 +16,7 @@ from workers.adapters.weights import override_variable
 from workers.catalog import find
 from workers.demo.detection_score import Detection
 from workers.demo.flux_score import figures
-from workers.demo.score_command import scoring_options, side_option
+from workers.demo.score_command import scoring_options
 
 PAINTER, LOOKER = "flux.1-demo", "florence-2-demo"
 
@@ -32,10 +32,10 @@ def loaded(variant: str, device: str, weights: Path | None = None) -> Adapter:
 class AdapterPainter:
     """Paints through an adapter; a `Paint` of `flux_score`."""
 
-    def __init__(self, adapter: Adapter, side: int | None) -> None:
-        """Paint with this adapter, squares of that side or the variant's own."""
+    def __init__(self, adapter: Adapter, **size: int | None) -> None:
+        """Paint with this adapter, of that `width` and `height` or the variant's own."""
         self._adapter = adapter
-        self._size = {"width": side, "height": side} if side else {}
+        self._size = {name: pixels for name, pixels in size.items() if pixels}
 
     def __call__(self, prompt: str, seed: int) -> Image.Image:
         """The picture of one prompt."""
@@ -72,10 +72,17 @@ def answer(adapter: Adapter, work: Work) -> Output:
 @click.command()
 @click.option("--prompts", type=click.IntRange(min=1), default=200, show_default=True)
 @click.option("--seed", type=int, default=20261126, show_default=True, help="Of the prompts.")
-@side_option
+@click.option("--width", type=int, help="Of the pictures, in pixels; else the model's own.")
+@click.option("--height", type=int, help="The same.")
 @scoring_options
 def main(
-    prompts: int, seed: int, side: int | None, weights: Path | None, device: str, threads: int
+    prompts: int,
+    seed: int,
+    width: int | None,
+    height: int | None,
+    weights: Path | None,
+    device: str,
+    threads: int,
 ) -> None:
     """Paint unseen prompts with flux.1-demo, have florence-2-demo look, and print shares.
 
@@ -84,7 +91,7 @@ def main(
     were asked for and that florence-2-demo finds where the checker sees them.
     """
     torch.set_num_threads(threads)
-    paint = AdapterPainter(loaded(PAINTER, device, weights), side)
+    paint = AdapterPainter(loaded(PAINTER, device, weights), width=width, height=height)
     look = AdapterLooker(loaded(LOOKER, device))
     for name, value in figures(prompts, seed, paint, look).items():
         click.echo(f"{name:<32}{value:.3f}")

@@ -15,7 +15,7 @@ from workers.adapters.protocol import Adapter, Work
 from workers.catalog import find
 from workers.catalog.flux_parameters import FluxParameters
 from workers.demo.flux2_score import figures
-from workers.demo.score_command import scoring_options, side_option
+from workers.demo.score_command import scoring_options
 from workers.demo.score_flux import answer, loaded
 
 PAINTER = "flux.2-demo"
@@ -42,7 +42,7 @@ class AdapterPainter:
 @click.command()
 @click.option("--lessons", type=click.IntRange(min=1), default=100, show_default=True)
 @click.option("--seed", type=int, default=20261128, show_default=True, help="Of the lessons.")
-@side_option
+@click.option("--side", type=int, help="Paint squares of this side, not the model's own.")
 @scoring_options
 def main(
     lessons: int, seed: int, side: int | None, weights: Path | None, device: str, threads: int
