@@ -1,11 +1,12 @@
 import pytest
 
+from workers.demo.adherence import check
 from workers.demo.flow_learner import OBJECT_WEIGHT, token_weights
 from workers.demo.flux2_learner import TEXT_LENGTH
 from workers.demo.flux2_parts import tokenizer
 from workers.demo.scenes.lesson import Lesson, training_lesson, unseen_lessons
 from workers.demo.scenes.palette import PAINT, lots
-from workers.demo.scenes.scene import Thing, is_held_out, one_object
+from workers.demo.scenes.scene import Thing, draw, is_held_out, one_object, unseen_scenes
 
 COUNTS = [n % 3 for n in range(300)]
 
@@ -69,3 +70,14 @@ def test_errors_count_more_where_an_object_is() -> None:
         for column in range(8):
             covered = left < column + 1 and column < right and top < row + 1 and row < bottom
             assert bool(heavy[row, column]) == covered
+
+
+def test_an_oblong_scene_keeps_its_shapes_and_places() -> None:
+    for scene in unseen_scenes(5, [1, 2] * 10):
+        for width, height in ((352, 192), (192, 352)):
+            assert check(draw(scene, width, height), scene).right
+        weights = token_weights([scene], 352, 192).view(6, 11)
+        assert weights.mean() == pytest.approx(1)
+        left, top, right, bottom = scene.objects[0].box(11, 6)
+        heavy = weights[int((top + bottom) / 2), int((left + right) / 2)]
+        assert heavy == weights.max()
