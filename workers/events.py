@@ -31,13 +31,13 @@ _CLOSE_SECONDS = 5.0
 
 # One round trip and one message for all that is to be told now; each event bears the id that its
 # stream gave it. Keys are the channel, then each event's stream and its job's preview; arguments
-# the stream's length and lifetime, then each event's job, type and data. A preview is large: the
-# stream has its place, and the latest one alone is kept, until the job is done.
+# the stream's length and lifetime, what a job's first two events say, then each event's job, type
+# and data. A preview is large: the stream has its place, and the latest one alone is kept, until
+# the job is done. A worker may tell that a job runs before the API has told that it was queued:
+# whoever comes first tells both.
 _PUBLISH = """
-local told = {}
-for n = 1, (#KEYS - 1) / 2 do
-    local stream, shown = KEYS[2 * n], KEYS[2 * n + 1]
-    local job, kind, data = ARGV[3 * n], ARGV[3 * n + 1], ARGV[3 * n + 2]
+local told, queued, running = {}, ARGV[3], ARGV[4]
+local function tell(stream, shown, job, kind, data)
     local kept = kind == 'preview' and '' or data
     local id = redis.call('XADD', stream, 'MAXLEN', '~', ARGV[1], '*', 'type', kind, 'data', kept)
     redis.call('EXPIRE', stream, ARGV[2])
@@ -46,10 +46,27 @@ for n = 1, (#KEYS - 1) / 2 do
     elseif kind == 'done' then
         redis.call('DEL', shown)
     end
-    told[n] = {id, job, kind, data}
+    told[#told + 1] = {id, job, kind, data}
 end
-redis.call('PUBLISH', KEYS[1], cjson.encode(told))
+for n = 1, (#KEYS - 1) / 2 do
+    local stream, shown = KEYS[2 * n], KEYS[2 * n + 1]
+    local job, kind, data = ARGV[3 * n + 2], ARGV[3 * n + 3], ARGV[3 * n + 4]
+    local begun = redis.call('EXISTS', stream) == 1
+    if data == running and not begun then
+        tell(stream, shown, job, kind, queued)
+    end
+    if data ~= queued or not begun then
+        tell(stream, shown, job, kind, data)
+    end
+end
+if #told > 0 then
+    redis.call('PUBLISH', KEYS[1], cjson.encode(told))
+end
 """
+_FIRST_STATES = tuple(
+    json.dumps({"state": state, "attempt": attempt})
+    for state, attempt in (("queued", 0), ("running", 1))
+)
 
 _Untold = tuple[str, str, str]
 """An event's job, type and data, as JSON."""
@@ -190,7 +207,7 @@ class Publisher:
             keys += [stream_key(job_id), preview_key(job_id)]
         parts = [part for event in events for part in event]
         try:
-            self._script(keys=keys, args=[STREAM_LENGTH, STREAM_SECONDS, *parts])
+            self._script(keys=keys, args=[STREAM_LENGTH, STREAM_SECONDS, *_FIRST_STATES, *parts])
         except RedisError as error:
             _log.warning("events_dropped", count=len(events), reason=type(error).__name__)
             return False

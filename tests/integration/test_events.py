@@ -73,6 +73,24 @@ def test_a_job_s_events_are_replayed_in_order(
     assert orders == sorted(set(orders))
 
 
+def test_a_job_is_told_to_be_queued_before_it_runs_whoever_tells_first(
+    publisher: Publisher, redis: Redis, job_id: str
+) -> None:
+    with redis.pubsub() as listening:
+        listening.subscribe(CHANNEL)
+        assert await_true(lambda: redis.pubsub_numsub(CHANNEL)[0][1] > 0)
+        publisher.state(job_id, "running", attempt=1)
+        publisher.state(job_id, "queued", attempt=0)
+        publisher.done(job_id, "succeeded")
+        await_true(lambda: len(replay(redis, job_id)) == 3)
+        heard: list[Event] = []
+        while len(heard) < 3:
+            message = listening.get_message(ignore_subscribe_messages=True, timeout=5)
+            heard += parse_message(message["data"], {job_id}) if message else []
+    assert heard == replay(redis, job_id)
+    assert [event.data["state"] for event in heard] == ["queued", "running", "succeeded"]
+
+
 def test_the_latest_preview_is_kept_until_the_job_is_done(
     publisher: Publisher, redis: Redis, job_id: str
 ) -> None:
@@ -123,7 +141,7 @@ def test_what_waits_together_is_told_together_and_in_order(
         listener.subscribe(CHANNEL)
         assert await_true(lambda: redis.pubsub_numsub(CHANNEL)[0][1] > 0)
         for job in jobs:
-            publisher.state(job, "running", attempt=1)
+            publisher.state(job, "running", attempt=2)
             publisher.done(job, "succeeded")
         messages: list[list[Event]] = []
 
