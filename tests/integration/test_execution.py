@@ -66,6 +66,7 @@ def test_what_happens_is_told_in_order(station: Station, tenant_id: str) -> None
     job_id = station.submit(tenant_id)
     station.answer()
     assert told(station, job_id, "succeeded") == [
+        ("state", "queued"),
         ("state", "running"),
         ("progress", 1),
         ("progress", 2),
@@ -173,6 +174,7 @@ def test_an_unforeseen_error_is_tried_again_later_and_fails_in_the_end(
     assert "secret" not in (job.error_message or "")
     assert unbilled(station.database)
     assert told(station, job_id, "failed") == [
+        ("state", "queued"),
         ("state", "running"),
         ("state", "queued"),
         ("state", "running"),
@@ -234,7 +236,7 @@ def test_an_error_of_a_job_canceled_meanwhile_changes_and_tells_nothing(
     assert state(station.database, job_id) == "canceled"
     station.publisher.publish(job_id, "state", {"state": "mark"})
     events = told(station, job_id, "mark")
-    assert events == [("state", "running"), ("state", "mark")]
+    assert events == [("state", "queued"), ("state", "running"), ("state", "mark")]
 
 
 def test_of_three_mates_one_canceled_meanwhile_costs_the_others_nothing(
