@@ -63,15 +63,18 @@ if #told > 0 then
     redis.call('PUBLISH', KEYS[1], cjson.encode(told))
 end
 """
-_FIRST_STATES = tuple(
-    json.dumps({"state": state, "attempt": attempt})
-    for state, attempt in (("queued", 0), ("running", 1))
-)
-
 _Untold = tuple[str, str, str]
 """An event's job, type and data, as JSON."""
 
 _log = structlog.get_logger(__name__)
+
+
+def _entered(state: str, attempt: int) -> Mapping[str, Any]:
+    """What an event says of a state that a job has entered."""
+    return {"state": state, "attempt": attempt}
+
+
+_FIRST_STATES = (json.dumps(_entered("queued", 0)), json.dumps(_entered("running", 1)))
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,7 @@ class Publisher:
 
     def state(self, job_id: str, state: str, *, attempt: int) -> None:
         """Tell that a job has entered a state from which it will move on."""
-        self.publish(job_id, "state", {"state": state, "attempt": attempt})
+        self.publish(job_id, "state", _entered(state, attempt))
 
     def preview(self, job_id: str, data: Mapping[str, Any]) -> None:
         """Tell what a job is coming to; left out while much else waits to be told."""

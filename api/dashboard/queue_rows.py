@@ -24,7 +24,7 @@ class QueueRow:
     Attributes:
         state: paused, loading, worker_failing, no_worker, backed_up, flowing or idle.
         oldest_seconds: age of the job that has waited longest; None when none waits.
-        drain_seconds: what waits, over the ready workers; None when none waits or nobody works.
+        drain_seconds: what waits, over the ready workers; None without any, and while paused.
     """
 
     variant: str
@@ -87,7 +87,7 @@ def _row(
         variant=depth.variant,
         state="paused" if paused else _state(depth, workers, unserved),
         paused=paused,
-        workers=outlook.ready_workers,
+        workers=workers,
         waiting=depth.queued,
         running=depth.running,
         oldest_seconds=depth.oldest_age_seconds if depth.queued else None,

@@ -82,7 +82,7 @@ def test_a_job_is_told_to_be_queued_before_it_runs_whoever_tells_first(
         publisher.state(job_id, "running", attempt=1)
         publisher.state(job_id, "queued", attempt=0)
         publisher.done(job_id, "succeeded")
-        await_true(lambda: len(replay(redis, job_id)) == 3)
+        assert await_true(lambda: len(replay(redis, job_id)) == 3)
         heard: list[Event] = []
         while len(heard) < 3:
             message = listening.get_message(ignore_subscribe_messages=True, timeout=5)
