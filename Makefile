@@ -34,7 +34,7 @@ test: ## lint, types, import contracts and every test that needs no GPU and no m
 	$(MAKE) --jobs 2 --no-print-directory lint check
 
 check: $(READY) chromium promtool ## the tests alone
-	$(BIN)/python -m pytest -m 'not gpu and not machines and not bench' -n 3 --dist loadfile --no-loadscope-reorder --durations 25
+	$(BIN)/python -m pytest -m 'not gpu and not machines and not bench' -n 2 --dist loadfile --no-loadscope-reorder --durations 25
 
 test-bench: $(READY) ## the benchmarks of the models, each once in small (minutes)
 	$(BIN)/python -m pytest -m 'bench and not gpu'

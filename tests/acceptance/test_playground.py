@@ -114,14 +114,16 @@ def test_this_machines_own_tenant_is_signed_in_paints_and_watches(
         expect(page.locator(".quote")).to_have_text("To see the price, fill in: Prompt.")
         page.get_by_label("Prompt").fill("a red circle on a blue background")
         page.get_by_text("16:9").click()
-        page.get_by_label("Steps", exact=True).fill("20")
+        page.get_by_label("Steps", exact=True).fill("50")
         page.get_by_role("button", name="Throw the dice").click()
         seed = page.get_by_label("Seed", exact=True).input_value()
         expect(page.locator(".quote .price")).to_have_text("$0.001")
         expect(page.locator(".quote")).to_contain_text("within your allowance")
-        job_id = submit(page)
-        assert page.url == f"{stack.url}/?from={job_id}"
-        expect(page.locator("#progress")).to_have_attribute("max", "20", timeout=30_000)
+        with stack.paused("flux.1-demo"):  # until the page listens, so that it misses no step
+            job_id = submit(page)
+            assert page.url == f"{stack.url}/?from={job_id}"
+            expect(page.locator(".stage.waiting")).to_contain_text("its queue is paused")
+        expect(page.locator("#progress")).to_have_attribute("max", "50", timeout=30_000)
         expect(page.locator("img.preview")).to_have_attribute("src", re.compile("^data:image/"))
         ended(page)
         shown = page.locator(".results img")

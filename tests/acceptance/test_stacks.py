@@ -19,7 +19,7 @@ from tests.acceptance.stack import (
 @pytest.fixture(scope="module")
 def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack beside the one that all tests share."""
-    running = Stack(tmp_path_factory.mktemp("second") / "data")
+    running = Stack(tmp_path_factory.mktemp("second") / "data", variants=("flux.1-demo",))
     try:
         running.start()
         yield running
