@@ -5,6 +5,7 @@ from copy import deepcopy
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from transformers import Florence2ForConditionalGeneration, Florence2Processor
 from workers.demo import flux2_learner as flux2_learners
 from workers.demo import flux_learner as flux_learners
 from workers.demo import flux_vae, train_florence2, train_flux, train_flux2, weights_folder
+from workers.demo.drawers import DrawnBatches
 from workers.demo.florence2_growth import grow
 from workers.demo.florence2_learner import Florence2Learner, Florence2Lessons
 from workers.demo.florence2_parts import GRID, Florence2Size, load, new_model, new_processor
@@ -107,6 +109,14 @@ def measured(learner: Learner) -> float:
     learner.noise.manual_seed(1)
     with torch.no_grad():
         return learner.loss(0, 0.5)[0].item()
+
+
+def test_batches_drawn_ahead_are_those_drawn_when_they_are_needed() -> None:
+    # any function of the lots will do, and this one is quickly found from another process
+    ahead, here = (DrawnBatches(Random.random, seed=3, processes=count) for count in (1, 0))
+    for step in (0, 1, 2, 7, 8):  # from the seventh as a resumed run would
+        assert ahead.of(step) == here.of(step)
+    assert len({here.of(step) for step in range(9)}) == 9
 
 
 def trainer(learner: Learner, folder: Path, steps: int = STEPS) -> Trainer:

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 import torch
 
+from workers.bench import flux_large
 from workers.bench.flux_floor import Floor, count
 from workers.bench.flux_sizes import KLEIN_4B, SCHNELL
 
 COMMAND = (sys.executable, "-m", "workers.bench.flux_large")
 TINY_RUN = (
     *("--tiny", "--device", "cpu", "--rounds", "1", "--no-compile", "--load"),
+    *("--also", "channels_last=true"),
     *("--side", "64", "--side", "4096", "--batch", "1", "--batch", "2"),
 )
 
@@ -39,6 +41,9 @@ def test_everyone_paints_with_a_tiny_model_and_is_compared_with_the_stock_pipeli
         ("stock", 64, 1),
         ("adapter", 64, 1),
         ("adapter", 64, 2),
+        ("stock, channels_last True", 64, 1),
+        ("adapter, channels_last True", 64, 1),
+        ("adapter, channels_last True", 64, 2),
     ]
     for entry in entries:
         assert entry["pictures_per_second"] == pytest.approx(entry["batch"] / entry["seconds"])
@@ -46,6 +51,21 @@ def test_everyone_paints_with_a_tiny_model_and_is_compared_with_the_stock_pipeli
         assert entry["peak_bytes"] is None  # a processor does not tell
     assert entries[0]["over_stock_ratio"] == 1
     assert shown["load_seconds"] > 0
+    assert "adapter, 64 px, 2 at a time" in done.stderr  # told as soon as it is known
+
+
+def test_settings_build_on_one_another() -> None:
+    assert flux_large._settings({"compile": True, "fp8": "dynamic"}) == {
+        "": {},
+        ", compiled": {"compile": True},
+        ", compiled, fp8 dynamic": {"compile": True, "fp8": "dynamic"},
+    }
+
+
+def test_an_option_that_is_none_is_refused_in_words() -> None:
+    done = run("--also", "atention=native")
+    assert done.returncode == 2
+    assert "'atention' is none of attention, fp8" in done.stderr
 
 
 def test_a_device_that_is_none_is_refused_in_words() -> None:

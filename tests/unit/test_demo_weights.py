@@ -82,10 +82,16 @@ def run(adapter: Adapter, works: Sequence[Work]) -> list[Any]:
     ]
 
 
-def painted(painter: Adapter, scenes: Sequence[Scene]) -> list[Image]:
+def painted(
+    painter: Adapter, scenes: Sequence[Scene], width: int = 256, height: int = 256
+) -> list[Image]:
     parameters = find("flux.1-demo").parameters
     works = [
-        Work(parameters(prompt=scene.caption, steps=4, width=256, height=256, seed=1000 + number))
+        Work(
+            parameters(
+                prompt=scene.caption, steps=4, width=width, height=height, seed=1000 + number
+            )
+        )
         for number, scene in enumerate(scenes)
     ]
     return [output.images[0].image for output in run(painter, works)]
@@ -110,6 +116,17 @@ def test_the_painter_paints_what_unseen_captions_say(painter: Adapter, objects: 
     pictures = painted(painter, scenes)
     right = [check(*pair).right for pair in zip(pictures, scenes, strict=True)]
     assert sum(right) / len(right) >= 0.85
+
+
+@pytest.mark.parametrize(("width", "height"), [(192, 192), (320, 320), (320, 224), (192, 352)])
+def test_the_painter_paints_what_captions_say_at_other_sizes(
+    painter: Adapter, width: int, height: int
+) -> None:
+    scenes = unseen_scenes(4242, [1, 2] * 8)
+    pictures = painted(painter, scenes, width, height)
+    assert {picture.size for picture in pictures} == {(width, height)}
+    right = [check(*pair).right for pair in zip(pictures, scenes, strict=True)]
+    assert sum(right) / len(right) >= 0.75
 
 
 def test_the_painter_from_pictures_keeps_what_unseen_lessons_refer_to() -> None:

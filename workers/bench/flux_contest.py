@@ -1,8 +1,7 @@
 """FLUX at its true size: the service's adapter beside the stock pipeline, as it is and compiled."""
 
 import gc
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
@@ -24,6 +23,9 @@ from workers.catalog.flux_parameters import FluxParameters
 
 STEPS = 4
 PROMPT = "a red circle on a blue background"
+LARGEST_CALL = 4 * 1024**2
+"""Pixels: four pictures of the usual size, or one of the largest."""
+Options = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Entry:
     """What one contender came to.
 
     Attributes:
-        path: "stock" or "adapter", and whether it was compiled.
+        path: "stock" or "adapter", and how it was set up.
         side: of its square pictures, in pixels.
         batch: pictures in a call.
         seconds: of a call.
@@ -66,8 +68,23 @@ class Contest:
         dtype: of its numbers.
     """
 
-    def __init__(self, shape: FluxShape, device: str, rounds: int) -> None:
+    def __init__(
+        self,
+        shape: FluxShape,
+        device: str,
+        rounds: int,
+        tell: Callable[[Entry], None] = lambda _: None,
+    ) -> None:
+        """Make the model.
+
+        Args:
+            shape: of the model.
+            device: as torch names it.
+            rounds: in which contenders take turns.
+            tell: hears each entry as soon as it is known.
+        """
         quieten_libraries()
+        self._tell = tell
         self._variant = catalog.find(shape.variant)
         self._device = device
         self._rounds = rounds
@@ -89,40 +106,54 @@ class Contest:
         return [side for side in sides if side <= limits.max_side and side**2 <= limits.max_pixels]
 
     def entries(
-        self, sides: Sequence[int], batches: Sequence[int], *, compiled: bool
+        self, sides: Sequence[int], batches: Sequence[int], settings: Mapping[str, Options]
     ) -> list[Entry]:
-        """Everyone's figures; first all that is not compiled takes turns, then all that is."""
-        entries = self._contest(sides, batches, compiled=False)
-        return entries + (self._contest(sides, batches, compiled=True) if compiled else [])
+        """Everyone's figures.
 
-    def load_seconds(self) -> float:
-        """What an adapter takes to load the same from a folder just written, ready to paint.
+        Args:
+            sides: of the square pictures, in pixels.
+            batches: pictures in a call; those of more than `LARGEST_CALL` pixels are left out.
+            settings: by name, what a row's options would say. Those of one setting take turns,
+                the stock pipeline among them where the setting leaves its arithmetic alone. What
+                one sets is still so in the next: a pipeline is not made twice.
+        """
+        return [
+            entry
+            for name, options in settings.items()
+            for entry in self._contest(sides, batches, name, options)
+        ]
+
+    def write(self, folder: str) -> None:
+        """The model as its checkpoint is laid out: before anyone sets it up otherwise."""
+        self._pipeline.save_pretrained(folder, safe_serialization=True)
+
+    def load_seconds(self, folder: str) -> float:
+        """What an adapter takes to load what was written there, ready to paint.
 
         The contest is over with it: the model is given up, for two would not fit.
         """
-        with tempfile.TemporaryDirectory(prefix="bottega-bench-") as folder:
-            self._pipeline.save_pretrained(folder, safe_serialization=True)
-            self._pipeline = None
-            gc.collect()
-            if self._device.startswith("cuda"):
-                torch.cuda.empty_cache()
-            overrides = {override_variable(self._variant.id): folder}
-            return seconds_of(FluxAdapter(self._variant, self._device, overrides).load)
+        self._pipeline = None
+        gc.collect()
+        if self._device.startswith("cuda"):
+            torch.cuda.empty_cache()
+        overrides = {override_variable(self._variant.id): folder}
+        return seconds_of(FluxAdapter(self._variant, self._device, overrides).load)
 
     def _contest(
-        self, sides: Sequence[int], batches: Sequence[int], *, compiled: bool
+        self, sides: Sequence[int], batches: Sequence[int], name: str, options: Options
     ) -> list[Entry]:
-        options = {**self._variant.options, "compile": compiled}
+        options = {**self._variant.options, **options}
         adapter = FluxAdapter(replace(self._variant, options=options), self._device, {})
         adapter.adopt(self._pipeline)
-        kind = ", compiled" if compiled else ""
         entries = []
         for side in sides:
-            contenders = [_Contender(f"stock{kind}", side, 1, self._stock(side))]
-            contenders += [
-                _Contender(f"adapter{kind}", side, size, self._adapter(adapter, side, size))
+            contenders = [
+                _Contender(f"adapter{name}", side, size, self._adapter(adapter, side, size))
                 for size in batches
+                if size == 1 or size * side**2 <= LARGEST_CALL
             ]
+            if not options["fp8"]:
+                contenders.insert(0, _Contender(f"stock{name}", side, 1, self._stock(side)))
             entries += self._take_turns(contenders)
         return entries
 
@@ -130,9 +161,12 @@ class Contest:
         peaks = {one: self._peak_bytes(one) for one in contenders}  # it warms up as well
         turns = {one: partial(seconds_of, partial(self._finish, one.paint)) for one in contenders}
         seconds = medians(self._rounds, turns)
-        return [
+        entries = [
             Entry(one.path, one.side, one.batch, seconds[one], peaks[one]) for one in contenders
         ]
+        for entry in entries:
+            self._tell(entry)
+        return entries
 
     def _finish(self, paint: Callable[[], object]) -> None:
         paint()

@@ -2,17 +2,20 @@
 
 import json
 from dataclasses import asdict
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from workers.adapters.pinning import DeviceError, pin
+from workers.catalog.flux_row_parts import SPEED
 
 if TYPE_CHECKING:
     from workers.bench.flux_contest import Contest, Entry
     from workers.bench.flux_floor import Floor
     from workers.bench.flux_sizes import FluxShape
 
+Options = dict[str, Any]
 _COLUMNS = {
     "pictures/s": "pictures_per_second",
     "x stock": "over_stock_ratio",
@@ -58,6 +61,14 @@ _COLUMNS = {
     help="Compiled transformers as well.",
 )
 @click.option(
+    "--also",
+    metavar="OPTION=VALUE",
+    callback=lambda _context, _parameter, given: dict(map(_option, given)),
+    multiple=True,
+    help="One setting more, with another of a row's options, such as fp8=dynamic, "
+    "channels_last=true or attention=_native_cudnn. Repeatable; each keeps those before it.",
+)
+@click.option(
     "--load", is_flag=True, help="Write the model to a temporary folder, and time its loading."
 )
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="On a CPU.")
@@ -71,6 +82,7 @@ def main(  # noqa: PLR0913 - one for each option
     batches: tuple[int, ...],
     rounds: int,
     compiled: bool,
+    also: Options,
     load: bool,
     threads: int,
     tiny: bool,
@@ -80,7 +92,8 @@ def main(  # noqa: PLR0913 - one for each option
 
     The weights are random, so nothing is downloaded: what is painted means nothing, what it costs
     is what the real checkpoint costs. diffusers' own pipeline, picture by picture, takes turns
-    with the service's adapter in batches, as they are and with a compiled transformer.
+    with the service's adapter in batches, as they are, with a compiled transformer, and with what
+    else a row may ask for; batches end where a call would have more than four megapixels.
 
     x stock: pictures/s over the stock pipeline's of that size that is not compiled; the stock
     pipeline encodes its prompt each time, the adapter keeps it. Floor: the least time of a call
@@ -107,15 +120,46 @@ def main(  # noqa: PLR0913 - one for each option
     by_name = {"schnell": (SCHNELL, TINY_SCHNELL), "klein-4b": (KLEIN_4B, TINY_KLEIN)}
     shape: FluxShape = by_name[model][tiny]
     click.echo("Building the model and warming up; what is compiled takes minutes.", err=True)
-    contest = Contest(shape, torch_device, rounds)
+    contest = Contest(shape, torch_device, rounds, _tell)
     fitting = contest.fitting(sides)
     peak = measured_peak(torch_device, contest.dtype, side=256 if tiny else 8192)
+    click.echo(_rate(peak), err=True)
     floors = {side: count(shape, side=side, words=contest.words) for side in fitting}
-    entries = contest.entries(fitting, batches, compiled=compiled)
-    shown = _report(contest, entries, floors, peak)
-    if load:
-        shown["load_seconds"] = contest.load_seconds()
+    settings = _settings({"compile": True, **also} if compiled else also)
+    with TemporaryDirectory(prefix="bottega-bench-") as folder:
+        if load:
+            contest.write(folder)
+        entries = contest.entries(fitting, batches, settings)
+        shown = _report(contest, entries, floors, peak)
+        if load:
+            shown["load_seconds"] = contest.load_seconds(folder)
     click.echo(json.dumps(shown, indent=2) if as_json else _table(shown))
+
+
+def _tell(entry: "Entry") -> None:
+    told = f"{entry.path}, {entry.side} px, {entry.batch} at a time: {entry.seconds:.4g} s"
+    click.echo(told, err=True)
+
+
+def _option(text: str) -> tuple[str, Any]:
+    name, _, value = text.partition("=")
+    if name not in SPEED:
+        raise click.BadParameter(f"{name!r} is none of {', '.join(SPEED)}")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
+
+
+def _settings(options: Options) -> dict[str, Options]:
+    """From none of the options to all, by what is told of them."""
+    asked = list(options.items())
+    growing = [dict(asked[:count]) for count in range(len(asked) + 1)]
+    return {"".join(f", {_named(*each)}" for each in some.items()): some for some in growing}
+
+
+def _named(option: str, value: Any) -> str:
+    return "compiled" if option == "compile" else f"{option} {value}"
 
 
 def _report(
@@ -145,8 +189,12 @@ def _report(
     }
 
 
+def _rate(peak: float) -> str:
+    return f"A matrix product's rate: {peak / 1e12:.4g} TFLOP/s"
+
+
 def _table(shown: dict[str, Any]) -> str:
-    lines = [f"A matrix product's rate: {shown['measured_peak_flops'] / 1e12:.4g} TFLOP/s"]
+    lines = [_rate(shown["measured_peak_flops"])]
     lines += [
         f"{side} px: {floor['parameters'] / 1e9:.4g} billion parameters, "
         f"TFLOP: {floor['step_flops'] / 1e12:.4g} a step, "
@@ -157,13 +205,13 @@ def _table(shown: dict[str, Any]) -> str:
     if shown["load_seconds"] is not None:
         lines.append(f"Loaded from a folder in {shown['load_seconds']:.1f} s")
     head = "".join(f"{heading:>12}" for heading in _COLUMNS)
-    lines += ["", f"{'path':18}{'side':>6}{'batch':>6}{head}"]
+    lines += ["", f"{'path':44}{'side':>6}{'batch':>6}{head}"]
     return "\n".join([*lines, *map(_line, shown["entries"])])
 
 
 def _line(row: dict[str, Any]) -> str:
     cells = ("-" if row[name] is None else f"{row[name]:.4g}" for name in _COLUMNS.values())
-    whose = f"{row['path']:18}{row['side']:6}{row['batch']:6}"
+    whose = f"{row['path']:44}{row['side']:6}{row['batch']:6}"
     return whose + "".join(f"{cell:>12}" for cell in cells)
 
 

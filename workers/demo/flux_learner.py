@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from random import Random
 from typing import Any
 
 import torch
@@ -10,22 +12,23 @@ from PIL import Image
 from torch import Tensor, nn
 
 from workers.demo.adherence import check
+from workers.demo.drawers import DrawnBatches
 from workers.demo.flow_learner import TOKEN_SIDE, FlowLearner, FlowLessons, token_weights
 from workers.demo.flux_parts import LATENT_CHANNELS, PATCH, SCALING, SHIFT
-from workers.demo.flux_vae import as_picture, as_tensor, read_encoder
-from workers.demo.scenes.scene import Scene, draw, training_scene, unseen_scenes
+from workers.demo.flux_vae import as_bytes, as_picture, from_bytes, read_encoder
+from workers.demo.scenes.scene import draw, training_scene, unseen_scenes
 from workers.demo.training import Figures, mixed_precision
 
 Size = tuple[int, int]
 """Width and height in pixels."""
 COMMON: Size = (256, 256)
-"""Of most pictures."""
+"""What callers get who name no size."""
 SQUARE: tuple[Size, ...] = ((192, 192), (224, 224), (288, 288), (320, 320))
 OBLONG: tuple[Size, ...] = (
     *((288, 224), (224, 288), (320, 224), (224, 320), (352, 192), (192, 352)),
 )
 SIZES = (COMMON, *SQUARE, *OBLONG)
-SIZE_WEIGHTS = (0.36, *[0.07] * len(SQUARE), *[0.06] * len(OBLONG))
+SIZE_WEIGHTS = (0.2, *[0.08] * len(SIZES[1:]))
 PARTS = ("transformer", "text_encoder", "text_encoder_2")
 CLIP_LENGTH = 32
 SERVED_LENGTH = 64
@@ -82,6 +85,33 @@ class Asked:
         return height // TOKEN_SIDE, width // TOKEN_SIDE
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A batch as it is learnt from.
+
+    Attributes:
+        asked: what is to be painted.
+        pictures: how it looks, RGB bytes (n, height, width, 3).
+        weights: as `token_weights`.
+    """
+
+    asked: Asked
+    pictures: Tensor
+    weights: Tensor
+
+
+def drawn(lessons: FluxLessons, rng: Random) -> Drawn:
+    """A batch of fresh scenes, all of one size."""
+    counts = rng.choices(COUNTS, COUNT_WEIGHTS, k=lessons.batch)
+    scenes = [training_scene(rng, count) for count in counts]
+    size = rng.choices(SIZES, SIZE_WEIGHTS)[0]
+    empty = lessons.empty_captions
+    captions = ["" if rng.random() < empty else scene.caption for scene in scenes]
+    asked = Asked(captions, size, rng.choices(LENGTHS, LENGTH_WEIGHTS)[0])
+    pictures = as_bytes([draw(scene, *size) for scene in scenes])
+    return Drawn(asked, pictures, token_weights(scenes, *size))
+
+
 class FluxLearner(FlowLearner):
     """Trains a pipeline's transformer and text encoders; its VAE stays as it is."""
 
@@ -91,9 +121,11 @@ class FluxLearner(FlowLearner):
         device: torch.device,
         lessons: FluxLessons | None = None,
         seed: int = 0,
+        drawers: int = 0,
     ) -> None:
-        """Make ready to train a pipeline on a device."""
+        """Make ready to train a pipeline on a device, with so many processes that draw for it."""
         self.lessons = lessons or FluxLessons()
+        self._batches = DrawnBatches(partial(drawn, self.lessons), seed, drawers)
         self.pipeline = pipeline.to(device)
         self.encode = read_encoder(pipeline.vae).to(device)
         network = nn.ModuleDict({name: getattr(pipeline, name) for name in PARTS})
@@ -101,23 +133,17 @@ class FluxLearner(FlowLearner):
 
     def loss(self, step: int, spent: float) -> tuple[Tensor, Figures]:  # noqa: ARG002 - the same all along
         """The mean squared error of the velocity, on a fresh batch."""
-        counts = self.rng.choices(COUNTS, COUNT_WEIGHTS, k=self.lessons.batch)
-        scenes = [training_scene(self.rng, count) for count in counts]
-        size = self.rng.choices(SIZES, SIZE_WEIGHTS)[0]
-        empty = self.lessons.empty_captions
-        captions = ["" if self.rng.random() < empty else scene.caption for scene in scenes]
-        length = self.rng.choices(LENGTHS, LENGTH_WEIGHTS)[0]
-        clean = self.latents(scenes, size)
-        times = self._times(len(scenes)).to(self.device)
+        batch = self._batches.of(step)
+        clean = self.latents(batch.pictures)
+        times = self._times(len(clean)).to(self.device)
         noise = torch.randn(clean.shape, generator=self.noise).to(self.device)
-        asked = Asked(captions, size, length)
-        error = self._velocity_error(self._network, clean, noise, times, asked)
-        return (error * token_weights(scenes, *size).to(self.device)).mean(), {}
+        error = self._velocity_error(self._network, clean, noise, times, batch.asked)
+        return (error * batch.weights.to(self.device)).mean(), {}
 
-    def latents(self, scenes: Sequence[Scene], size: Size = COMMON) -> Tensor:
-        """The scenes as scaled, packed latents (n, tokens, 64), of pictures with such a size."""
-        pictures = as_tensor([draw(scene, *size) for scene in scenes]).to(self.device)
-        return packed((self.encode(pictures) - SHIFT) * SCALING)
+    def latents(self, pictures: Tensor) -> Tensor:
+        """RGB bytes (n, height, width, 3) as scaled, packed latents (n, tokens, 64)."""
+        latents = self.encode(from_bytes(pictures.to(self.device)))
+        return packed((latents - SHIFT) * SCALING)
 
     def _velocity_error(
         self,
@@ -175,7 +201,7 @@ class FluxLearner(FlowLearner):
         for size, counts in SCORED.items():
             scenes = unseen_scenes(99, counts)
             asked = Asked([scene.caption for scene in scenes], size)
-            clean = self.latents(scenes, size)
+            clean = self.latents(as_bytes([draw(scene, *size) for scene in scenes]))
             noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(5))
             noise = noise.to(self.device)
             for time in SCORED_TIMES if size == COMMON else ():

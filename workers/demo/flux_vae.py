@@ -42,8 +42,17 @@ COUNT_WEIGHTS = (0.5, 0.42, 0.08)
 
 def as_tensor(pictures: Sequence[Image.Image]) -> Tensor:
     """RGB pictures of one size as float32, (n, 3, height, width), from -1 to 1."""
-    pixels = np.stack([np.asarray(picture) for picture in pictures])
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return from_bytes(as_bytes(pictures))
+
+
+def as_bytes(pictures: Sequence[Image.Image]) -> Tensor:
+    """RGB pictures of one size as bytes, (n, height, width, 3)."""
+    return torch.from_numpy(np.stack([np.asarray(picture) for picture in pictures]))
+
+
+def from_bytes(pictures: Tensor) -> Tensor:
+    """What `as_bytes` gave, as `as_tensor` gives it."""
+    return pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def as_picture(picture: Tensor) -> Image.Image:

@@ -39,6 +39,7 @@ class Options(TrainingOptions):
     minutes: float = 110.0
     vae: Path | None = None
     batch: int = 32
+    drawers: int = 0
 
     @property
     def vae_minutes(self) -> float:
@@ -78,7 +79,7 @@ def run(options: Options, echo: Callable[[str], None], size: FluxSize | None = N
     pipeline = _starting_point(options, size or FluxSize(), echo)
     lessons = FluxLessons(batch=options.batch)
     lessons = lessons.gentler() if options.start else lessons
-    learner = FluxLearner(pipeline, options.place, lessons, options.seed)
+    learner = FluxLearner(pipeline, options.place, lessons, options.seed, options.drawers)
     budget = Budget(options.minutes - options.vae_minutes, options.steps)
     trainer = Trainer(learner, budget, options.out, echo)
     # a run may have been stopped while its VAE was trained, with no checkpoint of the rest yet
@@ -112,6 +113,14 @@ def _starting_point(options: Options, size: FluxSize, echo: Callable[[str], None
     "the first 15 % of the minutes train a VAE.",
 )
 @click.option("--batch", type=AT_LEAST_ONE, default=32, show_default=True)
+@click.option(
+    "--drawers",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Processes that draw pictures ahead of a device that would wait for them. Without any, "
+    "they are drawn as they are needed; they are the same.",
+)
 def main(**chosen: Any) -> None:
     """Train a demo FLUX on drawn scenes and export it for FluxPipeline.
 
@@ -124,6 +133,7 @@ def main(**chosen: Any) -> None:
     Train from nothing:   python -m workers.demo.train_flux --out runs/flux
     Improve the shipped:  python -m workers.demo.train_flux --out runs/better \\
                               --start workers/demo/weights/flux.1-demo --minutes 30
+    On a GPU:             ... --device cuda --batch 64 --drawers 12
     """  # noqa: D301 - click's own mark for lines that stay as they are
     options = Options(**chosen)
     carry_out(lambda: run(options, click.echo), options)
