@@ -18,6 +18,7 @@ from deploy.scored_stack import client_of_new_stack
 from deploy.tiles import tile
 from workers.demo.adherence import check
 from workers.demo.scenes.scene import Scene, unseen_scenes
+from workers.demo.score_command import only_given, size_options
 
 _CELL, _COLUMNS = 192, 6
 _SEED = 20261123
@@ -26,20 +27,27 @@ _SEED = 20261123
 @click.command()
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True)
 @click.option("--scenes", type=click.IntRange(2, 200), default=18, show_default=True)
-def main(out: Path, scenes: int) -> None:
+@size_options
+def main(out: Path, scenes: int, width: int | None, height: int | None) -> None:
     """Paint unseen captions, look at each picture, and tile both into one PNG."""
+    size = only_given(width=width, height=height)
     chosen = unseen_scenes(_SEED, [1 + n % 2 for n in range(scenes)])
     with client_of_new_stack() as client:
-        cells = [_make_cell(client, scene, seed) for seed, scene in enumerate(chosen)]
+        cells = [_make_cell(client, scene, seed, size) for seed, scene in enumerate(chosen)]
     out.parent.mkdir(parents=True, exist_ok=True)
     captions = [scene.caption for scene in chosen]
-    tile([picture for picture, _ in cells], captions, _COLUMNS, (_CELL, _CELL)).save(out)
+    pictures = [picture for picture, _ in cells]
+    wide, high = pictures[0].size
+    tile(pictures, captions, _COLUMNS, (_CELL, round(_CELL * high / wide))).save(out)
     right = sum(fine for _, fine in cells)
     click.echo(f"{right} of {len(cells)} pictures are right by the checker; see {out}")
 
 
-def _make_cell(client: httpx.Client, scene: Scene, seed: int) -> tuple[Image.Image, bool]:
-    painted = submit_and_wait(client, "flux.1-demo", {"prompt": scene.caption, "seed": seed})
+def _make_cell(
+    client: httpx.Client, scene: Scene, seed: int, size: dict[str, int]
+) -> tuple[Image.Image, bool]:
+    wanted = {"prompt": scene.caption, "seed": seed, **size}
+    painted = submit_and_wait(client, "flux.1-demo", wanted)
     url = painted["output"]["images"][0]["url"]
     asked = {"image": url, "task": "<DENSE_REGION_CAPTION>", "artifacts": ["overlay"]}
     seen = submit_and_wait(client, "florence-2-demo", asked)

@@ -13,15 +13,22 @@ from deploy.demo_run import fetch, submit_and_wait, task_result
 from deploy.scored_stack import client_of_new_stack, tell
 from workers.demo.detection_score import Detection
 from workers.demo.flux_score import figures
+from workers.demo.score_command import only_given, size_options
 from workers.demo.score_flux import LOOKER, PAINTER, as_detections
 
 
 class Service:
     """Paints and looks over HTTP; `paint` and `look` are what `workers.demo.flux_score` takes."""
 
-    def __init__(self, client: httpx.Client) -> None:
-        """Ask with a client that knows the service's address and a tenant's key."""
+    def __init__(self, client: httpx.Client, **size: int | None) -> None:
+        """Ask with a client that knows the service's address and a tenant's key.
+
+        Args:
+            client: the same.
+            **size: `width` and `height` of the pictures, where they are not the model's own.
+        """
         self._client = client
+        self._size = only_given(**size)
         self._url = ""
 
     def paint(self, prompt: str, seed: int) -> Image.Image:
@@ -31,7 +38,8 @@ class Service:
             deploy.demo_run.DemoError: the job did not succeed.
             httpx.HTTPError: the service refused, or did not answer.
         """
-        painted = submit_and_wait(self._client, PAINTER, {"prompt": prompt, "seed": seed})
+        asked = {"prompt": prompt, "seed": seed, **self._size}
+        painted = submit_and_wait(self._client, PAINTER, asked)
         self._url = painted["output"]["images"][0]["url"]
         return Image.open(io.BytesIO(fetch(self._client, self._url))).convert("RGB")
 
@@ -44,14 +52,15 @@ class Service:
 @click.command()
 @click.option("--prompts", type=click.IntRange(min=1), default=200, show_default=True)
 @click.option("--seed", type=int, default=20261126, show_default=True, help="Of the prompts.")
+@size_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def main(prompts: int, seed: int, *, as_json: bool) -> None:
+def main(prompts: int, seed: int, *, width: int | None, height: int | None, as_json: bool) -> None:
     """Start a stack, have every prompt painted and looked at, and print shares.
 
     Every other prompt has two objects; what the shares are says workers.demo.score_flux.
     """
     with client_of_new_stack() as client:
-        service = Service(client)
+        service = Service(client, width=width, height=height)
         found = figures(prompts, seed, service.paint, service.look)
     tell(found, as_json=as_json)
 

@@ -1,4 +1,4 @@
-"""The options that the commands which score a demo model share."""
+"""The options that the commands which score a demo model, or show what it does, share."""
 
 from collections.abc import Callable
 
@@ -18,3 +18,17 @@ _THREADS = click.option("--threads", type=AT_LEAST_ONE, default=1, show_default=
 def scoring_options(command: Command) -> Command:
     """Which weights are scored, and on what."""
     return _WEIGHTS(_DEVICE(_THREADS(command)))
+
+
+def size_options(command: Command) -> Command:
+    """How large the pictures are."""
+    for side in ("height", "width"):
+        command = click.option(
+            f"--{side}", type=AT_LEAST_ONE, help="Of the pictures, in pixels; else the model's own."
+        )(command)
+    return command
+
+
+def only_given(**sides: int | None) -> dict[str, int]:
+    """Those that were chosen."""
+    return {name: pixels for name, pixels in sides.items() if pixels}

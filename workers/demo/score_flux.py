@@ -16,7 +16,7 @@ from workers.adapters.weights import override_variable
 from workers.catalog import find
 from workers.demo.detection_score import Detection
 from workers.demo.flux_score import figures
-from workers.demo.score_command import scoring_options
+from workers.demo.score_command import only_given, scoring_options, size_options
 
 PAINTER, LOOKER = "flux.1-demo", "florence-2-demo"
 
@@ -35,7 +35,7 @@ class AdapterPainter:
     def __init__(self, adapter: Adapter, **size: int | None) -> None:
         """Paint with this adapter, of that `width` and `height` or the variant's own."""
         self._adapter = adapter
-        self._size = {name: pixels for name, pixels in size.items() if pixels}
+        self._size = only_given(**size)
 
     def __call__(self, prompt: str, seed: int) -> Image.Image:
         """The picture of one prompt."""
@@ -72,8 +72,7 @@ def answer(adapter: Adapter, work: Work) -> Output:
 @click.command()
 @click.option("--prompts", type=click.IntRange(min=1), default=200, show_default=True)
 @click.option("--seed", type=int, default=20261126, show_default=True, help="Of the prompts.")
-@click.option("--width", type=int, help="Of the pictures, in pixels; else the model's own.")
-@click.option("--height", type=int, help="The same.")
+@size_options
 @scoring_options
 def main(
     prompts: int,
