@@ -104,12 +104,12 @@ class _Shown:
     """What events have told and no row holds: the step of this moment, and the preview."""
 
     def __init__(self) -> None:
-        self._step = 0
+        self._step, self._steps = 0, 0
         self._preview = ""
 
     def note(self, event: Event) -> None:
         if event.type == "progress":
-            self._step = int(event.data["step"])
+            self._step, self._steps = int(event.data["step"]), int(event.data["steps"])
         elif event.type == "preview":
             self._preview = str(event.data["image"])
         elif event.type == "state":
@@ -129,6 +129,8 @@ class _Shown:
 
     def panel(self, visitor: Visitor, values: dict[str, Any]) -> str:
         job = values["job"]
-        # The worker tells of a step at once, and writes it with its next heartbeat.
+        # The worker tells of a step at once, and writes it with its next heartbeat; a quick job
+        # is over by then.
+        job.progress_steps = job.progress_steps or self._steps
         job.progress_step = max(job.progress_step, min(self._step, job.progress_steps))
         return render("panel.html", csrf=visitor.csrf, preview=self._preview, **values)

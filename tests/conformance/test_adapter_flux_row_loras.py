@@ -30,7 +30,8 @@ def adapter_for(variant_id: str, folder: Path, **files: bytes) -> FluxAdapter:
         path.write_bytes(data)
         overrides[f"{override_variable(variant_id)}_LORA_{number}"] = str(path)
     named = tuple(RowLora(Weights("someone/styles", "main"), name, SCALE) for name in files)
-    row = replace(variant, options={**variant.options, "loras": named})
+    exact = {"cpu": "float32"}  # where a processor takes 16 bits, sums are rounded too coarsely
+    row = replace(variant, dtype=exact, options={**variant.options, "loras": named})
     return FluxAdapter(row, "cpu", overrides)
 
 
