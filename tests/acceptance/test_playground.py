@@ -111,7 +111,8 @@ NOTE_WHAT_PASSES = """() => {
         noted.steps = Math.max(noted.steps, document.querySelector("#progress")?.max ?? 0);
         noted.preview ||= /^data:image/.test(document.querySelector("img.preview")?.src ?? "");
     };
-    new MutationObserver(note).observe(document, {subtree: true, childList: true, attributes: true});
+    const all = {subtree: true, childList: true, attributes: true};
+    new MutationObserver(note).observe(document, all);
 }"""
 """A quick machine is done between two of the looks that the driver takes."""
 
