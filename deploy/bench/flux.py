@@ -35,7 +35,7 @@ class FluxPlan:
 
 
 FULL = FluxPlan((1, 2, 4, 8), 16, 64, 400, 3, 15)
-QUICK = FluxPlan((1, 4), 4, 8, 24, 1, 2)
+QUICK = FluxPlan((1, 4), 4, 8, 48, 1, 2)
 
 GOALS = (Goal("device_idle_fraction", 0.02),)
 

@@ -32,7 +32,7 @@ class Plan:
 
 
 FULL = Plan(100, 400, 3, 1500, (1_000, 100_000, 1_000_000))
-QUICK = Plan(10, 24, 1, 100, (1_000, 5_000))
+QUICK = Plan(10, 48, 1, 100, (1_000, 5_000))
 
 
 @dataclass(frozen=True)
