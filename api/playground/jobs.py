@@ -113,7 +113,7 @@ class _Shown:
         elif event.type == "preview":
             self._preview = str(event.data["image"])
         elif event.type == "state":
-            self._step, self._preview = 0, ""  # another attempt begins anew
+            self._step, self._steps, self._preview = 0, 0, ""  # another attempt begins anew
 
     async def note_next(self, waiter: Waiter, *, waits: bool) -> None:
         """Wait for something to happen; what came meanwhile is shown at once.

@@ -111,14 +111,6 @@ def measured(learner: Learner) -> float:
         return learner.loss(0, 0.5)[0].item()
 
 
-def test_batches_drawn_ahead_are_those_drawn_when_they_are_needed() -> None:
-    # any function of the lots will do, and this one is quickly found from another process
-    ahead, here = (DrawnBatches(Random.random, seed=3, processes=count) for count in (1, 0))
-    for step in (0, 1, 2, 7, 8):  # from the seventh as a resumed run would
-        assert ahead.of(step) == here.of(step)
-    assert len({here.of(step) for step in range(9)}) == 9
-
-
 def trainer(learner: Learner, folder: Path, steps: int = STEPS) -> Trainer:
     return Trainer(learner, Budget(minutes=1, steps=steps), folder)
 
@@ -126,6 +118,14 @@ def trainer(learner: Learner, folder: Path, steps: int = STEPS) -> Trainer:
 def same(one: nn.Module, other: nn.Module) -> bool:
     pairs = zip(one.state_dict().items(), other.state_dict().items(), strict=True)
     return all(name == other and torch.equal(a, b) for (name, a), (other, b) in pairs)
+
+
+def test_batches_drawn_ahead_are_those_drawn_when_they_are_needed() -> None:
+    # any function of the lots will do, and this one is quickly found from another process
+    ahead, here = (DrawnBatches(Random.random, seed=3, processes=count) for count in (1, 0))
+    for step in (0, 1, 2, 7, 8):  # at 7 as where a run is resumed
+        assert ahead.of(step) == here.of(step)
+    assert len({here.of(step) for step in range(9)}) == 9
 
 
 @pytest.mark.parametrize("make", LEARNERS)

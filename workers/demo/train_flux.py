@@ -133,7 +133,7 @@ def main(**chosen: Any) -> None:
     Train from nothing:   python -m workers.demo.train_flux --out runs/flux
     Improve the shipped:  python -m workers.demo.train_flux --out runs/better \\
                               --start workers/demo/weights/flux.1-demo --minutes 30
-    On a GPU:             ... --device cuda --batch 64 --drawers 12
+    On a GPU:             ... --device cuda --batch 64 --drawers 4
     """  # noqa: D301 - click's own mark for lines that stay as they are
     options = Options(**chosen)
     carry_out(lambda: run(options, click.echo), options)
