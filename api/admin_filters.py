@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from api.schemas import ShortText
-from db.job_search import JobSearch
-from db.job_state import JobState
+from db.jobs.search import JobSearch
+from db.values.job_state import JobState
 
 _Pair = Annotated[ShortText, StringConstraints(pattern=r"^[^=]+=")]
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.webhook_schemas import DeliveryView
-from db.job_state import JobState, Priority
+from db.values.job_state import JobState, Priority
 
 
 class AdminJobView(BaseModel):

@@ -7,11 +7,13 @@ from sqlalchemy.orm import Session
 
 from api.admin_job_schemas import AdminJobView, ArtifactView, BillView, JobDetail, Moment
 from api.routes.webhooks import delivery_views
-from db import delivery_queries, job_queries, operator_jobs
-from db.delivery_queries import DeliveryFilter
-from db.job_search import FoundJob
-from db.job_state import JobState, Priority
+from db.jobs import queries as job_queries
+from db.jobs.search import FoundJob
+from db.operators import jobs as operator_jobs
 from db.tables import Attempt, Hold, Job, Tenant
+from db.values.job_state import JobState, Priority
+from db.webhooks import queries as delivery_queries
+from db.webhooks.queries import DeliveryFilter
 
 _MOST_DELIVERIES = 20
 

@@ -6,9 +6,11 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from api.admin_schemas import QueueInWindow, QueueNow, QueueView
-from db import job_queries, queues, reports
-from db.report_window import QueueWindow, queue_windows
-from db.reports import QueueDepth
+from db.jobs import queries as job_queries
+from db.jobs import queues
+from db.reports import usage as reports
+from db.reports.usage import QueueDepth
+from db.reports.window import QueueWindow, queue_windows
 
 
 def queue_views(session: Session, offered: Iterable[str], window: timedelta) -> list[QueueView]:

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from api.schemas import ShortText, UsageSumView
-from db.api_keys import OperatorRole
-from db.job_state import Priority
+from db.tenants.api_keys import OperatorRole
+from db.values.job_state import Priority
 
 Name = Annotated[ShortText, StringConstraints(min_length=1, max_length=100)]
 _MOST_MICROS = 10**15  # a billion dollars

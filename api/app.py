@@ -31,9 +31,9 @@ from api.routes import account, artifacts, files, health, job_events, jobs, mode
 from api.routes.admin import ROUTERS as ADMIN_ROUTERS
 from api.services import Services
 from api.settings import ApiSettings
-from db import job_queries
-from db.session import Database
-from db.settings import DatabaseSettings
+from db.core.session import Database
+from db.core.settings import DatabaseSettings
+from db.jobs import queries as job_queries
 from db.storage.settings import StorageSettings, open_store
 from workers import catalog, tracing
 from workers.catalog import Catalogue

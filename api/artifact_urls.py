@@ -3,7 +3,7 @@
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from itsdangerous.encoding import base64_decode, base64_encode
 
-from db.artifact_kinds import SUFFIXES
+from db.values.artifact_kinds import SUFFIXES
 
 
 class InvalidTokenError(Exception):

@@ -10,7 +10,7 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 from api.errors import ProblemError
 from api.request_log import note
 from api.services import ServicesDep
-from db.api_keys import Identity
+from db.tenants.api_keys import Identity
 
 
 @dataclass(frozen=True)

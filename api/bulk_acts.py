@@ -14,10 +14,10 @@ from pydantic import TypeAdapter
 from api.errors import ProblemError
 from api.job_operations import cancel_one, retry_one
 from api.services import Services
-from db import operator_jobs
-from db.audit import Actor
-from db.job_search import JobSearch
-from db.operator_jobs import BulkAction, Reach
+from db.jobs.search import JobSearch
+from db.operators import jobs as operator_jobs
+from db.operators.audit import Actor
+from db.operators.jobs import BulkAction, Reach
 
 _VALID_SECONDS = 600
 _ONE: Mapping[BulkAction, Callable[[Services, Actor, str], object]] = {

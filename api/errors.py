@@ -15,15 +15,15 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from api.artifact_urls import InvalidTokenError
-from db.api_keys import InvalidKeyError
-from db.idempotency import KeyReusedError
-from db.job_values import PriorityNotAllowedError, TenantSuspendedError, TooManyInFlightError
-from db.operator_actions import BalanceTooLowError, ReferenceReusedError
-from db.operator_keys import LastOperatorError
-from db.pictures import PictureError
-from db.quota import InsufficientCreditError
+from db.billing.holds import InsufficientCreditError
+from db.jobs.idempotency import KeyReusedError
+from db.jobs.types import PriorityNotAllowedError, TenantSuspendedError, TooManyInFlightError
+from db.operators.actions import BalanceTooLowError, ReferenceReusedError
+from db.operators.keys import LastOperatorError
 from db.storage.object_store import StoreUnavailableError
-from db.tenants import UnknownTierError
+from db.tenants.api_keys import InvalidKeyError
+from db.tenants.tenants import UnknownTierError
+from db.values.pictures import PictureError
 from workers.catalog import UnknownVariantError
 
 MEDIA_TYPE = "application/problem+json"

@@ -3,12 +3,14 @@
 from api.errors import not_found
 from api.metrics import submitted
 from api.services import Services
-from db import job_queries, jobs, operator_jobs
-from db.audit import Actor
-from db.job_state import JobState
-from db.job_values import PriorityNotAllowedError, TenantSuspendedError, TooManyInFlightError
-from db.quota import InsufficientCreditError
+from db.billing.holds import InsufficientCreditError
+from db.jobs import queries as job_queries
+from db.jobs import transitions as jobs
+from db.jobs.types import PriorityNotAllowedError, TenantSuspendedError, TooManyInFlightError
+from db.operators import jobs as operator_jobs
+from db.operators.audit import Actor
 from db.tables import Job
+from db.values.job_state import JobState
 from workers.metrics import job_finished
 from workers.queue import Ticket
 

@@ -8,11 +8,11 @@ from sqlalchemy.orm import Session
 
 from api.schemas import JobError, JobUrls, JobView, Price, Progress, Timings, WaitingView
 from api.services import Services
-from db import job_queries
-from db.artifacts import listed
-from db.job_queries import Waiting
-from db.job_state import TERMINAL, JobState, Priority
+from db.artifacts.listing import listed
+from db.jobs import queries as job_queries
+from db.jobs.queries import Waiting
 from db.tables import Artifact, Job
+from db.values.job_state import TERMINAL, JobState, Priority
 
 
 def base_url(request: Request, services: Services) -> str:

@@ -2,9 +2,9 @@
 
 import hashlib
 
-from db import api_keys
-from db.api_keys import Identity
-from db.session import Database
+from db.core.session import Database
+from db.tenants import api_keys
+from db.tenants.api_keys import Identity
 
 _MOST = 10_000
 
@@ -13,7 +13,8 @@ class Keyring:
     """Identities by the hash of their key.
 
     That a key has been revoked is not known here: whoever is identified by `known` must let
-    `db.api_keys.check`, or `db.jobs.submit`, refuse it in the transaction that does the work.
+    `db.tenants.api_keys.check`, or `db.jobs.transitions.submit`, refuse it in the transaction that
+    does the work.
     """
 
     def __init__(self, database: Database) -> None:
@@ -28,7 +29,7 @@ class Keyring:
         """Whom a key speaks for now.
 
         Raises:
-            db.api_keys.InvalidKeyError: it is malformed, unknown or revoked.
+            db.tenants.api_keys.InvalidKeyError: it is malformed, unknown or revoked.
         """
         with self._database.single_statements() as session:
             identity = api_keys.identify(session, key)

@@ -6,9 +6,9 @@ import re
 from api.lora_files import MEDIA_TYPE, NAME, LoraError, check_lora
 from api.pictures import store_input
 from api.services import Services
-from db.pictures import PictureError
 from db.storage.keys import input_key, lora_key
 from db.storage.object_store import ObjectNotFoundError
+from db.values.pictures import PictureError
 from workers.catalog.flux_loras import Lora
 
 _URL = re.compile(r"https?://", re.IGNORECASE)

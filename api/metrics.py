@@ -16,10 +16,10 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
-from db import gauges
-from db.gauges import StandingFigures
-from db.reports import QueueDepth
-from db.session import Database
+from db.core.session import Database
+from db.reports import gauges
+from db.reports.gauges import StandingFigures
+from db.reports.usage import QueueDepth
 
 WORKER_STATES = ("starting", "ready", "busy", "draining", "failed")
 

@@ -8,9 +8,9 @@ from fastapi.concurrency import run_in_threadpool
 from api.auth import KeyDep
 from api.errors import ProblemError
 from api.services import ServicesDep
-from db.api_keys import Identity, OperatorRole
-from db.audit import Actor
-from db.base import new_id
+from db.core.base import new_id
+from db.operators.audit import Actor
+from db.tenants.api_keys import Identity, OperatorRole
 
 PREFIX = "/v1/admin"
 """Where everything of the operators' lies."""

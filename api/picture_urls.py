@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from threading import Lock
 
 from api.errors import ProblemError
-from db.pictures import PictureError
+from db.values.pictures import PictureError
 from workers.outbound import (
     BadUrlError,
     Outbound,

@@ -12,12 +12,15 @@ from sqlalchemy.orm import Session
 
 from api.artifact_urls import InvalidTokenError
 from api.services import Services
-from db import files, job_queries, pictures, stored_inputs
-from db.files import StoredPicture
-from db.pictures import PictureError, PictureLimits
+from db.artifacts import inputs as stored_inputs
+from db.artifacts import uploads as files
+from db.artifacts.uploads import StoredPicture
+from db.jobs import queries as job_queries
 from db.storage.keys import input_key
 from db.storage.object_store import ObjectNotFoundError
 from db.tables import File
+from db.values import pictures
+from db.values.pictures import PictureError, PictureLimits
 from workers.catalog import PictureSize
 
 _DATA_URI = re.compile(r"data:image/[a-z+.-]+;base64,", re.IGNORECASE)

@@ -11,8 +11,8 @@ from api.errors import ProblemError, respond
 from api.rate_limits import Standing
 from api.request_log import note
 from api.services import Services
-from db.api_keys import Identity, InvalidKeyError
-from db.job_values import TenantSuspendedError
+from db.jobs.types import TenantSuspendedError
+from db.tenants.api_keys import Identity, InvalidKeyError
 
 _LIMITED = "/v1/"
 

@@ -21,8 +21,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from api.metrics import rate_limit_unchecked, rate_limited
-from db import rate_limits
-from db.session import Database
+from db.core.session import Database
+from db.tenants import rate_limits
 from workers.settings import WorkerSettings
 
 WINDOW_SECONDS = 60

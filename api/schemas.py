@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from api.schema_examples import LOOK, LOOKED, MODEL, PAINT, PAINTING
 from api.webhook_schemas import WebhookRequest
-from db.job_state import JobState, Priority
+from db.values.job_state import JobState, Priority
 
 MAX_METADATA_ENTRIES = 32
 

@@ -12,8 +12,8 @@ from api.metrics import SharedFigures
 from api.picture_urls import PictureUrls
 from api.rate_limits import RateLimits
 from api.settings import ApiSettings
-from db.running_takings import RunningTakings
-from db.session import Database
+from db.core.session import Database
+from db.reports.revenue import RunningTakings
 from db.storage.object_store import ObjectStore
 from workers.catalog import Catalogue
 from workers.events import Publisher

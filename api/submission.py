@@ -20,12 +20,15 @@ from api.schemas import Price, Quote, Submission
 from api.services import Services
 from api.webhook_schemas import WebhookRequest
 from api.webhook_urls import check as check_webhook_url
-from db import api_keys, idempotency, job_queries, jobs, tenants, traces
-from db.delivery_values import Webhook
-from db.idempotency import KeyedSubmission
-from db.job_state import JobState
-from db.job_values import Accepted, NewJob
-from db.pictures import PictureError
+from db.jobs import idempotency, traces
+from db.jobs import queries as job_queries
+from db.jobs import transitions as jobs
+from db.jobs.idempotency import KeyedSubmission
+from db.jobs.types import Accepted, NewJob
+from db.tenants import api_keys, tenants
+from db.values.job_state import JobState
+from db.values.pictures import PictureError
+from db.webhooks.types import Webhook
 from workers import catalog, tracing
 from workers.catalog import PictureSize, Variant
 from workers.catalog.flux_loras import Lora
@@ -172,7 +175,7 @@ def quote(services: Services, sender: Sender, submission: Submission) -> Quote:
     """What a submission would cost now, and what would cover it.
 
     Raises:
-        db.api_keys.InvalidKeyError: the sender's key has been revoked.
+        db.tenants.api_keys.InvalidKeyError: the sender's key has been revoked.
         api.errors.ProblemError: as `prepare`.
     """
     tenant_id = sender.tenant_id
@@ -227,8 +230,8 @@ def submit(
         idempotency_key: what it was sent under.
 
     Raises:
-        db.api_keys.InvalidKeyError: the sender's key has been revoked.
-        db.idempotency.KeyReusedError: something else was sent under the key.
+        db.tenants.api_keys.InvalidKeyError: the sender's key has been revoked.
+        db.jobs.idempotency.KeyReusedError: something else was sent under the key.
     """
     keyed = None
     if idempotency_key is not None:

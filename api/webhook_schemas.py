@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from db.delivery_values import DeliveryState, WebhookEvent
+from db.webhooks.types import DeliveryState, WebhookEvent
 
 MAX_URL_LENGTH = 2_000
 

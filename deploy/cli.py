@@ -148,9 +148,9 @@ def worker(device: str, variants: tuple[str, ...], worker_id: str | None) -> Non
     and BOTTEGA_RELAY_KEY name the upstream that they are forwarded to. BOTTEGA_CONTENT_FILTERS
     names a file of content filters.
     """
-    from db.base import new_id  # noqa: PLC0415
-    from db.session import Database  # noqa: PLC0415
-    from db.settings import DatabaseSettings  # noqa: PLC0415
+    from db.core.base import new_id  # noqa: PLC0415
+    from db.core.session import Database  # noqa: PLC0415
+    from db.core.settings import DatabaseSettings  # noqa: PLC0415
     from db.storage.settings import StorageSettings, open_store  # noqa: PLC0415
     from deploy.memory import return_memory_early  # noqa: PLC0415
     from workers import catalog  # noqa: PLC0415

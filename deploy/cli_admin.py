@@ -10,15 +10,18 @@ from typing import Any
 import click
 from sqlalchemy.orm import Session
 
-from db import api_keys, operator_actions, operator_keys, operator_tiers
-from db import tenants as tenant_rows
-from db.api_keys import OperatorRole
-from db.audit import Actor
-from db.migrate import upgrade
-from db.operator_actions import BalanceTooLowError, ReferenceReusedError
-from db.session import Database
-from db.settings import DatabaseSettings
+from db.core.migrate import upgrade
+from db.core.session import Database
+from db.core.settings import DatabaseSettings
+from db.operators import actions as operator_actions
+from db.operators import keys as operator_keys
+from db.operators import tiers as operator_tiers
+from db.operators.actions import BalanceTooLowError, ReferenceReusedError
+from db.operators.audit import Actor
 from db.tables import ApiKey
+from db.tenants import api_keys
+from db.tenants import tenants as tenant_rows
+from db.tenants.api_keys import OperatorRole
 
 _MOST_MICROS = 10**15  # a billion dollars
 
@@ -243,7 +246,7 @@ def doctor(*, variants: tuple[str, ...], as_json: bool) -> None:
     """Examine a deployment; exits 1 if anything is wrong.
 
     The database and its clock, Redis, a round trip through the store, the books (every rule of
-    db/invariants.py), an object for every artifact, live workers and their weights, content
+    db/core/invariants.py), an object for every artifact, live workers and their weights, content
     filters where a licence asks for one.
     """
     from deploy.doctor import examine  # noqa: PLC0415

@@ -9,9 +9,9 @@ import click
 from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError
 
-from db.operator_keys import LastOperatorError
+from db.operators.keys import LastOperatorError
 from db.storage.object_store import StoreError
-from db.tenants import UnknownTierError
+from db.tenants.tenants import UnknownTierError
 from deploy.fleet import FleetFileError
 from deploy.local_stack import StackError
 from deploy.servers.process import ServerError

@@ -11,26 +11,24 @@ from typing import Any
 import click
 from sqlalchemy.orm import Session
 
-from db import (
-    audit,
-    job_search,
-    operator_actions,
-    operator_jobs,
-    operator_keys,
-    operator_tiers,
-    reports,
-)
-from db import queues as queue_rows
-from db import workers as worker_rows
-from db.api_keys import OperatorRole
-from db.audit import AuditFilter
-from db.base import Base
-from db.job_search import JobSearch
-from db.job_state import JobState, Priority
-from db.job_values import PriorityNotAllowedError, TenantSuspendedError, TooManyInFlightError
-from db.operator_jobs import BulkAction
-from db.quota import InsufficientCreditError
+from db import worker_registry as worker_rows
+from db.billing.holds import InsufficientCreditError
+from db.core.base import Base
+from db.jobs import queues as queue_rows
+from db.jobs import search as job_search
+from db.jobs.search import JobSearch
+from db.jobs.types import PriorityNotAllowedError, TenantSuspendedError, TooManyInFlightError
+from db.operators import actions as operator_actions
+from db.operators import audit
+from db.operators import jobs as operator_jobs
+from db.operators import keys as operator_keys
+from db.operators import tiers as operator_tiers
+from db.operators.audit import AuditFilter
+from db.operators.jobs import BulkAction
+from db.reports import usage as reports
 from db.tables import Worker
+from db.tenants.api_keys import OperatorRole
+from db.values.job_state import JobState, Priority
 from deploy.cli_admin import actor, as_json_option, give_credit, show, transaction
 
 _LIMIT = click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from db import api_keys, ledger, tenants
-from db.api_keys import InvalidKeyError
+from db.billing import ledger
+from db.tenants import api_keys, tenants
+from db.tenants.api_keys import InvalidKeyError
 from deploy.servers.secret_file import write_private
 
 LOCAL_TIER = "standard"

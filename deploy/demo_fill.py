@@ -13,10 +13,10 @@ from PIL import Image
 from pydantic import SecretStr
 from sqlalchemy import select, text
 
-from db import operator_actions
-from db.audit import Actor
-from db.session import Database
-from db.settings import DatabaseSettings
+from db.core.session import Database
+from db.core.settings import DatabaseSettings
+from db.operators import actions as operator_actions
+from db.operators.audit import Actor
 from db.storage.local import LocalStore
 from db.tables import Job, Tier
 from deploy.local_stack import LocalStack

@@ -11,10 +11,10 @@ from types import ModuleType
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from db import job_queries
-from db.invariants import violations
-from db.session import Database
-from db.settings import DatabaseSettings
+from db.core.invariants import violations
+from db.core.session import Database
+from db.core.settings import DatabaseSettings
+from db.jobs import queries as job_queries
 from db.storage.object_store import ObjectNotFoundError, ObjectStore, StoreError
 from db.storage.settings import StorageSettings, open_store
 from db.tables import Tier

@@ -12,9 +12,9 @@ from typing import IO, Any
 
 from pydantic import SecretStr
 
-from db.migrate import upgrade
-from db.session import Database
-from db.settings import DatabaseSettings
+from db.core.migrate import upgrade
+from db.core.session import Database
+from db.core.settings import DatabaseSettings
 from deploy import credentials
 from deploy.credentials import Credentials
 from deploy.monitoring import TARGETS_FILE, metrics_urls, write_targets

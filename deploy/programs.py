@@ -11,8 +11,8 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from db.base import new_id
-from db.session import Database
+from db.core.base import new_id
+from db.core.session import Database
 from db.tables import Worker
 from deploy.servers.process import Account
 

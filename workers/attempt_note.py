@@ -3,9 +3,9 @@
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from db import attempt_notes
-from db.job_values import Claim
-from db.session import Database
+from db.core.session import Database
+from db.jobs import resume_points as attempt_notes
+from db.jobs.types import Claim
 
 _log = structlog.get_logger(__name__)
 

@@ -6,8 +6,8 @@ from contextlib import ExitStack, contextmanager
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from db import traces
-from db.session import Database
+from db.core.session import Database
+from db.jobs import traces
 from workers import tracing
 from workers.in_hand import InHand
 

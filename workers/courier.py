@@ -13,9 +13,11 @@ from typing import Protocol
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from db import deliveries, traces, webhook_secrets
-from db.delivery_values import DeliveryState, Outcome, Sending
-from db.session import Database
+from db.core.session import Database
+from db.jobs import traces
+from db.webhooks import deliveries
+from db.webhooks import secrets as webhook_secrets
+from db.webhooks.types import DeliveryState, Outcome, Sending
 from workers import metrics, tracing
 from workers.outbound import Answer, OutboundError, Timeouts
 from workers.settings import WorkerSettings

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from db.artifact_kinds import SUFFIXES, ArtifactKind
-from db.job_values import StoredArtifact
+from db.jobs.types import StoredArtifact
+from db.values.artifact_kinds import SUFFIXES, ArtifactKind
 from workers.adapters.protocol import File, Output, Painted, Work
 from workers.picture_recipe import Recipe, recipe, written
 

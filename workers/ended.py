@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from db.job_values import Result, StoredArtifact
+from db.jobs.types import Result, StoredArtifact
 from workers.adapters.protocol import Output, Work
 from workers.device_call import Outcome
 from workers.in_hand import InHand

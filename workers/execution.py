@@ -9,13 +9,15 @@ import structlog
 from PIL.Image import Image
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from db import completion, job_queries, jobs
-from db.job_state import JobState
-from db.job_values import Claim, Claimed, Failure, Result, StoredArtifact, SuspectsTurn
-from db.session import Database
+from db.core.session import Database
+from db.jobs import complete as completion
+from db.jobs import queries as job_queries
+from db.jobs import transitions as jobs
+from db.jobs.types import Claim, Claimed, Failure, Result, StoredArtifact, SuspectsTurn
 from db.storage.keys import result_key
 from db.storage.object_store import ObjectStore, StoreError
 from db.tables import Job
+from db.values.job_state import JobState
 from workers import tracing
 from workers.adapters.protocol import Output, Preparing, Stopped, Work
 from workers.attempt_line import tell_attempt

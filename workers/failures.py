@@ -2,9 +2,9 @@
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from db.job_values import Failure
-from db.pictures import PictureError
+from db.jobs.types import Failure
 from db.storage.object_store import ObjectNotFoundError, StoreError
+from db.values.pictures import PictureError
 from workers.adapters.protocol import AdapterError
 
 RETRY_BASE_SECONDS = 2.0

@@ -9,10 +9,10 @@ from pathlib import Path
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from db import jobs
-from db import workers as worker_register
-from db.session import Database
-from db.workers import WorkerReport
+from db import worker_registry as worker_register
+from db.core.session import Database
+from db.jobs import transitions as jobs
+from db.worker_registry import WorkerReport
 from workers.in_hand import Register
 from workers.life import show_life
 

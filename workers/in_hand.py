@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from db.job_values import Claim
+from db.jobs.types import Claim
 from db.tables import Job
 from workers import tracing
 from workers.metrics import stage_seconds_observed

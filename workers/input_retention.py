@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 
-from db import stored_inputs
-from db.session import Database
+from db.artifacts import inputs as stored_inputs
+from db.core.session import Database
 from db.storage.object_store import ObjectStore
 
 _BATCH = 200

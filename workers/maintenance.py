@@ -14,12 +14,14 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from db import idempotency, jobs, reports
-from db import workers as worker_register
-from db.invariants import Violation, violations
-from db.job_state import JobState
-from db.session import Database
+from db import worker_registry as worker_register
+from db.core.invariants import Violation, violations
+from db.core.session import Database
+from db.jobs import idempotency
+from db.jobs import transitions as jobs
+from db.reports import usage as reports
 from db.tables import Job
+from db.values.job_state import JobState
 from workers import metrics
 from workers.events import Publisher
 from workers.life import show_life

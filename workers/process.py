@@ -10,10 +10,10 @@ from typing import Any
 import structlog
 from celery import Celery, signals
 
-from db.base import new_id
-from db.session import Database
+from db.core.base import new_id
+from db.core.session import Database
 from db.storage.object_store import ObjectStore
-from db.workers import WorkerReport
+from db.worker_registry import WorkerReport
 from workers import catalog, metrics, tasks, tracing
 from workers.adapters.pinning import pin
 from workers.device_loss import ending_when_lost

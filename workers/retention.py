@@ -13,8 +13,8 @@ from itertools import islice
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from db import retention
-from db.session import Database
+from db.artifacts import retention
+from db.core.session import Database
 from db.storage.object_store import ObjectStore, StoreError
 from workers.input_retention import adopt_inputs, remove_inputs
 from workers.settings import WorkerSettings

@@ -5,9 +5,9 @@ from typing import overload
 
 from PIL.Image import Image
 
-from db import pictures
-from db.pictures import PictureError
 from db.storage.object_store import StoreError
+from db.values import pictures
+from db.values.pictures import PictureError
 from workers.adapters.protocol import AdapterError
 from workers.failures import failure_of
 

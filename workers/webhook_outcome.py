@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from db.delivery_values import Outcome
+from db.webhooks.types import Outcome
 from workers.outbound import (
     Answer,
     BadUrlError,

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 
-from db.delivery_values import Sending
+from db.webhooks.types import Sending
 
 _PREFIX = "whsec_"
 

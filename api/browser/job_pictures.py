@@ -9,9 +9,9 @@ from fastapi.responses import Response
 
 from api.errors import not_found
 from api.services import Services
-from db.artifact_kinds import ArtifactKind
 from db.storage.object_store import ObjectNotFoundError, StoreError
 from db.tables import Artifact, Job
+from db.values.artifact_kinds import ArtifactKind
 
 PictureNumber = Annotated[int, Path(ge=0, le=9999)]
 

@@ -12,8 +12,9 @@ from api.dashboard.job_filters import Text, utc_time
 from api.dashboard.pages import page
 from api.dashboard.visitor import VisitorDep
 from api.services import ServicesDep
-from db import audit, operator_keys
-from db.audit import AuditFilter
+from db.operators import audit
+from db.operators import keys as operator_keys
+from db.operators.audit import AuditFilter
 
 router = APIRouter()
 

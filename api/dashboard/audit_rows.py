@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from api.browser.formats import NONE, money
-from db.operator_tables import AuditEntry
+from db.tables.operators import AuditEntry
 
 _MICROS = "_micros"
 _SCREENS = {"job": "/dashboard/jobs/", "ten": "/dashboard/tenants/"}

@@ -12,7 +12,7 @@ from api.dashboard.jobs import HOME
 from api.dashboard.pages import page
 from api.dashboard.visitor import VisitorDep, WriterDep
 from api.services import ServicesDep
-from db.operator_jobs import BulkAction
+from db.operators.jobs import BulkAction
 
 router = APIRouter()
 

@@ -9,7 +9,8 @@ from api.errors import not_found
 from api.job_operations import cancel_one, retry_one
 from api.schemas import ShortText
 from api.services import Services, ServicesDep
-from db import job_queries, operator_actions
+from db.jobs import queries as job_queries
+from db.operators import actions as operator_actions
 
 router = APIRouter()
 

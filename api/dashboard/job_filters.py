@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 from fastapi import Depends, Query
 
 from api.errors import invalid
-from db.job_search import JobSearch
-from db.job_state import JobState
+from db.jobs.search import JobSearch
+from db.values.job_state import JobState
 
 Text = Annotated[str, Query(max_length=100)]
 

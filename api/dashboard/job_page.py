@@ -11,11 +11,13 @@ from api.browser.job_pictures import input_keys, inputs, outputs
 from api.browser.job_words import waiting_text
 from api.dashboard.timeline import attempt_rows, timeline
 from api.seen import answers, overlays
-from db import delivery_queries, job_queries, operator_jobs
-from db.delivery_queries import DeliveryFilter
-from db.delivery_tables import Delivery, DeliveryAttempt
-from db.job_state import TERMINAL, JobState
+from db.jobs import queries as job_queries
+from db.operators import jobs as operator_jobs
 from db.tables import Hold, Job, Tenant
+from db.tables.webhooks import Delivery, DeliveryAttempt
+from db.values.job_state import TERMINAL, JobState
+from db.webhooks import queries as delivery_queries
+from db.webhooks.queries import DeliveryFilter
 
 _MOST_DELIVERIES = 20
 

@@ -8,7 +8,7 @@ from api.dashboard.visitor import VisitorDep
 from api.errors import not_found
 from api.schemas import ShortText
 from api.services import ServicesDep
-from db import job_queries
+from db.jobs import queries as job_queries
 
 router = APIRouter()
 

@@ -14,10 +14,11 @@ from api.dashboard.pages import page
 from api.dashboard.visitor import VisitorDep
 from api.paging import decode_cursor, encode_cursor
 from api.services import Services, ServicesDep
-from db import job_search, tenants
-from db.job_search import FoundJob
-from db.job_state import JobState
+from db.jobs import search as job_search
+from db.jobs.search import FoundJob
 from db.tables import Tenant
+from db.tenants import tenants
+from db.values.job_state import JobState
 
 router = APIRouter()
 

@@ -13,8 +13,8 @@ from api.dashboard.verdict import verdict
 from api.dashboard.visitor import VisitorDep
 from api.dashboard.worker_rows import worker_rows
 from api.services import ServicesDep
-from db.report_series import Curves, queue_curves
-from db.report_window import failures_by_code
+from db.reports.series import Curves, queue_curves
+from db.reports.window import failures_by_code
 
 router = APIRouter()
 

@@ -7,9 +7,11 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from api.browser.formats import NONE, duration
-from db import job_queries, queues, reports
-from db.job_queries import WaitReason
-from db.report_window import QueueWindow, queue_windows
+from db.jobs import queries as job_queries
+from db.jobs import queues
+from db.jobs.queries import WaitReason
+from db.reports import usage as reports
+from db.reports.window import QueueWindow, queue_windows
 
 WINDOW = timedelta(hours=1)
 WINDOW_TEXT = "hour"

@@ -13,8 +13,8 @@ from api.dashboard.said import SaidDep
 from api.dashboard.visitor import VisitorDep, WriterDep
 from api.schemas import ShortText
 from api.services import ServicesDep
-from db import operator_actions
-from db.report_series import Curves, queue_curves
+from db.operators import actions as operator_actions
+from db.reports.series import Curves, queue_curves
 from workers.queue import Ticket
 
 router = APIRouter()

@@ -12,8 +12,9 @@ from api.browser.throttle import SignInThrottle
 from api.dashboard.pages import page
 from api.dashboard.visitor import COOKIE, SenderDep
 from api.services import Services, ServicesDep
-from db import api_keys, key_sessions
-from db.api_keys import InvalidKeyError
+from db.tenants import api_keys
+from db.tenants import sessions as key_sessions
+from db.tenants.api_keys import InvalidKeyError
 
 router = APIRouter()
 

@@ -13,9 +13,9 @@ from api.dashboard.visitor import WriterDep
 from api.errors import invalid, not_found
 from api.schemas import ShortText
 from api.services import ServicesDep
-from db import operator_actions
+from db.operators import actions as operator_actions
 from db.tables import Tenant
-from db.tenants import UnknownTierError
+from db.tenants.tenants import UnknownTierError
 
 router = APIRouter()
 

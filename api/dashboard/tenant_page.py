@@ -6,9 +6,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from api.dashboard.chart import Chart
-from db import api_keys, reports, tenants
-from db.reports import UsageSum
-from db.tenants import Account
+from db.reports import usage as reports
+from db.reports.usage import UsageSum
+from db.tenants import api_keys, tenants
+from db.tenants.tenants import Account
 
 PERIOD_DAYS = 30
 _DAY_SECONDS = 86_400.0

@@ -10,7 +10,7 @@ from api.dashboard.visitor import VisitorDep
 from api.errors import not_found
 from api.schemas import ShortText
 from api.services import ServicesDep
-from db import tenant_standings
+from db.reports import tenants as tenant_standings
 
 router = APIRouter()
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from api.browser.formats import short_id
-from db.job_state import TERMINAL, JobState
 from db.tables import Attempt, Job
+from db.values.job_state import TERMINAL, JobState
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from api.browser.formats import count, duration, plural
 from api.dashboard.queue_rows import QueueRow
-from db.job_queries import WaitReason
+from db.jobs.queries import WaitReason
 
 _MOST_LINES = 3
 _UNSERVED = {

@@ -10,9 +10,9 @@ from api.browser.guard import check_form, csrf_of
 from api.browser.session_cookie import SessionCookie
 from api.errors import ProblemError
 from api.services import Services, ServicesDep
-from db import key_sessions
-from db.api_keys import OperatorRole
-from db.audit import Actor
+from db.operators.audit import Actor
+from db.tenants import sessions as key_sessions
+from db.tenants.api_keys import OperatorRole
 
 COOKIE = SessionCookie("bottega_session", path="/dashboard")
 

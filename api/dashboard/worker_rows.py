@@ -8,8 +8,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from api.browser.formats import size
-from db import job_queries, workers
-from db.job_queries import WORKER_STALE_SECONDS
+from db import worker_registry as workers
+from db.jobs import queries as job_queries
+from db.jobs.queries import WORKER_STALE_SECONDS
 from db.tables import Job, Worker
 
 _READY = ("ready", "busy")

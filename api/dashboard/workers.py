@@ -10,7 +10,7 @@ from api.dashboard.worker_rows import worker_rows
 from api.errors import not_found
 from api.schemas import ShortText
 from api.services import ServicesDep
-from db import operator_actions
+from db.operators import actions as operator_actions
 from db.tables import Worker
 
 router = APIRouter()

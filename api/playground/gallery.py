@@ -15,11 +15,11 @@ from api.playground.pages import page
 from api.playground.visitor import Visitor, VisitorDep
 from api.seen import answers, overlays
 from api.services import Services, ServicesDep
-from db import job_queries
-from db.artifact_kinds import ArtifactKind
-from db.job_queries import JobFilter
-from db.job_state import JobState
+from db.jobs import queries as job_queries
+from db.jobs.queries import JobFilter
 from db.tables import Artifact, Job
+from db.values.artifact_kinds import ArtifactKind
+from db.values.job_state import JobState
 from workers.catalog.florence2_tasks import BY_TOKEN
 
 router = APIRouter()

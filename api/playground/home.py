@@ -16,7 +16,7 @@ from api.playground.sign_in import enter
 from api.playground.visitor import COOKIE, Visitor
 from api.schemas import ShortText
 from api.services import Services, ServicesDep
-from db import tenants
+from db.tenants import tenants
 
 router = APIRouter()
 

@@ -21,7 +21,7 @@ from api.playground.panel import as_kept, panel_values
 from api.playground.visitor import FormDep, Visitor, VisitorDep, WriterDep
 from api.schemas import ShortText
 from api.services import Services, ServicesDep
-from db import job_queries
+from db.jobs import queries as job_queries
 from db.tables import Job
 from workers.events import Event
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from api.browser.formats import duration, money, plural
-from db import job_queries
-from db.job_queries import Outlook
-from db.pricing import UnitKind
+from db.jobs import queries as job_queries
+from db.jobs.queries import Outlook
+from db.values.pricing import UnitKind
 from workers.catalog import Catalogue, Family, Variant
 
 _FAMILIES = {

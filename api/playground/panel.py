@@ -13,10 +13,10 @@ from api.playground.advice import about_job
 from api.playground.models import paints
 from api.playground.overlay import Seen, seen_in
 from api.services import Services
-from db import job_queries
-from db.artifact_kinds import ArtifactKind
-from db.job_state import TERMINAL, JobState
+from db.jobs import queries as job_queries
 from db.tables import Artifact, Job
+from db.values.artifact_kinds import ArtifactKind
+from db.values.job_state import TERMINAL, JobState
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,12 @@ from api.pictures import store_picture
 from api.playground.visitor import Visitor, VisitorDep, WriterDep
 from api.schemas import FileView, ShortText
 from api.services import Services, ServicesDep
-from db import artifact_kinds, files, job_queries
+from db.artifacts import uploads as files
+from db.jobs import queries as job_queries
 from db.storage.object_store import ObjectNotFoundError
 from db.tables import File as FileRow
 from db.tables import Job
+from db.values import artifact_kinds
 
 router = APIRouter()
 

@@ -8,7 +8,7 @@ from api.errors import not_found
 from api.playground.pictures import named_again, own_job
 from api.playground.visitor import Visitor
 from api.services import Services
-from db import job_queries
+from db.jobs import queries as job_queries
 from db.storage.keys import lora_name
 
 Values = dict[str, Any]

@@ -13,9 +13,10 @@ from api.browser.throttle import SignInThrottle
 from api.playground.pages import page
 from api.playground.visitor import COOKIE, SignedOutError, Visitor, WriterDep, visitor_of
 from api.services import Services, ServicesDep
-from db import api_keys, key_sessions
-from db.api_keys import InvalidKeyError
-from db.job_values import TenantSuspendedError
+from db.jobs.types import TenantSuspendedError
+from db.tenants import api_keys
+from db.tenants import sessions as key_sessions
+from db.tenants.api_keys import InvalidKeyError
 
 router = APIRouter()
 

@@ -13,7 +13,7 @@ from api.browser.session_cookie import SessionCookie
 from api.rate_limit import refusal
 from api.request_log import note
 from api.services import Services, ServicesDep
-from db import key_sessions
+from db.tenants import sessions as key_sessions
 
 COOKIE = SessionCookie("bottega_playground", path="/")
 

@@ -14,9 +14,10 @@ from api.auth import TenantId
 from api.errors import invalid, not_found
 from api.schemas import AccountView, AllowanceView, UsageEventView, UsageSumView, UsageView
 from api.services import ServicesDep
-from db import reports, tenants
-from db.reports import UsageSum
+from db.reports import usage as reports
+from db.reports.usage import UsageSum
 from db.tables import UsageEvent
+from db.tenants import tenants
 
 router = APIRouter(prefix="/v1", tags=["account"])
 

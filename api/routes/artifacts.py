@@ -7,7 +7,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from api.errors import PROBLEMS, not_found
 from api.services import ServicesDep
-from db import job_queries
+from db.jobs import queries as job_queries
 from db.storage.object_store import ObjectNotFoundError
 
 router = APIRouter(prefix="/v1/artifacts", tags=["artifacts"])

@@ -8,7 +8,7 @@ from api.auth import TenantId
 from api.pictures import store_picture
 from api.schemas import FileView
 from api.services import ServicesDep
-from db import files
+from db.artifacts import uploads as files
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
 

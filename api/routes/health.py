@@ -14,7 +14,7 @@ from api.errors import ProblemError
 from api.metrics import StandingGauges, exposition
 from api.schemas import Health
 from api.services import Services, ServicesDep
-from db import api_keys
+from db.tenants import api_keys
 
 router = APIRouter(tags=["operations"])
 

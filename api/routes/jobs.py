@@ -18,9 +18,9 @@ from api.paging import decode_cursor, lead_on
 from api.schemas import JobList, JobView, Quote, ShortText, Submission
 from api.services import ServicesDep
 from api.waiting import load_view, preferred_wait, wait_until_over
-from db import job_queries
-from db.job_queries import JobFilter
-from db.job_state import JobState
+from db.jobs import queries as job_queries
+from db.jobs.queries import JobFilter
+from db.values.job_state import JobState
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 

@@ -5,8 +5,8 @@ from fastapi import APIRouter
 from api.errors import ProblemError
 from api.schemas import ModelList, ModelView
 from api.services import Services, ServicesDep
-from db import job_queries
-from db.job_queries import Outlook
+from db.jobs import queries as job_queries
+from db.jobs.queries import Outlook
 from workers import catalog
 from workers.catalog import UnknownVariantError, Variant
 

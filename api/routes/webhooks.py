@@ -18,11 +18,13 @@ from api.webhook_schemas import (
     DeliveryView,
     WebhookSecretView,
 )
-from db import deliveries, delivery_queries, webhook_secrets
-from db.delivery_queries import DeliveryFilter
-from db.delivery_tables import Delivery, DeliveryAttempt
-from db.delivery_values import DeliveryState, WebhookEvent
-from db.webhook_secrets import SigningSecret
+from db.tables.webhooks import Delivery, DeliveryAttempt
+from db.webhooks import deliveries
+from db.webhooks import queries as delivery_queries
+from db.webhooks import secrets as webhook_secrets
+from db.webhooks.queries import DeliveryFilter
+from db.webhooks.secrets import SigningSecret
+from db.webhooks.types import DeliveryState, WebhookEvent
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 

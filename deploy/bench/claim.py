@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from db import jobs, tenants
-from db.session import Database
-from db.settings import DatabaseSettings
+from db.core.session import Database
+from db.core.settings import DatabaseSettings
+from db.jobs import transitions as jobs
+from db.tenants import tenants
 
 _CLAIMS = 200
 _VARIANT = "bench"

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import func, select
 
-from db.job_state import JobState
-from db.session import Database
+from db.core.session import Database
 from db.tables import Job
+from db.values.job_state import JobState
 from deploy.bench.stack import PAINTER, BenchStack
 
 _BUSY = "bottega_device_busy_seconds_total"

@@ -2,13 +2,13 @@
 
 from sqlalchemy import text
 
-from db.session import Database
+from db.core.session import Database
 
 _DIGITS = " || ".join(
     f"substr('0123456789abcdefghjkmnpqrstvwxyz', (made >> {5 * place} & 31)::int + 1, 1)"
     for place in reversed(range(10))
 )
-"""An id's milliseconds, as `db.base.new_id` writes them."""
+"""An id's milliseconds, as `db.core.base.new_id` writes them."""
 
 # Two years' life in little: ten models, a hundred tenants, 1 in 50 failed, 1 in 1,000 waiting;
 # one job a second, so that the last hour has 3,600. They have no holds: nothing may end them.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from db.pricing import Measure, PerUnit, UnitKind
+from db.values.pricing import Measure, PerUnit, UnitKind
 from workers.adapters.protocol import Output, Report, ShouldStop, Work
 from workers.catalog.variant import Family, Licence, Variant, Weights
 

@@ -14,15 +14,17 @@ from sqlalchemy.orm import Session
 
 from api.admin_queue_view import queue_views
 from api.dashboard.worker_rows import worker_rows
-from db import api_keys, job_search, reports
-from db.api_keys import OperatorRole
-from db.job_search import JobSearch, search
-from db.job_state import JobState
-from db.migrate import upgrade
-from db.report_series import queue_curves
-from db.report_window import failures_by_code, queue_windows, takings_today
-from db.session import Database
-from db.settings import DatabaseSettings
+from db.core.migrate import upgrade
+from db.core.session import Database
+from db.core.settings import DatabaseSettings
+from db.jobs import search as job_search
+from db.jobs.search import JobSearch, search
+from db.reports import usage as reports
+from db.reports.series import queue_curves
+from db.reports.window import failures_by_code, queue_windows, takings_today
+from db.tenants import api_keys
+from db.tenants.api_keys import OperatorRole
+from db.values.job_state import JobState
 from deploy.bench.many_jobs import fill
 from deploy.bench.report_pages import measure_pages
 from deploy.programs import api_program

@@ -2,8 +2,8 @@
 
 import click
 
-from db.session import Database
-from db.settings import DatabaseSettings
+from db.core.session import Database
+from db.core.settings import DatabaseSettings
 from db.storage.settings import StorageSettings, open_store
 from deploy import logs
 from deploy.bench.noop import NOOP, NoopAdapter

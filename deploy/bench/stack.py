@@ -11,11 +11,12 @@ from typing import Self
 from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
-from db import api_keys, ledger, tenants
-from db.migrate import upgrade
-from db.session import Database
-from db.settings import DatabaseSettings
+from db.billing import ledger
+from db.core.migrate import upgrade
+from db.core.session import Database
+from db.core.settings import DatabaseSettings
 from db.tables import Tier
+from db.tenants import api_keys, tenants
 from deploy.bench.client import LeanClient
 from deploy.bench.noop import NOOP
 from deploy.programs import api_program, courier_program, worker_program

@@ -9,9 +9,9 @@ from itertools import repeat
 from redis import Redis
 from sqlalchemy import func, select
 
-from db.job_state import ACTIVE
-from db.session import Database
+from db.core.session import Database
 from db.tables import Job
+from db.values.job_state import ACTIVE
 from deploy.bench import plain_celery
 from deploy.bench.noop import NOOP
 from deploy.bench.stack import CLIENTS, BenchStack

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from db import api_keys
+from db.tenants import api_keys
 from tests.acceptance.stack import Client, Stack
 
 

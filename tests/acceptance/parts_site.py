@@ -25,7 +25,7 @@ from starlette.staticfiles import StaticFiles
 
 from api import dashboard, playground
 from api.browser.guard import GuardedHeaders
-from db.pictures import PictureError, PictureLimits, inspect
+from db.values.pictures import PictureError, PictureLimits, inspect
 from tests.acceptance.browser import WIDE
 
 STATIC = Path(*playground.__path__) / "static"

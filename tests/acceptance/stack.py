@@ -18,12 +18,12 @@ from pydantic import SecretStr
 from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 
-from db import api_keys, tenants
-from db.invariants import Violation, violations
-from db.session import Database
-from db.settings import DatabaseSettings
+from db.core.invariants import Violation, violations
+from db.core.session import Database
+from db.core.settings import DatabaseSettings
 from db.storage.local import LocalStore
 from db.tables import Queue
+from db.tenants import api_keys, tenants
 
 ROOT = Path(__file__).parents[2]
 BOTTEGA = (sys.executable, "-m", "deploy.cli")

@@ -5,10 +5,10 @@ from pathlib import Path
 from pydantic import SecretStr
 from sqlalchemy import func, select
 
-from db.invariants import violations
-from db.migrate import upgrade
-from db.session import Database
-from db.settings import DatabaseSettings
+from db.core.invariants import violations
+from db.core.migrate import upgrade
+from db.core.session import Database
+from db.core.settings import DatabaseSettings
 from db.tables import Artifact, Job
 from deploy.servers.postgres_binaries import postgres_programs
 from tests.acceptance.stack import ROOT, Client, Stack

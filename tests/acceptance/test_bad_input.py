@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 from sqlalchemy import func, select
 
-from db import api_keys
 from db.tables import Hold, Job
+from db.tenants import api_keys
 from tests.acceptance.problems import problem
 from tests.acceptance.stack import Client, Json, Stack
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from db import audit
+from db.operators import audit
 from tests.acceptance.browser import (
     Visit,
     by_everyone,

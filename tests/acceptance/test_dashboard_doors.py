@@ -9,7 +9,7 @@ import pytest
 from starlette.routing import Route
 
 from api.dashboard.app import ROUTERS
-from db import api_keys
+from db.tenants import api_keys
 from tests.acceptance.stack import Client, Stack
 
 COOKIE = "bottega_session"

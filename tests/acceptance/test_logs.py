@@ -209,7 +209,7 @@ def logs_of(stack: Stack) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("name", "lines"),
     [
-        ("api.log", ['"job_submitted"', "CheckViolation", "db/jobs.py"]),
+        ("api.log", ['"job_submitted"', "CheckViolation", "db/jobs/transitions.py"]),
         ("worker.log", ['"attempt_finished"', '"attempt_failed"', "input_unreachable"]),
         ("courier.log", ['"webhook_sent"', '"dispatch_failed"']),
         ("postgres.log", ["violates check constraint"]),

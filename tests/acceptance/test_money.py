@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import func, select, update
 
-from db import ledger
+from db.billing import ledger
 from db.storage.keys import input_key
 from db.tables import Hold, Job, LedgerEntry, Tenant, Tier, UsageEvent
 from tests.acceptance.stack import Client, Json, Stack

@@ -11,8 +11,8 @@ from starlette.routing import Route
 
 from api.playground.app import ROUTERS
 from api.playground.gallery import PAGE_SIZE
-from db import api_keys
 from db.tables import Tenant, Tier
+from db.tenants import api_keys
 from tests.acceptance.problems import problem
 from tests.acceptance.stack import Client, Stack
 

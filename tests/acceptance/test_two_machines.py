@@ -21,10 +21,11 @@ import httpx
 import pytest
 from sqlalchemy import ColumnElement, func, select
 
-from db import api_keys, ledger, tenants
-from db.invariants import violations
-from db.job_state import ACTIVE
+from db.billing import ledger
+from db.core.invariants import violations
 from db.tables import Attempt, Hold, Job, UsageEvent
+from db.tenants import api_keys, tenants
+from db.values.job_state import ACTIVE
 from tests.acceptance.stack import Json, eventually
 from tests.servers.swift import keeps_attributes
 from tests.support.machines import MACHINES, START_SECONDS, VARIANT, Machines

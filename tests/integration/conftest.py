@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from db.session import Database
-from db.settings import DatabaseSettings
+from db.core.session import Database
+from db.core.settings import DatabaseSettings
 from db.storage.local import LocalStore
 from deploy.servers.process import Child
 from deploy.servers.redis import EmbeddedRedis

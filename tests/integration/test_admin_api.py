@@ -11,11 +11,12 @@ from sqlalchemy import text
 
 from api.app import create_app
 from api.routes.admin import ROUTERS
-from db import api_keys, workers
-from db.api_keys import OperatorRole
-from db.session import Database
+from db import worker_registry as workers
+from db.core.session import Database
 from db.storage.local import LocalStore
-from db.workers import WorkerReport
+from db.tenants import api_keys
+from db.tenants.api_keys import OperatorRole
+from db.worker_registry import WorkerReport
 from tests.support import jobs
 
 Json = dict[str, Any]

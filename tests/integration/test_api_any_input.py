@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from db import api_keys
-from db.session import Database
+from db.core.session import Database
+from db.tenants import api_keys
 from tests.support import jobs
 
 EXAMPLES = settings(

@@ -17,10 +17,10 @@ from PIL import Image
 
 from api.app import create_app
 from api.event_hub import EventHub
-from db import api_keys
-from db.job_values import StoredArtifact
-from db.session import Database
+from db.core.session import Database
+from db.jobs.types import StoredArtifact
 from db.storage.local import LocalStore
+from db.tenants import api_keys
 from deploy.servers.process import Child
 from tests.support import jobs
 from workers.settings import WorkerSettings

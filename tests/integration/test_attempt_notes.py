@@ -2,9 +2,10 @@
 
 import pytest
 
-from db import attempt_notes, retention
-from db.job_values import Claim
-from db.session import Database
+from db.artifacts import retention
+from db.core.session import Database
+from db.jobs import resume_points as attempt_notes
+from db.jobs.types import Claim
 from tests.support.adapters import paint, raising
 from tests.support.databases import DatabaseMaker
 from tests.support.jobs import cancel, complete, counts, running, sql, state

@@ -2,7 +2,7 @@
 
 from structlog.testing import capture_logs
 
-from db.session import Database
+from db.core.session import Database
 from tests.support.jobs import add_tenant, sql
 from workers.events import Publisher
 from workers.maintenance import Maintenance

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from db.session import Database
+from db.core.session import Database
 from deploy.cli import main
 from tests.support import jobs
 

@@ -9,9 +9,9 @@ import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 from structlog.testing import capture_logs
 
-from db.deliveries import JITTER, RETRY_DELAYS_SECONDS
-from db.delivery_values import DeliveryState
-from db.session import Database
+from db.core.session import Database
+from db.webhooks.deliveries import JITTER, RETRY_DELAYS_SECONDS
+from db.webhooks.types import DeliveryState
 from tests.support.jobs import add_tenant, sql
 from tests.support.receivers import Say, receiving
 from tests.support.waiting import await_true

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from db.delivery_values import DeliveryState
-from db.session import Database
+from db.core.session import Database
+from db.webhooks.types import DeliveryState
 from tests.support.jobs import add_tenant
 from tests.support.receivers import Say, receiving
 from tests.support.waiting import await_true

@@ -7,8 +7,8 @@ from itertools import chain
 import pytest
 from sqlalchemy import text
 
-from db import jobs
-from db.session import Database
+from db.core.session import Database
+from db.jobs import transitions as jobs
 from tests.support.jobs import (
     VARIANT,
     add_tenant,

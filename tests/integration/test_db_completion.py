@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from db import completion
-from db.delivery_values import Webhook, WebhookEvent
-from db.job_values import Claim, Result, StoredArtifact
-from db.session import Database
+from db.core.session import Database
+from db.jobs import complete as completion
+from db.jobs.types import Claim, Result, StoredArtifact
+from db.webhooks.types import Webhook, WebhookEvent
 from tests.support.jobs import (
     PRICE,
     add_tenant,

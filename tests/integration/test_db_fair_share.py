@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from db.job_state import Priority
-from db.session import Database
+from db.core.session import Database
+from db.values.job_state import Priority
 from tests.support.jobs import (
     VARIANT,
     add_tenant,

@@ -7,10 +7,10 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from db import invariants
-from db.delivery_values import Webhook
-from db.session import Database
-from db.settings import DatabaseSettings
+from db.core import invariants
+from db.core.session import Database
+from db.core.settings import DatabaseSettings
+from db.webhooks.types import Webhook
 from tests.support.databases import DatabaseMaker
 from tests.support.jobs import (
     PRICE,

@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from api.dashboard.queue_rows import queue_rows
-from db import job_queries, workers
-from db.job_queries import JobFilter, Outlook, Waiting, WaitReason
-from db.job_state import JobState
-from db.session import Database
-from db.workers import WorkerReport
+from db import worker_registry as workers
+from db.core.session import Database
+from db.jobs import queries as job_queries
+from db.jobs.queries import JobFilter, Outlook, Waiting, WaitReason
+from db.values.job_state import JobState
+from db.worker_registry import WorkerReport
 from tests.support.jobs import (
     VARIANT,
     add_tenant,

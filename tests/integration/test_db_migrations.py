@@ -10,9 +10,9 @@ from alembic import command
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from db import migrate
-from db.base import Base
-from db.session import Database
+from db.core import migrate
+from db.core.base import Base
+from db.core.session import Database
 from db.tables import Job
 from tests.support.databases import DatabaseMaker
 from tests.support.jobs import add_tenant, complete, running, sql

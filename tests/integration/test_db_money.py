@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from db import ledger
-from db.job_state import Priority
-from db.job_values import Claim, PriorityNotAllowedError, TenantSuspendedError, TooManyInFlightError
-from db.pricing import UnitKind
-from db.quota import InsufficientCreditError
-from db.session import Database
+from db.billing import ledger
+from db.billing.holds import InsufficientCreditError
+from db.core.session import Database
+from db.jobs.types import Claim, PriorityNotAllowedError, TenantSuspendedError, TooManyInFlightError
+from db.values.job_state import Priority
+from db.values.pricing import UnitKind
 from tests.support.jobs import (
     PRICE,
     add_tenant,

@@ -2,13 +2,18 @@
 
 import pytest
 
-from db import api_keys, files, job_queries, jobs, quota, tenants, workers
-from db.api_keys import Identity, InvalidKeyError
-from db.files import StoredPicture
-from db.pricing import UnitKind
-from db.session import Database
-from db.tenants import AllowanceLeft
-from db.workers import WorkerReport
+from db import worker_registry as workers
+from db.artifacts import uploads as files
+from db.artifacts.uploads import StoredPicture
+from db.billing import holds as quota
+from db.core.session import Database
+from db.jobs import queries as job_queries
+from db.jobs import transitions as jobs
+from db.tenants import api_keys, tenants
+from db.tenants.api_keys import Identity, InvalidKeyError
+from db.tenants.tenants import AllowanceLeft
+from db.values.pricing import UnitKind
+from db.worker_registry import WorkerReport
 from tests.support.jobs import PRICE, add_tenant, complete, new_job, running, sql, submit
 
 STARTING = WorkerReport("wrk_1", "box", 7, "cuda:0", ("a",), "starting")

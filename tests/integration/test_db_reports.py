@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
-from db import reports
-from db.pricing import UnitKind
-from db.reports import UsageSum
-from db.session import Database
+from db.core.session import Database
+from db.reports import usage as reports
+from db.reports.usage import UsageSum
+from db.values.pricing import UnitKind
 from tests.support.jobs import (
     PRICE,
     VARIANT,

@@ -12,8 +12,8 @@ from sqlalchemy.exc import (
     TimeoutError,  # noqa: A004 - SQLAlchemy's name
 )
 
-from db.session import Database, driver_url
-from db.settings import DatabaseSettings
+from db.core.session import Database, driver_url
+from db.core.settings import DatabaseSettings
 from tests.support.jobs import add_tenant, counts, sql, submit
 from tests.support.waiting import await_true
 
@@ -104,7 +104,7 @@ def test_of_single_statements_each_stands_for_itself(database: Database) -> None
 def test_a_broken_connection_is_replaced_unnoticed(
     database: Database, monkeypatch: pytest.MonkeyPatch, fresh_seconds: float
 ) -> None:
-    monkeypatch.setattr("db.session.FRESH_SECONDS", fresh_seconds)
+    monkeypatch.setattr("db.core.session.FRESH_SECONDS", fresh_seconds)
     counts(database, "jobs")
     with database.transaction(durable=False) as session:
         others = (

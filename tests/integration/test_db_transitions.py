@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from db import job_queries, jobs
-from db.job_state import TRANSITIONS, JobState
-from db.job_values import Claim
-from db.session import Database
+from db.core.session import Database
+from db.jobs import queries as job_queries
+from db.jobs import transitions as jobs
+from db.jobs.types import Claim
+from db.values.job_state import TRANSITIONS, JobState
 from tests.support.jobs import (
     PRICE,
     add_tenant,

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from db import workers
-from db.session import Database
+from db import worker_registry as workers
+from db.core.session import Database
 from db.storage.local import LocalStore
-from db.workers import WorkerReport
+from db.worker_registry import WorkerReport
 from deploy.doctor import FindingError, Patient, _content_filters, _weights
 from workers.queue import Doorbell
 from workers.settings import WorkerSettings

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
-from db.base import new_id
+from db.core.base import new_id
 from deploy.servers.process import Child
 from tests.support.waiting import await_true
 from workers.events import (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from db.session import Database
+from db.core.session import Database
 from db.storage.keys import input_key
 from db.storage.local import LocalStore
 from db.storage.object_store import StoreMisconfiguredError, StoreUnavailableError

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from db import completion
-from db.job_values import Claim, Result
+from db.jobs import complete as completion
+from db.jobs.types import Claim, Result
 from tests.support.adapters import Behaviour
 from tests.support.jobs import cancel, counts, found, state
 from tests.support.station import PAINTER, SEER, Station, and_then, picture, told

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from db.job_state import JobState
 from db.storage.keys import input_key
+from db.values.job_state import JobState
 from tests.support.adapters import ScriptedAdapter
 from tests.support.jobs import state
 from tests.support.station import PAINTER, SEER, Station, picture

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from db.artifact_kinds import ArtifactKind
+from db.values.artifact_kinds import ArtifactKind
 from tests.support.adapters import Gate, ScriptedAdapter, paint
 from tests.support.jobs import allowance, sql, state
 from tests.support.station import PAINTER, Station

@@ -4,9 +4,9 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy.exc import OperationalError
 
-from db import jobs
-from db.session import Database
-from db.settings import DatabaseSettings
+from db.core.session import Database
+from db.core.settings import DatabaseSettings
+from db.jobs import transitions as jobs
 from tests.support.jobs import cancel, state, submit
 
 

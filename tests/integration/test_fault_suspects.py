@@ -2,8 +2,8 @@
 
 import threading
 
-from db import jobs
-from db.job_values import SuspectsTurn
+from db.jobs import transitions as jobs
+from db.jobs.types import SuspectsTurn
 from tests.support.adapters import Gate
 from tests.support.jobs import VARIANT, claim, found, lose_lease, recover, state, submit_many
 from tests.support.station import PAINTER, Station

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from db.session import Database
+from db.core.session import Database
 from tests.support.adapters import ScriptedAdapter, paint
 from tests.support.jobs import PRICE, add_tenant, allowance, backlog, balance, cancel, sql, submit
 from tests.support.station import PAINTER, Station

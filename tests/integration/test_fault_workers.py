@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from db.session import Database
+from db.core.session import Database
 from db.storage.local import LocalStore
 from tests.support import model_free_worker as doom
 from tests.support.jobs import add_tenant, allowance, counts, found, sql, state

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from db import jobs
-from db.session import Database
+from db.core.session import Database
+from db.jobs import transitions as jobs
 from db.storage.local import LocalStore
-from db.workers import WorkerReport
+from db.worker_registry import WorkerReport
 from tests.support.adapters import Gate
 from tests.support.databases import DatabaseMaker
 from tests.support.jobs import (

@@ -13,11 +13,12 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from api.app import create_app
-from db import api_keys, idempotency
-from db import jobs as job_rows
-from db.idempotency import KeyedSubmission, KeyReusedError
-from db.session import Database
+from db.core.session import Database
+from db.jobs import idempotency
+from db.jobs import transitions as job_rows
+from db.jobs.idempotency import KeyedSubmission, KeyReusedError
 from db.storage.local import LocalStore
+from db.tenants import api_keys
 from tests.support import jobs
 from tests.support.station import picture
 from tests.support.waiting import at_once, await_true

@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from db import files, operator_jobs, stored_inputs
-from db.audit import Actor
-from db.files import StoredPicture
-from db.session import Database
+from db.artifacts import inputs as stored_inputs
+from db.artifacts import uploads as files
+from db.artifacts.uploads import StoredPicture
+from db.core.session import Database
+from db.operators import jobs as operator_jobs
+from db.operators.audit import Actor
 from db.storage.keys import input_key
 from tests.support.jobs import cancel, claim, fail, fence_of, sql
 from tests.support.station import Station, picture

@@ -8,11 +8,12 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
-from db import job_queries, jobs
-from db.base import new_id
-from db.job_search import JobSearch, error_codes, search
-from db.job_state import JobState
-from db.session import Database
+from db.core.base import new_id
+from db.core.session import Database
+from db.jobs import queries as job_queries
+from db.jobs import transitions as jobs
+from db.jobs.search import JobSearch, error_codes, search
+from db.values.job_state import JobState
 from tests.support.jobs import BROKEN, VARIANT, add_tenant, cancel, fail, running, sql, submit
 
 NOW = datetime.now(UTC)

@@ -11,9 +11,9 @@ import pytest
 from redis import Redis
 from sqlalchemy import text
 
-from db import workers
-from db.session import Database
-from db.workers import WorkerReport
+from db import worker_registry as workers
+from db.core.session import Database
+from db.worker_registry import WorkerReport
 from deploy.servers.process import Child
 from tests.support.databases import DatabaseMaker
 from tests.support.jobs import (

@@ -8,14 +8,19 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from db import api_keys, audit, jobs, key_sessions, operator_actions, operator_jobs, tenants
-from db.audit import Actor
-from db.job_search import JobSearch, search
-from db.job_state import JobState
-from db.job_values import TenantSuspendedError
-from db.operator_jobs import BulkAction
-from db.quota import InsufficientCreditError
-from db.session import Database
+from db.billing.holds import InsufficientCreditError
+from db.core.session import Database
+from db.jobs import transitions as jobs
+from db.jobs.search import JobSearch, search
+from db.jobs.types import TenantSuspendedError
+from db.operators import actions as operator_actions
+from db.operators import audit
+from db.operators import jobs as operator_jobs
+from db.operators.audit import Actor
+from db.operators.jobs import BulkAction
+from db.tenants import api_keys, tenants
+from db.tenants import sessions as key_sessions
+from db.values.job_state import JobState
 from tests.support.jobs import BROKEN, VARIANT, add_tenant, fail, found, running, submit
 
 ME = Actor("key_me", "me")

@@ -16,10 +16,10 @@ from PIL import Image
 from api.app import create_app
 from api.errors import ProblemError
 from api.picture_urls import PictureUrls
-from db import api_keys
-from db.pictures import PictureError
-from db.session import Database
+from db.core.session import Database
 from db.storage.local import LocalStore
+from db.tenants import api_keys
+from db.values.pictures import PictureError
 from tests.servers.scripted import Script, head, reply, scripted
 from tests.support import jobs
 from tests.support.outbound import (

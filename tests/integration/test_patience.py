@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from db import job_queries, jobs
-from db.job_values import Claim
+from db.jobs import queries as job_queries
+from db.jobs import transitions as jobs
+from db.jobs.types import Claim
 from db.storage.local import LocalStore
 from db.storage.object_store import StoreUnavailableError
 from tests.support.adapters import Gate

@@ -12,8 +12,8 @@ import pytest
 
 from api.app import create_app
 from api.metrics import rate_limit_unchecked, rate_limited
-from db import api_keys
-from db.session import Database
+from db.core.session import Database
+from db.tenants import api_keys
 from deploy.servers.process import Child
 from tests.support.jobs import add_tenant, sql
 from workers.settings import WorkerSettings

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from db.job_state import JobState
-from db.report_series import queue_curves
-from db.report_window import Takings, failures_by_code, queue_windows, takings_today
-from db.running_takings import RunningTakings, _Closed
-from db.session import Database
-from db.tenant_standings import listed
+from db.core.session import Database
+from db.reports.revenue import RunningTakings, _Closed
+from db.reports.series import queue_curves
+from db.reports.tenants import listed
+from db.reports.window import Takings, failures_by_code, queue_windows, takings_today
+from db.values.job_state import JobState
 from tests.support.jobs import (
     BROKEN,
     PRICE,

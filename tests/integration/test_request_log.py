@@ -10,8 +10,8 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from api.app import create_app
-from db import api_keys
-from db.session import Database
+from db.core.session import Database
+from db.tenants import api_keys
 from tests.support.adapters import paint
 from tests.support.jobs import sql
 from tests.support.receivers import receiving

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from db import job_queries
-from db.session import Database
+from db.core.session import Database
+from db.jobs import queries as job_queries
 from db.storage.local import LocalStore
 from tests.support.jobs import cancel, counts, found, sql
 from tests.support.station import Station

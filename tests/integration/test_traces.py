@@ -9,8 +9,9 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 
 from api.app import create_app
-from db import api_keys, traces
-from db.session import Database
+from db.core.session import Database
+from db.jobs import traces
+from db.tenants import api_keys
 from tests.support.adapters import paint, raising
 from tests.support.jobs import counts, sql, state
 from tests.support.receivers import receiving

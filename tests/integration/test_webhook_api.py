@@ -8,9 +8,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.app import create_app
-from db import api_keys
-from db.session import Database
+from db.core.session import Database
 from db.storage.local import LocalStore
+from db.tenants import api_keys
 from tests.support import jobs
 from tests.support.receivers import Say, receiving
 from tests.support.webhooks import courier, failed_job, of_job, outbound, pass_time, rotate

@@ -4,12 +4,12 @@ import json
 import threading
 from typing import Any
 
-from db import deliveries
-from db.deliveries import PER_HOST, PER_TENANT
-from db.delivery_payload import MAX_BODY_BYTES
-from db.delivery_values import DeliveryState, Webhook, WebhookEvent
-from db.job_values import Failure
-from db.session import Database
+from db.core.session import Database
+from db.jobs.types import Failure
+from db.webhooks import deliveries
+from db.webhooks.deliveries import PER_HOST, PER_TENANT
+from db.webhooks.payload import MAX_BODY_BYTES
+from db.webhooks.types import DeliveryState, Webhook, WebhookEvent
 from tests.support.jobs import (
     add_tenant,
     cancel,

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Engine, create_engine, make_url, text
 
-from db import migrate
+from db.core import migrate
 
 TEMPLATE = "bottega_template"
 _END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"

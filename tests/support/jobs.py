@@ -7,13 +7,18 @@ from typing import Any
 
 from sqlalchemy import text
 
-from db import completion, invariants, job_queries, jobs, ledger, tenants
-from db.job_state import JobState, Priority
-from db.job_values import Claim, Failure, NewJob, Result, StoredArtifact
-from db.pricing import UnitKind
-from db.session import Database
+from db.billing import ledger
+from db.core import invariants
+from db.core.session import Database
+from db.jobs import complete as completion
+from db.jobs import queries as job_queries
+from db.jobs import transitions as jobs
+from db.jobs.types import Claim, Failure, NewJob, Result, StoredArtifact
 from db.storage.keys import result_key
 from db.tables import Job, Tier
+from db.tenants import tenants
+from db.values.job_state import JobState, Priority
+from db.values.pricing import UnitKind
 
 VARIANT = "flux.1-demo"
 PRICE = 1_000

@@ -19,12 +19,12 @@ from pydantic import SecretStr
 from sqlalchemy import Row, Select, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from db.job_state import JobState
-from db.migrate import upgrade
-from db.session import Database
-from db.settings import DatabaseSettings
+from db.core.migrate import upgrade
+from db.core.session import Database
+from db.core.settings import DatabaseSettings
 from db.storage.settings import StorageSettings
 from db.tables import Job, Worker
+from db.values.job_state import JobState
 from deploy.make_bucket import make_bucket
 from deploy.programs import Program, api_program, courier_program
 from deploy.servers.postgres import EmbeddedPostgres

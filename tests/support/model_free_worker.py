@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from db.session import Database
-from db.settings import DatabaseSettings
+from db.core.session import Database
+from db.core.settings import DatabaseSettings
 from db.storage.local import LocalStore
 from db.storage.settings import StorageSettings
 from deploy import logs

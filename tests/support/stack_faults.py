@@ -16,7 +16,7 @@ from typing import NamedTuple
 import httpx
 from sqlalchemy import text
 
-from db import job_queries
+from db.jobs import queries as job_queries
 from tests.acceptance.stack import Client, Json, Stack, eventually, run_bottega
 
 QUICK: Json = {"prompt": "a red circle", "steps": 2}

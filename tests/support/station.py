@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 from redis import Redis
 
-from db.session import Database
+from db.core.session import Database
 from db.storage.object_store import ObjectStore
 from tests.support.adapters import Behaviour, ScriptedAdapter
 from tests.support.jobs import submit

@@ -6,11 +6,13 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from db import deliveries, delivery_queries, webhook_secrets
-from db.delivery_queries import DeliveryFilter
-from db.delivery_tables import Delivery, DeliveryAttempt
-from db.delivery_values import Outcome, Sending, Webhook
-from db.session import Database
+from db.core.session import Database
+from db.tables.webhooks import Delivery, DeliveryAttempt
+from db.webhooks import deliveries
+from db.webhooks import queries as delivery_queries
+from db.webhooks import secrets as webhook_secrets
+from db.webhooks.queries import DeliveryFilter
+from db.webhooks.types import Outcome, Sending, Webhook
 from tests.support.jobs import fail, running, sql
 from workers.courier import Courier
 from workers.outbound import Outbound, OutboundSettings

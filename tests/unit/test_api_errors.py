@@ -8,11 +8,11 @@ from sqlalchemy.exc import OperationalError
 
 from api.artifact_urls import InvalidTokenError
 from api.errors import ProblemError, invalid, not_found, problem_of, respond, validation_problem
-from db.api_keys import InvalidKeyError
-from db.job_state import Priority
-from db.job_values import PriorityNotAllowedError, TenantSuspendedError, TooManyInFlightError
-from db.pictures import PictureError
-from db.quota import InsufficientCreditError
+from db.billing.holds import InsufficientCreditError
+from db.jobs.types import PriorityNotAllowedError, TenantSuspendedError, TooManyInFlightError
+from db.tenants.api_keys import InvalidKeyError
+from db.values.job_state import Priority
+from db.values.pictures import PictureError
 from workers.catalog import UnknownVariantError
 
 

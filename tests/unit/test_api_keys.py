@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import UnboundExecutionError
 from sqlalchemy.orm import Session
 
-from db import api_keys
-from db.api_keys import Identity, InvalidKeyError
+from db.tenants import api_keys
+from db.tenants.api_keys import Identity, InvalidKeyError
 
 BODY = f"bt_{'0' * 26}_{'x' * 22}"
 GOOD = BODY + api_keys._checksum(BODY)

@@ -3,8 +3,8 @@
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.metrics import StandingGauges, exposition
-from db.gauges import StandingFigures
-from db.reports import QueueDepth
+from db.reports.gauges import StandingFigures
+from db.reports.usage import QueueDepth
 
 FIGURES = StandingFigures(
     queues=[QueueDepth("a", 3, 2, 41.5), QueueDepth("withdrawn", 1, 0, 7.0)],

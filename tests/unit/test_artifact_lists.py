@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from db.artifact_kinds import SUFFIXES, ArtifactKind
-from db.artifacts import listed
-from db.pictures import MEDIA_TYPES
+from db.artifacts.listing import listed
 from db.tables import Artifact
+from db.values.artifact_kinds import SUFFIXES, ArtifactKind
+from db.values.pictures import MEDIA_TYPES
 
 
 def row(kind: ArtifactKind, n: int = 0, **changes: Any) -> Artifact:

@@ -12,7 +12,7 @@ from api.browser import formats
 from api.dashboard.chart import Chart
 from api.dashboard.queue_rows import QueueRow
 from api.dashboard.verdict import verdict
-from db.report_steps import depths
+from db.reports.time_steps import depths
 
 ROW = QueueRow(
     variant="flux.1-schnell",

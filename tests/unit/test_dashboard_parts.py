@@ -11,7 +11,7 @@ from api.dashboard.assets import FOLDER, asset
 from api.dashboard.job_filters import JobFilters
 from api.errors import ProblemError
 from api.seen import answers, overlays
-from db.job_state import JobState
+from db.values.job_state import JobState
 
 VENDORED = FOLDER / "vendor"
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from api.settings import ApiSettings
-from db.settings import DatabaseSettings
+from db.core.settings import DatabaseSettings
 from db.storage.settings import StorageSettings
 from deploy.docker.check import PREFIX, SHOWS, read_build_stage
 from deploy.fleet import fleet_stop_seconds, programs, read_fleet

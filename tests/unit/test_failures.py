@@ -3,12 +3,12 @@
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from db.pictures import PictureError
 from db.storage.object_store import (
     ObjectNotFoundError,
     StoreMisconfiguredError,
     StoreUnavailableError,
 )
+from db.values.pictures import PictureError
 from workers.adapters.protocol import (
     AdapterError,
     InvalidImageError,

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.fair_share import share_of
-from db.job_state import Priority
+from db.jobs.fair_share import share_of
+from db.values.job_state import Priority
 
 positive = st.floats(0.001, 1e6)
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from db.base import first_id, new_id
+from db.core.base import first_id, new_id
 
 
 def test_an_id_is_its_prefix_and_twenty_six_digits_of_base_32() -> None:

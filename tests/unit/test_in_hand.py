@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from db.job_values import Claim
+from db.jobs.types import Claim
 from db.tables import Job
 from workers.in_hand import InHand, Register
 

@@ -1,6 +1,6 @@
 """The table of states: complete, and the diagram's arrows and no others."""
 
-from db.job_state import (
+from db.values.job_state import (
     ACTIVE,
     PRIORITY_FACTOR,
     TERMINAL,

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from db.pictures import SUFFIXES, PictureError, PictureLimits, decode, inspect
+from db.values.pictures import SUFFIXES, PictureError, PictureLimits, decode, inspect
 
 LIMITS = PictureLimits(max_bytes=200_000, max_pixels=100_000)
 FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.pricing import PIXELS_PER_MEGAPIXEL, Measure, PerMegapixel, PerUnit, megapixels
+from db.values.pricing import PIXELS_PER_MEGAPIXEL, Measure, PerMegapixel, PerUnit, megapixels
 
 KLEIN = PerMegapixel(first_micros=14_000, more_micros=1_000)
 pixel_counts = st.integers(1, 64 * PIXELS_PER_MEGAPIXEL)

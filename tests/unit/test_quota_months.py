@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from db.quota import month_of, next_reset
-from db.tenants import AllowanceLeft
+from db.billing.holds import month_of, next_reset
+from db.tenants.tenants import AllowanceLeft
 
 
 @pytest.mark.parametrize(

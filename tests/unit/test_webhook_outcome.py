@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from db.delivery_values import Outcome
+from db.webhooks.types import Outcome
 from workers.outbound import (
     Answer,
     BadUrlError,

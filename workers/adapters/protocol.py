@@ -26,7 +26,7 @@ from typing import Any, Protocol, runtime_checkable
 from PIL.Image import Image
 from pydantic import BaseModel
 
-from db.artifact_kinds import ArtifactKind
+from db.values.artifact_kinds import ArtifactKind
 
 
 class AdapterError(Exception):

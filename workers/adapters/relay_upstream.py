@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 import structlog
 from PIL import Image
 
-from db import pictures
-from db.pictures import PictureError, PictureLimits
+from db.values import pictures
+from db.values.pictures import PictureError, PictureLimits
 from workers.adapters.relay_answers import Task, TaskState, error_of, read
 from workers.adapters.relay_errors import (
     PassingError,

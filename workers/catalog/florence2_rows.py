@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from db.pricing import Measure, PerUnit, UnitKind
+from db.values.pricing import Measure, PerUnit, UnitKind
 from workers.catalog.florence2_limits import Florence2Limits
 from workers.catalog.florence2_parameters import Florence2Parameters, florence2_parameters
 from workers.catalog.florence2_region import refuse_outside

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from db.pricing import PIXELS_PER_MEGAPIXEL, PerMegapixel, PerUnit, UnitKind
+from db.values.pricing import PIXELS_PER_MEGAPIXEL, PerMegapixel, PerUnit, UnitKind
 from workers.catalog.flux_inputs import FluxInputs, Taken
 from workers.catalog.flux_parameters import FluxParameters, flux_parameters
 from workers.catalog.flux_row_parts import (

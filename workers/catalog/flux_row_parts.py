@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from db.pricing import PIXELS_PER_MEGAPIXEL, Measure
+from db.values.pricing import PIXELS_PER_MEGAPIXEL, Measure
 from workers.catalog.flux_parameters import FluxParameters
 from workers.catalog.variant import Licence, Variant
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from db.pricing import PIXELS_PER_MEGAPIXEL
+from db.values.pricing import PIXELS_PER_MEGAPIXEL
 from workers.catalog.flux_inputs import EXAMPLE_PICTURE, References
 from workers.catalog.flux_parameters import MAX_PROMPT, MAX_SEED, OutputFormat
 from workers.catalog.flux_sizes import RATIO, SIDE_STEP, size_for_ratio

@@ -7,7 +7,7 @@ change: the vendor's own, so that what a tenant pays covers what the operator is
 from collections.abc import Callable
 from typing import Any
 
-from db.pricing import Measure, PerMegapixel, PerUnit, Price, UnitKind
+from db.values.pricing import Measure, PerMegapixel, PerUnit, Price, UnitKind
 from workers.catalog.relay_parameters import (
     FLUX2_MAX_PIXELS,
     Flux1ProRelayParameters,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, WithJsonSchema
 
-from db.pricing import Measure, Price, UnitKind
+from db.values.pricing import Measure, Price, UnitKind
 
 
 class Family(StrEnum):

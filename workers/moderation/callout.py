@@ -18,8 +18,8 @@ import structlog
 from PIL.Image import Image, Resampling
 from pydantic import BaseModel, SecretStr, StrictBool, ValidationError
 
-from db.base import new_id
-from db.pricing import PIXELS_PER_MEGAPIXEL
+from db.core.base import new_id
+from db.values.pricing import PIXELS_PER_MEGAPIXEL
 from workers.moderation.content_filter import Subject
 from workers.moderation.errors import (
     ContentModeratedError,

@@ -10,9 +10,9 @@ from itertools import chain
 from PIL.Image import Image
 from pydantic import BaseModel
 
-from db import tenants
-from db.session import Database
+from db.core.session import Database
 from db.tables import Job
+from db.tenants import tenants
 from workers.adapters.protocol import Output
 from workers.moderation.content_filter import ContentFilter, Subject
 from workers.moderation.filter_file import Rules

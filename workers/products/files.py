@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from db.artifact_kinds import JSON_TYPE, ArtifactKind
+from db.values.artifact_kinds import JSON_TYPE, ArtifactKind
 from workers.adapters.protocol import File
 from workers.catalog.florence2_artifacts import ArtifactChoice
 from workers.catalog.florence2_coco import as_coco

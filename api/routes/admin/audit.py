@@ -9,8 +9,8 @@ from api.admin_schemas import AuditList, AuditView
 from api.operators import PREFIX, OperatorDep
 from api.schemas import ShortText
 from api.services import ServicesDep
-from db import audit
-from db.audit import AuditFilter
+from db.operators import audit
+from db.operators.audit import AuditFilter
 
 router = APIRouter(prefix=PREFIX, tags=["admin"])
 

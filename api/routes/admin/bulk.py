@@ -10,7 +10,7 @@ from api.admin_filters import JobSearchQuery
 from api.admin_job_schemas import BulkAct, BulkDone, BulkPreview
 from api.operators import PREFIX, OperatorDep, WriterDep
 from api.services import ServicesDep
-from db.operator_jobs import BulkAction
+from db.operators.jobs import BulkAction
 
 router = APIRouter(prefix=f"{PREFIX}/bulk", tags=["admin"])
 

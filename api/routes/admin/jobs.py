@@ -13,7 +13,8 @@ from api.operators import PREFIX, OperatorDep, WriterDep
 from api.paging import decode_cursor, lead_on
 from api.schemas import ShortText
 from api.services import Services, ServicesDep
-from db import job_queries, job_search
+from db.jobs import queries as job_queries
+from db.jobs import search as job_search
 
 router = APIRouter(prefix=f"{PREFIX}/jobs", tags=["admin"])
 

@@ -8,8 +8,10 @@ from api.errors import not_found
 from api.operators import PREFIX, OperatorDep, WriterDep
 from api.schemas import ShortText
 from api.services import ServicesDep
-from db import api_keys, operator_actions, operator_keys
+from db.operators import actions as operator_actions
+from db.operators import keys as operator_keys
 from db.tables import ApiKey, Tenant
+from db.tenants import api_keys
 
 router = APIRouter(prefix=f"{PREFIX}/tenants/{{tenant_id}}/keys", tags=["admin"])
 

@@ -8,9 +8,9 @@ from api.operators import PREFIX, OperatorDep, WriterDep
 from api.routes.admin.keys import key_view
 from api.schemas import ShortText
 from api.services import ServicesDep
-from db import operator_keys
-from db.api_keys import OperatorRole
+from db.operators import keys as operator_keys
 from db.tables import ApiKey
+from db.tenants.api_keys import OperatorRole
 
 router = APIRouter(prefix=f"{PREFIX}/operators", tags=["admin"])
 

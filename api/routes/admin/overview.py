@@ -11,7 +11,7 @@ from api.operators import PREFIX, OperatorDep
 from api.routes.admin.queues import Window
 from api.routes.admin.workers import worker_views
 from api.services import ServicesDep
-from db.report_window import failures_by_code
+from db.reports.window import failures_by_code
 
 router = APIRouter(prefix=PREFIX, tags=["admin"])
 

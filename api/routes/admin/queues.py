@@ -11,7 +11,7 @@ from api.errors import not_found
 from api.operators import PREFIX, OperatorDep, WriterDep
 from api.schemas import ShortText
 from api.services import Services, ServicesDep
-from db import operator_actions
+from db.operators import actions as operator_actions
 from workers.catalog import UnknownVariantError
 from workers.queue import Ticket
 

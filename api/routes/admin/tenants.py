@@ -21,7 +21,10 @@ from api.idempotency import REPLAYED, IdempotencyKey
 from api.operators import PREFIX, OperatorDep, WriterDep
 from api.schemas import ShortText, UsageSumView
 from api.services import ServicesDep
-from db import operator_actions, operator_tiers, reports, tenant_standings
+from db.operators import actions as operator_actions
+from db.operators import tiers as operator_tiers
+from db.reports import tenants as tenant_standings
+from db.reports import usage as reports
 from db.tables import Tenant
 
 router = APIRouter(prefix=f"{PREFIX}/tenants", tags=["admin"])

@@ -7,8 +7,8 @@ from api.errors import not_found
 from api.operators import PREFIX, OperatorDep, WriterDep
 from api.schemas import ShortText
 from api.services import ServicesDep
-from db import operator_tiers
-from db.tenants import UnknownTierError
+from db.operators import tiers as operator_tiers
+from db.tenants.tenants import UnknownTierError
 
 router = APIRouter(prefix=f"{PREFIX}/tiers", tags=["admin"])
 

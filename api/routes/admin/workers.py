@@ -11,8 +11,9 @@ from api.errors import not_found
 from api.operators import PREFIX, OperatorDep, WriterDep
 from api.schemas import ShortText
 from api.services import ServicesDep
-from db import operator_actions, workers
-from db.job_queries import WORKER_STALE_SECONDS
+from db import worker_registry as workers
+from db.jobs.queries import WORKER_STALE_SECONDS
+from db.operators import actions as operator_actions
 from db.tables import Worker
 
 router = APIRouter(prefix=f"{PREFIX}/workers", tags=["admin"])

@@ -1,0 +1,192 @@
+"""Holds: what a job sets aside at submission, and gives back when it ends without a result.
+
+A job is covered wholly by its tenant's allowance of the month when enough of it is left, else
+wholly by the balance. Every change is one guarded UPDATE, so two submissions can never both take
+the last unit, and a hold leaves the state `open` at most once. `db.jobs.complete` settles them.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, Row, Update, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from db.tables import Allowance, Hold, Job, Tenant, Tier
+from db.values.pricing import UnitKind
+
+ALLOWANCE = "allowance"
+BALANCE = "balance"
+
+_TAKE_ALLOWANCE = text("""
+UPDATE allowances SET held = held + :units
+WHERE tenant_id = :tenant_id AND month = :month AND kind = :kind
+  AND used + held + :units <= granted
+RETURNING granted - used - held
+""")
+
+_RELEASE_ALLOWANCE = text("""
+UPDATE allowances SET held = held - :units
+WHERE tenant_id = :tenant_id AND month = :month AND kind = :kind
+""")
+
+_RECORD_HOLD = text("""
+INSERT INTO holds (job_id, tenant_id, source, month, kind, units, amount_micros, state)
+VALUES (:job_id, :tenant_id, :source, :month, :kind, :units, :amount_micros, 'open')
+""")
+
+_RELEASE = select(Hold).from_statement(
+    text("""
+UPDATE holds SET state = 'released', closed_at = now()
+WHERE job_id = :job_id AND state = 'open'
+RETURNING *
+""")
+)
+
+
+class InsufficientCreditError(Exception):
+    """Neither the month's allowance nor the balance covers the job.
+
+    Attributes:
+        resets_at: when the next month's allowance begins.
+    """
+
+    def __init__(self, kind: str, price_micros: int, resets_at: datetime) -> None:
+        super().__init__(f"the monthly allowance of {kind} is spent and the balance is too low")
+        self.kind = kind
+        self.price_micros = price_micros
+        self.resets_at = resets_at
+
+
+def month_of(moment: datetime) -> date:
+    """The first day of the UTC month that `moment` falls in."""
+    return moment.astimezone(UTC).date().replace(day=1)
+
+
+def next_reset(month: date) -> datetime:
+    """When the month after `month` begins, UTC."""
+    year, index = divmod(month.year * 12 + month.month, 12)
+    return datetime(year, index + 1, 1, tzinfo=UTC)
+
+
+def current_month(session: Session) -> date:
+    """The month by the database's clock."""
+    return month_of(session.scalar(select(func.now())) or datetime.now(UTC))
+
+
+def allowance_granted(tier: Tier | Row[Any], kind: str) -> int:
+    """How many units of `kind` a tier gives each month."""
+    return tier.images_per_month if kind == UnitKind.IMAGES else tier.analyses_per_month
+
+
+@dataclass(frozen=True)
+class Cover:
+    """What a job's cost was set aside from.
+
+    Attributes:
+        month: the month of the allowance, for a job that the balance covers, too.
+        allowance_left: units of the allowance that are left; None when the balance covers it.
+    """
+
+    source: str
+    month: date
+    allowance_left: int | None
+
+
+def set_aside(
+    session: Session,
+    *,
+    tenant_id: str,
+    month: date,
+    kind: str,
+    granted: int,
+    units: int,
+    price: int,
+) -> Cover:
+    """Take what a job costs: its units of the allowance, else its price of the balance.
+
+    Args:
+        session: the submission's transaction.
+        tenant_id: who pays.
+        month: whose allowance.
+        kind: which allowance, a `UnitKind`.
+        granted: units of `kind` that the tenant's tier gives in a month.
+        units: pictures or analyses.
+        price: the quote in micro-USD.
+
+    Raises:
+        InsufficientCreditError: neither covers it.
+    """
+    left = _take_allowance(session, tenant_id, month, kind, units)
+    if left is None and _open_month(session, tenant_id, month, kind, granted):
+        left = _take_allowance(session, tenant_id, month, kind, units)
+    if left is not None:
+        return Cover(ALLOWANCE, month, left)
+    if _hold_balance(session, tenant_id, price):
+        return Cover(BALANCE, month, None)
+    raise InsufficientCreditError(kind, price, next_reset(month))
+
+
+def record_hold(session: Session, job: Job, cover: Cover) -> None:
+    """Write down what was set aside for a job."""
+    values = {
+        "job_id": job.id,
+        "tenant_id": job.tenant_id,
+        "source": cover.source,
+        "month": cover.month,
+        "kind": job.unit_kind,
+        "units": job.units,
+        "amount_micros": job.price_micros,
+    }
+    session.execute(_RECORD_HOLD, values)
+
+
+def _take_allowance(
+    session: Session, tenant_id: str, month: date, kind: str, units: int
+) -> int | None:
+    """Units left once these are held; None when there are too few, or no row yet."""
+    values = {"tenant_id": tenant_id, "month": month, "kind": kind, "units": units}
+    left: int | None = session.scalar(_TAKE_ALLOWANCE, values)
+    return left
+
+
+def _open_month(session: Session, tenant_id: str, month: date, kind: str, granted: int) -> bool:
+    """Grant the month's allowance; False when it was granted before."""
+    values = {"tenant_id": tenant_id, "month": month, "kind": kind, "granted": granted}
+    statement = insert(Allowance).values(values).on_conflict_do_nothing()
+    return session.scalar(statement.returning(Allowance.granted)) is not None
+
+
+def _hold_balance(session: Session, tenant_id: str, price: int) -> bool:
+    statement = (
+        update(Tenant)
+        .where(Tenant.id == tenant_id)
+        .where(Tenant.balance_micros - Tenant.balance_held_micros >= price)
+        .values(balance_held_micros=Tenant.balance_held_micros + price)
+    )
+    return _changed(session, statement)
+
+
+def release(session: Session, job_id: str) -> None:
+    """Give a job's open hold back, to the month that it came from; a second call does nothing."""
+    options = {"populate_existing": True}
+    row = session.scalars(_RELEASE, {"job_id": job_id}, execution_options=options).first()
+    if row is None:
+        return
+    if row.source == ALLOWANCE:
+        session.execute(_RELEASE_ALLOWANCE, _allowance_values(row))
+        return
+    session.execute(
+        update(Tenant)
+        .where(Tenant.id == row.tenant_id)
+        .values(balance_held_micros=Tenant.balance_held_micros - row.amount_micros)
+    )
+
+
+def _allowance_values(row: Hold) -> dict[str, object]:
+    return {"tenant_id": row.tenant_id, "month": row.month, "kind": row.kind, "units": row.units}
+
+
+def _changed(session: Session, statement: Update) -> bool:
+    return cast("CursorResult[object]", session.execute(statement)).rowcount == 1

@@ -1,0 +1,197 @@
+"""Success: jobs end, and are paid for, in the transaction that enters their results.
+
+A batch is completed together, in as many statements as one job: three, and more only for what it
+left in the store and for webhooks. Locks are taken in the order that `db.jobs.transitions`
+states, and within a table in the order of its keys, so that no two transactions wait for each
+other.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import BigInteger, Date, Row, String, bindparam, column, func, select, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Session
+
+from db.billing.holds import ALLOWANCE
+from db.jobs.types import Claim, Result, StoredArtifact
+from db.tables import Artifact, Job
+from db.webhooks import deliveries
+
+# `locked` and `ended` both hold the fence: the first so that rows are locked in order, the second
+# because only an UPDATE sees what a transaction that was waited for has made of them.
+_END = text("""
+WITH results AS (
+    SELECT * FROM jsonb_to_recordset(:results) AS result (
+        id text, attempt integer, output jsonb, steps integer,
+        run_seconds double precision, store_seconds double precision)
+), locked AS MATERIALIZED (
+    SELECT jobs.id FROM jobs JOIN results USING (id, attempt) WHERE jobs.state = 'running'
+    ORDER BY jobs.id
+    FOR NO KEY UPDATE OF jobs
+), ended AS (
+    UPDATE jobs SET state = 'succeeded', leased_until = NULL, finished_at = now(),
+        output = results.output, run_seconds = results.run_seconds,
+        store_seconds = results.store_seconds,
+        progress_step = results.steps, progress_steps = results.steps
+    FROM results JOIN locked USING (id)
+    WHERE jobs.id = results.id AND jobs.attempt = results.attempt AND jobs.state = 'running'
+    RETURNING jobs.*
+), tried AS (
+    UPDATE attempts SET ended_at = now(), outcome = 'succeeded' FROM ended
+    WHERE attempts.job_id = ended.id AND number = ended.attempt AND ended_at IS NULL
+), settled AS (
+    UPDATE holds SET state = 'settled', closed_at = now() FROM ended
+    WHERE holds.job_id = ended.id AND holds.state = 'open'
+    RETURNING holds.*, ended.variant,
+        CASE WHEN source = 'balance' THEN holds.amount_micros ELSE 0 END AS charged_micros
+), used AS (
+    INSERT INTO usage_events (key, tenant_id, job_id, variant, kind, units, amount_micros,
+        covered_by, month)
+    SELECT 'usage:' || job_id, tenant_id, job_id, variant, kind, units, charged_micros,
+        source, month
+    FROM settled
+), charged AS (
+    INSERT INTO ledger_entries (tenant_id, reference, amount_micros)
+    SELECT tenant_id, 'settlement:' || job_id, -charged_micros FROM settled
+    WHERE source = 'balance'
+)
+SELECT ended.*, settled.source AS hold_source, settled.month AS hold_month,
+    settled.charged_micros
+FROM ended LEFT JOIN settled ON settled.job_id = ended.id
+""").bindparams(bindparam("results", type_=JSONB))
+
+_ENDED = select(
+    Job,
+    column("hold_source", String),
+    column("hold_month", Date),
+    column("charged_micros", BigInteger),
+).from_statement(_END)
+
+_LEAVE_FLIGHT = text("""
+WITH locked AS MATERIALIZED (
+    SELECT id FROM tenants WHERE id = ANY (:ids) ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE tenants SET
+    in_flight = in_flight - leaving.jobs,
+    balance_micros = balance_micros - leaving.charged_micros,
+    balance_held_micros = balance_held_micros - leaving.charged_micros
+FROM unnest(
+    CAST(:ids AS varchar[]), CAST(:jobs AS integer[]), CAST(:charged_micros AS bigint[])
+) AS leaving (id, jobs, charged_micros)
+JOIN locked USING (id)
+WHERE tenants.id = leaving.id
+""")
+
+_USE_ALLOWANCES = text("""
+WITH used AS (
+    SELECT * FROM unnest(
+        CAST(:tenant_ids AS varchar[]), CAST(:months AS date[]), CAST(:kinds AS varchar[]),
+        CAST(:units AS integer[])
+    ) AS used (tenant_id, month, kind, units)
+), locked AS MATERIALIZED (
+    SELECT tenant_id, month, kind FROM allowances JOIN used USING (tenant_id, month, kind)
+    ORDER BY tenant_id, month, kind
+    FOR NO KEY UPDATE OF allowances
+)
+UPDATE allowances SET held = held - used.units, used = allowances.used + used.units
+FROM used JOIN locked USING (tenant_id, month, kind)
+WHERE (allowances.tenant_id, allowances.month, allowances.kind)
+    = (used.tenant_id, used.month, used.kind)
+""")
+
+
+def complete(session: Session, held: Claim, result: Result, *, keep_seconds: float) -> bool:
+    """As `complete_all`, for one job; False when the attempt was no longer the job's."""
+    return held in complete_all(session, {held: result}, keep_seconds=keep_seconds)
+
+
+def complete_all(
+    session: Session, results: Mapping[Claim, Result], *, keep_seconds: float
+) -> set[Claim]:
+    """Succeed: artifacts, settlements and usage events in the same transaction.
+
+    Args:
+        session: the transaction; it must be durable.
+        results: what each attempt came to; at most one attempt of a job.
+        keep_seconds: how long artifacts are kept.
+
+    Returns:
+        The attempts that were still their jobs': of the others nothing is written, and their
+        results are to be dropped.
+    """
+    ended = session.execute(
+        _ENDED,
+        {"results": [_result_row(held, result) for held, result in results.items()]},
+        execution_options={"populate_existing": True},
+    ).all()
+    _leave_flight(session, ended)
+    _use_allowances(session, [row for row in ended if row.hold_source == ALLOWANCE])
+    return {_enter(session, row.Job, results, keep_seconds) for row in ended}
+
+
+def _result_row(held: Claim, result: Result) -> dict[str, Any]:
+    return {
+        "id": held.job_id,
+        "attempt": held.attempt,
+        "output": result.output,
+        "steps": result.steps,
+        "run_seconds": result.run_seconds,
+        "store_seconds": result.store_seconds,
+    }
+
+
+def _leave_flight(session: Session, ended: Sequence[Row[Any]]) -> None:
+    """Count the jobs out of their tenants' flight, and take what the balances pay."""
+    jobs, charged = Counter[str](), Counter[str]()
+    for row in ended:
+        jobs[row.Job.tenant_id] += 1
+        charged[row.Job.tenant_id] += row.charged_micros or 0
+    values = {"ids": list(jobs), "jobs": list(jobs.values())}
+    session.execute(_LEAVE_FLIGHT, {**values, "charged_micros": list(charged.values())})
+
+
+def _use_allowances(session: Session, ended: Sequence[Row[Any]]) -> None:
+    """Turn held units into used ones, in the months that they were held of."""
+    used = Counter[tuple[str, date, str]]()
+    for row in ended:
+        used[row.Job.tenant_id, row.hold_month, row.Job.unit_kind] += row.Job.units
+    if not used:
+        return
+    tenant_ids, months, kinds = zip(*used, strict=True)
+    values = {"tenant_ids": list(tenant_ids), "months": list(months), "kinds": list(kinds)}
+    session.execute(_USE_ALLOWANCES, {**values, "units": list(used.values())})
+
+
+def _enter(
+    session: Session, job: Job, results: Mapping[Claim, Result], keep_seconds: float
+) -> Claim:
+    """Enter what a job left in the store, and that its owner is to be told."""
+    held = Claim(job.id, job.attempt)
+    artifacts = [
+        _artifact_row(held, n, stored, keep_seconds)
+        for n, stored in enumerate(results[held].artifacts)
+    ]
+    session.add_all(artifacts)
+    deliveries.enqueue(session, job, artifacts)
+    return held
+
+
+def _artifact_row(held: Claim, n: int, stored: StoredArtifact, keep_seconds: float) -> Artifact:
+    return Artifact(
+        job_id=held.job_id,
+        n=n,
+        attempt=held.attempt,
+        kind=stored.kind,
+        about=stored.about,
+        key=stored.key,
+        media_type=stored.media_type,
+        bytes=stored.size_bytes,
+        sha256=stored.sha256,
+        width=stored.width,
+        height=stored.height,
+        seed=None if stored.seed is None else str(stored.seed),
+        expires_at=func.now() + timedelta(seconds=keep_seconds),
+    )

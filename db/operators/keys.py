@@ -1,0 +1,65 @@
+"""Operators' own keys: rows as tenants' keys are, with a role; each change audited."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db.operators import audit
+from db.operators.audit import Actor
+from db.tables import ApiKey
+from db.tenants import api_keys
+from db.tenants.api_keys import OperatorRole
+
+
+class LastOperatorError(Exception):
+    """Without this key nobody could change anything any more."""
+
+    def __init__(self) -> None:
+        super().__init__("this is the last key that may change things; make another one first")
+
+
+def listed(session: Session) -> Sequence[ApiKey]:
+    """Every operator's key, the first one first, revoked ones too."""
+    return session.scalars(
+        select(ApiKey).where(ApiKey.tenant_id.is_(None)).order_by(ApiKey.id)
+    ).all()
+
+
+def create(session: Session, actor: Actor, *, name: str, role: OperatorRole) -> tuple[ApiKey, str]:
+    """Make an operator's key; the second value is the key itself, which is not kept."""
+    row, key = api_keys.create(session, tenant_id=None, name=name, role=role)
+    audit.record(session, actor, "operator.create", row.id, after={"name": name, "role": role})
+    return row, key
+
+
+def revoke(session: Session, actor: Actor, key_id: str) -> bool:
+    """Revoke an operator's key for good; False when there is no such valid key.
+
+    Raises:
+        LastOperatorError: no other valid key may change anything.
+    """
+    row = session.get(ApiKey, key_id, populate_existing=True)
+    if row is None or row.tenant_id is not None:
+        return False
+    if row.role == OperatorRole.OPERATOR and row.revoked_at is None:
+        _require_another(session, key_id)
+    if not api_keys.revoke(session, key_id):
+        return False
+    audit.record(session, actor, "operator.revoke", key_id, after={"name": row.name})
+    return True
+
+
+def _require_another(session: Session, key_id: str) -> None:
+    # The lock makes two operators who revoke each other's key take turns.
+    may_write = select(ApiKey.id).where(
+        ApiKey.role == OperatorRole.OPERATOR, ApiKey.revoked_at.is_(None)
+    )
+    valid = session.scalars(may_write.order_by(ApiKey.id).with_for_update()).all()
+    if not set(valid) - {key_id}:
+        raise LastOperatorError
+
+
+def prefix(key_id: str) -> str:
+    """How the key begins: enough to recognise it by, and nothing of its secret."""
+    return f"bt_{key_id.removeprefix('key_')}"

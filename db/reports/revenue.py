@@ -1,0 +1,69 @@
+"""What was settled today, kept up to date without being summed anew each time."""
+
+import threading
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from db.reports.window import Takings
+
+_LATE = timedelta(minutes=10)
+"""A usage event is committed within this time of the moment that it bears: its transaction's
+beginning. No transaction of ours lasts a minute."""
+
+_NEWER = text("""
+SELECT date_trunc('day', now()) AS day, now() - CAST(:late AS interval) AS closed_until,
+    coalesce(sum(units) FILTER (WHERE kind = 'images'), 0)::bigint AS images,
+    coalesce(sum(amount_micros), 0)::bigint AS revenue_micros,
+    coalesce(sum(units) FILTER (
+        WHERE kind = 'images' AND occurred_at < now() - CAST(:late AS interval)), 0)::bigint
+        AS closed_images,
+    coalesce(sum(amount_micros) FILTER (
+        WHERE occurred_at < now() - CAST(:late AS interval)), 0)::bigint AS closed_micros
+FROM usage_events
+WHERE occurred_at >= greatest(date_trunc('day', now()), CAST(:since AS timestamptz))
+""")
+
+
+@dataclass(frozen=True)
+class _Closed:
+    """The sum of a day up to a time before which nothing can be added any more."""
+
+    day: datetime
+    until: datetime
+    images: int
+    revenue_micros: int
+
+
+class RunningTakings:
+    """`db.reports.window.takings_today`, of which only the last minutes are read at each asking.
+
+    Events are never changed, so what is older than any transaction is summed once.
+
+    Args:
+        late: how long after the moment that it bears an event may become visible.
+    """
+
+    def __init__(self, late: timedelta = _LATE) -> None:
+        self._late = late
+        self._lock = threading.Lock()
+        self._closed: _Closed | None = None
+
+    def read(self, session: Session) -> Takings:
+        """What was delivered and charged today, UTC by the database's clock."""
+        with self._lock:
+            closed = self._closed
+            since = closed.until if closed else None
+            row = session.execute(_NEWER, {"late": self._late, "since": since}).one()
+            if closed is None or closed.day != row.day:
+                # Of a new day everything was read: midnight lies behind where the last sum ended.
+                closed = _Closed(row.day, row.day, 0, 0)
+            self._closed = _Closed(
+                row.day,
+                max(row.closed_until, row.day),
+                closed.images + row.closed_images,
+                closed.revenue_micros + row.closed_micros,
+            )
+        return Takings(closed.images + row.images, closed.revenue_micros + row.revenue_micros)

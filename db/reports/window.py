@@ -1,0 +1,99 @@
+"""Figures of a window of time that ends now. None of them is of all time, and none is of now."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import TextClause, func, literal_column, select, text
+from sqlalchemy.orm import Session
+
+from db.tables import Job, UsageEvent
+from db.tables.index_predicates import state_is
+from db.values.job_state import JobState
+from db.values.pricing import UnitKind
+
+
+@dataclass(frozen=True)
+class QueueWindow:
+    """What came to a queue and left it within the window; times of the jobs that ended in it.
+
+    Attributes:
+        arrived: jobs submitted.
+        succeeded: jobs that ended with a result.
+        failed: jobs that ended in failure; canceled and expired ones are in neither.
+        wait_p50: median seconds from submission to the last claim; `wait_p95`, `run_p50` and
+            `run_p95` likewise; None when no such job ended.
+    """
+
+    variant: str
+    arrived: int
+    succeeded: int
+    failed: int
+    wait_p50: float | None
+    wait_p95: float | None
+    run_p50: float | None
+    run_p95: float | None
+
+
+_QUEUES = """
+WITH arrived AS (
+    SELECT variant, count(*) AS jobs FROM jobs WHERE created_at > now() - :window GROUP BY variant
+), ended AS (
+    SELECT variant,
+        count(*) FILTER (WHERE state = 'succeeded') AS succeeded,
+        count(*) FILTER (WHERE state = 'failed') AS failed,
+        percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (
+            ORDER BY extract(epoch FROM started_at - created_at)) AS wait,
+        percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY run_seconds) AS run
+    FROM jobs WHERE finished_at > now() - :window GROUP BY variant
+)
+SELECT variant, coalesce(arrived.jobs, 0), coalesce(succeeded, 0), coalesce(failed, 0),
+       wait[1], wait[2], run[1], run[2]
+FROM arrived FULL JOIN ended USING (variant) ORDER BY variant
+"""
+
+
+def windowed(statement: str, window: timedelta) -> TextClause:
+    """A statement with its `:window` written out.
+
+    Plans are made once, for any value: not knowing how short the window is, the planner would
+    read the whole table.
+    """
+    seconds = f"make_interval(secs => {window.total_seconds():.0f})"
+    return text(statement.replace(":window", seconds))
+
+
+def queue_windows(session: Session, window: timedelta) -> list[QueueWindow]:
+    """Every queue in which something happened."""
+    return [QueueWindow(*row) for row in session.execute(windowed(_QUEUES, window))]
+
+
+def failures_by_code(session: Session, window: timedelta) -> list[tuple[str, int]]:
+    """Error codes of the jobs that failed within the window, the most frequent first."""
+    jobs = func.count()
+    since = func.now() - literal_column(f"make_interval(secs => {window.total_seconds():.0f})")
+    statement = (
+        select(Job.error_code, jobs)
+        .where(state_is(JobState.FAILED), Job.finished_at > since)
+        .group_by(Job.error_code)
+        .order_by(jobs.desc(), Job.error_code)
+    )
+    return [(str(code), number) for code, number in session.execute(statement)]
+
+
+@dataclass(frozen=True)
+class Takings:
+    """What was settled since midnight, UTC."""
+
+    images: int
+    revenue_micros: int
+
+
+def takings_today(session: Session) -> Takings:
+    """What was delivered and charged today, UTC by the database's clock."""
+    images = func.sum(UsageEvent.units).filter(UsageEvent.kind == UnitKind.IMAGES)
+    row = session.execute(
+        select(
+            func.coalesce(images, 0), func.coalesce(func.sum(UsageEvent.amount_micros), 0)
+        ).where(UsageEvent.occurred_at >= func.date_trunc("day", func.now()))
+    ).one()
+    return Takings(int(row[0]), int(row[1]))

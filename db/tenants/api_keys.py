@@ -1,0 +1,153 @@
+"""API keys: made once, shown once, kept as a hash.
+
+A key reads `bt_<key id>_<secret><checksum>`: 130 bits of secret and a CRC-32, both in base 62, so
+that a scanner recognises one and a typing error is told from a revoked key without a look-up.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+import string
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from db.core.base import new_id
+from db.jobs.types import TenantSuspendedError
+from db.tables import ApiKey, Tenant
+
+_DIGITS = string.digits + string.ascii_letters
+_SECRET_DIGITS = 22
+_CHECKSUM_DIGITS = 6
+_SHAPE = re.compile(r"bt_([0-9a-z]{26})_([0-9A-Za-z]{22})([0-9A-Za-z]{6})")
+
+
+class OperatorRole(StrEnum):
+    """What an operator's key may do: a viewer looks at everything and changes nothing."""
+
+    OPERATOR = "operator"
+    VIEWER = "viewer"
+
+
+class InvalidKeyError(Exception):
+    """The key is malformed, unknown or revoked. Which of them is not told."""
+
+    def __init__(self) -> None:
+        super().__init__("this API key is not valid; check it, or ask for a new one")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who a key speaks for; `tenant_id` is None for an operator, who alone has a `role`."""
+
+    key_id: str
+    tenant_id: str | None
+    name: str = field(default="", compare=False)
+    role: OperatorRole | None = field(default=None, compare=False)
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether the key is an operator's."""
+        return self.tenant_id is None
+
+
+def create(
+    session: Session,
+    *,
+    tenant_id: str | None,
+    name: str,
+    role: OperatorRole = OperatorRole.OPERATOR,
+) -> tuple[ApiKey, str]:
+    """Make a key; the second value is the key itself, which is not kept.
+
+    Args:
+        session: the transaction.
+        tenant_id: who it speaks for; None makes an operator's key.
+        name: what its owner calls it.
+        role: of an operator's key; a tenant's has none.
+    """
+    row_id = new_id("key")
+    secret = "".join(secrets.choice(_DIGITS) for _ in range(_SECRET_DIGITS))
+    body = f"bt_{row_id.removeprefix('key_')}_{secret}"
+    row = ApiKey(
+        id=row_id,
+        tenant_id=tenant_id,
+        name=name,
+        role=role if tenant_id is None else None,
+        secret_sha256=_hash(secret),
+    )
+    session.add(row)
+    session.flush()
+    return row, body + _checksum(body)
+
+
+def identify(session: Session, key: str) -> Identity:
+    """Who a key speaks for.
+
+    Raises:
+        InvalidKeyError: it is malformed, unknown or revoked.
+        db.jobs.types.TenantSuspendedError: its tenant is suspended.
+    """
+    parts = _SHAPE.fullmatch(key)
+    if parts is None or not hmac.compare_digest(_checksum(key[:-_CHECKSUM_DIGITS]), parts[3]):
+        raise InvalidKeyError
+    statement = select(ApiKey, Tenant.suspended_at).join(Tenant, isouter=True)
+    found = session.execute(statement.where(ApiKey.id == f"key_{parts[1]}")).first()
+    if found is None:
+        raise InvalidKeyError
+    row, suspended_at = found
+    if row.revoked_at is not None or not hmac.compare_digest(row.secret_sha256, _hash(parts[2])):
+        raise InvalidKeyError
+    if suspended_at is not None:
+        raise TenantSuspendedError
+    return Identity(row.id, row.tenant_id, row.name, OperatorRole(row.role) if row.role else None)
+
+
+def check(session: Session, key_id: str) -> None:
+    """Make sure that a key which was identified before has not been revoked since.
+
+    Raises:
+        InvalidKeyError: it has been.
+    """
+    standing = select(ApiKey.id).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None))
+    if session.scalar(standing) is None:
+        raise InvalidKeyError
+
+
+def revoke(session: Session, key_id: str) -> bool:
+    """Revoke a key for good; False when it is unknown or was revoked before."""
+    statement = (
+        update(ApiKey)
+        .where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None))
+        .values(revoked_at=func.now())
+        .returning(ApiKey.id)
+    )
+    return session.scalar(statement) is not None
+
+
+def listed(session: Session, *, tenant_id: str | None = None) -> Sequence[tuple[ApiKey, str]]:
+    """Keys and the names of their tenants ("operator" for none), oldest first."""
+    owner = func.coalesce(Tenant.name, "operator")
+    statement = select(ApiKey, owner).join(Tenant, isouter=True).order_by(ApiKey.id)
+    if tenant_id is not None:
+        statement = statement.where(ApiKey.tenant_id == tenant_id)
+    return [(row, name) for row, name in session.execute(statement)]
+
+
+def _hash(secret: str) -> bytes:
+    # The secret is random, not chosen: there is nothing for a slow hash to protect.
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def _checksum(body: str) -> str:
+    number = zlib.crc32(body.encode())
+    digits = []
+    for _ in range(_CHECKSUM_DIGITS):
+        number, digit = divmod(number, len(_DIGITS))
+        digits.append(_DIGITS[digit])
+    return "".join(reversed(digits))

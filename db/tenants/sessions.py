@@ -1,0 +1,69 @@
+"""Browsers that signed in with a key: a random token in a cookie, its hash in a row, an end.
+
+The key that opened a session is looked at whenever the session is: revoking it ends them all.
+"""
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from sqlalchemy import Select, delete, func, insert, select
+from sqlalchemy.orm import Session
+
+from db.tables import ApiKey, Tenant
+from db.tables.operators import KeySession
+
+_TOKEN_BYTES = 32
+
+
+def start(session: Session, key_id: str, *, seconds: float) -> str:
+    """Open a session for a key; sessions whose time is over are removed with it.
+
+    Args:
+        session: the transaction; it must be durable.
+        key_id: the key, which the caller has identified.
+        seconds: until it ends.
+
+    Returns:
+        The token, never used before and not kept.
+    """
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    session.execute(delete(KeySession).where(KeySession.expires_at <= func.now()))
+    session.execute(
+        insert(KeySession).values(
+            token_sha256=_hash(token),
+            key_id=key_id,
+            expires_at=func.now() + timedelta(seconds=seconds),
+        )
+    )
+    return token
+
+
+def find_operator(session: Session, token: str) -> ApiKey | None:
+    """The operator's key that opened a session; None when either is over, or no operator's."""
+    return session.scalar(_opened_by(token).where(ApiKey.tenant_id.is_(None)))
+
+
+def find_tenant(session: Session, token: str) -> ApiKey | None:
+    """The tenant's key that opened a session; None when either is over, or it may do nothing."""
+    standing = _opened_by(token).join(Tenant).where(Tenant.suspended_at.is_(None))
+    return session.scalar(standing)
+
+
+def _opened_by(token: str) -> Select[ApiKey]:
+    return (
+        select(ApiKey)
+        .join(KeySession, KeySession.key_id == ApiKey.id)
+        .where(KeySession.token_sha256 == _hash(token))
+        .where(KeySession.expires_at > func.now(), ApiKey.revoked_at.is_(None))
+    )
+
+
+def end(session: Session, token: str) -> None:
+    """Close a session, if it is open."""
+    session.execute(delete(KeySession).where(KeySession.token_sha256 == _hash(token)))
+
+
+def _hash(token: str) -> bytes:
+    # As with keys: the token is random, and a slow hash would protect nothing.
+    return hashlib.sha256(token.encode()).digest()

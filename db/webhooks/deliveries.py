@@ -1,0 +1,316 @@
+"""Deliveries of webhooks: written with the job's end, leased to a courier, tried by a schedule.
+
+A job's end and its delivery are one transaction, so an event is neither lost nor made up. The
+rest is at-least-once: a lease by the database's clock, a new attempt number as the fence, and one
+id over all attempts, by which the receiver knows what it has heard before.
+
+Locks are taken in this order: the delivery, its endpoint. Whoever takes many deliveries skips
+those that are locked.
+"""
+
+import random
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import ColumnElement, case, func, literal, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from db.core.base import new_id
+from db.tables import Artifact, Job
+from db.tables.webhooks import Delivery, DeliveryAttempt, WebhookEndpoint
+from db.webhooks.payload import body_of
+from db.webhooks.types import DeliveryState, Outcome, Sending, Webhook
+
+RETRY_DELAYS_SECONDS = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
+"""Waits after the first to the ninth failed try, as Standard Webhooks has them; ten tries in all,
+the last one a little over three days after the first."""
+
+JITTER = 0.1
+"""A wait is up to this fraction longer, so that what failed together is not tried together."""
+
+GIVE_UP_AFTER = timedelta(days=5)
+"""An endpoint that has accepted nothing for so long since its first failure is disabled."""
+
+PER_HOST = 2
+"""Deliveries of one tenant in flight to one host, so that a slow receiver holds up only itself."""
+
+PER_TENANT = 8
+"""Deliveries of one tenant in flight, so that a tenant with many slow receivers does, too."""
+
+COURIER_LOST = "courier_lost"
+"""The error of an attempt whose courier died or lost contact: nobody knows what came of it."""
+
+_TRIES = 1 + len(RETRY_DELAYS_SECONDS)
+_GONE = 410
+_SLOW_DOWN = frozenset({429, 502, 504})
+_SLOW_DOWN_SECONDS = 30.0
+_LONGEST_PAUSE_SECONDS = 86_400.0
+
+
+def enqueue(session: Session, job: Job, artifacts: Iterable[Artifact]) -> None:
+    """Enter the delivery of a job that has just ended, if its owner wants to be told.
+
+    Once a job and event: a second one is refused by the unique key.
+    """
+    if job.webhook is None:
+        return
+    webhook = Webhook.from_json(job.webhook)
+    event = f"job.{job.state}"
+    if event not in webhook.events:
+        return
+    delivery = insert(Delivery).values(
+        id=new_id("msg"),
+        job_id=job.id,
+        tenant_id=job.tenant_id,
+        endpoint_id=_endpoint_id(session, job.tenant_id, webhook.url),
+        event=event,
+        url=webhook.url,
+        body=body_of(job, webhook, artifacts),
+    )
+    session.execute(delivery.on_conflict_do_nothing(index_elements=["job_id", "event"]))
+
+
+def _endpoint_id(session: Session, tenant_id: str, url: str) -> str:
+    parts = urlsplit(url)
+    # One receiver often gets a query of its own for every job.
+    plain = parts._replace(query="", fragment="").geturl()
+    own = (WebhookEndpoint.tenant_id == tenant_id) & (WebhookEndpoint.url == plain)
+    found = session.scalar(select(WebhookEndpoint.id).where(own))
+    if found is not None:
+        return found
+    # Never a conflict: the job's end has locked its tenant's row.
+    endpoint = WebhookEndpoint(
+        id=new_id("whe"),
+        tenant_id=tenant_id,
+        url=plain,
+        host=parts.netloc.rpartition("@")[2].lower(),
+    )
+    session.add(endpoint)
+    session.flush()
+    return endpoint.id
+
+
+_CLAIM = text("""
+WITH RECURSIVE waiting AS (
+    (SELECT endpoint_id FROM deliveries WHERE state = 'pending' ORDER BY endpoint_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT d.endpoint_id FROM deliveries d
+            WHERE d.state = 'pending' AND d.endpoint_id > waiting.endpoint_id
+            ORDER BY d.endpoint_id LIMIT 1)
+    FROM waiting WHERE waiting.endpoint_id IS NOT NULL
+), busy AS MATERIALIZED (
+    SELECT e.tenant_id, e.host, count(*) AS sending
+    FROM deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint_id
+    WHERE d.leased_until > now()
+    GROUP BY e.tenant_id, e.host
+), due AS (
+    SELECT d.id, d.next_at, e.tenant_id, e.host
+    FROM waiting
+    JOIN webhook_endpoints e ON e.id = waiting.endpoint_id
+    CROSS JOIN LATERAL (
+        SELECT id, next_at FROM deliveries
+        WHERE endpoint_id = e.id AND state = 'pending' AND next_at <= now() AND tries < :tries
+          AND (leased_until IS NULL OR leased_until <= now())
+        ORDER BY next_at
+        LIMIT :per_host) AS d
+    WHERE e.disabled_at IS NULL AND (e.paused_until IS NULL OR e.paused_until <= now())
+), in_host AS (
+    SELECT due.*, coalesce(busy.sending, 0)
+        + row_number() OVER (PARTITION BY tenant_id, host ORDER BY next_at, id) AS place
+    FROM due LEFT JOIN busy USING (tenant_id, host)
+), in_tenant AS (
+    SELECT id, next_at,
+        coalesce((SELECT sum(sending) FROM busy WHERE busy.tenant_id = in_host.tenant_id), 0)
+        + row_number() OVER (PARTITION BY tenant_id ORDER BY next_at, id) AS place
+    FROM in_host WHERE place <= :per_host
+), chosen AS MATERIALIZED (
+    SELECT id FROM in_tenant WHERE place <= :per_tenant ORDER BY place, next_at LIMIT :room
+), taken AS MATERIALIZED (
+    SELECT id FROM deliveries
+    WHERE id IN (SELECT id FROM chosen) AND state = 'pending' AND next_at <= now()
+      AND (leased_until IS NULL OR leased_until <= now())
+    FOR UPDATE SKIP LOCKED
+), lost AS (
+    UPDATE delivery_attempts SET ended_at = now(), error = :lost
+    WHERE delivery_id IN (SELECT id FROM taken) AND ended_at IS NULL
+), leased AS (
+    UPDATE deliveries SET
+        attempts = attempts + 1,
+        tries = tries + 1,
+        leased_until = now() + make_interval(secs => :lease_seconds)
+    WHERE id IN (SELECT id FROM taken)
+    RETURNING *
+), logged AS (
+    INSERT INTO delivery_attempts (delivery_id, number) SELECT id, attempts FROM leased
+)
+SELECT leased.id, leased.attempts, leased.tenant_id, leased.event, e.host, leased.url,
+       leased.body, now() AS started_at, leased.job_id, jobs.request_id
+FROM leased JOIN webhook_endpoints e ON e.id = leased.endpoint_id
+JOIN jobs ON jobs.id = leased.job_id
+ORDER BY leased.next_at, leased.id
+""")
+
+
+def claim(session: Session, *, room: int, lease_seconds: float) -> list[Sending]:
+    """Take what is due, for sending now; the commit need not wait for the disk.
+
+    At most `PER_HOST` of a tenant to one host and `PER_TENANT` of a tenant are in flight, and
+    tenants take turns. Two couriers that claim at the same moment may each fill these bounds.
+
+    Args:
+        session: the transaction.
+        room: the most to take.
+        lease_seconds: after this long without an outcome, another courier may have it.
+    """
+    values = {
+        "room": room,
+        "lease_seconds": lease_seconds,
+        "per_host": PER_HOST,
+        "per_tenant": PER_TENANT,
+        "tries": _TRIES,
+        "lost": COURIER_LOST,
+    }
+    return [Sending(*row) for row in session.execute(_CLAIM, values)]
+
+
+def record(session: Session, sending: Sending, outcome: Outcome) -> DeliveryState | None:
+    """Write what came of an attempt, and what follows from it; the transaction must be durable.
+
+    Returns:
+        Where the delivery stands now; None when the lease ran out and another attempt has begun.
+    """
+    delivery = session.get(Delivery, sending.delivery_id, with_for_update=True)
+    _log(session, sending, outcome)
+    if delivery is None or delivery.attempts != sending.number or delivery.leased_until is None:
+        return None
+    disabled = _judge(session, delivery.endpoint_id, outcome)
+    delivery.leased_until = None
+    delivery.state = _state_after(delivery, outcome, disabled=disabled)
+    if delivery.state == DeliveryState.PENDING:
+        delivery.next_at = _from_now(_wait_seconds(delivery.tries, outcome))
+    session.flush()
+    return DeliveryState(delivery.state)
+
+
+def _log(session: Session, sending: Sending, outcome: Outcome) -> None:
+    session.execute(
+        update(DeliveryAttempt)
+        .where(DeliveryAttempt.delivery_id == sending.delivery_id)
+        .where(DeliveryAttempt.number == sending.number)
+        .values(
+            ended_at=func.now(),
+            status=outcome.status,
+            error=outcome.error,
+            seconds=outcome.seconds,
+        )
+    )
+
+
+def _state_after(delivery: Delivery, outcome: Outcome, *, disabled: bool) -> DeliveryState:
+    if outcome.accepted:
+        return DeliveryState.DELIVERED
+    if disabled:
+        return DeliveryState.DISABLED
+    if delivery.tries >= _TRIES:
+        return DeliveryState.FAILED
+    return DeliveryState.PENDING
+
+
+def _wait_seconds(tries: int, outcome: Outcome) -> float:
+    planned = RETRY_DELAYS_SECONDS[max(tries, 1) - 1]
+    asked = min(outcome.retry_after_seconds or 0, _LONGEST_PAUSE_SECONDS)
+    return max(planned, asked) * (1 + JITTER * random.random())  # noqa: S311 - no secret
+
+
+def _judge(session: Session, endpoint_id: str, outcome: Outcome) -> bool:
+    """Write how the endpoint behaved; whether it is disabled now."""
+    values = {"failing_since": None} if outcome.accepted else _marks_of_failure(outcome)
+    statement = update(WebhookEndpoint).where(WebhookEndpoint.id == endpoint_id).values(values)
+    return session.scalar(statement.returning(WebhookEndpoint.disabled_at)) is not None
+
+
+def _marks_of_failure(outcome: Outcome) -> dict[str, Any]:
+    reason = _reason_to_disable(outcome)
+    pause = _from_now(_pause_seconds(outcome))
+    return {
+        "failing_since": func.coalesce(WebhookEndpoint.failing_since, func.now()),
+        # Whatever is due waits so long, and never less than the endpoint asked for before.
+        "paused_until": func.greatest(WebhookEndpoint.paused_until, pause),
+        "disabled_reason": func.coalesce(WebhookEndpoint.disabled_reason, reason),
+        "disabled_at": case(
+            (reason.is_not(None), func.coalesce(WebhookEndpoint.disabled_at, func.now())),
+            else_=WebhookEndpoint.disabled_at,
+        ),
+    }
+
+
+def _reason_to_disable(outcome: Outcome) -> ColumnElement[Any]:
+    if outcome.status == _GONE:
+        return literal("gone")
+    return case((WebhookEndpoint.failing_since < func.now() - GIVE_UP_AFTER, "failing"))
+
+
+def _pause_seconds(outcome: Outcome) -> float:
+    asked = outcome.retry_after_seconds
+    if asked is None:
+        return _SLOW_DOWN_SECONDS if outcome.status in _SLOW_DOWN else 0
+    return min(asked, _LONGEST_PAUSE_SECONDS)
+
+
+_CLOSE = text("""
+WITH hopeless AS MATERIALIZED (
+    SELECT d.id, CASE WHEN e.disabled_at IS NULL THEN 'failed' ELSE 'disabled' END AS state
+    FROM deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint_id
+    WHERE d.state = 'pending' AND (d.leased_until IS NULL OR d.leased_until <= now())
+      AND (e.disabled_at IS NOT NULL OR d.tries >= :tries)
+    LIMIT :limit
+    FOR UPDATE OF d SKIP LOCKED
+), lost AS (
+    UPDATE delivery_attempts SET ended_at = now(), error = :lost
+    WHERE delivery_id IN (SELECT id FROM hopeless) AND ended_at IS NULL
+)
+UPDATE deliveries SET state = hopeless.state, leased_until = NULL
+FROM hopeless WHERE deliveries.id = hopeless.id
+RETURNING deliveries.id
+""")
+
+
+def close_hopeless(session: Session, *, limit: int = 1_000) -> int:
+    """End what waits for endpoints that are disabled, and what lost its courier at the last try.
+
+    Returns:
+        How many there were; at most `limit`.
+    """
+    values = {"tries": _TRIES, "limit": limit, "lost": COURIER_LOST}
+    return len(session.execute(_CLOSE, values).all())
+
+
+def redeliver(session: Session, *, tenant_id: str, delivery_id: str) -> Delivery | None:
+    """Send a delivery again, at once and then by the whole schedule, whatever became of it.
+
+    Its endpoint is enabled again. The transaction must be durable.
+
+    Returns:
+        The delivery; None when it is not this tenant's.
+    """
+    delivery = session.scalars(
+        update(Delivery)
+        .where(Delivery.id == delivery_id, Delivery.tenant_id == tenant_id)
+        .values(state=DeliveryState.PENDING, tries=0, next_at=func.now())
+        .returning(Delivery),
+        execution_options={"populate_existing": True},
+    ).first()
+    if delivery is not None:
+        session.execute(
+            update(WebhookEndpoint)
+            .where(WebhookEndpoint.id == delivery.endpoint_id)
+            .values(disabled_at=None, disabled_reason=None, failing_since=None, paused_until=None)
+        )
+    return delivery
+
+
+def _from_now(seconds: float) -> ColumnElement[datetime]:
+    return func.now() + timedelta(seconds=seconds)
