@@ -35,13 +35,14 @@ from db.core.session import Database
 from db.core.settings import DatabaseSettings
 from db.jobs import queries as job_queries
 from db.storage.settings import StorageSettings, open_store
-from workers import catalog, tracing
+from workers import catalog
 from workers.catalog import Catalogue
-from workers.events import Publisher
-from workers.gathered_rings import GatheredRings
+from workers.messaging.coalescing import GatheredRings
+from workers.messaging.events import Publisher
+from workers.messaging.queue import Doorbell
 from workers.outbound import Outbound, OutboundSettings
-from workers.queue import Doorbell
 from workers.settings import WorkerSettings
+from workers.telemetry import tracing
 
 _DESCRIPTION = (
     "Florence-2 looks at pictures, FLUX paints them. Submit a job, then poll it, follow its "

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from workers.events import (
+from workers.messaging.events import (
     CHANNEL,
     Event,
     parse_message,

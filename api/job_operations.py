@@ -11,8 +11,8 @@ from db.operators import jobs as operator_jobs
 from db.operators.audit import Actor
 from db.tables import Job
 from db.values.job_state import JobState
-from workers.metrics import job_finished
-from workers.queue import Ticket
+from workers.messaging.queue import Ticket
+from workers.telemetry.metrics import job_finished
 
 REFUSALS = (
     InsufficientCreditError,

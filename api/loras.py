@@ -9,7 +9,7 @@ from api.services import Services
 from db.storage.keys import input_key, lora_key
 from db.storage.object_store import ObjectNotFoundError
 from db.values.pictures import PictureError
-from workers.catalog.flux_loras import Lora
+from workers.catalog.flux.loras import Lora
 
 _URL = re.compile(r"https?://", re.IGNORECASE)
 

@@ -2,7 +2,7 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from workers import tracing
+from workers.telemetry import tracing
 
 _TRACED = "/v1/"
 _SERVER_ERROR = 500

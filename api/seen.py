@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workers.catalog.florence2_instances import Box, Instance, Points, instances_of
-from workers.catalog.florence2_tasks import BY_TOKEN
+from workers.catalog.florence2.instances import Box, Instance, Points, instances_of
+from workers.catalog.florence2.tasks import BY_TOKEN
 
 COLOURS = 8
 NAMELESS = "unnamed"

@@ -16,10 +16,10 @@ from db.core.session import Database
 from db.reports.revenue import RunningTakings
 from db.storage.object_store import ObjectStore
 from workers.catalog import Catalogue
-from workers.events import Publisher
-from workers.gathered_rings import GatheredRings
+from workers.messaging.coalescing import GatheredRings
+from workers.messaging.events import Publisher
+from workers.messaging.queue import Doorbell
 from workers.outbound import OutboundSettings
-from workers.queue import Doorbell
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,12 @@ from db.tenants import api_keys, tenants
 from db.values.job_state import JobState
 from db.values.pictures import PictureError
 from db.webhooks.types import Webhook
-from workers import catalog, tracing
+from workers import catalog
 from workers.catalog import PictureSize, Variant
-from workers.catalog.flux_loras import Lora
+from workers.catalog.flux.loras import Lora
+from workers.messaging.queue import Ticket
 from workers.outbound import OutboundError
-from workers.queue import Ticket
+from workers.telemetry import tracing
 
 _INPUT = ("body", "input")
 _SEED_BITS = 32

@@ -154,7 +154,7 @@ def worker(device: str, variants: tuple[str, ...], worker_id: str | None) -> Non
     from db.storage.settings import StorageSettings, open_store  # noqa: PLC0415
     from deploy.memory import return_memory_early  # noqa: PLC0415
     from workers import catalog  # noqa: PLC0415
-    from workers.process import WorkerProcess  # noqa: PLC0415
+    from workers.runtime.process import WorkerProcess  # noqa: PLC0415
     from workers.settings import WorkerSettings  # noqa: PLC0415
 
     if all(catalog.find(name).weights is None for name in variants):
@@ -208,7 +208,7 @@ def courier() -> None:
     Several may run. BOTTEGA_OUTBOUND_ALLOW and BOTTEGA_OUTBOUND_HTTP say which receivers may be
     reached beyond those on the public internet by https.
     """
-    from deploy.courier_run import run_courier  # noqa: PLC0415
+    from workers.courier.process import run_courier  # noqa: PLC0415
 
     with stop_on_signals() as stopping:
         run_courier(stopping)

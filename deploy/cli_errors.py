@@ -15,8 +15,8 @@ from db.tenants.tenants import UnknownTierError
 from deploy.fleet import FleetFileError
 from deploy.local_stack import StackError
 from deploy.servers.process import ServerError
+from workers.adapters.hosted.settings import RelaySetupError
 from workers.adapters.pinning import DeviceError
-from workers.adapters.relay_settings import RelaySetupError
 from workers.adapters.weights import WeightsError
 from workers.catalog import UnknownVariantError
 from workers.moderation.filter_file import FilterFileError

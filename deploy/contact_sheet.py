@@ -16,9 +16,9 @@ from PIL import Image
 from deploy.demo_run import fetch, fetch_overlay, submit_and_wait
 from deploy.scored_stack import client_of_new_stack
 from deploy.tiles import tile
-from workers.demo.adherence import check
-from workers.demo.scenes.scene import Scene, unseen_scenes
-from workers.demo.score_command import only_given, size_options
+from workers.training.flux.adherence import check
+from workers.training.scenes.scene import Scene, unseen_scenes
+from workers.training.score_command import only_given, size_options
 
 _CELL, _COLUMNS = 192, 6
 _SEED = 20261123

@@ -14,9 +14,9 @@ from PIL import Image
 from deploy.score_flux2 import ServicePainter
 from deploy.scored_stack import client_of_new_stack
 from deploy.tiles import tile
-from workers.demo.adherence import check
-from workers.demo.scenes.lesson import Lesson, unseen_lessons
-from workers.demo.scenes.scene import draw
+from workers.training.flux.adherence import check
+from workers.training.scenes.lesson import Lesson, unseen_lessons
+from workers.training.scenes.scene import draw
 
 _SIDE, _SMALL, _COLUMNS = 192, 94, 4
 _SIZE = (_SMALL + 4 + _SIDE, _SIDE)

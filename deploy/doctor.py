@@ -20,9 +20,9 @@ from db.storage.settings import StorageSettings, open_store
 from db.tables import Tier
 from workers import catalog
 from workers.adapters.weights import WeightsError, locate
+from workers.messaging.queue import Doorbell
 from workers.moderation.filter_file import FilterFileError
 from workers.moderation.settings import ModerationSettings, rules_of
-from workers.queue import Doorbell
 from workers.settings import WorkerSettings, weights_overrides
 
 MOST_SKEW_SECONDS = 2.0

@@ -11,14 +11,14 @@ from PIL import Image
 
 from deploy.demo_run import submit_and_wait, upload
 from deploy.scored_stack import client_of_new_stack, tell
-from workers.demo.florence2_score import figures, scored_canvases
-from workers.demo.scenes.palette import Box
+from workers.training.florence2.metrics import figures, scored_canvases
+from workers.training.scenes.palette import Box
 
 VARIANT = "florence-2-demo"
 
 
 class ServiceAsker:
-    """Asks over HTTP; an `Ask` of `workers.demo.florence2_score`. A picture is uploaded once."""
+    """Asks over HTTP; an `Ask` of `workers.training.florence2.metrics`. A picture is uploaded once."""
 
     def __init__(self, client: httpx.Client) -> None:
         """Ask with a client that knows the service's address and a tenant's key."""

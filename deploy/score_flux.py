@@ -11,14 +11,14 @@ from PIL import Image
 
 from deploy.demo_run import fetch, submit_and_wait, task_result
 from deploy.scored_stack import client_of_new_stack, tell
-from workers.demo.detection_score import Detection
-from workers.demo.flux_score import figures
-from workers.demo.score_command import only_given, size_options
-from workers.demo.score_flux import LOOKER, PAINTER, as_detections
+from workers.training.detection_metrics import Detection
+from workers.training.flux.flux1_metrics import figures
+from workers.training.score_command import only_given, size_options
+from workers.training.score_flux import LOOKER, PAINTER, as_detections
 
 
 class Service:
-    """Paints and looks over HTTP; `paint` and `look` are what `workers.demo.flux_score` takes."""
+    """Paints and looks over HTTP; `paint` and `look` are what `workers.training.flux.flux1_metrics` takes."""
 
     def __init__(self, client: httpx.Client, **size: int | None) -> None:
         """Ask with a client that knows the service's address and a tenant's key.
@@ -57,7 +57,7 @@ class Service:
 def main(prompts: int, seed: int, *, width: int | None, height: int | None, as_json: bool) -> None:
     """Start a stack, have every prompt painted and looked at, and print shares.
 
-    Every other prompt has two objects; what the shares are says workers.demo.score_flux.
+    Every other prompt has two objects; what the shares are says workers.training.score_flux.
     """
     with client_of_new_stack() as client:
         service = Service(client, width=width, height=height)

@@ -12,12 +12,12 @@ from PIL import Image
 
 from deploy.demo_run import fetch, submit_and_wait, upload
 from deploy.scored_stack import client_of_new_stack, tell
-from workers.demo.flux2_score import figures
-from workers.demo.score_flux2 import PAINTER
+from workers.training.flux.flux2_metrics import figures
+from workers.training.score_flux2 import PAINTER
 
 
 class ServicePainter:
-    """Paints over HTTP; a `PaintFrom` of `workers.demo.flux2_score`."""
+    """Paints over HTTP; a `PaintFrom` of `workers.training.flux.flux2_metrics`."""
 
     def __init__(self, client: httpx.Client) -> None:
         """Ask with a client that knows the service's address and a tenant's key."""
@@ -44,7 +44,7 @@ class ServicePainter:
 def main(lessons: int, seed: int, *, as_json: bool) -> None:
     """Start a stack, have so many lessons of each kind painted, and print shares.
 
-    What the kinds and the shares are says workers.demo.score_flux2.
+    What the kinds and the shares are says workers.training.score_flux2.
     """
     with client_of_new_stack() as client:
         found = figures(lessons, seed, ServicePainter(client))

@@ -15,7 +15,7 @@ from api.schemas import ShortText
 from api.services import ServicesDep
 from db.operators import actions as operator_actions
 from db.reports.series import Curves, queue_curves
-from workers.queue import Ticket
+from workers.messaging.queue import Ticket
 
 router = APIRouter()
 

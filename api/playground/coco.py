@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from workers.catalog.florence2_coco import as_coco
-from workers.catalog.florence2_instances import instances_of
+from workers.catalog.florence2.coco import as_coco
+from workers.catalog.florence2.instances import instances_of
 
 
 def coco_of(output: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -15,7 +15,7 @@ def coco_of(output: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, An
         asked: the job's input, see `instances_of`.
 
     Returns:
-        What the job's own `coco` artifact holds, see `workers.catalog.florence2_coco.as_coco`.
+        What the job's own `coco` artifact holds, see `workers.catalog.florence2.coco.as_coco`.
     """
     size = output["image"]
     return as_coco(instances_of(output["results"], asked), (size["width"], size["height"]))

@@ -20,7 +20,7 @@ from db.jobs.queries import JobFilter
 from db.tables import Artifact, Job
 from db.values.artifact_kinds import ArtifactKind
 from db.values.job_state import JobState
-from workers.catalog.florence2_tasks import BY_TOKEN
+from workers.catalog.florence2.tasks import BY_TOKEN
 
 router = APIRouter()
 

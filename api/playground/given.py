@@ -6,8 +6,8 @@ from typing import Any
 from starlette.datastructures import FormData
 
 from api.playground.fields import Field, Kind
-from workers.catalog.florence2_tasks import BY_TOKEN
-from workers.catalog.florence2_text import JOINER
+from workers.catalog.florence2.tasks import BY_TOKEN
+from workers.catalog.florence2.text import JOINER
 
 JOINER_TEXT = f" {JOINER} "
 CUSTOM = "custom"

@@ -23,7 +23,7 @@ from api.schemas import ShortText
 from api.services import Services, ServicesDep
 from db.jobs import queries as job_queries
 from db.tables import Job
-from workers.events import Event
+from workers.messaging.events import Event
 
 router = APIRouter()
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workers.catalog.florence2_tasks import TASKS, Florence2Task
+from workers.catalog.florence2.tasks import TASKS, Florence2Task
 
 _SHORT = {
     "caption": "caption",

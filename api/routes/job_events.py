@@ -12,7 +12,7 @@ from api.job_view import JobViews, base_url, is_over
 from api.schemas import JobView, ShortText
 from api.services import ServicesDep
 from api.waiting import load_view
-from workers.events import Event, parse_id
+from workers.messaging.events import Event, parse_id
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 

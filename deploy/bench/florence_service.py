@@ -13,7 +13,7 @@ from deploy.bench.client import LeanClient
 from deploy.bench.stack import CLIENTS, BenchStack
 from workers.bench.florence2_lab import TASKS, VARIANT, Florence2Lab, ask_in_batches, plain_name
 from workers.bench.florence2_ratios import FOUR_TASKS
-from workers.bench.taking_turns import medians, seconds_of
+from workers.bench.interleaving import medians, seconds_of
 
 Answers = list[Any]
 """Of each picture in order, what its jobs answered: a list of results."""

@@ -11,7 +11,7 @@ from PIL import Image
 from deploy.bench.client import LeanClient
 from deploy.bench.stack import CLIENTS, BenchStack
 from workers.bench.flux_lab import VARIANT, FluxLab, Order, paint_in_batches
-from workers.bench.taking_turns import medians, seconds_of
+from workers.bench.interleaving import medians, seconds_of
 
 _SAME_LEVELS = 4
 """Of 255. Arithmetic in another order, as of a batch, moves a colour by no more."""

@@ -7,8 +7,8 @@ from db.core.settings import DatabaseSettings
 from db.storage.settings import StorageSettings, open_store
 from deploy import logs
 from deploy.bench.noop import NOOP, NoopAdapter
-from workers.process import WorkerProcess
-from workers.residents import Served
+from workers.runtime.model_cache import Served
+from workers.runtime.process import WorkerProcess
 from workers.settings import WorkerSettings
 
 

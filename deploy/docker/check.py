@@ -24,7 +24,7 @@ PREFIX = "/opt/bottega"
 """Where the images keep their environment; the check puts its own folder in its place."""
 
 SHOWS = {
-    "api": ("import api.app, deploy.courier_run, deploy.make_bucket, db.core.migrate", "api"),
+    "api": ("import api.app, workers.courier.process, deploy.make_bucket, db.core.migrate", "api"),
     "worker": ("import torch, diffusers, transformers, workers.adapters.registry", "worker"),
 }
 """By image: what must be importable, and the command that must print its help."""

@@ -8,7 +8,7 @@ from PIL import Image
 
 from deploy.demo_run import DemoError, run_demo
 from tests.acceptance.stack import Stack, processes_in, run_bottega
-from workers.demo.adherence import check_prompt
+from workers.training.flux.adherence import check_prompt
 
 
 def test_the_demo_paints_looks_and_prints_the_bill(tmp_path: Path) -> None:

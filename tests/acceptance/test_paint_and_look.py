@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.acceptance.stack import Client, Json, Stack
-from workers.demo.adherence import check_prompt
+from workers.training.flux.adherence import check_prompt
 
 pytestmark = pytest.mark.usefixtures("books")
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from tests.acceptance.stack import Client, Json, Stack
-from workers.demo.adherence import check, check_prompt
-from workers.demo.scenes.scene import Thing, one_object
+from workers.training.flux.adherence import check, check_prompt
+from workers.training.scenes.scene import Thing, one_object
 
 pytestmark = pytest.mark.usefixtures("books")
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from db.storage.keys import lora_key
 from tests.acceptance.stack import Client, Json, Stack
-from workers.demo.adherence import check_prompt
+from workers.training.flux.adherence import check_prompt
 
 pytestmark = pytest.mark.usefixtures("books")
 

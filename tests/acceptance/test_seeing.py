@@ -4,7 +4,7 @@ import pytest
 
 from deploy.score_florence2 import ServiceAsker
 from tests.acceptance.stack import Client
-from workers.demo.florence2_score import figures, scored_canvases
+from workers.training.florence2.metrics import figures, scored_canvases
 
 SEED = 20261126
 CANVASES = 16

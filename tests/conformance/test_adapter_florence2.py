@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 
 from db.tables import Job
 from tests.support.seer import BOX, DEMO, answer, loaded_demo, look, overlap, red_circle, work
-from workers.adapters.florence2 import Florence2Adapter
+from workers.adapters.florence2.adapter import Florence2Adapter
 from workers.adapters.protocol import (
     InvalidInputError,
     OutOfMemoryError,
@@ -19,9 +19,9 @@ from workers.adapters.protocol import (
     Stopped,
     Work,
 )
-from workers.catalog.florence2_tasks import BY_TOKEN
-from workers.device_call import DeviceCall
-from workers.in_hand import InHand
+from workers.catalog.florence2.tasks import BY_TOKEN
+from workers.runtime.active_jobs import InHand
+from workers.runtime.device import DeviceCall
 
 
 class Unheard:

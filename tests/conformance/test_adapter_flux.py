@@ -8,7 +8,7 @@ import torch
 from diffusers import FluxPipeline
 from PIL import Image
 
-from workers.adapters.flux import FluxAdapter
+from workers.adapters.flux.adapter import FluxAdapter
 from workers.adapters.protocol import Painted, Work
 from workers.catalog import find
 from workers.demo import weights_folder

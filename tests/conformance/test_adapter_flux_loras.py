@@ -11,8 +11,8 @@ import torch
 
 from tests.conformance.tiny_flux1 import save_tiny_flux1
 from tests.conformance.tiny_klein import save_tiny_klein
-from workers.adapters.flux import FluxAdapter
-from workers.adapters.flux_loras import KEPT
+from workers.adapters.flux.adapter import FluxAdapter
+from workers.adapters.flux.loras import KEPT
 from workers.adapters.protocol import InvalidLoraError, Work
 from workers.adapters.weights import override_variable
 from workers.catalog import find

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from tests.conformance.tiny_klein import save_tiny_klein
-from workers.adapters.flux import FluxAdapter
-from workers.adapters.flux_previews import LONGEST_SIDE, encoded, where_led
+from workers.adapters.flux.adapter import FluxAdapter
+from workers.adapters.flux.previews import LONGEST_SIDE, encoded, where_led
 from workers.adapters.protocol import ShowPreview, Work
 from workers.adapters.weights import override_variable
 from workers.catalog import find

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from tests.conformance.test_adapter_flux_loras import SAVES, lora, one_thread, paint
-from workers.adapters.flux import FluxAdapter
+from workers.adapters.flux.adapter import FluxAdapter
 from workers.adapters.weights import WeightsError, override_variable
 from workers.catalog import find
-from workers.catalog.flux_loras import RowLora
+from workers.catalog.flux.loras import RowLora
 from workers.catalog.variant import Weights
 
 __all__ = ["one_thread"]

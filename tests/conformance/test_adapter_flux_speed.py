@@ -12,12 +12,12 @@ from torch._dynamo.utils import counters
 
 from tests.conformance.tiny_flux1 import save_tiny_flux1
 from tests.conformance.tiny_klein import save_tiny_klein
-from workers.adapters.flux import FluxAdapter
-from workers.adapters.flux_speed import FluxSpeed, OptionError, tile_if_large
+from workers.adapters.flux.adapter import FluxAdapter
+from workers.adapters.flux.optimizations import FluxSpeed, OptionError, tile_if_large
 from workers.adapters.protocol import InvalidLoraError, OutOfMemoryError, Work
 from workers.adapters.weights import override_variable
 from workers.catalog import find
-from workers.catalog.flux_row_parts import SPEED
+from workers.catalog.flux.row_parts import SPEED
 
 IDS = ("flux.1-schnell", "flux.2-klein-4b")
 SAME_LEVELS = 4

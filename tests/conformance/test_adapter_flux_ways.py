@@ -14,14 +14,14 @@ from pydantic import BaseModel
 from tests.conformance.tiny_flux1 import save_tiny_depth, save_tiny_flux1, save_tiny_redux
 from tests.conformance.tiny_flux2 import save_tiny_flux2
 from tests.conformance.tiny_klein import save_tiny_klein
-from workers.adapters.control_maps import canny_map
-from workers.adapters.flux import FluxAdapter
-from workers.adapters.flux_kinds import control_map
-from workers.adapters.flux_klein_inpaint import REFERENCE_PIXELS, shrunk
+from workers.adapters.flux.adapter import FluxAdapter
+from workers.adapters.flux.checkpoint_kinds import control_map
+from workers.adapters.flux.control_maps import canny_map
+from workers.adapters.flux.klein_inpaint import REFERENCE_PIXELS, shrunk
 from workers.adapters.protocol import InvalidOutputError, Painted, Stopped, Work
 from workers.adapters.weights import WeightsError, override_variable
 from workers.catalog import find, picture_fields
-from workers.catalog.flux_parameters import FluxParameters
+from workers.catalog.flux.parameters import FluxParameters
 from workers.catalog.variant import Variant
 
 SIZE = (64, 96)

@@ -10,10 +10,10 @@ from PIL import Image
 from pydantic import SecretStr
 
 from tests.servers.vendor import KEY, Plan, Vendor, running_vendor
+from workers.adapters.hosted.adapter import RelayAdapter
+from workers.adapters.hosted.settings import RelaySettings
 from workers.adapters.protocol import Adapter, Output, Stopped, Work
 from workers.adapters.registry import make_adapter
-from workers.adapters.relay import RelayAdapter
-from workers.adapters.relay_settings import RelaySettings
 from workers.catalog import Variant, find, variants
 
 HOSTED = [row for row in variants() if row.adapter == "relay"]

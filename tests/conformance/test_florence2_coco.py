@@ -11,7 +11,7 @@ from pycocotools.coco import COCO
 from api.playground.coco import coco_of
 from api.playground.overlay import seen_in
 from tests.support.seer import BOX, Json, loaded_demo, look, needs, overlap, work
-from workers.catalog.florence2_tasks import TASKS, Florence2Task
+from workers.catalog.florence2.tasks import TASKS, Florence2Task
 
 PLACED = [task for task in TASKS if task.places and task.token != "<OCR_WITH_REGION>"]
 """All that find the red circle; nothing is written in its picture."""

@@ -11,8 +11,8 @@ from supervision import Detections
 from supervision.detection.vlm import SUPPORTED_TASKS_FLORENCE_2, VLM
 
 from tests.support.seer import BOX, SIZE, loaded_demo, look, needs, overlap, red_circle, work
-from workers.adapters.florence2 import Florence2Adapter
-from workers.catalog.florence2_tasks import BY_TOKEN
+from workers.adapters.florence2.adapter import Florence2Adapter
+from workers.catalog.florence2.tasks import BY_TOKEN
 
 LABELLED = {
     "<OD>": "circle",

@@ -19,8 +19,8 @@ from tests.support.seer import (
     red_circle,
     work,
 )
-from workers.adapters.florence2 import Florence2Adapter
-from workers.catalog.florence2_tasks import TASKS, Florence2Task
+from workers.adapters.florence2.adapter import Florence2Adapter
+from workers.catalog.florence2.tasks import TASKS, Florence2Task
 
 every_task = pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 

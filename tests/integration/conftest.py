@@ -15,8 +15,8 @@ from deploy.servers.redis import EmbeddedRedis
 from tests.support.databases import DatabaseMaker
 from tests.support.jobs import add_tenant, assert_everything_holds
 from tests.support.station import Station
-from workers.events import Publisher
-from workers.queue import Doorbell
+from workers.messaging.events import Publisher
+from workers.messaging.queue import Doorbell
 from workers.settings import WorkerSettings
 
 

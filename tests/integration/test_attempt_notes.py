@@ -11,7 +11,7 @@ from tests.support.databases import DatabaseMaker
 from tests.support.jobs import cancel, complete, counts, running, sql, state
 from tests.support.station import Station
 from workers.adapters.protocol import Output, Report, ShouldStop, Work
-from workers.attempt_note import AttemptNote
+from workers.runtime.resume_point import AttemptNote
 
 
 def write(database: Database, held: Claim, text: str) -> bool:

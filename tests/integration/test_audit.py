@@ -4,9 +4,9 @@ from structlog.testing import capture_logs
 
 from db.core.session import Database
 from tests.support.jobs import add_tenant, sql
-from workers.events import Publisher
-from workers.maintenance import Maintenance
-from workers.queue import Doorbell
+from workers.courier.sweeper import Maintenance
+from workers.messaging.events import Publisher
+from workers.messaging.queue import Doorbell
 from workers.settings import WorkerSettings
 
 

@@ -16,25 +16,33 @@ from diffusers import AutoencoderKL, Flux2KleinPipeline, FluxPipeline
 from torch import Tensor, nn
 from transformers import Florence2ForConditionalGeneration, Florence2Processor
 
-from workers.demo import flux2_learner as flux2_learners
-from workers.demo import flux_learner as flux_learners
-from workers.demo import flux_vae, train_florence2, train_flux, train_flux2, weights_folder
-from workers.demo.drawers import DrawnBatches
-from workers.demo.florence2_growth import grow
-from workers.demo.florence2_learner import Florence2Learner, Florence2Lessons
-from workers.demo.florence2_parts import GRID, Florence2Size, load, new_model, new_processor
-from workers.demo.flow_learner import FlowLessons
-from workers.demo.flux2_learner import TEXT_LENGTH, Flux2Learner
-from workers.demo.flux2_parts import Flux2Size
-from workers.demo.flux2_parts import new_pipeline as new_flux2
-from workers.demo.flux_learner import FluxLearner, FluxLessons
-from workers.demo.flux_parts import FluxSize, new_pipeline
-from workers.demo.flux_vae import DecoderLearner, new_vae
-from workers.demo.scenes.canvas import sample_canvas
-from workers.demo.scenes.lesson import unseen_lessons
-from workers.demo.scenes.palette import lots
-from workers.demo.scenes.scene import Thing, draw, one_object
-from workers.demo.training import Budget, CheckpointError, Learner, Trainer
+from workers.demo import weights_folder
+from workers.training import train_florence2, train_flux, train_flux2
+from workers.training.drawing_processes import DrawnBatches
+from workers.training.florence2.components import (
+    GRID,
+    Florence2Size,
+    load,
+    new_model,
+    new_processor,
+)
+from workers.training.florence2.growth import grow
+from workers.training.florence2.learner import Florence2Learner, Florence2Lessons
+from workers.training.flux import flux1_learner as flux_learners
+from workers.training.flux import flux2_learner as flux2_learners
+from workers.training.flux import vae as flux_vae
+from workers.training.flux.flow_learner import FlowLessons
+from workers.training.flux.flux1_components import FluxSize, new_pipeline
+from workers.training.flux.flux1_learner import FluxLearner, FluxLessons
+from workers.training.flux.flux2_components import Flux2Size
+from workers.training.flux.flux2_components import new_pipeline as new_flux2
+from workers.training.flux.flux2_learner import TEXT_LENGTH, Flux2Learner
+from workers.training.flux.vae import DecoderLearner, new_vae
+from workers.training.loop import Budget, CheckpointError, Learner, Trainer
+from workers.training.scenes.canvas import sample_canvas
+from workers.training.scenes.lesson import unseen_lessons
+from workers.training.scenes.palette import lots
+from workers.training.scenes.scene import Thing, draw, one_object
 
 CPU = torch.device("cpu")
 SMALL_FLUX = FluxSize(

@@ -9,7 +9,7 @@ from db.core.session import Database
 from db.storage.local import LocalStore
 from db.worker_registry import WorkerReport
 from deploy.doctor import FindingError, Patient, _content_filters, _weights
-from workers.queue import Doorbell
+from workers.messaging.queue import Doorbell
 from workers.settings import WorkerSettings
 
 FILTERS = """

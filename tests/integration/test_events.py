@@ -12,7 +12,7 @@ from redis import Redis
 from db.core.base import new_id
 from deploy.servers.process import Child
 from tests.support.waiting import await_true
-from workers.events import (
+from workers.messaging.events import (
     CHANNEL,
     STREAM_LENGTH,
     STREAM_SECONDS,
@@ -24,7 +24,7 @@ from workers.events import (
     preview_key,
     stream_key,
 )
-from workers.queue import redis_client
+from workers.messaging.queue import redis_client
 from workers.settings import WorkerSettings
 
 

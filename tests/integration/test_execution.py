@@ -29,7 +29,7 @@ from tests.support.jobs import (
 from tests.support.station import PAINTER, SEER, Station, and_then, picture, told
 from tests.support.waiting import at_once
 from workers.adapters.protocol import OutOfMemoryError, Output, Report, ShouldStop
-from workers.in_hand import InHand
+from workers.runtime.active_jobs import InHand
 
 
 def let_run_again(database: Database) -> None:

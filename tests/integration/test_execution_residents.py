@@ -8,7 +8,7 @@ from tests.support.adapters import ScriptedAdapter
 from tests.support.jobs import state
 from tests.support.station import PAINTER, SEER, Station, picture
 from workers.catalog import find
-from workers.residents import Residents, Served
+from workers.runtime.model_cache import Residents, Served
 
 
 class Counted(ScriptedAdapter):

@@ -20,10 +20,10 @@ from tests.support import model_free_worker as doom
 from tests.support.jobs import add_tenant, allowance, counts, found, sql, state
 from tests.support.station import Station
 from tests.support.waiting import await_true
-from workers import device_loss
-from workers.events import Publisher
-from workers.maintenance import Maintenance
-from workers.queue import Doorbell
+from workers.courier.sweeper import Maintenance
+from workers.messaging.events import Publisher
+from workers.messaging.queue import Doorbell
+from workers.runtime import device_failure as device_loss
 from workers.settings import WorkerSettings
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.waiting import at_once, await_true
-from workers.gathered_rings import WINDOW_SECONDS, GatheredRings
-from workers.queue import Doorbell, Ticket
+from workers.messaging.coalescing import WINDOW_SECONDS, GatheredRings
+from workers.messaging.queue import Doorbell, Ticket
 
 
 @pytest.fixture

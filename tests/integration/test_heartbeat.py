@@ -30,9 +30,9 @@ from tests.support.jobs import (
 )
 from tests.support.station import Station
 from tests.support.waiting import at_once, await_true
-from workers.events import Publisher
-from workers.heartbeat import Heartbeat
-from workers.in_hand import InHand, Register
+from workers.messaging.events import Publisher
+from workers.runtime.active_jobs import InHand, Register
+from workers.runtime.heartbeat import Heartbeat
 from workers.settings import WorkerSettings
 
 LEASE_SECONDS = 60.0

@@ -22,7 +22,7 @@ from db.tenants import api_keys
 from tests.support import jobs
 from tests.support.station import picture
 from tests.support.waiting import at_once, await_true
-from workers.maintenance import Maintenance
+from workers.courier.sweeper import Maintenance
 
 Json = dict[str, Any]
 

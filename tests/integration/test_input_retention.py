@@ -15,7 +15,7 @@ from db.storage.keys import input_key
 from tests.support.jobs import cancel, claim, fail, fence_of, sql
 from tests.support.station import Station, picture
 from tests.support.waiting import await_true
-from workers.retention import Removed, Retention
+from workers.courier.retention import Removed, Retention
 
 KEEP = 30 * 24 * 3600
 

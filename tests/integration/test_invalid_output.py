@@ -7,7 +7,7 @@ import torch
 
 from tests.support.jobs import allowance, counts, found, sql, state
 from tests.support.station import PAINTER, Station
-from workers.adapters.flux import FluxAdapter
+from workers.adapters.flux.adapter import FluxAdapter
 from workers.catalog import find
 
 POISON = "a poisoned prompt"

@@ -34,9 +34,9 @@ from tests.support.jobs import (
 )
 from tests.support.station import read_events
 from tests.support.waiting import at_once, await_true
-from workers.events import Publisher
-from workers.maintenance import Maintenance, Swept
-from workers.queue import ENOUGH_TICKETS, Doorbell, redis_client
+from workers.courier.sweeper import Maintenance, Swept
+from workers.messaging.events import Publisher
+from workers.messaging.queue import ENOUGH_TICKETS, Doorbell, redis_client
 from workers.settings import WorkerSettings
 
 

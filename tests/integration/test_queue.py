@@ -14,8 +14,7 @@ from celery.contrib.testing.worker import start_worker
 
 from deploy.servers.process import Child
 from tests.support.waiting import at_once, await_true
-from workers import tasks
-from workers.queue import (
+from workers.messaging.queue import (
     ENOUGH_TICKETS,
     QUIET_SECONDS,
     TASK,
@@ -24,6 +23,7 @@ from workers.queue import (
     make_celery,
     redis_client,
 )
+from workers.runtime import tasks
 from workers.settings import WorkerSettings
 
 PATIENCE_SECONDS = 3.0

@@ -12,12 +12,13 @@ from tenacity import wait_random_exponential
 from tests.servers import vendor as faults
 from tests.servers.vendor import KEY, Fault, Plan, Vendor, running_vendor, status
 from tests.support.outbound import QUICK, trusting_nobody
-from workers.adapters import relay, relay_upstream
+from workers.adapters.hosted import adapter as relay
+from workers.adapters.hosted import upstream as relay_upstream
+from workers.adapters.hosted.adapter import RelayAdapter
+from workers.adapters.hosted.errors import TaskGoneError, UpstreamError
+from workers.adapters.hosted.responses import Painting
+from workers.adapters.hosted.settings import RelaySettings, RelaySetupError
 from workers.adapters.protocol import AdapterError, InvalidInputError, Output, PassingNote, Work
-from workers.adapters.relay import RelayAdapter
-from workers.adapters.relay_answers import Painting
-from workers.adapters.relay_errors import TaskGoneError, UpstreamError
-from workers.adapters.relay_settings import RelaySettings, RelaySetupError
 from workers.catalog import find
 from workers.moderation.errors import ContentModeratedError, RequestModeratedError
 from workers.outbound import client

@@ -9,7 +9,7 @@ from db.jobs import queries as job_queries
 from db.storage.local import LocalStore
 from tests.support.jobs import cancel, counts, found, sql
 from tests.support.station import Station
-from workers.retention import Removed, Retention
+from workers.courier.retention import Removed, Retention
 
 LATER = timedelta(days=2)
 

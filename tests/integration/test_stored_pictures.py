@@ -13,9 +13,9 @@ from tests.support.jobs import found, state
 from tests.support.station import SEER, Station, picture
 from workers import catalog
 from workers.adapters.protocol import AdapterError, Output, Report, ShouldStop, Work
-from workers.execution import Executor
-from workers.residents import Served
-from workers.stored_pictures import StoredPictures, UnusableInputError
+from workers.runtime.executor import Executor
+from workers.runtime.inputs import StoredPictures, UnusableInputError
+from workers.runtime.model_cache import Served
 
 
 class Counting:

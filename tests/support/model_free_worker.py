@@ -20,8 +20,8 @@ from deploy import logs
 from tests.support.adapters import paint
 from workers import catalog
 from workers.adapters.protocol import DeviceLostError, Output, Report, ShouldStop, Stopped, Work
-from workers.process import WorkerProcess
-from workers.residents import Served
+from workers.runtime.model_cache import Served
+from workers.runtime.process import WorkerProcess
 from workers.settings import WorkerSettings
 
 VARIANT = "flux.1-demo"

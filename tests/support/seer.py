@@ -5,10 +5,10 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from workers.adapters.florence2 import Florence2Adapter
+from workers.adapters.florence2.adapter import Florence2Adapter
 from workers.adapters.protocol import Output, Work
 from workers.catalog import find
-from workers.catalog.florence2_tasks import Florence2Task
+from workers.catalog.florence2.tasks import Florence2Task
 
 DEMO = find("florence-2-demo")
 SIZE = (320, 240)

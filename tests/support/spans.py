@@ -7,8 +7,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from workers import tracing
-from workers.otel_spans import OtelSpans
+from workers.telemetry import tracing
+from workers.telemetry.otel_spans import OtelSpans
 
 
 @contextmanager

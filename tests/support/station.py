@@ -14,13 +14,13 @@ from tests.support.adapters import Behaviour, ScriptedAdapter
 from tests.support.jobs import submit
 from tests.support.waiting import await_true
 from workers import catalog
-from workers.events import Event, Publisher, parse_entry, stream_key
-from workers.execution import Executor
-from workers.in_hand import Register
+from workers.messaging.events import Event, Publisher, parse_entry, stream_key
+from workers.messaging.queue import redis_client
 from workers.moderation.filter_file import Rules
 from workers.moderation.moderator import Moderator
-from workers.queue import redis_client
-from workers.residents import Residents, Served
+from workers.runtime.active_jobs import Register
+from workers.runtime.executor import Executor
+from workers.runtime.model_cache import Residents, Served
 from workers.settings import WorkerSettings
 
 PAINTER = "flux.1-demo"

@@ -14,7 +14,7 @@ from db.webhooks import secrets as webhook_secrets
 from db.webhooks.queries import DeliveryFilter
 from db.webhooks.types import Outcome, Sending, Webhook
 from tests.support.jobs import fail, running, sql
-from workers.courier import Courier
+from workers.courier.dispatcher import Courier
 from workers.outbound import Outbound, OutboundSettings
 from workers.settings import WorkerSettings
 

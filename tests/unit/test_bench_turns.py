@@ -1,6 +1,6 @@
 """Figures that are to be compared are measured in turns."""
 
-from workers.bench.taking_turns import medians
+from workers.bench.interleaving import medians
 
 
 def test_contenders_take_turns_and_their_medians_are_told() -> None:

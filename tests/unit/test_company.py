@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from tests.support.waiting import at_once, await_true
-from workers.company import Company
+from workers.runtime.shared_lock import Company
 
 
 def test_several_are_in_company_at_the_same_moment() -> None:

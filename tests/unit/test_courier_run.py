@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from deploy.courier_run import run_together
+from workers.courier.process import run_together
 
 
 def until_told(stopping: threading.Event) -> None:

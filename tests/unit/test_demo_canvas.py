@@ -6,8 +6,9 @@ import torch
 from transformers import Florence2Processor
 
 from workers.demo import weights_folder
-from workers.demo.detection_score import iou
-from workers.demo.florence2_data import (
+from workers.training.detection_metrics import iou
+from workers.training.florence2.components import GRID, PAD, SIDE
+from workers.training.florence2.data import (
     CLASSES,
     IGNORED,
     Speller,
@@ -15,15 +16,14 @@ from workers.demo.florence2_data import (
     pixels,
     sample_batch,
 )
-from workers.demo.florence2_parts import GRID, PAD, SIDE
-from workers.demo.scenes import typefaces
-from workers.demo.scenes.canvas import CHARACTERS, SHAPE_SIZES, TEXT, Canvas, sample_canvas
-from workers.demo.scenes.painted import as_canvas
-from workers.demo.scenes.palette import INK, PAPER, SHAPES, lots
-from workers.demo.scenes.questions import READING_TASKS, TASKS, ask
-from workers.demo.scenes.scene import unseen_scenes
-from workers.demo.scenes.typefaces import TYPEFACES, TypefaceError, typeface
-from workers.demo.scenes.wording import (
+from workers.training.scenes import typefaces
+from workers.training.scenes.canvas import CHARACTERS, SHAPE_SIZES, TEXT, Canvas, sample_canvas
+from workers.training.scenes.painted import as_canvas
+from workers.training.scenes.palette import INK, PAPER, SHAPES, lots
+from workers.training.scenes.questions import READING_TASKS, TASKS, ask
+from workers.training.scenes.scene import unseen_scenes
+from workers.training.scenes.typefaces import TYPEFACES, TypefaceError, typeface
+from workers.training.scenes.wording import (
     caption,
     detailed_caption,
     more_detailed_caption,

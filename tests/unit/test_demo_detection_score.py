@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.demo.detection_score import Detection, iou, match, score
-from workers.demo.scenes.palette import Box
+from workers.training.detection_metrics import Detection, iou, match, score
+from workers.training.scenes.palette import Box
 
 edges = st.floats(0, 100)
 boxes = st.tuples(edges, edges, edges, edges).map(

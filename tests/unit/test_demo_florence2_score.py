@@ -8,8 +8,7 @@ from PIL.Image import Image
 from transformers import Florence2Processor
 
 from workers.demo import weights_folder
-from workers.demo.florence2_answers import region_tokens
-from workers.demo.florence2_score import (
+from workers.training.florence2.metrics import (
     EXAMS,
     Figures,
     figures,
@@ -18,11 +17,12 @@ from workers.demo.florence2_score import (
     names_in,
     scored_canvases,
 )
-from workers.demo.scenes.canvas import CHARACTERS, LETTERS, TEXT, WORDS, Canvas, Item, outline
-from workers.demo.scenes.palette import Box, lots
-from workers.demo.scenes.questions import TASKS
-from workers.demo.scenes.questions import ask as question
-from workers.demo.scenes.wording import box_locations, locations, named, position, sized
+from workers.training.florence2.target_text import region_tokens
+from workers.training.scenes.canvas import CHARACTERS, LETTERS, TEXT, WORDS, Canvas, Item, outline
+from workers.training.scenes.palette import Box, lots
+from workers.training.scenes.questions import TASKS
+from workers.training.scenes.questions import ask as question
+from workers.training.scenes.wording import box_locations, locations, named, position, sized
 
 SCENES = 40
 REGION = "<loc_1><loc_2><loc_3><loc_4>"

@@ -2,11 +2,11 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from workers.demo.adherence import check
-from workers.demo.flux2_score import NAMES, REFERENCE_SIDE, figures
-from workers.demo.scenes.lesson import Lesson, unseen_lessons
-from workers.demo.scenes.palette import PAINT
-from workers.demo.scenes.scene import draw
+from workers.training.flux.adherence import check
+from workers.training.flux.flux2_metrics import NAMES, REFERENCE_SIDE, figures
+from workers.training.scenes.lesson import Lesson, unseen_lessons
+from workers.training.scenes.palette import PAINT
+from workers.training.scenes.scene import draw
 
 LESSONS, SEED = 8, 5
 

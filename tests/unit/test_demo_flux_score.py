@@ -2,10 +2,10 @@ from dataclasses import replace
 
 from PIL import Image
 
-from workers.demo.detection_score import Detection
-from workers.demo.flux_score import figures
-from workers.demo.scenes.prompt import scene_from_prompt
-from workers.demo.scenes.scene import draw
+from workers.training.detection_metrics import Detection
+from workers.training.flux.flux1_metrics import figures
+from workers.training.scenes.prompt import scene_from_prompt
+from workers.training.scenes.scene import draw
 
 SIDE = 256
 

@@ -1,12 +1,12 @@
 import pytest
 
-from workers.demo.adherence import check
-from workers.demo.flow_learner import OBJECT_WEIGHT, token_weights
-from workers.demo.flux2_learner import TEXT_LENGTH
-from workers.demo.flux2_parts import tokenizer
-from workers.demo.scenes.lesson import Lesson, training_lesson, unseen_lessons
-from workers.demo.scenes.palette import PAINT, lots
-from workers.demo.scenes.scene import Thing, draw, is_held_out, one_object, unseen_scenes
+from workers.training.flux.adherence import check
+from workers.training.flux.flow_learner import OBJECT_WEIGHT, token_weights
+from workers.training.flux.flux2_components import tokenizer
+from workers.training.flux.flux2_learner import TEXT_LENGTH
+from workers.training.scenes.lesson import Lesson, training_lesson, unseen_lessons
+from workers.training.scenes.palette import PAINT, lots
+from workers.training.scenes.scene import Thing, draw, is_held_out, one_object, unseen_scenes
 
 COUNTS = [n % 3 for n in range(300)]
 

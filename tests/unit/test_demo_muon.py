@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.optim import Muon, Optimizer
 
-from workers.demo.muon import Float32Muon, orthogonalised
+from workers.training.muon import Float32Muon, orthogonalised
 
 COEFFICIENTS = (3.4445, -4.775, 2.0315)
 

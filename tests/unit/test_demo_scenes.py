@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from workers.demo.adherence import check, check_prompt
-from workers.demo.detection_score import iou
-from workers.demo.scenes.palette import PAINT, SHAPES
-from workers.demo.scenes.prompt import PromptError, scene_from_prompt
-from workers.demo.scenes.scene import (
+from workers.training.detection_metrics import iou
+from workers.training.flux.adherence import check, check_prompt
+from workers.training.scenes.palette import PAINT, SHAPES
+from workers.training.scenes.prompt import PromptError, scene_from_prompt
+from workers.training.scenes.scene import (
     Placed,
     Scene,
     Thing,

@@ -16,22 +16,19 @@ from transformers import CLIPTokenizer, Florence2Processor, Qwen2Tokenizer, T5To
 from workers.adapters.protocol import Adapter, Work
 from workers.adapters.registry import make_adapter
 from workers.catalog import find
-from workers.demo import (
-    florence2_sheet,
-    flux2_score,
-    score_florence2,
-    score_flux2,
-    weights_folder,
-)
-from workers.demo.adherence import check
-from workers.demo.detection_score import Detection, DetectionScore, score
-from workers.demo.florence2_parts import new_processor
-from workers.demo.florence2_score import figures, scored_canvases
-from workers.demo.flux2_parts import tokenizer as flux2_tokenizer
-from workers.demo.flux_parts import WORDS, clip_tokenizer, t5_tokenizer
-from workers.demo.flux_vae import as_tensor, fit_encoder, read_encoder, write_encoder
-from workers.demo.scenes.scene import Scene, draw, unseen_scenes
-from workers.demo.score_florence2 import demo_asker
+from workers.demo import weights_folder
+from workers.training import score_florence2, score_flux2
+from workers.training.detection_metrics import Detection, DetectionScore, score
+from workers.training.florence2 import contact_sheet as florence2_sheet
+from workers.training.florence2.components import new_processor
+from workers.training.florence2.metrics import figures, scored_canvases
+from workers.training.flux import flux2_metrics as flux2_score
+from workers.training.flux.adherence import check
+from workers.training.flux.flux1_components import WORDS, clip_tokenizer, t5_tokenizer
+from workers.training.flux.flux2_components import tokenizer as flux2_tokenizer
+from workers.training.flux.vae import as_tensor, fit_encoder, read_encoder, write_encoder
+from workers.training.scenes.scene import Scene, draw, unseen_scenes
+from workers.training.score_florence2 import demo_asker
 
 BATCH = 8
 LEAST = {

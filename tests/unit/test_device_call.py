@@ -21,9 +21,9 @@ from workers.adapters.protocol import (
     Stopped,
     Work,
 )
-from workers.device_call import DeviceCall, Outcome
-from workers.failures import NeverRunError, TimeoutExceededError
-from workers.in_hand import InHand
+from workers.runtime.active_jobs import InHand
+from workers.runtime.device import DeviceCall, Outcome
+from workers.runtime.failures import NeverRunError, TimeoutExceededError
 
 Batch = list[tuple[InHand, Work]]
 

@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from db.tables import Job
-from workers.device_loss import ending_when_lost
-from workers.in_hand import InHand, Register
+from workers.runtime.active_jobs import InHand, Register
+from workers.runtime.device_failure import ending_when_lost
 
 
 def test_a_worker_with_a_sound_device_goes_on() -> None:

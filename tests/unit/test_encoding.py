@@ -10,8 +10,8 @@ from PIL import ExifTags, Image
 
 from workers.adapters.protocol import Output, Painted, Work
 from workers.catalog import find
-from workers.encoding import encode, encoded_results
-from workers.picture_recipe import SOFTWARE, UNICODE
+from workers.runtime.encoding import encode, encoded_results
+from workers.runtime.image_metadata import SOFTWARE, UNICODE
 
 PROMPT = 'ein "roter" Kreis \N{ARTIST PALETTE}'
 

@@ -16,7 +16,7 @@ from workers.adapters.protocol import (
     OutOfMemoryError,
     Stopped,
 )
-from workers.failures import TimeoutExceededError, failure_of, retry_delay_seconds
+from workers.runtime.failures import TimeoutExceededError, failure_of, retry_delay_seconds
 
 
 class UpstreamError(AdapterError):

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from transformers import Florence2Processor
 
-from workers.adapters import florence2_answers
-from workers.adapters.florence2_tokens import Answer, cut
-from workers.adapters.quiet import quieten_libraries
-from workers.catalog.florence2_tasks import BY_TOKEN
+from workers.adapters.florence2 import task_results as florence2_answers
+from workers.adapters.florence2.tokens import Answer, cut
+from workers.adapters.library_logging import quieten_libraries
+from workers.catalog.florence2.tasks import BY_TOKEN
 from workers.demo import weights_folder
 
 SIZE = (1000, 500)

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from workers.adapters.florence2_generation import Generation
+from workers.adapters.florence2.generation import Generation
 from workers.adapters.pinning import Device
 from workers.catalog import find
-from workers.catalog.florence2_tasks import BY_TOKEN, TASKS
+from workers.catalog.florence2.tasks import BY_TOKEN, TASKS
 
 LARGE = find("florence-2-large")
 CUDA, CPU = Device("cuda"), Device("cpu")

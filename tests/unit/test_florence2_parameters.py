@@ -6,9 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from workers.catalog import find
-from workers.catalog.florence2_parameters import Florence2Parameters
-from workers.catalog.florence2_region import as_tokens
-from workers.catalog.florence2_tasks import BY_TOKEN, TASKS, Florence2Task
+from workers.catalog.florence2.parameters import Florence2Parameters
+from workers.catalog.florence2.region import as_tokens
+from workers.catalog.florence2.tasks import BY_TOKEN, TASKS, Florence2Task
 
 
 def parse(model: str = "florence-2-base", **input_: Any) -> Florence2Parameters:

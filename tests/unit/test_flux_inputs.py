@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from api.submission import _pixels
-from workers.catalog import find, flux1_rows, flux2_rows, picture_fields
-from workers.catalog.flux_parameters import FluxParameters, flux_parameters
-from workers.catalog.flux_sizes import KONTEXT_SIZES, FluxLimits, size_of_edit
+from workers.catalog import find, picture_fields
+from workers.catalog.flux import flux1_rows, flux2_rows
+from workers.catalog.flux.parameters import FluxParameters, flux_parameters
+from workers.catalog.flux.sizes import KONTEXT_SIZES, FluxLimits, size_of_edit
 from workers.catalog.variant import Variant
 
 SCHNELL, KLEIN, FILL = "flux.1-schnell", "flux.2-klein-4b", "flux.1-fill-dev"

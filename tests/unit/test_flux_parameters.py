@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from workers.catalog import find
-from workers.catalog.flux_parameters import FluxParameters
-from workers.catalog.flux_sizes import size_for_ratio
+from workers.catalog.flux.parameters import FluxParameters
+from workers.catalog.flux.sizes import size_for_ratio
 
 
 def parse(model: str = "flux.1-schnell", **input_: Any) -> FluxParameters:

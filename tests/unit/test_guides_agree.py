@@ -23,7 +23,8 @@ from tests.support.guide_mentions import (
 )
 from tests.support.guides import ROOT, Reader, tokens_of
 from tests.unit.test_deployment_agrees import known_variables
-from workers.catalog import Variant, flux1_rows
+from workers.catalog import Variant
+from workers.catalog.flux import flux1_rows
 from workers.catalog.registry import Catalogue
 from workers.moderation.filter_file import read_rules
 from workers.moderation.settings import ModerationSettings

@@ -13,7 +13,10 @@ from packaging.utils import canonicalize_name
 from deploy.docker.check import SHOWS
 from tests.acceptance.stack import ROOT
 
-STARTS = {"api": SHOWS["api"][0], "worker": "import workers.process, workers.adapters.weights"}
+STARTS = {
+    "api": SHOWS["api"][0],
+    "worker": "import workers.runtime.process, workers.adapters.weights",
+}
 """What is imported here; `deploy.docker.check worker` imports the model libraries as well."""
 
 MODEL_LIBRARIES = {"torch", "transformers", "diffusers", "accelerate", "numpy", "safetensors"}

@@ -7,7 +7,7 @@ import pytest
 
 from db.jobs.types import Claim
 from db.tables import Job
-from workers.in_hand import InHand, Register
+from workers.runtime.active_jobs import InHand, Register
 
 
 def in_hand(job_id: str = "job_1", attempt: int = 1, deadline: float = 60) -> InHand:

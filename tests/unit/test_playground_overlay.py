@@ -11,7 +11,7 @@ from api import playground
 from api.browser.templates import environment
 from api.playground.overlay import Seen, seen_in
 from api.seen import NAMELESS, overlays
-from workers.catalog.florence2_tasks import TASKS, Florence2Task
+from workers.catalog.florence2.tasks import TASKS, Florence2Task
 
 TEMPLATES = Path(*playground.__path__) / "templates"
 Json = dict[str, Any]

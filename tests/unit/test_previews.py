@@ -12,8 +12,8 @@ from PIL import Image
 
 from db.tables import Job
 from workers.catalog import find
-from workers.in_hand import InHand
-from workers.previews import MOST_BYTES, data_uri, preview_of
+from workers.runtime.active_jobs import InHand
+from workers.runtime.previews import MOST_BYTES, data_uri, preview_of
 
 
 class Listener(SimpleNamespace):

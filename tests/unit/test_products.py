@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from workers.adapters.florence2.renderings import MASKS_LIMITED, MOST_MASKS, Products
+from workers.adapters.florence2.renderings.masks import mask_of
+from workers.adapters.florence2.renderings.overlay import overlay_of
 from workers.adapters.protocol import File
 from workers.catalog import find
-from workers.catalog.florence2_coco import area_of, as_coco
-from workers.catalog.florence2_instances import instances_of
-from workers.catalog.florence2_parameters import Florence2Parameters
-from workers.catalog.florence2_tasks import BY_TOKEN
-from workers.products import MASKS_LIMITED, MOST_MASKS, Products
-from workers.products.masks import mask_of
-from workers.products.overlay import overlay_of
+from workers.catalog.florence2.coco import area_of, as_coco
+from workers.catalog.florence2.instances import instances_of
+from workers.catalog.florence2.parameters import Florence2Parameters
+from workers.catalog.florence2.tasks import BY_TOKEN
 
 SIZE = (640, 480)
 SQUARE = [100, 100, 199, 100, 199, 199, 100, 199]

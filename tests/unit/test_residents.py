@@ -8,7 +8,7 @@ import pytest
 
 from workers.adapters.protocol import Output
 from workers.catalog import find
-from workers.residents import IDLE_SECONDS, BudgetError, Loading, Residents, Served
+from workers.runtime.model_cache import IDLE_SECONDS, BudgetError, Loading, Residents, Served
 
 A, B, C = "a", "b", "c"
 

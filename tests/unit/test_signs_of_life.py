@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from workers.life import show_life
+from workers.telemetry.liveness import show_life
 
 
 def test_a_sign_of_life_makes_the_file_young(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ import json
 import pytest
 from pydantic import SecretStr
 
-from workers.events import Event, parse_entry, parse_id, parse_message, stream_key
-from workers.queue import make_celery, queue_of
+from workers.messaging.events import Event, parse_entry, parse_id, parse_message, stream_key
+from workers.messaging.queue import make_celery, queue_of
 from workers.settings import WorkerSettings, weights_overrides
 
 SETTINGS = WorkerSettings(redis_url=SecretStr("redis://127.0.0.1:1/0"))

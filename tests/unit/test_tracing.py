@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tests.support.spans import kept_spans, parent_of, traceparent_of
-from workers import tracing
+from workers.telemetry import tracing
 
 SENDER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -16,7 +16,7 @@ def imported(environment: dict[str, str], *, block: bool = False) -> str:
     program = (
         f"import sys\nif {block}: sys.modules['opentelemetry.sdk.trace'] = None\n"
         "from workers import tracing\ntracing.start('x')\n"
-        "print(tracing.is_on(), 'workers.otel_spans' in sys.modules)\ntracing.stop()"
+        "print(tracing.is_on(), 'workers.telemetry.otel_spans' in sys.modules)\ntracing.stop()"
     )
     ran = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-c", program],

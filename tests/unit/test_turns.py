@@ -2,7 +2,7 @@
 
 import pytest
 
-from workers.turns import Turns
+from workers.runtime.consumer import Turns
 
 VARIANT = "flux.1-demo"
 LONG, SHORT = 3600.0, 1e-9

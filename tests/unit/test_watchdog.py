@@ -6,8 +6,8 @@ import time
 import pytest
 
 from db.tables import Job
-from workers.in_hand import InHand, Register
-from workers.watchdog import Watchdog
+from workers.runtime.active_jobs import InHand, Register
+from workers.runtime.watchdog import Watchdog
 
 
 def on_device() -> InHand:

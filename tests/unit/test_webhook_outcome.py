@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from db.webhooks.types import Outcome
+from workers.courier.outcome import answered, retry_after_seconds, unanswered
 from workers.outbound import (
     Answer,
     BadUrlError,
@@ -14,7 +15,6 @@ from workers.outbound import (
     UnreachableError,
     UntrustedCertificateError,
 )
-from workers.webhook_outcome import answered, retry_after_seconds, unanswered
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
 from db.webhooks.types import Sending
-from workers.webhook_signature import headers_of, sign
+from workers.outbound.signature import headers_of, sign
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"

@@ -8,9 +8,9 @@ from workers.catalog.variant import Variant
 
 # Named, not imported: most modules bring torch and a model library with them.
 ADAPTERS = {
-    "flux": ("workers.adapters.flux", "FluxAdapter"),
-    "florence2": ("workers.adapters.florence2", "Florence2Adapter"),
-    "relay": ("workers.adapters.relay", "RelayAdapter"),
+    "flux": ("workers.adapters.flux.adapter", "FluxAdapter"),
+    "florence2": ("workers.adapters.florence2.adapter", "Florence2Adapter"),
+    "relay": ("workers.adapters.hosted.adapter", "RelayAdapter"),
 }
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workers.catalog.flux_loras import RowLora
+from workers.catalog.flux.loras import RowLora
 from workers.catalog.variant import Variant, Weights
 from workers.demo import weights_folder
 

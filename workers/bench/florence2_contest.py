@@ -10,16 +10,16 @@ from PIL.Image import Image
 
 from workers import catalog
 from workers.adapters.devices import choose_dtype
-from workers.adapters.florence2 import Florence2Adapter
+from workers.adapters.florence2.adapter import Florence2Adapter
+from workers.adapters.library_logging import quieten_libraries
 from workers.adapters.pinning import parse_device
 from workers.adapters.protocol import Work
-from workers.adapters.quiet import quieten_libraries
 from workers.bench.florence2_sizes import Florence2Shape, new_model, new_processor
+from workers.bench.interleaving import medians, seconds_of
 from workers.bench.stock_florence2 import StockFlorence2
-from workers.bench.taking_turns import medians, seconds_of
-from workers.catalog.florence2_rows import LARGE_LIMITS
-from workers.demo.scenes.canvas import sample_canvas
-from workers.demo.scenes.palette import lots
+from workers.catalog.florence2.rows import LARGE_LIMITS
+from workers.training.scenes.canvas import sample_canvas
+from workers.training.scenes.palette import lots
 
 VARIANT = catalog.find("florence-2-large")
 CAPTION = "<CAPTION>"

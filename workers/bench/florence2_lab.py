@@ -8,13 +8,13 @@ import torch
 from PIL.Image import Image
 
 from workers import catalog
-from workers.adapters.florence2 import Florence2Adapter
+from workers.adapters.florence2.adapter import Florence2Adapter
 from workers.adapters.protocol import Adapter, Work
 from workers.bench.stock_florence2 import StockFlorence2
 from workers.demo import weights_folder
-from workers.demo.florence2_parts import load
-from workers.demo.scenes.canvas import sample_canvas
-from workers.demo.scenes.palette import lots
+from workers.training.florence2.components import load
+from workers.training.scenes.canvas import sample_canvas
+from workers.training.scenes.palette import lots
 
 VARIANT = catalog.find("florence-2-demo")
 TASKS = ("<CAPTION>", "<OD>")

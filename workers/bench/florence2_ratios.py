@@ -7,7 +7,7 @@ import torch
 from PIL.Image import Image
 
 from workers.bench.florence2_lab import TASKS, Florence2Lab, ask, ask_in_batches, plain_name
-from workers.bench.taking_turns import medians, seconds_of
+from workers.bench.interleaving import medians, seconds_of
 
 FOUR_TASKS = ("<CAPTION>", "<DETAILED_CAPTION>", "<OD>", "<OCR>")
 

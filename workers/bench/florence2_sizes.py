@@ -14,7 +14,7 @@ from transformers import (
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from workers.demo import weights_folder
-from workers.demo.florence2_parts import (
+from workers.training.florence2.components import (
     BICUBIC,
     DEVIATION,
     END,

@@ -10,16 +10,16 @@ import torch
 
 from workers import catalog
 from workers.adapters.devices import choose_dtype
-from workers.adapters.flux import FluxAdapter
+from workers.adapters.flux.adapter import FluxAdapter
+from workers.adapters.library_logging import quieten_libraries
 from workers.adapters.pinning import parse_device
 from workers.adapters.protocol import Work
-from workers.adapters.quiet import quieten_libraries
 from workers.adapters.weights import override_variable
 from workers.bench.flux_floor import synchronize
 from workers.bench.flux_sizes import FluxShape, new_pipeline
+from workers.bench.interleaving import medians, seconds_of
 from workers.bench.stock_flux import StockFlux
-from workers.bench.taking_turns import medians, seconds_of
-from workers.catalog.flux_parameters import FluxParameters
+from workers.catalog.flux.parameters import FluxParameters
 
 STEPS = 4
 PROMPT = "a red circle on a blue background"

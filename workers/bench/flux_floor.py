@@ -7,7 +7,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from workers.bench.flux_sizes import PATCH_PIXELS, FluxShape, new_transformer, new_vae
-from workers.bench.taking_turns import medians, seconds_of
+from workers.bench.interleaving import medians, seconds_of
 
 _PRODUCTS = 20
 """Of matrices, one after another, in one measurement of a device's peak."""

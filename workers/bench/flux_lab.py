@@ -11,13 +11,13 @@ from PIL.Image import Image
 
 from workers import catalog
 from workers.adapters.devices import choose_dtype
-from workers.adapters.flux import FluxAdapter
+from workers.adapters.flux.adapter import FluxAdapter
 from workers.adapters.pinning import parse_device
 from workers.adapters.protocol import Adapter, Work
 from workers.bench.stock_flux import StockFlux
-from workers.catalog.flux_parameters import FluxParameters
+from workers.catalog.flux.parameters import FluxParameters
 from workers.demo import weights_folder
-from workers.demo.scenes.palette import PAINT, SHAPES
+from workers.training.scenes.palette import PAINT, SHAPES
 
 VARIANT = catalog.find("flux.1-demo")
 LIMITS = cast("type[FluxParameters]", VARIANT.parameters).limits

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from workers.adapters.pinning import DeviceError, pin
-from workers.catalog.flux_row_parts import SPEED
+from workers.catalog.flux.row_parts import SPEED
 
 if TYPE_CHECKING:
     from workers.bench.flux_contest import Contest, Entry

@@ -5,7 +5,7 @@ from functools import partial
 
 from workers.adapters.protocol import Adapter
 from workers.bench.flux_lab import FluxLab, paint, paint_in_batches
-from workers.bench.taking_turns import medians, seconds_of
+from workers.bench.interleaving import medians, seconds_of
 
 
 def measure_batches(

@@ -28,7 +28,7 @@ from transformers import (
     T5EncoderModel,
 )
 
-from workers.demo.flux_parts import clip_tokenizer, t5_tokenizer
+from workers.training.flux.flux1_components import clip_tokenizer, t5_tokenizer
 
 Settings = Mapping[str, Any]
 PATCH_PIXELS = 16

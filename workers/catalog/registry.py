@@ -7,7 +7,9 @@ import difflib
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from workers.catalog import florence2_rows, flux1_rows, flux2_rows, relay_rows
+from workers.catalog.florence2 import rows as florence2_rows
+from workers.catalog.flux import flux1_rows, flux2_rows
+from workers.catalog.hosted import rows as relay_rows
 from workers.catalog.variant import Variant
 
 

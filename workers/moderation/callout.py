@@ -27,7 +27,7 @@ from workers.moderation.errors import (
     RequestModeratedError,
 )
 from workers.outbound import Outbound, OutboundError, Timeouts
-from workers.webhook_signature import sign
+from workers.outbound.signature import sign
 
 _OK = 200
 _MAX_ANSWER_BYTES = 16_384

@@ -13,7 +13,7 @@ from api.schemas import ShortText
 from api.services import Services, ServicesDep
 from db.operators import actions as operator_actions
 from workers.catalog import UnknownVariantError
-from workers.queue import Ticket
+from workers.messaging.queue import Ticket
 
 router = APIRouter(prefix=f"{PREFIX}/queues", tags=["admin"])
 

@@ -1,0 +1,67 @@
+"""A region of a picture: how it is given, and how Florence-2 is told of it."""
+
+import math
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from workers.catalog.validation import refusal
+from workers.catalog.variant import PictureSize
+
+BINS = 1000
+"""Florence-2 names places by thousandths of the picture's width and height."""
+
+_Edge = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+_Corners = tuple[_Edge, _Edge, _Edge, _Edge]
+
+
+def _ordered(corners: _Corners) -> _Corners:
+    left, top, right, bottom = corners
+    if not (left < right and top < bottom):
+        raise PydanticCustomError("region_order", "must read [x1, y1, x2, y2], x1 < x2 and y1 < y2")
+    return corners
+
+
+Region = Annotated[
+    _Corners,
+    AfterValidator(_ordered),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "items": {"type": "number", "minimum": 0},
+            "minItems": 4,
+            "maxItems": 4,
+        }
+    ),
+]
+"""`[x1, y1, x2, y2]`: a box in pixels, x to the right and y down from the upper left corner."""
+
+
+def refuse_outside(region: _Corners | None, size: PictureSize) -> None:
+    """Refuse a region that its picture does not hold.
+
+    Raises:
+        pydantic.ValidationError: it reaches beyond the picture's right or lower edge.
+    """
+    if region is None:
+        return
+    width, height = size
+    if region[2] > width or region[3] > height:
+        message = f"reaches beyond the picture, which is {width} x {height} pixels"
+        raise refusal("region", "outside_picture", message, region)
+
+
+def as_tokens(region: _Corners, size: PictureSize) -> str:
+    """A region as Florence-2 reads it: `<loc_x1><loc_y1><loc_x2><loc_y2>`.
+
+    Each coordinate is floor(x / (side / 1000)), at most 999, which is how the model's own
+    processor quantises boxes.
+    """
+    sides = (*size, *size)
+    bins = [_bin(edge, side) for edge, side in zip(region, sides, strict=True)]
+    return "".join(f"<loc_{number}>" for number in bins)
+
+
+def _bin(edge: float, side: int) -> int:
+    return min(max(math.floor(edge / (side / BINS)), 0), BINS - 1)

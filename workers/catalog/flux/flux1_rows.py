@@ -1,0 +1,236 @@
+"""The open FLUX.1 variants: one row each."""
+
+from dataclasses import replace
+
+from db.values.pricing import PIXELS_PER_MEGAPIXEL, PerMegapixel, PerUnit, UnitKind
+from workers.catalog.flux.inputs import FluxInputs, Taken
+from workers.catalog.flux.parameters import FluxParameters, flux_parameters
+from workers.catalog.flux.row_parts import (
+    APACHE,
+    GIGABYTE,
+    batch_fields,
+    cost,
+    measure_painted,
+    non_commercial,
+    options,
+    painting,
+    samples,
+)
+from workers.catalog.flux.sizes import KONTEXT_SIZES, FluxLimits
+from workers.catalog.variant import Family, Variant, Weights
+
+FROM_A_PICTURE = FluxInputs(
+    image=Taken.OPTIONALLY,
+    mask=Taken.OPTIONALLY,
+    strengths=(0.75, 1.0),
+    image_means="A picture to paint over: all of it, or with a mask a part.",
+)
+CONTROLLED = FluxInputs(
+    image=Taken.ALWAYS,
+    control=True,
+    image_means="A picture whose outlines or depths the painted one is to have.",
+)
+
+SCHNELL_LIMITS = FluxLimits(
+    side=1024,
+    min_side=64,
+    max_side=2048,
+    max_pixels=2 * PIXELS_PER_MEGAPIXEL,
+    steps=4,
+    max_steps=12,
+)
+DEV_LIMITS = replace(
+    SCHNELL_LIMITS, steps=28, max_steps=50, guidance=3.5, guidance_range=(1.0, 10.0)
+)
+
+SCHNELL_PARAMETERS = flux_parameters("Flux1SchnellParameters", SCHNELL_LIMITS, FROM_A_PICTURE)
+
+FLUX1_SCHNELL = Variant(
+    id="flux.1-schnell",
+    family=Family.FLUX1,
+    adapter="flux",
+    title="FLUX.1 [schnell]: 12B, four steps",
+    weights=Weights("black-forest-labs/FLUX.1-schnell", "741f7c3ce8b383c54771c7003378a50191e9efe9"),
+    parameters=SCHNELL_PARAMETERS,
+    unit_kind=UnitKind.IMAGES,
+    price=PerMegapixel(first_micros=3_000, more_micros=3_000),
+    measure=measure_painted,
+    cost_seconds=cost(step_seconds=0.24, fixed_seconds=0.3),
+    batch_fields=batch_fields(SCHNELL_PARAMETERS),
+    max_batch=4,
+    samples=samples,
+    deadline_seconds=120,
+    licence=APACHE,
+    dtype={"cuda": "bfloat16", "cpu": "bfloat16"},
+    memory_bytes=33 * GIGABYTE,
+    options=options("flux1", reads=256, cache=32),
+    settle=FluxParameters.settled,
+)
+
+FLUX1_DEV = painting(
+    FLUX1_SCHNELL,
+    id="flux.1-dev",
+    title="FLUX.1 [dev]: 12B, guidance-distilled",
+    weights=Weights("black-forest-labs/FLUX.1-dev", "3de623fc3c33e44ffbe2bad470d0f45bccf2eb21"),
+    parameters=flux_parameters("Flux1DevParameters", DEV_LIMITS, FROM_A_PICTURE),
+    price=PerUnit(25_000),
+    deadline_seconds=300,
+    licence=non_commercial("black-forest-labs/FLUX.1-dev"),
+    options=options("flux1", reads=512, cache=32),
+)
+
+FLUX1_KREA_DEV = painting(
+    FLUX1_DEV,
+    id="flux.1-krea-dev",
+    title="FLUX.1 Krea [dev]: 12B, for photographs",
+    weights=Weights("black-forest-labs/FLUX.1-Krea-dev", "main"),
+    parameters=flux_parameters("Flux1KreaDevParameters", DEV_LIMITS, FROM_A_PICTURE),
+    licence=non_commercial("black-forest-labs/FLUX.1-Krea-dev"),
+)
+
+FLUX1_FILL_DEV = painting(
+    FLUX1_DEV,
+    id="flux.1-fill-dev",
+    title="FLUX.1 Fill [dev]: 12B, paints what a mask leaves open",
+    weights=Weights(
+        "black-forest-labs/FLUX.1-Fill-dev", "358293da0354175698b67ec8299acf928313a78a"
+    ),
+    parameters=flux_parameters(
+        "Flux1FillDevParameters",
+        replace(DEV_LIMITS, steps=50, guidance=30.0, guidance_range=(1.0, 100.0)),
+        FluxInputs(
+            image=Taken.ALWAYS,
+            mask=Taken.ALWAYS,
+            image_means="The picture of which a part is painted anew.",
+        ),
+    ),
+    price=PerUnit(50_000),
+    licence=non_commercial("black-forest-labs/FLUX.1-Fill-dev"),
+    options=options("fill", reads=512, cache=32),
+)
+
+FLUX1_KONTEXT_DEV = painting(
+    FLUX1_DEV,
+    id="flux.1-kontext-dev",
+    title="FLUX.1 Kontext [dev]: 12B, edits a picture as told",
+    weights=Weights(
+        "black-forest-labs/FLUX.1-Kontext-dev", "af58063aa431f4d2bbc11ae46f57451d4416a170"
+    ),
+    parameters=flux_parameters(
+        "Flux1KontextDevParameters",
+        replace(DEV_LIMITS, preferred_sizes=KONTEXT_SIZES),
+        FluxInputs(
+            image=Taken.OPTIONALLY,
+            mask=Taken.OPTIONALLY,
+            strengths=(None, 1.0),
+            image_means="The picture to edit; with a mask, only there.",
+        ),
+    ),
+    price=PerUnit(40_000),
+    cost_seconds=cost(step_seconds=0.24, fixed_seconds=0.4, reference_share=1.2),
+    licence=non_commercial("black-forest-labs/FLUX.1-Kontext-dev"),
+    options=options("kontext", reads=512, cache=32, snaps_picture=True),
+)
+
+FLUX1_CANNY_DEV = painting(
+    FLUX1_DEV,
+    id="flux.1-canny-dev",
+    title="FLUX.1 Canny [dev]: 12B, keeps a picture's outlines",
+    weights=Weights("black-forest-labs/FLUX.1-Canny-dev", "main"),
+    parameters=flux_parameters(
+        "Flux1CannyDevParameters",
+        replace(DEV_LIMITS, guidance=30.0, guidance_range=(1.0, 100.0)),
+        CONTROLLED,
+    ),
+    price=PerUnit(50_000),
+    licence=non_commercial("black-forest-labs/FLUX.1-Canny-dev"),
+    options=options("canny", reads=512, cache=32),
+)
+
+FLUX1_DEPTH_DEV = painting(
+    FLUX1_CANNY_DEV,
+    id="flux.1-depth-dev",
+    title="FLUX.1 Depth [dev]: 12B, keeps a picture's depths",
+    weights=Weights(
+        "black-forest-labs/FLUX.1-Depth-dev", "fb5e9b1bae41b8c8adcea4ea2a87b74dd298f07a"
+    ),
+    parameters=flux_parameters(
+        "Flux1DepthDevParameters",
+        replace(DEV_LIMITS, guidance=10.0, guidance_range=(1.0, 100.0)),
+        CONTROLLED,
+    ),
+    licence=non_commercial("black-forest-labs/FLUX.1-Depth-dev"),
+    options=options(
+        "depth",
+        reads=512,
+        cache=32,
+        depth_weights=Weights(
+            "depth-anything/Depth-Anything-V2-Small-hf", "5426e4f0f36572d16453bbda7a8389317b1bef99"
+        ),
+    ),
+)
+
+FLUX1_REDUX_DEV = painting(
+    FLUX1_DEV,
+    id="flux.1-redux-dev",
+    title="FLUX.1 Redux [dev]: variations of a picture, painted by FLUX.1 [dev]",
+    parameters=flux_parameters(
+        "Flux1ReduxDevParameters",
+        DEV_LIMITS,
+        FluxInputs(
+            image=Taken.ALWAYS,
+            references=4,
+            image_means="The picture to vary.",
+        ),
+        prompt_needed=False,
+    ),
+    licence=non_commercial("black-forest-labs/FLUX.1-Redux-dev"),
+    memory_bytes=35 * GIGABYTE,
+    options=options(
+        "redux",
+        reads=512,
+        cache=32,
+        prior_weights=Weights(
+            "black-forest-labs/FLUX.1-Redux-dev", "1282f955f706b5240161278f2ef261d2a29ad649"
+        ),
+    ),
+)
+
+FLUX1_DEMO = painting(
+    FLUX1_SCHNELL,
+    id="flux.1-demo",
+    title="FLUX.1 at ten million parameters: coloured shapes, on the CPU",
+    weights=Weights("flux.1-demo", bundled=True),
+    parameters=flux_parameters(
+        "Flux1DemoParameters",
+        FluxLimits(
+            side=256,
+            min_side=64,
+            max_side=512,
+            max_pixels=384 * 384,
+            # Its VAE shrinks by 16.
+            step=32,
+            steps=4,
+            # Far more than it needs: what lets a test or a demonstration see a job run.
+            max_steps=50,
+        ),
+        FROM_A_PICTURE,
+    ),
+    price=PerUnit(1_000),
+    cost_seconds=cost(step_seconds=0.7, fixed_seconds=0.03),
+    max_batch=8,
+    memory_bytes=20 * 10**6,
+    options=options("flux1", reads=64, cache=256),
+)
+
+ROWS = (
+    FLUX1_SCHNELL,
+    FLUX1_DEV,
+    FLUX1_KREA_DEV,
+    FLUX1_FILL_DEV,
+    FLUX1_KONTEXT_DEV,
+    FLUX1_CANNY_DEV,
+    FLUX1_DEPTH_DEV,
+    FLUX1_REDUX_DEV,
+    FLUX1_DEMO,
+)

@@ -1,0 +1,129 @@
+"""The open FLUX.2 variants: one row each."""
+
+from dataclasses import replace
+
+from db.values.pricing import PIXELS_PER_MEGAPIXEL, PerMegapixel, PerUnit, UnitKind
+from workers.catalog.flux.inputs import FluxInputs, Taken
+from workers.catalog.flux.parameters import FluxParameters, flux_parameters
+from workers.catalog.flux.row_parts import (
+    APACHE,
+    GIGABYTE,
+    batch_fields,
+    cost,
+    measure,
+    non_commercial,
+    options,
+    painting,
+    samples,
+)
+from workers.catalog.flux.sizes import FluxLimits
+from workers.catalog.variant import Family, Variant, Weights
+
+KLEIN_LIMITS = FluxLimits(
+    side=1024,
+    min_side=64,
+    max_side=4096,
+    max_pixels=4 * PIXELS_PER_MEGAPIXEL,
+    steps=4,
+    max_steps=12,
+)
+KLEIN_INPUTS = FluxInputs(
+    image=Taken.OPTIONALLY,
+    mask=Taken.OPTIONALLY,
+    strengths=(None, 1.0),
+    references=4,
+    # Its pipeline brings what it paints over to this.
+    masked_pixels=PIXELS_PER_MEGAPIXEL,
+    image_means="The picture to edit; with a mask, only there, from images if there are any.",
+)
+DEV_INPUTS = FluxInputs(
+    image=Taken.OPTIONALLY, references=8, image_means="The one picture to edit or to paint from."
+)
+
+KLEIN_4B_PARAMETERS = flux_parameters("Flux2Klein4bParameters", KLEIN_LIMITS, KLEIN_INPUTS)
+
+FLUX2_KLEIN_4B = Variant(
+    id="flux.2-klein-4b",
+    family=Family.FLUX2,
+    adapter="flux",
+    title="FLUX.2 [klein] 4B: step-distilled, edits and paints from up to four pictures",
+    weights=Weights(
+        "black-forest-labs/FLUX.2-klein-4B", "e7b7dc27f91deacad38e78976d1f2b499d76a294"
+    ),
+    parameters=KLEIN_4B_PARAMETERS,
+    unit_kind=UnitKind.IMAGES,
+    price=PerMegapixel(first_micros=14_000, more_micros=1_000),
+    measure=measure,
+    cost_seconds=cost(step_seconds=0.09, fixed_seconds=0.2, reference_share=1.2),
+    batch_fields=batch_fields(KLEIN_4B_PARAMETERS),
+    max_batch=4,
+    samples=samples,
+    deadline_seconds=120,
+    licence=APACHE,
+    dtype={"cuda": "bfloat16", "cpu": "bfloat16"},
+    memory_bytes=20 * GIGABYTE,
+    options=options("klein", reads=512, cache=16),
+    settle=FluxParameters.settled,
+)
+
+FLUX2_KLEIN_9B = painting(
+    FLUX2_KLEIN_4B,
+    id="flux.2-klein-9b",
+    title="FLUX.2 [klein] 9B: step-distilled, edits and paints from up to four pictures",
+    weights=Weights(
+        "black-forest-labs/FLUX.2-klein-9B", "92196c8e11f7b6cf2b7493e037d8c5345c559216"
+    ),
+    parameters=flux_parameters("Flux2Klein9bParameters", KLEIN_LIMITS, KLEIN_INPUTS),
+    price=PerMegapixel(first_micros=15_000, more_micros=2_000),
+    cost_seconds=cost(step_seconds=0.19, fixed_seconds=0.3, reference_share=1.2),
+    deadline_seconds=180,
+    licence=non_commercial("black-forest-labs/FLUX.2-klein-9B"),
+    memory_bytes=29 * GIGABYTE,
+)
+
+FLUX2_DEV = painting(
+    FLUX2_KLEIN_9B,
+    id="flux.2-dev",
+    title="FLUX.2 [dev]: 32B, edits and paints from up to eight pictures",
+    weights=Weights("black-forest-labs/FLUX.2-dev", "26afe3a78bb242c0a8bb181dcc8937bb16e5c66c"),
+    parameters=flux_parameters(
+        "Flux2DevParameters",
+        replace(KLEIN_LIMITS, steps=50, max_steps=50, guidance=4.0, guidance_range=(1.0, 10.0)),
+        DEV_INPUTS,
+    ),
+    # Not on the vendor's list: between [klein] 9B and [pro].
+    price=PerMegapixel(first_micros=25_000, more_micros=10_000),
+    cost_seconds=cost(step_seconds=0.65, fixed_seconds=1.5, reference_share=1.2),
+    max_batch=1,
+    deadline_seconds=600,
+    licence=non_commercial("black-forest-labs/FLUX.2-dev"),
+    memory_bytes=112 * GIGABYTE,
+    options=options("flux2", reads=512, cache=16),
+)
+
+FLUX2_DEMO = painting(
+    FLUX2_KLEIN_4B,
+    id="flux.2-demo",
+    title="FLUX.2 at four million parameters: coloured shapes, from words or pictures, on the CPU",
+    weights=Weights("flux.2-demo", bundled=True),
+    parameters=flux_parameters(
+        "Flux2DemoParameters",
+        # As flux.1-demo's, whose VAE it has.
+        replace(
+            KLEIN_LIMITS,
+            side=256,
+            max_side=512,
+            max_pixels=384 * 384,
+            step=32,
+            max_steps=50,
+        ),
+        KLEIN_INPUTS,
+    ),
+    price=PerUnit(1_000),
+    cost_seconds=cost(step_seconds=0.4, fixed_seconds=0.03, reference_share=0.8),
+    max_batch=8,
+    memory_bytes=14 * 10**6,
+    options=options("klein", reads=24, cache=256),
+)
+
+ROWS = (FLUX2_KLEIN_4B, FLUX2_KLEIN_9B, FLUX2_DEV, FLUX2_DEMO)

@@ -1,0 +1,313 @@
+"""What a FLUX variant takes: what to paint, how large, how, and from which pictures.
+
+One base model names the fields and resolves sizes; `flux_parameters` derives a variant's own
+model from it, with that variant's defaults, limits and pictures in the JSON Schema.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from workers.catalog.flux.inputs import FluxInputs, check_together
+from workers.catalog.flux.loras import Loras, loras_field
+from workers.catalog.flux.sizes import RATIO, FluxLimits, resolve_ratio, size_of_edit
+from workers.catalog.validation import StoredText, refusal
+from workers.catalog.variant import PictureSize
+
+MAX_PROMPT = 5000
+MAX_IMAGES = 4
+MAX_SEED = 2**64 - 1
+DISTILLED = "This model is distilled and takes no guidance: leave it out, or give 0."
+SHAPING = ("image", "control_image", "images")
+"""The pictures that give a picture its size, the first that is there."""
+
+LONGEST_SHAPE = 8
+"""Longer side to shorter of a picture that is painted from."""
+SHORTEST_SIDE = 64
+"""Of a picture that is painted from, pixels."""
+
+OutputFormat = Literal["png", "jpeg", "webp"]
+
+
+class FluxParameters(BaseModel):
+    """The parsed input of any FLUX variant.
+
+    `width` and `height` are resolved at once, or, when a picture is painted from others and no
+    size is asked for, by `settled`.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, str_strip_whitespace=True, allow_inf_nan=False
+    )
+    limits: ClassVar[FluxLimits]
+    inputs: ClassVar[FluxInputs]
+
+    prompt: StoredText
+    width: int | None
+    height: int | None
+    aspect_ratio: str | None = None
+    num_images: int
+    steps: int
+    guidance: float
+    seed: int | None
+    output_format: OutputFormat
+    output_quality: int
+    embed_metadata: bool
+    previews: bool
+    loras: Loras
+
+    @property
+    def size(self) -> PictureSize:
+        """Width and height of one picture, pixels.
+
+        Raises:
+            ValueError: it depends on a picture, and `settled` was not asked.
+        """
+        if self.width is None or self.height is None:
+            raise ValueError("the size depends on a picture that nobody has looked at")
+        return self.width, self.height
+
+    @property
+    def strength_used(self) -> float:
+        """How much is painted anew: as asked for, or the variant's default; 1 without a picture."""
+        plain, masked = self.inputs.strengths
+        default = masked if self.given("mask") else plain if self.given("image") else None
+        asked: float | None = self.given("strength")
+        return asked if asked is not None else default or 1.0
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of one picture."""
+        return self.size[0] * self.size[1]
+
+    def given(self, name: str) -> Any:
+        """A parameter that not every variant has; None where this one has not."""
+        return getattr(self, name, None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _resolve_size(cls, data: Any) -> Any:
+        """A size for every picture but one that has its size from another."""
+        if not isinstance(data, dict):
+            return data
+        automatic = {name: None for name in ("width", "height") if _is_zero(data.get(name))}
+        data = resolve_ratio({**data, **automatic}, cls.limits)
+        if any(data.get(name) for name in SHAPING):
+            return data
+        absent = {name: cls.limits.side for name in ("width", "height") if data.get(name) is None}
+        return {**data, **absent}
+
+    @field_validator("width", "height")
+    @classmethod
+    def _round_down(cls, side: int | None) -> int | None:
+        return None if side is None else side // cls.limits.step * cls.limits.step
+
+    @field_validator("guidance", mode="before")
+    @classmethod
+    def _guidance_is_taken(cls, value: Any) -> Any:
+        if cls.limits.guidance_range is None and isinstance(value, int | float) and value != 0:
+            raise PydanticCustomError("guidance_not_taken", DISTILLED)
+        return value
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        check_together(self.inputs, dict(self))
+        if self.width and self.height and self.pixels > self.limits.max_pixels:
+            message = (
+                f"{self.width} x {self.height} is {self.pixels} pixels; "
+                f"this model paints at most {self.limits.max_pixels} (width times height)"
+            )
+            raise refusal("width", "too_many_pixels", message, self.width)
+        return self
+
+    def settled(self, sizes: Mapping[str, Sequence[PictureSize]]) -> Self:
+        """The same with a size, now that those of its pictures are known.
+
+        Raises:
+            pydantic.ValidationError: the pictures do not suit each other, or the model.
+        """
+        for name, own in sizes.items():
+            for n, size in enumerate(own):
+                _refuse_unusable((name, n) if name == "images" else (name,), size)
+        if "mask" in sizes and sizes["mask"] != sizes["image"]:
+            (wide, high), (across, down) = sizes["mask"][0], sizes["image"][0]
+            message = f"the mask is {wide} x {high} pixels, its image {across} x {down}"
+            raise refusal("mask", "mask_of_another_size", message, self.given("mask"))
+        shaping = next((sizes[name][0] for name in SHAPING if sizes.get(name)), None)
+        if shaping is None:
+            return self
+        limits = self._limits_of_edit()
+        width, height = size_of_edit(shaping, self.width, self.height, limits)
+        if width * height > limits.max_pixels:
+            message = f"with a mask this model paints at most {limits.max_pixels} pixels"
+            raise refusal("width", "too_many_pixels", message, self.width)
+        return self.model_copy(update={"width": width, "height": height})
+
+    def _limits_of_edit(self) -> FluxLimits:
+        if self.given("mask") and self.inputs.masked_pixels:
+            return replace(self.limits, max_pixels=self.inputs.masked_pixels)
+        return self.limits
+
+
+def _refuse_unusable(where: tuple[str | int, ...], size: PictureSize) -> None:
+    if min(size) < SHORTEST_SIDE or max(size) > LONGEST_SHAPE * min(size):
+        message = (
+            f"a picture of {size[0]} x {size[1]} cannot be painted from: sides are at least "
+            f"{SHORTEST_SIDE} pixels, and none is more than {LONGEST_SHAPE} times the other"
+        )
+        raise refusal(where, "picture_not_usable", message, None)
+
+
+def flux_parameters(
+    name: str, limits: FluxLimits, inputs: FluxInputs | None = None, *, prompt_needed: bool = True
+) -> type[FluxParameters]:
+    """The parameter model of a variant with these limits.
+
+    Args:
+        name: the class's name.
+        limits: defaults and limits.
+        inputs: the pictures it takes, none by default.
+        prompt_needed: whether there is nothing to paint without a prompt.
+    """
+    model = create_model(
+        name,
+        __base__=FluxParameters,
+        __module__=__name__,
+        prompt=(StoredText, _prompt(needed=prompt_needed)),
+        width=(int | None, _side("Width", limits)),
+        height=(int | None, _side("Height", limits)),
+        aspect_ratio=(str | None, _aspect_ratio(limits)),
+        num_images=(int, _num_images()),
+        steps=(int, _steps(limits)),
+        guidance=(float, _guidance(limits)),
+        seed=(int | None, _seed()),
+        output_format=(OutputFormat, _output_format()),
+        output_quality=(int, _output_quality()),
+        embed_metadata=(bool, _embed_metadata()),
+        previews=(bool, _previews()),
+        loras=(Loras, loras_field()),
+        **(inputs or FluxInputs()).fields(),
+    )
+    model.limits = limits
+    model.inputs = inputs or FluxInputs()
+    model.__doc__ = "What to paint, how large and how."
+    return model
+
+
+def _prompt(*, needed: bool) -> Any:
+    means = "What to paint. Text beyond what the model's text encoder reads is cut off."
+    example = ["a red circle on a blue background"]
+    if needed:
+        return Field(min_length=1, max_length=MAX_PROMPT, description=means, examples=example)
+    return Field(default="", max_length=MAX_PROMPT, description=means, examples=example)
+
+
+def _is_zero(value: Any) -> bool:
+    return type(value) is int and value == 0
+
+
+def _with_zero(schema: dict[str, Any]) -> None:
+    schema["anyOf"] = [*schema["anyOf"], {"const": 0}]
+
+
+def _side(which: str, limits: FluxLimits) -> Any:
+    edits = "the nearest size that the model prefers" if limits.preferred_sizes else "its size"
+    return Field(
+        default=None,
+        ge=limits.min_side,
+        le=limits.max_side,
+        description=f"{which} of each picture in pixels, rounded down to a multiple of "
+        f"{limits.step}: that size is painted, priced and reported. "
+        f"Width times height is at most {limits.max_pixels}. Absent or 0: {limits.side}; where a "
+        f"picture is painted from another, {edits}.",
+        examples=[limits.side],
+        json_schema_extra=_with_zero,
+    )
+
+
+def _aspect_ratio(limits: FluxLimits) -> Any:
+    return Field(
+        default=None,
+        pattern=f"^{RATIO.pattern}$",
+        description="Width to height, in place of both: the size then has about "
+        f"{limits.side} x {limits.side} pixels.",
+        examples=["16:9"],
+    )
+
+
+def _num_images() -> Any:
+    return Field(
+        default=1,
+        ge=1,
+        le=MAX_IMAGES,
+        description="How many pictures. Picture i is painted from seed + i.",
+        examples=[1],
+    )
+
+
+def _steps(limits: FluxLimits) -> Any:
+    return Field(
+        default=limits.steps,
+        ge=1,
+        le=limits.max_steps,
+        description="Denoising steps: more take longer and, up to a point, look better.",
+        examples=[limits.steps],
+    )
+
+
+def _guidance(limits: FluxLimits) -> Any:
+    low, high = limits.guidance_range or (0.0, 0.0)
+    takes = "How closely to follow the prompt."
+    return Field(
+        default=limits.guidance,
+        ge=low,
+        le=high,
+        description=takes if limits.guidance_range else DISTILLED,
+        examples=[limits.guidance],
+    )
+
+
+def _seed() -> Any:
+    return Field(
+        default=None,
+        ge=0,
+        le=MAX_SEED,
+        description="The same seed and parameters paint the same picture. Absent: one is drawn, "
+        "and reported with the picture.",
+        examples=[7],
+    )
+
+
+def _output_format() -> Any:
+    return Field(default="png", description="File format of the stored pictures.", examples=["png"])
+
+
+def _output_quality() -> Any:
+    return Field(
+        default=95,
+        ge=1,
+        le=100,
+        description="Quality of jpeg and webp files; png is lossless and has none.",
+        examples=[95],
+    )
+
+
+def _embed_metadata() -> Any:
+    return Field(
+        default=True,
+        description="Whether the file says how it was painted: model, prompt, seed and the rest.",
+        examples=[True],
+    )
+
+
+def _previews() -> Any:
+    return Field(
+        default=False,
+        description="Whether the job's events show what it is coming to, step by step, as small "
+        "pictures side by side. There are none where the operator has a content filter judge "
+        "what is painted.",
+        examples=[False],
+    )

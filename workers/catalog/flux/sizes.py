@@ -1,0 +1,174 @@
+"""How large a FLUX picture becomes: as asked for, or as the picture that it is made from."""
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from workers.catalog.validation import refusal
+from workers.catalog.variant import PictureSize
+
+SIDE_STEP = 16
+"""Sides are multiples of this: a large VAE shrinks by 8 and the transformer takes 2 x 2 patches."""
+
+RATIO = re.compile(r"([1-9][0-9]?):([1-9][0-9]?)")
+
+KONTEXT_SIZES: tuple[PictureSize, ...] = (
+    (672, 1568),
+    (688, 1504),
+    (720, 1456),
+    (752, 1392),
+    (800, 1328),
+    (832, 1248),
+    (880, 1184),
+    (944, 1104),
+    (1024, 1024),
+    (1104, 944),
+    (1184, 880),
+    (1248, 832),
+    (1328, 800),
+    (1392, 752),
+    (1456, 720),
+    (1504, 688),
+    (1568, 672),
+)
+"""What FLUX.1 Kontext was trained at, as diffusers' `PREFERRED_KONTEXT_RESOLUTIONS` lists it."""
+
+
+@dataclass(frozen=True)
+class FluxLimits:
+    """Defaults and limits of one FLUX variant.
+
+    Attributes:
+        side: default width and height, pixels; an aspect ratio keeps about its square's area.
+        min_side: shortest side, pixels.
+        max_side: longest side, pixels.
+        max_pixels: most pixels of one picture.
+        steps: default number of denoising steps.
+        max_steps: most steps.
+        guidance: default guidance scale.
+        guidance_range: lowest and highest guidance, or None for a variant distilled without it.
+            Such a variant accepts 0 alone: a setting that would change nothing is refused
+            rather than ignored.
+        step: sides are multiples of this: twice the factor by which the VAE shrinks.
+        preferred_sizes: what an edit without a size is painted at, the one of the nearest shape;
+            empty where it has the size of its picture.
+    """
+
+    side: int
+    min_side: int
+    max_side: int
+    max_pixels: int
+    steps: int
+    max_steps: int
+    guidance: float = 0.0
+    guidance_range: tuple[float, float] | None = None
+    step: int = SIDE_STEP
+    preferred_sizes: tuple[PictureSize, ...] = ()
+
+
+def size_for_ratio(ratio: str, pixels: int, step: int = SIDE_STEP) -> PictureSize:
+    """The size of about `pixels` pixels with a ratio like "16:9", sides multiples of `step`.
+
+    `width = sqrt(pixels * a / b)`, `height = sqrt(pixels * b / a)`, each rounded to the nearest
+    multiple: 16:9 at 1024 x 1024 is 1365.3 x 768, so (1360, 768).
+    """
+    across, down = map(int, ratio.split(":"))
+    return (
+        step * round(math.sqrt(pixels * across / down) / step),
+        step * round(math.sqrt(pixels * down / across) / step),
+    )
+
+
+def size_of_edit(
+    picture: PictureSize, width: int | None, height: int | None, limits: FluxLimits
+) -> PictureSize:
+    """The size of a picture that is made from another one.
+
+    One side alone keeps the other's shape. Without either it is the picture's own size, rounded
+    to the step and made smaller or larger until it is within the limits, or the nearest one that
+    is preferred.
+
+    Args:
+        picture: width and height of what it is made from.
+        width: as asked for.
+        height: as asked for.
+        limits: the variant's.
+
+    Raises:
+        pydantic.ValidationError: no size of that shape is within the limits.
+    """
+    if width and height:
+        return width, height
+    shape = picture[0] / picture[1]
+    if not width and not height and limits.preferred_sizes:
+        return min(limits.preferred_sizes, key=lambda size: abs(size[0] / size[1] - shape))
+    size = _one_given(shape, width, height, limits.step) or _within(picture, limits)
+    _refuse_outside(size, picture, limits)
+    return size
+
+
+def _one_given(
+    shape: float, width: int | None, height: int | None, step: int
+) -> PictureSize | None:
+    if width:
+        return width, _stepped(width / shape, step)
+    if height:
+        return _stepped(height * shape, step), height
+    return None
+
+
+def _within(picture: PictureSize, limits: FluxLimits) -> PictureSize:
+    largest = min(
+        limits.max_side / max(picture), math.sqrt(limits.max_pixels / (picture[0] * picture[1]))
+    )
+    smallest = limits.min_side / min(picture)
+    scale = min(max(1.0, smallest), largest)
+    size = _stepped(picture[0] * scale, limits.step), _stepped(picture[1] * scale, limits.step)
+    # Rounded up, each side may lie beyond its limit by less than a step.
+    while size[0] * size[1] > limits.max_pixels:
+        size = _shrunk(size, limits.step)
+    return size
+
+
+def _shrunk(size: PictureSize, step: int) -> PictureSize:
+    width, height = size
+    return (width - step, height) if width >= height else (width, height - step)
+
+
+def _stepped(side: float, step: int) -> int:
+    return max(step, step * round(side / step))
+
+
+def _refuse_outside(size: PictureSize, picture: PictureSize, limits: FluxLimits) -> None:
+    fits = all(limits.min_side <= side <= limits.max_side for side in size)
+    if fits and size[0] * size[1] <= limits.max_pixels:
+        return
+    message = (
+        f"made from a picture of {picture[0]} x {picture[1]} it would be {size[0]} x {size[1]} "
+        f"pixels; sides go from {limits.min_side} to {limits.max_side}, and width times height "
+        f"is at most {limits.max_pixels}: give width and height"
+    )
+    raise refusal("width", "size_out_of_range", message, None)
+
+
+def resolve_ratio(data: dict[str, Any], limits: FluxLimits) -> dict[str, Any]:
+    """Input with `aspect_ratio` replaced by the size it means, so that what is dumped parses again.
+
+    Raises:
+        pydantic.ValidationError: a size is given as well, or the ratio leads beyond the limits.
+    """
+    ratio = data.get("aspect_ratio")
+    if not isinstance(ratio, str) or not RATIO.fullmatch(ratio):
+        return data
+    if data.get("width") is not None or data.get("height") is not None:
+        message = "give either aspect_ratio or width and height, not both"
+        raise refusal("aspect_ratio", "size_given_twice", message, ratio)
+    size = size_for_ratio(ratio, limits.side**2, limits.step)
+    if not all(limits.min_side <= side <= limits.max_side for side in size):
+        message = (
+            f"at this model's default area {ratio} would be {size[0]} x {size[1]} pixels; "
+            f"sides go from {limits.min_side} to {limits.max_side}"
+        )
+        raise refusal("aspect_ratio", "aspect_ratio_out_of_range", message, ratio)
+    return {**data, "aspect_ratio": None, "width": size[0], "height": size[1]}

@@ -1,0 +1,162 @@
+"""The FLUX variants that only their vendor hosts, served by relay: one row each.
+
+Parameters and prices follow the vendor's published lists. Prices are defaults for the operator to
+change: the vendor's own, so that what a tenant pays covers what the operator is charged.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from db.values.pricing import Measure, PerMegapixel, PerUnit, Price, UnitKind
+from workers.catalog.hosted.parameters import (
+    FLUX2_MAX_PIXELS,
+    Flux1ProRelayParameters,
+    Flux2FlexRelayParameters,
+    Flux2RelayParameters,
+    Flux11ProRelayParameters,
+    Flux11UltraRelayParameters,
+    KontextRelayParameters,
+    RelayParameters,
+)
+from workers.catalog.variant import Family, Licence, Variant
+
+IN_FLIGHT = 24
+"""Tasks that the vendor runs at once for one account."""
+
+HOSTED = Licence("commercial API")
+_DEADLINE_SECONDS = 300.0
+
+
+def _one_picture(_parameters: RelayParameters, _inputs: tuple[int, ...]) -> Measure:
+    return Measure(units=1)
+
+
+def _by_megapixel(parameters: Flux2RelayParameters, inputs: tuple[int, ...]) -> Measure:
+    """References above four megapixels are made smaller before they are read, and cost as such."""
+    return Measure(
+        units=1,
+        output_pixels=parameters.output_pixels(inputs),
+        input_pixels=tuple(min(pixels, FLUX2_MAX_PIXELS) for pixels in inputs),
+    )
+
+
+def _row(  # noqa: PLR0913 - what the rows differ in
+    variant_id: str,
+    title: str,
+    endpoint: str,
+    parameters: type[RelayParameters],
+    price: Price,
+    *,
+    seconds: float,
+    family: Family = Family.FLUX1,
+    measure: Callable[[Any, tuple[int, ...]], Measure] = _one_picture,
+    in_flight: int = IN_FLIGHT,
+) -> Variant:
+    """A row of a hosted variant.
+
+    Args:
+        variant_id: public name.
+        title: one line for people.
+        endpoint: the last part of the vendor's path.
+        parameters: the model of `input`.
+        price: price rule.
+        seconds: what a picture takes, about; as many as may be in flight share it.
+        family: line of models.
+        measure: what is priced.
+        in_flight: tasks that the vendor runs at once.
+    """
+    return Variant(
+        id=variant_id,
+        family=family,
+        adapter="relay",
+        title=title,
+        weights=None,
+        parameters=parameters,
+        unit_kind=UnitKind.IMAGES,
+        price=price,
+        measure=measure,
+        cost_seconds=lambda _parameters: seconds / in_flight,
+        batch_fields=(),
+        max_batch=1,
+        samples=lambda _parameters: 1,
+        deadline_seconds=_DEADLINE_SECONDS,
+        licence=HOSTED,
+        calls_at_once=in_flight,
+        options={"endpoint": endpoint},
+    )
+
+
+ROWS = (
+    _row(
+        "flux.1-pro",
+        "FLUX.1 [pro], hosted",
+        "flux-pro",
+        Flux1ProRelayParameters,
+        # No longer on the vendor's list: a default above FLUX1.1 [pro], which follows it.
+        PerUnit(50_000),
+        seconds=12,
+    ),
+    _row(
+        "flux.1.1-pro",
+        "FLUX1.1 [pro], hosted",
+        "flux-pro-1.1",
+        Flux11ProRelayParameters,
+        PerUnit(40_000),
+        seconds=6,
+    ),
+    _row(
+        "flux.1.1-pro-ultra",
+        "FLUX1.1 [pro] ultra, hosted: four megapixels",
+        "flux-pro-1.1-ultra",
+        Flux11UltraRelayParameters,
+        PerUnit(60_000),
+        seconds=12,
+    ),
+    _row(
+        "flux.1-kontext-pro",
+        "FLUX.1 Kontext [pro], hosted: editing",
+        "flux-kontext-pro",
+        KontextRelayParameters,
+        PerUnit(40_000),
+        seconds=8,
+    ),
+    _row(
+        "flux.1-kontext-max",
+        "FLUX.1 Kontext [max], hosted: editing",
+        "flux-kontext-max",
+        KontextRelayParameters,
+        PerUnit(80_000),
+        seconds=10,
+        in_flight=6,
+    ),
+    _row(
+        "flux.2-pro",
+        "FLUX.2 [pro], hosted",
+        "flux-2-pro",
+        Flux2RelayParameters,
+        PerMegapixel(first_micros=30_000, more_micros=15_000),
+        seconds=10,
+        family=Family.FLUX2,
+        measure=_by_megapixel,
+    ),
+    _row(
+        "flux.2-flex",
+        "FLUX.2 [flex], hosted: steps and guidance",
+        "flux-2-flex",
+        Flux2FlexRelayParameters,
+        PerMegapixel(first_micros=50_000, more_micros=50_000),
+        seconds=25,
+        family=Family.FLUX2,
+        measure=_by_megapixel,
+    ),
+    _row(
+        "flux.2-max",
+        "FLUX.2 [max], hosted",
+        "flux-2-max",
+        Flux2RelayParameters,
+        PerMegapixel(first_micros=70_000, more_micros=30_000),
+        seconds=20,
+        family=Family.FLUX2,
+        measure=_by_megapixel,
+    ),
+)

@@ -1,0 +1,73 @@
+"""The courier's process: maintenance, webhooks and retention, side by side."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from db.core.session import Database
+from db.core.settings import DatabaseSettings
+from db.storage.settings import StorageSettings, open_store
+from workers.courier.dispatcher import Courier
+from workers.courier.retention import Retention
+from workers.courier.sweeper import Maintenance
+from workers.messaging.events import Publisher
+from workers.messaging.queue import Doorbell
+from workers.outbound import Outbound, OutboundSettings
+from workers.settings import WorkerSettings
+from workers.telemetry import metrics, tracing
+
+_POOL_SIZE = 4
+
+
+def run_courier(stopping: threading.Event) -> None:
+    """Sweep and send until told to stop, configured by the environment.
+
+    Raises:
+        pydantic.ValidationError: a setting is missing or wrong.
+    """
+    settings = WorkerSettings()
+    tracing.start("bottega-courier")
+    metrics.serve(settings)
+    database = Database(DatabaseSettings(pool_size=_POOL_SIZE))
+    publisher, doorbell = Publisher(settings), Doorbell(settings)
+    maintenance = Maintenance(database, doorbell, publisher)
+    retention = Retention(database, open_store(StorageSettings()), settings)
+    courier = Courier(database, Outbound(OutboundSettings()), settings)
+    try:
+        run_together(
+            stopping,
+            partial(
+                maintenance.run,
+                every_seconds=settings.sweep_seconds,
+                alive_file=settings.alive_file,
+            ),
+            courier.run,
+            retention.run,
+        )
+    finally:
+        publisher.close()
+        doorbell.close()
+        database.close()
+        tracing.stop()
+
+
+def run_together(stopping: threading.Event, *loops: Callable[[threading.Event], None]) -> None:
+    """Run loops in threads until told to stop. When one ends by an error, all do.
+
+    So a supervisor sees it: half a process must not run on.
+
+    Raises:
+        Exception: what a loop raised.
+    """
+    with ThreadPoolExecutor(len(loops)) as pool:
+        running = [pool.submit(_stopping_all, loop, stopping) for loop in loops]
+    for ended in running:
+        ended.result()
+
+
+def _stopping_all(loop: Callable[[threading.Event], None], stopping: threading.Event) -> None:
+    try:
+        loop(stopping)
+    finally:
+        stopping.set()

@@ -1,0 +1,46 @@
+"""The spans of attempts: how long a job was queued, and what each attempt did with its time."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from db.core.session import Database
+from db.jobs import traces
+from workers.runtime.active_jobs import InHand
+from workers.telemetry import tracing
+
+_log = structlog.get_logger(__name__)
+
+
+@contextmanager
+def attempt_spans(database: Database, claimed: Sequence[InHand]) -> Iterator[None]:
+    """A span around the attempt at each job of a batch, in the trace of its submission."""
+    if not tracing.is_on():
+        yield
+        return
+    parents = _parents(database, claimed)
+    with ExitStack() as attempts:
+        for job in claimed:
+            row, parent = job.job, parents.get(job.job.id)
+            about: dict[str, str | int | float] = {
+                "job.id": row.id,
+                "job.variant": row.variant,
+                "job.attempt": row.attempt,
+            }
+            if row.started_at is not None:
+                tracing.between("queued", parent, row.created_at, row.started_at, about)
+            about["batch.size"] = len(claimed)
+            job.span = attempts.enter_context(tracing.span("attempt", parent, about))
+        yield
+
+
+def _parents(database: Database, claimed: Sequence[InHand]) -> Mapping[str, str]:
+    """The spans of the submissions; a trace may break, but no job fails for one."""
+    try:
+        with database.transaction(durable=False) as session:
+            return traces.of_jobs(session, [job.job.id for job in claimed])
+    except SQLAlchemyError as error:
+        _log.warning("trace_broken", jobs=len(claimed), error=type(error).__name__)
+        return {}

@@ -1,0 +1,101 @@
+"""From what a model made to the bytes that are stored."""
+
+import hashlib
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from db.jobs.types import StoredArtifact
+from db.values.artifact_kinds import SUFFIXES, ArtifactKind
+from workers.adapters.protocol import File, Output, Painted, Work
+from workers.runtime.image_metadata import Recipe, recipe, written
+
+_LOSSY = {"jpeg", "webp"}
+_OWN_NAMES = {"jpg": "jpeg"}
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One result as it will be stored; width and height in pixels."""
+
+    data: bytes
+    media_type: str
+    suffix: str
+    width: int
+    height: int
+    seed: int | None
+    sha256: str
+    kind: ArtifactKind = ArtifactKind.IMAGE
+    about: dict[str, Any] = field(default_factory=dict)
+
+    def stored_at(self, key: str) -> StoredArtifact:
+        """The same, once it lies in the store."""
+        return StoredArtifact(
+            key=key,
+            media_type=self.media_type,
+            size_bytes=len(self.data),
+            sha256=self.sha256,
+            width=self.width,
+            height=self.height,
+            seed=self.seed,
+            kind=self.kind,
+            about=self.about,
+        )
+
+
+def encoded_results(variant: str, work: Work, output: Output) -> Iterator[Encoded]:
+    """Everything of a job's output that is stored, one after another: pictures, then files.
+
+    Args:
+        variant: what painted it, for the files to tell.
+        work: the job.
+        output: what came of it.
+    """
+    chosen = work.parameters.model_dump(include={"output_format", "output_quality"})
+    for painted in output.images:
+        told = recipe(variant, work.parameters, painted)
+        yield encode(painted, chosen["output_format"], chosen["output_quality"], told)
+    for file in output.files() if output.files else ():
+        yield _as_it_is(file)
+
+
+def encode(
+    painted: Painted, output_format: str, quality: int, told: Recipe | None = None
+) -> Encoded:
+    """Encode one picture as png, jpg or webp.
+
+    Args:
+        painted: the picture.
+        output_format: its format.
+        quality: 1 to 100, for the lossy two.
+        told: how it was painted, to be written into the file.
+    """
+    name = _OWN_NAMES.get(output_format, output_format)
+    buffer = io.BytesIO()
+    options: dict[str, Any] = {"quality": quality} if name in _LOSSY else {"compress_level": 4}
+    painted.image.save(buffer, format=name, **options, **written(told, name))
+    data = buffer.getvalue()
+    return Encoded(
+        data=data,
+        media_type=f"image/{name}",
+        suffix=output_format,
+        width=painted.image.width,
+        height=painted.image.height,
+        seed=painted.seed,
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
+
+
+def _as_it_is(file: File) -> Encoded:
+    return Encoded(
+        data=file.data,
+        media_type=file.media_type,
+        suffix=SUFFIXES[file.media_type],
+        width=file.size[0],
+        height=file.size[1],
+        seed=None,
+        sha256=hashlib.sha256(file.data).hexdigest(),
+        kind=file.kind,
+        about=file.about,
+    )

@@ -1,0 +1,108 @@
+"""The heartbeat: a thread that renews leases, writes progress and reports the worker."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from db import worker_registry as worker_register
+from db.core.session import Database
+from db.jobs import transitions as jobs
+from db.worker_registry import WorkerReport
+from workers.runtime.active_jobs import Register
+from workers.telemetry.liveness import show_life
+
+REPORT_SECONDS = 4.0
+"""How often the worker's row is renewed: well within what counts as live."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Heartbeat:
+    """Beats until it is stopped; a database that is away is waited for, not died of.
+
+    A claim that no longer holds (its job was canceled, or another worker has it) is marked lost,
+    and the model call gives it up at its next step.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        register: Register,
+        report: Callable[[], WorkerReport],
+        *,
+        every_seconds: float,
+        lease_seconds: float,
+        drained: Callable[[bool], None] = lambda _drained: None,
+        alive_file: Path | None = None,
+    ) -> None:
+        self._database = database
+        self._drained = drained
+        self._register = register
+        self._report = report
+        self._every_seconds = every_seconds
+        self._lease_seconds = lease_seconds
+        self._alive_file = alive_file
+        self._reported_at = 0.0
+        self._reported_state = ""
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._beat_on, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Report at once, then begin to beat."""
+        self._report_worker()
+        self._thread.start()
+
+    def stop(self, *, failed: bool = False) -> None:
+        """Stop beating and take the worker off the register.
+
+        Args:
+            failed: it never became ready: its row stays and says so.
+        """
+        self._stopping.set()
+        self._thread.join()
+        said = self._report()
+        try:
+            with self._database.transaction(durable=False) as session:
+                if failed:
+                    worker_register.report(session, replace(said, state="failed"))
+                else:
+                    worker_register.leave(session, said.id)
+        except SQLAlchemyError as error:  # its row goes stale instead
+            _log.warning("leave_failed", error=type(error).__name__)
+
+    def _beat_on(self) -> None:
+        while not self._stopping.wait(self._every_seconds):
+            show_life(self._alive_file)
+            try:
+                self._beat()
+            except SQLAlchemyError as error:
+                _log.warning("heartbeat_failed", error=type(error).__name__)
+
+    def _beat(self) -> None:
+        self._renew_leases()
+        due = time.monotonic() - self._reported_at > REPORT_SECONDS
+        if due or self._report().state != self._reported_state:
+            self._report_worker()
+
+    def _renew_leases(self) -> None:
+        in_hand = self._register.snapshot()
+        if not in_hand:
+            return
+        progress = {claim: job.progress for claim, job in in_hand.items()}
+        with self._database.single_statements() as session:
+            held = jobs.renew(session, progress, lease_seconds=self._lease_seconds)
+        for claim in in_hand.keys() - held:
+            in_hand[claim].lost.set()
+
+    def _report_worker(self) -> None:
+        said = self._report()
+        with self._database.transaction(durable=False) as session:
+            drained = worker_register.report(session, said)
+        self._drained(drained)
+        self._reported_at = time.monotonic()
+        self._reported_state = said.state

@@ -1,0 +1,260 @@
+"""The parts of a demo FLUX: tokenizers, text encoders, transformer, VAE, and their pipeline."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from diffusers import (
+    AutoencoderKL,
+    FlowMatchEulerDiscreteScheduler,
+    FluxPipeline,
+    FluxTransformer2DModel,
+)
+from tokenizers import pre_tokenizers
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTokenizer,
+    T5Config,
+    T5EncoderModel,
+    T5Tokenizer,
+)
+
+from workers.training.export import readable
+from workers.training.scenes.palette import PAINT, SHAPES, lots
+from workers.training.scenes.scene import sample_scene
+
+LATENT_CHANNELS = 16
+PATCH = 2
+"""Latent pixels to a side of one token; a token holds 4 times 16 numbers."""
+HEAD_WIDTH = 32
+ROTARY_AXES = (4, 14, 14)
+"""How a head's width is shared by the three axes of positions; they sum to it."""
+CLIP_POSITIONS, T5_POSITIONS = 77, 512
+SCALING, SHIFT = 0.5, 0.1
+
+WORDS = (
+    *("a", "an", "the", "on", "at", "in", "to", "of", "and"),
+    *("left", "right", "above", "below", "top", "bottom", "center", "background"),
+    *("small", "large", "digit", *SHAPES, *PAINT, *"0123456789"),
+)
+"""Everything a caption is made of, as whole words, and a few more."""
+FALLBACK = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-!?'\""
+CORPUS_CAPTIONS = 5000
+CORPUS_MIX = ((1, 2, 3), (0.5, 0.42, 0.08))
+WORD_END = "</w>"
+"""How CLIP marks the last token of a word."""
+UNIT = "\u2581"
+"""How SentencePiece marks the beginning of a word."""
+
+
+@dataclass(frozen=True)
+class FluxSize:
+    """How large a demo FLUX is; the defaults are the shipped one's."""
+
+    heads: int = 8
+    double_blocks: int = 2
+    single_blocks: int = 3
+    text_width: int = 128
+    clip_layers: int = 2
+    t5_layers: int = 3
+
+
+def clip_tokenizer() -> CLIPTokenizer:
+    """A byte-level BPE in CLIP's own form, learnt from captions, so that their words are one token.
+
+    Ids are always the same, as weights are trained for them.
+    """
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokens = ["<|startoftext|>", "<|endoftext|>", *letters, *(f"{c}{WORD_END}" for c in letters)]
+    words = Counter(re.findall(r"[a-z]+|[0-9]|,", " ".join(_corpus())))
+    merges = learn_merges(words, tokens)
+    tokens += [left + right for left, right in merges]
+    vocabulary = {token: number for number, token in enumerate(tokens)}
+    return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=CLIP_POSITIONS)
+
+
+def learn_merges(counts: Mapping[str, int], tokens: Sequence[str]) -> list[tuple[str, str]]:
+    """Byte pair encoding until every word is one token, the most frequent pair first.
+
+    Args:
+        counts: how often each word occurs.
+        tokens: those there are before the first merge, in order of their ids.
+
+    Returns:
+        The merges in order; of equally frequent pairs, the one with the lowest ids. A word's last
+        letter bears `WORD_END`: "at" gives ("a", "t</w>").
+    """
+    ids = {token: number for number, token in enumerate(tokens)}
+    split = {(*word[:-1], word[-1] + WORD_END): count for word, count in counts.items()}
+    merges: list[tuple[str, str]] = []
+    while pairs := _pair_counts(split):
+        merge = min(pairs, key=lambda pair: (-pairs[pair], ids[pair[0]], ids[pair[1]]))
+        ids["".join(merge)] = len(ids)
+        merges.append(merge)
+        split = {_merged(word, merge): count for word, count in split.items()}
+    return merges
+
+
+def _pair_counts(split: Mapping[tuple[str, ...], int]) -> Counter[tuple[str, str]]:
+    pairs: Counter[tuple[str, str]] = Counter()
+    for word, count in split.items():
+        for pair in pairwise(word):
+            pairs[pair] += count
+    return pairs
+
+
+def _merged(word: tuple[str, ...], pair: tuple[str, str]) -> tuple[str, ...]:
+    """The word with each occurrence of the pair, from the left, made one."""
+    merged: list[str] = []
+    for part in word:
+        if merged and (merged[-1], part) == pair:
+            merged[-1] += part
+        else:
+            merged.append(part)
+    return tuple(merged)
+
+
+def _corpus() -> list[str]:
+    rng = lots(0)
+    counts = rng.choices(*CORPUS_MIX, k=CORPUS_CAPTIONS)
+    return [sample_scene(rng, count).caption for count in counts] + [" ".join([*WORDS, ","])] * 50
+
+
+def t5_tokenizer() -> T5Tokenizer:
+    """A unigram tokenizer of whole words, with single characters for whatever else is typed."""
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), (UNIT, -8.0)]
+    pieces += [(UNIT + word, -2.0) for word in WORDS] + [(",", -2.0)]
+    pieces += [(letter, -10.0) for letter in FALLBACK]
+    return T5Tokenizer(vocab=pieces, extra_ids=0, model_max_length=T5_POSITIONS)
+
+
+def clip_encoder(size: FluxSize, tokenizer: CLIPTokenizer) -> CLIPTextModel:
+    """The first text encoder; its pooled output is `text_width` wide."""
+    return CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=size.text_width,
+            intermediate_size=2 * size.text_width,
+            num_hidden_layers=size.clip_layers,
+            num_attention_heads=size.text_width // HEAD_WIDTH,
+            max_position_embeddings=CLIP_POSITIONS,
+            projection_dim=size.text_width,
+            hidden_act="quick_gelu",
+            # left at their defaults, an end-of-text id of 2 would choose the legacy pooling
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+
+
+def t5_encoder(size: FluxSize, tokenizer: T5Tokenizer) -> T5EncoderModel:
+    """The second text encoder, `text_width` wide."""
+    return T5EncoderModel(
+        T5Config(
+            vocab_size=len(tokenizer),
+            d_model=size.text_width,
+            d_kv=HEAD_WIDTH,
+            d_ff=2 * size.text_width,
+            num_layers=size.t5_layers,
+            num_heads=size.text_width // HEAD_WIDTH,
+            feed_forward_proj="gated-gelu",
+            dropout_rate=0.0,
+            is_encoder_decoder=False,
+            use_cache=False,
+        )
+    )
+
+
+def flow_transformer(size: FluxSize) -> FluxTransformer2DModel:
+    """The transformer, starting from no modulation, small gates and an output of zero."""
+    model = FluxTransformer2DModel(
+        patch_size=1,
+        in_channels=PATCH**2 * LATENT_CHANNELS,
+        num_layers=size.double_blocks,
+        num_single_layers=size.single_blocks,
+        attention_head_dim=HEAD_WIDTH,
+        num_attention_heads=size.heads,
+        joint_attention_dim=size.text_width,
+        pooled_projection_dim=size.text_width,
+        guidance_embeds=False,
+        axes_dims_rope=ROTARY_AXES,
+    )
+    _start_gently(model, size.heads * HEAD_WIDTH)
+    return model
+
+
+GATE = 0.3
+
+
+@torch.no_grad()
+def _start_gently(model: FluxTransformer2DModel, width: int) -> None:
+    """Zero all modulations but their gates, and the output.
+
+    A double block's modulation is (shift, scale, gate) twice, a single block's once.
+    """
+    for block in model.transformer_blocks:
+        for norm in (block.norm1, block.norm1_context):
+            _zero(norm.linear)
+            norm.linear.bias.view(2, 3, width)[:, 2] = GATE
+    for block in model.single_transformer_blocks:
+        _zero(block.norm.linear)
+        block.norm.linear.bias.view(3, width)[2] = GATE
+    _zero(model.norm_out.linear)
+    _zero(model.proj_out)
+
+
+def _zero(linear: torch.nn.Linear) -> None:
+    torch.nn.init.zeros_(linear.weight)
+    torch.nn.init.zeros_(linear.bias)
+
+
+def autoencoder() -> AutoencoderKL:
+    """An untrained VAE: a factor of 16 in space, 16 latent channels."""
+    return AutoencoderKL(
+        in_channels=3,
+        out_channels=3,
+        latent_channels=LATENT_CHANNELS,
+        block_out_channels=(16, 16, 32, 64, 64),
+        down_block_types=("DownEncoderBlock2D",) * 5,
+        up_block_types=("UpDecoderBlock2D",) * 5,
+        layers_per_block=1,
+        norm_num_groups=8,
+        mid_block_add_attention=False,
+        use_quant_conv=False,
+        use_post_quant_conv=False,
+        scaling_factor=SCALING,
+        shift_factor=SHIFT,
+        force_upcast=False,
+        sample_size=256,
+    )
+
+
+def new_pipeline(size: FluxSize, vae: AutoencoderKL) -> FluxPipeline:
+    """An untrained pipeline around a VAE; initial weights come from torch's global generator."""
+    clip, t5 = clip_tokenizer(), t5_tokenizer()
+    return FluxPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=1.0, use_dynamic_shifting=False),
+        vae=vae,
+        text_encoder=clip_encoder(size, clip),
+        tokenizer=clip,
+        text_encoder_2=t5_encoder(size, t5),
+        tokenizer_2=t5,
+        transformer=flow_transformer(size),
+    )
+
+
+def load_pipeline(folder: Path) -> FluxPipeline:
+    """A pipeline in float32 from a folder in the stock layout."""
+    return FluxPipeline.from_pretrained(folder, dtype=torch.float32)
+
+
+def save_pipeline(pipeline: FluxPipeline, folder: Path) -> None:
+    """Write a pipeline in the stock layout, as bfloat16, which it is left in."""
+    pipeline.to("cpu", torch.bfloat16).save_pretrained(folder, safe_serialization=True)
+    readable(folder)
