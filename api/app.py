@@ -13,24 +13,24 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
-from api import errors
-from api.artifact_urls import ArtifactUrls
-from api.body_limit import BodyLimit
-from api.dashboard import app as dashboard
-from api.errors import PROBLEMS
-from api.event_hub import EventHub
-from api.keyring import Keyring
+from api.core import errors
+from api.core.artifact_urls import ArtifactUrls
+from api.core.errors import PROBLEMS
+from api.core.request_log import RequestLog
+from api.core.settings import ApiSettings
+from api.middleware.body_limit import BodyLimit
+from api.middleware.rate_limit import RateLimit
+from api.middleware.request_spans import RequestSpans
 from api.openapi import DescribedApp
-from api.picture_urls import LORA_TIMEOUTS, PictureUrls
-from api.playground import app as playground
-from api.rate_limit import RateLimit
-from api.rate_limits import RateLimits
-from api.request_log import RequestLog
-from api.request_spans import RequestSpans
+from api.resources.event_hub import EventHub
+from api.resources.key_cache import Keyring
+from api.resources.rate_limiter import RateLimits
+from api.resources.remote_files import LORA_TIMEOUTS, PictureUrls
 from api.routes import account, artifacts, files, health, job_events, jobs, models, webhooks
 from api.routes.admin import ROUTERS as ADMIN_ROUTERS
 from api.services import Services
-from api.settings import ApiSettings
+from api.web.dashboard import app as dashboard
+from api.web.playground import app as playground
 from db.core.session import Database
 from db.core.settings import DatabaseSettings
 from db.jobs import queries as job_queries

@@ -6,9 +6,10 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from api import schemas, webhook_schemas
-from api.admin_examples import EXAMPLES
-from api.errors import InvalidItem, Problem
+from api.core.errors import InvalidItem, Problem
+from api.schemas import jobs as schemas
+from api.schemas import webhooks as webhook_schemas
+from api.schemas.admin_examples import EXAMPLES
 
 Json = dict[str, Any]
 

@@ -5,13 +5,13 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from api.artifact_urls import ArtifactUrls
-from api.event_hub import EventHub
-from api.keyring import Keyring
-from api.metrics import SharedFigures
-from api.picture_urls import PictureUrls
-from api.rate_limits import RateLimits
-from api.settings import ApiSettings
+from api.core.artifact_urls import ArtifactUrls
+from api.core.metrics import SharedFigures
+from api.core.settings import ApiSettings
+from api.resources.event_hub import EventHub
+from api.resources.key_cache import Keyring
+from api.resources.rate_limiter import RateLimits
+from api.resources.remote_files import PictureUrls
 from db.core.session import Database
 from db.reports.revenue import RunningTakings
 from db.storage.object_store import ObjectStore

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from api.lora_files import MEDIA_TYPE, NAME, LoraError, check_lora
+from api.resources.lora_files import MEDIA_TYPE, NAME, LoraError, check_lora
 from db.storage.keys import lora_key
 from db.storage.object_store import ObjectStore
 from db.storage.settings import StorageSettings, open_store

@@ -10,9 +10,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from api.auth import TenantId
-from api.errors import invalid, not_found
-from api.schemas import AccountView, AllowanceView, UsageEventView, UsageSumView, UsageView
+from api.auth.tenant import TenantId
+from api.core.errors import invalid, not_found
+from api.schemas.jobs import AccountView, AllowanceView, UsageEventView, UsageSumView, UsageView
 from api.services import ServicesDep
 from db.reports import usage as reports
 from db.reports.usage import UsageSum

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from fastapi.responses import RedirectResponse, Response
 
-from api.errors import PROBLEMS, not_found
+from api.core.errors import PROBLEMS, not_found
 from api.services import ServicesDep
 from db.jobs import queries as job_queries
 from db.storage.object_store import ObjectNotFoundError

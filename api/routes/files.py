@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, File, UploadFile
 
-from api.auth import TenantId
-from api.pictures import store_picture
-from api.schemas import FileView
+from api.auth.tenant import TenantId
+from api.jobs.input_pictures import store_picture
+from api.schemas.jobs import FileView
 from api.services import ServicesDep
 from db.artifacts import uploads as files
 

@@ -9,10 +9,10 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.auth import optional_key
-from api.errors import ProblemError
-from api.metrics import StandingGauges, exposition
-from api.schemas import Health
+from api.auth.tenant import optional_key
+from api.core.errors import ProblemError
+from api.core.metrics import StandingGauges, exposition
+from api.schemas.jobs import Health
 from api.services import Services, ServicesDep
 from db.tenants import api_keys
 

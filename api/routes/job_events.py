@@ -6,12 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from api.auth import TenantId
-from api.errors import PROBLEMS
-from api.job_view import JobViews, base_url, is_over
-from api.schemas import JobView, ShortText
+from api.auth.tenant import TenantId
+from api.core.errors import PROBLEMS
+from api.jobs.long_poll import load_view
+from api.jobs.views import JobViews, base_url, is_over
+from api.schemas.jobs import JobView, ShortText
 from api.services import ServicesDep
-from api.waiting import load_view
 from workers.messaging.events import Event, parse_id
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])

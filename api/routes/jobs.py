@@ -9,15 +9,15 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from api import submission as submissions
-from api.auth import SenderDep, TenantId
-from api.idempotency import REPLAYED, REPLAYED_HEADER, IdempotencyKey
-from api.job_operations import cancel_own
-from api.job_view import JobViews, base_url, etag, is_over
-from api.paging import decode_cursor, lead_on
-from api.schemas import JobList, JobView, Quote, ShortText, Submission
+from api.auth.tenant import SenderDep, TenantId
+from api.core.paging import decode_cursor, lead_on
+from api.jobs import submit as submissions
+from api.jobs.actions import cancel_own
+from api.jobs.idempotency import REPLAYED, REPLAYED_HEADER, IdempotencyKey
+from api.jobs.long_poll import load_view, preferred_wait, wait_until_over
+from api.jobs.views import JobViews, base_url, etag, is_over
+from api.schemas.jobs import JobList, JobView, Quote, ShortText, Submission
 from api.services import ServicesDep
-from api.waiting import load_view, preferred_wait, wait_until_over
 from db.jobs import queries as job_queries
 from db.jobs.queries import JobFilter
 from db.values.job_state import JobState

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from api.errors import ProblemError
-from api.schemas import ModelList, ModelView
+from api.core.errors import ProblemError
+from api.schemas.jobs import ModelList, ModelView
 from api.services import Services, ServicesDep
 from db.jobs import queries as job_queries
 from db.jobs.queries import Outlook

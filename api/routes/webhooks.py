@@ -7,17 +7,17 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from api.auth import TenantId
-from api.errors import not_found
-from api.paging import decode_cursor, lead_on
-from api.schemas import ShortText
-from api.services import ServicesDep
-from api.webhook_schemas import (
+from api.auth.tenant import TenantId
+from api.core.errors import not_found
+from api.core.paging import decode_cursor, lead_on
+from api.schemas.jobs import ShortText
+from api.schemas.webhooks import (
     DeliveryAttemptView,
     DeliveryList,
     DeliveryView,
     WebhookSecretView,
 )
+from api.services import ServicesDep
 from db.tables.webhooks import Delivery, DeliveryAttempt
 from db.webhooks import deliveries
 from db.webhooks import queries as delivery_queries

@@ -12,8 +12,8 @@ from pathlib import Path
 from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
-from api.admin_queue_view import queue_views
-from api.dashboard.worker_rows import worker_rows
+from api.routes.admin.queue_views import queue_views
+from api.web.dashboard.worker_rows import worker_rows
 from db.core.migrate import upgrade
 from db.core.session import Database
 from db.core.settings import DatabaseSettings

@@ -23,8 +23,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from api import dashboard, playground
-from api.browser.guard import GuardedHeaders
+from api.web import dashboard, playground
+from api.web.shared.guard import GuardedHeaders
 from db.values.pictures import PictureError, PictureLimits, inspect
 from tests.acceptance.browser import WIDE
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from starlette.routing import Route
 
-from api.dashboard.app import ROUTERS
+from api.web.dashboard.app import ROUTERS
 from db.tenants import api_keys
 from tests.acceptance.stack import Client, Stack
 

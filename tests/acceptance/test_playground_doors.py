@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import func
 from starlette.routing import Route
 
-from api.playground.app import ROUTERS
-from api.playground.gallery import PAGE_SIZE
+from api.web.playground.app import ROUTERS
+from api.web.playground.gallery import PAGE_SIZE
 from db.tables import Tenant, Tier
 from db.tenants import api_keys
 from tests.acceptance.problems import problem

@@ -12,9 +12,9 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from api import playground
-from api.browser.templates import environment
-from api.playground.overlay import seen_in
+from api.web import playground
+from api.web.playground.overlay import seen_in
+from api.web.shared.templates import environment
 from tests.acceptance.browser import PHONE, SERIOUS, chromium
 from tests.acceptance.parts_site import (
     REGION,

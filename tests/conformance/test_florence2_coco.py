@@ -8,8 +8,8 @@ import pytest
 import torch
 from pycocotools.coco import COCO
 
-from api.playground.coco import coco_of
-from api.playground.overlay import seen_in
+from api.web.playground.coco import coco_of
+from api.web.playground.overlay import seen_in
 from tests.support.seer import BOX, Json, loaded_demo, look, needs, overlap, work
 from workers.catalog.florence2.tasks import TASKS, Florence2Task
 

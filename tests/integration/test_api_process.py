@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 from PIL import Image
 
 from api.app import create_app
-from api.event_hub import EventHub
+from api.resources.event_hub import EventHub
 from db.core.session import Database
 from db.jobs.types import StoredArtifact
 from db.storage.local import LocalStore

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from api.dashboard.queue_rows import queue_rows
+from api.web.dashboard.queue_rows import queue_rows
 from db import worker_registry as workers
 from db.core.session import Database
 from db.jobs import queries as job_queries

@@ -14,8 +14,8 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from api.app import create_app
-from api.errors import ProblemError
-from api.picture_urls import PictureUrls
+from api.core.errors import ProblemError
+from api.resources.remote_files import PictureUrls
 from db.core.session import Database
 from db.storage.local import LocalStore
 from db.tenants import api_keys

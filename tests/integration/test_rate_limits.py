@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from api.app import create_app
-from api.metrics import rate_limit_unchecked, rate_limited
+from api.core.metrics import rate_limit_unchecked, rate_limited
 from db.core.session import Database
 from db.tenants import api_keys
 from deploy.servers.process import Child
@@ -112,7 +112,7 @@ def test_a_key_is_told_where_it_stands_and_refused_beyond_its_limit_and_another_
 def test_a_tier_without_a_limit_has_none_and_one_that_is_set_holds(
     app: Any, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.rate_limits._TIER_SECONDS", 0.0)
+    monkeypatch.setattr("api.resources.rate_limiter._TIER_SECONDS", 0.0)
     tenant_id = add_tenant(database)
     key = key_of(database, tenant_id)
 

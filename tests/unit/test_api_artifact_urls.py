@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from api.artifact_urls import ArtifactUrls, InvalidTokenError
+from api.core.artifact_urls import ArtifactUrls, InvalidTokenError
 
 JOB = "job_01jd8w7n4tq0c3v5x9y2z6k8m1"
 SECRET = "s" * 32

@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from api.body_limit import BodyLimit
+from api.middleware.body_limit import BodyLimit
 
 LIMIT = 1000
 

@@ -6,8 +6,15 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from api.artifact_urls import InvalidTokenError
-from api.errors import ProblemError, invalid, not_found, problem_of, respond, validation_problem
+from api.core.artifact_urls import InvalidTokenError
+from api.core.errors import (
+    ProblemError,
+    invalid,
+    not_found,
+    problem_of,
+    respond,
+    validation_problem,
+)
 from db.billing.holds import InsufficientCreditError
 from db.jobs.types import PriorityNotAllowedError, TenantSuspendedError, TooManyInFlightError
 from db.tenants.api_keys import InvalidKeyError

@@ -2,7 +2,7 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.metrics import StandingGauges, exposition
+from api.core.metrics import StandingGauges, exposition
 from db.reports.gauges import StandingFigures
 from db.reports.usage import QueueDepth
 

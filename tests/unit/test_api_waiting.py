@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.waiting import preferred_wait
+from api.jobs.long_poll import preferred_wait
 
 
 @pytest.mark.parametrize(

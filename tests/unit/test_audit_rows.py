@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.dashboard.audit_rows import Change, changes
+from api.web.dashboard.audit_rows import Change, changes
 
 
 @pytest.mark.parametrize(

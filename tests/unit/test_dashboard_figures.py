@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.browser import formats
-from api.dashboard.chart import Chart
-from api.dashboard.queue_rows import QueueRow
-from api.dashboard.verdict import verdict
+from api.web.dashboard.chart import Chart
+from api.web.dashboard.health_summary import verdict
+from api.web.dashboard.queue_rows import QueueRow
+from api.web.shared import formats
 from db.reports.time_steps import depths
 
 ROW = QueueRow(

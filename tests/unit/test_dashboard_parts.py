@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from api.browser.throttle import MOST_FAILURES, WINDOW_SECONDS, SignInThrottle
-from api.dashboard.assets import FOLDER, asset
-from api.dashboard.job_filters import JobFilters
-from api.errors import ProblemError
-from api.seen import answers, overlays
+from api.core.errors import ProblemError
+from api.web.dashboard.assets import FOLDER, asset
+from api.web.dashboard.jobs.filters import JobFilters
+from api.web.shared.florence2_overlay import answers, overlays
+from api.web.shared.throttle import MOST_FAILURES, WINDOW_SECONDS, SignInThrottle
 from db.values.job_state import JobState
 
 VENDORED = FOLDER / "vendor"

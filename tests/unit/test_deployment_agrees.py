@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from api.settings import ApiSettings
+from api.core.settings import ApiSettings
 from db.core.settings import DatabaseSettings
 from db.storage.settings import StorageSettings
 from deploy.docker.check import PREFIX, SHOWS, read_build_stage

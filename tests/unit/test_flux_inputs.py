@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from api.submission import _pixels
+from api.jobs.submit import _pixels
 from workers.catalog import find, picture_fields
 from workers.catalog.flux import flux1_rows, flux2_rows
 from workers.catalog.flux.parameters import FluxParameters, flux_parameters

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from api.lora_files import LoraError, check_lora
+from api.resources.lora_files import LoraError, check_lora
 
 
 def file(header: object, numbers: bytes = bytes(8)) -> bytes:

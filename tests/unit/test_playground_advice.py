@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from api.errors import ProblemError, invalid
-from api.playground.advice import Fault, about_job, about_request, faults_of
+from api.core.errors import ProblemError, invalid
+from api.web.playground.error_hints import Fault, about_job, about_request, faults_of
 
 ARCHITECTURE = Path(__file__).parents[2] / "ARCHITECTURE.md"
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pycocotools.coco import COCO
 
-from api.playground.coco import coco_of
+from api.web.playground.coco import coco_of
 
 Json = dict[str, Any]
 SIZE = {"width": 200, "height": 100}

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from starlette.datastructures import FormData, UploadFile
 
-from api.playground.fields import Field, Kind, Place, form_of
-from api.playground.given import CUSTOM, filled, input_of
+from api.web.playground.form.fields import Field, Kind, Place, form_of
+from api.web.playground.form.form_parser import CUSTOM, filled, input_of
 from workers import catalog
 from workers.catalog import Variant
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from api import playground
-from api.browser.templates import environment
-from api.playground.overlay import Seen, seen_in
-from api.seen import NAMELESS, overlays
+from api.web import playground
+from api.web.playground.overlay import Seen, seen_in
+from api.web.shared.florence2_overlay import NAMELESS, overlays
+from api.web.shared.templates import environment
 from workers.catalog.florence2.tasks import TASKS, Florence2Task
 
 TEMPLATES = Path(*playground.__path__) / "templates"

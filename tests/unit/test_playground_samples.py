@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from api.playground.samples import KEY_VARIABLE, code_samples
+from api.web.playground.form.samples import KEY_VARIABLE, code_samples
 
 BASE = "http://127.0.0.1:8000"
 Json = dict[str, Any]

@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from api.admin_schemas import AuditList, AuditView
-from api.operators import PREFIX, OperatorDep
-from api.schemas import ShortText
+from api.auth.operator import PREFIX, OperatorDep
+from api.schemas.admin import AuditList, AuditView
+from api.schemas.jobs import ShortText
 from api.services import ServicesDep
 from db.operators import audit
 from db.operators.audit import AuditFilter

@@ -5,10 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api import bulk_acts
-from api.admin_filters import JobSearchQuery
-from api.admin_job_schemas import BulkAct, BulkDone, BulkPreview
-from api.operators import PREFIX, OperatorDep, WriterDep
+from api.auth.operator import PREFIX, OperatorDep, WriterDep
+from api.jobs import bulk_actions as bulk_acts
+from api.routes.admin.filters import JobSearchQuery
+from api.schemas.admin_jobs import BulkAct, BulkDone, BulkPreview
 from api.services import ServicesDep
 from db.operators.jobs import BulkAction
 

@@ -4,14 +4,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.admin_filters import JobPageQuery
-from api.admin_job_schemas import AdminJobList, Canceled, JobDetail, Retried
-from api.admin_job_view import job_detail, job_view
-from api.errors import ProblemError, not_found
-from api.job_operations import cancel_one, retry_or_refuse
-from api.operators import PREFIX, OperatorDep, WriterDep
-from api.paging import decode_cursor, lead_on
-from api.schemas import ShortText
+from api.auth.operator import PREFIX, OperatorDep, WriterDep
+from api.core.errors import ProblemError, not_found
+from api.core.paging import decode_cursor, lead_on
+from api.jobs.actions import cancel_one, retry_or_refuse
+from api.routes.admin.filters import JobPageQuery
+from api.routes.admin.job_views import job_detail, job_view
+from api.schemas.admin_jobs import AdminJobList, Canceled, JobDetail, Retried
+from api.schemas.jobs import ShortText
 from api.services import Services, ServicesDep
 from db.jobs import queries as job_queries
 from db.jobs import search as job_search

@@ -3,10 +3,10 @@
 from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
-from api.admin_schemas import CreatedKey, KeyList, KeyView, NewKey
-from api.errors import not_found
-from api.operators import PREFIX, OperatorDep, WriterDep
-from api.schemas import ShortText
+from api.auth.operator import PREFIX, OperatorDep, WriterDep
+from api.core.errors import not_found
+from api.schemas.admin import CreatedKey, KeyList, KeyView, NewKey
+from api.schemas.jobs import ShortText
 from api.services import ServicesDep
 from db.operators import actions as operator_actions
 from db.operators import keys as operator_keys

@@ -2,11 +2,11 @@
 
 from fastapi import APIRouter, Response
 
-from api.admin_schemas import CreatedOperator, NewOperator, OperatorList, OperatorView
-from api.errors import not_found
-from api.operators import PREFIX, OperatorDep, WriterDep
+from api.auth.operator import PREFIX, OperatorDep, WriterDep
+from api.core.errors import not_found
 from api.routes.admin.keys import key_view
-from api.schemas import ShortText
+from api.schemas.admin import CreatedOperator, NewOperator, OperatorList, OperatorView
+from api.schemas.jobs import ShortText
 from api.services import ServicesDep
 from db.operators import keys as operator_keys
 from db.tables import ApiKey

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 from fastapi import APIRouter
 
-from api.admin_queue_view import queue_views
-from api.admin_schemas import FailureView, OverviewView, TodayView
-from api.operators import PREFIX, OperatorDep
+from api.auth.operator import PREFIX, OperatorDep
+from api.routes.admin.queue_views import queue_views
 from api.routes.admin.queues import Window
 from api.routes.admin.workers import worker_views
+from api.schemas.admin import FailureView, OverviewView, TodayView
 from api.services import ServicesDep
 from db.reports.window import failures_by_code
 

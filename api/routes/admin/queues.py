@@ -5,11 +5,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.admin_queue_view import queue_views
-from api.admin_schemas import QueueList, QueueSwitch
-from api.errors import not_found
-from api.operators import PREFIX, OperatorDep, WriterDep
-from api.schemas import ShortText
+from api.auth.operator import PREFIX, OperatorDep, WriterDep
+from api.core.errors import not_found
+from api.routes.admin.queue_views import queue_views
+from api.schemas.admin import QueueList, QueueSwitch
+from api.schemas.jobs import ShortText
 from api.services import Services, ServicesDep
 from db.operators import actions as operator_actions
 from workers.catalog import UnknownVariantError

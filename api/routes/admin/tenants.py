@@ -6,7 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from sqlalchemy.orm import Session
 
-from api.admin_schemas import (
+from api.auth.operator import PREFIX, OperatorDep, WriterDep
+from api.core.errors import invalid, not_found
+from api.jobs.idempotency import REPLAYED, IdempotencyKey
+from api.schemas.admin import (
     Credit,
     Credited,
     NewTenant,
@@ -16,10 +19,7 @@ from api.admin_schemas import (
     TenantRecent,
     TenantUsage,
 )
-from api.errors import invalid, not_found
-from api.idempotency import REPLAYED, IdempotencyKey
-from api.operators import PREFIX, OperatorDep, WriterDep
-from api.schemas import ShortText, UsageSumView
+from api.schemas.jobs import ShortText, UsageSumView
 from api.services import ServicesDep
 from db.operators import actions as operator_actions
 from db.operators import tiers as operator_tiers

@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter
 
-from api.admin_schemas import TierChange, TierList, TierView
-from api.errors import not_found
-from api.operators import PREFIX, OperatorDep, WriterDep
-from api.schemas import ShortText
+from api.auth.operator import PREFIX, OperatorDep, WriterDep
+from api.core.errors import not_found
+from api.schemas.admin import TierChange, TierList, TierView
+from api.schemas.jobs import ShortText
 from api.services import ServicesDep
 from db.operators import tiers as operator_tiers
 from db.tenants.tenants import UnknownTierError

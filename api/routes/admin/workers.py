@@ -6,10 +6,10 @@ from fastapi import APIRouter
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from api.admin_schemas import WorkerList, WorkerSwitch, WorkerView
-from api.errors import not_found
-from api.operators import PREFIX, OperatorDep, WriterDep
-from api.schemas import ShortText
+from api.auth.operator import PREFIX, OperatorDep, WriterDep
+from api.core.errors import not_found
+from api.schemas.admin import WorkerList, WorkerSwitch, WorkerView
+from api.schemas.jobs import ShortText
 from api.services import ServicesDep
 from db import worker_registry as workers
 from db.jobs.queries import WORKER_STALE_SECONDS

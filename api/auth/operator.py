@@ -1,0 +1,46 @@
+"""Which operator asks: an operator's key, its role, and the id that the log knows the call by."""
+
+from typing import Annotated
+
+from fastapi import Depends, Header, Response
+from fastapi.concurrency import run_in_threadpool
+
+from api.auth.tenant import KeyDep
+from api.core.errors import ProblemError
+from api.services import ServicesDep
+from db.core.base import new_id
+from db.operators.audit import Actor
+from db.tenants.api_keys import Identity, OperatorRole
+
+PREFIX = "/v1/admin"
+"""Where everything of the operators' lies."""
+
+
+async def _operator(key: KeyDep, services: ServicesDep) -> Identity:
+    identity = await run_in_threadpool(services.keyring.identify, key)
+    if not identity.is_operator:
+        raise ProblemError(403, "forbidden", "this is a tenant's key; use an operator's key here")
+    return identity
+
+
+OperatorDep = Annotated[Identity, Depends(_operator)]
+"""Whoever looks: an operator or a viewer."""
+
+
+async def _writer(
+    identity: OperatorDep,
+    response: Response,
+    x_request_id: Annotated[
+        str | None,
+        Header(pattern=r"^[!-~]{1,100}$", description="Yours; the audit log keeps it"),
+    ] = None,
+) -> Actor:
+    if identity.role != OperatorRole.OPERATOR:
+        raise ProblemError(403, "read_only", "this key may look at everything and change nothing")
+    request_id = x_request_id or new_id("req")
+    response.headers["X-Request-Id"] = request_id
+    return Actor(identity.key_id, identity.name, request_id)
+
+
+WriterDep = Annotated[Actor, Depends(_writer)]
+"""Whoever changes something, as the audit log names them."""

@@ -1,0 +1,76 @@
+"""Who asks: `Authorization: Bearer <key>`, or `x-key: <key>`."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Header, Security
+from fastapi.concurrency import run_in_threadpool
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+
+from api.core.errors import ProblemError
+from api.core.request_log import note
+from api.services import ServicesDep
+from db.tenants.api_keys import Identity
+
+
+@dataclass(frozen=True)
+class Sender:
+    """A tenant, and the key by which it was known."""
+
+    tenant_id: str
+    key_id: str
+
+
+_bearer = HTTPBearer(auto_error=False, scheme_name="Bearer", description="An API key")
+_x_key = APIKeyHeader(name="x-key", auto_error=False, scheme_name="x-key")
+
+
+async def _key(
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+    x_key: Annotated[str | None, Security(_x_key)],
+) -> str:
+    key = bearer.credentials if bearer else x_key
+    if not key:
+        raise ProblemError(
+            401,
+            "unauthorized",
+            "send your API key as `Authorization: Bearer <key>`",
+            {"WWW-Authenticate": "Bearer"},
+        )
+    return key
+
+
+KeyDep = Annotated[str, Depends(_key)]
+
+
+async def _tenant_id(key: KeyDep, services: ServicesDep) -> str:
+    return _tenant_of(await run_in_threadpool(services.keyring.identify, key))
+
+
+async def _sender(key: KeyDep, services: ServicesDep) -> Sender:
+    identity = services.keyring.known(key)
+    if identity is None:
+        identity = await run_in_threadpool(services.keyring.identify, key)
+    return Sender(_tenant_of(identity), identity.key_id)
+
+
+def _tenant_of(identity: Identity) -> str:
+    note(tenant_id=identity.tenant_id, key_id=identity.key_id)
+    if identity.tenant_id is None:
+        raise ProblemError(403, "forbidden", "this is an operator's key; use a tenant's key here")
+    return identity.tenant_id
+
+
+async def optional_key(
+    authorization: Annotated[str | None, Header()] = None,
+    x_key: Annotated[str | None, Header()] = None,
+) -> str | None:
+    """The key of a call that works without one, too."""
+    return (authorization or "").removeprefix("Bearer ").strip() or x_key
+
+
+SenderDep = Annotated[Sender, Depends(_sender)]
+"""Who submits; whether the key has been revoked is for the submission's transaction to see."""
+
+TenantId = Annotated[str, Depends(_tenant_id)]
+"""The tenant that the request's key speaks for."""

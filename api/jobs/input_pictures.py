@@ -1,0 +1,151 @@
+"""Pictures that a submission names, resolved to stored objects: an accepted job needs no one else.
+
+Taken are data URIs, uploaded files, artifacts of the tenant's own jobs, and whatever answers at a
+URL on the public internet.
+"""
+
+import base64
+import re
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from api.core.artifact_urls import InvalidTokenError
+from api.services import Services
+from db.artifacts import inputs as stored_inputs
+from db.artifacts import uploads as files
+from db.artifacts.uploads import StoredPicture
+from db.jobs import queries as job_queries
+from db.storage.keys import input_key
+from db.storage.object_store import ObjectNotFoundError
+from db.tables import File
+from db.values import pictures
+from db.values.pictures import PictureError, PictureLimits
+from workers.catalog import PictureSize
+
+_DATA_URI = re.compile(r"data:image/[a-z+.-]+;base64,", re.IGNORECASE)
+_FILE_ID = re.compile(r"file_[0-9a-z]{26}")
+_URL = re.compile(r"https?://", re.IGNORECASE)
+_ARTIFACT_PATH = re.compile(r"https?://[^/]+/v1/artifacts/([^/]+)/([0-9]{1,4})\.[a-z]+")
+
+
+@dataclass(frozen=True)
+class ResolvedPicture:
+    """Where a named picture is stored, and its width and height in pixels, upright."""
+
+    key: str
+    size: PictureSize
+
+
+class PictureResolver:
+    """Resolves the pictures of one tenant's submission."""
+
+    def __init__(self, services: Services, tenant_id: str) -> None:
+        self._services = services
+        self._tenant_id = tenant_id
+
+    def resolve(self, named: str) -> ResolvedPicture:
+        """Find or store the picture that a parameter names.
+
+        Raises:
+            PictureError: there is none, or it is not acceptable.
+            api.core.errors.ProblemError: too many are being fetched by URL.
+        """
+        if named[:5].lower() == "data:":
+            return self._from_data_uri(named)
+        if named.startswith("file_"):
+            return self._from_file(named)
+        if found := _ARTIFACT_PATH.fullmatch(named):
+            return self._from_artifact(found[1], int(found[2]))
+        if _URL.match(named):
+            return self._from_url(named)
+        raise PictureError(
+            "this is not a picture that can be had: send an https URL, a data URI, the id of an "
+            "uploaded file (POST /v1/files), or the URL of an artifact of one of your jobs"
+        )
+
+    def _from_url(self, url: str) -> ResolvedPicture:
+        max_bytes = self._services.settings.max_picture_bytes
+        data = self._services.picture_urls.fetch(self._tenant_id, url, max_bytes=max_bytes)
+        stored = store_picture(self._services, self._tenant_id, data)
+        return ResolvedPicture(stored.key, (stored.width, stored.height))
+
+    def _from_data_uri(self, uri: str) -> ResolvedPicture:
+        start = _DATA_URI.match(uri)
+        if start is None:
+            raise PictureError("a data URI reads data:image/png;base64,…")
+        try:
+            data = base64.b64decode(uri[start.end() :], validate=True)
+        except ValueError as error:
+            raise PictureError("the data URI is not valid base64") from error
+        stored = store_picture(self._services, self._tenant_id, data)
+        return ResolvedPicture(stored.key, (stored.width, stored.height))
+
+    def _from_file(self, file_id: str) -> ResolvedPicture:
+        row = self._file(file_id) if _FILE_ID.fullmatch(file_id) else None
+        if row is None:
+            raise PictureError("there is no such uploaded file, or it has expired")
+        return ResolvedPicture(row.key, (row.width, row.height))
+
+    def _file(self, file_id: str) -> File | None:
+        with self._services.database.transaction(durable=False) as session:
+            row = files.find(session, tenant_id=self._tenant_id, file_id=file_id)
+            if row is None:
+                return None
+            stored_inputs.note_use(session, row.key)
+            # Looked for again: whoever was removing it has done so by now, or never will.
+            return files.find(session, tenant_id=self._tenant_id, file_id=file_id)
+
+    def _from_artifact(self, token: str, n: int) -> ResolvedPicture:
+        try:
+            job_id = self._services.artifact_urls.job_of(token)
+        except InvalidTokenError as error:
+            raise PictureError(str(error)) from error
+        with self._services.database.transaction(durable=False) as session:
+            return self._own_artifact(session, job_id, n)
+
+    def _own_artifact(self, session: Session, job_id: str, n: int) -> ResolvedPicture:
+        owned = job_queries.find(session, tenant_id=self._tenant_id, job_id=job_id)
+        row = job_queries.artifact(session, job_id, n)
+        if owned is None or row is None:
+            raise PictureError("there is no such artifact among your jobs")
+        # Kept as an input of its own: the artifact may expire before the new job runs.
+        try:
+            data = self._services.store.get(row.key).data
+        except ObjectNotFoundError as error:
+            raise PictureError("this artifact has expired") from error
+        stored = store_picture(self._services, self._tenant_id, data)
+        return ResolvedPicture(stored.key, (stored.width, stored.height))
+
+
+def store_input(services: Services, key: str, data: bytes, media_type: str) -> None:
+    """Store what a job will be given, noted as used first: so retention leaves it.
+
+    Raises:
+        db.storage.object_store.StoreError: the store did not take it.
+    """
+    with services.database.single_statements() as session:
+        stored_inputs.note_use(session, key)
+    services.store.put(key, data, media_type)
+
+
+def store_picture(services: Services, tenant_id: str, data: bytes) -> StoredPicture:
+    """Check a picture and keep it under its own hash.
+
+    Raises:
+        PictureError: it is not acceptable.
+        db.storage.object_store.StoreError: the store did not take it.
+    """
+    settings = services.settings
+    limits = PictureLimits(settings.max_picture_bytes, settings.max_picture_pixels)
+    facts = pictures.inspect(data, limits)
+    key = input_key(tenant_id, facts.sha256)
+    store_input(services, key, data, facts.media_type)
+    return StoredPicture(
+        key=key,
+        media_type=facts.media_type,
+        width=facts.width,
+        height=facts.height,
+        size_bytes=facts.size_bytes,
+        sha256=facts.sha256,
+    )

@@ -1,0 +1,127 @@
+"""From rows to the job that clients see."""
+
+import hashlib
+from collections.abc import Sequence
+
+from fastapi import Request
+from sqlalchemy.orm import Session
+
+from api.schemas.jobs import JobError, JobUrls, JobView, Price, Progress, Timings, WaitingView
+from api.services import Services
+from db.artifacts.listing import listed
+from db.jobs import queries as job_queries
+from db.jobs.queries import Waiting
+from db.tables import Artifact, Job
+from db.values.job_state import TERMINAL, JobState, Priority
+
+
+def base_url(request: Request, services: Services) -> str:
+    """Where the client reaches this service, without a trailing slash."""
+    return (services.settings.public_url or str(request.base_url)).rstrip("/")
+
+
+class JobViews:
+    """Renders jobs for one request."""
+
+    def __init__(self, services: Services, base: str) -> None:
+        self._services = services
+        self._base = base
+
+    def load(self, session: Session, *, tenant_id: str, job_id: str) -> JobView | None:
+        """A tenant's job, as it stands now; None when it is not theirs."""
+        job = job_queries.find(session, tenant_id=tenant_id, job_id=job_id)
+        return None if job is None else self.render(session, [job])[0]
+
+    def render(self, session: Session, jobs: Sequence[Job]) -> list[JobView]:
+        """Jobs with fresh artifact URLs, and why they wait where they do."""
+        over = [job.id for job in jobs if job.state == JobState.SUCCEEDED]
+        artifacts = job_queries.artifacts_of(session, over) if over else {}
+        queued = [job.id for job in jobs if job.state == JobState.QUEUED]
+        waiting = job_queries.waiting(session, queued) if queued else {}
+        return [
+            self._view(job, _waiting(waiting.get(job.id)), artifacts.get(job.id, []))
+            for job in jobs
+        ]
+
+    def _view(
+        self, job: Job, waiting: WaitingView | None, artifacts: Sequence[Artifact]
+    ) -> JobView:
+        return JobView(
+            id=job.id,
+            model=job.variant,
+            state=JobState(job.state),
+            attempt=job.attempt,
+            priority=Priority(job.priority),
+            created_at=job.created_at,
+            started_at=job.started_at,
+            finished_at=job.finished_at,
+            progress=_progress(job),
+            waiting=waiting,
+            price=Price(amount_micros=job.price_micros, covered_by=job.covered_by),
+            output=self._output(job, artifacts),
+            error=_error(job),
+            metadata=job.job_metadata,
+            timings=_timings(job),
+            urls=self._urls(job.id),
+        )
+
+    def _output(self, job: Job, artifacts: Sequence[Artifact]) -> dict[str, object] | None:
+        if job.state != JobState.SUCCEEDED:
+            return None
+        return {**(job.output or {}), **listed(artifacts, self._place)}
+
+    def _place(self, artifact: Artifact) -> dict[str, object]:
+        path = self._services.artifact_urls.path(artifact.job_id, artifact.n, artifact.media_type)
+        return {"url": None if artifact.removed_at else self._base + path}
+
+    def _urls(self, job_id: str) -> JobUrls:
+        own = f"{self._base}/v1/jobs/{job_id}"
+        return JobUrls(self=own, events=f"{own}/events", cancel=f"{own}/cancel")
+
+
+def etag(view: JobView) -> str:
+    """A validator that changes with the job, and not with freshly minted URLs."""
+    facts = repr((view.id, view.state, view.attempt, view.progress, view.waiting))
+    return f'W/"{hashlib.sha256(facts.encode()).hexdigest()[:16]}"'
+
+
+def is_over(view: JobView) -> bool:
+    """Whether the job has ended."""
+    return view.state in TERMINAL
+
+
+def _waiting(stands: Waiting | None) -> WaitingView | None:
+    if stands is None:
+        return None
+    return WaitingView(
+        reason=stands.reason,
+        position=stands.position,
+        expected_seconds=stands.expected_seconds,
+        progress=stands.progress,
+    )
+
+
+def _progress(job: Job) -> Progress | None:
+    if not job.progress_steps:
+        return None
+    fraction = round(job.progress_step / job.progress_steps, 4)
+    return Progress(step=job.progress_step, steps=job.progress_steps, fraction=fraction)
+
+
+def _error(job: Job) -> JobError | None:
+    if job.error_code is None:
+        return None
+    return JobError(
+        code=job.error_code,
+        message=job.error_message or "",
+        retryable=bool(job.error_retryable),
+    )
+
+
+def _timings(job: Job) -> Timings:
+    began = job.started_at
+    return Timings(
+        queued_seconds=(began - job.created_at).total_seconds() if began else None,
+        run_seconds=job.run_seconds,
+        store_seconds=job.store_seconds,
+    )

@@ -1,0 +1,47 @@
+"""What operators look for among all tenants' jobs, as query parameters."""
+
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from api.schemas.jobs import ShortText
+from db.jobs.search import JobSearch
+from db.values.job_state import JobState
+
+_Pair = Annotated[ShortText, StringConstraints(pattern=r"^[^=]+=")]
+
+
+class JobSearchQuery(BaseModel):
+    """What must hold of a job; nothing given holds of every job."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: JobState | None = None
+    model: ShortText | None = None
+    tenant: ShortText | None = None
+    error_code: ShortText | None = None
+    created_after: AwareDatetime | None = None
+    created_before: AwareDatetime | None = None
+    metadata: list[_Pair] = Field(
+        default_factory=list, max_length=8, description="`name=value`; all must hold"
+    )
+
+    def search(self) -> JobSearch:
+        """The same as the database is asked."""
+        pairs = {name: value for name, _, value in (pair.partition("=") for pair in self.metadata)}
+        return JobSearch(
+            state=self.state,
+            variant=self.model,
+            tenant_id=self.tenant,
+            error_code=self.error_code,
+            created_after=self.created_after,
+            created_before=self.created_before,
+            metadata=pairs or None,
+        )
+
+
+class JobPageQuery(JobSearchQuery):
+    """Which jobs, and which page of them."""
+
+    limit: int = Field(50, ge=1, le=200)
+    cursor: str | None = Field(None, max_length=100, description="`next_cursor` of the last page")

@@ -1,0 +1,47 @@
+"""How each queue stands, as operators' clients see it: of now, and of the window, apart."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from api.schemas.admin import QueueInWindow, QueueNow, QueueView
+from db.jobs import queries as job_queries
+from db.jobs import queues
+from db.reports import usage as reports
+from db.reports.usage import QueueDepth
+from db.reports.window import QueueWindow, queue_windows
+
+
+def queue_views(session: Session, offered: Iterable[str], window: timedelta) -> list[QueueView]:
+    """Every queue that is offered, has work, or had some within the window; by name."""
+    depths = {row.variant: row for row in reports.queue_depths(session)}
+    windows = {row.variant: row for row in queue_windows(session, window)}
+    paused = queues.paused(session)
+    names = sorted({*offered, *depths, *windows})
+    ready = job_queries.ready_workers(session)
+    quiet = QueueWindow("", 0, 0, 0, None, None, None, None)
+    return [
+        QueueView(
+            model=name,
+            now=_now(
+                depths.get(name, QueueDepth(name, 0, 0, 0.0)),
+                ready.get(name, 0),
+                paused=name in paused,
+            ),
+            window=QueueInWindow.model_validate(windows.get(name, quiet)),
+        )
+        for name in names
+    ]
+
+
+def _now(depth: QueueDepth, workers: int, *, paused: bool) -> QueueNow:
+    outlook = job_queries.outlook_of(workers, depth.cost_seconds, paused=paused)
+    return QueueNow(
+        paused=paused,
+        ready_workers=workers,
+        queued=depth.queued,
+        running=depth.running,
+        oldest_age_seconds=depth.oldest_age_seconds if depth.queued else None,
+        drain_seconds=outlook.expected_wait_seconds,
+    )

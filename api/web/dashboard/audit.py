@@ -1,0 +1,94 @@
+"""The audit log: every change by an operator, newest first, filters in the address."""
+
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import HTMLResponse
+
+from api.services import ServicesDep
+from api.web.dashboard.audit_rows import audit_row
+from api.web.dashboard.jobs.filters import Text, utc_time
+from api.web.dashboard.pages import page
+from api.web.dashboard.session import VisitorDep
+from db.operators import audit
+from db.operators import keys as operator_keys
+from db.operators.audit import AuditFilter
+
+router = APIRouter()
+
+HOME = "/dashboard/audit"
+PAGE_SIZE = 50
+_LAST_ID = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class AuditFilters:
+    """The fields of the form, "" where nothing was chosen. Times are UTC, as the browser writes."""
+
+    actor: str = ""
+    action: str = ""
+    target: str = ""
+    after: str = ""
+    before: str = ""
+
+    @property
+    def items(self) -> list[tuple[str, str]]:
+        """What was chosen, by name."""
+        return [(name, value) for name, value in vars(self).items() if value]
+
+    def search(self, before_id: int | None) -> AuditFilter:
+        """What to look for.
+
+        Raises:
+            api.core.errors.ProblemError: a time is none.
+        """
+        return AuditFilter(
+            actor=self.actor.strip() or None,
+            action=self.action.strip() or None,
+            target=self.target.strip() or None,
+            created_after=utc_time("after", self.after),
+            created_before=utc_time("before", self.before),
+            before_id=before_id,
+        )
+
+    def address(self, **more: object) -> str:
+        """The screen with these filters."""
+        items = [*self.items, *more.items()]
+        return f"{HOME}?{urlencode(items)}" if items else HOME
+
+
+async def _from_query(
+    actor: Text = "", action: Text = "", target: Text = "", after: Text = "", before: Text = ""
+) -> AuditFilters:
+    return AuditFilters(actor, action, target, after, before)
+
+
+@router.get("/audit")
+def show_audit_log(
+    request: Request,
+    services: ServicesDep,
+    visitor: VisitorDep,
+    filters: Annotated[AuditFilters, Depends(_from_query)],
+    before_id: Annotated[int | None, Query(ge=1, le=_LAST_ID)] = None,
+) -> HTMLResponse:
+    """A page of the changes that match."""
+    chosen = filters.search(before_id)
+    with services.database.transaction(durable=False) as session:
+        found = audit.listed(session, chosen, limit=PAGE_SIZE + 1)
+        actions = audit.actions(session)
+        operators = operator_keys.listed(session)
+    more = len(found) > PAGE_SIZE
+    return page(
+        request,
+        "audit.html",
+        visitor,
+        entries=[audit_row(each) for each in found[:PAGE_SIZE]],
+        chosen=filters,
+        actions=actions,
+        operators=operators,
+        next_page=filters.address(before_id=found[PAGE_SIZE - 1].id) if more else None,
+        first_page=filters.address() if before_id else None,
+        said=None,
+    )

@@ -1,0 +1,123 @@
+"""Everything that the screen of one job shows."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy.orm import Session
+
+from api.web.dashboard.jobs.timeline import attempt_rows, timeline
+from api.web.shared.florence2_overlay import answers, overlays
+from api.web.shared.formats import count, duration, money
+from api.web.shared.job_labels import waiting_text
+from api.web.shared.job_pictures import input_keys, inputs, outputs
+from db.jobs import queries as job_queries
+from db.operators import jobs as operator_jobs
+from db.tables import Hold, Job, Tenant
+from db.tables.webhooks import Delivery, DeliveryAttempt
+from db.values.job_state import TERMINAL, JobState
+from db.webhooks import queries as delivery_queries
+from db.webhooks.queries import DeliveryFilter
+
+_MOST_DELIVERIES = 20
+
+
+def job_values(session: Session, job_id: str) -> dict[str, Any] | None:
+    """The values of `job.html`; None when there is no such job."""
+    job = job_queries.find(session, tenant_id=None, job_id=job_id)
+    if job is None:
+        return None
+    tenant = session.get_one(Tenant, job.tenant_id)
+    again = operator_jobs.retried_as(session, job.id) if job.state == JobState.FAILED else None
+    attempts = job_queries.attempts_of(session, job.id)
+    artifacts = job_queries.artifacts_of(session, [job.id]).get(job.id, [])
+    base = f"/dashboard/jobs/{job.id}"
+    return {
+        "job": job,
+        "tenant_name": tenant.name,
+        "over": job.state in TERMINAL,
+        "retryable": job.state == JobState.FAILED and again is None,
+        "retried_as": again,
+        "waiting": _waiting(session, job),
+        "timeline": timeline(job, attempts),
+        "attempts": attempt_rows(attempts),
+        "outputs": outputs(job, artifacts, base),
+        "inputs": inputs(job, base),
+        "parameters": _shown(job),
+        "metadata": sorted(job.job_metadata.items()),
+        "deliveries": _deliveries(session, job),
+        **_looked_at(job),
+        **_bill(session, job),
+    }
+
+
+def _looked_at(job: Job) -> dict[str, Any]:
+    output = job.output or {}
+    return {
+        "overlays": overlays(output, f"/dashboard/jobs/{job.id}/inputs/0", job.input),
+        "answers": answers(output),
+    }
+
+
+def _waiting(session: Session, job: Job) -> str | None:
+    found = job_queries.waiting(session, [job.id]).get(job.id)
+    return None if found is None else waiting_text(found)
+
+
+def _shown(job: Job) -> list[tuple[str, str]]:
+    """The parameters that were given or drawn, without pictures' keys and empty ones."""
+    keys = set(input_keys(job))
+    return [
+        (name, _text(value))
+        for name, value in sorted(job.input.items(), key=lambda item: item[0] != "prompt")
+        if value not in (None, "", []) and not _is_picture(value, keys)
+    ]
+
+
+def _is_picture(value: Any, keys: set[str]) -> bool:
+    several = value if isinstance(value, list) else [value]
+    return all(isinstance(each, str) and each in keys for each in several)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _bill(session: Session, job: Job) -> dict[str, str]:
+    hold = session.get(Hold, job.id)
+    if hold is None:
+        return {"hold": "none", "charged": money(0)}
+    free = hold.source == "allowance"
+    held = f"{count(hold.units)} of the allowance" if free else money(hold.amount_micros)
+    settled = hold.state == "settled"
+    charged = money(0 if free or not settled else hold.amount_micros)
+    return {
+        "hold": f"{hold.state}: {held}",
+        "charged": f"{charged} (allowance)" if free and settled else charged,
+    }
+
+
+def _deliveries(session: Session, job: Job) -> list[dict[str, Any]]:
+    chosen = DeliveryFilter(job_id=job.id)
+    rows = delivery_queries.listed(session, job.tenant_id, chosen, limit=_MOST_DELIVERIES)
+    tries = delivery_queries.attempts_of(session, [row.id for row in rows]) if rows else {}
+    return [_delivery(row, tries.get(row.id, [])) for row in rows]
+
+
+def _delivery(row: Delivery, tries: Sequence[DeliveryAttempt]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "event": row.event,
+        "state": row.state,
+        "host": urlsplit(row.url).hostname,  # its query may hold a secret
+        "attempts": [{"started_at": each.started_at, "text": _told(each)} for each in tries],
+    }
+
+
+def _told(attempt: DeliveryAttempt) -> str:
+    if attempt.ended_at is None:
+        return "under way"
+    came = str(attempt.status) if attempt.status is not None else str(attempt.error)
+    return f"{came} after {duration(attempt.seconds)}"

@@ -1,0 +1,115 @@
+"""The jobs of all tenants: filters in the address, pages by key."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import RedirectResponse, Response
+
+from api.core.paging import decode_cursor, encode_cursor
+from api.services import Services, ServicesDep
+from api.web.dashboard.jobs.filters import JobFilters, JobFiltersDep
+from api.web.dashboard.pages import page
+from api.web.dashboard.session import VisitorDep
+from db.jobs import search as job_search
+from db.jobs.search import FoundJob
+from db.tables import Tenant
+from db.tenants import tenants
+from db.values.job_state import JobState
+
+router = APIRouter()
+
+HOME = "/dashboard/jobs"
+PAGE_SIZE = 50
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """One line of the table."""
+
+    id: str
+    state: str
+    variant: str
+    tenant_id: str
+    tenant_name: str
+    created_at: datetime
+    waited_seconds: float | None
+    run_seconds: float | None
+    attempt: int
+    price_micros: int
+    covered_by: str
+    error_code: str | None
+    progress_text: str
+
+
+def _row(found: FoundJob) -> JobRow:
+    job = found.job
+    begun = job.started_at
+    runs = job.state == JobState.RUNNING and job.progress_steps
+    return JobRow(
+        id=job.id,
+        state=job.state,
+        variant=job.variant,
+        tenant_id=job.tenant_id,
+        tenant_name=found.tenant_name,
+        created_at=job.created_at,
+        waited_seconds=(begun - job.created_at).total_seconds() if begun else None,
+        run_seconds=job.run_seconds,
+        attempt=job.attempt,
+        price_micros=job.price_micros,
+        covered_by=job.covered_by,
+        error_code=job.error_code,
+        progress_text=f"{job.progress_step}/{job.progress_steps}" if runs else "",
+    )
+
+
+@router.get("/jobs")
+def show_jobs(
+    request: Request,
+    services: ServicesDep,
+    visitor: VisitorDep,
+    filters: JobFiltersDep,
+    job: Annotated[str, Query(max_length=100)] = "",
+    cursor: Annotated[str | None, Query(max_length=100)] = None,
+) -> Response:
+    """A page of the jobs that match, newest first; a job's id leads straight to it."""
+    if job.strip():
+        return RedirectResponse(f"{HOME}/{job.strip()}", 303)
+    before_id = decode_cursor(cursor, "job")
+    with services.database.transaction(durable=False) as session:
+        found = job_search.search(
+            session, filters.search(), before_id=before_id, limit=PAGE_SIZE + 1
+        )
+        known = tenants.listed(session)
+        codes = job_search.error_codes(session)
+    return page(
+        request,
+        "jobs.html",
+        visitor,
+        jobs=[_row(each) for each in found[:PAGE_SIZE]],
+        next_page=_next_page(filters, found),
+        first_page=f"{HOME}{filters.query}" if cursor else None,
+        codes=codes,
+        said=None,
+        **_form(services, filters, known),
+    )
+
+
+def _form(services: Services, filters: JobFilters, known: Sequence[Tenant]) -> dict[str, Any]:
+    return {
+        "chosen": filters,
+        "filter_query": filters.query,
+        "states": list(JobState),
+        "models": [row.id for row in services.catalogue.variants()],
+        "tenants": known,
+    }
+
+
+def _next_page(filters: JobFilters, found: Sequence[FoundJob]) -> str | None:
+    if len(found) <= PAGE_SIZE:
+        return None
+    last = found[PAGE_SIZE - 1].job.id
+    return f"{HOME}?{urlencode([*filters.items, ('cursor', encode_cursor(last))])}"

@@ -1,0 +1,38 @@
+"""A job's pictures, given out to whoever is signed in: what it was given, and what came of it."""
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from api.core.errors import not_found
+from api.schemas.jobs import ShortText
+from api.services import ServicesDep
+from api.web.dashboard.session import VisitorDep
+from api.web.shared.job_pictures import PictureNumber, input_keys, stored_picture
+from db.jobs import queries as job_queries
+
+router = APIRouter()
+
+
+@router.get("/jobs/{job_id}/results/{n}")
+def get_result(
+    job_id: ShortText, n: PictureNumber, services: ServicesDep, _visitor: VisitorDep
+) -> Response:
+    """One stored result."""
+    with services.database.transaction(durable=False) as session:
+        row = job_queries.artifact(session, job_id, n)
+    if row is None:
+        raise not_found("result")
+    return stored_picture(services, row.key)
+
+
+@router.get("/jobs/{job_id}/inputs/{n}")
+def get_input(
+    job_id: ShortText, n: PictureNumber, services: ServicesDep, _visitor: VisitorDep
+) -> Response:
+    """One picture that the job was given."""
+    with services.database.transaction(durable=False) as session:
+        job = job_queries.find(session, tenant_id=None, job_id=job_id)
+    keys = input_keys(job) if job is not None else []
+    if n >= len(keys):
+        raise not_found("picture")
+    return stored_picture(services, keys[n])

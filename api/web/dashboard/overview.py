@@ -1,0 +1,101 @@
+"""The first screen: a verdict, the figures of now, of the window and of today."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from api.services import ServicesDep
+from api.web.dashboard.chart import Chart
+from api.web.dashboard.health_summary import verdict
+from api.web.dashboard.pages import page
+from api.web.dashboard.queue_rows import WINDOW, WINDOW_TEXT, QueueRow, queue_rows
+from api.web.dashboard.session import VisitorDep
+from api.web.dashboard.worker_rows import worker_rows
+from api.web.shared.formats import NONE
+from db.reports.series import Curves, queue_curves
+from db.reports.window import failures_by_code
+
+router = APIRouter()
+
+_STEPS = 60
+
+
+@router.get("/")
+def show_overview(request: Request, services: ServicesDep, visitor: VisitorDep) -> HTMLResponse:
+    """How the service does."""
+    offered = [row.id for row in services.catalogue.variants()]
+    with services.database.single_statements() as session:
+        queues = queue_rows(session, offered)
+        workers = [row for row in worker_rows(session) if not row.is_stale]
+        failures = failures_by_code(session, WINDOW)
+        takings = services.takings.read(session)
+        curves = queue_curves(session, window=WINDOW, steps=_STEPS)
+    up = sum(row.is_ready for row in workers)
+    return page(
+        request,
+        "overview.html",
+        visitor,
+        verdict=verdict(queues, ready=up, workers=len(workers)),
+        queues=_worth_showing(queues),
+        workers=workers,
+        workers_up=up,
+        failures=[{"code": code, "jobs": jobs} for code, jobs in failures],
+        images_today=takings.images,
+        revenue_today=takings.revenue_micros,
+        charts=_charts(curves),
+        window=WINDOW_TEXT,
+        **_totals(queues),
+    )
+
+
+def _worth_showing(queues: list[QueueRow]) -> list[QueueRow]:
+    """Models that nobody serves and nobody asks for are left out."""
+    idle = [row for row in queues if row.state == "no_worker" and not row.waiting]
+    return [row for row in queues if row not in idle or row.arrivals_per_minute]
+
+
+def _totals(queues: list[QueueRow]) -> dict[str, Any]:
+    minutes = WINDOW.total_seconds() / 60
+    rate = sum(row.completions_per_minute for row in queues)
+    finished, failed = round(rate * minutes), sum(row.failed for row in queues)
+    ages = [row.oldest_seconds for row in queues if row.oldest_seconds is not None]
+    share = f"{failed / (finished + failed):.1%} of those ended" if failed else NONE
+    return {
+        "waiting": sum(row.waiting for row in queues),
+        "running": sum(row.running for row in queues),
+        "oldest_seconds": max(ages, default=None),
+        "finished": finished,
+        "completion_rate": rate,
+        "failed": failed,
+        "failed_share": share if failed else "",
+    }
+
+
+def _charts(curves: Curves) -> list[Chart]:
+    def summed(name: str) -> list[int]:
+        rows = [getattr(queue, name) for queue in curves.queues.values()]
+        return [sum(step) for step in zip(*rows, strict=True)] if rows else [0] * _STEPS
+
+    return [
+        Chart(
+            "flow",
+            "Jobs a minute",
+            f"last {WINDOW_TEXT}, all queues",
+            "count",
+            curves.starts,
+            curves.step_seconds,
+            {"arrived": summed("arrived"), "finished": summed("finished")},
+            least=4,
+        ),
+        Chart(
+            "waiting",
+            "Waiting",
+            f"last {WINDOW_TEXT}, all queues, at the end of each minute",
+            "count",
+            curves.starts,
+            curves.step_seconds,
+            {"waiting": summed("waiting")},
+            least=4,
+        ),
+    ]

@@ -1,0 +1,64 @@
+"""Everything that the screen of one tenant shows."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from api.web.dashboard.chart import Chart
+from db.reports import usage as reports
+from db.reports.usage import UsageSum
+from db.tenants import api_keys, tenants
+from db.tenants.tenants import Account
+
+PERIOD_DAYS = 30
+_DAY_SECONDS = 86_400.0
+
+
+def tenant_values(session: Session, tenant_id: str) -> dict[str, Any] | None:
+    """The values of `tenant.html`; None when there is no such tenant."""
+    account = tenants.account(session, tenant_id)
+    if account is None:
+        return None
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    start, end = today - timedelta(days=PERIOD_DAYS - 1), today + timedelta(days=1)
+    by_day = reports.usage_sums(session, tenant_id, start, end, ["day"])
+    return {
+        "tenant": account.tenant,
+        "account": _account(account),
+        "by_model": reports.usage_sums(session, tenant_id, start, end, ["model"]),
+        "spend_chart": _spend(by_day, start),
+        "keys": [key for key, _ in api_keys.listed(session, tenant_id=tenant_id)],
+        "period": f"{PERIOD_DAYS} days",
+    }
+
+
+def _account(account: Account) -> dict[str, Any]:
+    return {
+        "balance_micros": account.tenant.balance_micros,
+        "held_micros": account.tenant.balance_held_micros,
+        "in_flight": account.tenant.in_flight,
+        "max_in_flight": account.tier.max_in_flight,
+        "allowances": [
+            {"kind": str(kind), "granted": left.granted, "taken": left.used + left.held}
+            for kind, left in account.allowances.items()
+        ],
+    }
+
+
+def _spend(by_day: list[UsageSum], start: datetime) -> Chart:
+    days = [start + timedelta(days=n) for n in range(PERIOD_DAYS)]
+    spent = {day.date().isoformat(): 0 for day in days}
+    for row in by_day:
+        spent[row.day or ""] = spent.get(row.day or "", 0) + row.amount_micros
+    return Chart(
+        "spend",
+        "Spend by day",
+        f"last {PERIOD_DAYS} days, UTC",
+        "dollars",
+        days,
+        _DAY_SECONDS,
+        {"charged": [spent[day.date().isoformat()] / 1_000_000 for day in days]},
+        least=0.01,
+        bars=True,
+    )

@@ -1,0 +1,224 @@
+"""A model's form: what its input's JSON Schema asks for, as fields in a sensible order.
+
+Whatever a row of the catalogue takes gets its field from the schema alone; only the order, a few
+labels and what is folded away are said here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from api.web.playground.form.sizes import Shape, shapes
+from api.web.playground.form.tasks import TaskGroup, groups_of
+from workers import catalog
+from workers.catalog import Variant
+
+Json = Mapping[str, Any]
+
+
+class Kind(StrEnum):
+    """How a field is asked for."""
+
+    PROMPT = "prompt"
+    TEXT = "text"
+    WORDS = "words"
+    NUMBER = "number"
+    SLIDER = "slider"
+    SEED = "seed"
+    SWITCH = "switch"
+    CHOICE = "choice"
+    CHOICES = "choices"
+    PICTURES = "pictures"
+    MASK = "mask"
+    REGION = "region"
+    TASKS = "tasks"
+    LORAS = "loras"
+    SIZE = "size"
+
+
+class Place(StrEnum):
+    """Where in the form a field stands."""
+
+    MAIN = "main"
+    PICTURES = "pictures"
+    MORE = "more"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field.
+
+    Attributes:
+        name: the parameter's.
+        help: what the schema says about it.
+        default: what is meant where nothing is given.
+        low: least number.
+        high: largest number, longest text, or most pictures or entries.
+        whole: whether it is a whole number.
+        options: values and their labels.
+        shapes: the size's presets.
+        step: of a size's sides.
+        groups: the tasks that may be asked.
+    """
+
+    name: str
+    kind: Kind
+    label: str
+    help: str
+    place: Place
+    required: bool = False
+    default: Any = None
+    low: float | None = None
+    high: float | None = None
+    whole: bool = False
+    options: tuple[tuple[str, str], ...] = ()
+    shapes: tuple[Shape, ...] = ()
+    step: int = 1
+    groups: tuple[TaskGroup, ...] = ()
+
+
+_ORDER = (
+    *("image", "mask", "strength", "images", "control_image", "tasks", "text", "region"),
+    *("prompt", "size", "num_images", "steps", "guidance", "seed", "previews"),
+)
+_MAIN = frozenset(_ORDER)
+_OF_PICTURES = frozenset({"image", "mask", "strength", "images", "control_image"})
+_SIZE = ("width", "height", "aspect_ratio")
+_LABELS = {
+    "image": "Picture",
+    "images": "Pictures",
+    "mask": "Paint anew only here",
+    "control_image": "Finished map",
+    "tasks": "What to ask",
+    "region": "Region",
+    "prompt": "Prompt",
+    "num_images": "Pictures to paint",
+    "previews": "Show what it is coming to",
+    "loras": "LoRAs",
+    "artifacts": "Files to store",
+    "embed_metadata": "Say in the file how it was painted",
+    "prompt_upsampling": "The vendor may rewrite the prompt",
+    "raw": "Raw look",
+}
+_SLIDER_STEPS = 1000
+
+
+def form_of(variant: Variant) -> tuple[Field, ...]:
+    """The fields of a model, in order."""
+    schema = catalog.json_schema(variant)
+    known: Mapping[str, Json] = schema["properties"]
+    needed = frozenset(schema.get("required", ()))
+    names = [name for name in known if name not in _SIZE and not _has_no_say(name, known)]
+    made = [_field(name, _plain(known[name]), needed) for name in names]
+    if size := _size(variant, known):
+        made.append(size)
+    return tuple(sorted(made, key=lambda field: _rank(field.name)))
+
+
+def _rank(name: str) -> int:
+    return _ORDER.index(name) if name in _ORDER else len(_ORDER)
+
+
+def _has_no_say(name: str, known: Mapping[str, Json]) -> bool:
+    """`task` is `tasks` with one; a number that can only be what it is asks nothing."""
+    schema = known[name]
+    fixed = "minimum" in schema and schema.get("minimum") == schema.get("maximum")
+    return fixed or (name == "task" and "tasks" in known)
+
+
+def _plain(schema: Json) -> dict[str, Any]:
+    """The one real choice of an optional parameter, with what is said about it."""
+    options = [each for each in schema.get("anyOf", ()) if _is_real(each)]
+    own = {**options[0], "nullable": True} if options else {}
+    return {**own, **{name: value for name, value in schema.items() if name != "anyOf"}}
+
+
+def _is_real(option: Json) -> bool:
+    return option.get("type") != "null" and "const" not in option
+
+
+def _field(name: str, schema: Json, needed: frozenset[str]) -> Field:
+    # A picture that a model cannot do without stands first; one that it may have is folded away.
+    apart = name in _OF_PICTURES and not needed & _OF_PICTURES
+    made = Field(
+        name=name,
+        kind=_kind(name, schema),
+        label=_LABELS.get(name, name.replace("_", " ").capitalize()),
+        help=str(schema.get("description", "")),
+        place=Place.PICTURES if apart else Place.MAIN if name in _MAIN else Place.MORE,
+        required=name in needed or name == "tasks",
+        default=schema.get("default"),
+        low=schema.get("minimum", schema.get("exclusiveMinimum")),
+        high=_most(schema),
+        whole=schema.get("type") == "integer",
+    )
+    return replace(made, **_offers(made.kind, schema))
+
+
+def _most(schema: Json) -> float | None:
+    limits = ("maximum", "maxLength", "maxItems")
+    return next((schema[name] for name in limits if name in schema), None)
+
+
+def _kind(name: str, schema: Json) -> Kind:
+    by_name = {
+        "prompt": Kind.PROMPT,
+        "seed": Kind.SEED,
+        "mask": Kind.MASK,
+        "region": Kind.REGION,
+        "tasks": Kind.TASKS,
+        "loras": Kind.LORAS,
+        "text": Kind.WORDS,
+    }
+    return by_name.get(name) or _kind_of_type(schema)
+
+
+def _kind_of_type(schema: Json) -> Kind:
+    items = schema.get("items", {})
+    if "picture" in (schema.get("format"), items.get("format")):
+        return Kind.PICTURES
+    if "enum" in items:
+        return Kind.CHOICES
+    if "enum" in schema:
+        return Kind.CHOICE
+    if schema.get("type") == "boolean":
+        return Kind.SWITCH
+    if schema.get("type") in ("integer", "number"):
+        return Kind.SLIDER if _slides(schema) else Kind.NUMBER
+    return Kind.TEXT
+
+
+def _slides(schema: Json) -> bool:
+    most = schema.get("maximum")
+    has_range = "minimum" in schema and most is not None and most <= _SLIDER_STEPS
+    return has_range and schema.get("default") is not None
+
+
+def _offers(kind: Kind, schema: Json) -> dict[str, Any]:
+    values: Sequence[str] = schema.get("enum") or schema.get("items", {}).get("enum", ())
+    if kind is Kind.TASKS:
+        return {"groups": groups_of(values)}
+    return {"options": tuple((value, value) for value in values)}
+
+
+def _size(variant: Variant, known: Mapping[str, Json]) -> Field | None:
+    """Width, height and shape as one field: they say the same thing."""
+    if not any(name in known for name in _SIZE):
+        return None
+    width = _plain(known.get("width", {}))
+    limits: Any = getattr(variant.parameters, "limits", None)
+    step = int(width.get("multipleOf", 0)) or getattr(limits, "step", 1)
+    described = known.get("width") or known["aspect_ratio"]
+    return Field(
+        name="size",
+        kind=Kind.SIZE,
+        label="Size",
+        help=str(described.get("description", "")),
+        place=Place.MAIN,
+        low=width.get("minimum"),
+        high=width.get("maximum"),
+        whole=True,
+        shapes=shapes(known, step),
+        step=step,
+    )

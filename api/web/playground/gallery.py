@@ -1,0 +1,111 @@
+"""The tenant's newest jobs, each with what it came to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+
+from api.core.paging import decode_cursor, encode_cursor
+from api.services import Services, ServicesDep
+from api.web.playground.form.models import paints
+from api.web.playground.pages import page
+from api.web.playground.session import Visitor, VisitorDep
+from api.web.shared.florence2_overlay import answers, overlays
+from api.web.shared.job_pictures import inputs
+from db.jobs import queries as job_queries
+from db.jobs.queries import JobFilter
+from db.tables import Artifact, Job
+from db.values.artifact_kinds import ArtifactKind
+from db.values.job_state import JobState
+from workers.catalog.florence2.tasks import BY_TOKEN
+
+router = APIRouter()
+
+PAGE_SIZE = 24
+_MOST_LABELS = 4
+
+
+@dataclass(frozen=True)
+class Card:
+    """One job.
+
+    Attributes:
+        title: its prompt, or what was seen.
+        thumb: a picture of it, None where there is none.
+        more: how many further pictures it painted.
+        painted: the number of its first painted picture, to be looked at closely.
+    """
+
+    id: str
+    model: str
+    state: str
+    created_at: datetime
+    title: str
+    thumb: str | None
+    alt: str
+    more: int
+    painted: int | None
+
+
+def gallery_values(
+    services: Services, visitor: Visitor, before_id: str | None = None
+) -> dict[str, Any]:
+    """The values of `gallery.html`."""
+    chosen = JobFilter(before_id=before_id)
+    with services.database.transaction(durable=False) as session:
+        rows = job_queries.listed(session, visitor.tenant_id, chosen, limit=PAGE_SIZE + 1)
+        shown = rows[:PAGE_SIZE]
+        artifacts = job_queries.artifacts_of(session, [job.id for job in shown])
+    cards = [_card(job, artifacts.get(job.id, [])) for job in shown]
+    return {
+        "can_look": any(not paints(each) for each in services.catalogue.variants()),
+        "cards": cards,
+        "older": encode_cursor(shown[-1].id) if len(rows) > PAGE_SIZE else None,
+    }
+
+
+def _card(job: Job, artifacts: Sequence[Artifact]) -> Card:
+    base = f"/playground/jobs/{job.id}"
+    kept = [row for row in artifacts if row.kind == ArtifactKind.IMAGE and not row.removed_at]
+    given = inputs(job, base)
+    prompt = str(job.input.get("prompt") or "")
+    thumb = f"{base}/results/{kept[0].n}" if kept else given[0].url if given else None
+    return Card(
+        id=job.id,
+        model=job.variant,
+        state=job.state,
+        created_at=job.created_at,
+        title=prompt or _told(job),
+        thumb=thumb,
+        alt=f"Painted: {prompt}" if kept else "The picture that it was given",
+        more=max(0, len(kept) - 1),
+        painted=kept[0].n if kept else None,
+    )
+
+
+def _told(job: Job) -> str:
+    """What Florence-2 said, or what it was asked."""
+    output = job.output or {}
+    if job.state != JobState.SUCCEEDED or "results" not in output:
+        asked = (BY_TOKEN.get(token) for token in job.input.get("tasks") or ())
+        return "; ".join(task.title for task in asked if task is not None)
+    texts = [answer.text for answer in answers(output) if answer.text]
+    if texts:
+        return texts[0]
+    labels = [group.label for each in overlays(output, "", job.input) for group in each.groups]
+    return ", ".join(labels[:_MOST_LABELS]) or "Nothing was found"
+
+
+@router.get("/gallery")
+def show_gallery(
+    request: Request,
+    services: ServicesDep,
+    visitor: VisitorDep,
+    before: Annotated[str | None, Query(max_length=100)] = None,
+) -> HTMLResponse:
+    """The cards, from the newest or from older ones on."""
+    values = gallery_values(services, visitor, decode_cursor(before, "job"))
+    return page(request, "gallery.html", **values)
