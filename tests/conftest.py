@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.servers.postgres import EmbeddedPostgres
-from deploy.servers.process import Child
-from deploy.servers.redis import EmbeddedRedis
+from deploy.local.servers.postgres import EmbeddedPostgres
+from deploy.local.servers.process import Child
+from deploy.local.servers.redis import EmbeddedRedis
 from tests.servers.swift import S3Server, keeps_attributes, running_swift
 
 

@@ -69,7 +69,8 @@ def prepare(services: Services, tenant_id: str, submission: Submission) -> Commi
     """Validate a submission against its model and store the pictures that it names.
 
     Raises:
-        api.core.errors.ProblemError: the input does not fit the model, or the webhook's URL is refused.
+        api.core.errors.ProblemError: the input does not fit the model, or the webhook's URL is
+            refused.
         workers.catalog.UnknownVariantError: there is no such model.
     """
     variant = services.catalogue.find(submission.model)

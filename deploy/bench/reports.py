@@ -27,11 +27,11 @@ from db.tenants.api_keys import OperatorRole
 from db.values.job_state import JobState
 from deploy.bench.many_jobs import fill
 from deploy.bench.report_pages import measure_pages
-from deploy.programs import api_program
-from deploy.servers.postgres import EmbeddedPostgres
-from deploy.servers.process import free_port
-from deploy.servers.redis import EmbeddedRedis
-from deploy.supervisor import Supervisor
+from deploy.local.processes import api_program
+from deploy.local.servers.postgres import EmbeddedPostgres
+from deploy.local.servers.process import free_port
+from deploy.local.servers.redis import EmbeddedRedis
+from deploy.local.supervisor import Supervisor
 
 _ROUNDS = 5
 _PAGE = 50

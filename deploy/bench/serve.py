@@ -5,8 +5,8 @@ import click
 from db.core.session import Database
 from db.core.settings import DatabaseSettings
 from db.storage.settings import StorageSettings, open_store
-from deploy import logs
 from deploy.bench.noop import NOOP, NoopAdapter
+from deploy.process import logging as logs
 from workers.runtime.model_cache import Served
 from workers.runtime.process import WorkerProcess
 from workers.settings import WorkerSettings

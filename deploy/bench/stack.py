@@ -19,11 +19,11 @@ from db.tables import Tier
 from db.tenants import api_keys, tenants
 from deploy.bench.client import LeanClient
 from deploy.bench.noop import NOOP
-from deploy.programs import api_program, courier_program, worker_program
-from deploy.servers.postgres import EmbeddedPostgres
-from deploy.servers.process import free_port
-from deploy.servers.redis import EmbeddedRedis
-from deploy.supervisor import Supervisor
+from deploy.local.processes import api_program, courier_program, worker_program
+from deploy.local.servers.postgres import EmbeddedPostgres
+from deploy.local.servers.process import free_port
+from deploy.local.servers.redis import EmbeddedRedis
+from deploy.local.supervisor import Supervisor
 
 PAINTER = "flux.1-demo"
 CONCURRENCY = 3
@@ -71,7 +71,7 @@ class BenchStack:
         """Start everything, and return when all of it answers.
 
         Raises:
-            deploy.servers.process.ServerStartError: a process did not come up.
+            deploy.local.servers.process.ServerStartError: a process did not come up.
         """
         with ExitStack() as undo:
             undo.callback(self.__exit__)

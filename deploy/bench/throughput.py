@@ -15,7 +15,7 @@ from db.values.job_state import ACTIVE
 from deploy.bench import plain_celery
 from deploy.bench.noop import NOOP
 from deploy.bench.stack import CLIENTS, BenchStack
-from deploy.programs import Program
+from deploy.local.processes import Program
 
 _POLL_SECONDS = 0.05
 _LONGEST_SECONDS = 600.0

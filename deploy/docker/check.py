@@ -17,14 +17,17 @@ from pathlib import Path
 
 import click
 
-from deploy.unwinding import unwound_by_sigterm
+from deploy.process.sigterm import unwound_by_sigterm
 
 ROOT = Path(__file__).parents[2]
 PREFIX = "/opt/bottega"
 """Where the images keep their environment; the check puts its own folder in its place."""
 
 SHOWS = {
-    "api": ("import api.app, workers.courier.process, deploy.make_bucket, db.core.migrate", "api"),
+    "api": (
+        "import api.app, workers.courier.process, deploy.cli.make_bucket, db.core.migrate",
+        "api",
+    ),
     "worker": ("import torch, diffusers, transformers, workers.adapters.registry", "worker"),
 }
 """By image: what must be importable, and the command that must print its help."""

@@ -26,7 +26,7 @@ from db.tables import Queue
 from db.tenants import api_keys, tenants
 
 ROOT = Path(__file__).parents[2]
-BOTTEGA = (sys.executable, "-m", "deploy.cli")
+BOTTEGA = (sys.executable, "-m", "deploy.cli.main")
 START_SECONDS = 90
 STOP_SECONDS = 40
 ASK_SECONDS = 90
@@ -302,8 +302,8 @@ def _name_of(process: psutil.Process) -> str:
         words = process.cmdline()
     except psutil.Error:
         return ""
-    if "deploy.cli" in words:
-        return words[words.index("deploy.cli") + 1]
+    if "deploy.cli.main" in words:
+        return words[words.index("deploy.cli.main") + 1]
     return Path(words[0]).name.split("-")[0] if words else ""
 
 

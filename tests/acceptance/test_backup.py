@@ -10,7 +10,7 @@ from db.core.migrate import upgrade
 from db.core.session import Database
 from db.core.settings import DatabaseSettings
 from db.tables import Artifact, Job
-from deploy.servers.postgres_binaries import postgres_programs
+from deploy.local.servers.postgres_binaries import postgres_programs
 from tests.acceptance.stack import ROOT, Client, Stack
 from tests.support.databases import DatabaseMaker
 from tests.support.guides import Reader, steps_of

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from deploy.demo_run import DemoError, run_demo
+from deploy.local.demo import DemoError, run_demo
 from tests.acceptance.stack import Stack, processes_in, run_bottega
 from workers.training.flux.adherence import check_prompt
 

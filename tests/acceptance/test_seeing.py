@@ -2,7 +2,7 @@
 
 import pytest
 
-from deploy.score_florence2 import ServiceAsker
+from deploy.evaluation.score_florence2 import ServiceAsker
 from tests.acceptance.stack import Client
 from workers.training.florence2.metrics import figures, scored_canvases
 

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 from pydantic import SecretStr
 
 from db.storage.settings import StorageSettings, open_store
-from deploy.make_bucket import make_bucket
+from deploy.cli.make_bucket import make_bucket
 from tests.servers.swift import S3Server
 
 

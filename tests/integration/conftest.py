@@ -10,8 +10,8 @@ from pydantic import SecretStr
 from db.core.session import Database
 from db.core.settings import DatabaseSettings
 from db.storage.local import LocalStore
-from deploy.servers.process import Child
-from deploy.servers.redis import EmbeddedRedis
+from deploy.local.servers.process import Child
+from deploy.local.servers.redis import EmbeddedRedis
 from tests.support.databases import DatabaseMaker
 from tests.support.jobs import add_tenant, assert_everything_holds
 from tests.support.station import Station

@@ -21,7 +21,7 @@ from db.core.session import Database
 from db.jobs.types import StoredArtifact
 from db.storage.local import LocalStore
 from db.tenants import api_keys
-from deploy.servers.process import Child
+from deploy.local.servers.process import Child
 from tests.support import jobs
 from workers.settings import WorkerSettings
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from db.core.session import Database
-from deploy.cli import main
+from deploy.cli.main import main
 from tests.support import jobs
 
 

@@ -37,7 +37,7 @@ class Couriers:
         """One of them, ended at the latest with the block."""
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "deploy.cli", "courier"],
+                [sys.executable, "-m", "deploy.cli.main", "courier"],
                 env={**os.environ, **self._settings},
                 stdout=log,
                 stderr=log,

@@ -8,7 +8,7 @@ from db import worker_registry as workers
 from db.core.session import Database
 from db.storage.local import LocalStore
 from db.worker_registry import WorkerReport
-from deploy.doctor import FindingError, Patient, _content_filters, _weights
+from deploy.cli.doctor import FindingError, Patient, _content_filters, _weights
 from workers.messaging.queue import Doorbell
 from workers.settings import WorkerSettings
 

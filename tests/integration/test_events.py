@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from db.core.base import new_id
-from deploy.servers.process import Child
+from deploy.local.servers.process import Child
 from tests.support.waiting import await_true
 from workers.messaging.events import (
     CHANNEL,

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from db import worker_registry as workers
 from db.core.session import Database
 from db.worker_registry import WorkerReport
-from deploy.servers.process import Child
+from deploy.local.servers.process import Child
 from tests.support.databases import DatabaseMaker
 from tests.support.jobs import (
     add_tenant,

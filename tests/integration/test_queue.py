@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from celery.contrib.testing.worker import start_worker
 
-from deploy.servers.process import Child
+from deploy.local.servers.process import Child
 from tests.support.waiting import at_once, await_true
 from workers.messaging.queue import (
     ENOUGH_TICKETS,

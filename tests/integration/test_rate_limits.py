@@ -14,7 +14,7 @@ from api.app import create_app
 from api.core.metrics import rate_limit_unchecked, rate_limited
 from db.core.session import Database
 from db.tenants import api_keys
-from deploy.servers.process import Child
+from deploy.local.servers.process import Child
 from tests.support.jobs import add_tenant, sql
 from workers.settings import WorkerSettings
 

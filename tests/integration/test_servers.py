@@ -18,10 +18,10 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from deploy.servers import postgres_binaries
-from deploy.servers.postgres import EmbeddedPostgres
-from deploy.servers.process import Account, Child, ServerError, ServerStartError
-from deploy.servers.redis import EmbeddedRedis
+from deploy.local.servers import postgres_binaries
+from deploy.local.servers.postgres import EmbeddedPostgres
+from deploy.local.servers.process import Account, Child, ServerError, ServerStartError
+from deploy.local.servers.redis import EmbeddedRedis
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="root alone drops privileges")
 
@@ -265,9 +265,9 @@ def test_programs_in_a_closed_folder_are_copied_and_run(
 def test_a_killed_supervisor_takes_its_servers_along(tmp_path: Path) -> None:
     script = f"""
         from pathlib import Path
-        from deploy.servers.postgres import EmbeddedPostgres
-        from deploy.servers.process import Child
-        from deploy.servers.redis import EmbeddedRedis
+        from deploy.local.servers.postgres import EmbeddedPostgres
+        from deploy.local.servers.process import Child
+        from deploy.local.servers.redis import EmbeddedRedis
         folder = Path({str(tmp_path)!r})
         children = [
             Child(EmbeddedPostgres(folder / "pg", fast=True), folder / "pg.log"),

@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.servers.process import Account, Child, free_port
+from deploy.local.servers.process import Account, Child, free_port
 
 ACCESS_KEY_ID = "test:tester"
 SECRET_ACCESS_KEY = "testing"

@@ -25,12 +25,12 @@ from db.core.settings import DatabaseSettings
 from db.storage.settings import StorageSettings
 from db.tables import Job, Worker
 from db.values.job_state import JobState
-from deploy.make_bucket import make_bucket
-from deploy.programs import Program, api_program, courier_program
-from deploy.servers.postgres import EmbeddedPostgres
-from deploy.servers.process import free_port
-from deploy.servers.redis import EmbeddedRedis
-from deploy.supervisor import Supervisor
+from deploy.cli.make_bucket import make_bucket
+from deploy.local.processes import Program, api_program, courier_program
+from deploy.local.servers.postgres import EmbeddedPostgres
+from deploy.local.servers.process import free_port
+from deploy.local.servers.redis import EmbeddedRedis
+from deploy.local.supervisor import Supervisor
 from tests.acceptance.stack import eventually
 from tests.servers import swift
 

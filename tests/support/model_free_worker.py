@@ -16,7 +16,7 @@ from db.core.session import Database
 from db.core.settings import DatabaseSettings
 from db.storage.local import LocalStore
 from db.storage.settings import StorageSettings
-from deploy import logs
+from deploy.process import logging as logs
 from tests.support.adapters import paint
 from workers import catalog
 from workers.adapters.protocol import DeviceLostError, Output, Report, ShouldStop, Stopped, Work

@@ -18,7 +18,7 @@ HEAVY = (
 
 
 @pytest.mark.parametrize(
-    "module", ["api.app", "deploy.cli", "workers.messaging.queue", "workers.catalog"]
+    "module", ["api.app", "deploy.cli.main", "workers.messaging.queue", "workers.catalog"]
 )
 def test_a_fresh_interpreter_loads_no_model_library(module: str) -> None:
     # Where OpenTelemetry's SDK is installed, as for the tests, libraries import what it brings.

@@ -10,8 +10,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from deploy.cli import main
-from deploy.cli_errors import Group
+from deploy.cli.errors import Group
+from deploy.cli.main import main
 
 DOCUMENTED = {
     *("up", "demo", "api", "worker", "fleet", "courier"),
@@ -45,7 +45,10 @@ def test_every_command_explains_itself_and_its_options(name: str, command: click
 
 def test_the_command_itself_explains_what_there_is() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "deploy.cli", "--help"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "deploy.cli.main", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     for command in main.commands:
         assert f"\n  {command} " in done.stdout

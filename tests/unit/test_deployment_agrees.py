@@ -14,8 +14,8 @@ from api.core.settings import ApiSettings
 from db.core.settings import DatabaseSettings
 from db.storage.settings import StorageSettings
 from deploy.docker.check import PREFIX, SHOWS, read_build_stage
-from deploy.fleet import fleet_stop_seconds, programs, read_fleet
-from deploy.stop_times import grace_seconds, stop_seconds
+from deploy.local.fleet import fleet_stop_seconds, programs, read_fleet
+from deploy.local.stop_times import grace_seconds, stop_seconds
 from tests.acceptance.stack import ROOT
 from workers import catalog
 from workers.outbound import OutboundSettings
@@ -200,7 +200,7 @@ def test_a_fleet_of_any_models_ends_before_its_unit_is_killed() -> None:
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
 def test_a_unit_runs_a_command_that_there_is(path: Path) -> None:
-    from deploy.cli import main  # noqa: PLC0415 - only this test needs the commands
+    from deploy.cli.main import main  # noqa: PLC0415 - only this test needs the commands
 
     words = re.findall(r"^ExecStart=\S+/bottega (\w+)", path.read_text(), re.MULTILINE)
     assert len(words) == 1

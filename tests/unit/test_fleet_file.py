@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.fleet import FleetFileError, programs, read_fleet
+from deploy.local.fleet import FleetFileError, programs, read_fleet
 
 TWO_DEVICES = """
 [[workers]]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.cli import main
-from deploy.fleet import read_fleet
+from deploy.cli.main import main
+from deploy.local.fleet import read_fleet
 from tests.support.guide_mentions import (
     GUIDES,
     anchors_of,

@@ -65,7 +65,7 @@ def test_an_image_comes_up_with_what_it_installs(image: str) -> None:
     code = (
         f"import sys; sys.modules.update(dict.fromkeys({missing!r}))\n"
         f"{STARTS[image]}\n"
-        "from deploy.cli import main\n"
+        "from deploy.cli.main import main\n"
         f"main([{SHOWS[image][1]!r}, '--help'])"
     )
     done = subprocess.run(  # noqa: S603 - our own interpreter

@@ -5,8 +5,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.programs import Program
-from deploy.supervisor import Supervisor
+from deploy.local.processes import Program
+from deploy.local.supervisor import Supervisor
 from tests.support.waiting import await_true
 
 SECONDS_TO_FINISH = 0.6

@@ -249,7 +249,7 @@ def doctor(*, variants: tuple[str, ...], as_json: bool) -> None:
     db/core/invariants.py), an object for every artifact, live workers and their weights, content
     filters where a licence asks for one.
     """
-    from deploy.doctor import examine  # noqa: PLC0415
+    from deploy.cli.doctor import examine  # noqa: PLC0415
 
     found = list(examine(variants))
     rows = [{"check": c.check, "ok": "ok" if c.ok else "WRONG", "detail": c.detail} for c in found]

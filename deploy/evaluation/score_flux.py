@@ -1,6 +1,6 @@
 """Scores flux.1-demo on unseen prompts through the whole service, as any client asks it.
 
-python -m deploy.score_flux --prompts 200 --seed 20261126
+python -m deploy.evaluation.score_flux --prompts 200 --seed 20261126
 """
 
 import io
@@ -9,8 +9,8 @@ import click
 import httpx
 from PIL import Image
 
-from deploy.demo_run import fetch, submit_and_wait, task_result
-from deploy.scored_stack import client_of_new_stack, tell
+from deploy.evaluation.stack import client_of_new_stack, tell
+from deploy.local.demo import fetch, submit_and_wait, task_result
 from workers.training.detection_metrics import Detection
 from workers.training.flux.flux1_metrics import figures
 from workers.training.score_command import only_given, size_options
@@ -18,7 +18,7 @@ from workers.training.score_flux import LOOKER, PAINTER, as_detections
 
 
 class Service:
-    """Paints and looks over HTTP; `paint` and `look` are what `workers.training.flux.flux1_metrics` takes."""
+    """`paint` and `look` of `workers.training.flux.flux1_metrics`, over HTTP."""
 
     def __init__(self, client: httpx.Client, **size: int | None) -> None:
         """Ask with a client that knows the service's address and a tenant's key.
@@ -35,7 +35,7 @@ class Service:
         """The stored picture of one prompt.
 
         Raises:
-            deploy.demo_run.DemoError: the job did not succeed.
+            deploy.local.demo.DemoError: the job did not succeed.
             httpx.HTTPError: the service refused, or did not answer.
         """
         asked = {"prompt": prompt, "seed": seed, **self._size}

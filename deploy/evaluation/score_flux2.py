@@ -1,6 +1,6 @@
 """Scores flux.2-demo on unseen lessons through the whole service, as any client asks it.
 
-python -m deploy.score_flux2 --lessons 100 --seed 20261128
+python -m deploy.evaluation.score_flux2 --lessons 100 --seed 20261128
 """
 
 import io
@@ -10,8 +10,8 @@ import click
 import httpx
 from PIL import Image
 
-from deploy.demo_run import fetch, submit_and_wait, upload
-from deploy.scored_stack import client_of_new_stack, tell
+from deploy.evaluation.stack import client_of_new_stack, tell
+from deploy.local.demo import fetch, submit_and_wait, upload
 from workers.training.flux.flux2_metrics import figures
 from workers.training.score_flux2 import PAINTER
 
@@ -27,7 +27,7 @@ class ServicePainter:
         """The stored picture of one prompt, painted from uploaded pictures.
 
         Raises:
-            deploy.demo_run.DemoError: the job did not succeed.
+            deploy.local.demo.DemoError: the job did not succeed.
             httpx.HTTPError: the service refused, or did not answer.
         """
         files = [upload(self._client, picture) for picture in shown]

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 import httpx
 
-from deploy.local_stack import LocalStack
-from deploy.unwinding import unwound_by_sigterm
+from deploy.local.stack import LocalStack
+from deploy.process.sigterm import unwound_by_sigterm
 
 _TIMEOUT_SECONDS = 90
 _NAME_WIDTH = 42

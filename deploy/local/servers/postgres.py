@@ -12,9 +12,9 @@ from typing import IO
 
 import psycopg
 
-from deploy.servers.postgres_binaries import postgres_programs
-from deploy.servers.process import Account, ServerStartError, free_port
-from deploy.servers.secret_file import password_in
+from deploy.local.servers.postgres_binaries import postgres_programs
+from deploy.local.servers.process import Account, ServerStartError, free_port
+from deploy.local.servers.secret_file import password_in
 
 SUPERUSER = "bottega"
 DATABASE = "postgres"

@@ -1,6 +1,6 @@
 """Scores florence-2-demo on unseen canvases through the whole service, as any client asks it.
 
-python -m deploy.score_florence2 --scenes 200 --seed 20261125
+python -m deploy.evaluation.score_florence2 --scenes 200 --seed 20261125
 """
 
 from typing import Any
@@ -9,8 +9,8 @@ import click
 import httpx
 from PIL import Image
 
-from deploy.demo_run import submit_and_wait, upload
-from deploy.scored_stack import client_of_new_stack, tell
+from deploy.evaluation.stack import client_of_new_stack, tell
+from deploy.local.demo import submit_and_wait, upload
 from workers.training.florence2.metrics import figures, scored_canvases
 from workers.training.scenes.palette import Box
 
@@ -18,7 +18,7 @@ VARIANT = "florence-2-demo"
 
 
 class ServiceAsker:
-    """Asks over HTTP; an `Ask` of `workers.training.florence2.metrics`. A picture is uploaded once."""
+    """An `Ask` of `workers.training.florence2.metrics` over HTTP; uploads a picture once."""
 
     def __init__(self, client: httpx.Client) -> None:
         """Ask with a client that knows the service's address and a tenant's key."""
@@ -31,7 +31,7 @@ class ServiceAsker:
         """The answer to one question, with coordinates in pixels of the picture.
 
         Raises:
-            deploy.demo_run.DemoError: the job did not succeed.
+            deploy.local.demo.DemoError: the job did not succeed.
             httpx.HTTPError: the service refused, or did not answer.
         """
         given: dict[str, Any] = {"image": self._uploaded(picture), "task": task}

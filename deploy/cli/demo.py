@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from deploy.supervisor import stop_on_signals
+from deploy.local.supervisor import stop_on_signals
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -20,8 +20,8 @@ def demo(prompt: str, out: Path, data_dir: Path, *, keep: bool) -> None:
     Starts a local stack, has flux.1-demo paint PROMPT and florence-2-demo describe that very
     picture and find its objects, and leaves the picture, the overlay and the JSON in --out.
     """
-    from deploy.demo_run import run_demo  # noqa: PLC0415
-    from deploy.local_stack import LocalStack  # noqa: PLC0415
+    from deploy.local.demo import run_demo  # noqa: PLC0415
+    from deploy.local.stack import LocalStack  # noqa: PLC0415
 
     stack = LocalStack(data_dir)
     with stop_on_signals() as stopping:

@@ -11,8 +11,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from deploy.servers.process import Account, ServerStartError, free_port
-from deploy.servers.secret_file import password_in, write_private
+from deploy.local.servers.process import Account, ServerStartError, free_port
+from deploy.local.servers.secret_file import password_in, write_private
 
 OLDEST_VERSION = (6, 2)
 """Below it the queue's client library does not work."""

@@ -11,7 +11,7 @@ from types import FrameType
 
 import structlog
 
-from deploy.servers.process import Child, ManagedProcess
+from deploy.local.servers.process import Child, ManagedProcess
 
 WATCH_SECONDS = 0.25
 FIRST_RESTART_SECONDS = 0.5
@@ -52,7 +52,7 @@ class Supervisor:
         """Start processes side by side, and return when all of them are ready.
 
         Raises:
-            deploy.servers.process.ServerStartError: one ended, or was not ready in time.
+            deploy.local.servers.process.ServerStartError: one ended, or was not ready in time.
         """
         children = [self._spawn(process) for process in processes]
         for child in children:

@@ -1,6 +1,6 @@
 """A contact sheet of flux.2-demo: unseen lessons, what they refer to, and what is painted of it.
 
-    python -m deploy.contact_sheet_flux2 --out sheet.png
+    python -m deploy.evaluation.contact_sheet_flux2 --out sheet.png
 
 Everything goes through the service, as for any client; what is printed at the end is the
 programmatic checker's verdict.
@@ -11,9 +11,9 @@ from pathlib import Path
 import click
 from PIL import Image
 
-from deploy.score_flux2 import ServicePainter
-from deploy.scored_stack import client_of_new_stack
-from deploy.tiles import tile
+from deploy.evaluation.score_flux2 import ServicePainter
+from deploy.evaluation.stack import client_of_new_stack
+from deploy.evaluation.tiles import tile
 from workers.training.flux.adherence import check
 from workers.training.scenes.lesson import Lesson, unseen_lessons
 from workers.training.scenes.scene import draw

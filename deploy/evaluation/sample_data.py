@@ -19,7 +19,7 @@ from db.operators import actions as operator_actions
 from db.operators.audit import Actor
 from db.storage.local import LocalStore
 from db.tables import Job, Tier
-from deploy.local_stack import LocalStack
+from deploy.local.stack import LocalStack
 
 _PROMPTS = (
     "a red circle to the left of a blue square on a white background",

@@ -1,6 +1,6 @@
 """A contact sheet: unseen captions painted by one demo model and looked at by the other.
 
-    python -m deploy.contact_sheet --out sheet.png
+    python -m deploy.evaluation.contact_sheet --out sheet.png
 
 Everything goes through the service, as for any client; the figures printed at the end are the
 programmatic checker's.
@@ -13,9 +13,9 @@ import click
 import httpx
 from PIL import Image
 
-from deploy.demo_run import fetch, fetch_overlay, submit_and_wait
-from deploy.scored_stack import client_of_new_stack
-from deploy.tiles import tile
+from deploy.evaluation.stack import client_of_new_stack
+from deploy.evaluation.tiles import tile
+from deploy.local.demo import fetch, fetch_overlay, submit_and_wait
 from workers.training.flux.adherence import check
 from workers.training.scenes.scene import Scene, unseen_scenes
 from workers.training.score_command import only_given, size_options

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
-from deploy.programs import WorkerProgram, worker_program
-from deploy.stop_times import STORING_SECONDS, grace_seconds
+from deploy.local.processes import WorkerProgram, worker_program
+from deploy.local.stop_times import STORING_SECONDS, grace_seconds
 from workers import catalog
 
 _GRACE = "BOTTEGA_GRACE_SECONDS"

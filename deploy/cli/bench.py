@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deploy.unwinding import unwound_by_sigterm
+from deploy.process.sigterm import unwound_by_sigterm
 
 if TYPE_CHECKING:
     from deploy.bench.plan import Goal

@@ -29,7 +29,7 @@ from db.reports import usage as reports
 from db.tables import Worker
 from db.tenants.api_keys import OperatorRole
 from db.values.job_state import JobState, Priority
-from deploy.cli_admin import actor, as_json_option, give_credit, show, transaction
+from deploy.cli.admin import actor, as_json_option, give_credit, show, transaction
 
 _LIMIT = click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
 _MOST_MICROS = 10**15

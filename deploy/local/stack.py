@@ -15,15 +15,15 @@ from pydantic import SecretStr
 from db.core.migrate import upgrade
 from db.core.session import Database
 from db.core.settings import DatabaseSettings
-from deploy import credentials
-from deploy.credentials import Credentials
-from deploy.monitoring import TARGETS_FILE, metrics_urls, write_targets
-from deploy.programs import api_program, courier_program, worker_program
-from deploy.servers.postgres import EmbeddedPostgres
-from deploy.servers.process import ManagedProcess, free_port
-from deploy.servers.redis import EmbeddedRedis
-from deploy.servers.secret_file import write_private
-from deploy.supervisor import Supervisor
+from deploy.local import credentials
+from deploy.local.credentials import Credentials
+from deploy.local.processes import api_program, courier_program, worker_program
+from deploy.local.prometheus_targets import TARGETS_FILE, metrics_urls, write_targets
+from deploy.local.servers.postgres import EmbeddedPostgres
+from deploy.local.servers.process import ManagedProcess, free_port
+from deploy.local.servers.redis import EmbeddedRedis
+from deploy.local.servers.secret_file import write_private
+from deploy.local.supervisor import Supervisor
 from workers import catalog
 
 SETTINGS_FILE = "settings.json"
@@ -91,7 +91,7 @@ class LocalStack:
         Raises:
             StackError: the folder or the port cannot be had.
             workers.catalog.UnknownVariantError: there is no such model.
-            deploy.servers.process.ServerStartError: a process did not come up.
+            deploy.local.servers.process.ServerStartError: a process did not come up.
         """
         for variant in self.variants:
             catalog.find(variant)

@@ -12,9 +12,9 @@ from sqlalchemy.exc import OperationalError
 from db.operators.keys import LastOperatorError
 from db.storage.object_store import StoreError
 from db.tenants.tenants import UnknownTierError
-from deploy.fleet import FleetFileError
-from deploy.local_stack import StackError
-from deploy.servers.process import ServerError
+from deploy.local.fleet import FleetFileError
+from deploy.local.servers.process import ServerError
+from deploy.local.stack import StackError
 from workers.adapters.hosted.settings import RelaySetupError
 from workers.adapters.pinning import DeviceError
 from workers.adapters.weights import WeightsError

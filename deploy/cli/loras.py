@@ -8,7 +8,7 @@ from api.resources.lora_files import MEDIA_TYPE, NAME, LoraError, check_lora
 from db.storage.keys import lora_key
 from db.storage.object_store import ObjectStore
 from db.storage.settings import StorageSettings, open_store
-from deploy.cli_admin import as_json_option, show
+from deploy.cli.admin import as_json_option, show
 
 FOLDER = lora_key("").removesuffix(".safetensors")
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from db.billing import ledger
 from db.tenants import api_keys, tenants
 from db.tenants.api_keys import InvalidKeyError
-from deploy.servers.secret_file import write_private
+from deploy.local.servers.secret_file import write_private
 
 LOCAL_TIER = "standard"
 LOCAL_CREDIT_MICROS = 5_000_000

@@ -1,4 +1,4 @@
-"""`python -m deploy.make_bucket`: the bucket that S3_BUCKET names, made where it is missing."""
+"""`python -m deploy.cli.make_bucket`: the bucket that S3_BUCKET names, made where it is missing."""
 
 from typing import Any
 

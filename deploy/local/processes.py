@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.core.base import new_id
 from db.core.session import Database
 from db.tables import Worker
-from deploy.servers.process import Account
+from deploy.local.servers.process import Account
 
 _READY_STATES = ("ready", "busy")
 _ASK_SECONDS = 2
@@ -30,7 +30,7 @@ class Program:
     stop_signal: signal.Signals = signal.SIGTERM
     account: Account | None = None
     working_directory: Path | None = None
-    module: str = "deploy.cli"
+    module: str = "deploy.cli.main"
 
     def prepare(self) -> None:
         """Nothing needs to be made."""

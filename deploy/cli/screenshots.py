@@ -1,4 +1,4 @@
-"""`python -m deploy.screenshots --out DIR`: every screen, light and dark, wide and on a phone.
+"""`python -m deploy.cli.screenshots --out DIR`: every screen, light and dark, wide and on a phone.
 
 It starts a stack in a folder of its own, fills it, and stops it. Chromium must be installed.
 """
@@ -13,10 +13,10 @@ from typing import Literal
 import click
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from deploy import logs
-from deploy.demo_fill import Filled, fill
-from deploy.local_stack import LocalStack
-from deploy.unwinding import unwound_by_sigterm
+from deploy.evaluation.sample_data import Filled, fill
+from deploy.local.stack import LocalStack
+from deploy.process import logging as logs
+from deploy.process.sigterm import unwound_by_sigterm
 
 _SIZES = {"wide": (1440, 900), "phone": (390, 844)}
 _THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
