@@ -40,7 +40,7 @@ test-bench: $(READY) ## the benchmarks of the models, each once in small (minute
 	$(BIN)/python -m pytest -m 'bench and not gpu'
 
 machines: $(READY) ## two machines on shared servers, one of everything killed under load (minutes)
-	$(BIN)/python -m pytest -m machines -s tests/acceptance/test_two_machines.py
+	$(BIN)/python -m pytest -m machines -s tests/acceptance/deploy/test_two_machines.py
 
 # The dashboard's tests click through it in Debian's own browser; the driver brings none.
 chromium:

@@ -1,0 +1,331 @@
+"""The playground in a browser, on a running stack: painted, watched, looked at, said as code."""
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+from playwright.sync_api import Browser, Page, expect
+
+from tests.acceptance.api.web.browser import (
+    Visit,
+    by_everyone,
+    chromium,
+    visit,
+)
+from tests.acceptance.stack import Client, Stack
+
+pytestmark = pytest.mark.usefixtures("books")
+
+SIDE = 256
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for all of them."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def tenant(stack: Stack) -> Client:
+    """Whose jobs they all are."""
+    return stack.tenant()
+
+
+@pytest.fixture(scope="module")
+def desk(browser: Browser, stack: Stack, tenant: Client) -> Iterator[Visit]:
+    """A window in which the tenant has signed in with the key."""
+    with visit(browser, stack) as opened:
+        sign_in(opened, tenant)
+        yield opened
+
+
+@pytest.fixture
+def artist(desk: Visit) -> Visit:
+    """The tenant before an empty form."""
+    desk.page.goto("/")
+    return desk
+
+
+def sign_in(opened: Visit, tenant: Client) -> None:
+    """Paste the tenant's key."""
+    opened.page.goto("/playground/sign-in")
+    opened.page.get_by_label("API key").fill(key_of(tenant))
+    opened.page.get_by_role("button", name="Sign in").click()
+    expect(opened.page.get_by_role("button", name="Paint")).to_be_visible()
+
+
+def key_of(tenant: Client) -> str:
+    """The key that a client sends."""
+    return tenant.http.headers["Authorization"].removeprefix("Bearer ")
+
+
+def job_of(page: Page) -> str:
+    """The job that the page watches."""
+    expect(page.locator("[data-job]")).to_be_visible()
+    return str(page.locator("[data-job]").get_attribute("data-job"))
+
+
+def submit(page: Page, verb: str = "Paint") -> str:
+    """Press the button, and return the job that came of it."""
+    before = page.locator("[data-job]")
+    former = before.get_attribute("data-job") if before.count() else ""
+    page.get_by_role("button", name=verb, exact=True).click()
+    expect(page.locator(f'[data-job]:not([data-job="{former}"])')).to_be_visible()
+    return job_of(page)
+
+
+def ended(page: Page, state: str = "succeeded") -> None:
+    """Wait until the page shows the job's end."""
+    expect(page.locator(f".panel.{state}")).to_be_visible(timeout=60_000)
+
+
+def picture_of(tenant: Client, job_id: str) -> np.ndarray:
+    """What a job has painted."""
+    url = tenant.job(job_id)["output"]["images"][0]["url"]
+    return np.asarray(Image.open(io.BytesIO(httpx.get(url).content)).convert("RGB"))
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture of a red disc on blue."""
+    picture = Image.new("RGB", (SIDE, SIDE), (40, 80, 220))
+    ImageDraw.Draw(picture).ellipse((88, 88, 168, 168), fill=(220, 40, 40))
+    path = tmp_path_factory.mktemp("drawn") / "disc.png"
+    picture.save(path)
+    return path
+
+
+NOTE_WHAT_PASSES = """() => {
+    window.noted = {steps: 0, preview: false};
+    const note = () => {
+        noted.steps = Math.max(noted.steps, document.querySelector("#progress")?.max ?? 0);
+        noted.preview ||= /^data:image/.test(document.querySelector("img.preview")?.src ?? "");
+    };
+    const all = {subtree: true, childList: true, attributes: true};
+    new MutationObserver(note).observe(document, all);
+}"""
+"""A quick machine is done between two of the looks that the driver takes."""
+
+
+def test_this_machines_own_tenant_is_signed_in_paints_and_watches(
+    browser: Browser, stack: Stack
+) -> None:
+    with visit(browser, stack) as opened:
+        page = opened.page
+        page.goto("/")
+        expect(page.locator(".quote")).to_have_text("To see the price, fill in: Prompt.")
+        page.get_by_label("Prompt").fill("a red circle on a blue background")
+        page.get_by_text("16:9").click()
+        page.get_by_label("Steps", exact=True).fill("50")
+        page.get_by_role("button", name="Throw the dice").click()
+        seed = page.get_by_label("Seed", exact=True).input_value()
+        expect(page.locator(".quote .price")).to_have_text("$0.001")
+        expect(page.locator(".quote")).to_contain_text("within your allowance")
+        with stack.paused("flux.1-demo"):  # until the page listens, so that it misses no step
+            job_id = submit(page)
+            assert page.url == f"{stack.url}/?from={job_id}"
+            expect(page.locator(".stage.waiting")).to_contain_text("its queue is paused")
+            page.evaluate(NOTE_WHAT_PASSES)
+        ended(page)
+        assert page.evaluate("noted") == {"steps": 50, "preview": True}
+        shown = page.locator(".results img")
+        assert shown.evaluate("i => [i.naturalWidth, i.naturalHeight]") == [352, 192]
+        expect(page.locator(".results figcaption")).to_contain_text(f"seed {seed}")
+        expect(page.locator(f"#shot-{job_id} img")).to_be_visible()
+        page.locator(".menu summary").click()
+        expect(page.locator(".menu")).to_contain_text("without being asked for a key")
+
+
+def test_a_job_that_waits_tells_its_place_and_is_canceled(
+    artist: Visit, tenant: Client, stack: Stack
+) -> None:
+    page = artist.page
+    page.get_by_label("Prompt").fill("a green star")
+    with stack.paused("flux.1-demo"):
+        before = tenant.paint()
+        job_id = submit(page)
+        place = page.locator(".stage.waiting")
+        expect(place).to_contain_text("Number 2 in its queue")
+        expect(place).to_contain_text("its queue is paused")
+        tenant.cancel(before)
+        expect(place).to_contain_text("Number 1 in its queue", timeout=10_000)
+        page.get_by_role("button", name="Cancel").click()
+        ended(page, "canceled")
+    assert tenant.job(job_id)["state"] == "canceled"
+    expect(page.locator(".panel")).to_contain_text("cost nothing")
+
+
+def test_only_what_was_brushed_is_painted_anew(artist: Visit, tenant: Client, drawn: Path) -> None:
+    page = artist.page
+    page.get_by_label("Prompt").fill("a yellow square on a blue background")
+    page.get_by_text("From a picture").click()
+    page.locator("picture-drop input[type=file]").set_input_files(drawn)
+    layer = page.locator(".mask-layer")
+    layer.scroll_into_view_if_needed()
+    page.locator(".mask-size input").fill("40")
+    box = layer.bounding_box()
+    assert box is not None
+    across, down = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(across - 10, down)
+    page.mouse.down()
+    page.mouse.move(across + 10, down, steps=4)
+    page.mouse.up()
+    expect(page.locator("mask-brush input[name=mask]")).to_have_value(re.compile("^file_"))
+    expect(page.locator(".mask-tools")).to_contain_text("is painted anew")
+    page.get_by_text("The same as code").click()
+    expect(page.locator("#sample-1")).to_contain_text('"mask": "file_')
+    job_id = submit(page)
+    ended(page)
+    before = np.asarray(Image.open(io.BytesIO(drawn.read_bytes()))).astype(int)
+    change = np.abs(picture_of(tenant, job_id).astype(int) - before).max(axis=2)
+    assert change[96:160, 96:160].max() > 100
+    assert change[:40].max() == change[-40:].max() == 0
+
+
+def test_a_painted_picture_is_looked_at_closely(
+    artist: Visit, tenant: Client, stack: Stack
+) -> None:
+    painted = tenant.over(tenant.paint())
+    page = artist.page
+    page.goto(f"/?from={painted['id']}")
+    page.locator(".results").get_by_role("link", name="Look closely").click()
+    expect(page.get_by_label("Model")).to_have_value("florence-2-demo")
+    expect(page.locator("picture-drop canvas")).to_be_visible()
+    expect(page.locator(".quote .price")).to_have_text("$0.0004")
+    job_id = submit(page, "Look")
+    ended(page)
+    results = tenant.job(job_id)["output"]["results"]
+    found = next(each["result"]["<OD>"] for each in results if each["task"] == "<OD>")
+    assert found["bboxes"]
+    expect(page.locator(".overlay .mark polygon")).to_have_count(len(found["bboxes"]))
+    page.locator(".found .place").first.hover()
+    expect(page.locator(".mark.lit")).to_have_count(1)
+    caption = next(each["result"]["<CAPTION>"] for each in results if each["task"] == "<CAPTION>")
+    expect(page.locator(".answer")).to_have_text(caption)
+    expect(page.locator(f"#shot-{job_id}")).to_contain_text(caption)
+
+    name = f"inputs/{tenant.tenant_id}/{painted['output']['images'][0]['sha256']}"
+    kept = stack.store.get(name)
+    stack.store.delete(name)
+    page.goto(f"/?from={job_id}")
+    expect(page.locator(".panel .notice")).to_contain_text("no longer kept")
+    stack.store.put(name, kept.data, kept.media_type)
+
+
+def test_another_models_form_keeps_what_it_has_a_use_for(artist: Visit, drawn: Path) -> None:
+    page = artist.page
+    page.get_by_label("Prompt").fill("a star")
+    page.get_by_text("From a picture").click()
+    page.locator("picture-drop input[type=file]").set_input_files(drawn)
+    expect(page.locator("picture-drop input[name=image]")).to_have_value(re.compile("^file_"))
+    page.get_by_label("Model").select_option("florence-2-demo")
+    expect(page.get_by_role("button", name="Look")).to_be_visible()
+    expect(page.locator("picture-drop canvas")).to_be_visible()
+    expect(page.get_by_label("Model")).to_be_focused()
+    page.get_by_text("what I name").click()
+    expect(page.locator(".quote")).to_have_text("To see the price, fill in: Text.")
+    page.get_by_label("Text", exact=True).fill("red circle")
+    expect(page.locator(".quote .price")).to_have_text("$0.0006")
+    page.get_by_label("Model").select_option("flux.1-demo")
+    expect(page.get_by_role("button", name="Paint")).to_be_visible()
+    expect(page.locator("picture-drop canvas")).to_be_visible()
+
+
+def test_settings_are_used_again_and_paint_the_same(artist: Visit, tenant: Client) -> None:
+    first = tenant.over(tenant.paint("a blue star", width=128, height=192, seed=2**64 - 1))
+    page = artist.page
+    page.reload()
+    page.locator(f"#shot-{first['id']}").get_by_role("link", name="Reuse settings").click()
+    expect(page.get_by_label("Prompt")).to_have_value("a blue star")
+    expect(page.get_by_label("Seed", exact=True)).to_have_value(str(2**64 - 1))
+    expect(page.get_by_label("Width")).to_have_value("128")
+    again = submit(page)
+    ended(page)
+    assert (picture_of(tenant, again) == picture_of(tenant, first["id"])).all()
+
+
+def test_the_form_tells_what_is_wrong_with_it(artist: Visit) -> None:
+    page = artist.page
+    page.get_by_label("Prompt").fill("a star")
+    page.get_by_text("Custom").click()
+    page.get_by_label("Width").fill("512")
+    page.get_by_label("Height").fill("512")
+    expect(page.locator(".quote .lack")).to_contain_text("paints at most 147456")
+    page.get_by_role("button", name="Paint").click()
+    expect(page.get_by_role("alert").first).to_contain_text("paints at most 147456")
+    assert [text for text in artist.complaints if "422" not in text] == []
+    artist.complaints.clear()  # that it was refused is what the console says
+    page.get_by_text("1:1").click()
+    submit(page)
+    expect(page.locator("#trouble")).to_be_empty()
+    ended(page)
+
+
+@pytest.mark.parametrize("language", ["curl", "Python"])
+def test_the_code_does_what_the_form_does(
+    artist: Visit, tenant: Client, stack: Stack, tmp_path: Path, language: str
+) -> None:
+    page = artist.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    prompt = 'a "red" circle, it\'s $HOME\n`x` \\ on blue'
+    page.get_by_label("Prompt").fill(prompt)
+    page.get_by_label("Seed", exact=True).fill("7")
+    page.get_by_text("The same as code").click()
+    expect(page.locator("#sample-1")).to_contain_text('"seed": 7')
+    page.locator(".switch").get_by_text(language).click()
+    page.get_by_role("button", name=f"Copy {language}").click()
+    script = tmp_path / "sample"
+    script.write_text(page.evaluate("navigator.clipboard.readText()"))
+    command = ["bash", "-e", str(script)] if language == "curl" else [sys.executable, str(script)]
+    ran = subprocess.run(  # noqa: S603 - our own sample
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "BOTTEGA_API_KEY": key_of(tenant)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=90,
+    )
+    assert ran.returncode == 0, ran.stderr
+    (saved,) = tmp_path.glob("*.png")
+    told = json.loads(Image.open(io.BytesIO(saved.read_bytes())).info["bottega"])
+    assert (told["prompt"], told["seed"]) == (prompt, 7)
+    assert "it's $HOME" not in stack.log("api")
+
+
+@by_everyone
+def test_the_playground_can_be_used_by_everyone(
+    browser: Browser,
+    stack: Stack,
+    tenant: Client,
+    theme: str,
+    size: tuple[int, int],
+    rules: list[str] | None,
+) -> None:
+    painted = tenant.over(tenant.paint())
+    seen = tenant.over(tenant.look(painted["output"]["images"][0]["url"]))
+    screens = (f"/?from={painted['id']}", f"/?from={seen['id']}")
+    with visit(browser, stack, theme=theme, size=size) as opened:
+        opened.page.goto("/playground/sign-in")
+        found = opened.violations(rules)
+        sign_in(opened, tenant)
+        for screen in screens:
+            opened.page.goto(screen)
+            for fold in opened.page.locator("details.fold > summary").all():
+                fold.click()
+            expect(opened.page.locator(".quote .dim").first).not_to_have_text("…")
+            opened.page.evaluate("scrollTo(0, 0)")  # or the bar covers what lies beneath
+            found += opened.violations(rules)
+            too_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+            assert not opened.page.evaluate(too_wide), screen
+        assert found == []

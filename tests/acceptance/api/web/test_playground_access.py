@@ -1,0 +1,221 @@
+"""Who gets into the playground, whose forms it takes, and whose jobs it shows."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+from sqlalchemy import func
+from starlette.routing import Route
+
+from api.web.playground.app import ROUTERS
+from api.web.playground.gallery import PAGE_SIZE
+from db.tables import Tenant, Tier
+from db.tenants import api_keys
+from tests.acceptance.api.web.problems import problem
+from tests.acceptance.stack import Client, Stack
+
+COOKIE = "bottega_playground"
+OPEN = {"/sign-in", "/"}
+ROUTES = [route for router in ROUTERS for route in router.routes if isinstance(route, Route)]
+WRITES = sorted(r.path for r in ROUTES if "POST" in (r.methods or ()) and r.path not in OPEN)
+READS = sorted(r.path for r in ROUTES if "GET" in (r.methods or ()) and r.path not in OPEN)
+
+
+def filled(path: str, job_id: str = "job_1") -> str:
+    """A route's path with something in every place."""
+    return "/playground" + path.replace("{job_id}", job_id).replace("{n}", "0").replace(
+        "{file_id}", "file_1"
+    )
+
+
+def key_of(tenant: Client) -> str:
+    """The key that a client sends."""
+    return tenant.http.headers["Authorization"].removeprefix("Bearer ")
+
+
+def window(stack: Stack, **headers: str) -> httpx.Client:
+    """What keeps cookies and follows nothing."""
+    return httpx.Client(base_url=stack.url, headers={"Origin": stack.url, **headers})
+
+
+@contextmanager
+def signed_in(stack: Stack, tenant: Client) -> Iterator[httpx.Client]:
+    """A browser that has signed in with a tenant's key."""
+    with window(stack) as client:
+        answer = client.post("/playground/sign-in", data={"key": key_of(tenant)})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        yield client
+
+
+def csrf_of(client: httpx.Client) -> str:
+    """The token in this session's pages."""
+    found = re.search(r'name="csrf" value="([0-9a-f]{64})"', client.get("/").text)
+    assert found is not None
+    return found[1]
+
+
+def test_there_is_something_to_try() -> None:
+    assert len(WRITES) >= 6
+    assert len(READS) >= 5
+
+
+def test_whoever_is_not_signed_in_is_led_to_the_door(stack: Stack) -> None:
+    with window(stack) as client:
+        for path in READS:
+            answer = client.get(filled(path))
+            assert answer.headers.get("location") == "/playground/sign-in", path
+        for path in WRITES:
+            assert client.post(filled(path), data={"csrf": "0" * 64}).status_code == 303, path
+        part = client.post("/playground/quote", headers={"HX-Request": "true"})
+        assert part.headers["HX-Redirect"] == "/playground/sign-in"
+        sent = client.post("/playground/files", headers={"Accept": "application/json"})
+        problem(sent, 401, "unauthorized")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1.evil.example:80"},
+        {"X-Forwarded-For": "127.0.0.1"},
+        {"Forwarded": "for=127.0.0.1"},
+    ],
+)
+def test_only_a_browser_of_this_machine_is_signed_in_by_itself(
+    stack: Stack, headers: dict[str, str]
+) -> None:
+    with window(stack) as client:
+        refused = client.get("/", headers=headers)
+        assert (refused.status_code, COOKIE in client.cookies) == (303, False)
+        opened = client.get("/")
+        assert opened.status_code == 200
+        marks = opened.headers["set-cookie"]
+        assert all(mark in marks for mark in ("HttpOnly", "SameSite=strict", "Path=/;"))
+        session = client.cookies[COOKIE]
+        assert client.get("/").headers.get("set-cookie") is None  # it goes on with the one it has
+        assert session not in client.get("/").text
+
+
+def test_an_operator_is_sent_to_the_dashboard_and_a_wrong_key_away(stack: Stack) -> None:
+    with window(stack) as client:
+        key = str(stack.facts["operator_key"])
+        answer = client.post("/playground/sign-in", data={"key": key})
+        assert answer.status_code == 401
+        assert 'href="/dashboard/"' in answer.text
+        wrong = client.post("/playground/sign-in", data={"key": "bt_nothing"})
+        assert wrong.status_code == 401
+        assert COOKIE not in client.cookies
+        foreign = client.post(
+            "/playground/sign-in", data={"key": key}, headers={"Origin": "https://evil.example"}
+        )
+        assert foreign.status_code == 403
+
+
+def test_a_form_of_another_site_or_session_is_refused(stack: Stack, tenant: Client) -> None:
+    with signed_in(stack, tenant) as client, signed_in(stack, stack.tenant()) as other:
+        token = csrf_of(client)
+        for path in WRITES:
+            for data, origin in (
+                ({}, stack.url),
+                ({"csrf": csrf_of(other)}, stack.url),
+                ({"csrf": token}, "https://evil.example"),
+            ):
+                answer = client.post(filled(path), data=data, headers={"Origin": origin})
+                assert answer.status_code == 403, (path, data, origin)
+        assert client.get("/playground/gallery").status_code == 200
+
+
+def test_another_tenants_jobs_and_pictures_are_not_there(stack: Stack, tenant: Client) -> None:
+    job = tenant.over(tenant.paint())
+    with signed_in(stack, stack.tenant()) as client:
+        for path in READS:
+            if "{" in path:
+                assert client.get(filled(path, job["id"])).status_code == 404, path
+        assert client.get(f"/?from={job['id']}").status_code == 404
+        assert client.get(f"/?look={job['id']}").status_code == 404
+        answer = client.post(f"/playground/jobs/{job['id']}/cancel", data={"csrf": csrf_of(client)})
+        assert answer.status_code == 404
+        assert job["id"] not in client.get("/playground/gallery").text
+
+
+def test_a_session_ends_with_signing_out_and_with_its_key(stack: Stack, tenant: Client) -> None:
+    with signed_in(stack, tenant) as client:
+        former = client.cookies[COOKIE]
+        client.post("/playground/sign-out", data={"csrf": csrf_of(client)})
+        client.cookies.set(COOKIE, former)
+        assert client.get("/playground/gallery").status_code == 303
+    with signed_in(stack, tenant) as client:
+        client.cookies.set("bottega_session", client.cookies[COOKIE], path="/dashboard")
+        assert client.get("/dashboard/").status_code == 303  # a tenant's session opens no more
+        with stack.database.transaction() as session:
+            assert api_keys.revoke(session, f"key_{key_of(tenant).split('_')[1]}")
+        assert client.get("/playground/gallery").status_code == 303
+
+
+def test_a_suspended_tenant_is_shown_the_door(stack: Stack, tenant: Client) -> None:
+    with signed_in(stack, tenant) as client:
+        with stack.database.transaction() as session:
+            session.get_one(Tenant, tenant.tenant_id).suspended_at = func.now()
+        assert client.get("/playground/gallery").status_code == 303
+        again = client.post("/playground/sign-in", data={"key": key_of(tenant)})
+        assert again.status_code == 401
+        assert "suspended" in again.text
+
+
+def test_an_upload_is_checked_as_the_api_checks_it(stack: Stack, tenant: Client) -> None:
+    with signed_in(stack, tenant) as client:
+        headers = {"X-CSRF-Token": csrf_of(client), "Accept": "application/json"}
+        files = {"file": ("picture.png", b"no picture", "image/png")}
+        answer = client.post("/playground/files", files=files, headers=headers)
+        told = problem(answer, 422, "invalid_input")
+        assert told["errors"][0]["type"] == "invalid_image"
+
+
+def test_the_gallery_leads_on_to_older_jobs(stack: Stack, tenant: Client) -> None:
+    with stack.paused("flux.1-demo"):
+        oldest, *jobs = [tenant.paint() for _ in range(PAGE_SIZE + 1)]
+        for job in (oldest, *jobs):
+            tenant.cancel(job)
+    with signed_in(stack, tenant) as client:
+        newest = client.get("/playground/gallery").text
+        assert re.findall(r'id="shot-(job_\w+)"', newest) == [job["id"] for job in jobs[::-1]]
+        following = re.search(r'hx-get="(/playground/gallery\?before=[\w-]+=*)"', newest)
+        assert following is not None
+        assert re.findall(r'id="shot-(job_\w+)"', client.get(following[1]).text) == [oldest["id"]]
+
+
+def test_what_was_stored_is_downloaded(stack: Stack, tenant: Client) -> None:
+    painted = tenant.over(tenant.paint())
+    given = {"artifacts": ["coco"]}
+    seen = tenant.over(tenant.look(painted["output"]["images"][0]["url"], **given))
+    with signed_in(stack, tenant) as client:
+        for job, media_type in ((painted, "image/png"), (seen, "application/json")):
+            link = f"/playground/jobs/{job['id']}/results/0?download=true"
+            assert link in client.get(f"/?from={job['id']}").text
+            answer = client.get(link)
+            assert answer.headers["content-type"].startswith(media_type)
+            suffix = media_type.partition("/")[2]
+            kept_as = f'attachment; filename="{job["id"]}-0.{suffix}"'
+            assert answer.headers["content-disposition"] == kept_as
+
+
+def test_a_session_is_no_way_around_its_keys_limit(stack: Stack) -> None:
+    with stack.database.transaction() as session:
+        limits = {"images_per_month": 0, "analyses_per_month": 0, "requests_per_minute": 3}
+        tier = Tier(name="slow", weight=1.0, max_in_flight=1, max_priority="normal", **limits)
+        session.merge(tier)
+    with signed_in(stack, stack.tenant("slow")) as client:
+        form = {"csrf": csrf_of(client), "drawn_for": "flux.1-demo", "prompt": "a star"}
+        answers = [client.post("/playground/quote", data=form) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+        assert int(answers[-1].headers["Retry-After"]) >= 1
+
+
+def test_what_lies_elsewhere_is_still_the_apis(tenant: Client) -> None:
+    problem(tenant.http.get("/v1/nothing"), 404)
+    problem(tenant.http.delete("/v1/jobs"), 405)
+    assert tenant.http.get("/docs").status_code == 200
+    assert tenant.http.get("/livez").status_code == 200
+    assert tenant.http.get("/dashboard/").status_code == 303

@@ -1,0 +1,341 @@
+"""Every way in which the FLUX variants paint, with a small checkpoint of each pipeline's class."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from pydantic import BaseModel
+
+from tests.conformance.workers.adapters.tiny_flux1 import (
+    save_tiny_depth,
+    save_tiny_flux1,
+    save_tiny_redux,
+)
+from tests.conformance.workers.adapters.tiny_flux2 import save_tiny_flux2
+from tests.conformance.workers.adapters.tiny_klein import save_tiny_klein
+from workers.adapters.flux.adapter import FluxAdapter
+from workers.adapters.flux.checkpoint_kinds import control_map
+from workers.adapters.flux.control_maps import canny_map
+from workers.adapters.flux.klein_inpaint import REFERENCE_PIXELS, shrunk
+from workers.adapters.protocol import InvalidOutputError, Painted, Stopped, Work
+from workers.adapters.weights import WeightsError, override_variable
+from workers.catalog import find, picture_fields
+from workers.catalog.flux.parameters import FluxParameters
+from workers.catalog.variant import Variant
+
+SIZE = (64, 96)
+STEPS = 4
+
+Save = Callable[[Path], None]
+
+
+@dataclass(frozen=True)
+class Way:
+    """A variant, what it is given, and how its small checkpoint is written."""
+
+    variant: str
+    given: tuple[str, ...]
+    save: Save
+    parts: dict[str, Save] = field(default_factory=dict)
+    strength: float | None = None
+    keeps_unmasked: bool = False
+
+    @property
+    def name(self) -> str:
+        return "-".join((self.variant, *self.given))
+
+
+def flux1(class_name: str) -> Save:
+    return lambda folder: save_tiny_flux1(class_name, folder)
+
+
+PLAIN, KONTEXT = flux1("FluxPipeline"), flux1("FluxKontextPipeline")
+CONTROL = flux1("FluxControlPipeline")
+WAYS = (
+    Way("flux.1-dev", (), PLAIN),
+    Way("flux.1-dev", ("image",), PLAIN, strength=0.5),
+    Way("flux.1-dev", ("image", "mask"), PLAIN, keeps_unmasked=True),
+    Way("flux.1-fill-dev", ("image", "mask"), flux1("FluxFillPipeline"), keeps_unmasked=True),
+    Way("flux.1-kontext-dev", (), KONTEXT),
+    Way("flux.1-kontext-dev", ("image",), KONTEXT),
+    Way("flux.1-kontext-dev", ("image", "mask"), KONTEXT, keeps_unmasked=True),
+    Way("flux.1-canny-dev", ("image",), CONTROL),
+    Way("flux.1-canny-dev", ("control_image",), CONTROL),
+    Way("flux.1-depth-dev", ("image",), CONTROL, {"DEPTH": save_tiny_depth}),
+    Way("flux.1-redux-dev", ("image",), PLAIN, {"PRIOR": save_tiny_redux}),
+    Way("flux.1-redux-dev", ("images",), PLAIN, {"PRIOR": save_tiny_redux}),
+    Way("flux.2-klein-4b", ("image",), save_tiny_klein),
+    Way("flux.2-klein-4b", ("images",), save_tiny_klein),
+    Way("flux.2-klein-4b", ("image", "mask"), save_tiny_klein, keeps_unmasked=True),
+    Way("flux.2-klein-4b", ("image", "mask", "images"), save_tiny_klein, keeps_unmasked=True),
+    Way("flux.2-dev", (), save_tiny_flux2),
+    Way("flux.2-dev", ("images",), save_tiny_flux2),
+)
+
+
+def scene(colour: str) -> Image.Image:
+    picture = Image.new("RGB", SIZE, "white")
+    ImageDraw.Draw(picture).ellipse((8, 8, 50, 60), fill=colour)
+    return picture
+
+
+def mask() -> Image.Image:
+    """The lower half is painted anew."""
+    picture = Image.new("RGB", SIZE, "black")
+    picture.paste("white", (0, SIZE[1] // 2, *SIZE))
+    return picture
+
+
+PICTURES = {
+    "image": [scene("red")],
+    "mask": [mask()],
+    "images": [scene("blue"), scene("green")],
+    "control_image": [scene("gray")],
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def adapters(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Way], FluxAdapter]:
+    """The loaded adapter of a way's variant; made once for each."""
+    made: dict[str, FluxAdapter] = {}
+
+    def load(way: Way) -> FluxAdapter:
+        variable = override_variable(way.variant)
+        overrides = {}
+        for name, save in {"": way.save, **way.parts}.items():
+            folder = tmp_path_factory.mktemp("weights")
+            save(folder)
+            overrides[f"{variable}_{name}".removesuffix("_")] = str(folder)
+        adapter = FluxAdapter(small(way.variant), "cpu", overrides)
+        adapter.load()
+        return adapter
+
+    def find_or_load(way: Way) -> FluxAdapter:
+        if way.variant not in made:
+            made[way.variant] = load(way)
+        return made[way.variant]
+
+    return find_or_load
+
+
+def small(variant_id: str) -> Variant:
+    """The row, in float32 and as suits pictures this small."""
+    variant = find(variant_id)
+    options = {**variant.options, "max_sequence_length": 32}
+    if "snaps_picture" in options:
+        options["snaps_picture"] = False
+    return replace(
+        variant,
+        dtype={"cpu": "float32"},
+        options=options,
+        parameters=with_small_sides(variant.parameters),
+    )
+
+
+def with_small_sides(model: type[BaseModel]) -> type[FluxParameters]:
+    assert issubclass(model, FluxParameters)
+    limits = replace(model.limits, side=64, preferred_sizes=())
+    return type(model.__name__, (model,), {"limits": limits})
+
+
+def work(way: Way, **given: Any) -> Work:
+    pictures = {name: PICTURES[name] for name in way.given}
+    model = find(way.variant).parameters
+    named = {
+        name: tuple("key" for _ in own) if name == "images" else "key"
+        for name, own in pictures.items()
+    }
+    plain = {"prompt": "a red circle", "steps": STEPS, "seed": 3}
+    size = {"width": SIZE[0], "height": SIZE[1]}
+    strength = {"strength": way.strength} if way.strength else {}
+    parameters = model(**{**plain, **size, **strength, **named, **given})
+    sizes = {name: [picture.size for picture in own] for name, own in pictures.items()}
+    return Work(parameters.settled(sizes), pictures)
+
+
+def paint(adapter: FluxAdapter, *works: Work) -> list[tuple[Painted, ...]]:
+    outputs = adapter.run(list(works), lambda _step, _steps: None, lambda: False)
+    return [output.images for output in outputs]
+
+
+def apart(one: Painted, other: Painted) -> int:
+    """The largest difference of two pictures, in levels."""
+    levels = [np.asarray(painted.image, dtype=int) for painted in (one, other)]
+    return int(np.abs(levels[0] - levels[1]).max())
+
+
+every_way = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
+
+
+@every_way
+def test_a_picture_depends_on_its_seed_and_prompt_alone(
+    way: Way, adapters: Callable[[Way], FluxAdapter]
+) -> None:
+    adapter = adapters(way)
+    works = [work(way, seed=n, prompt=f"circle {n}", num_images=2) for n in (3, 9)]
+    together = paint(adapter, *works)
+    assert [[p.seed for p in own] for own in together] == [[3, 4], [9, 10]]
+    alone = paint(adapter, work(way, seed=9, prompt="circle 9"))[0]
+    assert together[1][0].image.size == SIZE
+    assert apart(together[1][0], alone[0]) <= 2
+    assert apart(together[0][0], alone[0]) > 2
+
+
+@every_way
+def test_a_stop_takes_effect_within_one_step_and_the_next_picture_is_right(
+    way: Way, adapters: Callable[[Way], FluxAdapter]
+) -> None:
+    adapter = adapters(way)
+    expected = paint(adapter, work(way))[0][0]
+    seen: list[tuple[int, int]] = []
+    with pytest.raises(Stopped):
+        adapter.run([work(way)], lambda *at: seen.append(at), lambda: len(seen) >= 1)
+    steps = round(STEPS * (way.strength or 1))
+    assert seen == [(1, steps)]
+    assert apart(expected, paint(adapter, work(way))[0][0]) == 0
+
+
+@pytest.mark.parametrize(
+    "way", [way for way in WAYS if way.keeps_unmasked], ids=lambda way: way.name
+)
+def test_what_is_not_masked_stays_exactly(way: Way, adapters: Callable[[Way], FluxAdapter]) -> None:
+    painted = np.asarray(paint(adapters(way), work(way))[0][0].image)
+    original = np.asarray(PICTURES["image"][0])
+    half = SIZE[1] // 2
+    assert np.array_equal(painted[:half], original[:half])
+    assert not np.array_equal(painted[half:], original[half:])
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if way.given], ids=lambda way: way.name)
+def test_every_picture_given_is_looked_at(way: Way, adapters: Callable[[Way], FluxAdapter]) -> None:
+    adapter, asked = adapters(way), work(way)
+    before = paint(adapter, asked)[0][0]
+    for name in set(way.given) - {"mask"}:
+        others = {name: [scene("yellow").rotate(180)] * len(asked.pictures[name])}
+        other = Work(asked.parameters, {**asked.pictures, **others})
+        assert apart(before, paint(adapter, other)[0][0]) > 0, name
+
+
+KLEIN_WITH_ALL = next(way for way in WAYS if way.given == ("image", "mask", "images"))
+
+
+def with_references(asked: Work, *references: Image.Image) -> Work:
+    return Work(asked.parameters, {**asked.pictures, "images": references})
+
+
+def test_each_of_as_many_pictures_as_references_is_painted_from_all_of_them(
+    adapters: Callable[[Way], FluxAdapter],
+) -> None:
+    adapter, asked = adapters(KLEIN_WITH_ALL), work(KLEIN_WITH_ALL, num_images=2)
+    blue, green, yellow = map(scene, ("blue", "green", "yellow"))
+    before = paint(adapter, with_references(asked, blue, green))[0]
+    for others in ((yellow, green), (blue, yellow)):
+        after = paint(adapter, with_references(asked, *others))[0]
+        assert all(map(apart, before, after))
+
+
+def test_a_reference_of_another_shape_is_seen_to_its_edges(
+    adapters: Callable[[Way], FluxAdapter],
+) -> None:
+    adapter, asked = adapters(KLEIN_WITH_ALL), work(KLEIN_WITH_ALL)
+    wide = scene("green").resize((192, 96))
+    edged = wide.copy()
+    edged.paste("black", (0, 0, 32, 96))
+    before, after = (
+        paint(adapter, with_references(asked, scene("blue"), each))[0][0] for each in (wide, edged)
+    )
+    assert apart(before, after) > 0
+
+
+def test_a_large_reference_is_made_smaller_in_its_shape() -> None:
+    assert shrunk(Image.new("RGB", (4000, 1000))).size == (2048, 512)
+    assert shrunk(Image.new("RGB", (1024, 1024))).size == (1024, 1024)
+    width, height = shrunk(Image.new("RGB", (4567, 3211))).size
+    assert width * height <= REFERENCE_PIXELS
+
+
+def test_kontext_paints_in_the_size_asked_for_with_a_mask_and_without(tmp_path: Path) -> None:
+    """As its row has it: the picture to edit is brought to a size that the model prefers."""
+    variant = small("flux.1-kontext-dev")
+    KONTEXT(tmp_path)
+    adapter = FluxAdapter(
+        replace(variant, options={**variant.options, "snaps_picture": True}),
+        "cpu",
+        {override_variable(variant.id): str(tmp_path)},
+    )
+    adapter.load()
+    for given in (("image",), ("image", "mask")):
+        asked = work(Way(variant.id, given, KONTEXT), steps=1)
+        assert paint(adapter, asked)[0][0].image.size == SIZE
+
+
+def test_the_least_strength_still_takes_a_step(adapters: Callable[[Way], FluxAdapter]) -> None:
+    way = WAYS[1]
+    seen: list[tuple[int, int]] = []
+    adapters(way).run([work(way, strength=1e-20)], lambda *at: seen.append(at), lambda: False)
+    assert seen == [(1, 1)]
+
+
+def test_outlines_are_made_at_the_size_that_is_painted() -> None:
+    asked = work(Way("flux.1-canny-dev", ("image",), CONTROL))
+    large = scene("red").resize((300, 470))
+    made = np.asarray(control_map(canny_map, asked.parameters, {"image": [large]}))
+    assert made.shape == (SIZE[1], SIZE[0], 3)
+    assert set(np.unique(made)) == {0, 255}
+
+
+def test_a_vae_that_cannot_paint_the_sides_of_its_row_is_refused(tmp_path: Path) -> None:
+    variant = small("flux.1-dev")
+    model = variant.parameters
+    finer = type("Finer", (model,), {"limits": replace(model.limits, step=8)})
+    PLAIN(tmp_path)
+    overrides = {override_variable(variant.id): str(tmp_path)}
+    with pytest.raises(WeightsError, match="multiples of 16; by its row they are multiples of 8"):
+        FluxAdapter(replace(variant, parameters=finer), "cpu", overrides).load()
+
+
+def test_missing_depth_weights_are_told_with_the_variable_to_set(tmp_path: Path) -> None:
+    painter, depth = tmp_path / "painter", tmp_path / "depth"
+    CONTROL(painter)
+    depth.mkdir()
+    variable = override_variable("flux.1-depth-dev")
+    overrides = {variable: str(painter), f"{variable}_DEPTH": str(depth)}
+    with pytest.raises(WeightsError, match=f"{variable}_DEPTH must name a folder"):
+        FluxAdapter(small("flux.1-depth-dev"), "cpu", overrides).load()
+
+
+def poisoned(adapter: FluxAdapter, asked: Work) -> Work:
+    """The same job with a prompt whose encoding holds a number that is none."""
+    sound = adapter._encode("a red circle", asked.pictures)
+    adapter._encoded.put("poison", tuple(part * torch.nan for part in sound))
+    parameters = asked.parameters.model_copy(update={"prompt": "poison"})
+    return Work(parameters, asked.pictures)
+
+
+@pytest.mark.parametrize("way", [WAYS[0], WAYS[1], WAYS[12]], ids=lambda way: way.name)
+def test_what_is_no_picture_is_named_and_the_next_one_is_right(
+    way: Way, adapters: Callable[[Way], FluxAdapter]
+) -> None:
+    adapter = adapters(way)
+    expected = paint(adapter, work(way))[0][0]
+    with pytest.raises(InvalidOutputError):
+        paint(adapter, work(way), poisoned(adapter, work(way)))
+    assert apart(expected, paint(adapter, work(way))[0][0]) == 0
+
+
+@every_way
+def test_the_variant_takes_what_this_way_needs(way: Way) -> None:
+    assert set(way.given) <= set(picture_fields(find(way.variant).parameters))
