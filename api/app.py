@@ -23,7 +23,7 @@ from api.middleware.rate_limit import RateLimit
 from api.middleware.request_spans import RequestSpans
 from api.openapi import DescribedApp
 from api.resources.event_hub import EventHub
-from api.resources.key_cache import Keyring
+from api.resources.key_cache import KeyCache
 from api.resources.rate_limiter import RateLimits
 from api.resources.remote_files import LORA_TIMEOUTS, PictureUrls
 from api.routes import account, artifacts, files, health, job_events, jobs, models, webhooks
@@ -37,9 +37,9 @@ from db.jobs import queries as job_queries
 from db.storage.settings import StorageSettings, open_store
 from workers import catalog
 from workers.catalog import Catalogue
-from workers.messaging.coalescing import GatheredRings
+from workers.messaging.coalescing import CoalescingNotifier
 from workers.messaging.events import Publisher
-from workers.messaging.queue import Doorbell
+from workers.messaging.queue import QueueNotifier
 from workers.outbound import Outbound, OutboundSettings
 from workers.settings import WorkerSettings
 from workers.telemetry import tracing
@@ -109,8 +109,8 @@ def _lifespan(settings: ApiSettings, catalogue: Catalogue) -> Any:
         await services.hub.stop()
         await services.rate_limits.close()
         services.publisher.close()
-        services.rings.close()
-        services.doorbell.close()
+        services.notifier.close()
+        services.queue_notifier.close()
         services.database.close()
         tracing.stop()
 
@@ -120,7 +120,7 @@ def _lifespan(settings: ApiSettings, catalogue: Catalogue) -> Any:
 def _connect(settings: ApiSettings, catalogue: Catalogue) -> Services:
     database = Database(DatabaseSettings())
     queue_settings = WorkerSettings()
-    doorbell = Doorbell(queue_settings)
+    queue_notifier = QueueNotifier(queue_settings)
     storage = StorageSettings()
     outbound = OutboundSettings()
 
@@ -132,11 +132,11 @@ def _connect(settings: ApiSettings, catalogue: Catalogue) -> Services:
         settings=settings,
         catalogue=catalogue,
         database=database,
-        keyring=Keyring(database),
+        key_cache=KeyCache(database),
         rate_limits=RateLimits(database, queue_settings),
         store=open_store(storage),
-        doorbell=doorbell,
-        rings=GatheredRings(doorbell),
+        queue_notifier=queue_notifier,
+        notifier=CoalescingNotifier(queue_notifier),
         publisher=Publisher(queue_settings),
         hub=EventHub(queue_settings, finished_among),
         artifact_urls=ArtifactUrls(

@@ -9,16 +9,16 @@ from api.core.artifact_urls import ArtifactUrls
 from api.core.metrics import SharedFigures
 from api.core.settings import ApiSettings
 from api.resources.event_hub import EventHub
-from api.resources.key_cache import Keyring
+from api.resources.key_cache import KeyCache
 from api.resources.rate_limiter import RateLimits
 from api.resources.remote_files import PictureUrls
 from db.core.session import Database
-from db.reports.revenue import RunningTakings
+from db.reports.revenue import RunningRevenue
 from db.storage.object_store import ObjectStore
 from workers.catalog import Catalogue
-from workers.messaging.coalescing import GatheredRings
+from workers.messaging.coalescing import CoalescingNotifier
 from workers.messaging.events import Publisher
-from workers.messaging.queue import Doorbell
+from workers.messaging.queue import QueueNotifier
 from workers.outbound import OutboundSettings
 
 
@@ -29,11 +29,11 @@ class Services:
     settings: ApiSettings
     catalogue: Catalogue
     database: Database
-    keyring: Keyring
+    key_cache: KeyCache
     rate_limits: RateLimits
     store: ObjectStore
-    doorbell: Doorbell
-    rings: GatheredRings
+    queue_notifier: QueueNotifier
+    notifier: CoalescingNotifier
     publisher: Publisher
     hub: EventHub
     artifact_urls: ArtifactUrls
@@ -42,7 +42,7 @@ class Services:
     lora_urls: PictureUrls
     presigns: bool = False
     figures: SharedFigures = field(default_factory=SharedFigures)
-    takings: RunningTakings = field(default_factory=RunningTakings)
+    revenue: RunningRevenue = field(default_factory=RunningRevenue)
 
     def presign(self, key: str, seconds: int) -> str | None:
         """The store's own URL of an object, where the operator lets the store serve results."""

@@ -17,7 +17,7 @@ PREFIX = "/v1/admin"
 
 
 async def _operator(key: KeyDep, services: ServicesDep) -> Identity:
-    identity = await run_in_threadpool(services.keyring.identify, key)
+    identity = await run_in_threadpool(services.key_cache.identify, key)
     if not identity.is_operator:
         raise ProblemError(403, "forbidden", "this is a tenant's key; use an operator's key here")
     return identity

@@ -14,7 +14,7 @@ from db.tenants.api_keys import Identity
 
 
 @dataclass(frozen=True)
-class Sender:
+class Caller:
     """A tenant, and the key by which it was known."""
 
     tenant_id: str
@@ -44,14 +44,14 @@ KeyDep = Annotated[str, Depends(_key)]
 
 
 async def _tenant_id(key: KeyDep, services: ServicesDep) -> str:
-    return _tenant_of(await run_in_threadpool(services.keyring.identify, key))
+    return _tenant_of(await run_in_threadpool(services.key_cache.identify, key))
 
 
-async def _sender(key: KeyDep, services: ServicesDep) -> Sender:
-    identity = services.keyring.known(key)
+async def _caller(key: KeyDep, services: ServicesDep) -> Caller:
+    identity = services.key_cache.known(key)
     if identity is None:
-        identity = await run_in_threadpool(services.keyring.identify, key)
-    return Sender(_tenant_of(identity), identity.key_id)
+        identity = await run_in_threadpool(services.key_cache.identify, key)
+    return Caller(_tenant_of(identity), identity.key_id)
 
 
 def _tenant_of(identity: Identity) -> str:
@@ -69,7 +69,7 @@ async def optional_key(
     return (authorization or "").removeprefix("Bearer ").strip() or x_key
 
 
-SenderDep = Annotated[Sender, Depends(_sender)]
+CallerDep = Annotated[Caller, Depends(_caller)]
 """Who submits; whether the key has been revoked is for the submission's transaction to see."""
 
 TenantId = Annotated[str, Depends(_tenant_id)]

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.core.session import Database
 from db.reports import gauges
-from db.reports.gauges import StandingFigures
+from db.reports.gauges import DatabaseGauges
 from db.reports.usage import QueueDepth
 
 WORKER_STATES = ("starting", "ready", "busy", "draining", "failed")
@@ -58,10 +58,10 @@ class SharedFigures:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: StandingFigures | None = None
+        self._kept: DatabaseGauges | None = None
         self._kept_until = 0.0
 
-    def read(self, database: Database) -> StandingFigures | None:
+    def read(self, database: Database) -> DatabaseGauges | None:
         """The figures as they are, or were less than a second ago."""
         with self._lock:
             if time.monotonic() > self._kept_until:
@@ -70,10 +70,10 @@ class SharedFigures:
             return self._kept
 
 
-def _read(database: Database) -> StandingFigures | None:
+def _read(database: Database) -> DatabaseGauges | None:
     try:
         with database.transaction(durable=False) as session:
-            return gauges.standing(session)
+            return gauges.snapshot(session)
     except SQLAlchemyError:
         return None
 
@@ -88,7 +88,7 @@ class StandingGauges(Collector):
         redis: whether Redis answers.
     """
 
-    figures: StandingFigures | None
+    figures: DatabaseGauges | None
     variants: Sequence[str]
     redis: bool
 
@@ -104,7 +104,7 @@ class StandingGauges(Collector):
             yield from self._queues(self.figures)
             yield from _totals(self.figures)
 
-    def _queues(self, figures: StandingFigures) -> Iterator[Metric]:
+    def _queues(self, figures: DatabaseGauges) -> Iterator[Metric]:
         empty = {variant: QueueDepth(variant, 0, 0, 0.0) for variant in self.variants}
         queues = empty | {queue.variant: queue for queue in figures.queues}
         yield _by_variant(
@@ -130,7 +130,7 @@ class StandingGauges(Collector):
         )
 
 
-def _totals(figures: StandingFigures) -> Iterator[Metric]:
+def _totals(figures: DatabaseGauges) -> Iterator[Metric]:
     workers = GaugeMetricFamily("bottega_workers", "Live workers", labels=["state"])
     for state in WORKER_STATES:
         workers.add_metric([state], figures.workers.get(state, 0))

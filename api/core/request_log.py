@@ -24,7 +24,7 @@ _about: ContextVar[MutableMapping[str, Any] | None] = ContextVar("about_request"
 
 
 def note(**about: Any) -> None:
-    """Add to the line of the request that is being answered; never what its sender wrote."""
+    """Add to the line of the request that is being answered; never what its caller wrote."""
     if (line := _about.get()) is not None:
         line.update(about)
 
@@ -120,7 +120,7 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def _method(scope: Scope) -> str:
-    """The method, or one name for all that a sender may have thought up."""
+    """The method, or one name for all that a caller may have thought up."""
     return scope["method"] if scope["method"] in _METHODS else "other"
 
 

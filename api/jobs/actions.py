@@ -71,7 +71,7 @@ def retry_or_refuse(services: Services, actor: Actor, job_id: str) -> str | None
     job = accepted.job
     submitted(job.variant)
     services.publisher.state(job.id, JobState.QUEUED, attempt=0)
-    services.rings.ring(
+    services.notifier.notify(
         Ticket(job_id=job.id, variant=job.variant, tier=accepted.tier, tenant=job.tenant_id)
     )
     return job.id

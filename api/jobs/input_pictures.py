@@ -14,7 +14,7 @@ from api.core.artifact_urls import InvalidTokenError
 from api.services import Services
 from db.artifacts import inputs as stored_inputs
 from db.artifacts import uploads as files
-from db.artifacts.uploads import StoredPicture
+from db.artifacts.uploads import NewUpload
 from db.jobs import queries as job_queries
 from db.storage.keys import input_key
 from db.storage.object_store import ObjectNotFoundError
@@ -30,7 +30,7 @@ _ARTIFACT_PATH = re.compile(r"https?://[^/]+/v1/artifacts/([^/]+)/([0-9]{1,4})\.
 
 
 @dataclass(frozen=True)
-class ResolvedPicture:
+class InputPicture:
     """Where a named picture is stored, and its width and height in pixels, upright."""
 
     key: str
@@ -44,7 +44,7 @@ class PictureResolver:
         self._services = services
         self._tenant_id = tenant_id
 
-    def resolve(self, named: str) -> ResolvedPicture:
+    def resolve(self, named: str) -> InputPicture:
         """Find or store the picture that a parameter names.
 
         Raises:
@@ -64,13 +64,13 @@ class PictureResolver:
             "uploaded file (POST /v1/files), or the URL of an artifact of one of your jobs"
         )
 
-    def _from_url(self, url: str) -> ResolvedPicture:
+    def _from_url(self, url: str) -> InputPicture:
         max_bytes = self._services.settings.max_picture_bytes
         data = self._services.picture_urls.fetch(self._tenant_id, url, max_bytes=max_bytes)
         stored = store_picture(self._services, self._tenant_id, data)
-        return ResolvedPicture(stored.key, (stored.width, stored.height))
+        return InputPicture(stored.key, (stored.width, stored.height))
 
-    def _from_data_uri(self, uri: str) -> ResolvedPicture:
+    def _from_data_uri(self, uri: str) -> InputPicture:
         start = _DATA_URI.match(uri)
         if start is None:
             raise PictureError("a data URI reads data:image/png;base64,…")
@@ -79,13 +79,13 @@ class PictureResolver:
         except ValueError as error:
             raise PictureError("the data URI is not valid base64") from error
         stored = store_picture(self._services, self._tenant_id, data)
-        return ResolvedPicture(stored.key, (stored.width, stored.height))
+        return InputPicture(stored.key, (stored.width, stored.height))
 
-    def _from_file(self, file_id: str) -> ResolvedPicture:
+    def _from_file(self, file_id: str) -> InputPicture:
         row = self._file(file_id) if _FILE_ID.fullmatch(file_id) else None
         if row is None:
             raise PictureError("there is no such uploaded file, or it has expired")
-        return ResolvedPicture(row.key, (row.width, row.height))
+        return InputPicture(row.key, (row.width, row.height))
 
     def _file(self, file_id: str) -> File | None:
         with self._services.database.transaction(durable=False) as session:
@@ -96,7 +96,7 @@ class PictureResolver:
             # Looked for again: whoever was removing it has done so by now, or never will.
             return files.find(session, tenant_id=self._tenant_id, file_id=file_id)
 
-    def _from_artifact(self, token: str, n: int) -> ResolvedPicture:
+    def _from_artifact(self, token: str, n: int) -> InputPicture:
         try:
             job_id = self._services.artifact_urls.job_of(token)
         except InvalidTokenError as error:
@@ -104,7 +104,7 @@ class PictureResolver:
         with self._services.database.transaction(durable=False) as session:
             return self._own_artifact(session, job_id, n)
 
-    def _own_artifact(self, session: Session, job_id: str, n: int) -> ResolvedPicture:
+    def _own_artifact(self, session: Session, job_id: str, n: int) -> InputPicture:
         owned = job_queries.find(session, tenant_id=self._tenant_id, job_id=job_id)
         row = job_queries.artifact(session, job_id, n)
         if owned is None or row is None:
@@ -115,7 +115,7 @@ class PictureResolver:
         except ObjectNotFoundError as error:
             raise PictureError("this artifact has expired") from error
         stored = store_picture(self._services, self._tenant_id, data)
-        return ResolvedPicture(stored.key, (stored.width, stored.height))
+        return InputPicture(stored.key, (stored.width, stored.height))
 
 
 def store_input(services: Services, key: str, data: bytes, media_type: str) -> None:
@@ -129,7 +129,7 @@ def store_input(services: Services, key: str, data: bytes, media_type: str) -> N
     services.store.put(key, data, media_type)
 
 
-def store_picture(services: Services, tenant_id: str, data: bytes) -> StoredPicture:
+def store_picture(services: Services, tenant_id: str, data: bytes) -> NewUpload:
     """Check a picture and keep it under its own hash.
 
     Raises:
@@ -141,7 +141,7 @@ def store_picture(services: Services, tenant_id: str, data: bytes) -> StoredPict
     facts = pictures.inspect(data, limits)
     key = input_key(tenant_id, facts.sha256)
     store_input(services, key, data, facts.media_type)
-    return StoredPicture(
+    return NewUpload(
         key=key,
         media_type=facts.media_type,
         width=facts.width,

@@ -8,13 +8,13 @@ from typing import Any
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from api.auth.tenant import Sender
+from api.auth.tenant import Caller
 from api.core.errors import invalid, not_found, validation_problem
 from api.core.metrics import submitted
 from api.core.request_log import note, request_id
 from api.jobs.idempotency import fingerprint
 from api.jobs.input_loras import stored_lora
-from api.jobs.input_pictures import PictureResolver, ResolvedPicture
+from api.jobs.input_pictures import InputPicture, PictureResolver
 from api.jobs.webhook_urls import check as check_webhook_url
 from api.resources.lora_files import LoraError
 from api.schemas.jobs import Price, Quote, Submission
@@ -166,23 +166,23 @@ def _store_pictures(
     return stored, sizes
 
 
-def _resolve(resolver: PictureResolver, named: str, loc: list[str | int]) -> ResolvedPicture:
+def _resolve(resolver: PictureResolver, named: str, loc: list[str | int]) -> InputPicture:
     try:
         return resolver.resolve(named)
     except PictureError as error:
         raise invalid([*_INPUT, *loc], str(error), "invalid_image") from error
 
 
-def quote(services: Services, sender: Sender, submission: Submission) -> Quote:
+def quote(services: Services, caller: Caller, submission: Submission) -> Quote:
     """What a submission would cost now, and what would cover it.
 
     Raises:
-        db.tenants.api_keys.InvalidKeyError: the sender's key has been revoked.
+        db.tenants.api_keys.InvalidKeyError: the caller's key has been revoked.
         api.core.errors.ProblemError: as `prepare`.
     """
-    tenant_id = sender.tenant_id
+    tenant_id = caller.tenant_id
     with services.database.transaction(durable=False) as session:
-        api_keys.check(session, sender.key_id)
+        api_keys.check(session, caller.key_id)
     commission = prepare(services, tenant_id, submission)
     variant = commission.variant
     with services.database.transaction(durable=False) as session:
@@ -212,7 +212,7 @@ def _covered_by(account: tenants.Account, commission: Commission) -> str | None:
 
 def submit(
     services: Services,
-    sender: Sender,
+    caller: Caller,
     submission: Submission,
     render: Callable[..., Any],
     *,
@@ -226,24 +226,24 @@ def submit(
 
     Args:
         services: the process's connections.
-        sender: who pays, and the key that says so.
+        caller: who pays, and the key that says so.
         submission: what was sent.
         render: makes the answer from a session and jobs.
         idempotency_key: what it was sent under.
 
     Raises:
-        db.tenants.api_keys.InvalidKeyError: the sender's key has been revoked.
+        db.tenants.api_keys.InvalidKeyError: the caller's key has been revoked.
         db.jobs.idempotency.KeyReusedError: something else was sent under the key.
     """
     keyed = None
     if idempotency_key is not None:
-        keyed = KeyedSubmission(sender.tenant_id, idempotency_key, fingerprint(submission))
+        keyed = KeyedSubmission(caller.tenant_id, idempotency_key, fingerprint(submission))
         # Before anything is fetched or stored; one that is under way now is met further down.
         with services.database.transaction(durable=False) as session:
-            api_keys.check(session, sender.key_id)
+            api_keys.check(session, caller.key_id)
             if first := idempotency.find(session, keyed):
                 return Submitted(render(session, [first])[0], replayed=True)
-    new = _new_job(sender, submission, prepare(services, sender.tenant_id, submission))
+    new = _new_job(caller, submission, prepare(services, caller.tenant_id, submission))
     traceparent = tracing.current()
     if not (keyed or new.webhook or traceparent):
         with services.database.single_statements(durable=True) as session:
@@ -266,7 +266,7 @@ def _announce(services: Services, accepted: Accepted) -> None:
     """After the commit: a ticket sent before it could be answered before the row is there."""
     job = accepted.job
     services.publisher.state(job.id, JobState.QUEUED, attempt=0)
-    services.rings.ring(
+    services.notifier.notify(
         Ticket(
             job_id=job.id,
             variant=job.variant,
@@ -281,11 +281,11 @@ def _announce(services: Services, accepted: Accepted) -> None:
     _log.info("job_submitted", job_id=job.id, variant=job.variant, tenant=job.tenant_id)
 
 
-def _new_job(sender: Sender, submission: Submission, commission: Commission) -> NewJob:
+def _new_job(caller: Caller, submission: Submission, commission: Commission) -> NewJob:
     variant, parameters = commission.variant, commission.parameters
     return NewJob(
-        tenant_id=sender.tenant_id,
-        api_key_id=sender.key_id,
+        tenant_id=caller.tenant_id,
+        api_key_id=caller.key_id,
         variant=variant.id,
         input=commission.input,
         priority=submission.priority,

@@ -50,7 +50,7 @@ class _Counted:
         if self._left >= 0:
             message = await self._receive()
             self._left -= len(message.get("body", b""))
-        # To the application the rest is lost, as if the sender had gone.
+        # To the application the rest is lost, as if the caller had gone.
         return message if self._left >= 0 else {"type": "http.disconnect"}
 
     async def _guarded_send(self, message: Message) -> None:

@@ -46,9 +46,9 @@ async def _standing(scope: Scope) -> Standing | None:
         return None
     services: Services = scope["app"].state.services
     try:
-        identity = services.keyring.known(key)
+        identity = services.key_cache.known(key)
         if identity is None:
-            identity = await run_in_threadpool(services.keyring.identify, key)
+            identity = await run_in_threadpool(services.key_cache.identify, key)
         return await _counted(services, identity)
     except (InvalidKeyError, TenantSuspendedError, SQLAlchemyError):
         return None

@@ -9,7 +9,7 @@ from db.tenants.api_keys import Identity
 _MOST = 10_000
 
 
-class Keyring:
+class KeyCache:
     """Identities by the hash of their key.
 
     That a key has been revoked is not known here: whoever is identified by `known` must let

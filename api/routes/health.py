@@ -33,7 +33,7 @@ def readyz(services: ServicesDep) -> Response:
     """Whether the database answers. Redis is told of, but jobs are taken without it."""
     checks = {
         "database": _database(services),
-        "redis": "ok" if services.doorbell.answers() else "away",
+        "redis": "ok" if services.queue_notifier.answers() else "away",
     }
     ready = checks["database"] == "ok"
     health = Health(status="ok" if ready else "unavailable", checks=checks)
@@ -68,7 +68,7 @@ def metrics(
     standing = StandingGauges(
         services.figures.read(services.database),
         [variant.id for variant in services.catalogue.variants()],
-        services.doorbell.answers(),
+        services.queue_notifier.answers(),
     )
     return Response(exposition(standing), media_type=CONTENT_TYPE_LATEST)
 

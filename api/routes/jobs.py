@@ -9,7 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.auth.tenant import SenderDep, TenantId
+from api.auth.tenant import CallerDep, TenantId
 from api.core.paging import decode_cursor, lead_on
 from api.jobs import submit as submissions
 from api.jobs.actions import cancel_own
@@ -42,7 +42,7 @@ async def submit_job(
     submission: Submission,
     request: Request,
     services: ServicesDep,
-    sender: SenderDep,
+    caller: CallerDep,
     dry_run: Annotated[bool, Query(description="Answer the quote and submit nothing")] = False,  # noqa: FBT002
     prefer: Annotated[str | None, Header(description="`wait=n`, up to 60 seconds")] = None,
     idempotency_key: IdempotencyKey = None,
@@ -52,13 +52,13 @@ async def submit_job(
     Sent again under the same `Idempotency-Key`, it is the first job that is answered.
     """
     if dry_run:
-        quote = await run_in_threadpool(submissions.quote, services, sender, submission)
+        quote = await run_in_threadpool(submissions.quote, services, caller, submission)
         return JSONResponse(quote.model_dump(mode="json"))
     views = JobViews(services, base_url(request, services))
     submitted = await run_in_threadpool(
         submissions.submit,
         services,
-        sender,
+        caller,
         submission,
         views.render,
         idempotency_key=idempotency_key,
@@ -68,7 +68,7 @@ async def submit_job(
     wait = preferred_wait(prefer, longest=services.settings.max_wait_seconds)
     if wait:
         view = await wait_until_over(
-            services, views, tenant_id=sender.tenant_id, job_id=view.id, seconds=wait
+            services, views, tenant_id=caller.tenant_id, job_id=view.id, seconds=wait
         )
         headers["Preference-Applied"] = f"wait={wait:g}"
     return _job_response(view, 202, headers)

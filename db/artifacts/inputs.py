@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from db.tables import File, Job
 from db.tables.index_predicates import state_is
-from db.tables.inputs import StoredInput
+from db.tables.inputs import InputObject
 from db.values.job_state import ACTIVE
 
 PREFIX = "inputs/"
@@ -28,29 +28,29 @@ _MAKING = timedelta(hours=2)
 
 
 def note_use(session: Session, key: str) -> None:
-    """Note that an input is used now, and wait for whoever is removing it.
+    """Record that an input is used now, and wait for whoever is removing it.
 
     Commit it before the object is stored.
     """
-    noted = insert(StoredInput).values(key=key)
+    noted = insert(InputObject).values(key=key)
     session.execute(
         noted.on_conflict_do_update(
-            index_elements=[StoredInput.key],
+            index_elements=[InputObject.key],
             set_={"used_at": func.now()},
-            where=StoredInput.used_at < func.now() - _FRESH,
+            where=InputObject.used_at < func.now() - _FRESH,
         )
     )
 
 
 def note_uses_again(session: Session, given: Mapping[str, Any]) -> None:
-    """Note that whatever is left of a job's inputs is used by another job, in its transaction."""
+    """Record that another job uses what is left of a job's inputs, in its transaction."""
     keys = sorted(_keys(given))
     if keys:
         # Two at once take the rows in one order.
-        held = select(StoredInput.key).where(StoredInput.key.in_(keys)).order_by(StoredInput.key)
+        held = select(InputObject.key).where(InputObject.key.in_(keys)).order_by(InputObject.key)
         left = session.scalars(held.with_for_update()).all()
         session.execute(
-            update(StoredInput).where(StoredInput.key.in_(left)).values(used_at=func.now())
+            update(InputObject).where(InputObject.key.in_(left)).values(used_at=func.now())
         )
 
 
@@ -79,8 +79,8 @@ def unused_since(session: Session, *, seconds: float) -> datetime:
 
 def removable(session: Session, *, before: datetime, limit: int) -> Sequence[str]:
     """Keys of inputs that were used last before a time, the longest unused first."""
-    unused = select(StoredInput.key).where(StoredInput.used_at < before)
-    return session.scalars(unused.order_by(StoredInput.used_at).limit(limit)).all()
+    unused = select(InputObject.key).where(InputObject.used_at < before)
+    return session.scalars(unused.order_by(InputObject.used_at).limit(limit)).all()
 
 
 def forget(session: Session, key: str, *, before: datetime) -> bool:
@@ -88,8 +88,8 @@ def forget(session: Session, key: str, *, before: datetime) -> bool:
 
     The object is to be deleted before this is committed.
     """
-    unused = (StoredInput.key == key) & (StoredInput.used_at < before)
-    if session.scalar(delete(StoredInput).where(unused).returning(StoredInput.key)) is None:
+    unused = (InputObject.key == key) & (InputObject.used_at < before)
+    if session.scalar(delete(InputObject).where(unused).returning(InputObject.key)) is None:
         return False
     tenant_id, _, sha256 = key.removeprefix(PREFIX).partition("/")
     session.execute(delete(File).where(File.tenant_id == tenant_id, File.sha256 == sha256))
@@ -103,4 +103,4 @@ def adopt(session: Session, stored: Mapping[str, datetime]) -> None:
     """
     rows = [{"key": key, "used_at": at} for key, at in sorted(stored.items())]
     if rows:
-        session.execute(insert(StoredInput).values(rows).on_conflict_do_nothing())
+        session.execute(insert(InputObject).values(rows).on_conflict_do_nothing())

@@ -25,7 +25,7 @@ def expired_artifacts(session: Session, *, limit: int) -> dict[Place, str]:
 
 
 def mark_removed(session: Session, place: Place) -> None:
-    """Note that a result's object is gone; the row stays as the record of what there was."""
+    """Record that a result's object is gone; the row stays as the record of what there was."""
     session.execute(
         update(Artifact)
         .where(Artifact.job_id == place[0], Artifact.n == place[1])

@@ -10,7 +10,7 @@ from db.tables import File
 
 
 @dataclass(frozen=True)
-class StoredPicture:
+class NewUpload:
     """A checked picture that is in the store; sizes in pixels and bytes."""
 
     key: str
@@ -21,7 +21,7 @@ class StoredPicture:
     sha256: str
 
 
-def add(session: Session, tenant_id: str, picture: StoredPicture) -> File:
+def add(session: Session, tenant_id: str, picture: NewUpload) -> File:
     """Enter an uploaded picture; the same content again answers the first row."""
     values = {
         "id": new_id("file"),

@@ -94,7 +94,7 @@ class Cover:
     allowance_left: int | None
 
 
-def set_aside(
+def place_hold(
     session: Session,
     *,
     tenant_id: str,

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from db.billing.holds import ALLOWANCE
-from db.jobs.types import Claim, Result, StoredArtifact
+from db.jobs.types import Claim, NewArtifact, Result
 from db.tables import Artifact, Job
 from db.webhooks import deliveries
 
@@ -70,7 +70,7 @@ _ENDED = select(
     column("charged_micros", BigInteger),
 ).from_statement(_END)
 
-_LEAVE_FLIGHT = text("""
+_DECREMENT_IN_FLIGHT = text("""
 WITH locked AS MATERIALIZED (
     SELECT id FROM tenants WHERE id = ANY (:ids) ORDER BY id FOR NO KEY UPDATE
 )
@@ -127,7 +127,7 @@ def complete_all(
         {"results": [_result_row(held, result) for held, result in results.items()]},
         execution_options={"populate_existing": True},
     ).all()
-    _leave_flight(session, ended)
+    _decrement_in_flight(session, ended)
     _use_allowances(session, [row for row in ended if row.hold_source == ALLOWANCE])
     return {_enter(session, row.Job, results, keep_seconds) for row in ended}
 
@@ -143,14 +143,14 @@ def _result_row(held: Claim, result: Result) -> dict[str, Any]:
     }
 
 
-def _leave_flight(session: Session, ended: Sequence[Row[Any]]) -> None:
+def _decrement_in_flight(session: Session, ended: Sequence[Row[Any]]) -> None:
     """Count the jobs out of their tenants' flight, and take what the balances pay."""
     jobs, charged = Counter[str](), Counter[str]()
     for row in ended:
         jobs[row.Job.tenant_id] += 1
         charged[row.Job.tenant_id] += row.charged_micros or 0
     values = {"ids": list(jobs), "jobs": list(jobs.values())}
-    session.execute(_LEAVE_FLIGHT, {**values, "charged_micros": list(charged.values())})
+    session.execute(_DECREMENT_IN_FLIGHT, {**values, "charged_micros": list(charged.values())})
 
 
 def _use_allowances(session: Session, ended: Sequence[Row[Any]]) -> None:
@@ -179,7 +179,7 @@ def _enter(
     return held
 
 
-def _artifact_row(held: Claim, n: int, stored: StoredArtifact, keep_seconds: float) -> Artifact:
+def _artifact_row(held: Claim, n: int, stored: NewArtifact, keep_seconds: float) -> Artifact:
     return Artifact(
         job_id=held.job_id,
         n=n,

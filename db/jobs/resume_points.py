@@ -6,13 +6,13 @@ from sqlalchemy.orm import Session
 
 from db.jobs.types import Claim
 from db.tables import Job
-from db.tables.resume_points import AttemptNote
+from db.tables.resume_points import JobResumePoint
 from db.values.job_state import JobState
 
 
 def read(session: Session, job_id: str) -> str | None:
     """The job's note; None where nobody left one."""
-    return session.scalar(select(AttemptNote.note).where(AttemptNote.job_id == job_id))
+    return session.scalar(select(JobResumePoint.note).where(JobResumePoint.job_id == job_id))
 
 
 def write(session: Session, held: Claim, note: str) -> bool:
@@ -28,10 +28,10 @@ def write(session: Session, held: Claim, note: str) -> bool:
     """
     still_ours = (Job.id == held.job_id) & (Job.attempt == held.attempt)
     row = select(Job.id, literal(note)).where(still_ours, Job.state == JobState.RUNNING)
-    statement = insert(AttemptNote).from_select(["job_id", "note"], row)
+    statement = insert(JobResumePoint).from_select(["job_id", "note"], row)
     written = session.scalar(
         statement.on_conflict_do_update(
-            index_elements=[AttemptNote.job_id], set_={"note": statement.excluded.note}
-        ).returning(AttemptNote.job_id)
+            index_elements=[JobResumePoint.job_id], set_={"note": statement.excluded.note}
+        ).returning(JobResumePoint.job_id)
     )
     return written is not None

@@ -6,13 +6,13 @@ Written out, they cost a tenth of what the expression language takes to build th
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-ENTER_FLIGHT = text("""
+INCREMENT_IN_FLIGHT = text("""
 UPDATE tenants SET in_flight = in_flight + 1 FROM tiers
 WHERE tenants.id = :tenant_id AND tenants.suspended_at IS NULL AND tiers.name = tenants.tier
 RETURNING tenants.in_flight, tiers.*, now() AS now
 """)
 
-LEAVE_FLIGHT = text("UPDATE tenants SET in_flight = in_flight - 1 WHERE id = :tenant_id")
+DECREMENT_IN_FLIGHT = text("UPDATE tenants SET in_flight = in_flight - 1 WHERE id = :tenant_id")
 
 _JSON = (
     bindparam("input", type_=JSONB),

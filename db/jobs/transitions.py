@@ -94,8 +94,8 @@ def _submit_in_steps(session: Session, new: NewJob) -> Accepted:
     """For the first job of a month, for who pays from the balance, and to say why it is refused."""
     if new.api_key_id is not None:
         api_keys.check(session, new.api_key_id)
-    tier = _enter_flight(session, new)
-    cover = quota.set_aside(
+    tier = _increment_in_flight(session, new)
+    cover = quota.place_hold(
         session,
         tenant_id=new.tenant_id,
         month=quota.month_of(tier.now),
@@ -134,13 +134,15 @@ def _columns(new: NewJob) -> dict[str, Any]:
     }
 
 
-def _enter_flight(session: Session, new: NewJob) -> Row[Any]:
+def _increment_in_flight(session: Session, new: NewJob) -> Row[Any]:
     """Count the job against its tenant's limit, which also locks the tenant's row.
 
     Returns:
         The tier's columns, and `now` by the database's clock.
     """
-    tier = session.execute(job_statements.ENTER_FLIGHT, {"tenant_id": new.tenant_id}).one_or_none()
+    tier = session.execute(
+        job_statements.INCREMENT_IN_FLIGHT, {"tenant_id": new.tenant_id}
+    ).one_or_none()
     if tier is None:
         raise TenantSuspendedError
     order = list(Priority)
@@ -266,7 +268,7 @@ def expire(session: Session, job_id: str) -> Job | None:
     return job
 
 
-def lost_ids(session: Session, *, limit: int) -> Sequence[str]:
+def expired_lease_ids(session: Session, *, limit: int) -> Sequence[str]:
     """Running jobs whose lease ran out, by the database's clock; as `expired_ids`."""
     statement = select(Job.id).where(state_is(JobState.RUNNING), Job.leased_until < func.now())
     return _unlocked(session, statement.order_by(Job.leased_until).limit(limit))
@@ -277,7 +279,7 @@ def _unlocked(session: Session, statement: Select[str]) -> Sequence[str]:
     return session.scalars(statement.with_for_update(skip_locked=True)).all()
 
 
-def recover(session: Session, job_id: str) -> Job | None:
+def rescue(session: Session, job_id: str) -> Job | None:
     """Queue a job again whose worker was lost; after its last attempt it fails.
 
     Returns:
@@ -342,7 +344,7 @@ def _end(
     job = session.scalars(statement, execution_options={"populate_existing": True}).first()
     if job is not None:
         _end_attempt(session, job, target if target != JobState.FAILED else job.error_code)
-        session.execute(job_statements.LEAVE_FLIGHT, {"tenant_id": job.tenant_id})
+        session.execute(job_statements.DECREMENT_IN_FLIGHT, {"tenant_id": job.tenant_id})
         deliveries.enqueue(session, job, ())
     return job
 

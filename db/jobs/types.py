@@ -86,7 +86,7 @@ class Accepted:
 
 
 @dataclass(frozen=True)
-class StoredArtifact:
+class NewArtifact:
     """A result that is already in the store, ready to be entered with the completion.
 
     Attributes:
@@ -119,7 +119,7 @@ class Result:
     """
 
     output: dict[str, Any] | None
-    artifacts: tuple[StoredArtifact, ...]
+    artifacts: tuple[NewArtifact, ...]
     steps: int
     run_seconds: float
     store_seconds: float

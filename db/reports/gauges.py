@@ -13,7 +13,7 @@ from db.reports.usage import QueueDepth
 
 
 @dataclass(frozen=True)
-class StandingFigures:
+class DatabaseGauges:
     """How everything stands now.
 
     Attributes:
@@ -51,11 +51,11 @@ FROM holds JOIN jobs ON jobs.id = holds.job_id WHERE holds.state = 'open'
 _PAUSED = text("SELECT variant FROM queues WHERE paused_at IS NOT NULL")
 
 
-def standing(session: Session) -> StandingFigures:
+def snapshot(session: Session) -> DatabaseGauges:
     """Read it all; each statement looks at rows that are active, by a partial index or few."""
     stale = {"stale": timedelta(seconds=WORKER_STALE_SECONDS)}
     open_holds, oldest_hold = session.execute(_HOLDS).one()
-    return StandingFigures(
+    return DatabaseGauges(
         queues=reports.queue_depths(session),
         ready_workers=dict(session.execute(_READY, stale).all()),
         workers=dict(session.execute(_WORKERS, stale).all()),

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from db.reports.window import Takings
+from db.reports.window import Revenue
 
 _LATE = timedelta(minutes=10)
 """A usage event is committed within this time of the moment that it bears: its transaction's
@@ -37,8 +37,8 @@ class _Closed:
     revenue_micros: int
 
 
-class RunningTakings:
-    """`db.reports.window.takings_today`, of which only the last minutes are read at each asking.
+class RunningRevenue:
+    """`db.reports.window.revenue_today`, of which only the last minutes are read at each asking.
 
     Events are never changed, so what is older than any transaction is summed once.
 
@@ -51,7 +51,7 @@ class RunningTakings:
         self._lock = threading.Lock()
         self._closed: _Closed | None = None
 
-    def read(self, session: Session) -> Takings:
+    def read(self, session: Session) -> Revenue:
         """What was delivered and charged today, UTC by the database's clock."""
         with self._lock:
             closed = self._closed
@@ -66,4 +66,4 @@ class RunningTakings:
                 closed.images + row.closed_images,
                 closed.revenue_micros + row.closed_micros,
             )
-        return Takings(closed.images + row.images, closed.revenue_micros + row.revenue_micros)
+        return Revenue(closed.images + row.images, closed.revenue_micros + row.revenue_micros)

@@ -11,7 +11,7 @@ from db.tables import Tenant, Tier, UsageEvent
 
 
 @dataclass(frozen=True)
-class TenantStanding:
+class TenantSummary:
     """One tenant now, and what was settled for it in the last days: `jobs`, `spent_micros`."""
 
     id: str
@@ -25,7 +25,7 @@ class TenantStanding:
     spent_micros: int
 
 
-def listed(session: Session, *, days: int) -> list[TenantStanding]:
+def listed(session: Session, *, days: int) -> list[TenantSummary]:
     """Every tenant, who spent most in the last `days` first."""
     recent = (
         select(
@@ -45,8 +45,8 @@ def listed(session: Session, *, days: int) -> list[TenantStanding]:
     return [_standing(row, jobs, spent) for row, jobs, spent in session.execute(statement)]
 
 
-def _standing(row: Tenant, jobs: int, spent: int) -> TenantStanding:
-    return TenantStanding(
+def _standing(row: Tenant, jobs: int, spent: int) -> TenantSummary:
+    return TenantSummary(
         id=row.id,
         name=row.name,
         tier=row.tier,

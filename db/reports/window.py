@@ -81,14 +81,14 @@ def failures_by_code(session: Session, window: timedelta) -> list[tuple[str, int
 
 
 @dataclass(frozen=True)
-class Takings:
+class Revenue:
     """What was settled since midnight, UTC."""
 
     images: int
     revenue_micros: int
 
 
-def takings_today(session: Session) -> Takings:
+def revenue_today(session: Session) -> Revenue:
     """What was delivered and charged today, UTC by the database's clock."""
     images = func.sum(UsageEvent.units).filter(UsageEvent.kind == UnitKind.IMAGES)
     row = session.execute(
@@ -96,4 +96,4 @@ def takings_today(session: Session) -> Takings:
             func.coalesce(images, 0), func.coalesce(func.sum(UsageEvent.amount_micros), 0)
         ).where(UsageEvent.occurred_at >= func.date_trunc("day", func.now()))
     ).one()
-    return Takings(int(row[0]), int(row[1]))
+    return Revenue(int(row[0]), int(row[1]))

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from db.core.base import Base
 
 
-class StoredInput(Base):
+class InputObject(Base):
     """An object below `inputs/`, and when it was last named by an upload or a submission."""
 
     __tablename__ = "stored_inputs"

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from db.core.base import Base
 
 
-class AttemptNote(Base):
+class JobResumePoint(Base):
     """What an attempt at a job left for the next: the task that it had submitted elsewhere."""
 
     __tablename__ = "attempt_notes"

@@ -25,7 +25,7 @@ class PictureLimits:
 
 
 @dataclass(frozen=True)
-class PictureFacts:
+class ImageProperties:
     """What a checked picture is; width and height in pixels, upright."""
 
     media_type: str
@@ -35,7 +35,7 @@ class PictureFacts:
     sha256: str
 
 
-def inspect(data: bytes, limits: PictureLimits) -> PictureFacts:
+def inspect(data: bytes, limits: PictureLimits) -> ImageProperties:
     """Check a picture: size, format, one frame, pixels, and that it decodes to its end.
 
     Raises:
@@ -45,7 +45,7 @@ def inspect(data: bytes, limits: PictureLimits) -> PictureFacts:
         raise PictureError(f"the picture has {len(data)} bytes; {limits.max_bytes} is the limit")
     picture, media_type = _open(data, limits)
     upright = _decode(picture)
-    return PictureFacts(
+    return ImageProperties(
         media_type=media_type,
         width=upright.width,
         height=upright.height,

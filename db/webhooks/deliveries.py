@@ -278,7 +278,7 @@ RETURNING deliveries.id
 """)
 
 
-def close_hopeless(session: Session, *, limit: int = 1_000) -> int:
+def close_undeliverable(session: Session, *, limit: int = 1_000) -> int:
     """End what waits for endpoints that are disabled, and what lost its courier at the last try.
 
     Returns:

@@ -21,7 +21,7 @@ from db.jobs import search as job_search
 from db.jobs.search import JobSearch, search
 from db.reports import usage as reports
 from db.reports.series import queue_curves
-from db.reports.window import failures_by_code, queue_windows, takings_today
+from db.reports.window import failures_by_code, queue_windows, revenue_today
 from db.tenants import api_keys
 from db.tenants.api_keys import OperatorRole
 from db.values.job_state import JobState
@@ -101,7 +101,7 @@ def _operator(database: Database) -> str:
 def _overview(session: Session) -> None:
     queue_views(session, [], _WINDOW)
     failures_by_code(session, _WINDOW)
-    takings_today(session)
+    revenue_today(session)
     worker_rows(session)
     queue_curves(session, window=_WINDOW, steps=_STEPS)
 
@@ -120,7 +120,7 @@ def _asked(jobs: int) -> dict[str, _Ask]:
         "depths": reports.queue_depths,
         "windows": lambda session: queue_windows(session, _WINDOW),
         "failures": lambda session: failures_by_code(session, _WINDOW),
-        "takings": takings_today,
+        "revenue": revenue_today,
         "workers": worker_rows,
         "curves": lambda session: queue_curves(session, window=_WINDOW, steps=_STEPS),
         "error_codes": job_search.error_codes,

@@ -7,7 +7,7 @@ from db.core.settings import DatabaseSettings
 from db.storage.settings import StorageSettings, open_store
 from deploy.bench.noop import NOOP, NoopAdapter
 from deploy.process import logging as logs
-from workers.runtime.model_cache import Served
+from workers.runtime.model_cache import ServedModel
 from workers.runtime.process import WorkerProcess
 from workers.settings import WorkerSettings
 
@@ -48,7 +48,7 @@ def worker(device: str, worker_id: str, variants: tuple[str, ...]) -> None:
         store=open_store(StorageSettings()),
         settings=WorkerSettings(),
         id=worker_id,
-        extra=(Served(NOOP, NoopAdapter()),),
+        extra=(ServedModel(NOOP, NoopAdapter()),),
     ).run()
 
 

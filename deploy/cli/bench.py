@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deploy.process.sigterm import unwound_by_sigterm
+from deploy.process.sigterm import raising_on_sigterm
 
 if TYPE_CHECKING:
     from deploy.bench.plan import Goal
@@ -107,7 +107,7 @@ def _judged(goals: "Sequence[Goal]", figures: dict[str, float]) -> dict[str, dic
 
 
 def _in_a_folder(measure: Callable[[Path], dict[str, float]]) -> dict[str, float]:
-    with unwound_by_sigterm(), tempfile.TemporaryDirectory(prefix="bottega-bench-") as folder:
+    with raising_on_sigterm(), tempfile.TemporaryDirectory(prefix="bottega-bench-") as folder:
         return measure(Path(folder) / "stack")
 
 

@@ -20,7 +20,7 @@ from db.storage.settings import StorageSettings, open_store
 from db.tables import Tier
 from workers import catalog
 from workers.adapters.weights import WeightsError, locate
-from workers.messaging.queue import Doorbell
+from workers.messaging.queue import QueueNotifier
 from workers.moderation.filter_file import FilterFileError
 from workers.moderation.settings import ModerationSettings, rules_of
 from workers.settings import WorkerSettings, weights_overrides
@@ -44,7 +44,7 @@ _EXPLAINED = (
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckResult:
     """One check's outcome: what was seen, or what is wrong."""
 
     check: str
@@ -53,23 +53,23 @@ class Checked:
 
 
 @dataclass(frozen=True)
-class Patient:
+class Environment:
     """What is examined."""
 
     database: Database
     store: ObjectStore
-    doorbell: Doorbell
+    queue_notifier: QueueNotifier
 
 
-def examine(chosen_variants: Sequence[str]) -> Iterator[Checked]:
+def examine(chosen_variants: Sequence[str]) -> Iterator[CheckResult]:
     """Run every check, the later ones too when an earlier one fails.
 
     Args:
         chosen_variants: whose weights to look for; those that live workers serve when empty.
     """
     database = Database(DatabaseSettings(pool_size=2))
-    patient = Patient(database, open_store(StorageSettings()), Doorbell(WorkerSettings()))
-    checks: dict[str, Callable[[Patient], str]] = {
+    patient = Environment(database, open_store(StorageSettings()), QueueNotifier(WorkerSettings()))
+    checks: dict[str, Callable[[Environment], str]] = {
         "database": _database,
         "clock": _clock,
         "redis": _redis,
@@ -83,27 +83,27 @@ def examine(chosen_variants: Sequence[str]) -> Iterator[Checked]:
     }
     for name, check in checks.items():
         yield _run(name, check, patient)
-    patient.doorbell.close()
+    patient.queue_notifier.close()
     database.close()
 
 
-def _run(name: str, check: Callable[[Patient], str], patient: Patient) -> Checked:
+def _run(name: str, check: Callable[[Environment], str], patient: Environment) -> CheckResult:
     try:
-        return Checked(name, ok=True, detail=check(patient))
+        return CheckResult(name, ok=True, detail=check(patient))
     except _EXPLAINED as error:
-        return Checked(name, ok=False, detail=str(error))
+        return CheckResult(name, ok=False, detail=str(error))
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", error)).partition("\n")[0]
-        return Checked(name, ok=False, detail=f"the database does not answer: {reason}")
+        return CheckResult(name, ok=False, detail=f"the database does not answer: {reason}")
 
 
-def _database(patient: Patient) -> str:
+def _database(patient: Environment) -> str:
     with patient.database.transaction(durable=False) as session:
         version = session.scalar(select(func.version())) or ""
     return " ".join(version.split()[:2])
 
 
-def _clock(patient: Patient) -> str:
+def _clock(patient: Environment) -> str:
     """Leases go by the database's clock alone; a skewed one still makes timings read wrong."""
     with patient.database.transaction(durable=False) as session:
         theirs = session.scalar(select(func.clock_timestamp())) or datetime.now(UTC)
@@ -113,13 +113,13 @@ def _clock(patient: Patient) -> str:
     return f"{skew:.3f} s from the database's"
 
 
-def _redis(patient: Patient) -> str:
-    if not patient.doorbell.answers():
+def _redis(patient: Environment) -> str:
+    if not patient.queue_notifier.answers():
         raise FindingError("Redis does not answer: jobs are taken, but start only when it is back")
     return "answers"
 
 
-def _store(patient: Patient) -> str:
+def _store(patient: Environment) -> str:
     """A round trip of an object of our own."""
     key, data = f"doctor/{secrets.token_hex(8)}", secrets.token_bytes(1024)
     began = time.monotonic()
@@ -132,7 +132,7 @@ def _store(patient: Patient) -> str:
     return f"put, got and deleted 1 kB in {time.monotonic() - began:.3f} s"
 
 
-def _invariants(patient: Patient) -> str:
+def _invariants(patient: Environment) -> str:
     with patient.database.transaction(durable=False) as session:
         broken = violations(session, examples=_EXAMPLES)
     if broken:
@@ -140,7 +140,7 @@ def _invariants(patient: Patient) -> str:
     return "every invariant holds"
 
 
-def _artifacts(patient: Patient) -> str:
+def _artifacts(patient: Environment) -> str:
     """Every artifact row that has not expired has its object."""
     count, missing = 0, []
     for key in _artifact_keys(patient.database):
@@ -166,7 +166,7 @@ def _artifact_keys(database: Database) -> Iterator[str]:
         after = keys[-1]
 
 
-def _workers(patient: Patient) -> str:
+def _workers(patient: Environment) -> str:
     with patient.database.transaction(durable=False) as session:
         ready = job_queries.ready_workers(session)
     if not ready:
@@ -174,7 +174,7 @@ def _workers(patient: Patient) -> str:
     return ", ".join(f"{count} for {variant}" for variant, count in sorted(ready.items()))
 
 
-def _device(_patient: Patient) -> str:
+def _device(_patient: Environment) -> str:
     """A sum on every device of this machine."""
     if find_spec("torch") is None:
         return "torch is not installed: this machine runs no models"
@@ -198,7 +198,7 @@ def _try_out(torch: ModuleType, number: int) -> str:
     return f"cuda:{number} {name}, {free >> 30} of {total >> 30} GiB free"
 
 
-def _weights(patient: Patient, chosen: Sequence[str]) -> str:
+def _weights(patient: Environment, chosen: Sequence[str]) -> str:
     rows = [row for row in _rows(patient, chosen) if row.weights is not None]
     for row in rows:
         locate(row, weights_overrides())
@@ -206,7 +206,7 @@ def _weights(patient: Patient, chosen: Sequence[str]) -> str:
     return f"found for {names or 'no variant: none that has any is served'}"
 
 
-def _content_filters(patient: Patient, chosen: Sequence[str]) -> str:
+def _content_filters(patient: Environment, chosen: Sequence[str]) -> str:
     """Every served model whose licence asks for a filter has one, in every tier."""
     rules = rules_of(ModerationSettings())
     with patient.database.transaction(durable=False) as session:
@@ -221,7 +221,7 @@ def _content_filters(patient: Patient, chosen: Sequence[str]) -> str:
     return f"one for {', '.join(asking)}" if asking else "no licence of what is served asks for one"
 
 
-def _rows(patient: Patient, chosen: Sequence[str]) -> list[catalog.Variant]:
+def _rows(patient: Environment, chosen: Sequence[str]) -> list[catalog.Variant]:
     """The variants that were chosen, else those that live workers serve."""
     with patient.database.transaction(durable=False) as session:
         served = sorted(job_queries.ready_workers(session))

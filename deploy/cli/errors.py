@@ -15,7 +15,7 @@ from db.tenants.tenants import UnknownTierError
 from deploy.local.fleet import FleetFileError
 from deploy.local.servers.process import ServerError
 from deploy.local.stack import StackError
-from workers.adapters.hosted.settings import RelaySetupError
+from workers.adapters.hosted.settings import HostedSetupError
 from workers.adapters.pinning import DeviceError
 from workers.adapters.weights import WeightsError
 from workers.catalog import UnknownVariantError
@@ -26,7 +26,7 @@ _EXPLAINED = (
     FleetFileError,
     DeviceError,
     LastOperatorError,
-    RelaySetupError,
+    HostedSetupError,
     ServerError,
     StackError,
     StoreError,

@@ -121,9 +121,9 @@ def api(host: str, port: int) -> None:
     """
     import uvicorn  # noqa: PLC0415
 
-    from deploy.process.malloc import return_memory_early  # noqa: PLC0415
+    from deploy.process.malloc import limit_malloc_arenas  # noqa: PLC0415
 
-    return_memory_early()
+    limit_malloc_arenas()
     uvicorn.run(
         "api.app:create_app",
         factory=True,
@@ -152,13 +152,13 @@ def worker(device: str, variants: tuple[str, ...], worker_id: str | None) -> Non
     from db.core.session import Database  # noqa: PLC0415
     from db.core.settings import DatabaseSettings  # noqa: PLC0415
     from db.storage.settings import StorageSettings, open_store  # noqa: PLC0415
-    from deploy.process.malloc import return_memory_early  # noqa: PLC0415
+    from deploy.process.malloc import limit_malloc_arenas  # noqa: PLC0415
     from workers import catalog  # noqa: PLC0415
     from workers.runtime.process import WorkerProcess  # noqa: PLC0415
     from workers.settings import WorkerSettings  # noqa: PLC0415
 
     if all(catalog.find(name).weights is None for name in variants):
-        return_memory_early()  # a model library has its own way with memory
+        limit_malloc_arenas()  # a model library has its own way with memory
     WorkerProcess(
         variant_ids=variants,
         device=device,

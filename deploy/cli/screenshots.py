@@ -13,16 +13,16 @@ from typing import Literal
 import click
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from deploy.evaluation.sample_data import Filled, fill
+from deploy.evaluation.sample_data import SampleData, fill
 from deploy.local.stack import LocalStack
 from deploy.process import logging as logs
-from deploy.process.sigterm import unwound_by_sigterm
+from deploy.process.sigterm import raising_on_sigterm
 
 _SIZES = {"wide": (1440, 900), "phone": (390, 844)}
 _THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
-def _screens(filled: Filled) -> dict[str, str]:
+def _screens(filled: SampleData) -> dict[str, str]:
     return {
         "overview": "/dashboard/",
         "jobs": "/dashboard/jobs",
@@ -37,7 +37,7 @@ def _screens(filled: Filled) -> dict[str, str]:
     }
 
 
-def _playground(filled: Filled) -> dict[str, str]:
+def _playground(filled: SampleData) -> dict[str, str]:
     return {
         "playground": "/",
         "playground-painted": f"/?from={filled.painted}",
@@ -64,8 +64,8 @@ def main(out: Path, jobs: int) -> None:
 
 
 @contextmanager
-def _filled_stack(jobs: int) -> Iterator[tuple[LocalStack, Filled]]:
-    with unwound_by_sigterm(), tempfile.TemporaryDirectory(prefix="bottega-") as folder:
+def _filled_stack(jobs: int) -> Iterator[tuple[LocalStack, SampleData]]:
+    with raising_on_sigterm(), tempfile.TemporaryDirectory(prefix="bottega-") as folder:
         stack = LocalStack(Path(folder) / "data")
         try:
             stack.start()
@@ -74,7 +74,7 @@ def _filled_stack(jobs: int) -> Iterator[tuple[LocalStack, Filled]]:
             stack.stop()
 
 
-def shoot(browser: Browser, stack: LocalStack, filled: Filled, out: Path) -> Iterator[str]:
+def shoot(browser: Browser, stack: LocalStack, filled: SampleData, out: Path) -> Iterator[str]:
     """Every screen in every size and theme; yields the files' names as they are written."""
     for size, (width, height) in _SIZES.items():
         for theme in _THEMES:

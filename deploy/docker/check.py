@@ -17,7 +17,7 @@ from pathlib import Path
 
 import click
 
-from deploy.process.sigterm import unwound_by_sigterm
+from deploy.process.sigterm import raising_on_sigterm
 
 ROOT = Path(__file__).parents[2]
 PREFIX = "/opt/bottega"
@@ -147,7 +147,7 @@ def examine(python: Path, name: str, folder: Path) -> dict[str, str]:
 def main(name: str) -> None:
     """Execute the install steps of an image in a clean folder, and start what came of it."""
     stage = read_build_stage(ROOT / "deploy" / "docker" / f"{name}.Dockerfile")
-    with unwound_by_sigterm(), tempfile.TemporaryDirectory(prefix=f"bottega-{name}-") as text:
+    with raising_on_sigterm(), tempfile.TemporaryDirectory(prefix=f"bottega-{name}-") as text:
         folder = Path(text)
         packages = examine(install(stage, folder), name, folder)
         size = sum(file.stat().st_size for file in folder.glob("opt/**/*") if file.is_file())

@@ -55,7 +55,7 @@ FROM moved WHERE jobs.id = moved.id
 
 
 @dataclass(frozen=True)
-class Filled:
+class SampleData:
     """What the screens are shown of: a painted job, a looked-at one, a failed one, their tenant."""
 
     painted: str
@@ -65,7 +65,7 @@ class Filled:
     key: str = field(repr=False)
 
 
-def fill(stack: LocalStack, *, jobs: int = 40) -> Filled:
+def fill(stack: LocalStack, *, jobs: int = 40) -> SampleData:
     """Fill a running stack; it takes about a second a job.
 
     Raises:
@@ -83,7 +83,7 @@ def fill(stack: LocalStack, *, jobs: int = 40) -> Filled:
             with database.transaction() as session:
                 session.execute(_SPREAD)
             _leave_some_waiting(database, clients[0])
-        return Filled(painted, seen, failed[0], *own[0])
+        return SampleData(painted, seen, failed[0], *own[0])
     finally:
         database.close()
 

@@ -10,7 +10,7 @@ import click
 import httpx
 
 from deploy.local.stack import LocalStack
-from deploy.process.sigterm import unwound_by_sigterm
+from deploy.process.sigterm import raising_on_sigterm
 
 _TIMEOUT_SECONDS = 90
 _NAME_WIDTH = 42
@@ -19,7 +19,7 @@ _NAME_WIDTH = 42
 @contextmanager
 def client_of_new_stack() -> Iterator[httpx.Client]:
     """A tenant's client of a stack of its own, which is gone afterwards."""
-    with unwound_by_sigterm(), tempfile.TemporaryDirectory(prefix="bottega-score-") as folder:
+    with raising_on_sigterm(), tempfile.TemporaryDirectory(prefix="bottega-score-") as folder:
         stack = LocalStack(Path(folder) / "stack")
         try:
             stack.start()

@@ -9,7 +9,7 @@ _ARENAS = 2
 _LARGE_BYTES = 128 * 1024
 
 
-def return_memory_early() -> None:
+def limit_malloc_arenas() -> None:
     """Have malloc give memory back: few arenas, large blocks mapped apart, the top trimmed.
 
     Each thread that answers requests would else keep an arena as large as the largest body that

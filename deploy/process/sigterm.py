@@ -8,7 +8,7 @@ from types import FrameType
 
 
 @contextmanager
-def unwound_by_sigterm() -> Iterator[None]:
+def raising_on_sigterm() -> Iterator[None]:
     """SIGTERM ends the block by `SystemExit`, so that what it started and wrote is cleared away.
 
     The status is 143, as shells have it. A second signal does not disturb the clearing.

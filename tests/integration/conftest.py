@@ -16,7 +16,7 @@ from tests.support.databases import DatabaseMaker
 from tests.support.jobs import add_tenant, assert_everything_holds
 from tests.support.station import Station
 from workers.messaging.events import Publisher
-from workers.messaging.queue import Doorbell
+from workers.messaging.queue import QueueNotifier
 from workers.settings import WorkerSettings
 
 
@@ -102,8 +102,8 @@ def variant() -> str:
 
 
 @pytest.fixture
-def doorbell(worker_settings: WorkerSettings) -> Iterator[Doorbell]:
-    """A doorbell on the shared Redis."""
-    bell = Doorbell(worker_settings)
+def queue_notifier(worker_settings: WorkerSettings) -> Iterator[QueueNotifier]:
+    """A notifier on the shared Redis."""
+    bell = QueueNotifier(worker_settings)
     yield bell
     bell.close()

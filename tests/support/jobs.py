@@ -13,7 +13,7 @@ from db.core.session import Database
 from db.jobs import complete as completion
 from db.jobs import queries as job_queries
 from db.jobs import transitions as jobs
-from db.jobs.types import Claim, Failure, NewJob, Result, StoredArtifact
+from db.jobs.types import Claim, Failure, NewArtifact, NewJob, Result
 from db.storage.keys import result_key
 from db.tables import Job, Tier
 from db.tenants import tenants
@@ -143,13 +143,13 @@ def running(database: Database, tenant_id: str, **changes: Any) -> Claim:
     return fence_of(job)
 
 
-def stored(held: Claim, n: int = 0) -> StoredArtifact:
+def stored(held: Claim, n: int = 0) -> NewArtifact:
     """A result of an attempt, said to be in the store."""
     key = result_key("ten_x", datetime.now(UTC).date(), held.job_id, held.attempt, n, "png")
-    return StoredArtifact(key, "image/png", 123, "ab" * 32, 128, 64, 2**64 - 1)
+    return NewArtifact(key, "image/png", 123, "ab" * 32, 128, 64, 2**64 - 1)
 
 
-def complete(database: Database, held: Claim, *artifacts: StoredArtifact) -> bool:
+def complete(database: Database, held: Claim, *artifacts: NewArtifact) -> bool:
     """Succeed with these artifacts."""
     with database.transaction() as session:
         result = Result({"answer": 42}, artifacts, steps=4, run_seconds=1.5, store_seconds=0.25)

@@ -126,7 +126,7 @@ class Machines:
         ]
 
     def learn_workers(self) -> set[str]:
-        """Note whose the live workers are; the machines that have one that is ready."""
+        """ResumePoint whose the live workers are; the machines that have one that is ready."""
         fleets = {self.supervisor.pids[f"{name}-fleet"]: name for name in MACHINES}
         ready = set()
         rows = self.rows(select(Worker.id, Worker.pid, Worker.state))

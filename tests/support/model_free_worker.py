@@ -20,7 +20,7 @@ from deploy.process import logging as logs
 from tests.support.adapters import paint
 from workers import catalog
 from workers.adapters.protocol import DeviceLostError, Output, Report, ShouldStop, Stopped, Work
-from workers.runtime.model_cache import Served
+from workers.runtime.model_cache import ServedModel
 from workers.runtime.process import WorkerProcess
 from workers.settings import WorkerSettings
 
@@ -102,7 +102,7 @@ def main() -> None:
         store=store,
         settings=WorkerSettings(),
         id=sys.argv[1],
-        extra=[Served(catalog.find(VARIANT), DoomedAdapter(store))],
+        extra=[ServedModel(catalog.find(VARIANT), DoomedAdapter(store))],
     ).run()
 
 

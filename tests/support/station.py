@@ -18,9 +18,9 @@ from workers.messaging.events import Event, Publisher, parse_entry, stream_key
 from workers.messaging.queue import redis_client
 from workers.moderation.filter_file import Rules
 from workers.moderation.moderator import Moderator
-from workers.runtime.active_jobs import Register
+from workers.runtime.active_jobs import ActiveJobs
 from workers.runtime.executor import Executor
-from workers.runtime.model_cache import Residents, Served
+from workers.runtime.model_cache import ModelCache, ServedModel
 from workers.settings import WorkerSettings
 
 PAINTER = "flux.1-demo"
@@ -37,10 +37,10 @@ class Station:
     publisher: Publisher
     worker_id: str = "wrk_1"
     adapter: ScriptedAdapter = field(default_factory=ScriptedAdapter)
-    register: Register = field(default_factory=Register)
+    register: ActiveJobs = field(default_factory=ActiveJobs)
     rules: Rules = field(default_factory=Rules)
     more_waits: Callable[[str], object] = bool
-    residents: Residents | None = None
+    model_cache: ModelCache | None = None
 
     def executor(self) -> Executor:
         """An executor of this station."""
@@ -52,9 +52,11 @@ class Station:
             register=self.register,
             settings=self.settings,
             more_waits=self.more_waits,
-            served={name: Served(catalog.find(name), self.adapter) for name in (PAINTER, SEER)},
+            served={
+                name: ServedModel(catalog.find(name), self.adapter) for name in (PAINTER, SEER)
+            },
             moderator=Moderator(self.rules, self.database),
-            residents=self.residents,
+            model_cache=self.model_cache,
         )
 
     def answer(self, *script: Behaviour, variant: str = PAINTER) -> int:

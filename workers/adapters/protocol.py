@@ -87,7 +87,7 @@ class InvalidInputError(AdapterError):
     code = "invalid_input"
 
 
-class Note(Protocol):
+class ResumePoint(Protocol):
     """A line that an attempt at a job leaves for the next one, should it not come to its end."""
 
     def read(self) -> str | None:
@@ -99,7 +99,7 @@ class Note(Protocol):
         ...
 
 
-class PassingNote:
+class TransientResumePoint:
     """A note that nobody keeps."""
 
     def __init__(self) -> None:
@@ -138,7 +138,7 @@ class Work:
     parameters: BaseModel
     pictures: Mapping[str, Sequence[Image]] = field(default_factory=dict)
     prepared: Any = None
-    note: Note = field(default_factory=PassingNote, compare=False)
+    note: ResumePoint = field(default_factory=TransientResumePoint, compare=False)
     stored: Callable[[str], bytes] = field(default=_nothing_stored, compare=False)
     preview: ShowPreview | None = field(default=None, compare=False)
 

@@ -10,7 +10,7 @@ from workers.catalog.variant import Variant
 ADAPTERS = {
     "flux": ("workers.adapters.flux.adapter", "FluxAdapter"),
     "florence2": ("workers.adapters.florence2.adapter", "Florence2Adapter"),
-    "relay": ("workers.adapters.hosted.adapter", "RelayAdapter"),
+    "hosted": ("workers.adapters.hosted.adapter", "HostedAdapter"),
 }
 
 

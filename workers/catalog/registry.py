@@ -9,7 +9,7 @@ from typing import Any
 
 from workers.catalog.florence2 import rows as florence2_rows
 from workers.catalog.flux import flux1_rows, flux2_rows
-from workers.catalog.hosted import rows as relay_rows
+from workers.catalog.hosted import rows as hosted_rows
 from workers.catalog.variant import Variant
 
 
@@ -63,7 +63,7 @@ class Catalogue:
         return Catalogue(row for row in self.variants() if row.id in ids)
 
 
-STANDARD = Catalogue((*flux1_rows.ROWS, *flux2_rows.ROWS, *relay_rows.ROWS, *florence2_rows.ROWS))
+STANDARD = Catalogue((*flux1_rows.ROWS, *flux2_rows.ROWS, *hosted_rows.ROWS, *florence2_rows.ROWS))
 """What every deployment may serve."""
 
 

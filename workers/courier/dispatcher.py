@@ -34,7 +34,7 @@ _LEASE_MARGIN_SECONDS = 15.0
 _log = structlog.get_logger(__name__)
 
 
-class Sender(Protocol):
+class HttpClient(Protocol):
     """What a courier needs of `workers.outbound.Outbound`."""
 
     def post(
@@ -47,7 +47,7 @@ class Sender(Protocol):
         """
 
 
-class Courier:
+class WebhookDispatcher:
     """Sends what is due until it is stopped.
 
     Args:
@@ -56,7 +56,7 @@ class Courier:
         settings: how long one POST may take, and how many are in flight.
     """
 
-    def __init__(self, database: Database, sender: Sender, settings: WorkerSettings) -> None:
+    def __init__(self, database: Database, sender: HttpClient, settings: WorkerSettings) -> None:
         self._database = database
         self._sender = sender
         self._settings = settings
@@ -95,7 +95,7 @@ class Courier:
 
     def _tidy(self) -> None:
         with self._database.transaction() as session:
-            closed = deliveries.close_hopeless(session)
+            closed = deliveries.close_undeliverable(session)
         if closed:
             _log.info("deliveries_closed", count=closed)
         self._tidied_at = time.monotonic()

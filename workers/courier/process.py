@@ -8,11 +8,11 @@ from functools import partial
 from db.core.session import Database
 from db.core.settings import DatabaseSettings
 from db.storage.settings import StorageSettings, open_store
-from workers.courier.dispatcher import Courier
+from workers.courier.dispatcher import WebhookDispatcher
 from workers.courier.retention import Retention
-from workers.courier.sweeper import Maintenance
+from workers.courier.sweeper import Sweeper
 from workers.messaging.events import Publisher
-from workers.messaging.queue import Doorbell
+from workers.messaging.queue import QueueNotifier
 from workers.outbound import Outbound, OutboundSettings
 from workers.settings import WorkerSettings
 from workers.telemetry import metrics, tracing
@@ -30,10 +30,10 @@ def run_courier(stopping: threading.Event) -> None:
     tracing.start("bottega-courier")
     metrics.serve(settings)
     database = Database(DatabaseSettings(pool_size=_POOL_SIZE))
-    publisher, doorbell = Publisher(settings), Doorbell(settings)
-    maintenance = Maintenance(database, doorbell, publisher)
+    publisher, queue_notifier = Publisher(settings), QueueNotifier(settings)
+    maintenance = Sweeper(database, queue_notifier, publisher)
     retention = Retention(database, open_store(StorageSettings()), settings)
-    courier = Courier(database, Outbound(OutboundSettings()), settings)
+    courier = WebhookDispatcher(database, Outbound(OutboundSettings()), settings)
     try:
         run_together(
             stopping,
@@ -47,7 +47,7 @@ def run_courier(stopping: threading.Event) -> None:
         )
     finally:
         publisher.close()
-        doorbell.close()
+        queue_notifier.close()
         database.close()
         tracing.stop()
 

@@ -23,9 +23,9 @@ from db.reports import usage as reports
 from db.tables import Job
 from db.values.job_state import JobState
 from workers.messaging.events import Publisher
-from workers.messaging.queue import ENOUGH_TICKETS, Doorbell, Ticket
+from workers.messaging.queue import ENOUGH_TICKETS, QueueNotifier, Ticket
 from workers.telemetry import metrics
-from workers.telemetry.liveness import show_life
+from workers.telemetry.liveness import touch_liveness_file
 
 AUDIT_SECONDS = 3600.0
 """How often the invariants are checked: it reads all the books."""
@@ -45,12 +45,14 @@ class Swept:
     rung: int
 
 
-class Maintenance:
+class Sweeper:
     """Sweeps until it is stopped."""
 
-    def __init__(self, database: Database, doorbell: Doorbell, publisher: Publisher) -> None:
+    def __init__(
+        self, database: Database, queue_notifier: QueueNotifier, publisher: Publisher
+    ) -> None:
         self._database = database
-        self._doorbell = doorbell
+        self._notifier = queue_notifier
         self._publisher = publisher
         self._audit_due = time.monotonic() + AUDIT_SECONDS
 
@@ -59,7 +61,7 @@ class Maintenance:
     ) -> None:
         """Sweep at once and then regularly; a database that is away is waited for."""
         while True:
-            show_life(alive_file)
+            touch_liveness_file(alive_file)
             try:
                 self.sweep()
                 self._audit_when_due()
@@ -73,7 +75,7 @@ class Maintenance:
     def sweep(self) -> Swept:
         """Repair what can be repaired now."""
         swept = Swept(
-            recovered=self._each(jobs.lost_ids, jobs.recover),
+            recovered=self._each(jobs.expired_lease_ids, jobs.rescue),
             expired=self._each(jobs.expired_ids, jobs.expire),
             rung=self._ring_missing(),
         )
@@ -127,9 +129,9 @@ class Maintenance:
             claimable = reports.claimable_counts(session)
         rung = 0
         for variant, count in claimable.items():
-            waiting = self._doorbell.waiting_tickets(variant)
+            waiting = self._notifier.waiting_tickets(variant)
             if waiting is None:
                 return rung  # Redis is away: the next sweep rings
             missing = min(count, ENOUGH_TICKETS) - waiting
-            rung += sum(self._doorbell.ring(Ticket(variant)) for _ in range(missing))
+            rung += sum(self._notifier.notify(Ticket(variant)) for _ in range(missing))
         return rung

@@ -3,29 +3,29 @@
 import threading
 import time
 
-from workers.messaging.queue import Doorbell, Ticket
+from workers.messaging.queue import QueueNotifier, Ticket
 
 WINDOW_SECONDS = 0.04
 
 
-class GatheredRings:
-    """A doorbell for many jobs a second.
+class CoalescingNotifier:
+    """A queue_notifier for many jobs a second.
 
     The first ring for a queue goes out at once. Those of the next 40 ms go out as one, at their
     end: it comes after all their commits, and a worker that finds more than it can take rings for
     the next (`workers.runtime.executor`), so one ticket is enough for them.
     """
 
-    def __init__(self, doorbell: Doorbell) -> None:
-        self._doorbell = doorbell
+    def __init__(self, queue_notifier: QueueNotifier) -> None:
+        self._notifier = queue_notifier
         self._changed = threading.Condition()
         self._open_until: dict[str, float] = {}
         self._gathered: dict[str, Ticket] = {}
         self._closing = False
-        self._thread = threading.Thread(target=self._ring_on, name="doorbell", daemon=True)
+        self._thread = threading.Thread(target=self._ring_on, name="queue_notifier", daemon=True)
         self._thread.start()
 
-    def ring(self, ticket: Ticket) -> None:
+    def notify(self, ticket: Ticket) -> None:
         """Ring now, or with the others in a moment."""
         with self._changed:
             if time.monotonic() < self._open_until.get(ticket.variant, 0.0):
@@ -33,7 +33,7 @@ class GatheredRings:
                 self._changed.notify()
                 return
             self._open(ticket.variant)
-        self._doorbell.ring(ticket)
+        self._notifier.notify(ticket)
 
     def close(self) -> None:
         """Ring for all that was gathered."""
@@ -48,7 +48,7 @@ class GatheredRings:
     def _ring_on(self) -> None:
         while (due := self._wait_for_due()) is not None:
             for ticket in due:
-                self._doorbell.ring(ticket)
+                self._notifier.notify(ticket)
 
     def _wait_for_due(self) -> list[Ticket] | None:
         """Tickets whose window is over, once there are any; None when nothing is to come."""

@@ -112,7 +112,7 @@ def redis_client(settings: WorkerSettings) -> Redis:
     )
 
 
-class Doorbell:
+class QueueNotifier:
     """Rings for queues. A failure is told and logged, never raised: the row is already safe."""
 
     def __init__(self, settings: WorkerSettings) -> None:
@@ -122,7 +122,7 @@ class Doorbell:
         self._sent: Counter[str] = Counter()
         self._crowded: set[str] = set()
 
-    def ring(self, ticket: Ticket) -> bool:
+    def notify(self, ticket: Ticket) -> bool:
         """Send one ticket, unless enough wait; False when Redis did not take it, or lately none."""
         if ticket.variant in self._crowded and self._has_enough(ticket.variant):
             return True

@@ -12,14 +12,14 @@ from workers.telemetry.metrics import stage_seconds_observed
 
 
 @dataclass(eq=False)
-class InHand:
+class ActiveJob:
     """One claimed job: its progress, and whether the claim still holds.
 
     `batch` is how many jobs were on the device together, `seconds` how long each stage was,
     `told` whether the log has the attempt's line.
     """
 
-    job: Job
+    row: Job
     progress: tuple[int, int] = (0, 0)
     lost: threading.Event = field(default_factory=threading.Event)
     began_at: float | None = None
@@ -32,19 +32,19 @@ class InHand:
     def spent(self, stage: str, seconds: float) -> None:
         """So long was a stage of this attempt."""
         self.seconds[stage] = round(seconds, 4)
-        stage_seconds_observed(self.job.variant, stage, seconds)
+        stage_seconds_observed(self.row.variant, stage, seconds)
 
     @property
     def claim(self) -> Claim:
         """The fence that every write of this attempt names."""
-        return Claim(self.job.id, self.job.attempt)
+        return Claim(self.row.id, self.row.attempt)
 
     @property
     def overrun_seconds(self) -> float:
         """How far past its deadline the job is on the device; negative before, and off it."""
         if self.began_at is None or self.left_device:
-            return -self.job.deadline_seconds
-        return time.monotonic() - self.began_at - self.job.deadline_seconds
+            return -self.row.deadline_seconds
+        return time.monotonic() - self.began_at - self.row.deadline_seconds
 
     @property
     def overdue(self) -> bool:
@@ -61,19 +61,19 @@ class InHand:
         self.left_device = True
 
 
-class Register:
+class ActiveJobs:
     """The jobs in hand of one process."""
 
     def __init__(self) -> None:
         self._lock = threading.Condition()
-        self._jobs: dict[Claim, InHand] = {}
+        self._jobs: dict[Claim, ActiveJob] = {}
 
-    def add(self, jobs: Iterable[InHand]) -> None:
+    def add(self, jobs: Iterable[ActiveJob]) -> None:
         """Take jobs in hand."""
         with self._lock:
             self._jobs.update((job.claim, job) for job in jobs)
 
-    def remove(self, job: InHand) -> None:
+    def remove(self, job: ActiveJob) -> None:
         """Put a job down."""
         with self._lock:
             self._jobs.pop(job.claim, None)
@@ -84,7 +84,7 @@ class Register:
         with self._lock:
             return self._lock.wait_for(lambda: not self._jobs, seconds)
 
-    def snapshot(self) -> Mapping[Claim, InHand]:
+    def snapshot(self) -> Mapping[Claim, ActiveJob]:
         """What is in hand now."""
         with self._lock:
             return dict(self._jobs)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 
-class Turns:
+class TicketConsumer:
     """Answers tickets: each with batch after batch, until no job is left or the turn is over.
 
     A ticket stands for every job that was committed before it was taken, not for one: under a
@@ -24,16 +24,16 @@ class Turns:
             seconds: after how long no further batch of a turn is begun.
         """
         self._answer = answer
-        self._ring = ring
+        self._notify = ring
         self._seconds = seconds
         self._closing = threading.Event()
 
-    def take(self, variant: str) -> None:
+    def handle(self, variant: str) -> None:
         """Answer one ticket."""
         ends_at = time.monotonic() + self._seconds
         while self._answer(variant):
             if self._closing.is_set() or time.monotonic() > ends_at:
-                self._ring(variant)
+                self._notify(variant)
                 return
 
     def close(self) -> None:

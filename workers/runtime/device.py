@@ -20,17 +20,17 @@ from workers.adapters.protocol import (
     Work,
 )
 from workers.messaging.events import Publisher
-from workers.runtime.active_jobs import InHand
+from workers.runtime.active_jobs import ActiveJob
 from workers.runtime.failures import NeverRunError, TimeoutExceededError
 from workers.telemetry.metrics import batch_called, batch_halved, device_seconds_spent
 
 Outcome = Output | Exception
-Batch = Sequence[tuple[InHand, Work]]
+Batch = Sequence[tuple[ActiveJob, Work]]
 
 _log = structlog.get_logger(__name__)
 
 
-class DeviceCall:
+class Device:
     """Serialises model calls of one device and turns what they raise into outcomes by job."""
 
     def __init__(
@@ -66,7 +66,7 @@ class DeviceCall:
         Returns:
             One outcome per job, in order, and the seconds that they took.
         """
-        variant = batch[0][0].job.variant
+        variant = batch[0][0].row.variant
         with self._turn(variant, at_once):
             began = time.monotonic()
             outcomes = self._run(adapter, batch)
@@ -87,7 +87,7 @@ class DeviceCall:
             return list(self._call(adapter, batch))
         except DeviceLostError as error:
             self._lost = True
-            _log.error("device_lost", variant=batch[0][0].job.variant, exc_info=error)
+            _log.error("device_lost", variant=batch[0][0].row.variant, exc_info=error)
             return [error for _ in batch]
         except Stopped:
             return [_why_stopped(job) for job, _ in batch]
@@ -100,14 +100,14 @@ class DeviceCall:
             for job, _ in batch:
                 job.leave_device()
         if too_large:
-            batch_halved(batch[0][0].job.variant)
+            batch_halved(batch[0][0].row.variant)
         parts = _halves(batch) if too_large else [[mate] for mate in batch]
         return [outcome for part in parts for outcome in self._run(adapter, part)]
 
     def _call(self, adapter: Adapter, batch: Batch) -> list[Output]:
         jobs = [job for job, _ in batch]
         # Before the deadline begins to run: a job is not to pay for others' models.
-        self._make_ready(jobs[0].job.variant)
+        self._make_ready(jobs[0].row.variant)
         for job in jobs:
             job.begin()
 
@@ -115,12 +115,12 @@ class DeviceCall:
             for job in jobs:
                 job.progress = (step, steps)
                 progress = {"step": step, "steps": steps, "fraction": step / steps}
-                self._publisher.publish(job.job.id, "progress", progress)
+                self._publisher.publish(job.row.id, "progress", progress)
 
         def should_stop() -> bool:
             return all(job.lost.is_set() or job.overdue for job in jobs)
 
-        batch_called(jobs[0].job.variant, len(jobs))
+        batch_called(jobs[0].row.variant, len(jobs))
         return adapter.run([work for _, work in batch], report, should_stop)
 
 
@@ -129,12 +129,12 @@ def _halves(batch: Batch) -> list[Batch]:
     return [batch[:middle], batch[middle:]]
 
 
-def _tell(job: InHand, error: Exception) -> None:
+def _tell(job: ActiveJob, error: Exception) -> None:
     if not isinstance(error, AdapterError):
-        _log.error("model_call_failed", job_id=job.job.id, exc_info=error)
+        _log.error("model_call_failed", job_id=job.row.id, exc_info=error)
 
 
-def _why_stopped(job: InHand) -> Exception:
+def _why_stopped(job: ActiveJob) -> Exception:
     if job.overdue and not job.lost.is_set():
-        return TimeoutExceededError(job.job.deadline_seconds)
+        return TimeoutExceededError(job.row.deadline_seconds)
     return Stopped("given up")

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import structlog
 
-from workers.runtime.active_jobs import Register
+from workers.runtime.active_jobs import ActiveJobs
 
 EXIT_STATUS = 71
 """EX_OSERR of sysexits.h."""
@@ -27,10 +27,10 @@ def end_process() -> None:
     os._exit(EXIT_STATUS)
 
 
-def ending_when_lost(
+def exit_on_device_failure(
     answer: Callable[[str], Answer],
     is_lost: Callable[[], bool],
-    register: Register,
+    active_jobs: ActiveJobs,
     *,
     grace_seconds: float,
     end: Callable[[], None] = end_process,
@@ -40,7 +40,7 @@ def ending_when_lost(
     Args:
         answer: answers one ticket.
         is_lost: whether the device failed for good.
-        register: the process's jobs in hand.
+        active_jobs: the process's jobs in hand.
         grace_seconds: how long other threads may take to store their results.
         end: what ends the process.
     """
@@ -50,7 +50,7 @@ def ending_when_lost(
             return answer(variant_id)
         finally:
             if is_lost():
-                finished = register.wait_until_empty(grace_seconds)
+                finished = active_jobs.wait_until_empty(grace_seconds)
                 _log.error("worker_ends", reason="device_lost", finished=finished)
                 end()
 

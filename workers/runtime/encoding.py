@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from db.jobs.types import StoredArtifact
+from db.jobs.types import NewArtifact
 from db.values.artifact_kinds import SUFFIXES, ArtifactKind
 from workers.adapters.protocol import File, Output, Painted, Work
 from workers.runtime.image_metadata import Recipe, recipe, written
@@ -29,9 +29,9 @@ class Encoded:
     kind: ArtifactKind = ArtifactKind.IMAGE
     about: dict[str, Any] = field(default_factory=dict)
 
-    def stored_at(self, key: str) -> StoredArtifact:
+    def stored_at(self, key: str) -> NewArtifact:
         """The same, once it lies in the store."""
-        return StoredArtifact(
+        return NewArtifact(
             key=key,
             media_type=self.media_type,
             size_bytes=len(self.data),

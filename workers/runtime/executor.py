@@ -13,7 +13,7 @@ from db.core.session import Database
 from db.jobs import complete as completion
 from db.jobs import queries as job_queries
 from db.jobs import transitions as jobs
-from db.jobs.types import Claim, Claimed, Failure, Result, StoredArtifact, SuspectsTurn
+from db.jobs.types import Claim, Claimed, Failure, NewArtifact, Result, SuspectsTurn
 from db.storage.keys import result_key
 from db.storage.object_store import ObjectStore, StoreError
 from db.tables import Job
@@ -23,19 +23,19 @@ from workers.catalog.variant import picture_fields
 from workers.messaging.events import Publisher
 from workers.moderation.filter_file import Rules
 from workers.moderation.moderator import Moderator
-from workers.runtime.active_jobs import InHand, Register
-from workers.runtime.attempts.log import tell_attempt
-from workers.runtime.attempts.results import Ended, is_plain, result_of
+from workers.runtime.active_jobs import ActiveJob, ActiveJobs
+from workers.runtime.attempts.log import log_attempt
+from workers.runtime.attempts.results import AttemptResult, is_plain, result_of
 from workers.runtime.attempts.spans import attempt_spans
-from workers.runtime.device import DeviceCall, Outcome
+from workers.runtime.device import Device, Outcome
 from workers.runtime.encoding import encoded_results
 from workers.runtime.failures import NeverRunError, failure_of, retry_delay_seconds
-from workers.runtime.inputs import StoredPictures
-from workers.runtime.model_cache import Residents, Served
+from workers.runtime.inputs import LazyImages
+from workers.runtime.model_cache import ModelCache, ServedModel
 from workers.runtime.previews import preview_of
-from workers.runtime.resume_point import AttemptNote
-from workers.runtime.retry import patiently
-from workers.runtime.shared_lock import Company
+from workers.runtime.resume_point import StoredResumePoint
+from workers.runtime.retry import retrying
+from workers.runtime.shared_lock import SharedExclusiveLock
 from workers.settings import WorkerSettings
 from workers.telemetry import tracing
 from workers.telemetry.metrics import (
@@ -71,12 +71,12 @@ class Executor:
         database: Database,
         store: ObjectStore,
         publisher: Publisher,
-        register: Register,
+        active_jobs: ActiveJobs,
         settings: WorkerSettings,
-        served: Mapping[str, Served],
+        served: Mapping[str, ServedModel],
         more_waits: Callable[[str], object] = lambda _variant: None,
         moderator: Moderator | None = None,
-        residents: Residents | None = None,
+        model_cache: ModelCache | None = None,
     ) -> None:
         """Make ready.
 
@@ -85,25 +85,25 @@ class Executor:
             database: the rows.
             store: where inputs are and results go.
             publisher: tells what happens.
-            register: what is in hand, shared with the heartbeat.
+            active_jobs: what is in hand, shared with the heartbeat.
             settings: leases, patience and the like.
             served: the models by variant.
             more_waits: told of a variant of which a claim left jobs that others could take.
             moderator: applies the operator's content filters; without one nothing is refused.
-            residents: which of the models are loaded; by default all are.
+            model_cache: which of the models are loaded; by default all are.
         """
         self._worker_id = worker_id
         self._database = database
         self._store = store
         self._publisher = publisher
-        self._register = register
+        self._active_jobs = active_jobs
         self._settings = settings
         self._served = served
         self._more_waits = more_waits
-        self._residents = residents or Residents.loaded(served)
-        self._device = DeviceCall(publisher, self._residents.make_ready)
+        self._model_cache = model_cache or ModelCache.loaded(served)
+        self._device = Device(publisher, self._model_cache.make_ready)
         self._moderator = moderator or Moderator(Rules(), database)
-        self._company = Company()
+        self._lock = SharedExclusiveLock()
         self._handed_back = False
 
     @property
@@ -118,12 +118,12 @@ class Executor:
         too, it takes no other along.
         """
         served = self._served[variant_id]
-        with self._company.shared(), suppress(SuspectsTurn):
+        with self._lock.shared(), suppress(SuspectsTurn):
             return self._carry_out(served, self._claim(variant_id, suspects=False))
-        with self._company.alone():
+        with self._lock.exclusive():
             return self._carry_out(served, self._claim(variant_id, suspects=True))
 
-    def _carry_out(self, served: Served, claim: Claimed) -> Answered:
+    def _carry_out(self, served: ServedModel, claim: Claimed) -> Answered:
         claimed = self._take_in_hand(claim.jobs)
         if claim.more:
             self._more_waits(served.variant.id)
@@ -131,12 +131,12 @@ class Executor:
             self._attempt(served, claimed)
         return Answered(len(claimed), more=claim.more)
 
-    def _attempt(self, served: Served, claimed: Sequence[InHand]) -> None:
+    def _attempt(self, served: ServedModel, claimed: Sequence[ActiveJob]) -> None:
         try:
             fetched = [(job, work) for job in claimed if (work := self._fetched(served, job))]
             outcomes, run_seconds = self._run(served, fetched)
             ended = [
-                Ended(job, work, self._reviewed(job, outcome), run_seconds)
+                AttemptResult(job, work, self._reviewed(job, outcome), run_seconds)
                 for (job, work), outcome in zip(fetched, outcomes, strict=True)
             ]
             together = self._finish_together(ended)
@@ -145,7 +145,7 @@ class Executor:
                     self._finish(one)
         finally:
             for job in claimed:
-                self._register.remove(job)
+                self._active_jobs.remove(job)
 
     def _claim(self, variant_id: str, *, suspects: bool) -> Claimed:
         """The next batch.
@@ -153,7 +153,7 @@ class Executor:
         Raises:
             SuspectsTurn: nothing, because it is a suspect's turn.
         """
-        if self._handed_back or self.device_lost or not self._residents.admits(variant_id):
+        if self._handed_back or self.device_lost or not self._model_cache.admits(variant_id):
             return Claimed()
         with self._database.single_statements() as session:
             return jobs.claim(
@@ -164,38 +164,38 @@ class Executor:
                 suspects=suspects,
             )
 
-    def _take_in_hand(self, rows: Sequence[Job]) -> list[InHand]:
-        claimed = [InHand(row) for row in rows]
-        self._register.add(claimed)
+    def _take_in_hand(self, rows: Sequence[Job]) -> list[ActiveJob]:
+        claimed = [ActiveJob(row) for row in rows]
+        self._active_jobs.add(claimed)
         for job in claimed:
-            self._publisher.state(job.job.id, JobState.RUNNING, attempt=job.job.attempt)
-            wait_seconds_observed(job.job)
+            self._publisher.state(job.row.id, JobState.RUNNING, attempt=job.row.attempt)
+            wait_seconds_observed(job.row)
         return claimed
 
-    def _fetched(self, served: Served, job: InHand) -> Work | None:
+    def _fetched(self, served: ServedModel, job: ActiveJob) -> Work | None:
         began = time.monotonic()
         with tracing.span("fetch", job.span.traceparent, {}):
             work = self._fetch(served, job)
         job.spent("fetch", time.monotonic() - began)
         return work
 
-    def _fetch(self, served: Served, job: InHand) -> Work | None:
+    def _fetch(self, served: ServedModel, job: ActiveJob) -> Work | None:
         """What the model needs of a job; None after failing a job whose inputs are unusable."""
         try:
-            parameters = served.variant.parameters.model_validate(job.job.input)
-            self._moderator.check_request(job.job, parameters)
+            parameters = served.variant.parameters.model_validate(job.row.input)
+            self._moderator.check_request(job.row, parameters)
             fields = {name: getattr(parameters, name) for name in picture_fields(type(parameters))}
             # A model elsewhere has many jobs waiting: their pictures would fill the memory.
             keep = served.variant.calls_at_once == 1
             found = {name: self._pictures(name, keys, keep=keep) for name, keys in fields.items()}
-            self._moderator.check_inputs(job.job, found.values())
-            note = AttemptNote(self._database, job.claim)
+            self._moderator.check_inputs(job.row, found.values())
+            note = StoredResumePoint(self._database, job.claim)
             preview = preview_of(
-                job, parameters, self._publisher, lambda: self._moderator.judges(job.job)
+                job, parameters, self._publisher, lambda: self._moderator.judges(job.row)
             )
             work = Work(parameters, found, note=note, stored=self._stored, preview=preview)
             adapter = served.adapter
-            here = served.variant.id in self._residents.ids
+            here = served.variant.id in self._model_cache.ids
             return adapter.prepare(work) if here and isinstance(adapter, Preparing) else work
         except Exception as error:  # noqa: BLE001 - a job must end, whatever its inputs do
             self._fail(job, error)
@@ -207,15 +207,15 @@ class Executor:
         # A mask is drawn in white: where it has no paint, nothing is masked.
         behind = "black" if name == "mask" else "white"
         names = [keys] if isinstance(keys, str) else keys or []
-        stored = StoredPictures(self._stored, names, behind)
+        stored = LazyImages(self._stored, names, behind)
         return list(stored) if keep else stored
 
     def _stored(self, key: str) -> bytes:
-        get = patiently(self._settings, StoreError).wraps(self._store.get)
+        get = retrying(self._settings, StoreError).wraps(self._store.get)
         return get(key).data
 
     def _run(
-        self, served: Served, fetched: Sequence[tuple[InHand, Work]]
+        self, served: ServedModel, fetched: Sequence[tuple[ActiveJob, Work]]
     ) -> tuple[Sequence[Outcome], float]:
         if not fetched:
             return [], 0.0
@@ -228,17 +228,17 @@ class Executor:
             tracing.measured("run", job.span.traceparent, seconds, {"batch.size": len(fetched)})
         return outcomes, seconds
 
-    def _reviewed(self, job: InHand, outcome: Outcome) -> Outcome:
+    def _reviewed(self, job: ActiveJob, outcome: Outcome) -> Outcome:
         """The outcome, or why what was painted must not be stored."""
         if not isinstance(outcome, Output):
             return outcome
         try:
-            self._moderator.check_output(job.job, outcome)
+            self._moderator.check_output(job.row, outcome)
         except Exception as error:  # noqa: BLE001 - what cannot be judged is not stored
             return error
         return outcome
 
-    def _finish_together(self, ended: Sequence[Ended]) -> set[Claim]:
+    def _finish_together(self, ended: Sequence[AttemptResult]) -> set[Claim]:
         """Complete in one transaction all that has nothing to upload; which that was.
 
         Where a result is refused, each is finished on its own: a bad one spoils no other.
@@ -255,10 +255,10 @@ class Executor:
             _log.warning("batch_refused", jobs=len(plain), error=type(error).__name__)
             return set()
         for one in plain:
-            self._register.remove(one.job)
+            self._active_jobs.remove(one.job)
         return {one.job.claim for one in plain}
 
-    def _finish(self, ended: Ended) -> None:
+    def _finish(self, ended: AttemptResult) -> None:
         try:
             if isinstance(ended.outcome, Output):
                 self._succeed(ended, ended.outcome)
@@ -267,9 +267,9 @@ class Executor:
         except Exception as error:  # noqa: BLE001 - one job's upload must not cost its mates
             self._fail(ended.job, error)
         finally:
-            self._register.remove(ended.job)
+            self._active_jobs.remove(ended.job)
 
-    def _succeed(self, ended: Ended, output: Output) -> None:
+    def _succeed(self, ended: AttemptResult, output: Output) -> None:
         began = time.monotonic()
         with tracing.span("store", ended.job.span.traceparent, {}):
             artifacts = self._upload(ended.job, ended.work, output)
@@ -279,11 +279,11 @@ class Executor:
         if not self._complete({ended.job: result}):
             self._drop(artifacts)
 
-    def _complete(self, results: Mapping[InHand, Result]) -> set[Claim]:
+    def _complete(self, results: Mapping[ActiveJob, Result]) -> set[Claim]:
         """Enter results and tell of them; those of lost races are left out of what is returned."""
         # Safe to try again: the fence lets one completion through, and tells whose it was.
         began = time.monotonic()
-        completed = patiently(self._settings, OperationalError)(
+        completed = retrying(self._settings, OperationalError)(
             self._enter, {job.claim: result for job, result in results.items()}
         )
         seconds = time.monotonic() - began
@@ -291,10 +291,10 @@ class Executor:
             tracing.measured("complete", job.span.traceparent, seconds, {})
             job.spent("complete", seconds)
             if job.claim in completed:
-                job_billed(job.job)
+                job_billed(job.row)
                 self._tell_end(job, JobState.SUCCEEDED, reason="")
             else:
-                tell_attempt(job, "dropped")
+                log_attempt(job, "dropped")
         return completed
 
     def _enter(self, results: Mapping[Claim, Result]) -> set[Claim]:
@@ -305,31 +305,31 @@ class Executor:
             others = results.keys() - completed
             return completed | {own for own in others if job_queries.was_completed(session, own)}
 
-    def _upload(self, job: InHand, work: Work, output: Output) -> list[StoredArtifact]:
+    def _upload(self, job: ActiveJob, work: Work, output: Output) -> list[NewArtifact]:
         stored = []
-        for n, encoded in enumerate(encoded_results(job.job.variant, work, output)):
+        for n, encoded in enumerate(encoded_results(job.row.variant, work, output)):
             key = result_key(
-                job.job.tenant_id,
-                job.job.created_at.date(),
-                job.job.id,
-                job.job.attempt,
+                job.row.tenant_id,
+                job.row.created_at.date(),
+                job.row.id,
+                job.row.attempt,
                 n,
                 encoded.suffix,
             )
-            patiently(self._settings, StoreError)(
+            retrying(self._settings, StoreError)(
                 self._store.put, key, encoded.data, encoded.media_type
             )
             stored.append(encoded.stored_at(key))
         return stored
 
-    def _drop(self, artifacts: Sequence[StoredArtifact]) -> None:
+    def _drop(self, artifacts: Sequence[NewArtifact]) -> None:
         """The race was lost: remove what this attempt stored; another attempt has other keys."""
         for artifact in artifacts:
             self._store.delete(artifact.key)
 
-    def _fail(self, job: InHand, error: Exception) -> None:
+    def _fail(self, job: ActiveJob, error: Exception) -> None:
         if isinstance(error, Stopped):
-            tell_attempt(job, "given_up")
+            log_attempt(job, "given_up")
             return
         if isinstance(error, NeverRunError):
             self._hand_back_one(job)
@@ -339,26 +339,26 @@ class Executor:
         if failure.code == "internal_error":
             if isinstance(error, StoreError):
                 store_failed()
-            _log.error("attempt_failed", job_id=job.job.id, error=type(error).__name__)
+            _log.error("attempt_failed", job_id=job.row.id, error=type(error).__name__)
         try:
             state = self._write_failure(job, failure)
         except SQLAlchemyError as again:
             # The lease runs out, and maintenance queues the job again.
-            _log.warning("attempt_left", job_id=job.job.id, error=type(again).__name__)
+            _log.warning("attempt_left", job_id=job.row.id, error=type(again).__name__)
             return
         if state == JobState.QUEUED:
-            attempt_retried(job.job.variant, failure.code)
-            tell_attempt(job, "retried", failure.code)
-            self._publisher.state(job.job.id, state, attempt=job.job.attempt)
+            attempt_retried(job.row.variant, failure.code)
+            log_attempt(job, "retried", failure.code)
+            self._publisher.state(job.row.id, state, attempt=job.row.attempt)
         elif state == JobState.FAILED:
             self._tell_end(job, state, reason=failure.code)
 
-    def _write_failure(self, job: InHand, failure: Failure) -> JobState | None:
+    def _write_failure(self, job: ActiveJob, failure: Failure) -> JobState | None:
         """End the attempt; the state that the job entered, None when it was no longer ours."""
-        again = failure.retryable and job.job.attempt < job.job.max_attempts
+        again = failure.retryable and job.row.attempt < job.row.max_attempts
         with self._database.transaction() as session:
             if again:
-                delay = retry_delay_seconds(job.job.attempt)
+                delay = retry_delay_seconds(job.row.attempt)
                 written = jobs.retry(session, job.claim, failure, delay_seconds=delay)
             else:
                 written = jobs.fail(session, job.claim, failure)
@@ -373,23 +373,23 @@ class Executor:
         that are still to be answered bring nothing more.
         """
         self._handed_back = True
-        for job in self._register.snapshot().values():
+        for job in self._active_jobs.snapshot().values():
             self._hand_back_one(job)
             job.lost.set()
 
-    def _hand_back_one(self, job: InHand) -> None:
+    def _hand_back_one(self, job: ActiveJob) -> None:
         try:
             with self._database.transaction() as session:
                 handed = jobs.hand_back(session, job.claim)
         except SQLAlchemyError as error:
             # Without the database the lease runs out instead; the model stops all the same.
-            _log.warning("hand_back_failed", job_id=job.job.id, error=type(error).__name__)
+            _log.warning("hand_back_failed", job_id=job.row.id, error=type(error).__name__)
             return
         if handed:
-            tell_attempt(job, "handed_back")
-            self._publisher.state(job.job.id, JobState.QUEUED, attempt=job.job.attempt)
+            log_attempt(job, "handed_back")
+            self._publisher.state(job.row.id, JobState.QUEUED, attempt=job.row.attempt)
 
-    def _tell_end(self, job: InHand, state: JobState, *, reason: str) -> None:
-        self._publisher.done(job.job.id, state)
-        job_finished(job.job.variant, state, reason)
-        tell_attempt(job, state, reason)
+    def _tell_end(self, job: ActiveJob, state: JobState, *, reason: str) -> None:
+        self._publisher.done(job.row.id, state)
+        job_finished(job.row.variant, state, reason)
+        log_attempt(job, state, reason)

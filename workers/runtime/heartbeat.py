@@ -13,8 +13,8 @@ from db import worker_registry as worker_register
 from db.core.session import Database
 from db.jobs import transitions as jobs
 from db.worker_registry import WorkerReport
-from workers.runtime.active_jobs import Register
-from workers.telemetry.liveness import show_life
+from workers.runtime.active_jobs import ActiveJobs
+from workers.telemetry.liveness import touch_liveness_file
 
 REPORT_SECONDS = 4.0
 """How often the worker's row is renewed: well within what counts as live."""
@@ -32,7 +32,7 @@ class Heartbeat:
     def __init__(
         self,
         database: Database,
-        register: Register,
+        active_jobs: ActiveJobs,
         report: Callable[[], WorkerReport],
         *,
         every_seconds: float,
@@ -42,7 +42,7 @@ class Heartbeat:
     ) -> None:
         self._database = database
         self._drained = drained
-        self._register = register
+        self._active_jobs = active_jobs
         self._report = report
         self._every_seconds = every_seconds
         self._lease_seconds = lease_seconds
@@ -77,7 +77,7 @@ class Heartbeat:
 
     def _beat_on(self) -> None:
         while not self._stopping.wait(self._every_seconds):
-            show_life(self._alive_file)
+            touch_liveness_file(self._alive_file)
             try:
                 self._beat()
             except SQLAlchemyError as error:
@@ -90,7 +90,7 @@ class Heartbeat:
             self._report_worker()
 
     def _renew_leases(self) -> None:
-        in_hand = self._register.snapshot()
+        in_hand = self._active_jobs.snapshot()
         if not in_hand:
             return
         progress = {claim: job.progress for claim, job in in_hand.items()}

@@ -22,7 +22,7 @@ class UnusableInputError(AdapterError):
         self.retryable = failure.retryable
 
 
-class StoredPictures(Sequence[Image]):
+class LazyImages(Sequence[Image]):
     """Pictures that are fetched and decoded whenever one is looked at, and kept by nobody.
 
     Args:

@@ -29,7 +29,7 @@ class BudgetError(Exception):
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedModel:
     """A variant and the adapter that serves it."""
 
     variant: Variant
@@ -45,16 +45,16 @@ class Loading:
 
 
 @dataclass
-class _Stay:
+class _Loaded:
     """A model on the device, and when it came and was used last."""
 
-    served: Served
+    served: ServedModel
     since: float
     used: float
 
 
 @dataclass
-class Residents:
+class ModelCache:
     """The models of one worker.
 
     `make_ready` must be called by whoever has the device, one at a time; the rest may be asked
@@ -68,17 +68,17 @@ class Residents:
         clock: seconds.
     """
 
-    served: Mapping[str, Served]
+    served: Mapping[str, ServedModel]
     budget_bytes: int | None = None
     stay_seconds: float = 0.0
     memory_bytes: Callable[[], int] = lambda: 0
     clock: Callable[[], float] = time.monotonic
-    _stays: dict[str, _Stay] = field(default_factory=dict)
+    _stays: dict[str, _Loaded] = field(default_factory=dict)
     _loading: tuple[Variant, int] | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @classmethod
-    def loaded(cls, served: Mapping[str, Served]) -> "Residents":
+    def loaded(cls, served: Mapping[str, ServedModel]) -> "ModelCache":
         """Those of models that are all loaded already."""
         made = cls(served)
         for name in served:
@@ -143,14 +143,14 @@ class Residents:
         with self._lock:
             self._stays[variant_id].used = self.clock()
 
-    def _victims_of(self, variant_id: str) -> list[_Stay]:
+    def _victims_of(self, variant_id: str) -> list[_Loaded]:
         with self._lock:
             return self._victims(self.served[variant_id].variant)
 
-    def _victims(self, coming: Variant) -> list[_Stay]:
+    def _victims(self, coming: Variant) -> list[_Loaded]:
         """Who must go for a variant to fit: as few as possible, those used longest ago."""
         missing = -self._room_for(coming)
-        victims: list[_Stay] = []
+        victims: list[_Loaded] = []
         for stay in sorted(self._stays.values(), key=lambda stay: stay.used):
             if missing <= 0:
                 break
@@ -165,7 +165,7 @@ class Residents:
         taken = sum(stay.served.variant.memory_bytes for stay in self._stays.values())
         return self.budget_bytes - taken - coming.memory_bytes
 
-    def _may_go(self, stay: _Stay) -> bool:
+    def _may_go(self, stay: _Loaded) -> bool:
         now = self.clock()
         return now - stay.since >= self.stay_seconds or now - stay.used >= IDLE_SECONDS
 
@@ -190,4 +190,4 @@ class Residents:
     def _stay(self, name: str) -> None:
         with self._lock:
             now = self.clock()
-            self._stays[name] = _Stay(self.served[name], since=now, used=now)
+            self._stays[name] = _Loaded(self.served[name], since=now, used=now)

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from workers.adapters.protocol import ShowPreview
 from workers.messaging.events import Publisher
-from workers.runtime.active_jobs import InHand
+from workers.runtime.active_jobs import ActiveJob
 
 MOST_BYTES = 24_000
 """Of a preview's file: as a data URI it takes a third more."""
@@ -17,7 +17,7 @@ _QUALITIES = (75, 40, 15, 1)
 
 
 def preview_of(
-    job: InHand, parameters: BaseModel, publisher: Publisher, is_judged: Callable[[], bool]
+    job: ActiveJob, parameters: BaseModel, publisher: Publisher, is_judged: Callable[[], bool]
 ) -> ShowPreview | None:
     """What shows a job's previews; None where its owner asked for none, or may not see them yet.
 
@@ -34,7 +34,7 @@ def preview_of(
     def show(picture: Image, step: int, steps: int) -> None:
         if not job.lost.is_set():
             data = {"step": step, "steps": steps, "image": data_uri(picture)}
-            publisher.preview(job.job.id, data)
+            publisher.preview(job.row.id, data)
 
     return show
 

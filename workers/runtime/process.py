@@ -16,20 +16,20 @@ from db.storage.object_store import ObjectStore
 from db.worker_registry import WorkerReport
 from workers import catalog
 from workers.adapters.pinning import pin
-from workers.messaging.coalescing import GatheredRings
+from workers.messaging.coalescing import CoalescingNotifier
 from workers.messaging.events import Publisher
-from workers.messaging.queue import Doorbell, Ticket, make_celery
+from workers.messaging.queue import QueueNotifier, Ticket, make_celery
 from workers.moderation.moderator import Moderator
 from workers.moderation.settings import ModerationSettings, rules_of
 from workers.runtime import tasks
-from workers.runtime.active_jobs import Register
-from workers.runtime.consumer import Turns
-from workers.runtime.device_failure import ending_when_lost
+from workers.runtime.active_jobs import ActiveJobs
+from workers.runtime.consumer import TicketConsumer
+from workers.runtime.device_failure import exit_on_device_failure
 from workers.runtime.device_memory import DeviceMemory
 from workers.runtime.drain_gate import DrainGate
 from workers.runtime.executor import Executor
 from workers.runtime.heartbeat import Heartbeat
-from workers.runtime.model_cache import Residents, Served
+from workers.runtime.model_cache import ModelCache, ServedModel
 from workers.runtime.watchdog import Watchdog
 from workers.settings import WorkerSettings, weights_overrides
 from workers.telemetry import metrics, tracing
@@ -53,12 +53,12 @@ class WorkerProcess:
     store: ObjectStore
     settings: WorkerSettings
     id: str = field(default_factory=lambda: new_id("wrk"))
-    extra: Sequence[Served] = ()
-    _register: Register = field(default_factory=Register)
+    extra: Sequence[ServedModel] = ()
+    _active_jobs: ActiveJobs = field(default_factory=ActiveJobs)
     _phase: str = "starting"
     _gate: DrainGate = field(default_factory=DrainGate)
-    _rings: GatheredRings = field(init=False)
-    _residents: Residents = field(default_factory=lambda: Residents({}))
+    _notifier: CoalescingNotifier = field(init=False)
+    _model_cache: ModelCache = field(default_factory=lambda: ModelCache({}))
     _memory: DeviceMemory = field(default_factory=DeviceMemory)
 
     def run(self) -> None:
@@ -69,15 +69,15 @@ class WorkerProcess:
             workers.adapters.weights.WeightsError: a variant's weights cannot be loaded.
             workers.runtime.model_cache.BudgetError: a variant does not fit into the device.
             workers.moderation.filter_file.FilterFileError: the content filters cannot be used.
-            workers.adapters.hosted.settings.RelaySetupError: a hosted variant has no upstream.
+            workers.adapters.hosted.settings.HostedSetupError: a hosted variant has no upstream.
         """
         tracing.start("bottega-worker")
-        publisher, doorbell = Publisher(self.settings), Doorbell(self.settings)
-        self._rings = GatheredRings(doorbell)
+        publisher, queue_notifier = Publisher(self.settings), QueueNotifier(self.settings)
+        self._notifier = CoalescingNotifier(queue_notifier)
         beating = self.database.apart()
         heartbeat = self._heartbeat(beating)
         heartbeat.start()
-        watchdog = Watchdog(self._register, grace_seconds=self.settings.hang_seconds)
+        watchdog = Watchdog(self._active_jobs, grace_seconds=self.settings.hang_seconds)
         watchdog.start()
         try:
             executor = self._executor(publisher)
@@ -88,15 +88,15 @@ class WorkerProcess:
             heartbeat.stop(failed=self._phase == "starting")
             beating.close()
             publisher.close()
-            self._rings.close()
-            doorbell.close()
+            self._notifier.close()
+            queue_notifier.close()
             self.database.close()
             tracing.stop()
 
     def _heartbeat(self, database: Database) -> Heartbeat:
         return Heartbeat(
             database,
-            self._register,
+            self._active_jobs,
             self._report,
             every_seconds=self.settings.heartbeat_seconds,
             lease_seconds=self.settings.lease_seconds,
@@ -112,16 +112,16 @@ class WorkerProcess:
             database=self.database,
             store=self.store,
             publisher=publisher,
-            register=self._register,
+            active_jobs=self._active_jobs,
             settings=self.settings,
-            served=self._residents.served,
-            more_waits=self._ring,
+            served=self._model_cache.served,
+            more_waits=self._notify,
             moderator=Moderator(rules, self.database),
-            residents=self._residents,
+            model_cache=self._model_cache,
         )
 
-    def _ring(self, variant: str) -> None:
-        self._rings.ring(Ticket(variant))
+    def _notify(self, variant: str) -> None:
+        self._notifier.notify(Ticket(variant))
 
     def _load(self) -> None:
         """Models onto the device, before the first ticket: what fits never meets a cold start."""
@@ -138,16 +138,16 @@ class WorkerProcess:
         for variant_id in self.variant_ids:
             variant = catalog.find(variant_id)
             adapter = make_adapter(variant, torch_device, weights_overrides())
-            served[variant_id] = Served(variant, adapter)
+            served[variant_id] = ServedModel(variant, adapter)
         served |= {more.variant.id: more for more in self.extra}
         self._memory = DeviceMemory(torch_device)
-        self._residents = Residents(
+        self._model_cache = ModelCache(
             served,
             budget_bytes=self.settings.device_memory_bytes or self._memory.budget_bytes(),
             stay_seconds=self.settings.stay_seconds,
             memory_bytes=self._memory.taken_bytes,
         )
-        self._residents.load_what_fits()
+        self._model_cache.load_what_fits()
 
     @property
     def _served_ids(self) -> list[str]:
@@ -157,18 +157,18 @@ class WorkerProcess:
         metrics.show(metrics.WorkerGauges(self._memory.bytes_by_kind, self._loaded))
         metrics.serve(self.settings)
         app = make_celery(self.settings, queues=tuple(self._served_ids))
-        answer = ending_when_lost(
+        answer = exit_on_device_failure(
             lambda variant: self._gate.passed() and executor.answer(variant).more,
             lambda: executor.device_lost,
-            self._register,
+            self._active_jobs,
             grace_seconds=self.settings.grace_seconds,
         )
-        turns = Turns(
+        turns = TicketConsumer(
             answer,
-            self._ring,
+            self._notify,
             seconds=self.settings.turn_seconds,
         )
-        tasks.register(app, turns.take)
+        tasks.register(app, turns.handle)
 
         def drain(**_about: object) -> None:
             self._phase = "draining"
@@ -183,7 +183,7 @@ class WorkerProcess:
         self._celery_worker(app).start()
 
     def _loaded(self) -> dict[str, bool]:
-        here = self._residents.ids
+        here = self._model_cache.ids
         return {variant: variant in here for variant in self._served_ids}
 
     @property
@@ -206,8 +206,8 @@ class WorkerProcess:
         )
 
     def _report(self) -> WorkerReport:
-        busy = self._phase == "ready" and bool(self._register.snapshot())
-        loading, memory = self._residents.loading, self._memory.now()
+        busy = self._phase == "ready" and bool(self._active_jobs.snapshot())
+        loading, memory = self._model_cache.loading, self._memory.now()
         return WorkerReport(
             id=self.id,
             host=socket.gethostname(),
@@ -215,7 +215,7 @@ class WorkerProcess:
             device=self.device,
             variants=self._served_ids,
             state="draining" if self._gate.is_shut else "busy" if busy else self._phase,
-            resident=self._residents.ids,
+            resident=self._model_cache.ids,
             loading=loading.variant if loading else None,
             loading_fraction=loading.fraction if loading else None,
             memory_used_bytes=memory.used_bytes if memory else 0,

@@ -10,8 +10,8 @@ from db.jobs.types import Claim
 _log = structlog.get_logger(__name__)
 
 
-class AttemptNote:
-    """What an attempt leaves for the next one; see `workers.adapters.protocol.Note`."""
+class StoredResumePoint:
+    """What an attempt leaves for the next one; see `workers.adapters.protocol.ResumePoint`."""
 
     def __init__(self, database: Database, held: Claim) -> None:
         self._database = database

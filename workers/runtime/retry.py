@@ -9,7 +9,7 @@ _FIRST_SECONDS = 0.2
 _LONGEST_SECONDS = 3.0
 
 
-def patiently(settings: WorkerSettings, *errors: type[Exception]) -> Retrying:
+def retrying(settings: WorkerSettings, *errors: type[Exception]) -> Retrying:
     """A retry loop with jitter, for calls that may be made twice without harm.
 
     Args:

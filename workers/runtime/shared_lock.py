@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from threading import Condition
 
 
-class Company:
+class SharedExclusiveLock:
     """Many threads in company, or one alone; who waits to be alone goes before newcomers."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Company:
                 self._changed.notify_all()
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def exclusive(self) -> Iterator[None]:
         """With nobody beside; waits until all have left. Not to be asked for from inside."""
         with self._changed:
             self._waiting_alone += 1

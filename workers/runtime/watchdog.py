@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import structlog
 
-from workers.runtime.active_jobs import Register
+from workers.runtime.active_jobs import ActiveJobs
 
 EXIT_STATUS = 70
 """EX_SOFTWARE of sysexits.h."""
@@ -28,20 +28,20 @@ class Watchdog:
     """Looks at what is on the device.
 
     Args:
-        register: the process's jobs in hand.
+        active_jobs: the process's jobs in hand.
         grace_seconds: how long past its deadline a job may still be on the device.
         end: what to do about one that is there longer.
     """
 
     def __init__(
         self,
-        register: Register,
+        active_jobs: ActiveJobs,
         *,
         grace_seconds: float,
         every_seconds: float = 1.0,
         end: Callable[[], None] = end_process,
     ) -> None:
-        self._register = register
+        self._active_jobs = active_jobs
         self._grace_seconds = grace_seconds
         self._every_seconds = every_seconds
         self._end = end
@@ -59,8 +59,8 @@ class Watchdog:
 
     def _watch(self) -> None:
         while not self._stopping.wait(self._every_seconds):
-            for job in self._register.snapshot().values():
+            for job in self._active_jobs.snapshot().values():
                 if job.overrun_seconds > self._grace_seconds:
-                    _log.error("device_call_hangs", job_id=job.job.id, variant=job.job.variant)
+                    _log.error("device_call_hangs", job_id=job.row.id, variant=job.row.variant)
                     self._end()
                     return

@@ -7,7 +7,7 @@ import structlog
 _log = structlog.get_logger(__name__)
 
 
-def show_life(file: Path | None) -> None:
+def touch_liveness_file(file: Path | None) -> None:
     """Touch the file; one that cannot be touched is told of, and costs no job.
 
     Args:

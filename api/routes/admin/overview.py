@@ -32,5 +32,5 @@ def get_overview(
                 FailureView(code=code, jobs=jobs)
                 for code, jobs in failures_by_code(session, window)
             ],
-            today=TodayView.model_validate(services.takings.read(session)),
+            today=TodayView.model_validate(services.revenue.read(session)),
         )

@@ -46,7 +46,7 @@ def resume_queue(model: ShortText, services: ServicesDep, actor: WriterDep) -> Q
     _require(services, model)
     with services.database.transaction() as session:
         changed = operator_actions.resume_queue(session, actor, model)
-    services.rings.ring(Ticket(model))
+    services.notifier.notify(Ticket(model))
     return QueueSwitch(model=model, paused=False, changed=changed)
 
 

@@ -11,7 +11,7 @@ from api.services import ServicesDep
 from api.web.dashboard.audit_rows import audit_row
 from api.web.dashboard.jobs.filters import Text, utc_time
 from api.web.dashboard.pages import page
-from api.web.dashboard.session import VisitorDep
+from api.web.dashboard.session import CurrentOperatorDep
 from db.operators import audit
 from db.operators import keys as operator_keys
 from db.operators.audit import AuditFilter
@@ -69,7 +69,7 @@ async def _from_query(
 def show_audit_log(
     request: Request,
     services: ServicesDep,
-    visitor: VisitorDep,
+    current: CurrentOperatorDep,
     filters: Annotated[AuditFilters, Depends(_from_query)],
     before_id: Annotated[int | None, Query(ge=1, le=_LAST_ID)] = None,
 ) -> HTMLResponse:
@@ -83,7 +83,7 @@ def show_audit_log(
     return page(
         request,
         "audit.html",
-        visitor,
+        current,
         entries=[audit_row(each) for each in found[:PAGE_SIZE]],
         chosen=filters,
         actions=actions,

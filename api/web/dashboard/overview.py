@@ -10,7 +10,7 @@ from api.web.dashboard.chart import Chart
 from api.web.dashboard.health_summary import verdict
 from api.web.dashboard.pages import page
 from api.web.dashboard.queue_rows import WINDOW, WINDOW_TEXT, QueueRow, queue_rows
-from api.web.dashboard.session import VisitorDep
+from api.web.dashboard.session import CurrentOperatorDep
 from api.web.dashboard.worker_rows import worker_rows
 from api.web.shared.formats import NONE
 from db.reports.series import Curves, queue_curves
@@ -22,27 +22,29 @@ _STEPS = 60
 
 
 @router.get("/")
-def show_overview(request: Request, services: ServicesDep, visitor: VisitorDep) -> HTMLResponse:
+def show_overview(
+    request: Request, services: ServicesDep, current: CurrentOperatorDep
+) -> HTMLResponse:
     """How the service does."""
     offered = [row.id for row in services.catalogue.variants()]
     with services.database.single_statements() as session:
         queues = queue_rows(session, offered)
         workers = [row for row in worker_rows(session) if not row.is_stale]
         failures = failures_by_code(session, WINDOW)
-        takings = services.takings.read(session)
+        revenue = services.revenue.read(session)
         curves = queue_curves(session, window=WINDOW, steps=_STEPS)
     up = sum(row.is_ready for row in workers)
     return page(
         request,
         "overview.html",
-        visitor,
+        current,
         verdict=verdict(queues, ready=up, workers=len(workers)),
         queues=_worth_showing(queues),
         workers=workers,
         workers_up=up,
         failures=[{"code": code, "jobs": jobs} for code, jobs in failures],
-        images_today=takings.images,
-        revenue_today=takings.revenue_micros,
+        images_today=revenue.images,
+        revenue_today=revenue.revenue_micros,
         charts=_charts(curves),
         window=WINDOW_TEXT,
         **_totals(queues),

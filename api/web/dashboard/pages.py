@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from api.web.dashboard.assets import asset
-from api.web.dashboard.session import Visitor
+from api.web.dashboard.session import CurrentOperator
 from api.web.shared.templates import environment, theme_of
 
 _ENVIRONMENT = environment(Path(__file__).parent / "templates", asset=asset)
@@ -22,7 +22,7 @@ def render(template: str, **values: Any) -> str:
 def page(
     request: Request,
     template: str,
-    visitor: Visitor | None = None,
+    current: CurrentOperator | None = None,
     *,
     status: int = 200,
     **values: Any,
@@ -35,7 +35,7 @@ def page(
         template = template.replace(".html", "_live.html")
     text = render(
         template,
-        visitor=visitor,
+        current=current,
         here=request.url.path,
         address=_address(request),
         theme=theme_of(request),

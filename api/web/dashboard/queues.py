@@ -12,7 +12,7 @@ from api.web.dashboard.chart import Chart
 from api.web.dashboard.flash_messages import SaidDep
 from api.web.dashboard.pages import page
 from api.web.dashboard.queue_rows import WINDOW, WINDOW_TEXT, QueueRow, queue_rows
-from api.web.dashboard.session import VisitorDep, WriterDep
+from api.web.dashboard.session import CurrentOperatorDep, WriterDep
 from db.operators import actions as operator_actions
 from db.reports.series import Curves, queue_curves
 from workers.messaging.queue import Ticket
@@ -26,7 +26,7 @@ _STEPS = 60
 def show_queues(
     request: Request,
     services: ServicesDep,
-    visitor: VisitorDep,
+    current: CurrentOperatorDep,
     said: SaidDep,
     model: Annotated[str, Query(max_length=100)] = "",
 ) -> HTMLResponse:
@@ -40,7 +40,7 @@ def show_queues(
         {**asdict(row), "drain_text": row.drain_text, "charts": _charts(row, n, curves)}
         for n, row in enumerate(shown)
     ]
-    return page(request, "queues.html", visitor, queues=values, window=WINDOW_TEXT, said=said)
+    return page(request, "queues.html", current, queues=values, window=WINDOW_TEXT, said=said)
 
 
 def _charts(row: QueueRow, n: int, curves: Curves) -> list[Chart]:
@@ -73,19 +73,19 @@ def _charts(row: QueueRow, n: int, curves: Curves) -> list[Chart]:
 
 
 @router.post("/queues/{variant}/pause")
-def pause_queue(variant: ShortText, services: ServicesDep, visitor: WriterDep) -> Response:
+def pause_queue(variant: ShortText, services: ServicesDep, current: WriterDep) -> Response:
     """Let nothing of a queue be begun."""
     services.catalogue.find(variant)
     with services.database.transaction() as session:
-        operator_actions.pause_queue(session, visitor.actor, variant)
+        operator_actions.pause_queue(session, current.actor, variant)
     return RedirectResponse("/dashboard/queues?said=paused", 303)
 
 
 @router.post("/queues/{variant}/resume")
-def resume_queue(variant: ShortText, services: ServicesDep, visitor: WriterDep) -> Response:
+def resume_queue(variant: ShortText, services: ServicesDep, current: WriterDep) -> Response:
     """Let a paused queue go on, and ring for what waits in it."""
     services.catalogue.find(variant)
     with services.database.transaction() as session:
-        operator_actions.resume_queue(session, visitor.actor, variant)
-    services.rings.ring(Ticket(variant))
+        operator_actions.resume_queue(session, current.actor, variant)
+    services.notifier.notify(Ticket(variant))
     return RedirectResponse("/dashboard/queues?said=flowing", 303)

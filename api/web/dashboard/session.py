@@ -18,7 +18,7 @@ COOKIE = SessionCookie("bottega_session", path="/dashboard")
 
 
 @dataclass(frozen=True)
-class Visitor:
+class CurrentOperator:
     """An operator who is signed in.
 
     Attributes:
@@ -45,42 +45,44 @@ class SignedOutError(Exception):
     """Nobody is signed in; the visitor is led to the sign-in."""
 
 
-async def _visitor(request: Request, services: ServicesDep) -> Visitor:
+async def _current(request: Request, services: ServicesDep) -> CurrentOperator:
     token = request.cookies.get(COOKIE.name)
     if not token:
         raise SignedOutError
-    visitor = await run_in_threadpool(_find, services, token)
-    if visitor is None:
+    current = await run_in_threadpool(_find, services, token)
+    if current is None:
         raise SignedOutError
-    return visitor
+    return current
 
 
-def _find(services: Services, token: str) -> Visitor | None:
+def _find(services: Services, token: str) -> CurrentOperator | None:
     with services.database.single_statements() as session:
         key = key_sessions.find_operator(session, token)
     if key is None:
         return None
-    return Visitor(key.id, key.name, OperatorRole(key.role or ""), csrf_of(token))
+    return CurrentOperator(key.id, key.name, OperatorRole(key.role or ""), csrf_of(token))
 
 
-VisitorDep = Annotated[Visitor, Depends(_visitor)]
+CurrentOperatorDep = Annotated[CurrentOperator, Depends(_current)]
 """Whoever is signed in; they may look at everything."""
 
 
-async def _sender(request: Request, services: ServicesDep, visitor: VisitorDep) -> Visitor:
-    await check_form(request, services, visitor.csrf)
-    return visitor
+async def _form_operator(
+    request: Request, services: ServicesDep, current: CurrentOperatorDep
+) -> CurrentOperator:
+    await check_form(request, services, current.csrf)
+    return current
 
 
-SenderDep = Annotated[Visitor, Depends(_sender)]
+FormOperatorDep = Annotated[CurrentOperator, Depends(_form_operator)]
 """Whoever is signed in and sends a form of one of our own pages."""
 
 
-async def _writer(visitor: SenderDep) -> Visitor:
-    if not visitor.may_write:
+async def _writer(current: FormOperatorDep) -> CurrentOperator:
+    if not current.may_write:
         raise ProblemError(403, "forbidden", "this key may look at everything and change nothing")
-    return visitor
+    return current
 
 
-WriterDep = Annotated[Visitor, Depends(_writer)]
+WriterDep = Annotated[CurrentOperator, Depends(_writer)]
 """Whoever sends a form and may change things."""

@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api.services import Services, ServicesDep
 from api.web.dashboard.pages import page
-from api.web.dashboard.session import COOKIE, SenderDep
+from api.web.dashboard.session import COOKIE, FormOperatorDep
 from api.web.shared.guard import check_origin, is_secure
 from api.web.shared.session_cookie import SESSION_SECONDS
 from api.web.shared.throttle import SignInThrottle
@@ -68,7 +68,7 @@ def _open_session(services: Services, key: str, former: str | None) -> str | Non
 
 
 @router.post("/sign-out")
-def sign_out(request: Request, services: ServicesDep, _sender: SenderDep) -> Response:
+def sign_out(request: Request, services: ServicesDep, _form_operator: FormOperatorDep) -> Response:
     """Close the session; its cookie opens nothing any more, wherever it is."""
     with services.database.transaction() as session:
         key_sessions.end(session, request.cookies[COOKIE.name])

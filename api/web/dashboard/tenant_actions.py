@@ -26,31 +26,31 @@ _Name = Annotated[str, Form(min_length=1, max_length=100)]
 
 
 @router.post("/tenants")
-def create_tenant(name: _Name, tier: _Name, services: ServicesDep, visitor: WriterDep) -> Response:
+def create_tenant(name: _Name, tier: _Name, services: ServicesDep, current: WriterDep) -> Response:
     """Add a tenant and lead to it."""
     try:
         with services.database.transaction() as session:
-            tenant = operator_actions.create_tenant(session, visitor.actor, name=name, tier=tier)
+            tenant = operator_actions.create_tenant(session, current.actor, name=name, tier=tier)
     except UnknownTierError as error:
         raise invalid(["body", "tier"], str(error)) from None
     return _back(tenant.id, "created")
 
 
 @router.post("/tenants/{tenant_id}/suspend")
-def suspend_tenant(tenant_id: ShortText, services: ServicesDep, visitor: WriterDep) -> Response:
+def suspend_tenant(tenant_id: ShortText, services: ServicesDep, current: WriterDep) -> Response:
     """Refuse a tenant's submissions."""
     with services.database.transaction() as session:
         _require(session, tenant_id)
-        operator_actions.suspend_tenant(session, visitor.actor, tenant_id)
+        operator_actions.suspend_tenant(session, current.actor, tenant_id)
     return _back(tenant_id, "suspended")
 
 
 @router.post("/tenants/{tenant_id}/resume")
-def resume_tenant(tenant_id: ShortText, services: ServicesDep, visitor: WriterDep) -> Response:
+def resume_tenant(tenant_id: ShortText, services: ServicesDep, current: WriterDep) -> Response:
     """Let a suspended tenant submit again."""
     with services.database.transaction() as session:
         _require(session, tenant_id)
-        operator_actions.resume_tenant(session, visitor.actor, tenant_id)
+        operator_actions.resume_tenant(session, current.actor, tenant_id)
     return _back(tenant_id, "unsuspended")
 
 
@@ -59,27 +59,27 @@ def create_key(
     request: Request,
     tenant_id: ShortText,
     services: ServicesDep,
-    visitor: WriterDep,
+    current: WriterDep,
     name: Annotated[str, Form(max_length=100)] = "",
 ) -> HTMLResponse:
     """Make a key and show it, this once."""
     with services.database.transaction() as session:
         _require(session, tenant_id)
         _, key = operator_actions.create_key(
-            session, visitor.actor, tenant_id=tenant_id, name=name.strip()
+            session, current.actor, tenant_id=tenant_id, name=name.strip()
         )
         values = tenant_values(session, tenant_id) or {}
-    return page(request, "tenant.html", visitor, said=None, secret=key, **values)
+    return page(request, "tenant.html", current, said=None, secret=key, **values)
 
 
 @router.post("/tenants/{tenant_id}/keys/{key_id}/revoke")
 def revoke_key(
-    tenant_id: ShortText, key_id: ShortText, services: ServicesDep, visitor: WriterDep
+    tenant_id: ShortText, key_id: ShortText, services: ServicesDep, current: WriterDep
 ) -> Response:
     """Revoke a key for good."""
     with services.database.transaction() as session:
         revoked = operator_actions.revoke_key(
-            session, visitor.actor, tenant_id=tenant_id, key_id=key_id
+            session, current.actor, tenant_id=tenant_id, key_id=key_id
         )
     if not revoked:
         raise not_found("valid key")
@@ -93,7 +93,7 @@ def credit_tenant(
     reference: _Name,
     reason: Annotated[str, Form(min_length=1, max_length=200)],
     services: ServicesDep,
-    visitor: WriterDep,
+    current: WriterDep,
 ) -> Response:
     """Add to a tenant's balance, or correct it by a negative amount, once a reference."""
     micros = _micros(dollars)
@@ -101,7 +101,7 @@ def credit_tenant(
         _require(session, tenant_id)
         credited = operator_actions.credit(
             session,
-            visitor.actor,
+            current.actor,
             tenant_id=tenant_id,
             amount_micros=micros,
             reference=reference,

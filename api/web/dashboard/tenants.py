@@ -8,7 +8,7 @@ from api.schemas.jobs import ShortText
 from api.services import ServicesDep
 from api.web.dashboard.flash_messages import SaidDep
 from api.web.dashboard.pages import page
-from api.web.dashboard.session import VisitorDep
+from api.web.dashboard.session import CurrentOperatorDep
 from api.web.dashboard.tenant_page import PERIOD_DAYS, tenant_values
 from db.reports import tenants as tenant_standings
 
@@ -17,7 +17,7 @@ router = APIRouter()
 
 @router.get("/tenants")
 def show_tenants(
-    request: Request, services: ServicesDep, visitor: VisitorDep, said: SaidDep
+    request: Request, services: ServicesDep, current: CurrentOperatorDep, said: SaidDep
 ) -> HTMLResponse:
     """Every tenant with its balance and what it spent of late."""
     with services.database.transaction(durable=False) as session:
@@ -25,7 +25,7 @@ def show_tenants(
         tiers = tenant_standings.tier_names(session)
     period = f"{PERIOD_DAYS} days"
     return page(
-        request, "tenants.html", visitor, tenants=rows, tiers=tiers, period=period, said=said
+        request, "tenants.html", current, tenants=rows, tiers=tiers, period=period, said=said
     )
 
 
@@ -34,7 +34,7 @@ def show_tenant(
     request: Request,
     tenant_id: ShortText,
     services: ServicesDep,
-    visitor: VisitorDep,
+    current: CurrentOperatorDep,
     said: SaidDep,
 ) -> HTMLResponse:
     """One tenant: quota, spend by model and day, keys."""
@@ -42,4 +42,4 @@ def show_tenant(
         values = tenant_values(session, tenant_id)
     if values is None:
         raise not_found("tenant")
-    return page(request, "tenant.html", visitor, said=said, secret=None, **values)
+    return page(request, "tenant.html", current, said=said, secret=None, **values)

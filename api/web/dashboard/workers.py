@@ -8,7 +8,7 @@ from api.schemas.jobs import ShortText
 from api.services import ServicesDep
 from api.web.dashboard.flash_messages import SaidDep
 from api.web.dashboard.pages import page
-from api.web.dashboard.session import VisitorDep, WriterDep
+from api.web.dashboard.session import CurrentOperatorDep, WriterDep
 from api.web.dashboard.worker_rows import worker_rows
 from db.operators import actions as operator_actions
 from db.tables import Worker
@@ -18,29 +18,29 @@ router = APIRouter()
 
 @router.get("/workers")
 def show_workers(
-    request: Request, services: ServicesDep, visitor: VisitorDep, said: SaidDep
+    request: Request, services: ServicesDep, current: CurrentOperatorDep, said: SaidDep
 ) -> HTMLResponse:
     """Every worker that is registered."""
     with services.database.transaction(durable=False) as session:
         rows = worker_rows(session)
-    return page(request, "workers.html", visitor, workers=rows, said=said)
+    return page(request, "workers.html", current, workers=rows, said=said)
 
 
 @router.post("/workers/{worker_id}/drain")
-def drain_worker(worker_id: ShortText, services: ServicesDep, visitor: WriterDep) -> Response:
+def drain_worker(worker_id: ShortText, services: ServicesDep, current: WriterDep) -> Response:
     """Let a worker finish what it has in hand and take nothing new."""
     with services.database.transaction() as session:
         if session.get(Worker, worker_id) is None:
             raise not_found("worker")
-        operator_actions.drain_worker(session, visitor.actor, worker_id)
+        operator_actions.drain_worker(session, current.actor, worker_id)
     return RedirectResponse("/dashboard/workers?said=drained", 303)
 
 
 @router.post("/workers/{worker_id}/undrain")
-def undrain_worker(worker_id: ShortText, services: ServicesDep, visitor: WriterDep) -> Response:
+def undrain_worker(worker_id: ShortText, services: ServicesDep, current: WriterDep) -> Response:
     """Let a drained worker take work again."""
     with services.database.transaction() as session:
         if session.get(Worker, worker_id) is None:
             raise not_found("worker")
-        operator_actions.undrain_worker(session, visitor.actor, worker_id)
+        operator_actions.undrain_worker(session, current.actor, worker_id)
     return RedirectResponse("/dashboard/workers?said=undrained", 303)

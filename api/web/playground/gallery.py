@@ -12,7 +12,7 @@ from api.core.paging import decode_cursor, encode_cursor
 from api.services import Services, ServicesDep
 from api.web.playground.form.models import paints
 from api.web.playground.pages import page
-from api.web.playground.session import Visitor, VisitorDep
+from api.web.playground.session import CurrentTenant, CurrentTenantDep
 from api.web.shared.florence2_overlay import answers, overlays
 from api.web.shared.job_pictures import inputs
 from db.jobs import queries as job_queries
@@ -51,12 +51,12 @@ class Card:
 
 
 def gallery_values(
-    services: Services, visitor: Visitor, before_id: str | None = None
+    services: Services, current: CurrentTenant, before_id: str | None = None
 ) -> dict[str, Any]:
     """The values of `gallery.html`."""
     chosen = JobFilter(before_id=before_id)
     with services.database.transaction(durable=False) as session:
-        rows = job_queries.listed(session, visitor.tenant_id, chosen, limit=PAGE_SIZE + 1)
+        rows = job_queries.listed(session, current.tenant_id, chosen, limit=PAGE_SIZE + 1)
         shown = rows[:PAGE_SIZE]
         artifacts = job_queries.artifacts_of(session, [job.id for job in shown])
     cards = [_card(job, artifacts.get(job.id, [])) for job in shown]
@@ -103,9 +103,9 @@ def _told(job: Job) -> str:
 def show_gallery(
     request: Request,
     services: ServicesDep,
-    visitor: VisitorDep,
+    current: CurrentTenantDep,
     before: Annotated[str | None, Query(max_length=100)] = None,
 ) -> HTMLResponse:
     """The cards, from the newest or from older ones on."""
-    values = gallery_values(services, visitor, decode_cursor(before, "job"))
+    values = gallery_values(services, current, decode_cursor(before, "job"))
     return page(request, "gallery.html", **values)

@@ -20,7 +20,7 @@ from api.services import Services, ServicesDep
 from api.web.playground.form.page import form_view
 from api.web.playground.pages import page, render
 from api.web.playground.panel import as_kept, panel_values
-from api.web.playground.session import FormDep, Visitor, VisitorDep, WriterDep
+from api.web.playground.session import CurrentTenant, CurrentTenantDep, FormDep, WriterDep
 from db.jobs import queries as job_queries
 from db.tables import Job
 from workers.messaging.events import Event
@@ -33,7 +33,7 @@ PLACE_SECONDS = 3.0
 
 @router.post("/jobs")
 def submit(
-    request: Request, services: ServicesDep, visitor: WriterDep, form: FormDep
+    request: Request, services: ServicesDep, current: WriterDep, form: FormDep
 ) -> HTMLResponse:
     """Submit what the form says, as `POST /v1/jobs` does; the answer is the panel."""
     asked = form_view(services, form)
@@ -41,27 +41,27 @@ def submit(
     def render_panel(session: Session, jobs: list[Job]) -> list[Any]:
         return [panel_values(services, session, job) for job in jobs]
 
-    submitted = submissions.submit(services, visitor.sender, asked.submission, render_panel)
-    answer = page(request, "current.html", csrf=visitor.csrf, **submitted.answer)
+    submitted = submissions.submit(services, current.caller, asked.submission, render_panel)
+    answer = page(request, "current.html", csrf=current.csrf, **submitted.answer)
     answer.headers["HX-Trigger"] = "submitted"
     return answer
 
 
 @router.post("/jobs/{job_id}/cancel")
-def cancel(job_id: ShortText, services: ServicesDep, visitor: WriterDep) -> HTMLResponse:
+def cancel(job_id: ShortText, services: ServicesDep, current: WriterDep) -> HTMLResponse:
     """Cancel a job, queued or running; whoever watches is told by the stream."""
-    cancel_own(services, visitor.tenant_id, job_id)
+    cancel_own(services, current.tenant_id, job_id)
     return HTMLResponse(status_code=204)
 
 
-def values_of(services: Services, visitor: Visitor, job_id: str) -> dict[str, Any]:
+def values_of(services: Services, current: CurrentTenant, job_id: str) -> dict[str, Any]:
     """The values of a job's panel.
 
     Raises:
         api.core.errors.ProblemError: it is not the tenant's.
     """
     with services.database.transaction(durable=False) as session:
-        job = job_queries.find(session, tenant_id=visitor.tenant_id, job_id=job_id)
+        job = job_queries.find(session, tenant_id=current.tenant_id, job_id=job_id)
         if job is None:
             raise not_found("job")
         values = panel_values(services, session, job)
@@ -69,17 +69,17 @@ def values_of(services: Services, visitor: Visitor, job_id: str) -> dict[str, An
 
 
 async def _job_first(
-    job_id: ShortText, services: ServicesDep, visitor: VisitorDep
+    job_id: ShortText, services: ServicesDep, current: CurrentTenantDep
 ) -> dict[str, Any]:
     """The job, before the stream begins: a 404 must come as one."""
-    return await run_in_threadpool(values_of, services, visitor, job_id)
+    return await run_in_threadpool(values_of, services, current, job_id)
 
 
 @router.get("/jobs/{job_id}/events", response_class=EventSourceResponse)
 async def stream_panel(
     job_id: ShortText,
     services: ServicesDep,
-    visitor: VisitorDep,
+    current: CurrentTenantDep,
     _first: Annotated[dict[str, Any], Depends(_job_first)],
 ) -> AsyncIterable[ServerSentEvent]:
     """The panel whenever something happens to the job; at its end `done`, last of all."""
@@ -89,8 +89,8 @@ async def stream_panel(
             shown.note(event)
         while True:
             # Read after watching began, or after an event: nothing is missed in between.
-            values = await run_in_threadpool(values_of, services, visitor, job_id)
-            panel = shown.panel(visitor, values)
+            values = await run_in_threadpool(values_of, services, current, job_id)
+            panel = shown.panel(current, values)
             if panel != last:
                 yield ServerSentEvent(raw_data=panel)
                 last = panel
@@ -127,10 +127,10 @@ class _Shown:
                     self.note(event)
                     event = None if waiter.empty() else waiter.get_nowait()
 
-    def panel(self, visitor: Visitor, values: dict[str, Any]) -> str:
+    def panel(self, current: CurrentTenant, values: dict[str, Any]) -> str:
         job = values["job"]
         # The worker tells of a step at once, and writes it with its next heartbeat; a quick job
         # is over by then.
         job.progress_steps = job.progress_steps or self._steps
         job.progress_step = max(job.progress_step, min(self._step, job.progress_steps))
-        return render("panel.html", csrf=visitor.csrf, preview=self._preview, **values)
+        return render("panel.html", csrf=current.csrf, preview=self._preview, **values)

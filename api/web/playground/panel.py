@@ -28,7 +28,7 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class StoredFile:
+class DownloadableFile:
     """A stored result that is no painted picture."""
 
     title: str
@@ -57,10 +57,12 @@ def panel_values(services: Services, session: Session, job: Job) -> dict[str, An
     }
 
 
-def _files(artifacts: Sequence[Artifact], base: str) -> list[StoredFile]:
+def _files(artifacts: Sequence[Artifact], base: str) -> list[DownloadableFile]:
     """What Florence-2 was asked to store; what FLUX painted is shown as it is."""
     return [
-        StoredFile(f"{row.kind} {row.about.get('task', '')}".strip(), f"{base}/results/{row.n}")
+        DownloadableFile(
+            f"{row.kind} {row.about.get('task', '')}".strip(), f"{base}/results/{row.n}"
+        )
         for row in artifacts
         if row.kind != ArtifactKind.IMAGE and not row.removed_at
     ]

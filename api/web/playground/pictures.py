@@ -11,7 +11,7 @@ from api.core.errors import not_found
 from api.jobs.input_pictures import store_picture
 from api.schemas.jobs import FileView, ShortText
 from api.services import Services, ServicesDep
-from api.web.playground.session import Visitor, VisitorDep, WriterDep
+from api.web.playground.session import CurrentTenant, CurrentTenantDep, WriterDep
 from api.web.shared.job_pictures import PictureNumber, input_keys, stored_picture
 from db.artifacts import uploads as files
 from db.jobs import queries as job_queries
@@ -33,11 +33,11 @@ class Thumb:
     height: int
 
 
-def thumbs(services: Services, visitor: Visitor, file_ids: Sequence[str]) -> list[Thumb]:
+def thumbs(services: Services, current: CurrentTenant, file_ids: Sequence[str]) -> list[Thumb]:
     """Uploaded pictures of the tenant's; what is none of theirs is left out."""
     with services.database.transaction(durable=False) as session:
         rows = [
-            files.find(session, tenant_id=visitor.tenant_id, file_id=file_id)
+            files.find(session, tenant_id=current.tenant_id, file_id=file_id)
             for file_id in file_ids
         ]
     return [_thumb(row) for row in rows if row is not None]
@@ -47,26 +47,26 @@ def _thumb(row: FileRow) -> Thumb:
     return Thumb(row.id, f"/playground/files/{row.id}", row.width, row.height)
 
 
-def named_again(services: Services, visitor: Visitor, key: str) -> str | None:
+def named_again(services: Services, current: CurrentTenant, key: str) -> str | None:
     """The id by which a stored picture is given to another job; None once it has been removed."""
     try:
         data = services.store.get(key).data
     except ObjectNotFoundError:
         return None
-    stored = store_picture(services, visitor.tenant_id, data)
+    stored = store_picture(services, current.tenant_id, data)
     with services.database.transaction() as session:
-        return files.add(session, visitor.tenant_id, stored).id
+        return files.add(session, current.tenant_id, stored).id
 
 
 @router.post("/files", status_code=201)
 def upload(
-    file: Annotated[UploadFile, File()], services: ServicesDep, visitor: WriterDep
+    file: Annotated[UploadFile, File()], services: ServicesDep, current: WriterDep
 ) -> FileView:
     """Take a picture as `POST /v1/files` does."""
     data = file.file.read(services.settings.max_picture_bytes + 1)
-    stored = store_picture(services, visitor.tenant_id, data)
+    stored = store_picture(services, current.tenant_id, data)
     with services.database.transaction() as session:
-        row = files.add(session, visitor.tenant_id, stored)
+        row = files.add(session, current.tenant_id, stored)
     return FileView(
         id=row.id,
         media_type=row.media_type,
@@ -78,10 +78,10 @@ def upload(
 
 
 @router.get("/files/{file_id}")
-def get_file(file_id: ShortText, services: ServicesDep, visitor: VisitorDep) -> Response:
+def get_file(file_id: ShortText, services: ServicesDep, current: CurrentTenantDep) -> Response:
     """An uploaded picture."""
     with services.database.transaction(durable=False) as session:
-        row = files.find(session, tenant_id=visitor.tenant_id, file_id=file_id)
+        row = files.find(session, tenant_id=current.tenant_id, file_id=file_id)
     if row is None:
         raise not_found("file")
     return stored_picture(services, row.key)
@@ -92,12 +92,12 @@ def get_result(
     job_id: ShortText,
     n: PictureNumber,
     services: ServicesDep,
-    visitor: VisitorDep,
+    current: CurrentTenantDep,
     download: Annotated[bool, Query()] = False,  # noqa: FBT002 - a query's flag
 ) -> Response:
     """One stored result, to be shown or to be kept as a file."""
     with services.database.transaction(durable=False) as session:
-        job = job_queries.find(session, tenant_id=visitor.tenant_id, job_id=job_id)
+        job = job_queries.find(session, tenant_id=current.tenant_id, job_id=job_id)
         row = job_queries.artifact(session, job_id, n)
     if job is None or row is None:
         raise not_found("result")
@@ -110,23 +110,23 @@ def get_result(
 
 @router.get("/jobs/{job_id}/inputs/{n}")
 def get_input(
-    job_id: ShortText, n: PictureNumber, services: ServicesDep, visitor: VisitorDep
+    job_id: ShortText, n: PictureNumber, services: ServicesDep, current: CurrentTenantDep
 ) -> Response:
     """One picture that a job was given."""
-    keys = input_keys(own_job(services, visitor, job_id))
+    keys = input_keys(own_job(services, current, job_id))
     if n >= len(keys):
         raise not_found("picture")
     return stored_picture(services, keys[n])
 
 
-def own_job(services: Services, visitor: Visitor, job_id: str) -> Job:
+def own_job(services: Services, current: CurrentTenant, job_id: str) -> Job:
     """A job of the tenant's.
 
     Raises:
         api.core.errors.ProblemError: it is not theirs.
     """
     with services.database.transaction(durable=False) as session:
-        job = job_queries.find(session, tenant_id=visitor.tenant_id, job_id=job_id)
+        job = job_queries.find(session, tenant_id=current.tenant_id, job_id=job_id)
     if job is None:
         raise not_found("job")
     return job

@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
-from api.auth.tenant import Sender
+from api.auth.tenant import Caller
 from api.core.request_log import note
 from api.middleware.rate_limit import refusal
 from api.services import Services, ServicesDep
@@ -19,7 +19,7 @@ COOKIE = SessionCookie("bottega_playground", path="/")
 
 
 @dataclass(frozen=True)
-class Visitor:
+class CurrentTenant:
     """A tenant who is signed in.
 
     Attributes:
@@ -31,16 +31,16 @@ class Visitor:
     csrf: str
 
     @property
-    def sender(self) -> Sender:
+    def caller(self) -> Caller:
         """As whoever submits."""
-        return Sender(self.tenant_id, self.key_id)
+        return Caller(self.tenant_id, self.key_id)
 
 
 class SignedOutError(Exception):
     """Nobody is signed in; the visitor is led to the sign-in."""
 
 
-def visitor_of(services: Services, token: str | None) -> Visitor | None:
+def current_tenant(services: Services, token: str | None) -> CurrentTenant | None:
     """Whose session a cookie's token opens; None when it opens none."""
     if not token:
         return None
@@ -49,30 +49,32 @@ def visitor_of(services: Services, token: str | None) -> Visitor | None:
     if key is None or key.tenant_id is None:
         return None
     note(tenant_id=key.tenant_id, key_id=key.id)
-    return Visitor(key.tenant_id, key.id, csrf_of(token))
+    return CurrentTenant(key.tenant_id, key.id, csrf_of(token))
 
 
-async def _visitor(request: Request, services: ServicesDep) -> Visitor:
+async def _current(request: Request, services: ServicesDep) -> CurrentTenant:
     token = request.cookies.get(COOKIE.name)
-    visitor = await run_in_threadpool(visitor_of, services, token)
-    if visitor is None:
+    current = await run_in_threadpool(current_tenant, services, token)
+    if current is None:
         raise SignedOutError
-    return visitor
+    return current
 
 
-VisitorDep = Annotated[Visitor, Depends(_visitor)]
+CurrentTenantDep = Annotated[CurrentTenant, Depends(_current)]
 """Whoever is signed in."""
 
 
-async def _writer(request: Request, services: ServicesDep, visitor: VisitorDep) -> Visitor:
-    await check_form(request, services, visitor.csrf)
-    standing = await services.rate_limits.count(visitor.tenant_id, visitor.key_id)
+async def _writer(
+    request: Request, services: ServicesDep, current: CurrentTenantDep
+) -> CurrentTenant:
+    await check_form(request, services, current.csrf)
+    standing = await services.rate_limits.count(current.tenant_id, current.key_id)
     if standing is not None and not standing.allowed:
         raise refusal(standing)
-    return visitor
+    return current
 
 
-WriterDep = Annotated[Visitor, Depends(_writer)]
+WriterDep = Annotated[CurrentTenant, Depends(_writer)]
 """Whoever is signed in and sends something from one of our own pages; it counts as a call of
 their key's, as it would at the API."""
 

@@ -9,7 +9,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from api.services import Services, ServicesDep
 from api.web.playground.pages import page
-from api.web.playground.session import COOKIE, SignedOutError, Visitor, WriterDep, visitor_of
+from api.web.playground.session import (
+    COOKIE,
+    CurrentTenant,
+    SignedOutError,
+    WriterDep,
+    current_tenant,
+)
 from api.web.shared.guard import check_origin, is_secure
 from api.web.shared.session_cookie import SESSION_SECONDS
 from api.web.shared.throttle import SignInThrottle
@@ -89,22 +95,22 @@ def _open_session(services: Services, key: str, former: str | None) -> str:
         return key_sessions.start(session, identity.key_id, seconds=SESSION_SECONDS)
 
 
-def enter(request: Request, services: Services) -> tuple[Visitor, str | None]:
+def enter(request: Request, services: Services) -> tuple[CurrentTenant, str | None]:
     """Whoever opens the page, and the token of a session that was opened for them just now.
 
     Raises:
         SignedOutError: nobody is signed in, and nobody is by themselves.
     """
-    visitor = visitor_of(services, request.cookies.get(COOKIE.name))
-    if visitor is not None:
-        return visitor, None
+    current = current_tenant(services, request.cookies.get(COOKIE.name))
+    if current is not None:
+        return current, None
     if not signs_in_by_itself(request, services):
         raise SignedOutError
     try:
         token = _open_session(services, services.settings.playground_key.get_secret_value(), None)
     except _RefusedError:
         raise SignedOutError from None
-    opened = visitor_of(services, token)
+    opened = current_tenant(services, token)
     if opened is None:
         raise SignedOutError
     return opened, token
@@ -134,7 +140,7 @@ def _is_loopback(host: str) -> bool:
 
 
 @router.post("/sign-out")
-def sign_out(request: Request, services: ServicesDep, _visitor: WriterDep) -> Response:
+def sign_out(request: Request, services: ServicesDep, _current: WriterDep) -> Response:
     """Close the session; its cookie opens nothing any more, wherever it is."""
     with services.database.transaction() as session:
         key_sessions.end(session, request.cookies[COOKIE.name])

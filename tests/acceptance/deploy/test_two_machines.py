@@ -126,7 +126,7 @@ def await_more(machines: Machines) -> None:
 
 @contextmanager
 def timed(machines: Machines, name: str) -> Iterator[None]:
-    """Note how long it took until all was well again."""
+    """Record how long it took until all was well again."""
     began = time.monotonic()
     yield
     machines.pauses[name] = round(time.monotonic() - began, 1)

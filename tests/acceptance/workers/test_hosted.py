@@ -41,7 +41,7 @@ def vendor() -> Iterator[Vendor]:
 @pytest.fixture(scope="module")
 def relay(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[Stack]:
     """A stack that forwards to the vendor, and judges one model's prompts itself."""
-    folder = tmp_path_factory.mktemp("relay")
+    folder = tmp_path_factory.mktemp("hosted")
     (folder / "words.txt").write_text("unspeakable\n")
     (folder / "filters.toml").write_text(FILTERS)
     settings = {

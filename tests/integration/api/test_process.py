@@ -18,7 +18,7 @@ from PIL import Image
 from api.app import create_app
 from api.resources.event_hub import EventHub
 from db.core.session import Database
-from db.jobs.types import StoredArtifact
+from db.jobs.types import NewArtifact
 from db.storage.local import LocalStore
 from db.tenants import api_keys
 from deploy.local.servers.process import Child
@@ -191,7 +191,7 @@ def test_every_process_with_the_secret_serves_every_artifact(
 ) -> None:
     data = picture()
     held = jobs.running(database, tenant_id)
-    stored = StoredArtifact("results/x", "image/png", len(data), sha(data), 64, 64, 7)
+    stored = NewArtifact("results/x", "image/png", len(data), sha(data), 64, 64, 7)
     store.put(stored.key, data, stored.media_type)
     assert jobs.complete(database, held, stored)
     process = make_process()

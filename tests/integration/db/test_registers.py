@@ -4,7 +4,7 @@ import pytest
 
 from db import worker_registry as workers
 from db.artifacts import uploads as files
-from db.artifacts.uploads import StoredPicture
+from db.artifacts.uploads import NewUpload
 from db.billing import holds as quota
 from db.core.session import Database
 from db.jobs import queries as job_queries
@@ -18,7 +18,7 @@ from tests.support.jobs import PRICE, add_tenant, complete, new_job, running, sq
 
 STARTING = WorkerReport("wrk_1", "box", 7, "cuda:0", ("a",), "starting")
 BUSY = WorkerReport("wrk_1", "box", 7, "cuda:0", ("a", "b"), "busy", 123)
-PICTURE = StoredPicture("inputs/x/ab", "image/png", 64, 32, 999, "ab" * 32)
+PICTURE = NewUpload("inputs/x/ab", "image/png", 64, 32, 999, "ab" * 32)
 
 
 def report(database: Database, said: WorkerReport) -> None:

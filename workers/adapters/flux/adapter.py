@@ -19,7 +19,13 @@ from workers.adapters.flux.control_maps import DepthMap
 from workers.adapters.flux.decoded_images import as_pictures
 from workers.adapters.flux.loras import LoraRack, fuse_loras
 from workers.adapters.flux.optimizations import FluxSpeed, tile_if_large
-from workers.adapters.flux.pipeline_modes import CONTROL, KONTEXT, Pictures, Way, references_of
+from workers.adapters.flux.pipeline_modes import (
+    CONTROL,
+    KONTEXT,
+    Pictures,
+    PipelineMode,
+    references_of,
+)
 from workers.adapters.flux.previews import LatentView, Previews, fitted, wanted_by
 from workers.adapters.flux.redux import ReduxPrior
 from workers.adapters.library_logging import quieten_libraries
@@ -190,7 +196,7 @@ class FluxAdapter:
 
     def _paint(
         self,
-        way: Way,
+        way: PipelineMode,
         batch: Sequence[Work],
         seeds: Sequence[Sequence[int]],
         report: Report,
@@ -227,13 +233,13 @@ class FluxAdapter:
         self._view = self._view or fitted(self._pipeline)
         return Previews(self._view, batch)
 
-    def _pipeline_for(self, way: Way) -> Any:
+    def _pipeline_for(self, way: PipelineMode) -> Any:
         if way.pipeline not in self._siblings:
             self._siblings[way.pipeline] = sibling(self._pipeline, way.pipeline)
         return self._siblings[way.pipeline]
 
     def _row_arguments(
-        self, way: Way, parameters: FluxParameters, pictures: Pictures
+        self, way: PipelineMode, parameters: FluxParameters, pictures: Pictures
     ) -> dict[str, Any]:
         """What depends on the row as well."""
         if way is CONTROL and self._maps:

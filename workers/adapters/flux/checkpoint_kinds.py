@@ -26,7 +26,7 @@ from workers.adapters.flux.pipeline_modes import (
     KONTEXT_INPAINT,
     TEXT,
     Pictures,
-    Way,
+    PipelineMode,
     sized,
 )
 from workers.catalog.flux.parameters import FluxParameters
@@ -41,7 +41,7 @@ OWN_CLASSES = {KleinInpaintPipeline.__name__: KleinInpaintPipeline}
 
 
 @dataclass(frozen=True)
-class Kind:
+class CheckpointKind:
     """A kind of checkpoint.
 
     Attributes:
@@ -54,39 +54,39 @@ class Kind:
     """
 
     loads: str
-    way: Callable[[FluxParameters], Way]
+    way: Callable[[FluxParameters], PipelineMode]
     text: tuple[str, ...] = FLUX1_TEXT
     maps: Callable[[Image.Image], Image.Image] | None = None
     extra: tuple[str, ...] = field(default=())
 
 
-def _flux1(parameters: FluxParameters) -> Way:
+def _flux1(parameters: FluxParameters) -> PipelineMode:
     if parameters.given("mask"):
         return INPAINT
     return IMAGE if parameters.given("image") else TEXT
 
 
-def _kontext(parameters: FluxParameters) -> Way:
+def _kontext(parameters: FluxParameters) -> PipelineMode:
     return KONTEXT_INPAINT if parameters.given("mask") else KONTEXT
 
 
-def _klein(parameters: FluxParameters) -> Way:
+def _klein(parameters: FluxParameters) -> PipelineMode:
     return KLEIN_INPAINT if parameters.given("mask") else KLEIN
 
 
-def _always(way: Way) -> Callable[[FluxParameters], Way]:
+def _always(way: PipelineMode) -> Callable[[FluxParameters], PipelineMode]:
     return lambda _parameters: way
 
 
 KINDS = {
-    "flux1": Kind("FluxPipeline", _flux1),
-    "fill": Kind("FluxFillPipeline", _always(FILL)),
-    "kontext": Kind("FluxKontextPipeline", _kontext),
-    "canny": Kind("FluxControlPipeline", _always(CONTROL), maps=canny_map),
-    "depth": Kind("FluxControlPipeline", _always(CONTROL), extra=("depth_weights",)),
-    "redux": Kind("FluxPipeline", _always(TEXT), extra=("prior_weights",)),
-    "klein": Kind("Flux2KleinPipeline", _klein, FLUX2_TEXT),
-    "flux2": Kind("Flux2Pipeline", _always(FLUX2), FLUX2_TEXT),
+    "flux1": CheckpointKind("FluxPipeline", _flux1),
+    "fill": CheckpointKind("FluxFillPipeline", _always(FILL)),
+    "kontext": CheckpointKind("FluxKontextPipeline", _kontext),
+    "canny": CheckpointKind("FluxControlPipeline", _always(CONTROL), maps=canny_map),
+    "depth": CheckpointKind("FluxControlPipeline", _always(CONTROL), extra=("depth_weights",)),
+    "redux": CheckpointKind("FluxPipeline", _always(TEXT), extra=("prior_weights",)),
+    "klein": CheckpointKind("Flux2KleinPipeline", _klein, FLUX2_TEXT),
+    "flux2": CheckpointKind("Flux2Pipeline", _always(FLUX2), FLUX2_TEXT),
 }
 
 

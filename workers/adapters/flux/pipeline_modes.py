@@ -27,7 +27,7 @@ Finish = Callable[[Image.Image, FluxParameters, Pictures], Image.Image]
 
 
 @dataclass(frozen=True)
-class Way:
+class PipelineMode:
     """A way to paint.
 
     Attributes:
@@ -119,13 +119,13 @@ def _klein_inpaint(parameters: FluxParameters, pictures: Pictures, _count: int) 
     }
 
 
-TEXT = Way("FluxPipeline", _nothing)
-IMAGE = Way("FluxImg2ImgPipeline", _image)
-INPAINT = Way("FluxInpaintPipeline", _inpaint, put_back)
-FILL = Way("FluxFillPipeline", _fill, put_back)
-KONTEXT = Way("FluxKontextPipeline", _kontext)
-KONTEXT_INPAINT = Way("FluxKontextInpaintPipeline", _kontext_inpaint, put_back)
-CONTROL = Way("FluxControlPipeline", _nothing)
-KLEIN = Way("Flux2KleinPipeline", _references)
-KLEIN_INPAINT = Way("KleinInpaintPipeline", _klein_inpaint, put_back)
-FLUX2 = Way("Flux2Pipeline", _references)
+TEXT = PipelineMode("FluxPipeline", _nothing)
+IMAGE = PipelineMode("FluxImg2ImgPipeline", _image)
+INPAINT = PipelineMode("FluxInpaintPipeline", _inpaint, put_back)
+FILL = PipelineMode("FluxFillPipeline", _fill, put_back)
+KONTEXT = PipelineMode("FluxKontextPipeline", _kontext)
+KONTEXT_INPAINT = PipelineMode("FluxKontextInpaintPipeline", _kontext_inpaint, put_back)
+CONTROL = PipelineMode("FluxControlPipeline", _nothing)
+KLEIN = PipelineMode("Flux2KleinPipeline", _references)
+KLEIN_INPAINT = PipelineMode("KleinInpaintPipeline", _klein_inpaint, put_back)
+FLUX2 = PipelineMode("Flux2Pipeline", _references)

@@ -19,7 +19,7 @@ from tenacity import (
 from workers.adapters.hosted.errors import PassingError, TaskGoneError, UpstreamError
 from workers.adapters.hosted.request import body_of
 from workers.adapters.hosted.responses import Painting, Task, TaskState
-from workers.adapters.hosted.settings import RelaySettings, read_relay_settings
+from workers.adapters.hosted.settings import HostedSettings, read_hosted_settings
 from workers.adapters.hosted.upstream import Upstream
 from workers.adapters.protocol import Output, Painted, Report, ShouldStop, Stopped, Work
 from workers.catalog.variant import Variant
@@ -42,7 +42,7 @@ Pause = Callable[[float], None]
 T = TypeVar("T")
 
 
-class RelayAdapter:
+class HostedAdapter:
     """One hosted variant; see `workers.adapters.protocol.Adapter`. Many threads may call it.
 
     The vendor has no way to cancel: a job that is stopped is no longer waited for, and what its
@@ -59,11 +59,11 @@ class RelayAdapter:
         variant: Variant,
         _device: str,
         _overrides: Mapping[str, str],
-        settings: RelaySettings | None = None,
+        settings: HostedSettings | None = None,
     ) -> None:
         self._endpoint: str = variant.options["endpoint"]
         self._settings = settings
-        self._relay: Upstream | None = None
+        self._client: Upstream | None = None
         self._patience_seconds = 0.0
         # Large references, decoded for all jobs in flight at once, would not fit into memory.
         self._encoding = threading.BoundedSemaphore(_ENCODED_AT_ONCE)
@@ -72,11 +72,11 @@ class RelayAdapter:
         """Read where to forward to.
 
         Raises:
-            workers.adapters.hosted.settings.RelaySetupError: the environment does not say.
+            workers.adapters.hosted.settings.HostedSetupError: the environment does not say.
         """
-        settings = self._settings or read_relay_settings()
+        settings = self._settings or read_hosted_settings()
         self._patience_seconds = settings.patience_seconds
-        self._relay = Upstream(settings)
+        self._client = Upstream(settings)
 
     def run(self, batch: Sequence[Work], report: Report, should_stop: ShouldStop) -> list[Output]:
         """Have every job painted, one after the other: a batch here is one job."""
@@ -84,9 +84,9 @@ class RelayAdapter:
 
     @property
     def _upstream(self) -> Upstream:
-        if self._relay is None:
+        if self._client is None:
             raise RuntimeError("the adapter is not loaded")
-        return self._relay
+        return self._client
 
     def _paint(self, work: Work, report: Report, pause: Pause) -> Output:
         pause(0)

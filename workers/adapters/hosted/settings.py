@@ -7,11 +7,11 @@ from workers.outbound import BadUrlError
 from workers.outbound.urls import parse
 
 
-class RelaySetupError(Exception):
+class HostedSetupError(Exception):
     """The upstream is not named, or not as it should be; the message says what to set."""
 
 
-class RelaySettings(BaseSettings):
+class HostedSettings(BaseSettings):
     """The upstream, which speaks the vendor's API.
 
     Attributes:
@@ -46,19 +46,19 @@ class RelaySettings(BaseSettings):
         return key
 
 
-def read_relay_settings() -> RelaySettings:
+def read_hosted_settings() -> HostedSettings:
     """The settings that the environment has.
 
     Raises:
-        RelaySetupError: they are missing or wrong.
+        HostedSetupError: they are missing or wrong.
     """
     try:
-        return RelaySettings()
+        return HostedSettings()
     except ValidationError as error:
         faults = "; ".join(
             f"BOTTEGA_RELAY_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()
         )
-        raise RelaySetupError(
+        raise HostedSetupError(
             "a hosted model needs BOTTEGA_RELAY_URL, the address of an upstream that speaks the "
             f"vendor's API, and BOTTEGA_RELAY_KEY, your key there ({faults})"
         ) from None

@@ -15,7 +15,7 @@ from workers.adapters.hosted.errors import (
     UpstreamRefusesError,
 )
 from workers.adapters.hosted.responses import Task, TaskState, error_of, read
-from workers.adapters.hosted.settings import RelaySettings
+from workers.adapters.hosted.settings import HostedSettings
 from workers.courier.outcome import retry_after_seconds
 from workers.outbound import (
     Answer,
@@ -53,7 +53,7 @@ class Upstream:
         outbound: the guarded client; what else it may reach is what any user's URL may.
     """
 
-    def __init__(self, settings: RelaySettings, outbound: Outbound | None = None) -> None:
+    def __init__(self, settings: HostedSettings, outbound: Outbound | None = None) -> None:
         self._url = settings.url
         self._key = settings.key
         self._outbound = outbound or Outbound(OutboundSettings(), trusted=(settings.url,))

@@ -41,7 +41,7 @@ _UPSAMPLING = "Whether the vendor may rewrite the prompt in more words."
 _TOLERANCE = "The vendor's own moderation: from 0, the strictest, to the most permissive."
 
 
-class RelayParameters(BaseModel):
+class HostedParameters(BaseModel):
     """What all of them take."""
 
     model_config = ConfigDict(
@@ -75,7 +75,7 @@ class RelayParameters(BaseModel):
     )
 
 
-class Flux2RelayParameters(RelayParameters):
+class Flux2HostedParameters(HostedParameters):
     """FLUX.2 [pro] and [max]: text to image, and editing with up to eight references."""
 
     images: References = Field(
@@ -143,7 +143,7 @@ def _whole_size(width: Any, height: Any) -> dict[str, Any]:
     }
 
 
-class Flux2FlexRelayParameters(Flux2RelayParameters):
+class Flux2FlexHostedParameters(Flux2HostedParameters):
     """FLUX.2 [flex]: the same, with steps and guidance."""
 
     prompt_upsampling: bool = Field(default=True, description=_UPSAMPLING, examples=[True])
@@ -159,7 +159,7 @@ class Flux2FlexRelayParameters(Flux2RelayParameters):
     )
 
 
-class Flux11ProRelayParameters(RelayParameters):
+class Flux11ProHostedParameters(HostedParameters):
     """FLUX1.1 [pro]: text to image, led by a picture if there is one."""
 
     image: Picture | None = Field(
@@ -172,7 +172,7 @@ class Flux11ProRelayParameters(RelayParameters):
     prompt_upsampling: bool = Field(default=False, description=_UPSAMPLING, examples=[False])
 
 
-class Flux1ProRelayParameters(Flux11ProRelayParameters):
+class Flux1ProHostedParameters(Flux11ProHostedParameters):
     """FLUX.1 [pro]: the same, with steps, guidance and interval."""
 
     steps: int = Field(
@@ -194,7 +194,7 @@ class Flux1ProRelayParameters(Flux11ProRelayParameters):
     )
 
 
-class _RatioParameters(RelayParameters):
+class _RatioParameters(HostedParameters):
     """Those that take a shape and no size."""
 
     aspect_ratio: str | None = None
@@ -208,7 +208,7 @@ class _RatioParameters(RelayParameters):
         return ratio
 
 
-class Flux11UltraRelayParameters(_RatioParameters):
+class Flux11UltraHostedParameters(_RatioParameters):
     """FLUX1.1 [pro] ultra: four megapixels in a given shape."""
 
     aspect_ratio: str | None = Field(
@@ -229,7 +229,7 @@ class Flux11UltraRelayParameters(_RatioParameters):
     )
 
 
-class KontextRelayParameters(_RatioParameters):
+class KontextHostedParameters(_RatioParameters):
     """FLUX.1 Kontext [pro] and [max]: editing of up to four pictures, and text to image."""
 
     images: References = Field(

@@ -10,13 +10,13 @@ from typing import Any
 from db.values.pricing import Measure, PerMegapixel, PerUnit, Price, UnitKind
 from workers.catalog.hosted.parameters import (
     FLUX2_MAX_PIXELS,
-    Flux1ProRelayParameters,
-    Flux2FlexRelayParameters,
-    Flux2RelayParameters,
-    Flux11ProRelayParameters,
-    Flux11UltraRelayParameters,
-    KontextRelayParameters,
-    RelayParameters,
+    Flux1ProHostedParameters,
+    Flux2FlexHostedParameters,
+    Flux2HostedParameters,
+    Flux11ProHostedParameters,
+    Flux11UltraHostedParameters,
+    HostedParameters,
+    KontextHostedParameters,
 )
 from workers.catalog.variant import Family, Licence, Variant
 
@@ -27,11 +27,11 @@ HOSTED = Licence("commercial API")
 _DEADLINE_SECONDS = 300.0
 
 
-def _one_picture(_parameters: RelayParameters, _inputs: tuple[int, ...]) -> Measure:
+def _one_picture(_parameters: HostedParameters, _inputs: tuple[int, ...]) -> Measure:
     return Measure(units=1)
 
 
-def _by_megapixel(parameters: Flux2RelayParameters, inputs: tuple[int, ...]) -> Measure:
+def _by_megapixel(parameters: Flux2HostedParameters, inputs: tuple[int, ...]) -> Measure:
     """References above four megapixels are made smaller before they are read, and cost as such."""
     return Measure(
         units=1,
@@ -44,7 +44,7 @@ def _row(  # noqa: PLR0913 - what the rows differ in
     variant_id: str,
     title: str,
     endpoint: str,
-    parameters: type[RelayParameters],
+    parameters: type[HostedParameters],
     price: Price,
     *,
     seconds: float,
@@ -68,7 +68,7 @@ def _row(  # noqa: PLR0913 - what the rows differ in
     return Variant(
         id=variant_id,
         family=family,
-        adapter="relay",
+        adapter="hosted",
         title=title,
         weights=None,
         parameters=parameters,
@@ -91,7 +91,7 @@ ROWS = (
         "flux.1-pro",
         "FLUX.1 [pro], hosted",
         "flux-pro",
-        Flux1ProRelayParameters,
+        Flux1ProHostedParameters,
         # No longer on the vendor's list: a default above FLUX1.1 [pro], which follows it.
         PerUnit(50_000),
         seconds=12,
@@ -100,7 +100,7 @@ ROWS = (
         "flux.1.1-pro",
         "FLUX1.1 [pro], hosted",
         "flux-pro-1.1",
-        Flux11ProRelayParameters,
+        Flux11ProHostedParameters,
         PerUnit(40_000),
         seconds=6,
     ),
@@ -108,7 +108,7 @@ ROWS = (
         "flux.1.1-pro-ultra",
         "FLUX1.1 [pro] ultra, hosted: four megapixels",
         "flux-pro-1.1-ultra",
-        Flux11UltraRelayParameters,
+        Flux11UltraHostedParameters,
         PerUnit(60_000),
         seconds=12,
     ),
@@ -116,7 +116,7 @@ ROWS = (
         "flux.1-kontext-pro",
         "FLUX.1 Kontext [pro], hosted: editing",
         "flux-kontext-pro",
-        KontextRelayParameters,
+        KontextHostedParameters,
         PerUnit(40_000),
         seconds=8,
     ),
@@ -124,7 +124,7 @@ ROWS = (
         "flux.1-kontext-max",
         "FLUX.1 Kontext [max], hosted: editing",
         "flux-kontext-max",
-        KontextRelayParameters,
+        KontextHostedParameters,
         PerUnit(80_000),
         seconds=10,
         in_flight=6,
@@ -133,7 +133,7 @@ ROWS = (
         "flux.2-pro",
         "FLUX.2 [pro], hosted",
         "flux-2-pro",
-        Flux2RelayParameters,
+        Flux2HostedParameters,
         PerMegapixel(first_micros=30_000, more_micros=15_000),
         seconds=10,
         family=Family.FLUX2,
@@ -143,7 +143,7 @@ ROWS = (
         "flux.2-flex",
         "FLUX.2 [flex], hosted: steps and guidance",
         "flux-2-flex",
-        Flux2FlexRelayParameters,
+        Flux2FlexHostedParameters,
         PerMegapixel(first_micros=50_000, more_micros=50_000),
         seconds=25,
         family=Family.FLUX2,
@@ -153,7 +153,7 @@ ROWS = (
         "flux.2-max",
         "FLUX.2 [max], hosted",
         "flux-2-max",
-        Flux2RelayParameters,
+        Flux2HostedParameters,
         PerMegapixel(first_micros=70_000, more_micros=30_000),
         seconds=20,
         family=Family.FLUX2,

@@ -2,12 +2,12 @@
 
 import structlog
 
-from workers.runtime.active_jobs import InHand
+from workers.runtime.active_jobs import ActiveJob
 
 _log = structlog.get_logger(__name__)
 
 
-def tell_attempt(job: InHand, outcome: str, reason: str = "") -> None:
+def log_attempt(job: ActiveJob, outcome: str, reason: str = "") -> None:
     """Log how an attempt went, in the words of our own: nothing that its sender wrote.
 
     Args:
@@ -18,7 +18,7 @@ def tell_attempt(job: InHand, outcome: str, reason: str = "") -> None:
     if job.told:  # handed back, it is given up as well
         return
     job.told = True
-    row = job.job
+    row = job.row
     _log.info(
         "attempt_finished",
         job_id=row.id,

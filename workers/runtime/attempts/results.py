@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from db.jobs.types import Result, StoredArtifact
+from db.jobs.types import NewArtifact, Result
 from workers.adapters.protocol import Output, Work
-from workers.runtime.active_jobs import InHand
+from workers.runtime.active_jobs import ActiveJob
 from workers.runtime.device import Outcome
 
 
 @dataclass(frozen=True)
-class Ended:
+class AttemptResult:
     """A job that has left the device, and what came of it there."""
 
-    job: InHand
+    job: ActiveJob
     work: Work
     outcome: Outcome
     run_seconds: float
@@ -24,7 +24,9 @@ def is_plain(outcome: Outcome) -> bool:
     return isinstance(outcome, Output) and not outcome.is_to_be_stored
 
 
-def result_of(ended: Ended, artifacts: Sequence[StoredArtifact], store_seconds: float) -> Result:
+def result_of(
+    ended: AttemptResult, artifacts: Sequence[NewArtifact], store_seconds: float
+) -> Result:
     """What completes the job."""
     return Result(
         output=ended.outcome.data if isinstance(ended.outcome, Output) else None,

@@ -8,14 +8,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.core.session import Database
 from db.jobs import traces
-from workers.runtime.active_jobs import InHand
+from workers.runtime.active_jobs import ActiveJob
 from workers.telemetry import tracing
 
 _log = structlog.get_logger(__name__)
 
 
 @contextmanager
-def attempt_spans(database: Database, claimed: Sequence[InHand]) -> Iterator[None]:
+def attempt_spans(database: Database, claimed: Sequence[ActiveJob]) -> Iterator[None]:
     """A span around the attempt at each job of a batch, in the trace of its submission."""
     if not tracing.is_on():
         yield
@@ -23,7 +23,7 @@ def attempt_spans(database: Database, claimed: Sequence[InHand]) -> Iterator[Non
     parents = _parents(database, claimed)
     with ExitStack() as attempts:
         for job in claimed:
-            row, parent = job.job, parents.get(job.job.id)
+            row, parent = job.row, parents.get(job.row.id)
             about: dict[str, str | int | float] = {
                 "job.id": row.id,
                 "job.variant": row.variant,
@@ -36,11 +36,11 @@ def attempt_spans(database: Database, claimed: Sequence[InHand]) -> Iterator[Non
         yield
 
 
-def _parents(database: Database, claimed: Sequence[InHand]) -> Mapping[str, str]:
+def _parents(database: Database, claimed: Sequence[ActiveJob]) -> Mapping[str, str]:
     """The spans of the submissions; a trace may break, but no job fails for one."""
     try:
         with database.transaction(durable=False) as session:
-            return traces.of_jobs(session, [job.job.id for job in claimed])
+            return traces.of_jobs(session, [job.row.id for job in claimed])
     except SQLAlchemyError as error:
         _log.warning("trace_broken", jobs=len(claimed), error=type(error).__name__)
         return {}

@@ -193,7 +193,7 @@ def sample_questions(canvas: Canvas, count: int, rng: Random) -> list[Question]:
 
 
 class Speller:
-    """Turns questions into token ids as the processor does, many times quicker."""
+    """TicketConsumer questions into token ids as the processor does, many times quicker."""
 
     def __init__(self, processor: Florence2Processor) -> None:
         """Spell for a processor."""

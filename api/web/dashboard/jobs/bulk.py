@@ -10,7 +10,7 @@ from api.services import ServicesDep
 from api.web.dashboard.jobs.filters import JobFiltersDep
 from api.web.dashboard.jobs.list import HOME
 from api.web.dashboard.pages import page
-from api.web.dashboard.session import VisitorDep, WriterDep
+from api.web.dashboard.session import CurrentOperatorDep, WriterDep
 from api.web.shared.formats import plural
 from db.operators.jobs import BulkAction
 
@@ -37,15 +37,15 @@ def preview(
     request: Request,
     action: BulkAction,
     services: ServicesDep,
-    visitor: VisitorDep,
+    current: CurrentOperatorDep,
     filters: JobFiltersDep,
 ) -> HTMLResponse:
     """What the action would reach now, and the button that does it."""
-    found, token = bulk_acts.count(services, visitor.key_id, action, filters.search())
+    found, token = bulk_acts.count(services, current.key_id, action, filters.search())
     return page(
         request,
         "bulk.html",
-        visitor,
+        current,
         verb=action,
         count=found.jobs,
         cost_micros=found.price_micros,
@@ -63,7 +63,7 @@ def act(
     request: Request,
     action: BulkAction,
     services: ServicesDep,
-    visitor: WriterDep,
+    current: WriterDep,
     filters: JobFiltersDep,
     token: Annotated[str, Form(max_length=8000)] = "",
 ) -> HTMLResponse:
@@ -71,14 +71,14 @@ def act(
 
     What is reached is the token's to say; the filters only lead back to where it was asked for.
     """
-    batch = bulk_acts.act(services, visitor.actor, action, token, limit=MOST_AT_ONCE)
+    batch = bulk_acts.act(services, current.actor, action, token, limit=MOST_AT_ONCE)
     left = batch.left + batch.skipped
     rest = f" {plural(left, 'job')} could not be, or wait for another round." if left else ""
     told = f"{plural(batch.done, 'job')} {_PAST[action]}"
     return page(
         request,
         "bulk_done.html",
-        visitor,
+        current,
         headline=told,
         text=f"{plural(batch.done, 'job')} of {filters.described}: {_PAST[action]}.{rest}",
         left=left,

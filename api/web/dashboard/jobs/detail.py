@@ -15,7 +15,7 @@ from api.services import Services, ServicesDep
 from api.web.dashboard.flash_messages import SaidDep
 from api.web.dashboard.jobs.detail_values import job_values
 from api.web.dashboard.pages import page, render
-from api.web.dashboard.session import VisitorDep
+from api.web.dashboard.session import CurrentOperatorDep
 from api.web.shared.job_pictures import without_removed
 
 router = APIRouter()
@@ -33,10 +33,14 @@ def _values(services: Services, job_id: str) -> dict[str, Any]:
 
 @router.get("/jobs/{job_id}")
 def show_job(
-    request: Request, job_id: ShortText, services: ServicesDep, visitor: VisitorDep, said: SaidDep
+    request: Request,
+    job_id: ShortText,
+    services: ServicesDep,
+    current: CurrentOperatorDep,
+    said: SaidDep,
 ) -> HTMLResponse:
     """One job: how it stands, what it was given, what came of it and what it cost."""
-    return page(request, "job.html", visitor, said=said, **_values(services, job_id))
+    return page(request, "job.html", current, said=said, **_values(services, job_id))
 
 
 async def _job_first(job_id: ShortText, services: ServicesDep) -> dict[str, Any]:
@@ -48,7 +52,7 @@ async def _job_first(job_id: ShortText, services: ServicesDep) -> dict[str, Any]
 async def stream_job(
     job_id: ShortText,
     services: ServicesDep,
-    visitor: VisitorDep,
+    current: CurrentOperatorDep,
     first: Annotated[dict[str, Any], Depends(_job_first)],
 ) -> AsyncIterable[ServerSentEvent]:
     """The screen's changing part whenever something happens to the job; then `done`."""
@@ -62,7 +66,7 @@ async def stream_job(
             job = values["job"]
             # The worker tells of a step at once, and writes it with its next heartbeat.
             job.progress_step = max(job.progress_step, min(step, job.progress_steps))
-            yield ServerSentEvent(raw_data=render("job_live.html", visitor=visitor, **values))
+            yield ServerSentEvent(raw_data=render("job_live.html", current=current, **values))
             step = await _next_step(waiter)
     yield ServerSentEvent(event="done", raw_data=str(values["job"].state))
 

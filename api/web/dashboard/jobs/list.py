@@ -13,7 +13,7 @@ from api.core.paging import decode_cursor, encode_cursor
 from api.services import Services, ServicesDep
 from api.web.dashboard.jobs.filters import JobFilters, JobFiltersDep
 from api.web.dashboard.pages import page
-from api.web.dashboard.session import VisitorDep
+from api.web.dashboard.session import CurrentOperatorDep
 from db.jobs import search as job_search
 from db.jobs.search import FoundJob
 from db.tables import Tenant
@@ -70,7 +70,7 @@ def _row(found: FoundJob) -> JobRow:
 def show_jobs(
     request: Request,
     services: ServicesDep,
-    visitor: VisitorDep,
+    current: CurrentOperatorDep,
     filters: JobFiltersDep,
     job: Annotated[str, Query(max_length=100)] = "",
     cursor: Annotated[str | None, Query(max_length=100)] = None,
@@ -88,7 +88,7 @@ def show_jobs(
     return page(
         request,
         "jobs.html",
-        visitor,
+        current,
         jobs=[_row(each) for each in found[:PAGE_SIZE]],
         next_page=_next_page(filters, found),
         first_page=f"{HOME}{filters.query}" if cursor else None,

@@ -6,7 +6,7 @@ from fastapi.responses import Response
 from api.core.errors import not_found
 from api.schemas.jobs import ShortText
 from api.services import ServicesDep
-from api.web.dashboard.session import VisitorDep
+from api.web.dashboard.session import CurrentOperatorDep
 from api.web.shared.job_pictures import PictureNumber, input_keys, stored_picture
 from db.jobs import queries as job_queries
 
@@ -15,7 +15,7 @@ router = APIRouter()
 
 @router.get("/jobs/{job_id}/results/{n}")
 def get_result(
-    job_id: ShortText, n: PictureNumber, services: ServicesDep, _visitor: VisitorDep
+    job_id: ShortText, n: PictureNumber, services: ServicesDep, _current: CurrentOperatorDep
 ) -> Response:
     """One stored result."""
     with services.database.transaction(durable=False) as session:
@@ -27,7 +27,7 @@ def get_result(
 
 @router.get("/jobs/{job_id}/inputs/{n}")
 def get_input(
-    job_id: ShortText, n: PictureNumber, services: ServicesDep, _visitor: VisitorDep
+    job_id: ShortText, n: PictureNumber, services: ServicesDep, _current: CurrentOperatorDep
 ) -> Response:
     """One picture that the job was given."""
     with services.database.transaction(durable=False) as session:

@@ -17,7 +17,7 @@ from workers.catalog import Variant
 Json = Mapping[str, Any]
 
 
-class Kind(StrEnum):
+class FieldKind(StrEnum):
     """How a field is asked for."""
 
     PROMPT = "prompt"
@@ -63,7 +63,7 @@ class Field:
     """
 
     name: str
-    kind: Kind
+    kind: FieldKind
     label: str
     help: str
     place: Place
@@ -161,32 +161,32 @@ def _most(schema: Json) -> float | None:
     return next((schema[name] for name in limits if name in schema), None)
 
 
-def _kind(name: str, schema: Json) -> Kind:
+def _kind(name: str, schema: Json) -> FieldKind:
     by_name = {
-        "prompt": Kind.PROMPT,
-        "seed": Kind.SEED,
-        "mask": Kind.MASK,
-        "region": Kind.REGION,
-        "tasks": Kind.TASKS,
-        "loras": Kind.LORAS,
-        "text": Kind.WORDS,
+        "prompt": FieldKind.PROMPT,
+        "seed": FieldKind.SEED,
+        "mask": FieldKind.MASK,
+        "region": FieldKind.REGION,
+        "tasks": FieldKind.TASKS,
+        "loras": FieldKind.LORAS,
+        "text": FieldKind.WORDS,
     }
     return by_name.get(name) or _kind_of_type(schema)
 
 
-def _kind_of_type(schema: Json) -> Kind:
+def _kind_of_type(schema: Json) -> FieldKind:
     items = schema.get("items", {})
     if "picture" in (schema.get("format"), items.get("format")):
-        return Kind.PICTURES
+        return FieldKind.PICTURES
     if "enum" in items:
-        return Kind.CHOICES
+        return FieldKind.CHOICES
     if "enum" in schema:
-        return Kind.CHOICE
+        return FieldKind.CHOICE
     if schema.get("type") == "boolean":
-        return Kind.SWITCH
+        return FieldKind.SWITCH
     if schema.get("type") in ("integer", "number"):
-        return Kind.SLIDER if _slides(schema) else Kind.NUMBER
-    return Kind.TEXT
+        return FieldKind.SLIDER if _slides(schema) else FieldKind.NUMBER
+    return FieldKind.TEXT
 
 
 def _slides(schema: Json) -> bool:
@@ -195,9 +195,9 @@ def _slides(schema: Json) -> bool:
     return has_range and schema.get("default") is not None
 
 
-def _offers(kind: Kind, schema: Json) -> dict[str, Any]:
+def _offers(kind: FieldKind, schema: Json) -> dict[str, Any]:
     values: Sequence[str] = schema.get("enum") or schema.get("items", {}).get("enum", ())
-    if kind is Kind.TASKS:
+    if kind is FieldKind.TASKS:
         return {"groups": groups_of(values)}
     return {"options": tuple((value, value) for value in values)}
 
@@ -212,7 +212,7 @@ def _size(variant: Variant, known: Mapping[str, Json]) -> Field | None:
     described = known.get("width") or known["aspect_ratio"]
     return Field(
         name="size",
-        kind=Kind.SIZE,
+        kind=FieldKind.SIZE,
         label="Size",
         help=str(described.get("description", "")),
         place=Place.MAIN,

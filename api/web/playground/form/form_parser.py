@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.datastructures import FormData
 
-from api.web.playground.form.fields import Field, Kind
+from api.web.playground.form.fields import Field, FieldKind
 from workers.catalog.florence2.tasks import BY_TOKEN
 from workers.catalog.florence2.text import JOINER
 
@@ -132,18 +132,18 @@ def _read_size(field: Field, form: FormData) -> Input:
     return {"width": shape.width, "height": shape.height}
 
 
-_READERS: Mapping[Kind, Callable[[Field, FormData], Input]] = {
-    Kind.NUMBER: _read_number,
-    Kind.SLIDER: _read_number,
-    Kind.SEED: _read_number,
-    Kind.SWITCH: _read_switch,
-    Kind.WORDS: _read_words,
-    Kind.CHOICES: _read_several,
-    Kind.TASKS: _read_several,
-    Kind.PICTURES: _read_pictures,
-    Kind.REGION: _read_region,
-    Kind.LORAS: _read_loras,
-    Kind.SIZE: _read_size,
+_READERS: Mapping[FieldKind, Callable[[Field, FormData], Input]] = {
+    FieldKind.NUMBER: _read_number,
+    FieldKind.SLIDER: _read_number,
+    FieldKind.SEED: _read_number,
+    FieldKind.SWITCH: _read_switch,
+    FieldKind.WORDS: _read_words,
+    FieldKind.CHOICES: _read_several,
+    FieldKind.TASKS: _read_several,
+    FieldKind.PICTURES: _read_pictures,
+    FieldKind.REGION: _read_region,
+    FieldKind.LORAS: _read_loras,
+    FieldKind.SIZE: _read_size,
 }
 
 

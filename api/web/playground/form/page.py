@@ -13,13 +13,13 @@ from api.jobs import submit as submissions
 from api.schemas.jobs import Submission
 from api.services import Services, ServicesDep
 from api.web.playground.error_hints import about_request, faults_of
-from api.web.playground.form.fields import Field, Kind, Place, form_of
+from api.web.playground.form.fields import Field, FieldKind, Place, form_of
 from api.web.playground.form.form_parser import CUSTOM, filled, input_of
 from api.web.playground.form.models import groups
 from api.web.playground.form.samples import code_samples
 from api.web.playground.pages import page
 from api.web.playground.pictures import Thumb, thumbs
-from api.web.playground.session import FormDep, Visitor, WriterDep
+from api.web.playground.session import CurrentTenant, FormDep, WriterDep
 from api.web.shared.guard import site_url
 
 router = APIRouter()
@@ -65,7 +65,7 @@ def form_view(services: Services, form: FormData) -> FormView:
 
 
 def form_values(
-    services: Services, visitor: Visitor, model: str, given: Mapping[str, Any]
+    services: Services, current: CurrentTenant, model: str, given: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The values of `form.html`.
 
@@ -84,9 +84,9 @@ def form_values(
         "places": {place: [each for each in fields if each.place is place] for place in Place},
         "values": values,
         "shape": _shape(fields, values),
-        "pictures": _pictures(services, visitor, fields, values),
+        "pictures": _pictures(services, current, fields, values),
         "limits": services.settings,
-        "csrf": visitor.csrf,
+        "csrf": current.csrf,
     }
 
 
@@ -101,10 +101,10 @@ def _shape(fields: Sequence[Field], values: Mapping[str, Any]) -> str:
 
 
 def _pictures(
-    services: Services, visitor: Visitor, fields: Sequence[Field], values: Mapping[str, Any]
+    services: Services, current: CurrentTenant, fields: Sequence[Field], values: Mapping[str, Any]
 ) -> dict[str, list[Thumb]]:
-    named = [field.name for field in fields if field.kind in (Kind.PICTURES, Kind.MASK)]
-    return {name: thumbs(services, visitor, _as_list(values.get(name))) for name in named}
+    named = [field.name for field in fields if field.kind in (FieldKind.PICTURES, FieldKind.MASK)]
+    return {name: thumbs(services, current, _as_list(values.get(name))) for name in named}
 
 
 def _as_list(value: Any) -> list[str]:
@@ -114,12 +114,12 @@ def _as_list(value: Any) -> list[str]:
 
 @router.post("/form")
 def draw(
-    request: Request, services: ServicesDep, visitor: WriterDep, form: FormDep
+    request: Request, services: ServicesDep, current: WriterDep, form: FormDep
 ) -> HTMLResponse:
     """The form of another model, with what was filled in as far as it takes that."""
     before = form_view(services, form)
     kept = _carried(before.submission.input)
-    values = form_values(services, visitor, str(form.get("model", "")), kept)
+    values = form_values(services, current, str(form.get("model", "")), kept)
     return page(request, "form.html", **values)
 
 
@@ -132,7 +132,7 @@ def _carried(given: Mapping[str, Any]) -> dict[str, Any]:
 
 @router.post("/quote")
 def quote(
-    request: Request, services: ServicesDep, visitor: WriterDep, form: FormDep
+    request: Request, services: ServicesDep, current: WriterDep, form: FormDep
 ) -> HTMLResponse:
     """What the form as it stands would cost, and the code that sends it.
 
@@ -141,7 +141,7 @@ def quote(
     asked = form_view(services, form)
     found, problem = None, None
     try:
-        found = submissions.quote(services, visitor.sender, asked.submission)
+        found = submissions.quote(services, current.caller, asked.submission)
     except KNOWN as error:
         problem = problem_of(error)
     return page(

@@ -20,7 +20,7 @@ from workers.adapters.protocol import (
     Work,
 )
 from workers.catalog.florence2.tasks import BY_TOKEN
-from workers.runtime.active_jobs import InHand
+from workers.runtime.active_jobs import ActiveJob
 from workers.runtime.device import DeviceCall
 
 
@@ -183,9 +183,9 @@ def test_pictures_of_odd_sizes_are_looked_at(demo: Florence2Adapter, size: tuple
 def test_the_job_that_does_not_fit_fails_alone_and_its_mates_do_not(
     demo: Florence2Adapter,
 ) -> None:
-    def claimed(number: int, asked: Work) -> tuple[InHand, Work]:
+    def claimed(number: int, asked: Work) -> tuple[ActiveJob, Work]:
         job = Job(id=f"job_{number}", attempt=1, variant=DEMO.id, deadline_seconds=60)
-        return InHand(job), asked
+        return ActiveJob(job), asked
 
     fits = work(task="caption")
     too_large = replace(fits, parameters=fits.parameters.model_copy(update={"num_beams": 10**13}))

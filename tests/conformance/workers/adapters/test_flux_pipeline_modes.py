@@ -35,7 +35,7 @@ Save = Callable[[Path], None]
 
 
 @dataclass(frozen=True)
-class Way:
+class PipelineMode:
     """A variant, what it is given, and how its small checkpoint is written."""
 
     variant: str
@@ -57,24 +57,28 @@ def flux1(class_name: str) -> Save:
 PLAIN, KONTEXT = flux1("FluxPipeline"), flux1("FluxKontextPipeline")
 CONTROL = flux1("FluxControlPipeline")
 WAYS = (
-    Way("flux.1-dev", (), PLAIN),
-    Way("flux.1-dev", ("image",), PLAIN, strength=0.5),
-    Way("flux.1-dev", ("image", "mask"), PLAIN, keeps_unmasked=True),
-    Way("flux.1-fill-dev", ("image", "mask"), flux1("FluxFillPipeline"), keeps_unmasked=True),
-    Way("flux.1-kontext-dev", (), KONTEXT),
-    Way("flux.1-kontext-dev", ("image",), KONTEXT),
-    Way("flux.1-kontext-dev", ("image", "mask"), KONTEXT, keeps_unmasked=True),
-    Way("flux.1-canny-dev", ("image",), CONTROL),
-    Way("flux.1-canny-dev", ("control_image",), CONTROL),
-    Way("flux.1-depth-dev", ("image",), CONTROL, {"DEPTH": save_tiny_depth}),
-    Way("flux.1-redux-dev", ("image",), PLAIN, {"PRIOR": save_tiny_redux}),
-    Way("flux.1-redux-dev", ("images",), PLAIN, {"PRIOR": save_tiny_redux}),
-    Way("flux.2-klein-4b", ("image",), save_tiny_klein),
-    Way("flux.2-klein-4b", ("images",), save_tiny_klein),
-    Way("flux.2-klein-4b", ("image", "mask"), save_tiny_klein, keeps_unmasked=True),
-    Way("flux.2-klein-4b", ("image", "mask", "images"), save_tiny_klein, keeps_unmasked=True),
-    Way("flux.2-dev", (), save_tiny_flux2),
-    Way("flux.2-dev", ("images",), save_tiny_flux2),
+    PipelineMode("flux.1-dev", (), PLAIN),
+    PipelineMode("flux.1-dev", ("image",), PLAIN, strength=0.5),
+    PipelineMode("flux.1-dev", ("image", "mask"), PLAIN, keeps_unmasked=True),
+    PipelineMode(
+        "flux.1-fill-dev", ("image", "mask"), flux1("FluxFillPipeline"), keeps_unmasked=True
+    ),
+    PipelineMode("flux.1-kontext-dev", (), KONTEXT),
+    PipelineMode("flux.1-kontext-dev", ("image",), KONTEXT),
+    PipelineMode("flux.1-kontext-dev", ("image", "mask"), KONTEXT, keeps_unmasked=True),
+    PipelineMode("flux.1-canny-dev", ("image",), CONTROL),
+    PipelineMode("flux.1-canny-dev", ("control_image",), CONTROL),
+    PipelineMode("flux.1-depth-dev", ("image",), CONTROL, {"DEPTH": save_tiny_depth}),
+    PipelineMode("flux.1-redux-dev", ("image",), PLAIN, {"PRIOR": save_tiny_redux}),
+    PipelineMode("flux.1-redux-dev", ("images",), PLAIN, {"PRIOR": save_tiny_redux}),
+    PipelineMode("flux.2-klein-4b", ("image",), save_tiny_klein),
+    PipelineMode("flux.2-klein-4b", ("images",), save_tiny_klein),
+    PipelineMode("flux.2-klein-4b", ("image", "mask"), save_tiny_klein, keeps_unmasked=True),
+    PipelineMode(
+        "flux.2-klein-4b", ("image", "mask", "images"), save_tiny_klein, keeps_unmasked=True
+    ),
+    PipelineMode("flux.2-dev", (), save_tiny_flux2),
+    PipelineMode("flux.2-dev", ("images",), save_tiny_flux2),
 )
 
 
@@ -108,11 +112,11 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def adapters(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Way], FluxAdapter]:
+def adapters(tmp_path_factory: pytest.TempPathFactory) -> Callable[[PipelineMode], FluxAdapter]:
     """The loaded adapter of a way's variant; made once for each."""
     made: dict[str, FluxAdapter] = {}
 
-    def load(way: Way) -> FluxAdapter:
+    def load(way: PipelineMode) -> FluxAdapter:
         variable = override_variable(way.variant)
         overrides = {}
         for name, save in {"": way.save, **way.parts}.items():
@@ -123,7 +127,7 @@ def adapters(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Way], FluxAd
         adapter.load()
         return adapter
 
-    def find_or_load(way: Way) -> FluxAdapter:
+    def find_or_load(way: PipelineMode) -> FluxAdapter:
         if way.variant not in made:
             made[way.variant] = load(way)
         return made[way.variant]
@@ -151,7 +155,7 @@ def with_small_sides(model: type[BaseModel]) -> type[FluxParameters]:
     return type(model.__name__, (model,), {"limits": limits})
 
 
-def work(way: Way, **given: Any) -> Work:
+def work(way: PipelineMode, **given: Any) -> Work:
     pictures = {name: PICTURES[name] for name in way.given}
     model = find(way.variant).parameters
     named = {
@@ -182,7 +186,7 @@ every_way = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
 
 @every_way
 def test_a_picture_depends_on_its_seed_and_prompt_alone(
-    way: Way, adapters: Callable[[Way], FluxAdapter]
+    way: PipelineMode, adapters: Callable[[PipelineMode], FluxAdapter]
 ) -> None:
     adapter = adapters(way)
     works = [work(way, seed=n, prompt=f"circle {n}", num_images=2) for n in (3, 9)]
@@ -196,7 +200,7 @@ def test_a_picture_depends_on_its_seed_and_prompt_alone(
 
 @every_way
 def test_a_stop_takes_effect_within_one_step_and_the_next_picture_is_right(
-    way: Way, adapters: Callable[[Way], FluxAdapter]
+    way: PipelineMode, adapters: Callable[[PipelineMode], FluxAdapter]
 ) -> None:
     adapter = adapters(way)
     expected = paint(adapter, work(way))[0][0]
@@ -211,7 +215,9 @@ def test_a_stop_takes_effect_within_one_step_and_the_next_picture_is_right(
 @pytest.mark.parametrize(
     "way", [way for way in WAYS if way.keeps_unmasked], ids=lambda way: way.name
 )
-def test_what_is_not_masked_stays_exactly(way: Way, adapters: Callable[[Way], FluxAdapter]) -> None:
+def test_what_is_not_masked_stays_exactly(
+    way: PipelineMode, adapters: Callable[[PipelineMode], FluxAdapter]
+) -> None:
     painted = np.asarray(paint(adapters(way), work(way))[0][0].image)
     original = np.asarray(PICTURES["image"][0])
     half = SIZE[1] // 2
@@ -220,7 +226,9 @@ def test_what_is_not_masked_stays_exactly(way: Way, adapters: Callable[[Way], Fl
 
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way.given], ids=lambda way: way.name)
-def test_every_picture_given_is_looked_at(way: Way, adapters: Callable[[Way], FluxAdapter]) -> None:
+def test_every_picture_given_is_looked_at(
+    way: PipelineMode, adapters: Callable[[PipelineMode], FluxAdapter]
+) -> None:
     adapter, asked = adapters(way), work(way)
     before = paint(adapter, asked)[0][0]
     for name in set(way.given) - {"mask"}:
@@ -237,7 +245,7 @@ def with_references(asked: Work, *references: Image.Image) -> Work:
 
 
 def test_each_of_as_many_pictures_as_references_is_painted_from_all_of_them(
-    adapters: Callable[[Way], FluxAdapter],
+    adapters: Callable[[PipelineMode], FluxAdapter],
 ) -> None:
     adapter, asked = adapters(KLEIN_WITH_ALL), work(KLEIN_WITH_ALL, num_images=2)
     blue, green, yellow = map(scene, ("blue", "green", "yellow"))
@@ -248,7 +256,7 @@ def test_each_of_as_many_pictures_as_references_is_painted_from_all_of_them(
 
 
 def test_a_reference_of_another_shape_is_seen_to_its_edges(
-    adapters: Callable[[Way], FluxAdapter],
+    adapters: Callable[[PipelineMode], FluxAdapter],
 ) -> None:
     adapter, asked = adapters(KLEIN_WITH_ALL), work(KLEIN_WITH_ALL)
     wide = scene("green").resize((192, 96))
@@ -278,11 +286,13 @@ def test_kontext_paints_in_the_size_asked_for_with_a_mask_and_without(tmp_path: 
     )
     adapter.load()
     for given in (("image",), ("image", "mask")):
-        asked = work(Way(variant.id, given, KONTEXT), steps=1)
+        asked = work(PipelineMode(variant.id, given, KONTEXT), steps=1)
         assert paint(adapter, asked)[0][0].image.size == SIZE
 
 
-def test_the_least_strength_still_takes_a_step(adapters: Callable[[Way], FluxAdapter]) -> None:
+def test_the_least_strength_still_takes_a_step(
+    adapters: Callable[[PipelineMode], FluxAdapter],
+) -> None:
     way = WAYS[1]
     seen: list[tuple[int, int]] = []
     adapters(way).run([work(way, strength=1e-20)], lambda *at: seen.append(at), lambda: False)
@@ -290,7 +300,7 @@ def test_the_least_strength_still_takes_a_step(adapters: Callable[[Way], FluxAda
 
 
 def test_outlines_are_made_at_the_size_that_is_painted() -> None:
-    asked = work(Way("flux.1-canny-dev", ("image",), CONTROL))
+    asked = work(PipelineMode("flux.1-canny-dev", ("image",), CONTROL))
     large = scene("red").resize((300, 470))
     made = np.asarray(control_map(canny_map, asked.parameters, {"image": [large]}))
     assert made.shape == (SIZE[1], SIZE[0], 3)
@@ -327,7 +337,7 @@ def poisoned(adapter: FluxAdapter, asked: Work) -> Work:
 
 @pytest.mark.parametrize("way", [WAYS[0], WAYS[1], WAYS[12]], ids=lambda way: way.name)
 def test_what_is_no_picture_is_named_and_the_next_one_is_right(
-    way: Way, adapters: Callable[[Way], FluxAdapter]
+    way: PipelineMode, adapters: Callable[[PipelineMode], FluxAdapter]
 ) -> None:
     adapter = adapters(way)
     expected = paint(adapter, work(way))[0][0]
@@ -337,5 +347,5 @@ def test_what_is_no_picture_is_named_and_the_next_one_is_right(
 
 
 @every_way
-def test_the_variant_takes_what_this_way_needs(way: Way) -> None:
+def test_the_variant_takes_what_this_way_needs(way: PipelineMode) -> None:
     assert set(way.given) <= set(picture_fields(find(way.variant).parameters))

@@ -10,13 +10,13 @@ from PIL import Image
 from pydantic import SecretStr
 
 from tests.servers.vendor import KEY, Plan, Vendor, running_vendor
-from workers.adapters.hosted.adapter import RelayAdapter
-from workers.adapters.hosted.settings import RelaySettings
+from workers.adapters.hosted.adapter import HostedAdapter
+from workers.adapters.hosted.settings import HostedSettings
 from workers.adapters.protocol import Adapter, Output, Stopped, Work
 from workers.adapters.registry import make_adapter
 from workers.catalog import Variant, find, variants
 
-HOSTED = [row for row in variants() if row.adapter == "relay"]
+HOSTED = [row for row in variants() if row.adapter == "hosted"]
 PAINTER = find("flux.2-pro")
 
 
@@ -27,8 +27,8 @@ def vendor() -> Iterator[Vendor]:
 
 
 def loaded(vendor: Vendor, variant: Variant = PAINTER) -> Adapter:
-    settings = RelaySettings(url=vendor.url, key=SecretStr(KEY))
-    adapter = RelayAdapter(variant, "cpu", {}, settings)
+    settings = HostedSettings(url=vendor.url, key=SecretStr(KEY))
+    adapter = HostedAdapter(variant, "cpu", {}, settings)
     adapter.load()
     return adapter
 

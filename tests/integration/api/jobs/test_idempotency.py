@@ -22,7 +22,7 @@ from db.tenants import api_keys
 from tests.support import jobs
 from tests.support.station import picture
 from tests.support.waiting import at_once, await_true
-from workers.courier.sweeper import Maintenance
+from workers.courier.sweeper import Sweeper
 
 Json = dict[str, Any]
 
@@ -101,7 +101,7 @@ def refused(answer: httpx.Response, status: int, code: str) -> Json:
 
 def tickets(app: TestClient) -> int:
     """How many tickets wait for painters."""
-    return int(app.app.state.services.doorbell.waiting_tickets("flux.1-demo"))  # type: ignore[attr-defined]
+    return int(app.app.state.services.queue_notifier.waiting_tickets("flux.1-demo"))  # type: ignore[attr-defined]
 
 
 def test_the_same_again_is_answered_with_the_first_job(
@@ -332,7 +332,7 @@ def test_maintenance_removes_expired_keys(app: TestClient, send: Send, database:
     let_expire(database)
     accepted(send(under="fresh"), replayed=False)
     services = app.app.state.services  # type: ignore[attr-defined]
-    Maintenance(database, services.doorbell, services.publisher).sweep()
+    Sweeper(database, services.queue_notifier, services.publisher).sweep()
     assert jobs.sql(database, "SELECT key FROM idempotency_keys") == [("fresh",)]
 
 

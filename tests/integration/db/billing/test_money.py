@@ -28,7 +28,7 @@ from tests.support.jobs import (
     found,
     let_expire,
     lose_lease,
-    recover,
+    rescue,
     retry,
     running,
     sql,
@@ -255,7 +255,7 @@ def test_a_job_holds_and_is_used_once_for_good(database: Database) -> None:
 def lost(database: Database, held: Claim) -> bool:
     """Whether a worker that was taken for lost may still complete."""
     lose_lease(database, held.job_id)
-    assert recover(database, held.job_id)
+    assert rescue(database, held.job_id)
     return complete(database, held, stored(held))
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError
 
 from db.core.session import Database
 from db.jobs import complete as completion
-from db.jobs.types import Claim, Result, StoredArtifact
+from db.jobs.types import Claim, NewArtifact, Result
 from db.webhooks.types import Webhook, WebhookEvent
 from tests.support.jobs import (
     PRICE,
@@ -26,7 +26,7 @@ from tests.support.jobs import (
 from tests.support.waiting import at_once
 
 
-def result(*artifacts: StoredArtifact, output: object = None) -> Result:
+def result(*artifacts: NewArtifact, output: object = None) -> Result:
     return Result({"answer": output}, artifacts, steps=4, run_seconds=1.5, store_seconds=0.25)
 
 

@@ -11,7 +11,7 @@ from tests.support.databases import DatabaseMaker
 from tests.support.jobs import cancel, complete, counts, running, sql, state
 from tests.support.station import Station
 from workers.adapters.protocol import Output, Report, ShouldStop, Work
-from workers.runtime.resume_point import AttemptNote
+from workers.runtime.resume_point import JobResumePoint
 
 
 def write(database: Database, held: Claim, text: str) -> bool:
@@ -78,7 +78,7 @@ def test_a_database_that_is_away_loses_the_note_and_nothing_else(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     held = running(database, tenant_id)
-    note = AttemptNote(database, held)
+    note = JobResumePoint(database, held)
     with database_maker.away(database_url):
         note.write("a secret")
     assert read(database, held.job_id) is None

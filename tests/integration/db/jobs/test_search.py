@@ -79,7 +79,7 @@ def searching(sought: JobSearch) -> Callable[[Session], Any]:
         ),
         (searching(JobSearch(created_before=NOW)), "pk_jobs"),
         (job_queries.in_hand, "ix_jobs_leases"),
-        (lambda session: jobs.lost_ids(session, limit=9), "ix_jobs_leases"),
+        (lambda session: jobs.expired_lease_ids(session, limit=9), "ix_jobs_leases"),
         (lambda session: jobs.expired_ids(session, limit=9), "ix_jobs_expiry"),
     ],
 )

@@ -26,7 +26,7 @@ from tests.support.jobs import (
     found,
     let_expire,
     lose_lease,
-    recover,
+    rescue,
     retry,
     running,
     sql,
@@ -89,16 +89,16 @@ def by_claim(database: Database, held: Claim) -> bool:
 
 
 def by_expiry(database: Database, held: Claim) -> bool:
-    """Maintenance, after the job's time."""
+    """Sweeper, after the job's time."""
     let_expire(database, held.job_id)
     return expire(database, held.job_id)
 
 
 def by_recovery(database: Database, held: Claim) -> bool:
-    """Maintenance, after the worker's time."""
+    """Sweeper, after the worker's time."""
     if state(database, held.job_id) == JobState.RUNNING:
         lose_lease(database, held.job_id)
-    return recover(database, held.job_id)
+    return rescue(database, held.job_id)
 
 
 Setting = Callable[[Database, str, str], Claim]
@@ -141,7 +141,7 @@ def test_a_result_of_an_older_attempt_changes_nothing(database: Database) -> Non
     tenant_id = add_tenant(database)
     old = running(database, tenant_id)
     lose_lease(database, old.job_id)
-    assert recover(database, old.job_id)
+    assert rescue(database, old.job_id)
     [again] = claim(database, worker_id="wrk_2")
     assert fence_of(again) == Claim(old.job_id, 2)
 
@@ -257,8 +257,8 @@ def test_a_lost_worker_s_job_is_queued_at_once_and_fails_the_third_time(database
     for expected in ("queued", "queued", "failed"):
         lose_lease(database, held.job_id)
         with database.transaction() as session:
-            assert jobs.lost_ids(session, limit=10) == [held.job_id]
-        assert recover(database, held.job_id)
+            assert jobs.expired_lease_ids(session, limit=10) == [held.job_id]
+        assert rescue(database, held.job_id)
         assert state(database, held.job_id) == expected
         claim(database)
     job = found(database, held.job_id)
@@ -273,7 +273,7 @@ def test_a_job_whose_lease_was_renewed_meanwhile_is_left_alone(database: Databas
     lose_lease(database, held.job_id)
     with database.transaction() as session:
         assert jobs.renew(session, {held: (2, 8)}, lease_seconds=60) == {held}
-    assert not recover(database, held.job_id)
+    assert not rescue(database, held.job_id)
     job = found(database, held.job_id)
     assert (job.state, job.progress_step, job.progress_steps) == ("running", 2, 8)
 

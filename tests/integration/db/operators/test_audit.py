@@ -1,19 +1,19 @@
-"""Maintenance reports what it cannot repair."""
+"""Sweeper reports what it cannot repair."""
 
 from structlog.testing import capture_logs
 
 from db.core.session import Database
 from tests.support.jobs import add_tenant, sql
-from workers.courier.sweeper import Maintenance
+from workers.courier.sweeper import Sweeper
 from workers.messaging.events import Publisher
-from workers.messaging.queue import Doorbell
+from workers.messaging.queue import QueueNotifier
 from workers.settings import WorkerSettings
 
 
 def test_books_that_disagree_are_told_of_in_the_log(
     database: Database, worker_settings: WorkerSettings, publisher: Publisher
 ) -> None:
-    maintenance = Maintenance(database, Doorbell(worker_settings), publisher)
+    maintenance = Sweeper(database, QueueNotifier(worker_settings), publisher)
     tenant_id = add_tenant(database)
     assert maintenance.audit() == []
     sql(database, "UPDATE tenants SET balance_micros = balance_micros + 5")

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from db.core.session import Database
-from db.reports.revenue import RunningTakings, _Closed
+from db.reports.revenue import RunningRevenue, _Closed
 from db.reports.series import queue_curves
 from db.reports.tenants import listed
-from db.reports.window import Takings, failures_by_code, queue_windows, takings_today
+from db.reports.window import Revenue, failures_by_code, queue_windows, revenue_today
 from db.values.job_state import JobState
 from tests.support.jobs import (
     BROKEN,
@@ -67,36 +67,36 @@ def test_what_was_charged_today_is_what_was_settled(database: Database) -> None:
         assert complete(database, held, stored(held))
         assert state(database, held.job_id) == JobState.SUCCEEDED
     with database.transaction() as session:
-        takings = takings_today(session)
+        revenue = revenue_today(session)
         standings = {row.id: row for row in listed(session, days=30)}
-    assert (takings.images, takings.revenue_micros) == (2, PRICE)
+    assert (revenue.images, revenue.revenue_micros) == (2, PRICE)
     assert (standings[paying].jobs, standings[paying].spent_micros) == (1, PRICE)
     assert (standings[free].jobs, standings[free].spent_micros) == (1, 0)
     assert next(iter(standings)) == paying
 
 
 @pytest.mark.parametrize("late", [timedelta(0), timedelta(minutes=10)])
-def test_takings_that_are_kept_up_to_date_are_those_that_are_summed_anew(
+def test_revenue_kept_up_to_date_equals_revenue_summed_anew(
     database: Database, late: timedelta
 ) -> None:
     paying = add_tenant(database, credit_micros=10 * PRICE, images_per_month=0)
-    kept = RunningTakings(late)
+    kept = RunningRevenue(late)
 
-    def agreed() -> Takings:
+    def agreed() -> Revenue:
         with database.single_statements() as session:
             told = kept.read(session)
-            assert told == takings_today(session)
+            assert told == revenue_today(session)
             return told
 
-    assert agreed() == Takings(0, 0)
+    assert agreed() == Revenue(0, 0)
     for n in (1, 2, 3):
         held = running(database, paying)
         assert complete(database, held, stored(held))
-        assert agreed() == Takings(n, n * PRICE)
-        assert agreed() == Takings(n, n * PRICE)
+        assert agreed() == Revenue(n, n * PRICE)
+        assert agreed() == Revenue(n, n * PRICE)
     yesterday = datetime.now(UTC) - timedelta(days=1)
     kept._closed = _Closed(yesterday, yesterday, 7, 7)
-    assert agreed() == Takings(3, 3 * PRICE)
+    assert agreed() == Revenue(3, 3 * PRICE)
 
 
 @pytest.mark.parametrize("steps", [1, 60])

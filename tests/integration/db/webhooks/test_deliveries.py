@@ -21,7 +21,7 @@ from tests.support.jobs import (
     found,
     let_expire,
     lose_lease,
-    recover,
+    rescue,
     running,
     sql,
     stored,
@@ -103,7 +103,7 @@ def test_a_lost_worker_is_told_only_after_the_last_attempt(database: Database) -
         assert of_job(database, job_id) == []
         assert claim(database)
         lose_lease(database, job_id)
-        assert recover(database, job_id)
+        assert rescue(database, job_id)
     assert event_of(database, job_id)["data"]["error"]["code"] == "worker_lost"
 
 
@@ -224,7 +224,7 @@ def test_a_delivery_that_loses_every_courier_ends(database: Database) -> None:
         pass_time(database, 61)
     assert claim_deliveries(database) == []
     with database.transaction() as session:
-        assert deliveries.close_hopeless(session) == 1
+        assert deliveries.close_undeliverable(session) == 1
     assert delivery(database, message).state == DeliveryState.FAILED
     assert results(database, message) == ["courier_lost"] * 10
 
@@ -236,7 +236,7 @@ def test_what_a_courier_has_in_hand_is_not_closed(database: Database) -> None:
     gone, held = claim_deliveries(database)
     record(database, gone, 410)
     with database.transaction() as session:
-        assert deliveries.close_hopeless(session) == 0
+        assert deliveries.close_undeliverable(session) == 0
     assert record(database, held, 200) == DeliveryState.DELIVERED
     assert delivery(database, message).state == DeliveryState.DELIVERED
 

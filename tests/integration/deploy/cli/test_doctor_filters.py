@@ -8,8 +8,8 @@ from db import worker_registry as workers
 from db.core.session import Database
 from db.storage.local import LocalStore
 from db.worker_registry import WorkerReport
-from deploy.cli.doctor import FindingError, Patient, _content_filters, _weights
-from workers.messaging.queue import Doorbell
+from deploy.cli.doctor import Environment, FindingError, _content_filters, _weights
+from workers.messaging.queue import QueueNotifier
 from workers.settings import WorkerSettings
 
 FILTERS = """
@@ -25,8 +25,8 @@ filters = ["words"]
 
 
 @pytest.fixture
-def patient(database: Database, store: LocalStore, worker_settings: WorkerSettings) -> Patient:
-    return Patient(database, store, Doorbell(worker_settings))
+def patient(database: Database, store: LocalStore, worker_settings: WorkerSettings) -> Environment:
+    return Environment(database, store, QueueNotifier(worker_settings))
 
 
 def filtering(
@@ -39,7 +39,7 @@ def filtering(
 
 
 def test_a_licence_that_asks_for_a_filter_is_missed_without_one(
-    patient: Patient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    patient: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("BOTTEGA_CONTENT_FILTERS", raising=False)
     with pytest.raises(FindingError, match=r"flux\.1-dev \(enterprise\), flux\.1-dev \(free\)"):
@@ -50,7 +50,7 @@ def test_a_licence_that_asks_for_a_filter_is_missed_without_one(
 
 
 def test_a_tier_that_is_left_out_is_named(
-    patient: Patient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    patient: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     filtering(monkeypatch, tmp_path, "flux.*", tiers="[!e]*")
     with pytest.raises(FindingError) as caught:
@@ -60,14 +60,14 @@ def test_a_tier_that_is_left_out_is_named(
 
 
 def test_a_filter_for_every_tier_satisfies_it(
-    patient: Patient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    patient: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     filtering(monkeypatch, tmp_path, "flux.*")
     said = _content_filters(patient, ["flux.1-dev", "flux.2-klein-9b", "flux.2-pro"])
     assert said == "one for flux.1-dev, flux.2-klein-9b"
 
 
-def test_of_what_is_served_nothing_may_ask_for_one(patient: Patient) -> None:
+def test_of_what_is_served_nothing_may_ask_for_one(patient: Environment) -> None:
     report = WorkerReport("wrk_1", "host", 1, "cpu", ["flux.2-pro", "flux.1-demo"], "ready")
     with patient.database.transaction() as session:
         workers.report(session, report)

@@ -13,12 +13,18 @@ from tests.servers import vendor as faults
 from tests.servers.vendor import KEY, Fault, Plan, Vendor, running_vendor, status
 from tests.support.outbound import QUICK, trusting_nobody
 from workers.adapters.hosted import adapter as relay
-from workers.adapters.hosted import upstream as relay_upstream
-from workers.adapters.hosted.adapter import RelayAdapter
+from workers.adapters.hosted import upstream
+from workers.adapters.hosted.adapter import HostedAdapter
 from workers.adapters.hosted.errors import TaskGoneError, UpstreamError
 from workers.adapters.hosted.responses import Painting
-from workers.adapters.hosted.settings import RelaySettings, RelaySetupError
-from workers.adapters.protocol import AdapterError, InvalidInputError, Output, PassingNote, Work
+from workers.adapters.hosted.settings import HostedSettings, HostedSetupError
+from workers.adapters.protocol import (
+    AdapterError,
+    InvalidInputError,
+    Output,
+    TransientResumePoint,
+    Work,
+)
 from workers.catalog import find
 from workers.moderation.errors import ContentModeratedError, RequestModeratedError
 from workers.outbound import client
@@ -30,7 +36,7 @@ PATIENCE_SECONDS = 3.0
 @pytest.fixture
 def vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Vendor]:
     for name in ("_SUBMIT", "_POLL", "_FETCH"):
-        monkeypatch.setattr(relay_upstream, name, QUICK)
+        monkeypatch.setattr(upstream, name, QUICK)
     monkeypatch.setattr(relay, "_backoff", wait_random_exponential(0.02, max=0.1))
     monkeypatch.setattr(relay, "_FIRST_POLL_SECONDS", 0.02)
     monkeypatch.setattr(client, "_ssl_context", lambda _settings: trusting_nobody())
@@ -51,8 +57,8 @@ def painted(
     key: str = KEY,
     variant: str = "flux.2-pro",
 ) -> Output:
-    settings = RelaySettings(url=vendor.url, key=SecretStr(key), patience_seconds=patience)
-    adapter = RelayAdapter(find(variant), "cpu", {}, settings)
+    settings = HostedSettings(url=vendor.url, key=SecretStr(key), patience_seconds=patience)
+    adapter = HostedAdapter(find(variant), "cpu", {}, settings)
     adapter.load()
     [output] = adapter.run([asked or work()], lambda _step, _steps: None, lambda: False)
     return output
@@ -246,14 +252,14 @@ def test_a_picture_that_is_none_is_an_upstream_error(vendor: Vendor, sample: byt
 def test_a_picture_beyond_all_limits_is_left_on_the_way(
     vendor: Vendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay_upstream, "_FETCH", relay_upstream.Timeouts(total=20))
-    vendor.plans[SECRET] = Plan(sample=b"x" * (relay_upstream.LIMITS.max_bytes + 1))
+    monkeypatch.setattr(upstream, "_FETCH", upstream.Timeouts(total=20))
+    vendor.plans[SECRET] = Plan(sample=b"x" * (upstream.LIMITS.max_bytes + 1))
     error = failed(vendor)
     assert (error.code, error.retryable) == ("upstream_error", False)
 
 
 def test_the_next_attempt_waits_for_the_task_of_the_one_before(vendor: Vendor) -> None:
-    note, asked = PassingNote(), work()
+    note, asked = TransientResumePoint(), work()
     asked = Work(asked.parameters, note=note)
     vendor.fail_next("poll", *[status(500)] * 50)
     assert failed(vendor, asked, patience=0.3).retryable
@@ -264,7 +270,7 @@ def test_the_next_attempt_waits_for_the_task_of_the_one_before(vendor: Vendor) -
 
 @pytest.mark.parametrize("plan", [Plan(status="Error"), Plan(sample_status=410)])
 def test_a_noted_task_that_is_gone_is_submitted_anew(vendor: Vendor, plan: Plan) -> None:
-    note = PassingNote()
+    note = TransientResumePoint()
     vendor.plans["doomed"] = plan
     failed(vendor, Work(work("doomed").parameters, note=note))
     del vendor.plans["doomed"]
@@ -274,7 +280,7 @@ def test_a_noted_task_that_is_gone_is_submitted_anew(vendor: Vendor, plan: Plan)
 
 @pytest.mark.parametrize("text", ["", "{}", "another release's", '{"id": "unknown"}'])
 def test_a_note_that_means_nothing_is_passed_over(vendor: Vendor, text: str) -> None:
-    note = PassingNote()
+    note = TransientResumePoint()
     note.write(text)
     assert painted(vendor, Work(work().parameters, note=note)).images[0].seed == 7
 
@@ -308,7 +314,7 @@ def test_no_log_line_holds_key_prompt_or_address(
     vendor: Vendor, caplog: pytest.LogCaptureFixture
 ) -> None:
     vendor.fail_next("poll", status(500), faults.garbage)
-    note = PassingNote()
+    note = TransientResumePoint()
     note.write('{"id": "unknown"}')
     with caplog.at_level(logging.DEBUG), structlog.testing.capture_logs() as lines:
         painted(vendor, Work(work().parameters, note=note))
@@ -337,6 +343,6 @@ def test_without_an_upstream_it_does_not_load_and_says_what_to_set(
         monkeypatch.delenv(name, raising=False)
         if value is not None:
             monkeypatch.setenv(name, value)
-    with pytest.raises(RelaySetupError, match=r"BOTTEGA_RELAY_URL.*BOTTEGA_RELAY_KEY") as caught:
-        RelayAdapter(find("flux.2-pro"), "cpu", {}).load()
+    with pytest.raises(HostedSetupError, match=r"BOTTEGA_RELAY_URL.*BOTTEGA_RELAY_KEY") as caught:
+        HostedAdapter(find("flux.2-pro"), "cpu", {}).load()
     assert "the-key" not in str(caught.value)

@@ -7,7 +7,7 @@ import pytest
 
 from db.artifacts import inputs as stored_inputs
 from db.artifacts import uploads as files
-from db.artifacts.uploads import StoredPicture
+from db.artifacts.uploads import NewUpload
 from db.core.session import Database
 from db.operators import jobs as operator_jobs
 from db.operators.audit import Actor
@@ -31,7 +31,7 @@ def upload(station: Station, tenant_id: str, sha256: str = "ab") -> tuple[str, s
     with station.database.single_statements() as session:
         stored_inputs.note_use(session, key)
     station.store.put(key, picture(), "image/png")
-    stored = StoredPicture(key, "image/png", 40, 30, 100, sha256)
+    stored = NewUpload(key, "image/png", 40, 30, 100, sha256)
     with station.database.transaction() as session:
         return key, files.add(session, tenant_id, stored).id
 

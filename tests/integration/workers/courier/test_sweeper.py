@@ -34,27 +34,27 @@ from tests.support.jobs import (
 )
 from tests.support.station import read_events
 from tests.support.waiting import at_once, await_true
-from workers.courier.sweeper import Maintenance, Swept
+from workers.courier.sweeper import Sweeper, Swept
 from workers.messaging.events import Publisher
-from workers.messaging.queue import ENOUGH_TICKETS, Doorbell, redis_client
+from workers.messaging.queue import ENOUGH_TICKETS, QueueNotifier, redis_client
 from workers.settings import WorkerSettings
 
 
 @pytest.fixture
-def doorbell(own_redis_settings: WorkerSettings) -> Iterator[Doorbell]:
-    """A doorbell on the test's own Redis."""
-    bell = Doorbell(own_redis_settings)
+def queue_notifier(own_redis_settings: WorkerSettings) -> Iterator[QueueNotifier]:
+    """A notifier on the test's own Redis."""
+    bell = QueueNotifier(own_redis_settings)
     yield bell
     bell.close()
 
 
 @pytest.fixture
 def maintenance(
-    database: Database, doorbell: Doorbell, own_redis_settings: WorkerSettings
-) -> Iterator[Maintenance]:
-    """Maintenance of the test's own database and Redis."""
+    database: Database, queue_notifier: QueueNotifier, own_redis_settings: WorkerSettings
+) -> Iterator[Sweeper]:
+    """Sweeper of the test's own database and Redis."""
     publisher = Publisher(own_redis_settings)
-    yield Maintenance(database, doorbell, publisher)
+    yield Sweeper(database, queue_notifier, publisher)
     publisher.close()
 
 
@@ -77,25 +77,29 @@ def told(redis: Redis, job_id: str) -> list[tuple[str, str]]:
 
 
 def test_nothing_is_repaired_where_nothing_is_amiss(
-    database: Database, maintenance: Maintenance
+    database: Database, maintenance: Sweeper
 ) -> None:
     running(database, add_tenant(database))
     assert maintenance.sweep() == Swept(0, 0, 0)
 
 
 def test_a_job_of_a_lost_worker_is_queued_and_rung_for(
-    database: Database, maintenance: Maintenance, doorbell: Doorbell, redis: Redis, variant: str
+    database: Database,
+    maintenance: Sweeper,
+    queue_notifier: QueueNotifier,
+    redis: Redis,
+    variant: str,
 ) -> None:
     held = running(database, add_tenant(database), variant=variant)
     lose_lease(database, held.job_id)
     assert maintenance.sweep() == Swept(recovered=1, expired=0, rung=1)
     assert state(database, held.job_id) == "queued"
-    assert doorbell.waiting_tickets(variant) == 1
+    assert queue_notifier.waiting_tickets(variant) == 1
     assert await_true(lambda: told(redis, held.job_id) == [("state", "queued")])
 
 
 def test_a_job_that_lost_every_worker_fails_and_everyone_is_told(
-    database: Database, maintenance: Maintenance, redis: Redis
+    database: Database, maintenance: Sweeper, redis: Redis
 ) -> None:
     tenant_id = add_tenant(database)
     held = running(database, tenant_id)
@@ -111,7 +115,7 @@ def test_a_job_that_lost_every_worker_fails_and_everyone_is_told(
 
 
 def test_a_job_that_nobody_claimed_in_time_expires(
-    database: Database, maintenance: Maintenance, redis: Redis
+    database: Database, maintenance: Sweeper, redis: Redis
 ) -> None:
     job_id = submit(database, add_tenant(database))
     let_expire(database, job_id)
@@ -121,48 +125,52 @@ def test_a_job_that_nobody_claimed_in_time_expires(
 
 
 def test_every_claimable_job_has_a_ticket_and_no_more(
-    database: Database, maintenance: Maintenance, doorbell: Doorbell, variant: str
+    database: Database, maintenance: Sweeper, queue_notifier: QueueNotifier, variant: str
 ) -> None:
     tenant_id = add_tenant(database)
     submit_many(database, tenant_id, 5, variant=variant)
     retry(database, running(database, tenant_id, variant=variant + ".later"), delay=60)
     assert [maintenance.sweep().rung for _ in range(3)] == [5, 0, 0]
-    assert doorbell.waiting_tickets(variant) == 5
+    assert queue_notifier.waiting_tickets(variant) == 5
     submit(database, tenant_id, variant=variant)
     assert maintenance.sweep().rung == 1
 
 
 def test_a_long_queue_has_enough_tickets(
-    database: Database, maintenance: Maintenance, doorbell: Doorbell, variant: str
+    database: Database, maintenance: Sweeper, queue_notifier: QueueNotifier, variant: str
 ) -> None:
     backlog(database, add_tenant(database), 3 * ENOUGH_TICKETS, variant=variant)
     assert [maintenance.sweep().rung for _ in range(2)] == [ENOUGH_TICKETS, 0]
-    assert doorbell.waiting_tickets(variant) == ENOUGH_TICKETS
+    assert queue_notifier.waiting_tickets(variant) == ENOUGH_TICKETS
 
 
 def test_a_flushed_redis_is_rung_again_for_every_job(
-    database: Database, maintenance: Maintenance, doorbell: Doorbell, redis: Redis, variant: str
+    database: Database,
+    maintenance: Sweeper,
+    queue_notifier: QueueNotifier,
+    redis: Redis,
+    variant: str,
 ) -> None:
     submit_many(database, add_tenant(database), 50, variant=variant)
     assert maintenance.sweep().rung == 50
     redis.flushall()
     assert maintenance.sweep().rung == 50
-    assert doorbell.waiting_tickets(variant) == 50
+    assert queue_notifier.waiting_tickets(variant) == 50
 
 
 def test_nobody_is_rung_for_a_paused_queue(
-    database: Database, maintenance: Maintenance, doorbell: Doorbell, variant: str
+    database: Database, maintenance: Sweeper, queue_notifier: QueueNotifier, variant: str
 ) -> None:
     submit(database, add_tenant(database), variant=variant)
     sql(database, "INSERT INTO queues VALUES (:variant, 0, now())", variant=variant)
     assert maintenance.sweep() == Swept(0, 0, 0)
     sql(database, "UPDATE queues SET paused_at = NULL")
     assert maintenance.sweep().rung == 1
-    assert doorbell.waiting_tickets(variant) == 1
+    assert queue_notifier.waiting_tickets(variant) == 1
 
 
 def test_a_hung_redis_costs_a_sweep_its_time_limit_once(
-    database: Database, maintenance: Maintenance, own_redis: Child, variant: str
+    database: Database, maintenance: Sweeper, own_redis: Child, variant: str
 ) -> None:
     tenant_id = add_tenant(database)
     held = running(database, tenant_id)
@@ -179,7 +187,7 @@ def test_a_hung_redis_costs_a_sweep_its_time_limit_once(
     assert await_true(lambda: maintenance.sweep().rung > 0)
 
 
-def test_sweeps_at_once_repair_each_job_once(database: Database, maintenance: Maintenance) -> None:
+def test_sweeps_at_once_repair_each_job_once(database: Database, maintenance: Sweeper) -> None:
     tenant_id = add_tenant(database)
     for _ in range(10):
         lose_lease(database, running(database, tenant_id).job_id)
@@ -194,7 +202,7 @@ def test_sweeps_at_once_repair_each_job_once(database: Database, maintenance: Ma
 
 
 def test_a_row_that_someone_holds_keeps_no_other_from_repair(
-    database: Database, maintenance: Maintenance
+    database: Database, maintenance: Sweeper
 ) -> None:
     tenant_id = add_tenant(database)
     stuck, free = (running(database, tenant_id) for _ in range(2))
@@ -209,7 +217,7 @@ def test_a_row_that_someone_holds_keeps_no_other_from_repair(
     assert maintenance.sweep().recovered == 1
 
 
-def test_workers_long_silent_are_forgotten(database: Database, maintenance: Maintenance) -> None:
+def test_workers_long_silent_are_forgotten(database: Database, maintenance: Sweeper) -> None:
     for number in (1, 2):
         with database.transaction() as session:
             workers.report(session, WorkerReport(f"wrk_{number}", "box", 7, "cpu", (), "ready"))
@@ -219,7 +227,7 @@ def test_workers_long_silent_are_forgotten(database: Database, maintenance: Main
 
 
 def test_maintenance_outlives_a_database_that_is_away_and_stops_when_told(
-    database: Database, maintenance: Maintenance, database_maker: DatabaseMaker, database_url: str
+    database: Database, maintenance: Sweeper, database_maker: DatabaseMaker, database_url: str
 ) -> None:
     job_id = submit(database, add_tenant(database))
     stopping = threading.Event()

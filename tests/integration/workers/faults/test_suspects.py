@@ -5,7 +5,7 @@ import threading
 from db.jobs import transitions as jobs
 from db.jobs.types import SuspectsTurn
 from tests.support.adapters import Gate
-from tests.support.jobs import VARIANT, claim, found, lose_lease, recover, state, submit_many
+from tests.support.jobs import VARIANT, claim, found, lose_lease, rescue, state, submit_many
 from tests.support.station import PAINTER, Station
 from tests.support.waiting import await_true
 
@@ -14,7 +14,7 @@ def lose_worker(station: Station, *job_ids: str) -> None:
     """Let the worker of running jobs be lost."""
     for job_id in job_ids:
         lose_lease(station.database, job_id)
-        assert recover(station.database, job_id)
+        assert rescue(station.database, job_id)
 
 
 def claimed_in_company(station: Station) -> tuple[list[str], bool]:

@@ -20,9 +20,9 @@ from tests.support import model_free_worker as doom
 from tests.support.jobs import add_tenant, allowance, counts, found, sql, state
 from tests.support.station import Station
 from tests.support.waiting import await_true
-from workers.courier.sweeper import Maintenance
+from workers.courier.sweeper import Sweeper
 from workers.messaging.events import Publisher
-from workers.messaging.queue import Doorbell
+from workers.messaging.queue import QueueNotifier
 from workers.runtime import device_failure as device_loss
 from workers.settings import WorkerSettings
 
@@ -83,10 +83,10 @@ def station(
     database: Database, store: LocalStore, own_redis_settings: WorkerSettings
 ) -> Iterator[Station]:
     """Where jobs are submitted and looked at, with maintenance sweeping beside it."""
-    publisher, doorbell = Publisher(own_redis_settings), Doorbell(own_redis_settings)
+    publisher, queue_notifier = Publisher(own_redis_settings), QueueNotifier(own_redis_settings)
     stopping = threading.Event()
     sweeping = threading.Thread(
-        target=Maintenance(database, doorbell, publisher).run,
+        target=Sweeper(database, queue_notifier, publisher).run,
         args=(stopping,),
         kwargs={"every_seconds": 0.2},
     )
@@ -94,7 +94,7 @@ def station(
     yield Station(database, store, own_redis_settings, publisher)
     stopping.set()
     sweeping.join()
-    doorbell.close()
+    queue_notifier.close()
     publisher.close()
 
 

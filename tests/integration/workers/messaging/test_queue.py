@@ -18,7 +18,7 @@ from workers.messaging.queue import (
     ENOUGH_TICKETS,
     QUIET_SECONDS,
     TASK,
-    Doorbell,
+    QueueNotifier,
     Ticket,
     make_celery,
     redis_client,
@@ -35,9 +35,9 @@ def ticket(variant: str) -> Ticket:
 
 
 @pytest.fixture
-def own_doorbell(own_redis_settings: WorkerSettings) -> Iterator[Doorbell]:
-    """A doorbell on the test's own Redis."""
-    bell = Doorbell(own_redis_settings)
+def own_notifier(own_redis_settings: WorkerSettings) -> Iterator[QueueNotifier]:
+    """A notifier on the test's own Redis."""
+    bell = QueueNotifier(own_redis_settings)
     yield bell
     bell.close()
 
@@ -56,34 +56,36 @@ def timed(call: Callable[[], Any]) -> tuple[Any, float]:
 
 
 def test_where_enough_tickets_wait_no_more_are_sent_until_they_are_taken(
-    own_doorbell: Doorbell, own_redis_settings: WorkerSettings, variant: str
+    own_notifier: QueueNotifier, own_redis_settings: WorkerSettings, variant: str
 ) -> None:
     for _ in range(3 * ENOUGH_TICKETS):
-        assert own_doorbell.ring(ticket(variant))
-    waiting = own_doorbell.waiting_tickets(variant)
+        assert own_notifier.notify(ticket(variant))
+    waiting = own_notifier.waiting_tickets(variant)
     assert waiting == ENOUGH_TICKETS
-    assert own_doorbell.ring(ticket(variant + ".sibling"))
-    assert own_doorbell.waiting_tickets(variant + ".sibling") == 1
+    assert own_notifier.notify(ticket(variant + ".sibling"))
+    assert own_notifier.waiting_tickets(variant + ".sibling") == 1
     with redis_client(own_redis_settings) as redis:
         redis.lpop(variant)
-        assert own_doorbell.ring(ticket(variant))
-        assert own_doorbell.waiting_tickets(variant) == ENOUGH_TICKETS
+        assert own_notifier.notify(ticket(variant))
+        assert own_notifier.waiting_tickets(variant) == ENOUGH_TICKETS
         redis.flushall()
-    assert own_doorbell.ring(ticket(variant))
-    assert own_doorbell.waiting_tickets(variant) == 1
+    assert own_notifier.notify(ticket(variant))
+    assert own_notifier.waiting_tickets(variant) == 1
 
 
-def test_a_ticket_goes_to_its_queue_and_to_no_other(doorbell: Doorbell, variant: str) -> None:
-    assert doorbell.ring(ticket(variant))
-    assert doorbell.ring(ticket(variant + ".sibling"))
-    assert doorbell.waiting_tickets(variant) == 1
-    assert doorbell.waiting_tickets(variant + ".unheard") == 0
+def test_a_ticket_goes_to_its_queue_and_to_no_other(
+    queue_notifier: QueueNotifier, variant: str
+) -> None:
+    assert queue_notifier.notify(ticket(variant))
+    assert queue_notifier.notify(ticket(variant + ".sibling"))
+    assert queue_notifier.waiting_tickets(variant) == 1
+    assert queue_notifier.waiting_tickets(variant + ".unheard") == 0
 
 
 def test_a_ticket_tells_watchers_what_it_is_for(
-    doorbell: Doorbell, variant: str, worker_settings: WorkerSettings
+    queue_notifier: QueueNotifier, variant: str, worker_settings: WorkerSettings
 ) -> None:
-    doorbell.ring(ticket(variant))
+    queue_notifier.notify(ticket(variant))
     with redis_client(worker_settings) as redis:
         [message] = redis.lrange(variant, 0, -1)
     envelope = json.loads(message)
@@ -100,54 +102,54 @@ def test_a_ticket_tells_watchers_what_it_is_for(
 
 
 def test_a_worker_answers_every_ticket_of_its_queue(
-    doorbell: Doorbell, variant: str, worker_settings: WorkerSettings
+    queue_notifier: QueueNotifier, variant: str, worker_settings: WorkerSettings
 ) -> None:
     answered: Queue[str] = Queue()
     app = make_celery(worker_settings, queues=(variant,))
     tasks.register(app, lambda name: answered.put(name) or 1)
     for _ in range(3):
-        doorbell.ring(ticket(variant))
+        queue_notifier.notify(ticket(variant))
     with start_worker(app, pool="threads", concurrency=2, perform_ping_check=False):
-        doorbell.ring(ticket(variant))
+        queue_notifier.notify(ticket(variant))
         assert [answered.get(timeout=20) for _ in range(4)] == [variant] * 4
-    assert doorbell.waiting_tickets(variant) == 0
+    assert queue_notifier.waiting_tickets(variant) == 0
     app.close()
 
 
 def test_a_flushed_redis_takes_tickets_as_before(
-    own_doorbell: Doorbell, variant: str, own_redis_settings: WorkerSettings
+    own_notifier: QueueNotifier, variant: str, own_redis_settings: WorkerSettings
 ) -> None:
-    assert own_doorbell.ring(ticket(variant))
+    assert own_notifier.notify(ticket(variant))
     with redis_client(own_redis_settings) as redis:
         redis.flushall()
-    assert own_doorbell.waiting_tickets(variant) == 0
-    assert own_doorbell.ring(ticket(variant))
-    assert own_doorbell.waiting_tickets(variant) == 1
+    assert own_notifier.waiting_tickets(variant) == 0
+    assert own_notifier.notify(ticket(variant))
+    assert own_notifier.waiting_tickets(variant) == 1
 
 
 def test_a_redis_that_is_away_is_told_and_then_taken_up_again(
-    own_doorbell: Doorbell, own_redis: Child, variant: str
+    own_notifier: QueueNotifier, own_redis: Child, variant: str
 ) -> None:
-    assert own_doorbell.ring(ticket(variant))
+    assert own_notifier.notify(ticket(variant))
     own_redis.kill()
-    assert [own_doorbell.ring(ticket(variant)), own_doorbell.answers()] == [False, False]
-    assert own_doorbell.waiting_tickets(variant) is None
+    assert [own_notifier.notify(ticket(variant)), own_notifier.answers()] == [False, False]
+    assert own_notifier.waiting_tickets(variant) is None
     own_redis.start()
     own_redis.wait_ready()
-    assert await_true(lambda: own_doorbell.ring(ticket(variant)))
-    assert own_doorbell.answers()
-    assert own_doorbell.waiting_tickets(variant) in (1, 2)  # the first may not have been synced
+    assert await_true(lambda: own_notifier.notify(ticket(variant)))
+    assert own_notifier.answers()
+    assert own_notifier.waiting_tickets(variant) in (1, 2)  # the first may not have been synced
 
 
 def test_a_hung_redis_is_waited_for_no_longer_than_its_time(
-    own_doorbell: Doorbell, hang: Callable[[], None], variant: str
+    own_notifier: QueueNotifier, hang: Callable[[], None], variant: str
 ) -> None:
-    assert own_doorbell.ring(ticket(variant))
+    assert own_notifier.notify(ticket(variant))
     hang()
     calls: list[Callable[[], object]] = [
-        lambda: own_doorbell.ring(ticket(variant)),
-        own_doorbell.answers,
-        lambda: own_doorbell.waiting_tickets(variant),
+        lambda: own_notifier.notify(ticket(variant)),
+        own_notifier.answers,
+        lambda: own_notifier.waiting_tickets(variant),
     ]
     timings = at_once([lambda call=call: timed(call) for call in calls])
     assert [answer for answer, _ in timings] == [False, False, None]
@@ -155,24 +157,24 @@ def test_a_hung_redis_is_waited_for_no_longer_than_its_time(
 
 
 def test_many_rings_at_once_on_a_hung_redis_wait_no_longer_than_one(
-    own_doorbell: Doorbell, hang: Callable[[], None], variant: str
+    own_notifier: QueueNotifier, hang: Callable[[], None], variant: str
 ) -> None:
-    own_doorbell.ring(ticket(variant))
+    own_notifier.notify(ticket(variant))
     hang()
-    rings = at_once([lambda: timed(lambda: own_doorbell.ring(ticket(variant)))] * 40)
+    rings = at_once([lambda: timed(lambda: own_notifier.notify(ticket(variant)))] * 40)
     assert {answer for answer, _ in rings} == {False}
     assert max(seconds for _, seconds in rings) < PATIENCE_SECONDS
 
 
 def test_after_a_failed_ring_nobody_waits_until_redis_goes_on(
-    own_doorbell: Doorbell, own_redis: Child, hang: Callable[[], None], variant: str
+    own_notifier: QueueNotifier, own_redis: Child, hang: Callable[[], None], variant: str
 ) -> None:
     hang()
-    answer, seconds = timed(lambda: own_doorbell.ring(ticket(variant)))
+    answer, seconds = timed(lambda: own_notifier.notify(ticket(variant)))
     assert answer is False
     assert seconds < PATIENCE_SECONDS
-    answers, seconds = timed(lambda: [own_doorbell.ring(ticket(variant)) for _ in range(100)])
+    answers, seconds = timed(lambda: [own_notifier.notify(ticket(variant)) for _ in range(100)])
     assert not any(answers)
     assert seconds < QUIET_SECONDS / 2
     os.kill(own_redis.pid, signal.SIGCONT)
-    assert await_true(lambda: own_doorbell.ring(ticket(variant)))
+    assert await_true(lambda: own_notifier.notify(ticket(variant)))

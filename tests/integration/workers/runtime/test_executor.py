@@ -22,14 +22,14 @@ from tests.support.jobs import (
     counts,
     found,
     lose_lease,
-    recover,
+    rescue,
     sql,
     state,
 )
 from tests.support.station import PAINTER, SEER, Station, and_then, picture, told
 from tests.support.waiting import at_once
 from workers.adapters.protocol import OutOfMemoryError, Output, Report, ShouldStop
-from workers.runtime.active_jobs import InHand
+from workers.runtime.active_jobs import ActiveJob
 
 
 def let_run_again(database: Database) -> None:
@@ -259,7 +259,7 @@ def test_a_late_result_of_a_worker_taken_for_lost_is_dropped(
 
     def another_worker_takes_over() -> None:
         lose_lease(station.database, job_id)
-        assert recover(station.database, job_id)
+        assert rescue(station.database, job_id)
         assert other.answer() == 1
 
     station.answer(and_then(paint, another_worker_takes_over))
@@ -281,7 +281,7 @@ def test_a_claim_found_lost_while_the_model_runs_is_given_up(
     def lose() -> None:
         assert gate.entered.wait(10)
         [job] = station.register.snapshot().values()
-        assert isinstance(job, InHand)
+        assert isinstance(job, ActiveJob)
         job.lost.set()
 
     at_once([lambda: station.answer(gate), lose])
@@ -336,7 +336,7 @@ def test_a_database_that_is_away_at_the_end_leaves_the_jobs_to_their_leases(
     assert station.register.snapshot() == {}
     for job_id in ids:
         lose_lease(station.database, job_id)
-        assert recover(station.database, job_id)
+        assert rescue(station.database, job_id)
     assert [station.answer(), station.answer()] == [1, 1], "suspects run alone"
     assert allowance(station.database, tenant_id) == (2, 0)
 

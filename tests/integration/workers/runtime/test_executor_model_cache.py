@@ -8,7 +8,7 @@ from tests.support.adapters import ScriptedAdapter
 from tests.support.jobs import state
 from tests.support.station import PAINTER, SEER, Station, picture
 from workers.catalog import find
-from workers.runtime.model_cache import Residents, Served
+from workers.runtime.model_cache import ModelCache, ServedModel
 
 
 class Counted(ScriptedAdapter):
@@ -27,11 +27,11 @@ def test_a_busy_model_stays_for_a_while_and_nobody_is_forgotten(
     now = [0.0]
     adapters = {name: Counted() for name in (PAINTER, SEER)}
     served = {
-        name: Served(replace(find(name), memory_bytes=6), adapter)
+        name: ServedModel(replace(find(name), memory_bytes=6), adapter)
         for name, adapter in adapters.items()
     }
-    station.residents = Residents(served, budget_bytes=10, stay_seconds=60, clock=lambda: now[0])
-    station.residents.load_what_fits()
+    station.model_cache = ModelCache(served, budget_bytes=10, stay_seconds=60, clock=lambda: now[0])
+    station.model_cache.load_what_fits()
     executor = station.executor()
     for second in (1, 2):
         now[0] = second
@@ -45,4 +45,4 @@ def test_a_busy_model_stays_for_a_while_and_nobody_is_forgotten(
     now[0] = 61
     assert executor.answer(SEER).jobs == 1
     assert [adapter.loads for adapter in adapters.values()] == [1, 1]
-    assert station.residents.ids == (SEER,)
+    assert station.model_cache.ids == (SEER,)

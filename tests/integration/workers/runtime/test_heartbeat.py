@@ -31,7 +31,7 @@ from tests.support.jobs import (
 from tests.support.station import Station
 from tests.support.waiting import at_once, await_true
 from workers.messaging.events import Publisher
-from workers.runtime.active_jobs import InHand, Register
+from workers.runtime.active_jobs import ActiveJob, ActiveJobs
 from workers.runtime.heartbeat import Heartbeat
 from workers.settings import WorkerSettings
 
@@ -50,9 +50,9 @@ class Reporter:
 
 
 @pytest.fixture
-def register() -> Register:
+def register() -> ActiveJobs:
     """What the worker has in hand."""
-    return Register()
+    return ActiveJobs()
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def reporter() -> Reporter:
 
 
 @pytest.fixture
-def heartbeat(database: Database, register: Register, reporter: Reporter) -> Iterator[Heartbeat]:
+def heartbeat(database: Database, register: ActiveJobs, reporter: Reporter) -> Iterator[Heartbeat]:
     """A quick heartbeat, beating."""
     beating = Heartbeat(
         database, register, reporter, every_seconds=0.02, lease_seconds=LEASE_SECONDS
@@ -72,17 +72,19 @@ def heartbeat(database: Database, register: Register, reporter: Reporter) -> Ite
     beating.stop()
 
 
-def take(database: Database, register: Register, count: int = 1, lease: float = 5) -> list[InHand]:
+def take(
+    database: Database, register: ActiveJobs, count: int = 1, lease: float = 5
+) -> list[ActiveJob]:
     """Take submitted jobs in hand, on short leases."""
     submit_many(database, add_tenant(database), count)
-    taken = [InHand(job) for _ in range(count) for job in claim(database, lease=lease)]
+    taken = [ActiveJob(job) for _ in range(count) for job in claim(database, lease=lease)]
     register.add(taken)
     return taken
 
 
-def lease_of(database: Database, job: InHand) -> datetime:
+def lease_of(database: Database, job: ActiveJob) -> datetime:
     """Until when a job is leased."""
-    until = found(database, job.job.id).leased_until
+    until = found(database, job.row.id).leased_until
     assert until is not None
     return until
 
@@ -94,7 +96,7 @@ def states_of_worker(database: Database) -> list[str]:
 
 @pytest.mark.usefixtures("heartbeat")
 def test_leases_are_renewed_for_as_long_as_the_job_is_in_hand(
-    database: Database, register: Register
+    database: Database, register: ActiveJobs
 ) -> None:
     kept, put_down = take(database, register, 2)
     first = lease_of(database, kept)
@@ -110,36 +112,36 @@ def test_leases_are_renewed_for_as_long_as_the_job_is_in_hand(
 
 
 @pytest.mark.usefixtures("heartbeat")
-def test_progress_is_written(database: Database, register: Register) -> None:
+def test_progress_is_written(database: Database, register: ActiveJobs) -> None:
     [job] = take(database, register)
     job.progress = (3, 8)
 
     def written() -> tuple[int, int]:
-        row = found(database, job.job.id)
+        row = found(database, job.row.id)
         return row.progress_step, row.progress_steps
 
     assert await_true(lambda: written() == (3, 8))
 
 
-def canceled(database: Database, job: InHand) -> None:
+def canceled(database: Database, job: ActiveJob) -> None:
     """The owner gave it up."""
-    assert cancel(database, job.job.id)
+    assert cancel(database, job.row.id)
 
 
-def taken_over(database: Database, job: InHand) -> None:
+def taken_over(database: Database, job: ActiveJob) -> None:
     """Another worker has it; the lease is lost and taken before the next beat can renew it."""
     with database.transaction() as session:
         lapse = "UPDATE jobs SET leased_until = now() - interval '1 s' WHERE id = :id"
-        session.execute(text(lapse), {"id": job.job.id})
-        assert jobs.recover(session, job.job.id)
+        session.execute(text(lapse), {"id": job.row.id})
+        assert jobs.rescue(session, job.row.id)
     [again] = claim(database, worker_id="wrk_2")
-    assert again.id == job.job.id
+    assert again.id == job.row.id
 
 
 @pytest.mark.usefixtures("heartbeat")
 @pytest.mark.parametrize("lose", [canceled, taken_over])
 def test_a_claim_that_no_longer_holds_is_marked_lost_and_no_other(
-    database: Database, register: Register, lose: Callable[[Database, InHand], None]
+    database: Database, register: ActiveJobs, lose: Callable[[Database, ActiveJob], None]
 ) -> None:
     lost, kept = take(database, register, 2)
     sql(database, "UPDATE jobs SET leased_until = now() + interval '9 s'")
@@ -160,7 +162,7 @@ def test_a_worker_is_on_the_register_at_once_and_says_so_when_it_changes(
 
 
 def test_a_worker_that_stops_is_off_the_register(
-    database: Database, register: Register, reporter: Reporter
+    database: Database, register: ActiveJobs, reporter: Reporter
 ) -> None:
     beating = Heartbeat(database, register, reporter, every_seconds=0.02, lease_seconds=60)
     beating.start()
@@ -170,7 +172,7 @@ def test_a_worker_that_stops_is_off_the_register(
 
 
 def test_a_worker_that_could_not_start_stays_on_the_register_as_failed(
-    database: Database, register: Register, reporter: Reporter
+    database: Database, register: ActiveJobs, reporter: Reporter
 ) -> None:
     beating = Heartbeat(database, register, reporter, every_seconds=0.02, lease_seconds=60)
     beating.start()
@@ -182,7 +184,7 @@ def test_a_heartbeat_outlives_a_database_that_is_away(
     database: Database,
     database_maker: DatabaseMaker,
     database_url: str,
-    register: Register,
+    register: ActiveJobs,
     heartbeat: Heartbeat,
 ) -> None:
     [job] = take(database, register)
@@ -197,7 +199,7 @@ def test_a_heartbeat_outlives_a_database_that_is_away(
     with database_maker.away(database_url):
         already = len(beats)
         assert await_true(lambda: len(beats) > already + 2)
-    lose_lease(database, job.job.id)
+    lose_lease(database, job.row.id)
     assert await_true(lambda: lease_of(database, job) > datetime.now(UTC))
     assert not job.lost.is_set()
 
@@ -206,7 +208,7 @@ def test_a_worker_stops_in_order_though_the_database_is_away(
     database: Database,
     database_maker: DatabaseMaker,
     database_url: str,
-    register: Register,
+    register: ActiveJobs,
     reporter: Reporter,
     tmp_path: Path,
 ) -> None:
@@ -224,7 +226,7 @@ def test_a_worker_stops_in_order_though_the_database_is_away(
 
 @pytest.mark.usefixtures("heartbeat")
 def test_a_job_canceled_while_its_model_runs_is_given_up_within_a_step(
-    database: Database, register: Register, store: LocalStore, worker_settings: WorkerSettings
+    database: Database, register: ActiveJobs, store: LocalStore, worker_settings: WorkerSettings
 ) -> None:
     publisher = Publisher(worker_settings)
     station = Station(database, store, worker_settings, publisher, register=register)
@@ -244,7 +246,7 @@ def test_a_job_canceled_while_its_model_runs_is_given_up_within_a_step(
 
 @pytest.mark.usefixtures("heartbeat")
 def test_a_job_that_ends_in_time_is_not_taken_for_lost(
-    database: Database, register: Register
+    database: Database, register: ActiveJobs
 ) -> None:
     for job in take(database, register, 10):
         assert complete(database, job.claim)

@@ -14,8 +14,8 @@ from tests.support.station import SEER, Station, picture
 from workers import catalog
 from workers.adapters.protocol import AdapterError, Output, Report, ShouldStop, Work
 from workers.runtime.executor import Executor
-from workers.runtime.inputs import StoredPictures, UnusableInputError
-from workers.runtime.model_cache import Served
+from workers.runtime.inputs import LazyImages, UnusableInputError
+from workers.runtime.model_cache import ServedModel
 
 
 class Counting:
@@ -34,7 +34,7 @@ def test_each_look_fetches_what_is_looked_at(store: LocalStore) -> None:
     for n in range(3):
         store.put(f"inputs/{n}", picture((10 + n, 10)), "image/png")
     counting = Counting(store)
-    stored = StoredPictures(counting, ["inputs/0", "inputs/1", "inputs/2"])
+    stored = LazyImages(counting, ["inputs/0", "inputs/1", "inputs/2"])
     assert len(stored) == 3
     assert counting.keys == []
     assert stored[1].size == (11, 10)
@@ -53,7 +53,7 @@ def test_what_cannot_be_had_is_named(
     if data is not None:
         store.put("inputs/x", data, "image/png")
     with pytest.raises(UnusableInputError) as caught:
-        StoredPictures(Counting(store), ["inputs/x"])[0]
+        LazyImages(Counting(store), ["inputs/x"])[0]
     assert (caught.value.code, caught.value.retryable) == (code, retryable)
 
 
@@ -62,7 +62,7 @@ def test_a_store_that_is_away_is_no_fault_of_the_jobs() -> None:
         raise StoreUnavailableError("503")
 
     with pytest.raises(AdapterError) as caught:
-        StoredPictures(away, ["inputs/x"])[0]
+        LazyImages(away, ["inputs/x"])[0]
     assert (caught.value.code, caught.value.retryable) == ("internal_error", True)
 
 
@@ -78,7 +78,7 @@ def answered_elsewhere(station: Station, *, many: bool) -> list[type]:
     station.adapter.script[:] = [look]
     row = dataclasses.replace(catalog.find(SEER), calls_at_once=24 if many else 1)
     executor: Executor = station.executor()
-    executor._served = {SEER: Served(row, station.adapter)}
+    executor._served = {SEER: ServedModel(row, station.adapter)}
     executor.answer(SEER)
     return kinds
 
@@ -90,7 +90,7 @@ def test_only_a_model_elsewhere_has_its_pictures_fetched_on_sight(
     key = input_key(tenant_id, "ab" * 32)
     station.store.put(key, picture(), "image/png")
     job_id = station.submit(tenant_id, SEER, image=key)
-    assert answered_elsewhere(station, many=many) == [StoredPictures if many else list]
+    assert answered_elsewhere(station, many=many) == [LazyImages if many else list]
     assert state(station.database, job_id) == "succeeded"
 
 

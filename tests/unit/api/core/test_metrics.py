@@ -3,10 +3,10 @@
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.core.metrics import StandingGauges, exposition
-from db.reports.gauges import StandingFigures
+from db.reports.gauges import DatabaseGauges
 from db.reports.usage import QueueDepth
 
-FIGURES = StandingFigures(
+FIGURES = DatabaseGauges(
     queues=[QueueDepth("a", 3, 2, 41.5), QueueDepth("withdrawn", 1, 0, 7.0)],
     ready_workers={"a": 2},
     workers={"busy": 2},

@@ -7,12 +7,12 @@ import pytest
 
 from db.jobs.types import Claim
 from db.tables import Job
-from workers.runtime.active_jobs import InHand, Register
+from workers.runtime.active_jobs import ActiveJob, ActiveJobs
 
 
-def in_hand(job_id: str = "job_1", attempt: int = 1, deadline: float = 60) -> InHand:
+def in_hand(job_id: str = "job_1", attempt: int = 1, deadline: float = 60) -> ActiveJob:
     """A claimed job that no database knows."""
-    return InHand(Job(id=job_id, attempt=attempt, deadline_seconds=deadline))
+    return ActiveJob(Job(id=job_id, attempt=attempt, deadline_seconds=deadline))
 
 
 def test_a_claim_names_the_job_and_the_attempt() -> None:
@@ -20,7 +20,7 @@ def test_a_claim_names_the_job_and_the_attempt() -> None:
 
 
 def test_what_is_in_hand_is_seen_until_it_is_put_down() -> None:
-    register = Register()
+    register = ActiveJobs()
     one, other = in_hand("job_1"), in_hand("job_2")
     register.add([one, other])
     assert set(register.snapshot().values()) == {one, other}
@@ -30,14 +30,14 @@ def test_what_is_in_hand_is_seen_until_it_is_put_down() -> None:
 
 
 def test_a_snapshot_does_not_change_afterwards() -> None:
-    register = Register()
+    register = ActiveJobs()
     before = register.snapshot()
     register.add([in_hand()])
     assert before == {}
 
 
 def test_putting_down_an_old_attempt_leaves_the_new_one_in_hand() -> None:
-    register = Register()
+    register = ActiveJobs()
     old, new = in_hand(attempt=1), in_hand(attempt=2)
     register.add([old, new])
     register.remove(old)
@@ -45,7 +45,7 @@ def test_putting_down_an_old_attempt_leaves_the_new_one_in_hand() -> None:
 
 
 def test_an_empty_hand_can_be_waited_for() -> None:
-    register, job = Register(), in_hand()
+    register, job = ActiveJobs(), in_hand()
     register.add([job])
     assert not register.wait_until_empty(0.01)
     threading.Timer(0.05, register.remove, [job]).start()

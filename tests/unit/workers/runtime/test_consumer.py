@@ -2,7 +2,7 @@
 
 import pytest
 
-from workers.runtime.consumer import Turns
+from workers.runtime.consumer import TicketConsumer
 
 VARIANT = "flux.1-demo"
 LONG, SHORT = 3600.0, 1e-9
@@ -22,29 +22,29 @@ class Queue:
         self.left -= 1
         return self.left > 0
 
-    def turns(self, seconds: float) -> Turns:
-        return Turns(self.answer, self.rung.append, seconds=seconds)
+    def turns(self, seconds: float) -> TicketConsumer:
+        return TicketConsumer(self.answer, self.rung.append, seconds=seconds)
 
 
 @pytest.mark.parametrize("batches", [0, 1, 5])
 def test_a_turn_goes_on_until_nothing_is_left(batches: int) -> None:
     queue = Queue(batches)
-    queue.turns(LONG).take(VARIANT)
+    queue.turns(LONG).handle(VARIANT)
     assert (queue.asked, queue.rung) == (max(1, batches), [])
 
 
 def test_a_turn_that_is_over_with_work_left_rings_for_another() -> None:
     queue = Queue(5)
     turns = queue.turns(SHORT)
-    turns.take(VARIANT)
+    turns.handle(VARIANT)
     assert (queue.asked, queue.rung) == (1, [VARIANT])
-    turns.take(VARIANT)
+    turns.handle(VARIANT)
     assert (queue.asked, queue.rung) == (2, [VARIANT] * 2)
 
 
 def test_a_turn_that_meets_nothing_rings_for_nobody() -> None:
     queue = Queue(0)
-    queue.turns(SHORT).take(VARIANT)
+    queue.turns(SHORT).handle(VARIANT)
     assert queue.rung == []
 
 
@@ -52,5 +52,5 @@ def test_a_worker_that_leaves_ends_its_turn_with_the_batch() -> None:
     queue = Queue(5)
     turns = queue.turns(LONG)
     turns.close()
-    turns.take(VARIANT)
+    turns.handle(VARIANT)
     assert (queue.asked, queue.rung) == (1, [VARIANT])

@@ -21,11 +21,11 @@ from workers.adapters.protocol import (
     Stopped,
     Work,
 )
-from workers.runtime.active_jobs import InHand
-from workers.runtime.device import DeviceCall, Outcome
+from workers.runtime.active_jobs import ActiveJob
+from workers.runtime.device import Device, Outcome
 from workers.runtime.failures import NeverRunError, TimeoutExceededError
 
-Batch = list[tuple[InHand, Work]]
+Batch = list[tuple[ActiveJob, Work]]
 
 
 class Parameters(BaseModel):
@@ -49,7 +49,7 @@ def batch_of(count: int, *, deadline: float = 60) -> Batch:
     """Claimed jobs and their works."""
     return [
         (
-            InHand(Job(id=f"job_{n}", attempt=1, deadline_seconds=deadline)),
+            ActiveJob(Job(id=f"job_{n}", attempt=1, deadline_seconds=deadline)),
             Work(Parameters(number=n)),
         )
         for n in range(count)
@@ -58,7 +58,7 @@ def batch_of(count: int, *, deadline: float = 60) -> Batch:
 
 def run(adapter: ScriptedAdapter, batch: Batch) -> list[Outcome]:
     """The outcomes of one batch."""
-    return DeviceCall(Listener()).run(adapter, batch)[0]
+    return Device(Listener()).run(adapter, batch)[0]
 
 
 def numbers(works: Sequence[Work]) -> list[int]:
@@ -125,7 +125,7 @@ def test_two_poisoned_works_and_too_little_memory_at_once() -> None:
 
 def test_a_lost_device_ends_the_batch_and_runs_no_other() -> None:
     lost = DeviceLostError("cuda:0 failed")
-    device, model = DeviceCall(Listener()), Model(chokes_on={1: lost})
+    device, model = Device(Listener()), Model(chokes_on={1: lost})
     assert answers(device.run(model, batch_of(3))[0]) == [lost] * 3
     assert device.lost
     later = device.run(model, batch_of(2))[0]
@@ -135,7 +135,7 @@ def test_a_lost_device_ends_the_batch_and_runs_no_other() -> None:
 
 def test_a_device_lost_after_a_split_spares_the_half_that_was_to_come() -> None:
     lost = DeviceLostError("cuda:0 failed")
-    device = DeviceCall(Listener())
+    device = Device(Listener())
     outcomes = device.run(Model(fits=2, chokes_on={2: lost}), batch_of(6))[0]
     assert answers(outcomes[:3]) == [0, lost, lost]
     assert [type(outcome) for outcome in outcomes[3:]] == [NeverRunError] * 3
@@ -209,7 +209,7 @@ def test_a_lost_claim_is_no_timeout_even_when_overdue() -> None:
 
 def test_progress_is_told_for_every_job_of_the_batch() -> None:
     listener, batch = Listener(), batch_of(2)
-    DeviceCall(listener).run(ScriptedAdapter(), batch)
+    Device(listener).run(ScriptedAdapter(), batch)
     assert [job.progress for job, _ in batch] == [(2, 2), (2, 2)]
     assert [(job_id, kind, data["fraction"]) for job_id, kind, data in listener.heard] == [
         ("job_0", "progress", 0.5),
@@ -230,7 +230,7 @@ def test_the_device_runs_one_batch_at_a_time() -> None:
         inside.release()
         return [Output() for _ in works]
 
-    device = DeviceCall(Listener())
+    device = Device(Listener())
     calls: list[Callable[[], object]] = [
         lambda: device.run(ScriptedAdapter([alone]), batch_of(1)) for _ in range(12)
     ]
@@ -240,7 +240,7 @@ def test_the_device_runs_one_batch_at_a_time() -> None:
 
 
 def test_calls_of_a_model_elsewhere_overlap_as_far_as_its_row_allows() -> None:
-    device = DeviceCall(Listener())
+    device = Device(Listener())
     gates = [Gate() for _ in range(3)]
     with ThreadPoolExecutor(4) as pool:
         calls = [
@@ -261,7 +261,7 @@ def test_calls_of_a_model_elsewhere_overlap_as_far_as_its_row_allows() -> None:
 
 
 def test_seconds_are_counted_on_the_device_and_not_in_front_of_it() -> None:
-    device, gate = DeviceCall(Listener()), Gate()
+    device, gate = Device(Listener()), Gate()
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(device.run, ScriptedAdapter([gate]), batch_of(1))
         assert gate.entered.wait(10)

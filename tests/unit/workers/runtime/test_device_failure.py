@@ -5,24 +5,28 @@ import threading
 import pytest
 
 from db.tables import Job
-from workers.runtime.active_jobs import InHand, Register
-from workers.runtime.device_failure import ending_when_lost
+from workers.runtime.active_jobs import ActiveJob, ActiveJobs
+from workers.runtime.device_failure import exit_on_device_failure
 
 
 def test_a_worker_with_a_sound_device_goes_on() -> None:
     ended: list[bool] = []
-    answer = ending_when_lost(
-        lambda _variant: 3, lambda: False, Register(), grace_seconds=1, end=lambda: ended.append(1)
+    answer = exit_on_device_failure(
+        lambda _variant: 3,
+        lambda: False,
+        ActiveJobs(),
+        grace_seconds=1,
+        end=lambda: ended.append(1),
     )
     assert answer("flux.1-demo") == 3
     assert ended == []
 
 
 def test_results_in_hand_are_stored_before_the_end() -> None:
-    register, job = Register(), InHand(Job(id="job_1", attempt=1))
+    register, job = ActiveJobs(), ActiveJob(Job(id="job_1", attempt=1))
     register.add([job])
     in_hand_at_end: list[int] = []
-    answer = ending_when_lost(
+    answer = exit_on_device_failure(
         lambda _variant: 1,
         lambda: True,
         register,
@@ -35,10 +39,10 @@ def test_results_in_hand_are_stored_before_the_end() -> None:
 
 
 def test_a_result_that_takes_too_long_is_not_waited_for() -> None:
-    register = Register()
-    register.add([InHand(Job(id="job_1", attempt=1))])
+    register = ActiveJobs()
+    register.add([ActiveJob(Job(id="job_1", attempt=1))])
     ended = threading.Event()
-    answer = ending_when_lost(
+    answer = exit_on_device_failure(
         lambda _variant: 1, lambda: True, register, grace_seconds=0.01, end=ended.set
     )
     answer("flux.1-demo")
@@ -50,7 +54,9 @@ def test_a_ticket_whose_answer_fails_ends_the_process_all_the_same() -> None:
         raise ConnectionError
 
     ended = threading.Event()
-    answer = ending_when_lost(fail, lambda: True, Register(), grace_seconds=1, end=ended.set)
+    answer = exit_on_device_failure(
+        fail, lambda: True, ActiveJobs(), grace_seconds=1, end=ended.set
+    )
     with pytest.raises(ConnectionError):
         answer("flux.1-demo")
     assert ended.is_set()

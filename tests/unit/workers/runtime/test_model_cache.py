@@ -8,7 +8,7 @@ import pytest
 
 from workers.adapters.protocol import Output
 from workers.catalog import find
-from workers.runtime.model_cache import IDLE_SECONDS, BudgetError, Loading, Residents, Served
+from workers.runtime.model_cache import IDLE_SECONDS, BudgetError, Loading, ModelCache, ServedModel
 
 A, B, C = "a", "b", "c"
 
@@ -40,7 +40,7 @@ class Model:
 class Bench:
     """A device of 10 bytes and models on it."""
 
-    residents: Residents
+    model_cache: ModelCache
     device: dict[str, int]
     models: dict[str, Model]
     now: list[float]
@@ -52,28 +52,28 @@ def bench(budget: int | None = 10, stay: float = 60, **sizes: int) -> Bench:
     models = {name: Model(name, device, size) for name, size in sizes.items()}
     row = find("flux.1-demo")
     served = {
-        name: Served(replace(row, id=name, memory_bytes=sizes[name]), model)
+        name: ServedModel(replace(row, id=name, memory_bytes=sizes[name]), model)
         for name, model in models.items()
     }
-    residents = Residents(
+    model_cache = ModelCache(
         served,
         budget_bytes=budget,
         stay_seconds=stay,
         memory_bytes=lambda: sum(device.values()),
         clock=lambda: now[0],
     )
-    residents.load_what_fits()
-    return Bench(residents, device, models, now)
+    model_cache.load_what_fits()
+    return Bench(model_cache, device, models, now)
 
 
 def test_what_fits_is_loaded_at_the_start_in_order() -> None:
     made = bench(a=6, b=6, c=4)
-    assert list(made.residents.ids) == [A, C]
+    assert list(made.model_cache.ids) == [A, C]
     assert made.device == {A: 6, C: 4}
 
 
 def test_without_a_budget_everything_is_loaded() -> None:
-    assert set(bench(budget=None, a=6, b=60).residents.ids) == {A, B}
+    assert set(bench(budget=None, a=6, b=60).model_cache.ids) == {A, B}
 
 
 def test_a_model_too_large_for_the_device_is_refused_before_any_is_loaded() -> None:
@@ -84,41 +84,41 @@ def test_a_model_too_large_for_the_device_is_refused_before_any_is_loaded() -> N
 def test_the_one_used_longest_ago_makes_room() -> None:
     made = bench(a=4, b=4, c=6)
     made.now[0] += 100
-    made.residents.make_ready(A)
-    made.residents.make_ready(C)
+    made.model_cache.make_ready(A)
+    made.model_cache.make_ready(C)
     assert set(made.device) == {A, C}
 
 
 def test_no_more_go_than_must() -> None:
     made = bench(a=3, b=3, c=4, d=3)
     made.now[0] += 100
-    made.residents.make_ready("d")
+    made.model_cache.make_ready("d")
     assert set(made.device) == {B, C, "d"}
 
 
 def test_a_model_that_is_here_is_not_loaded_again() -> None:
     made = bench(a=6)
-    made.models[A].asks = lambda: made.residents
-    made.residents.make_ready(A)
+    made.models[A].asks = lambda: made.model_cache
+    made.model_cache.make_ready(A)
     assert made.models[A].told == []
 
 
 def test_a_model_in_use_stays_for_a_while_and_then_goes() -> None:
     made = bench(a=6, b=6)
-    assert made.residents.admits(A)
+    assert made.model_cache.admits(A)
     for _ in range(59):
         made.now[0] += 1
-        made.residents.make_ready(A)
-        assert not made.residents.admits(B)
+        made.model_cache.make_ready(A)
+        assert not made.model_cache.admits(B)
     made.now[0] += 1
-    made.residents.make_ready(A)
-    assert made.residents.admits(B)
+    made.model_cache.make_ready(A)
+    assert made.model_cache.admits(B)
 
 
 def test_a_model_that_nobody_uses_goes_at_once() -> None:
     made = bench(a=6, b=6)
     made.now[0] += IDLE_SECONDS
-    assert made.residents.admits(B)
+    assert made.model_cache.admits(B)
 
 
 def test_two_busy_queues_both_have_their_turns() -> None:
@@ -127,8 +127,8 @@ def test_two_busy_queues_both_have_their_turns() -> None:
     for _ in range(60):
         made.now[0] += 1
         for name in (A, B):
-            if made.residents.admits(name):
-                made.residents.make_ready(name)
+            if made.model_cache.admits(name):
+                made.model_cache.make_ready(name)
                 turns.append(name)
     swaps = sum(one != other for one, other in pairwise(turns))
     assert turns.count(A) == pytest.approx(turns.count(B), abs=12)
@@ -138,11 +138,11 @@ def test_two_busy_queues_both_have_their_turns() -> None:
 def test_loading_is_told_by_the_memory_that_it_has_taken() -> None:
     made = bench(a=6, b=8)
     made.now[0] += 100
-    made.models[B].asks = lambda: made.residents
-    assert made.residents.loading is None
-    made.residents.make_ready(B)
+    made.models[B].asks = lambda: made.model_cache
+    assert made.model_cache.loading is None
+    made.model_cache.make_ready(B)
     assert made.models[B].told == [Loading(B, 0.5)]
-    assert made.residents.loading is None
+    assert made.model_cache.loading is None
 
 
 def test_a_load_that_fails_leaves_room_for_the_next() -> None:
@@ -154,7 +154,7 @@ def test_a_load_that_fails_leaves_room_for_the_next() -> None:
 
     made.models[B].load = fail  # type: ignore[method-assign]
     with pytest.raises(MemoryError):
-        made.residents.make_ready(B)
-    assert made.residents.loading is None
-    made.residents.make_ready(A)
+        made.model_cache.make_ready(B)
+    assert made.model_cache.loading is None
+    made.model_cache.make_ready(A)
     assert made.device == {A: 6}

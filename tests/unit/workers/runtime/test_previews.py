@@ -12,7 +12,7 @@ from PIL import Image
 
 from db.tables import Job
 from workers.catalog import find
-from workers.runtime.active_jobs import InHand
+from workers.runtime.active_jobs import ActiveJob
 from workers.runtime.previews import MOST_BYTES, data_uri, preview_of
 
 
@@ -32,8 +32,8 @@ def parameters(*, previews: bool) -> Any:
     return find("flux.1-demo").parameters(prompt="a cat", previews=previews)
 
 
-def in_hand() -> InHand:
-    return InHand(Job(id="job_1", attempt=1))
+def in_hand() -> ActiveJob:
+    return ActiveJob(Job(id="job_1", attempt=1))
 
 
 def decoded(uri: str) -> bytes:

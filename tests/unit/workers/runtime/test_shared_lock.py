@@ -6,11 +6,11 @@ from collections import Counter
 import pytest
 
 from tests.support.waiting import at_once, await_true
-from workers.runtime.shared_lock import Company
+from workers.runtime.shared_lock import SharedExclusiveLock
 
 
 def test_several_are_in_company_at_the_same_moment() -> None:
-    company, meeting = Company(), threading.Barrier(3)
+    company, meeting = SharedExclusiveLock(), threading.Barrier(3)
 
     def meet() -> bool:
         with company.shared():
@@ -21,7 +21,7 @@ def test_several_are_in_company_at_the_same_moment() -> None:
 
 
 def test_who_waits_to_be_alone_goes_before_newcomers() -> None:
-    company, order = Company(), []
+    company, order = SharedExclusiveLock(), []
     inside, leave = threading.Event(), threading.Event()
 
     def stay() -> None:
@@ -31,7 +31,7 @@ def test_who_waits_to_be_alone_goes_before_newcomers() -> None:
             order.append("first")
 
     def be_alone() -> None:
-        with company.alone():
+        with company.exclusive():
             order.append("alone")
 
     def come_later() -> None:
@@ -53,11 +53,11 @@ def test_who_waits_to_be_alone_goes_before_newcomers() -> None:
 
 
 def test_whoever_is_alone_has_nobody_beside() -> None:
-    company, present, seen = Company(), Counter[str](), []
+    company, present, seen = SharedExclusiveLock(), Counter[str](), []
     look = threading.Lock()
 
     def come(kind: str) -> None:
-        with company.alone() if kind == "alone" else company.shared():
+        with company.exclusive() if kind == "alone" else company.shared():
             with look:
                 present[kind] += 1
                 seen.append((present["alone"], present["shared"]))
@@ -74,9 +74,9 @@ def test_whoever_is_alone_has_nobody_beside() -> None:
 
 
 def test_an_error_inside_lets_the_next_in() -> None:
-    company = Company()
-    for enter in (company.shared, company.alone):
+    company = SharedExclusiveLock()
+    for enter in (company.shared, company.exclusive):
         with pytest.raises(LookupError), enter():
             raise LookupError
-    with company.alone():
+    with company.exclusive():
         pass

@@ -6,24 +6,24 @@ import time
 import pytest
 
 from db.tables import Job
-from workers.runtime.active_jobs import InHand, Register
+from workers.runtime.active_jobs import ActiveJob, ActiveJobs
 from workers.runtime.watchdog import Watchdog
 
 
-def on_device() -> InHand:
-    job = InHand(Job(id="job_1", attempt=1, variant="flux.1-demo", deadline_seconds=60))
+def on_device() -> ActiveJob:
+    job = ActiveJob(Job(id="job_1", attempt=1, variant="flux.1-demo", deadline_seconds=60))
     job.begin()
     return job
 
 
-def watched(register: Register) -> tuple[Watchdog, threading.Event]:
+def watched(register: ActiveJobs) -> tuple[Watchdog, threading.Event]:
     ended = threading.Event()
     watchdog = Watchdog(register, grace_seconds=5, every_seconds=0.01, end=ended.set)
     return watchdog, ended
 
 
 def test_a_call_that_hangs_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    job, register = on_device(), Register()
+    job, register = on_device(), ActiveJobs()
     register.add([job])
     later = time.monotonic() + 66
     monkeypatch.setattr(time, "monotonic", lambda: later)
@@ -37,7 +37,7 @@ def test_a_call_that_hangs_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_call_within_its_deadline_and_grace_is_left_alone(
     seconds: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job, register = on_device(), Register()
+    job, register = on_device(), ActiveJobs()
     register.add([job])
     later = time.monotonic() + seconds
     monkeypatch.setattr(time, "monotonic", lambda: later)
@@ -48,7 +48,7 @@ def test_a_call_within_its_deadline_and_grace_is_left_alone(
 
 
 def test_a_job_that_is_being_stored_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    job, register = on_device(), Register()
+    job, register = on_device(), ActiveJobs()
     job.leave_device()
     register.add([job])
     later = time.monotonic() + 1000

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.datastructures import FormData, UploadFile
 
-from api.web.playground.form.fields import Field, Kind, Place, form_of
+from api.web.playground.form.fields import Field, FieldKind, Place, form_of
 from api.web.playground.form.form_parser import CUSTOM, filled, input_of
 from workers import catalog
 from workers.catalog import Variant
@@ -19,14 +19,14 @@ SIZES = ("width", "height", "aspect_ratio")
 
 def untouched(field: Field) -> list[tuple[str, str]]:
     """What a browser sends for a field that nobody has touched but where it must be."""
-    sent: dict[Kind, list[tuple[str, str]]] = {
-        Kind.SIZE: [("shape", ""), ("width", ""), ("height", "")],
-        Kind.TASKS: [(field.name, "<OD>")],
-        Kind.PICTURES: [(field.name, PICTURE)] if field.required else [],
-        Kind.PROMPT: [(field.name, "a red circle")],
-        Kind.SWITCH: [(field.name, "true")] if field.default else [],
-        Kind.SLIDER: [(field.name, str(field.default))],
-        Kind.CHOICE: [(field.name, str(field.default))],
+    sent: dict[FieldKind, list[tuple[str, str]]] = {
+        FieldKind.SIZE: [("shape", ""), ("width", ""), ("height", "")],
+        FieldKind.TASKS: [(field.name, "<OD>")],
+        FieldKind.PICTURES: [(field.name, PICTURE)] if field.required else [],
+        FieldKind.PROMPT: [(field.name, "a red circle")],
+        FieldKind.SWITCH: [(field.name, "true")] if field.default else [],
+        FieldKind.SLIDER: [(field.name, str(field.default))],
+        FieldKind.CHOICE: [(field.name, str(field.default))],
     }
     return sent.get(field.kind, [])
 
@@ -45,7 +45,7 @@ def test_every_parameter_has_a_field_of_a_kind_of_its_own(variant: Variant) -> N
     asked = {"size" if name in SIZES else name for name in schema}
     fixed = {name for name in schema if schema[name].get("maximum") == 0.0}
     assert set(fields) == asked - {"task"} - fixed
-    assert [name for name, field in fields.items() if field.kind is Kind.TEXT] == []
+    assert [name for name, field in fields.items() if field.kind is FieldKind.TEXT] == []
     if "size" in fields:
         assert len(fields["size"].shapes) == 7
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from workers.catalog import find, picture_fields, variants
 
-HOSTED = {row.id for row in variants() if row.adapter == "relay"}
+HOSTED = {row.id for row in variants() if row.adapter == "hosted"}
 MEGAPIXEL = 1024 * 1024
 
 
