@@ -33,7 +33,7 @@ from api.web.dashboard import app as dashboard
 from api.web.playground import app as playground
 from db.core.session import Database
 from db.core.settings import DatabaseSettings
-from db.jobs import queries as job_queries
+from db.jobs.queries import finished_among
 from db.storage.settings import StorageSettings, open_store
 from workers import catalog
 from workers.catalog import Catalogue
@@ -124,9 +124,9 @@ def _connect(settings: ApiSettings, catalogue: Catalogue) -> Services:
     storage = StorageSettings()
     outbound = OutboundSettings()
 
-    def finished_among(job_ids: Sequence[str]) -> Sequence[str]:
+    def finished(job_ids: Sequence[str]) -> Sequence[str]:
         with database.transaction(durable=False) as session:
-            return job_queries.finished_among(session, job_ids)
+            return finished_among(session, job_ids)
 
     return Services(
         settings=settings,
@@ -138,7 +138,7 @@ def _connect(settings: ApiSettings, catalogue: Catalogue) -> Services:
         queue_notifier=queue_notifier,
         notifier=CoalescingNotifier(queue_notifier),
         publisher=Publisher(queue_settings),
-        hub=EventHub(queue_settings, finished_among),
+        hub=EventHub(queue_settings, finished),
         artifact_urls=ArtifactUrls(
             settings.url_secret.get_secret_value(), valid_seconds=settings.artifact_url_seconds
         ),

@@ -4,12 +4,6 @@ from alembic import context
 from sqlalchemy import NullPool, create_engine, text
 
 from db.tables import Job
-from db.tables import idempotency as idempotency_tables  # noqa: F401 - Alembic compares them all
-from db.tables import inputs as input_tables  # noqa: F401 - Alembic compares them all
-from db.tables import operators as operator_tables  # noqa: F401 - Alembic compares them all
-from db.tables import resume_points as attempt_note_tables  # noqa: F401 - Alembic compares them all
-from db.tables import traces as trace_tables  # noqa: F401 - Alembic compares them all
-from db.tables import webhooks as delivery_tables  # noqa: F401 - Alembic compares them all
 
 _MIGRATION_LOCK = 0x626F7474  # any constant; two migrators must agree on it
 

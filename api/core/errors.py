@@ -17,12 +17,12 @@ from starlette.exceptions import HTTPException
 from api.core.artifact_urls import InvalidTokenError
 from db.billing.holds import InsufficientCreditError
 from db.jobs.idempotency import KeyReusedError
-from db.jobs.types import PriorityNotAllowedError, TenantSuspendedError, TooManyInFlightError
+from db.jobs.types import PriorityNotAllowedError, TooManyInFlightError
 from db.operators.actions import BalanceTooLowError, ReferenceReusedError
 from db.operators.keys import LastOperatorError
 from db.storage.object_store import StoreUnavailableError
 from db.tenants.api_keys import InvalidKeyError
-from db.tenants.tenants import UnknownTierError
+from db.tenants.tenants import TenantSuspendedError, UnknownTierError
 from db.values.pictures import PictureError
 from workers.catalog import UnknownVariantError
 

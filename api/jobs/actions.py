@@ -4,12 +4,13 @@ from api.core.errors import not_found
 from api.core.metrics import submitted
 from api.services import Services
 from db.billing.holds import InsufficientCreditError
-from db.jobs import queries as job_queries
-from db.jobs import transitions as jobs
-from db.jobs.types import PriorityNotAllowedError, TenantSuspendedError, TooManyInFlightError
+from db.jobs.finish import cancel_job
+from db.jobs.queries import find_job
+from db.jobs.types import PriorityNotAllowedError, TooManyInFlightError
 from db.operators import jobs as operator_jobs
 from db.operators.audit import Actor
 from db.tables import Job
+from db.tenants.tenants import TenantSuspendedError
 from db.values.job_state import JobState
 from workers.messaging.queue import Ticket
 from workers.telemetry.metrics import job_finished
@@ -37,9 +38,9 @@ def cancel_own(services: Services, tenant_id: str, job_id: str) -> bool:
         api.core.errors.ProblemError: it is not theirs.
     """
     with services.database.transaction() as session:
-        if job_queries.find(session, tenant_id=tenant_id, job_id=job_id) is None:
+        if find_job(session, tenant_id=tenant_id, job_id=job_id) is None:
             raise not_found("job")
-        canceled = jobs.cancel(session, tenant_id=tenant_id, job_id=job_id)
+        canceled = cancel_job(session, tenant_id=tenant_id, job_id=job_id)
     return _told(services, canceled)
 
 

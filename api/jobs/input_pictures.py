@@ -15,7 +15,7 @@ from api.services import Services
 from db.artifacts import inputs as stored_inputs
 from db.artifacts import uploads as files
 from db.artifacts.uploads import NewUpload
-from db.jobs import queries as job_queries
+from db.jobs.queries import find_artifact, find_job
 from db.storage.keys import input_key
 from db.storage.object_store import ObjectNotFoundError
 from db.tables import File
@@ -105,8 +105,8 @@ class PictureResolver:
             return self._own_artifact(session, job_id, n)
 
     def _own_artifact(self, session: Session, job_id: str, n: int) -> InputPicture:
-        owned = job_queries.find(session, tenant_id=self._tenant_id, job_id=job_id)
-        row = job_queries.artifact(session, job_id, n)
+        owned = find_job(session, tenant_id=self._tenant_id, job_id=job_id)
+        row = find_artifact(session, job_id, n)
         if owned is None or row is None:
             raise PictureError("there is no such artifact among your jobs")
         # Kept as an input of its own: the artifact may expire before the new job runs.

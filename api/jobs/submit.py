@@ -21,10 +21,10 @@ from api.schemas.jobs import Price, Quote, Submission
 from api.schemas.webhooks import WebhookRequest
 from api.services import Services
 from db.jobs import idempotency, traces
-from db.jobs import queries as job_queries
-from db.jobs import transitions as jobs
 from db.jobs.idempotency import KeyedSubmission
+from db.jobs.submit import submit_job, submit_job_at_once
 from db.jobs.types import Accepted, NewJob
+from db.jobs.waiting import queue_outlook
 from db.tenants import api_keys, tenants
 from db.values.job_state import JobState
 from db.values.pictures import PictureError
@@ -187,7 +187,7 @@ def quote(services: Services, caller: Caller, submission: Submission) -> Quote:
     variant = commission.variant
     with services.database.transaction(durable=False) as session:
         account = tenants.account(session, tenant_id)
-        outlook = job_queries.outlook(session, [variant.id])[variant.id]
+        outlook = queue_outlook(session, [variant.id])[variant.id]
     if account is None:
         raise not_found("tenant")
     return Quote(
@@ -247,14 +247,14 @@ def submit(
     traceparent = tracing.current()
     if not (keyed or new.webhook or traceparent):
         with services.database.single_statements(durable=True) as session:
-            if accepted := jobs.submit_at_once(session, new):
+            if accepted := submit_job_at_once(session, new):
                 answer = render(session, [accepted.job])[0]
                 _announce(services, accepted)
                 return Submitted(answer, replayed=False)
     with services.database.transaction() as session:
         if keyed and (first := idempotency.claim(session, keyed, new.id)):
             return Submitted(render(session, [first])[0], replayed=True)
-        accepted = jobs.submit(session, new)
+        accepted = submit_job(session, new)
         if traceparent:
             traces.keep(session, accepted.job.id, traceparent)
         answer = render(session, [accepted.job])[0]

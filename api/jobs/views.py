@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from api.schemas.jobs import JobError, JobUrls, JobView, Price, Progress, Timings, WaitingView
 from api.services import Services
 from db.artifacts.listing import listed
-from db.jobs import queries as job_queries
-from db.jobs.queries import Waiting
+from db.jobs.queries import artifacts_of, find_job
+from db.jobs.waiting import Waiting, queue_positions
 from db.tables import Artifact, Job
 from db.values.job_state import TERMINAL, JobState, Priority
 
@@ -29,15 +29,15 @@ class JobViews:
 
     def load(self, session: Session, *, tenant_id: str, job_id: str) -> JobView | None:
         """A tenant's job, as it stands now; None when it is not theirs."""
-        job = job_queries.find(session, tenant_id=tenant_id, job_id=job_id)
+        job = find_job(session, tenant_id=tenant_id, job_id=job_id)
         return None if job is None else self.render(session, [job])[0]
 
     def render(self, session: Session, jobs: Sequence[Job]) -> list[JobView]:
         """Jobs with fresh artifact URLs, and why they wait where they do."""
         over = [job.id for job in jobs if job.state == JobState.SUCCEEDED]
-        artifacts = job_queries.artifacts_of(session, over) if over else {}
+        artifacts = artifacts_of(session, over) if over else {}
         queued = [job.id for job in jobs if job.state == JobState.QUEUED]
-        waiting = job_queries.waiting(session, queued) if queued else {}
+        waiting = queue_positions(session, queued) if queued else {}
         return [
             self._view(job, _waiting(waiting.get(job.id)), artifacts.get(job.id, []))
             for job in jobs

@@ -11,8 +11,8 @@ from api.core.errors import ProblemError, respond
 from api.core.request_log import note
 from api.resources.rate_limiter import Standing
 from api.services import Services
-from db.jobs.types import TenantSuspendedError
 from db.tenants.api_keys import Identity, InvalidKeyError
+from db.tenants.tenants import TenantSuspendedError
 
 _LIMITED = "/v1/"
 

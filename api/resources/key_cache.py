@@ -13,7 +13,7 @@ class KeyCache:
     """Identities by the hash of their key.
 
     That a key has been revoked is not known here: whoever is identified by `known` must let
-    `db.tenants.api_keys.check`, or `db.jobs.transitions.submit`, refuse it in the transaction that
+    `db.tenants.api_keys.check`, or `db.jobs.submit.submit_job`, refuse it in the transaction that
     does the work.
     """
 

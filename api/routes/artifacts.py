@@ -7,7 +7,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from api.core.errors import PROBLEMS, not_found
 from api.services import ServicesDep
-from db.jobs import queries as job_queries
+from db.jobs.queries import find_artifact
 from db.storage.object_store import ObjectNotFoundError
 
 router = APIRouter(prefix="/v1/artifacts", tags=["artifacts"])
@@ -60,7 +60,7 @@ def get_artifact(
     """
     job_id = services.artifact_urls.job_of(token)
     with services.database.transaction(durable=False) as session:
-        row = job_queries.artifact(session, job_id, int(name.partition(".")[0]))
+        row = find_artifact(session, job_id, int(name.partition(".")[0]))
     if row is None:
         raise not_found("artifact")
     direct = services.presign(row.key, _PRESIGN_SECONDS)

@@ -18,7 +18,7 @@ from api.jobs.long_poll import load_view, preferred_wait, wait_until_over
 from api.jobs.views import JobViews, base_url, etag, is_over
 from api.schemas.jobs import JobList, JobView, Quote, ShortText, Submission
 from api.services import ServicesDep
-from db.jobs import queries as job_queries
+from db.jobs import queries
 from db.jobs.queries import JobFilter
 from db.values.job_state import JobState
 
@@ -119,7 +119,7 @@ def list_jobs(
     chosen = JobFilter(query.state, query.model, query.created_after, before_id)
     views = JobViews(services, base_url(request, services))
     with services.database.transaction(durable=False) as session:
-        rows = job_queries.listed(session, tenant_id, chosen, limit=query.limit + 1)
+        rows = queries.list_jobs(session, tenant_id, chosen, limit=query.limit + 1)
         shown = views.render(session, rows[: query.limit])
     if len(rows) <= query.limit:
         return JobList(jobs=shown, next_cursor=None)

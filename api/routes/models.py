@@ -5,8 +5,7 @@ from fastapi import APIRouter
 from api.core.errors import ProblemError
 from api.schemas.jobs import ModelList, ModelView
 from api.services import Services, ServicesDep
-from db.jobs import queries as job_queries
-from db.jobs.queries import Outlook
+from db.jobs.waiting import Outlook, queue_outlook
 from workers import catalog
 from workers.catalog import UnknownVariantError, Variant
 
@@ -31,7 +30,7 @@ def get_model(model_id: str, services: ServicesDep) -> ModelView:
 
 def _views(services: Services, variants: tuple[Variant, ...]) -> list[ModelView]:
     with services.database.transaction(durable=False) as session:
-        outlook = job_queries.outlook(session, [variant.id for variant in variants])
+        outlook = queue_outlook(session, [variant.id for variant in variants])
     return [_view(variant, outlook[variant.id]) for variant in variants]
 
 

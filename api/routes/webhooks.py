@@ -19,12 +19,13 @@ from api.schemas.webhooks import (
 )
 from api.services import ServicesDep
 from db.tables.webhooks import Delivery, DeliveryAttempt
+from db.values.delivery_state import DeliveryState
 from db.webhooks import deliveries
 from db.webhooks import queries as delivery_queries
 from db.webhooks import secrets as webhook_secrets
 from db.webhooks.queries import DeliveryFilter
 from db.webhooks.secrets import SigningSecret
-from db.webhooks.types import DeliveryState, WebhookEvent
+from db.webhooks.types import WebhookEvent
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 

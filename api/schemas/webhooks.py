@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from db.webhooks.types import DeliveryState, WebhookEvent
+from db.values.delivery_state import DeliveryState
+from db.webhooks.types import WebhookEvent
 
 MAX_URL_LENGTH = 2_000
 

@@ -1,7 +1,7 @@
 """Success: jobs end, and are paid for, in the transaction that enters their results.
 
 A batch is completed together, in as many statements as one job: three, and more only for what it
-left in the store and for webhooks. Locks are taken in the order that `db.jobs.transitions`
+left in the store and for webhooks. Locks are taken in the order that `db.jobs.finish`
 states, and within a table in the order of its keys, so that no two transactions wait for each
 other.
 """
@@ -103,12 +103,12 @@ WHERE (allowances.tenant_id, allowances.month, allowances.kind)
 """)
 
 
-def complete(session: Session, held: Claim, result: Result, *, keep_seconds: float) -> bool:
-    """As `complete_all`, for one job; False when the attempt was no longer the job's."""
-    return held in complete_all(session, {held: result}, keep_seconds=keep_seconds)
+def complete_job(session: Session, held: Claim, result: Result, *, keep_seconds: float) -> bool:
+    """As `complete_jobs`, for one job; False when the attempt was no longer the job's."""
+    return held in complete_jobs(session, {held: result}, keep_seconds=keep_seconds)
 
 
-def complete_all(
+def complete_jobs(
     session: Session, results: Mapping[Claim, Result], *, keep_seconds: float
 ) -> set[Claim]:
     """Succeed: artifacts, settlements and usage events in the same transaction.

@@ -26,17 +26,6 @@ class PriorityNotAllowedError(Exception):
         super().__init__(f"priority {priority} needs a higher tier; yours goes up to {highest}")
 
 
-class TenantSuspendedError(Exception):
-    """The tenant may neither submit nor read."""
-
-    def __init__(self) -> None:
-        super().__init__("this account is suspended; ask the operator")
-
-
-class SuspectsTurn(Exception):  # noqa: N818 - an answer, not a fault
-    """The fairest queued job has lost its last worker, and the claimer takes no such job now."""
-
-
 @dataclass(frozen=True)
 class NewJob:
     """A validated commission, before it has a row.
@@ -139,6 +128,15 @@ class Claimed:
 
     jobs: tuple[Job, ...] = ()
     more: bool = False
+
+
+@dataclass(frozen=True)
+class SuspectAtHead:
+    """Nothing was claimed: the fairest queued job has lost its last worker.
+
+    A job is suspect until an attempt at it ends otherwise. The claimer asks again, for suspects
+    too, once nothing else is in its hands.
+    """
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 
 from db.artifacts import inputs as stored_inputs
 from db.core.base import new_id
-from db.jobs import transitions as jobs
+from db.jobs.finish import cancel_job
 from db.jobs.search import JobSearch, conditions
+from db.jobs.submit import submit_job
 from db.jobs.types import Accepted, NewJob
 from db.operators import audit
 from db.operators.audit import Actor
@@ -52,7 +53,7 @@ class Reach:
 def cancel(session: Session, actor: Actor, job_id: str) -> Job | None:
     """Cancel a job that is not over; None when it was."""
     before = session.scalar(select(Job.state).where(Job.id == job_id))
-    job = jobs.cancel(session, tenant_id=None, job_id=job_id)
+    job = cancel_job(session, tenant_id=None, job_id=job_id)
     if job is not None:
         after = {"state": job.state}
         audit.record(session, actor, "job.cancel", job_id, before={"state": before}, after=after)
@@ -63,7 +64,7 @@ def retry(session: Session, actor: Actor, job_id: str) -> Accepted | None:
     """Do a failed job again, as a new one; None when it did not fail, or was done again before.
 
     Raises:
-        db.jobs.types.TenantSuspendedError: its tenant may not submit.
+        db.tenants.tenants.TenantSuspendedError: its tenant may not submit.
         db.jobs.types.TooManyInFlightError: its tenant has as many unfinished jobs as it may.
         db.jobs.types.PriorityNotAllowedError: its tenant's tier was lowered meanwhile.
         db.billing.holds.InsufficientCreditError: its tenant cannot pay for it.
@@ -78,7 +79,7 @@ def retry(session: Session, actor: Actor, job_id: str) -> Accepted | None:
     if session.scalar(statement) is None:
         return None
     stored_inputs.note_uses_again(session, job.input)
-    accepted = jobs.submit(session, new)
+    accepted = submit_job(session, new)
     audit.record(session, actor, "job.retry", job_id, after={"retried_as": new.id})
     return accepted
 

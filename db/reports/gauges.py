@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from db.jobs.queries import WORKER_STALE_SECONDS
+from db.jobs.waiting import WORKER_STALE_SECONDS
 from db.reports import usage as reports
 from db.reports.usage import QueueDepth
 

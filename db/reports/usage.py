@@ -118,7 +118,7 @@ def queue_depths(session: Session) -> list[QueueDepth]:
 
 
 def claimable_counts(session: Session) -> dict[str, int]:
-    """Jobs of each variant that a worker could claim now, as `db.jobs.transitions` would."""
+    """Jobs of each variant that a worker could claim now, by the conditions of `db.jobs.claim`."""
     paused = select(Queue.variant).where(Queue.paused_at.is_not(None))
     statement = (
         select(Job.variant, func.count())

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import DOUBLE_PRECISION
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.core.base import Base
-from db.webhooks.types import DeliveryState
+from db.values.delivery_state import DeliveryState
 
 _states = ", ".join(f"'{state}'" for state in DeliveryState)
 _pending = text("state = 'pending'")

@@ -18,8 +18,8 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from db.core.base import new_id
-from db.jobs.types import TenantSuspendedError
 from db.tables import ApiKey, Tenant
+from db.tenants.tenants import TenantSuspendedError
 
 _DIGITS = string.digits + string.ascii_letters
 _SECRET_DIGITS = 22
@@ -91,7 +91,7 @@ def identify(session: Session, key: str) -> Identity:
 
     Raises:
         InvalidKeyError: it is malformed, unknown or revoked.
-        db.jobs.types.TenantSuspendedError: its tenant is suspended.
+        db.tenants.tenants.TenantSuspendedError: its tenant is suspended.
     """
     parts = _SHAPE.fullmatch(key)
     if parts is None or not hmac.compare_digest(_checksum(key[:-_CHECKSUM_DIGITS]), parts[3]):

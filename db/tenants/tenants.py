@@ -13,6 +13,13 @@ from db.tables import Allowance, Hold, Tenant, Tier
 from db.values.pricing import UnitKind
 
 
+class TenantSuspendedError(Exception):
+    """The tenant may neither submit nor read."""
+
+    def __init__(self) -> None:
+        super().__init__("this account is suspended; ask the operator")
+
+
 class UnknownTierError(Exception):
     """No tier bears this name."""
 

@@ -21,8 +21,9 @@ from sqlalchemy.orm import Session
 from db.core.base import new_id
 from db.tables import Artifact, Job
 from db.tables.webhooks import Delivery, DeliveryAttempt, WebhookEndpoint
+from db.values.delivery_state import DeliveryState
 from db.webhooks.payload import body_of
-from db.webhooks.types import DeliveryState, Outcome, Sending, Webhook
+from db.webhooks.types import Outcome, Sending, Webhook
 
 RETRY_DELAYS_SECONDS = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """Waits after the first to the ninth failed try, as Standard Webhooks has them; ten tries in all,

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.tables.webhooks import Delivery, DeliveryAttempt
-from db.webhooks.types import DeliveryState
+from db.values.delivery_state import DeliveryState
 
 
 @dataclass(frozen=True)

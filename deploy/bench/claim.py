@@ -9,7 +9,8 @@ from sqlalchemy import text
 
 from db.core.session import Database
 from db.core.settings import DatabaseSettings
-from db.jobs import transitions as jobs
+from db.jobs.claim import claim_jobs
+from db.jobs.types import Claimed
 from db.tenants import tenants
 
 _CLAIMS = 200
@@ -52,7 +53,7 @@ def _median_claim(database: Database, backlog: int) -> float:
 def _time_claim(database: Database, variant: str) -> float:
     began = time.perf_counter()
     with database.transaction(durable=False) as session:
-        claimed = jobs.claim(session, variant=variant, worker_id="bench", lease_seconds=3600)
-    if not claimed.jobs:
+        claimed = claim_jobs(session, variant=variant, worker_id="bench", lease_seconds=3600)
+    if not isinstance(claimed, Claimed) or not claimed.jobs:
         raise RuntimeError("the benchmark's queue ran dry")
     return time.perf_counter() - began

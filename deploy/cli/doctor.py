@@ -14,7 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.core.invariants import violations
 from db.core.session import Database
 from db.core.settings import DatabaseSettings
-from db.jobs import queries as job_queries
+from db.jobs.queries import artifact_keys
+from db.jobs.waiting import ready_workers
 from db.storage.object_store import ObjectNotFoundError, ObjectStore, StoreError
 from db.storage.settings import StorageSettings, open_store
 from db.tables import Tier
@@ -159,7 +160,7 @@ def _artifact_keys(database: Database) -> Iterator[str]:
     after = ""
     while True:
         with database.transaction(durable=False) as session:
-            keys = job_queries.artifact_keys(session, after=after, limit=_PAGE)
+            keys = artifact_keys(session, after=after, limit=_PAGE)
         yield from keys
         if len(keys) < _PAGE:
             return
@@ -168,7 +169,7 @@ def _artifact_keys(database: Database) -> Iterator[str]:
 
 def _workers(patient: Environment) -> str:
     with patient.database.transaction(durable=False) as session:
-        ready = job_queries.ready_workers(session)
+        ready = ready_workers(session)
     if not ready:
         raise FindingError("no live worker: start one with `bottega worker` or `bottega fleet`")
     return ", ".join(f"{count} for {variant}" for variant, count in sorted(ready.items()))
@@ -224,5 +225,5 @@ def _content_filters(patient: Environment, chosen: Sequence[str]) -> str:
 def _rows(patient: Environment, chosen: Sequence[str]) -> list[catalog.Variant]:
     """The variants that were chosen, else those that live workers serve."""
     with patient.database.transaction(durable=False) as session:
-        served = sorted(job_queries.ready_workers(session))
+        served = sorted(ready_workers(session))
     return [catalog.find(name) for name in list(chosen) or served]

@@ -17,7 +17,7 @@ from db.core.base import Base
 from db.jobs import queues as queue_rows
 from db.jobs import search as job_search
 from db.jobs.search import JobSearch
-from db.jobs.types import PriorityNotAllowedError, TenantSuspendedError, TooManyInFlightError
+from db.jobs.types import PriorityNotAllowedError, TooManyInFlightError
 from db.operators import actions as operator_actions
 from db.operators import audit
 from db.operators import jobs as operator_jobs
@@ -28,6 +28,7 @@ from db.operators.jobs import BulkAction
 from db.reports import usage as reports
 from db.tables import Worker
 from db.tenants.api_keys import OperatorRole
+from db.tenants.tenants import TenantSuspendedError
 from db.values.job_state import JobState, Priority
 from deploy.cli.admin import actor, as_json_option, give_credit, show, transaction
 

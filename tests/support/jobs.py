@@ -10,9 +10,11 @@ from sqlalchemy import text
 from db.billing import ledger
 from db.core import invariants
 from db.core.session import Database
-from db.jobs import complete as completion
-from db.jobs import queries as job_queries
-from db.jobs import transitions as jobs
+from db.jobs.claim import claim_jobs
+from db.jobs.complete import complete_job
+from db.jobs.finish import cancel_job, expire_job, fail_job, rescue_job, retry_job
+from db.jobs.queries import find_job
+from db.jobs.submit import submit_job
 from db.jobs.types import Claim, Failure, NewArtifact, NewJob, Result
 from db.storage.keys import result_key
 from db.tables import Job, Tier
@@ -97,13 +99,13 @@ def new_job(tenant_id: str, **changes: Any) -> NewJob:
 def submit(database: Database, tenant_id: str, **changes: Any) -> str:
     """Submit one job; its id."""
     with database.transaction() as session:
-        return jobs.submit(session, new_job(tenant_id, **changes)).job.id
+        return submit_job(session, new_job(tenant_id, **changes)).job.id
 
 
 def submit_many(database: Database, tenant_id: str, count: int, **changes: Any) -> list[str]:
     """Submit jobs in one transaction; their ids, in order."""
     with database.transaction() as session:
-        return [jobs.submit(session, new_job(tenant_id, **changes)).job.id for _ in range(count)]
+        return [submit_job(session, new_job(tenant_id, **changes)).job.id for _ in range(count)]
 
 
 def backlog(database: Database, tenant_id: str, count: int, **changes: Any) -> None:
@@ -118,7 +120,7 @@ def claim(
 ) -> Sequence[Job]:
     """What one ticket brings."""
     with database.transaction(durable=False) as session:
-        held = jobs.claim(session, variant=variant, worker_id=worker_id, lease_seconds=lease)
+        held = claim_jobs(session, variant=variant, worker_id=worker_id, lease_seconds=lease)
         return list(held.jobs)
 
 
@@ -153,43 +155,43 @@ def complete(database: Database, held: Claim, *artifacts: NewArtifact) -> bool:
     """Succeed with these artifacts."""
     with database.transaction() as session:
         result = Result({"answer": 42}, artifacts, steps=4, run_seconds=1.5, store_seconds=0.25)
-        return completion.complete(session, held, result, keep_seconds=3600)
+        return complete_job(session, held, result, keep_seconds=3600)
 
 
 def fail(database: Database, held: Claim, failure: Failure = BROKEN) -> bool:
     """Fail for good."""
     with database.transaction() as session:
-        return jobs.fail(session, held, failure)
+        return fail_job(session, held, failure)
 
 
 def retry(database: Database, held: Claim, *, delay: float = 0) -> bool:
     """Queue again, or fail after the last attempt."""
     with database.transaction() as session:
-        return jobs.retry(session, held, BROKEN_FOR_NOW, delay_seconds=delay)
+        return retry_job(session, held, BROKEN_FOR_NOW, delay_seconds=delay)
 
 
 def cancel(database: Database, job_id: str, tenant_id: str | None = None) -> bool:
     """Cancel; whether it was done."""
     with database.transaction() as session:
-        return jobs.cancel(session, tenant_id=tenant_id, job_id=job_id) is not None
+        return cancel_job(session, tenant_id=tenant_id, job_id=job_id) is not None
 
 
 def expire(database: Database, job_id: str) -> bool:
     """Expire; whether it was done."""
     with database.transaction() as session:
-        return jobs.expire(session, job_id) is not None
+        return expire_job(session, job_id) is not None
 
 
 def recover(database: Database, job_id: str) -> bool:
     """Take a job from a lost worker; whether it was done."""
     with database.transaction() as session:
-        return jobs.recover(session, job_id) is not None
+        return rescue_job(session, job_id) is not None
 
 
 def found(database: Database, job_id: str) -> Job:
     """The row as it is now."""
     with database.transaction(durable=False) as session:
-        job = job_queries.find(session, tenant_id=None, job_id=job_id)
+        job = find_job(session, tenant_id=None, job_id=job_id)
     assert job is not None
     return job
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import httpx
 from sqlalchemy import text
 
-from db.jobs import queries as job_queries
+from db.jobs.waiting import ready_workers
 from tests.acceptance.stack import Client, Json, Stack, eventually, run_bottega
 
 QUICK: Json = {"prompt": "a red circle", "steps": 2}
@@ -75,7 +75,7 @@ def _answers(stack: Stack) -> bool:
 
 def _served(stack: Stack) -> bool:
     with stack.database.transaction() as session:
-        return bool(job_queries.ready_workers(session))
+        return bool(ready_workers(session))
 
 
 class Books(NamedTuple):

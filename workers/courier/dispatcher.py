@@ -15,9 +15,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.core.session import Database
 from db.jobs import traces
+from db.values.delivery_state import DeliveryState
 from db.webhooks import deliveries
 from db.webhooks import secrets as webhook_secrets
-from db.webhooks.types import DeliveryState, Outcome, Sending
+from db.webhooks.types import Outcome, Sending
 from workers.courier.outcome import answered, unanswered
 from workers.outbound import Answer, OutboundError, Timeouts
 from workers.outbound.signature import headers_of

@@ -18,7 +18,7 @@ from db import worker_registry as worker_register
 from db.core.invariants import Violation, violations
 from db.core.session import Database
 from db.jobs import idempotency
-from db.jobs import transitions as jobs
+from db.jobs.finish import expire_job, expired_job_ids, expired_lease_ids, rescue_job
 from db.reports import usage as reports
 from db.tables import Job
 from db.values.job_state import JobState
@@ -75,8 +75,8 @@ class Sweeper:
     def sweep(self) -> Swept:
         """Repair what can be repaired now."""
         swept = Swept(
-            recovered=self._each(jobs.expired_lease_ids, jobs.rescue),
-            expired=self._each(jobs.expired_ids, jobs.expire),
+            recovered=self._each(expired_lease_ids, rescue_job),
+            expired=self._each(expired_job_ids, expire_job),
             rung=self._ring_missing(),
         )
         with self._database.transaction(durable=False) as session:

@@ -10,9 +10,10 @@ from PIL.Image import Image
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from db.core.session import Database
-from db.jobs import complete as completion
-from db.jobs import queries as job_queries
-from db.jobs import transitions as jobs
+from db.jobs.claim import claim_jobs
+from db.jobs.complete import complete_jobs
+from db.jobs.finish import fail_job, hand_back_job, retry_job
+from db.jobs.queries import was_completed
 from db.jobs.types import Claim, Claimed, Failure, NewArtifact, Result, SuspectsTurn
 from db.storage.keys import result_key
 from db.storage.object_store import ObjectStore, StoreError
@@ -156,7 +157,7 @@ class Executor:
         if self._handed_back or self.device_lost or not self._model_cache.admits(variant_id):
             return Claimed()
         with self._database.single_statements() as session:
-            return jobs.claim(
+            return claim_jobs(
                 session,
                 variant=variant_id,
                 worker_id=self._worker_id,
@@ -299,11 +300,11 @@ class Executor:
 
     def _enter(self, results: Mapping[Claim, Result]) -> set[Claim]:
         with self._database.transaction() as session:
-            completed = completion.complete_all(
+            completed = complete_jobs(
                 session, results, keep_seconds=self._settings.result_keep_seconds
             )
             others = results.keys() - completed
-            return completed | {own for own in others if job_queries.was_completed(session, own)}
+            return completed | {own for own in others if was_completed(session, own)}
 
     def _upload(self, job: ActiveJob, work: Work, output: Output) -> list[NewArtifact]:
         stored = []
@@ -359,9 +360,9 @@ class Executor:
         with self._database.transaction() as session:
             if again:
                 delay = retry_delay_seconds(job.row.attempt)
-                written = jobs.retry(session, job.claim, failure, delay_seconds=delay)
+                written = retry_job(session, job.claim, failure, delay_seconds=delay)
             else:
-                written = jobs.fail(session, job.claim, failure)
+                written = fail_job(session, job.claim, failure)
         if not written:
             return None
         return JobState.QUEUED if again else JobState.FAILED
@@ -380,7 +381,7 @@ class Executor:
     def _hand_back_one(self, job: ActiveJob) -> None:
         try:
             with self._database.transaction() as session:
-                handed = jobs.hand_back(session, job.claim)
+                handed = hand_back_job(session, job.claim)
         except SQLAlchemyError as error:
             # Without the database the lease runs out instead; the model stops all the same.
             _log.warning("hand_back_failed", job_id=job.row.id, error=type(error).__name__)

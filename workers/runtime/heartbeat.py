@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db import worker_registry as worker_register
 from db.core.session import Database
-from db.jobs import transitions as jobs
+from db.jobs.claim import renew_leases
 from db.worker_registry import WorkerReport
 from workers.runtime.active_jobs import ActiveJobs
 from workers.telemetry.liveness import touch_liveness_file
@@ -95,7 +95,7 @@ class Heartbeat:
             return
         progress = {claim: job.progress for claim, job in in_hand.items()}
         with self._database.single_statements() as session:
-            held = jobs.renew(session, progress, lease_seconds=self._lease_seconds)
+            held = renew_leases(session, progress, lease_seconds=self._lease_seconds)
         for claim in in_hand.keys() - held:
             in_hand[claim].lost.set()
 

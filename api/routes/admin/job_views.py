@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from api.routes.webhooks import delivery_views
 from api.schemas.admin_jobs import AdminJobView, ArtifactView, BillView, JobDetail, Moment
-from db.jobs import queries as job_queries
+from db.jobs.queries import artifacts_of, attempts_of, find_job
 from db.jobs.search import FoundJob
 from db.operators import jobs as operator_jobs
 from db.tables import Attempt, Hold, Job, Tenant
@@ -43,17 +43,17 @@ def job_view(found: FoundJob) -> AdminJobView:
 
 def job_detail(session: Session, job_id: str) -> JobDetail | None:
     """A job with its whole story; None when there is no such job."""
-    job = job_queries.find(session, tenant_id=None, job_id=job_id)
+    job = find_job(session, tenant_id=None, job_id=job_id)
     if job is None:
         return None
     found = FoundJob(job, session.get_one(Tenant, job.tenant_id).name)
-    artifacts = job_queries.artifacts_of(session, [job_id]).get(job_id, [])
+    artifacts = artifacts_of(session, [job_id]).get(job_id, [])
     deliveries = delivery_queries.listed(
         session, job.tenant_id, DeliveryFilter(job_id=job_id), limit=_MOST_DELIVERIES
     )
     return JobDetail(
         **job_view(found).model_dump(),
-        timeline=timeline(job, job_queries.attempts_of(session, job_id)),
+        timeline=timeline(job, attempts_of(session, job_id)),
         artifacts=[ArtifactView.model_validate(row) for row in artifacts],
         bill=_bill(session.get(Hold, job_id)),
         deliveries=delivery_views(session, deliveries),

@@ -13,8 +13,8 @@ from api.routes.admin.job_views import job_detail, job_view
 from api.schemas.admin_jobs import AdminJobList, Canceled, JobDetail, Retried
 from api.schemas.jobs import ShortText
 from api.services import Services, ServicesDep
-from db.jobs import queries as job_queries
 from db.jobs import search as job_search
+from db.jobs.queries import find_job
 
 router = APIRouter(prefix=f"{PREFIX}/jobs", tags=["admin"])
 
@@ -72,5 +72,5 @@ def retry_any_job(job_id: ShortText, services: ServicesDep, actor: WriterDep) ->
 
 def _require_job(services: Services, job_id: str) -> None:
     with services.database.single_statements() as session:
-        if job_queries.find(session, tenant_id=None, job_id=job_id) is None:
+        if find_job(session, tenant_id=None, job_id=job_id) is None:
             raise not_found("job")

@@ -6,8 +6,8 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from api.schemas.admin import QueueInWindow, QueueNow, QueueView
-from db.jobs import queries as job_queries
 from db.jobs import queues
+from db.jobs.waiting import outlook_of, ready_workers
 from db.reports import usage as reports
 from db.reports.usage import QueueDepth
 from db.reports.window import QueueWindow, queue_windows
@@ -19,7 +19,7 @@ def queue_views(session: Session, offered: Iterable[str], window: timedelta) -> 
     windows = {row.variant: row for row in queue_windows(session, window)}
     paused = queues.paused(session)
     names = sorted({*offered, *depths, *windows})
-    ready = job_queries.ready_workers(session)
+    ready = ready_workers(session)
     quiet = QueueWindow("", 0, 0, 0, None, None, None, None)
     return [
         QueueView(
@@ -36,7 +36,7 @@ def queue_views(session: Session, offered: Iterable[str], window: timedelta) -> 
 
 
 def _now(depth: QueueDepth, workers: int, *, paused: bool) -> QueueNow:
-    outlook = job_queries.outlook_of(workers, depth.cost_seconds, paused=paused)
+    outlook = outlook_of(workers, depth.cost_seconds, paused=paused)
     return QueueNow(
         paused=paused,
         ready_workers=workers,

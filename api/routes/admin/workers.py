@@ -12,7 +12,7 @@ from api.schemas.admin import WorkerList, WorkerSwitch, WorkerView
 from api.schemas.jobs import ShortText
 from api.services import ServicesDep
 from db import worker_registry as workers
-from db.jobs.queries import WORKER_STALE_SECONDS
+from db.jobs.waiting import WORKER_STALE_SECONDS
 from db.operators import actions as operator_actions
 from db.tables import Worker
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from api.web.dashboard.queue_rows import QueueRow
 from api.web.shared.formats import count, duration, plural
-from db.jobs.queries import WaitReason
+from db.jobs.waiting import WaitReason
 
 _MOST_LINES = 3
 _UNSERVED = {

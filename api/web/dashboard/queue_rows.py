@@ -7,9 +7,8 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from api.web.shared.formats import NONE, duration
-from db.jobs import queries as job_queries
 from db.jobs import queues
-from db.jobs.queries import WaitReason
+from db.jobs.waiting import WaitReason, outlook_of, ready_workers, unserved_reasons
 from db.reports import usage as reports
 from db.reports.window import QueueWindow, queue_windows
 
@@ -61,8 +60,8 @@ def queue_rows(session: Session, offered: Iterable[str]) -> list[QueueRow]:
     windows = {row.variant: row for row in queue_windows(session, WINDOW)}
     paused = queues.paused(session)
     names = sorted({*offered, *depths, *windows})
-    ready = job_queries.ready_workers(session)
-    unserved = job_queries.unserved(session)
+    ready = ready_workers(session)
+    unserved = unserved_reasons(session)
     return [
         _row(
             depths.get(name, reports.QueueDepth(name, 0, 0, 0.0)),
@@ -84,7 +83,7 @@ def _row(
     paused: bool,
 ) -> QueueRow:
     minutes = WINDOW.total_seconds() / 60
-    outlook = job_queries.outlook_of(workers, depth.cost_seconds, paused=paused)
+    outlook = outlook_of(workers, depth.cost_seconds, paused=paused)
     return QueueRow(
         variant=depth.variant,
         state="paused" if paused else _state(depth, workers, unserved),

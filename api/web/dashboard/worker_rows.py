@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from api.web.shared.formats import size
 from db import worker_registry as workers
-from db.jobs import queries as job_queries
-from db.jobs.queries import WORKER_STALE_SECONDS
+from db.jobs.queries import running_by_worker
+from db.jobs.waiting import WORKER_STALE_SECONDS
 from db.tables import Job, Worker
 
 _READY = ("ready", "busy")
@@ -62,7 +62,7 @@ class WorkerRow:
 def worker_rows(session: Session) -> list[WorkerRow]:
     """Every registered worker, oldest first."""
     now = session.execute(select(func.now())).scalar_one()
-    in_hand = job_queries.in_hand(session)
+    in_hand = running_by_worker(session)
     return [_row(row, now, in_hand.get(row.id, [])) for row in workers.listed(session)]
 
 

@@ -15,8 +15,7 @@ from api.web.playground.pages import page
 from api.web.playground.session import CurrentTenant, CurrentTenantDep
 from api.web.shared.florence2_overlay import answers, overlays
 from api.web.shared.job_pictures import inputs
-from db.jobs import queries as job_queries
-from db.jobs.queries import JobFilter
+from db.jobs.queries import JobFilter, artifacts_of, list_jobs
 from db.tables import Artifact, Job
 from db.values.artifact_kinds import ArtifactKind
 from db.values.job_state import JobState
@@ -56,9 +55,9 @@ def gallery_values(
     """The values of `gallery.html`."""
     chosen = JobFilter(before_id=before_id)
     with services.database.transaction(durable=False) as session:
-        rows = job_queries.listed(session, current.tenant_id, chosen, limit=PAGE_SIZE + 1)
+        rows = list_jobs(session, current.tenant_id, chosen, limit=PAGE_SIZE + 1)
         shown = rows[:PAGE_SIZE]
-        artifacts = job_queries.artifacts_of(session, [job.id for job in shown])
+        artifacts = artifacts_of(session, [job.id for job in shown])
     cards = [_card(job, artifacts.get(job.id, [])) for job in shown]
     return {
         "can_look": any(not paints(each) for each in services.catalogue.variants()),

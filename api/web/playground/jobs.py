@@ -21,7 +21,7 @@ from api.web.playground.form.page import form_view
 from api.web.playground.pages import page, render
 from api.web.playground.panel import as_kept, panel_values
 from api.web.playground.session import CurrentTenant, CurrentTenantDep, FormDep, WriterDep
-from db.jobs import queries as job_queries
+from db.jobs.queries import find_job
 from db.tables import Job
 from workers.messaging.events import Event
 
@@ -61,7 +61,7 @@ def values_of(services: Services, current: CurrentTenant, job_id: str) -> dict[s
         api.core.errors.ProblemError: it is not the tenant's.
     """
     with services.database.transaction(durable=False) as session:
-        job = job_queries.find(session, tenant_id=current.tenant_id, job_id=job_id)
+        job = find_job(session, tenant_id=current.tenant_id, job_id=job_id)
         if job is None:
             raise not_found("job")
         values = panel_values(services, session, job)

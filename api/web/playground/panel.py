@@ -13,7 +13,8 @@ from api.web.playground.overlay import Seen, seen_in
 from api.web.shared.formats import duration, money
 from api.web.shared.job_labels import waiting_text
 from api.web.shared.job_pictures import Input, inputs, outputs, without_removed
-from db.jobs import queries as job_queries
+from db.jobs.queries import artifacts_of
+from db.jobs.waiting import queue_positions
 from db.tables import Artifact, Job
 from db.values.artifact_kinds import ArtifactKind
 from db.values.job_state import TERMINAL, JobState
@@ -37,8 +38,8 @@ class DownloadableFile:
 
 def panel_values(services: Services, session: Session, job: Job) -> dict[str, Any]:
     """The values of `panel.html`."""
-    artifacts = job_queries.artifacts_of(session, [job.id]).get(job.id, [])
-    waiting = job_queries.waiting(session, [job.id]).get(job.id)
+    artifacts = artifacts_of(session, [job.id]).get(job.id, [])
+    waiting = queue_positions(session, [job.id]).get(job.id)
     base = f"/playground/jobs/{job.id}"
     given = inputs(job, base)
     return {

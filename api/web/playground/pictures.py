@@ -14,7 +14,7 @@ from api.services import Services, ServicesDep
 from api.web.playground.session import CurrentTenant, CurrentTenantDep, WriterDep
 from api.web.shared.job_pictures import PictureNumber, input_keys, stored_picture
 from db.artifacts import uploads as files
-from db.jobs import queries as job_queries
+from db.jobs.queries import find_artifact, find_job
 from db.storage.object_store import ObjectNotFoundError
 from db.tables import File as FileRow
 from db.tables import Job
@@ -97,8 +97,8 @@ def get_result(
 ) -> Response:
     """One stored result, to be shown or to be kept as a file."""
     with services.database.transaction(durable=False) as session:
-        job = job_queries.find(session, tenant_id=current.tenant_id, job_id=job_id)
-        row = job_queries.artifact(session, job_id, n)
+        job = find_job(session, tenant_id=current.tenant_id, job_id=job_id)
+        row = find_artifact(session, job_id, n)
     if job is None or row is None:
         raise not_found("result")
     answer = stored_picture(services, row.key)
@@ -126,7 +126,7 @@ def own_job(services: Services, current: CurrentTenant, job_id: str) -> Job:
         api.core.errors.ProblemError: it is not theirs.
     """
     with services.database.transaction(durable=False) as session:
-        job = job_queries.find(session, tenant_id=current.tenant_id, job_id=job_id)
+        job = find_job(session, tenant_id=current.tenant_id, job_id=job_id)
     if job is None:
         raise not_found("job")
     return job

@@ -19,10 +19,10 @@ from api.web.playground.session import (
 from api.web.shared.guard import check_origin, is_secure
 from api.web.shared.session_cookie import SESSION_SECONDS
 from api.web.shared.throttle import SignInThrottle
-from db.jobs.types import TenantSuspendedError
 from db.tenants import api_keys
 from db.tenants import sessions as key_sessions
 from db.tenants.api_keys import InvalidKeyError
+from db.tenants.tenants import TenantSuspendedError
 
 router = APIRouter()
 

@@ -1,7 +1,7 @@
 """A job's standing in words."""
 
 from api.web.shared.formats import count, duration
-from db.jobs.queries import Waiting, WaitReason
+from db.jobs.waiting import Waiting, WaitReason
 
 _REASONS = {
     WaitReason.FAIR_SHARE: "other tenants' jobs go first by their fair share",

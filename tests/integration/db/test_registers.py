@@ -7,8 +7,8 @@ from db.artifacts import uploads as files
 from db.artifacts.uploads import NewUpload
 from db.billing import holds as quota
 from db.core.session import Database
-from db.jobs import queries as job_queries
-from db.jobs import transitions as jobs
+from db.jobs.queries import find_job
+from db.jobs.submit import submit_job
 from db.tenants import api_keys, tenants
 from db.tenants.api_keys import Identity, InvalidKeyError
 from db.tenants.tenants import AllowanceLeft
@@ -121,7 +121,7 @@ def test_what_is_left_of_the_allowance_is_told_of_a_job_that_draws_on_it(
     tenant_id = add_tenant(database, images_per_month=5, credit_micros=PRICE * 9)
     with database.transaction() as session:
         tenant = tenants.account(session, tenant_id)
-        free, paid = (jobs.submit(session, new_job(tenant_id, units=units)) for units in (2, 4))
+        free, paid = (submit_job(session, new_job(tenant_id, units=units)) for units in (2, 4))
     assert tenant is not None
     assert (free.job.covered_by, free.quota_left) == ("allowance", 3)
     assert (paid.job.covered_by, paid.quota_left) == ("balance", None)
@@ -210,9 +210,9 @@ def test_a_file_is_found_by_its_owner_alone(database: Database) -> None:
 def test_a_row_read_again_is_as_it_is_now(database: Database) -> None:
     job_id = submit(database, add_tenant(database))
     with database.transaction() as session:
-        before = job_queries.find(session, tenant_id=None, job_id=job_id)
+        before = find_job(session, tenant_id=None, job_id=job_id)
         sql(database, "UPDATE jobs SET progress_step = 3")
-        after = job_queries.find(session, tenant_id=None, job_id=job_id)
+        after = find_job(session, tenant_id=None, job_id=job_id)
     assert before is after
     assert after is not None
     assert after.progress_step == 3

@@ -9,7 +9,7 @@ from api.schemas.jobs import ShortText
 from api.services import Services, ServicesDep
 from api.web.dashboard.jobs.list import HOME
 from api.web.dashboard.session import CurrentOperator, WriterDep
-from db.jobs import queries as job_queries
+from db.jobs.queries import find_job
 from db.operators import actions as operator_actions
 
 router = APIRouter()
@@ -41,7 +41,7 @@ def resend_delivery(
 
 def _resend(services: Services, current: CurrentOperator, job_id: str, delivery_id: str) -> bool:
     with services.database.transaction() as session:
-        job = job_queries.find(session, tenant_id=None, job_id=job_id)
+        job = find_job(session, tenant_id=None, job_id=job_id)
         return job is not None and operator_actions.resend(
             session, current.actor, tenant_id=job.tenant_id, delivery_id=delivery_id
         )

@@ -11,7 +11,8 @@ from api.web.shared.florence2_overlay import answers, overlays
 from api.web.shared.formats import count, duration, money
 from api.web.shared.job_labels import waiting_text
 from api.web.shared.job_pictures import input_keys, inputs, outputs
-from db.jobs import queries as job_queries
+from db.jobs.queries import artifacts_of, attempts_of, find_job
+from db.jobs.waiting import queue_positions
 from db.operators import jobs as operator_jobs
 from db.tables import Hold, Job, Tenant
 from db.tables.webhooks import Delivery, DeliveryAttempt
@@ -24,13 +25,13 @@ _MOST_DELIVERIES = 20
 
 def job_values(session: Session, job_id: str) -> dict[str, Any] | None:
     """The values of `job.html`; None when there is no such job."""
-    job = job_queries.find(session, tenant_id=None, job_id=job_id)
+    job = find_job(session, tenant_id=None, job_id=job_id)
     if job is None:
         return None
     tenant = session.get_one(Tenant, job.tenant_id)
     again = operator_jobs.retried_as(session, job.id) if job.state == JobState.FAILED else None
-    attempts = job_queries.attempts_of(session, job.id)
-    artifacts = job_queries.artifacts_of(session, [job.id]).get(job.id, [])
+    attempts = attempts_of(session, job.id)
+    artifacts = artifacts_of(session, [job.id]).get(job.id, [])
     base = f"/dashboard/jobs/{job.id}"
     return {
         "job": job,
@@ -60,7 +61,7 @@ def _looked_at(job: Job) -> dict[str, Any]:
 
 
 def _waiting(session: Session, job: Job) -> str | None:
-    found = job_queries.waiting(session, [job.id]).get(job.id)
+    found = queue_positions(session, [job.id]).get(job.id)
     return None if found is None else waiting_text(found)
 
 

@@ -8,7 +8,7 @@ from api.schemas.jobs import ShortText
 from api.services import ServicesDep
 from api.web.dashboard.session import CurrentOperatorDep
 from api.web.shared.job_pictures import PictureNumber, input_keys, stored_picture
-from db.jobs import queries as job_queries
+from db.jobs.queries import find_artifact, find_job
 
 router = APIRouter()
 
@@ -19,7 +19,7 @@ def get_result(
 ) -> Response:
     """One stored result."""
     with services.database.transaction(durable=False) as session:
-        row = job_queries.artifact(session, job_id, n)
+        row = find_artifact(session, job_id, n)
     if row is None:
         raise not_found("result")
     return stored_picture(services, row.key)
@@ -31,7 +31,7 @@ def get_input(
 ) -> Response:
     """One picture that the job was given."""
     with services.database.transaction(durable=False) as session:
-        job = job_queries.find(session, tenant_id=None, job_id=job_id)
+        job = find_job(session, tenant_id=None, job_id=job_id)
     keys = input_keys(job) if job is not None else []
     if n >= len(keys):
         raise not_found("picture")

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from api.web.shared.formats import duration, money, plural
-from db.jobs import queries as job_queries
-from db.jobs.queries import Outlook
+from db.jobs.waiting import Outlook, queue_outlook
 from db.values.pricing import UnitKind
 from workers.catalog import Catalogue, Family, Variant
 
@@ -50,7 +49,7 @@ def paints(variant: Variant) -> bool:
 def groups(session: Session, catalogue: Catalogue) -> list[Group]:
     """Every model that is offered."""
     offered = catalogue.variants()
-    outlook = job_queries.outlook(session, [variant.id for variant in offered])
+    outlook = queue_outlook(session, [variant.id for variant in offered])
     found = {family: _choices(offered, family, outlook) for family in _FAMILIES}
     return [Group(_FAMILIES[family], choices) for family, choices in found.items() if choices]
 

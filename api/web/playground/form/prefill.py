@@ -8,7 +8,7 @@ from api.services import Services
 from api.web.playground.pictures import named_again, own_job
 from api.web.playground.session import CurrentTenant
 from api.web.shared.job_pictures import input_keys
-from db.jobs import queries as job_queries
+from db.jobs.queries import find_artifact
 from db.storage.keys import lora_name
 
 Values = dict[str, Any]
@@ -49,7 +49,7 @@ def picture_of(services: Services, current: CurrentTenant, job_id: str, n: int) 
     """
     job = own_job(services, current, job_id)
     with services.database.transaction(durable=False) as session:
-        row = job_queries.artifact(session, job.id, n)
+        row = find_artifact(session, job.id, n)
     file_id = None if row is None else named_again(services, current, row.key)
     if file_id is None:
         raise not_found("picture")

@@ -15,8 +15,8 @@ from sqlalchemy import text
 from api.app import create_app
 from db.core.session import Database
 from db.jobs import idempotency
-from db.jobs import transitions as job_rows
 from db.jobs.idempotency import KeyedSubmission, KeyReusedError
+from db.jobs.submit import submit_job
 from db.storage.local import LocalStore
 from db.tenants import api_keys
 from tests.support import jobs
@@ -342,7 +342,7 @@ def test_a_key_goes_with_its_job(database: Database) -> None:
     keyed = KeyedSubmission(tenant_id, "k", b"what")
     with database.transaction() as session:
         assert idempotency.claim(session, keyed, new.id) is None
-        job_rows.submit(session, new)
+        submit_job(session, new)
     with database.transaction() as session:
         found = idempotency.find(session, keyed)
         assert found is not None

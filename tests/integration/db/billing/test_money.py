@@ -10,7 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from db.billing import ledger
 from db.billing.holds import InsufficientCreditError
 from db.core.session import Database
-from db.jobs.types import Claim, PriorityNotAllowedError, TenantSuspendedError, TooManyInFlightError
+from db.jobs.types import Claim, PriorityNotAllowedError, TooManyInFlightError
+from db.tenants.tenants import TenantSuspendedError
 from db.values.job_state import Priority
 from db.values.pricing import UnitKind
 from tests.support.jobs import (

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from db.core.session import Database
-from db.jobs import transitions as jobs
+from db.jobs.claim import claim_jobs
+from db.jobs.submit import submit_job
 from tests.support.jobs import (
     VARIANT,
     add_tenant,
@@ -122,7 +123,7 @@ def test_a_row_that_another_holds_is_skipped_and_not_waited_for(database: Databa
 def test_a_claim_that_is_not_committed_leaves_the_job_queued(database: Database) -> None:
     job_id = submit(database, add_tenant(database))
     with database.transaction() as session:
-        assert jobs.claim(session, variant=VARIANT, worker_id="wrk_1", lease_seconds=60).jobs
+        assert claim_jobs(session, variant=VARIANT, worker_id="wrk_1", lease_seconds=60).jobs
         session.rollback()
     assert (found(database, job_id).state, found(database, job_id).attempt) == ("queued", 0)
     [again] = claim(database)
@@ -134,7 +135,7 @@ def test_no_two_workers_ever_get_the_same_job(database: Database, limit: int, ki
     tenant_id, count = add_tenant(database), 200
     with database.transaction() as session:
         expected = {
-            jobs.submit(
+            submit_job(
                 session, new_job(tenant_id, batch_key=f"{n % kinds}", batch_limit=limit)
             ).job.id
             for n in range(count)
@@ -183,7 +184,7 @@ def test_a_claim_tells_whether_more_could_be_claimed(database: Database) -> None
 
     def more(variant: str) -> tuple[int, bool]:
         with database.single_statements() as session:
-            held = jobs.claim(session, variant=variant, worker_id="wrk_1", lease_seconds=60)
+            held = claim_jobs(session, variant=variant, worker_id="wrk_1", lease_seconds=60)
         return len(held.jobs), held.more
 
     assert [more(VARIANT) for _ in range(4)] == [(2, True), (2, True), (1, False), (0, False)]

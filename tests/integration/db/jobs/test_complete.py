@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from db.core.session import Database
-from db.jobs import complete as completion
+from db.jobs.complete import complete_jobs
 from db.jobs.types import Claim, NewArtifact, Result
 from db.webhooks.types import Webhook, WebhookEvent
 from tests.support.jobs import (
@@ -32,7 +32,7 @@ def result(*artifacts: NewArtifact, output: object = None) -> Result:
 
 def complete_all(database: Database, results: dict[Claim, Result]) -> set[Claim]:
     with database.transaction() as session:
-        return completion.complete_all(session, results, keep_seconds=3600)
+        return complete_jobs(session, results, keep_seconds=3600)
 
 
 @pytest.fixture

@@ -7,8 +7,24 @@ import pytest
 from api.web.dashboard.queue_rows import queue_rows
 from db import worker_registry as workers
 from db.core.session import Database
-from db.jobs import queries as job_queries
-from db.jobs.queries import JobFilter, Outlook, Waiting, WaitReason
+from db.jobs.queries import (
+    JobFilter,
+    artifacts_of,
+    attempts_of,
+    find_artifact,
+    find_job,
+    finished_among,
+    list_jobs,
+)
+from db.jobs.waiting import (
+    WORKER_STALE_SECONDS,
+    Outlook,
+    Waiting,
+    WaitReason,
+    queue_outlook,
+    queue_positions,
+    ready_workers,
+)
 from db.values.job_state import JobState
 from db.worker_registry import WorkerReport
 from tests.support.jobs import (
@@ -56,14 +72,14 @@ def queue_state(database: Database) -> str:
 
 def go_silent(database: Database) -> None:
     """Let every worker have reported last when it no longer counts as live."""
-    seconds = job_queries.WORKER_STALE_SECONDS + 1
+    seconds = WORKER_STALE_SECONDS + 1
     sql(database, f"UPDATE workers SET heartbeat_at = now() - interval '{seconds} s'")  # noqa: S608
 
 
 def waiting(database: Database, job_id: str) -> Waiting:
     """Where a job stands."""
     with database.transaction(durable=False) as session:
-        return job_queries.waiting(session, [job_id])[job_id]
+        return queue_positions(session, [job_id])[job_id]
 
 
 def reason(database: Database, job_id: str) -> WaitReason:
@@ -74,7 +90,7 @@ def reason(database: Database, job_id: str) -> WaitReason:
 def listed(database: Database, tenant_id: str, limit: int = 100, **chosen: object) -> list[str]:
     """The ids that a filter finds."""
     with database.transaction(durable=False) as session:
-        rows = job_queries.listed(session, tenant_id, JobFilter(**chosen), limit=limit)
+        rows = list_jobs(session, tenant_id, JobFilter(**chosen), limit=limit)
         return [row.id for row in rows]
 
 
@@ -83,10 +99,10 @@ def test_a_job_is_found_by_its_owner_and_by_an_operator_alone(database: Database
     job_id = submit(database, owner)
     with database.transaction() as session:
         asked = [
-            job_queries.find(session, tenant_id=tenant_id, job_id=job_id)
+            find_job(session, tenant_id=tenant_id, job_id=job_id)
             for tenant_id in (owner, None, stranger)
         ]
-        assert job_queries.find(session, tenant_id=owner, job_id="job_unknown") is None
+        assert find_job(session, tenant_id=owner, job_id="job_unknown") is None
     assert [row is not None for row in asked] == [True, True, False]
 
 
@@ -125,14 +141,14 @@ def test_artifacts_and_attempts_are_read_in_order(database: Database) -> None:
     complete(database, held, *(stored(held, n) for n in range(3)))
     bare = submit(database, tenant_id)
     with database.transaction() as session:
-        artifacts = job_queries.artifacts_of(session, [held.job_id, bare])
+        artifacts = artifacts_of(session, [held.job_id, bare])
         assert [row.n for row in artifacts.pop(held.job_id)] == [0, 1, 2]
         assert artifacts == {}
-        second = job_queries.artifact(session, held.job_id, 1)
+        second = find_artifact(session, held.job_id, 1)
         assert second is not None
         assert second.key == stored(held, 1).key
-        assert job_queries.artifact(session, held.job_id, 3) is None
-        outcomes = [(a.number, a.outcome) for a in job_queries.attempts_of(session, held.job_id)]
+        assert find_artifact(session, held.job_id, 3) is None
+        outcomes = [(a.number, a.outcome) for a in attempts_of(session, held.job_id)]
         assert outcomes == [(1, "broken"), (2, "succeeded")]
 
 
@@ -144,8 +160,8 @@ def test_of_several_jobs_those_that_are_over_are_told(database: Database) -> Non
     cancel(database, gone)
     with database.transaction() as session:
         asked = [done.job_id, runs.job_id, waits, gone, "job_unknown"]
-        assert set(job_queries.finished_among(session, asked)) == {done.job_id, gone}
-        assert job_queries.finished_among(session, []) == []
+        assert set(finished_among(session, asked)) == {done.job_id, gone}
+        assert finished_among(session, []) == []
 
 
 def test_a_job_waits_for_a_worker_when_there_is_none(database: Database) -> None:
@@ -252,7 +268,7 @@ def test_the_position_counts_who_is_ahead_and_the_wait_what_they_cost(database: 
 def test_a_position_in_a_very_long_queue_is_counted_to_a_limit(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_queries, "_POSITION_CAP", 20)
+    monkeypatch.setattr("db.jobs.waiting._POSITION_CAP", 20)
     tenant_id = add_tenant(database)
     backlog(database, tenant_id, 30)
     assert waiting(database, submit(database, tenant_id)).position == 21
@@ -263,10 +279,10 @@ def test_workers_are_counted_by_variant(database: Database) -> None:
     report(database, "busy", "b", worker_id="wrk_2")
     report(database, "starting", "b", worker_id="wrk_3")
     with database.transaction() as session:
-        assert job_queries.ready_workers(session) == {"a": 1, "b": 2}
+        assert ready_workers(session) == {"a": 1, "b": 2}
     go_silent(database)
     with database.transaction() as session:
-        assert job_queries.ready_workers(session) == {}
+        assert ready_workers(session) == {}
 
 
 def test_a_new_job_would_wait_for_what_is_queued(database: Database) -> None:
@@ -277,7 +293,7 @@ def test_a_new_job_would_wait_for_what_is_queued(database: Database) -> None:
     for number in (1, 2):
         report(database, "busy", VARIANT, "idle", worker_id=f"wrk_{number}")
     with database.transaction() as session:
-        assert job_queries.outlook(session, [VARIANT, "idle", "unserved", "unknown"]) == {
+        assert queue_outlook(session, [VARIANT, "idle", "unserved", "unknown"]) == {
             VARIANT: Outlook(2, 6),
             "idle": Outlook(2, 0),
             "unserved": Outlook(0, None),
@@ -285,7 +301,7 @@ def test_a_new_job_would_wait_for_what_is_queued(database: Database) -> None:
         }
     sql(database, "UPDATE queues SET paused_at = now()")
     with database.transaction() as session:
-        held = job_queries.outlook(session, [VARIANT])
+        held = queue_outlook(session, [VARIANT])
     assert held == {VARIANT: Outlook(2, None, paused=True)}
 
 
@@ -297,12 +313,12 @@ def test_many_jobs_are_asked_at_once_and_only_those_that_wait_are_answered(
     waits = [submit(database, tenant_id, variant=variant) for variant in ("a", "b", "a")]
     report(database, "ready", "b")
     with database.transaction() as session:
-        assert job_queries.waiting(session, [runs.job_id, *waits, "job_unknown"]) == {
+        assert queue_positions(session, [runs.job_id, *waits, "job_unknown"]) == {
             waits[0]: Waiting(WaitReason.NO_WORKER, 1, None),
             waits[1]: Waiting(WaitReason.WORKERS_BUSY, 1, 0),
             waits[2]: Waiting(WaitReason.NO_WORKER, 2, None),
         }
-        assert job_queries.waiting(session, []) == {}
+        assert queue_positions(session, []) == {}
 
 
 def test_a_job_whose_model_is_being_loaded_is_told_how_far(database: Database) -> None:

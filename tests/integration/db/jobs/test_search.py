@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from db.core.base import new_id
 from db.core.session import Database
-from db.jobs import queries as job_queries
-from db.jobs import transitions as jobs
+from db.jobs.finish import expired_job_ids, expired_lease_ids
+from db.jobs.queries import running_by_worker
 from db.jobs.search import JobSearch, error_codes, search
 from db.values.job_state import JobState
 from tests.support.jobs import BROKEN, VARIANT, add_tenant, cancel, fail, running, sql, submit
@@ -78,9 +78,9 @@ def searching(sought: JobSearch) -> Callable[[Session], Any]:
             "ix_jobs_failed_variant",
         ),
         (searching(JobSearch(created_before=NOW)), "pk_jobs"),
-        (job_queries.in_hand, "ix_jobs_leases"),
-        (lambda session: jobs.expired_lease_ids(session, limit=9), "ix_jobs_leases"),
-        (lambda session: jobs.expired_ids(session, limit=9), "ix_jobs_expiry"),
+        (running_by_worker, "ix_jobs_leases"),
+        (lambda session: expired_lease_ids(session, limit=9), "ix_jobs_leases"),
+        (lambda session: expired_job_ids(session, limit=9), "ix_jobs_expiry"),
     ],
 )
 def test_an_index_leads_to_what_is_asked_for_whatever_the_values(

@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from db.core.session import Database
-from db.jobs import queries as job_queries
-from db.jobs import transitions as jobs
+from db.jobs.claim import renew_leases
+from db.jobs.finish import expired_job_ids, expired_lease_ids
+from db.jobs.queries import artifacts_of
 from db.jobs.types import Claim
 from db.values.job_state import TRANSITIONS, JobState
 from tests.support.jobs import (
@@ -149,7 +150,7 @@ def test_a_result_of_an_older_attempt_changes_nothing(database: Database) -> Non
     assert not fail(database, old)
     assert not retry(database, old)
     with database.transaction() as session:
-        assert jobs.renew(session, {old: (3, 4)}, lease_seconds=900) == set()
+        assert renew_leases(session, {old: (3, 4)}, lease_seconds=900) == set()
 
     now = found(database, old.job_id)
     assert (now.state, now.attempt, now.worker_id) == ("running", 2, "wrk_2")
@@ -257,7 +258,7 @@ def test_a_lost_worker_s_job_is_queued_at_once_and_fails_the_third_time(database
     for expected in ("queued", "queued", "failed"):
         lose_lease(database, held.job_id)
         with database.transaction() as session:
-            assert jobs.expired_lease_ids(session, limit=10) == [held.job_id]
+            assert expired_lease_ids(session, limit=10) == [held.job_id]
         assert rescue(database, held.job_id)
         assert state(database, held.job_id) == expected
         claim(database)
@@ -272,7 +273,7 @@ def test_a_job_whose_lease_was_renewed_meanwhile_is_left_alone(database: Databas
     held = running(database, add_tenant(database))
     lose_lease(database, held.job_id)
     with database.transaction() as session:
-        assert jobs.renew(session, {held: (2, 8)}, lease_seconds=60) == {held}
+        assert renew_leases(session, {held: (2, 8)}, lease_seconds=60) == {held}
     assert not rescue(database, held.job_id)
     job = found(database, held.job_id)
     assert (job.state, job.progress_step, job.progress_steps) == ("running", 2, 8)
@@ -286,7 +287,7 @@ def test_renewing_tells_which_claims_still_hold(database: Database) -> None:
     before = found(database, kept.job_id).leased_until
     progress = {kept: (1, 4), gone: (1, 4), done: (1, 4), Claim("job_x", 1): (0, 0)}
     with database.transaction(durable=False) as session:
-        assert jobs.renew(session, progress, lease_seconds=600) == {kept}
+        assert renew_leases(session, progress, lease_seconds=600) == {kept}
     after = found(database, kept.job_id).leased_until
     assert before is not None
     assert after is not None
@@ -355,25 +356,25 @@ def test_a_job_expires_after_its_time_and_not_before(database: Database) -> None
     job_id = submit(database, tenant_id, expires_in_seconds=3600)
     forever = submit(database, tenant_id)
     with database.transaction() as session:
-        assert jobs.expired_ids(session, limit=10) == []
+        assert expired_job_ids(session, limit=10) == []
     assert not expire(database, job_id)
     assert not expire(database, forever)
     let_expire(database, job_id)
     with database.transaction() as session:
-        assert jobs.expired_ids(session, limit=10) == [job_id]
+        assert expired_job_ids(session, limit=10) == [job_id]
     assert expire(database, job_id)
 
 
 def test_a_completion_writes_all_that_is_known_of_the_result(database: Database) -> None:
     held = running(database, add_tenant(database))
     with database.transaction() as session:
-        jobs.renew(session, {held: (2, 4)}, lease_seconds=60)
+        renew_leases(session, {held: (2, 4)}, lease_seconds=60)
     assert complete(database, held, stored(held, 0), stored(held, 1))
     job = found(database, held.job_id)
     assert (job.output, job.run_seconds, job.store_seconds) == ({"answer": 42}, 1.5, 0.25)
     assert (job.progress_step, job.progress_steps) == (4, 4)
     with database.transaction() as session:
-        first, second = job_queries.artifacts_of(session, [held.job_id])[held.job_id]
+        first, second = artifacts_of(session, [held.job_id])[held.job_id]
     assert (first.n, second.n, first.attempt) == (0, 1, 1)
     assert first.seed == str(2**64 - 1)
     assert first.expires_at is not None

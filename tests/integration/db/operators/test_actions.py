@@ -10,9 +10,8 @@ from sqlalchemy.orm import Session
 
 from db.billing.holds import InsufficientCreditError
 from db.core.session import Database
-from db.jobs import transitions as jobs
+from db.jobs.finish import cancel_job
 from db.jobs.search import JobSearch, search
-from db.jobs.types import TenantSuspendedError
 from db.operators import actions as operator_actions
 from db.operators import audit
 from db.operators import jobs as operator_jobs
@@ -20,6 +19,7 @@ from db.operators.audit import Actor
 from db.operators.jobs import BulkAction
 from db.tenants import api_keys, tenants
 from db.tenants import sessions as key_sessions
+from db.tenants.tenants import TenantSuspendedError
 from db.values.job_state import JobState
 from tests.support.jobs import BROKEN, VARIANT, add_tenant, fail, found, running, submit
 
@@ -91,7 +91,7 @@ def test_an_action_reaches_exactly_what_was_counted(database: Database, tenant_i
     assert (reach.jobs, reach.price_micros, reach.last_id) == (5, 5_000, own[-1])
     late = submit(database, tenant_id)
     with database.transaction() as session:
-        jobs.cancel(session, tenant_id=None, job_id=own[0])
+        cancel_job(session, tenant_id=None, job_id=own[0])
     with database.transaction() as session:
         last = reach.last_id
         now = operator_jobs.reach(session, BulkAction.CANCEL, sought, last_id=last)

@@ -6,10 +6,11 @@ from typing import Any
 
 from db.core.session import Database
 from db.jobs.types import Failure
+from db.values.delivery_state import DeliveryState
 from db.webhooks import deliveries
 from db.webhooks.deliveries import PER_HOST, PER_TENANT
 from db.webhooks.payload import MAX_BODY_BYTES
-from db.webhooks.types import DeliveryState, Webhook, WebhookEvent
+from db.webhooks.types import Webhook, WebhookEvent
 from tests.support.jobs import (
     add_tenant,
     cancel,

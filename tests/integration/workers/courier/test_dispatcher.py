@@ -10,8 +10,8 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from structlog.testing import capture_logs
 
 from db.core.session import Database
+from db.values.delivery_state import DeliveryState
 from db.webhooks.deliveries import JITTER, RETRY_DELAYS_SECONDS
-from db.webhooks.types import DeliveryState
 from tests.support.jobs import add_tenant, sql
 from tests.support.receivers import Say, receiving
 from tests.support.waiting import await_true

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from db.core.session import Database
-from db.webhooks.types import DeliveryState
+from db.values.delivery_state import DeliveryState
 from tests.support.jobs import add_tenant
 from tests.support.receivers import Say, receiving
 from tests.support.waiting import await_true

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from db.core.session import Database
-from db.jobs import queries as job_queries
+from db.jobs.queries import artifact_keys, artifacts_of
 from db.storage.local import LocalStore
 from tests.support.jobs import cancel, counts, found, sql
 from tests.support.station import Station
@@ -46,9 +46,9 @@ def test_an_expired_result_goes_and_its_row_stays(
     assert station.stored_keys() == []
     assert retention.round() == Removed()
     with station.database.transaction() as session:
-        (row,) = job_queries.artifacts_of(session, [done])[done]
+        (row,) = artifacts_of(session, [done])[done]
         assert row.removed_at is not None
-        assert job_queries.artifact_keys(session, after="", limit=10) == []
+        assert artifact_keys(session, after="", limit=10) == []
 
 
 def test_a_crash_between_object_and_row_is_made_good(

@@ -6,7 +6,7 @@ from sqlalchemy.exc import OperationalError
 
 from db.core.session import Database
 from db.core.settings import DatabaseSettings
-from db.jobs import transitions as jobs
+from db.jobs.finish import cancel_job
 from tests.support.jobs import cancel, state, submit
 
 
@@ -19,12 +19,12 @@ def test_locks_of_a_process_that_stands_still_are_taken_from_it(
 
     def cancel_and_stand_still() -> None:
         with asleep.transaction() as session:
-            assert jobs.cancel(session, tenant_id=None, job_id=job_id)
+            assert cancel_job(session, tenant_id=None, job_id=job_id)
             assert cancel(database, job_id), "the other is let in"
 
     with pytest.raises(OperationalError):
         cancel_and_stand_still()
     assert state(database, job_id) == "canceled"
     with asleep.transaction() as session:
-        assert jobs.cancel(session, tenant_id=None, job_id=job_id) is None
+        assert cancel_job(session, tenant_id=None, job_id=job_id) is None
     asleep.close()

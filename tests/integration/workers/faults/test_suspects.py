@@ -2,7 +2,7 @@
 
 import threading
 
-from db.jobs import transitions as jobs
+from db.jobs.claim import claim_jobs
 from db.jobs.types import SuspectsTurn
 from tests.support.adapters import Gate
 from tests.support.jobs import VARIANT, claim, found, lose_lease, rescue, state, submit_many
@@ -21,7 +21,7 @@ def claimed_in_company(station: Station) -> tuple[list[str], bool]:
     """What a worker gets that has something in hand, and whether a suspect's turn is why."""
     with station.database.single_statements() as session:
         try:
-            held = jobs.claim(
+            held = claim_jobs(
                 session, variant=VARIANT, worker_id="wrk_2", lease_seconds=60, suspects=False
             )
         except SuspectsTurn:

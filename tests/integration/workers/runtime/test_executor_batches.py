@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from db.jobs import complete as completion
+from db.jobs.complete import complete_jobs
 from db.jobs.types import Claim, Result
 from tests.support.adapters import Behaviour
 from tests.support.jobs import cancel, counts, found, state
@@ -32,13 +32,13 @@ def test_answers_without_pictures_are_completed_together(
     ids = [station.submit(tenant_id, SEER, image="inputs/x") for _ in range(3)]
     station.store.put("inputs/x", picture(), "image/png")
     entered: list[int] = []
-    honest = completion.complete_all
+    honest = complete_jobs
 
     def counted(session: Session, results: Mapping[Claim, Result], **how: Any) -> set[Claim]:
         entered.append(len(results))
         return honest(session, results, **how)
 
-    monkeypatch.setattr(completion, "complete_all", counted)
+    monkeypatch.setattr("workers.runtime.results.complete_jobs", counted)
     meanwhile = and_then(look("a", "b", "c"), lambda: cancel(station.database, ids[1]))
     assert station.answer(meanwhile, variant=SEER) == 3
     assert entered == [3]

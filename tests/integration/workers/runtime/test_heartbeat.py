@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from db.core.session import Database
-from db.jobs import transitions as jobs
+from db.jobs.finish import rescue_job
 from db.storage.local import LocalStore
 from db.worker_registry import WorkerReport
 from tests.support.adapters import Gate
@@ -133,7 +133,7 @@ def taken_over(database: Database, job: ActiveJob) -> None:
     with database.transaction() as session:
         lapse = "UPDATE jobs SET leased_until = now() - interval '1 s' WHERE id = :id"
         session.execute(text(lapse), {"id": job.row.id})
-        assert jobs.rescue(session, job.row.id)
+        assert rescue_job(session, job.row.id)
     [again] = claim(database, worker_id="wrk_2")
     assert again.id == job.row.id
 

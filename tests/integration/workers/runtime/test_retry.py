@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from db.jobs import queries as job_queries
-from db.jobs import transitions as jobs
+from db.jobs.finish import hand_back_job
+from db.jobs.queries import artifacts_of, was_completed
 from db.jobs.types import Claim
 from db.storage.local import LocalStore
 from db.storage.object_store import StoreUnavailableError
@@ -55,7 +55,7 @@ def test_a_completion_whose_answer_was_lost_is_no_lost_race(
     assert answers == [{Claim(job_id, 1)}, {Claim(job_id, 1)}]
     assert state(patient.database, job_id) == "succeeded"
     with patient.database.transaction() as session:
-        (kept,) = job_queries.artifacts_of(session, [job_id])[job_id]
+        (kept,) = artifacts_of(session, [job_id])[job_id]
     assert patient.store.head(kept.key).size_bytes == kept.bytes
     assert counts(patient.database, "usage_events") == [1]
 
@@ -67,8 +67,8 @@ def test_another_attempt_s_success_is_not_taken_for_one_s_own(
     later = replace(held, attempt=held.attempt + 1)
     assert complete(station.database, held)
     with station.database.transaction() as session:
-        assert job_queries.was_completed(session, held)
-        assert not job_queries.was_completed(session, later)
+        assert was_completed(session, held)
+        assert not was_completed(session, later)
 
 
 def test_what_a_stopping_worker_hands_back_is_queued_at_once(
@@ -112,5 +112,5 @@ def test_an_attempt_that_is_no_longer_ours_cannot_be_handed_back(
     held = running(station.database, tenant_id)
     complete(station.database, held)
     with station.database.transaction() as session:
-        assert not jobs.hand_back(session, held)
+        assert not hand_back_job(session, held)
     assert fence_of(found(station.database, held.job_id)) == held

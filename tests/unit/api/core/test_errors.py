@@ -16,8 +16,9 @@ from api.core.errors import (
     validation_problem,
 )
 from db.billing.holds import InsufficientCreditError
-from db.jobs.types import PriorityNotAllowedError, TenantSuspendedError, TooManyInFlightError
+from db.jobs.types import PriorityNotAllowedError, TooManyInFlightError
 from db.tenants.api_keys import InvalidKeyError
+from db.tenants.tenants import TenantSuspendedError
 from db.values.job_state import Priority
 from db.values.pictures import PictureError
 from workers.catalog import UnknownVariantError

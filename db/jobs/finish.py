@@ -1,0 +1,190 @@
+"""Ends without a result, and returns to the queue: each a guarded UPDATE of a job's state.
+
+Success is `db.jobs.complete`. Locks are always taken in this order, so that no two transactions
+wait for each other: the idempotency key, the job, its tenant, the allowance, the fair-share tag,
+the queue. Whoever changes many jobs does so one transaction a job, or locks them in the order of
+their ids.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, select, text, update
+from sqlalchemy.orm import Session
+
+from db.billing import holds
+from db.jobs import fair_share
+from db.jobs.types import Claim, Failure
+from db.tables import Job
+from db.tables.index_predicates import state_is
+from db.values.job_state import JobState, sources_of
+from db.webhooks import deliveries
+
+WORKER_LOST = "worker_lost"
+
+_DECREMENT_IN_FLIGHT = text("UPDATE tenants SET in_flight = in_flight - 1 WHERE id = :tenant_id")
+
+_END_ATTEMPT = text("""
+UPDATE attempts SET ended_at = now(), outcome = :outcome
+WHERE job_id = :job_id AND number = :number AND ended_at IS NULL
+""")
+
+
+def fail_job(session: Session, held: Claim, failure: Failure) -> bool:
+    """Fail for good and give the hold back; False when the attempt was no longer the job's."""
+    return _fail(session, _holds(held), failure) is not None
+
+
+def retry_job(session: Session, held: Claim, failure: Failure, *, delay_seconds: float) -> bool:
+    """Queue the job again after a delay, or fail it when this was its last attempt."""
+    if session.scalar(select(Job.attempt >= Job.max_attempts).where(_holds(held))):
+        return fail_job(session, held, failure)
+    return _requeue(session, _holds(held), failure.code, delay_seconds) is not None
+
+
+def hand_back_job(session: Session, held: Claim) -> bool:
+    """Queue a job again that its worker has no time to finish; it was no fault of the job's.
+
+    Returns:
+        False when the attempt was no longer the job's.
+    """
+    job = _requeue(session, _holds(held), "handed_back", 0)
+    if job is not None:
+        job.max_attempts += 1
+        session.flush()
+    return job is not None
+
+
+def cancel_job(session: Session, *, tenant_id: str | None, job_id: str) -> Job | None:
+    """Cancel a job that is not over, queued or running; None when it was over or not theirs.
+
+    Args:
+        session: the transaction; it must be durable.
+        tenant_id: whose job it must be; None for an operator.
+        job_id: which.
+    """
+    condition = Job.id == job_id
+    if tenant_id is not None:
+        condition &= Job.tenant_id == tenant_id
+    job = _end(session, condition, JobState.CANCELED, {})
+    if job is not None:
+        _close_without_result(session, job)
+    return job
+
+
+def expired_job_ids(session: Session, *, limit: int) -> Sequence[str]:
+    """Queued jobs whose time to be claimed is over, without those that someone is changing."""
+    statement = select(Job.id).where(state_is(JobState.QUEUED), Job.expires_at <= func.now())
+    return _unlocked(session, statement.order_by(Job.expires_at).limit(limit))
+
+
+def expire_job(session: Session, job_id: str) -> Job | None:
+    """Expire one queued job whose time is over; None when it was claimed meanwhile."""
+    job = _end(session, (Job.id == job_id) & (Job.expires_at <= func.now()), JobState.EXPIRED, {})
+    if job is not None:
+        _close_without_result(session, job)
+    return job
+
+
+def expired_lease_ids(session: Session, *, limit: int) -> Sequence[str]:
+    """Running jobs whose lease ran out, by the database's clock; as `expired_job_ids`."""
+    statement = select(Job.id).where(state_is(JobState.RUNNING), Job.leased_until < func.now())
+    return _unlocked(session, statement.order_by(Job.leased_until).limit(limit))
+
+
+def _unlocked(session: Session, statement: Select[str]) -> Sequence[str]:
+    # Waiting for one row that a stuck transaction holds would keep all the others from repair.
+    return session.scalars(statement.with_for_update(skip_locked=True)).all()
+
+
+def rescue_job(session: Session, job_id: str) -> Job | None:
+    """Queue a job again whose worker was lost; after its last attempt it fails.
+
+    Returns:
+        The job as it is now; None when its lease was renewed or it ended meanwhile.
+    """
+    lost = (Job.id == job_id) & (Job.leased_until < func.now())
+    job = _requeue(session, lost & (Job.attempt < Job.max_attempts), WORKER_LOST, 0)
+    if job is not None:
+        return job
+    message = "its worker died or lost contact at every attempt"
+    return _fail(session, lost, Failure(WORKER_LOST, message, retryable=True))
+
+
+def _requeue(
+    session: Session, condition: ColumnElement[bool], outcome: str, delay_seconds: float
+) -> Job | None:
+    statement = (
+        update(Job)
+        .where(condition, Job.state.in_(sources_of(JobState.QUEUED)))
+        .values(
+            state=JobState.QUEUED,
+            leased_until=None,
+            worker_id=None,
+            available_at=_from_now(delay_seconds),
+        )
+        .returning(Job)
+    )
+    job = session.scalars(statement, execution_options={"populate_existing": True}).first()
+    if job is not None:
+        _end_attempt(session, job, outcome)
+    return job
+
+
+def _fail(session: Session, condition: ColumnElement[bool], failure: Failure) -> Job | None:
+    values = {
+        "error_code": failure.code,
+        "error_message": failure.message,
+        "error_retryable": failure.retryable,
+    }
+    job = _end(session, condition, JobState.FAILED, values)
+    if job is not None:
+        holds.release(session, job.id)
+    return job
+
+
+def _end(
+    session: Session,
+    condition: ColumnElement[bool],
+    target: JobState,
+    values: Mapping[str, Any],
+) -> Job | None:
+    """End without a result, from where that may be done; None when the guard refused.
+
+    The webhook's delivery is entered with it: whatever ends a job tells its owner.
+    """
+    statement = (
+        update(Job)
+        .where(condition, Job.state.in_(sources_of(target)))
+        .values(state=target, leased_until=None, finished_at=func.now(), **values)
+        .returning(Job)
+    )
+    job = session.scalars(statement, execution_options={"populate_existing": True}).first()
+    if job is not None:
+        _end_attempt(session, job, target if target != JobState.FAILED else job.error_code)
+        session.execute(_DECREMENT_IN_FLIGHT, {"tenant_id": job.tenant_id})
+        deliveries.enqueue(session, job, ())
+    return job
+
+
+def _close_without_result(session: Session, job: Job) -> None:
+    holds.release(session, job.id)
+    if job.attempt == 0:
+        fair_share.give_back(
+            session, variant=job.variant, tenant_id=job.tenant_id, share=job.fair_share
+        )
+
+
+def _end_attempt(session: Session, job: Job, outcome: str | None) -> None:
+    values = {"job_id": job.id, "number": job.attempt, "outcome": outcome}
+    session.execute(_END_ATTEMPT, values)
+
+
+def _holds(held: Claim) -> ColumnElement[bool]:
+    """The fence: this attempt is the job's, and the job still runs."""
+    return (Job.id == held.job_id) & (Job.attempt == held.attempt) & (Job.state == JobState.RUNNING)
+
+
+def _from_now(seconds: float | None) -> ColumnElement[Any] | None:
+    return None if seconds is None else func.now() + timedelta(seconds=seconds)

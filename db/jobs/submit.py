@@ -1,0 +1,209 @@
+"""Submission: a queued job's row, its hold and its fair-share tag, in one transaction.
+
+There are two ways, which leave the same rows for the same submission
+(`tests/integration/db/jobs/test_submit.py` holds them to it): one statement, for what the month's
+allowance covers, and steps, for everything else and to say why a submission is refused. What one
+of them changes, the other must change too.
+
+The statements are written out as SQL: that costs a tenth of what the expression language takes to
+build them anew each time. Locks are taken in the order that `db.jobs.finish` states.
+"""
+
+from typing import Any
+
+from sqlalchemy import Integer, Row, String, bindparam, column, select, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Session
+
+from db.billing import holds
+from db.jobs import fair_share
+from db.jobs.types import (
+    Accepted,
+    NewJob,
+    PriorityNotAllowedError,
+    TooManyInFlightError,
+)
+from db.tables import Job
+from db.tenants import api_keys
+from db.tenants.tenants import TenantSuspendedError
+from db.values.job_state import PRIORITY_FACTOR, Priority
+from db.webhooks import secrets as webhook_secrets
+
+_INCREMENT_IN_FLIGHT = text("""
+UPDATE tenants SET in_flight = in_flight + 1 FROM tiers
+WHERE tenants.id = :tenant_id AND tenants.suspended_at IS NULL AND tiers.name = tenants.tier
+RETURNING tenants.in_flight, tiers.*, now() AS now
+""")
+
+_JSON = (
+    bindparam("input", type_=JSONB),
+    bindparam("metadata", type_=JSONB),
+    bindparam("webhook", type_=JSONB(none_as_null=True)),
+)
+
+_INSERT = """
+INSERT INTO jobs (id, tenant_id, variant, state, priority, input, metadata, batch_key,
+    batch_limit, cost_seconds, fair_share, fair_start, attempt, max_attempts, deadline_seconds,
+    progress_step, progress_steps, unit_kind, units, price_micros, covered_by, expires_at, webhook,
+    request_id)
+SELECT :id, :tenant_id, :variant, 'queued', :priority, :input, :metadata, :batch_key,
+    :batch_limit, :cost_seconds, {share}, {start}, 0, :max_attempts, :deadline_seconds,
+    0, 0, :unit_kind, :units, :price_micros, {covered_by},
+    now() + make_interval(secs => :expires_in_seconds), :webhook,
+    :request_id
+"""
+
+_INSERT_QUEUED = text(
+    _INSERT.format(share=":fair_share", start=":fair_start", covered_by=":covered_by")
+    + "RETURNING *"
+).bindparams(*_JSON)
+
+# The CTEs take their locks in order because each needs a row of the one before. The tenant's row
+# is locked first and changed last: nothing is changed unless everything is.
+_SUBMIT = """
+WITH entered AS MATERIALIZED (
+    SELECT tiers.name AS tier, :cost_seconds / (tiers.weight * :priority_factor) AS share
+    FROM tenants JOIN tiers ON tiers.name = tenants.tier
+    WHERE tenants.id = :tenant_id AND tenants.suspended_at IS NULL
+      AND tenants.in_flight < tiers.max_in_flight AND tiers.max_priority = ANY (:tier_priorities)
+      AND (CAST(:api_key_id AS varchar) IS NULL OR EXISTS (
+          SELECT 1 FROM api_keys WHERE id = :api_key_id AND revoked_at IS NULL))
+    FOR NO KEY UPDATE OF tenants
+), taken AS (
+    UPDATE allowances SET held = held + :units FROM entered
+    WHERE tenant_id = :tenant_id AND kind = :unit_kind
+      AND month = CAST(date_trunc('month', now() AT TIME ZONE 'UTC') AS date)
+      AND used + held + :units <= granted
+    RETURNING tier, share, month, granted - used - held AS quota_left
+), counted AS (
+    UPDATE tenants SET in_flight = in_flight + 1 FROM taken WHERE tenants.id = :tenant_id
+), tagged AS (
+    INSERT INTO fair_tags (variant, tenant_id, finish)
+    SELECT :variant, :tenant_id, share
+        + coalesce((SELECT virtual_time FROM queues WHERE variant = CAST(:variant AS varchar)), 0)
+    FROM taken
+    ON CONFLICT (variant, tenant_id) DO UPDATE SET finish = greatest(
+        fair_tags.finish + (SELECT share FROM taken), excluded.finish)
+    RETURNING finish
+), inserted AS (
+    {insert} FROM taken CROSS JOIN tagged
+    RETURNING *
+), held AS (
+    INSERT INTO holds (job_id, tenant_id, source, month, kind, units, amount_micros, state)
+    SELECT id, tenant_id, covered_by, month, unit_kind, units, price_micros, 'open'
+    FROM inserted CROSS JOIN taken
+)
+SELECT inserted.*, tier, quota_left FROM inserted CROSS JOIN taken
+"""
+
+_SUBMIT_AT_ONCE = text(
+    _SUBMIT.format(
+        insert=_INSERT.format(
+            share="share", start="tagged.finish - share", covered_by="'allowance'"
+        )
+    )
+).bindparams(*_JSON)
+"""A whole submission that the allowance covers; else no row, and nothing is changed."""
+
+_INSERTED = select(Job).from_statement(_INSERT_QUEUED)
+_SUBMITTED = select(Job, column("tier", String), column("quota_left", Integer)).from_statement(
+    _SUBMIT_AT_ONCE
+)
+
+
+def submit_job(session: Session, new: NewJob) -> Accepted:
+    """Insert a queued job, place its hold and assign its fair-share tag.
+
+    Raises:
+        db.tenants.api_keys.InvalidKeyError: the key that it was sent with has been revoked.
+        TenantSuspendedError: the tenant may not submit.
+        PriorityNotAllowedError: the tier does not include the priority.
+        TooManyInFlightError: the tier's limit of unfinished jobs is reached.
+        db.billing.holds.InsufficientCreditError: neither allowance nor balance covers it.
+    """
+    accepted = submit_job_at_once(session, new) or _submit_in_steps(session, new)
+    if new.webhook is not None:
+        webhook_secrets.ensure(session, new.tenant_id)
+    return accepted
+
+
+def submit_job_at_once(session: Session, new: NewJob) -> Accepted | None:
+    """Submit in one statement what the month's allowance covers and nobody is to be told of.
+
+    The statement needs no transaction around it, which would keep the tenant's row for longer.
+
+    Returns:
+        None when that cannot be, and nothing was changed: `submit_job` does it, or says why not.
+    """
+    row = session.execute(_SUBMITTED, _submission(new)).one_or_none()
+    return None if row is None else Accepted(row.Job, row.tier, row.quota_left)
+
+
+def _submission(new: NewJob) -> dict[str, Any]:
+    order = list(Priority)
+    return _columns(new) | {
+        "api_key_id": new.api_key_id,
+        "tier_priorities": [str(p) for p in order[order.index(new.priority) :]],
+        "priority_factor": PRIORITY_FACTOR[new.priority],
+    }
+
+
+def _submit_in_steps(session: Session, new: NewJob) -> Accepted:
+    """For the first job of a month, for who pays from the balance, and to say why it is refused."""
+    if new.api_key_id is not None:
+        api_keys.check(session, new.api_key_id)
+    tier = _increment_in_flight(session, new)
+    cover = holds.place_hold(
+        session,
+        tenant_id=new.tenant_id,
+        month=holds.month_of(tier.now),
+        kind=new.unit_kind,
+        granted=holds.allowance_granted(tier, new.unit_kind),
+        units=new.units,
+        price=new.price_micros,
+    )
+    share = fair_share.share_of(new.cost_seconds, tier.weight, new.priority)
+    start = fair_share.assign(session, variant=new.variant, tenant_id=new.tenant_id, share=share)
+    assigned = {"covered_by": cover.source, "fair_share": share, "fair_start": start}
+    job = session.scalars(_INSERTED, _columns(new) | assigned).one()
+    holds.record_hold(session, job, cover)
+    return Accepted(job, tier=tier.name, quota_left=cover.allowance_left)
+
+
+def _columns(new: NewJob) -> dict[str, Any]:
+    return {
+        "id": new.id,
+        "tenant_id": new.tenant_id,
+        "variant": new.variant,
+        "priority": new.priority,
+        "input": new.input,
+        "metadata": new.metadata,
+        "batch_key": new.batch_key,
+        "batch_limit": new.batch_limit,
+        "cost_seconds": new.cost_seconds,
+        "max_attempts": new.max_attempts,
+        "deadline_seconds": new.deadline_seconds,
+        "unit_kind": new.unit_kind,
+        "units": new.units,
+        "price_micros": new.price_micros,
+        "expires_in_seconds": new.expires_in_seconds,
+        "webhook": new.webhook.as_json() if new.webhook else None,
+        "request_id": new.request_id,
+    }
+
+
+def _increment_in_flight(session: Session, new: NewJob) -> Row[Any]:
+    """Count the job against its tenant's limit, which also locks the tenant's row.
+
+    Returns:
+        The tier's columns, and `now` by the database's clock.
+    """
+    tier = session.execute(_INCREMENT_IN_FLIGHT, {"tenant_id": new.tenant_id}).one_or_none()
+    if tier is None:
+        raise TenantSuspendedError
+    order = list(Priority)
+    if order.index(new.priority) > order.index(Priority(tier.max_priority)):
+        raise PriorityNotAllowedError(new.priority, Priority(tier.max_priority))
+    if tier.in_flight > tier.max_in_flight:
+        raise TooManyInFlightError(tier.max_in_flight)
+    return tier
