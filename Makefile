@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check test-bench machines chromium promtool lint fmt bench demo-weights
+.PHONY: help demo up test unit check slow test-bench machines chromium promtool lint fmt bench demo-weights
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-13s %s\n", $$1, $$2}'
@@ -33,8 +33,15 @@ test: ## lint, types, import contracts and every test that needs no GPU and no m
 	$(MAKE) --jobs 2 --no-print-directory $(READY) chromium promtool
 	$(MAKE) --jobs 2 --no-print-directory lint check
 
+unit: $(READY) ## the inner loop: pure tests, under a minute
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' -q tests/unit
+
+FAST := not gpu and not machines and not bench and not slow
 check: $(READY) chromium promtool ## the tests alone
-	$(BIN)/python -m pytest -m 'not gpu and not machines and not bench' -n 2 --dist loadfile --no-loadscope-reorder --durations 25
+	$(BIN)/python -m pytest -m '$(FAST)' -n 2 --dist loadfile --no-loadscope-reorder --durations 25
+
+slow: $(READY) chromium promtool ## the slower proofs: kills, restarts, compiled models (minutes)
+	$(BIN)/python -m pytest -m 'slow and not gpu and not machines and not bench' -n 2 --dist loadfile --durations 25
 
 test-bench: $(READY) ## the benchmarks of the models, each once in small (minutes)
 	$(BIN)/python -m pytest -m 'bench and not gpu'
@@ -73,5 +80,5 @@ DEVICE ?= cpu
 MINUTES ?= 240
 MODEL ?= florence2
 demo-weights: $(READY) ## train demo weights (MODEL=florence2, flux or flux2, DEVICE=cuda, MINUTES=…); broken off, it goes on
-	$(BIN)/python -m workers.demo.train_$(MODEL) --out runs/$(MODEL) --device $(DEVICE) \
+	$(BIN)/python -m workers.training.train_$(MODEL) --out runs/$(MODEL) --device $(DEVICE) \
 		--minutes $(MINUTES) --threads 2 $(if $(wildcard runs/$(MODEL)/checkpoint.pt),--resume)

@@ -23,9 +23,10 @@ from api.middleware.rate_limit import RateLimit
 from api.middleware.request_spans import RequestSpans
 from api.openapi import DescribedApp
 from api.resources.event_hub import EventHub
+from api.resources.forwarded_counts import ForwardedCounts
 from api.resources.key_cache import KeyCache
-from api.resources.rate_limiter import RateLimits
-from api.resources.remote_files import LORA_TIMEOUTS, PictureUrls
+from api.resources.rate_limiter import RateLimiter
+from api.resources.remote_files import remote_loras, remote_pictures
 from api.routes import account, artifacts, files, health, job_events, jobs, models, webhooks
 from api.routes.admin import ROUTERS as ADMIN_ROUTERS
 from api.services import Services
@@ -33,7 +34,7 @@ from api.web.dashboard import app as dashboard
 from api.web.playground import app as playground
 from db.core.session import Database
 from db.core.settings import DatabaseSettings
-from db.jobs.queries import finished_among
+from db.jobs.queries import finished_job_ids
 from db.storage.settings import StorageSettings, open_store
 from workers import catalog
 from workers.catalog import Catalogue
@@ -66,10 +67,10 @@ def create_app(catalogue: Catalogue = catalog.STANDARD) -> FastAPI:
     """The application, configured by the environment.
 
     Args:
-        catalogue: what may be offered; the settings may choose among it.
+        catalogue: the models; the settings may offer only some of them.
 
     Raises:
-        pydantic.ValidationError: a setting is missing or wrong.
+        pydantic.ValidationError: a setting is missing or invalid.
     """
     settings = ApiSettings()
     app = DescribedApp(
@@ -94,7 +95,7 @@ def create_app(catalogue: Catalogue = catalog.STANDARD) -> FastAPI:
 
 
 def _offered(catalogue: Catalogue, settings: ApiSettings) -> Catalogue:
-    return catalogue.only(settings.variants) if settings.variants else catalogue
+    return catalogue.restricted_to(settings.variants) if settings.variants else catalogue
 
 
 def _lifespan(settings: ApiSettings, catalogue: Catalogue) -> Any:
@@ -104,13 +105,14 @@ def _lifespan(settings: ApiSettings, catalogue: Catalogue) -> Any:
         services = _connect(settings, catalogue)
         app.state.services = services
         await services.hub.start()
-        gc.freeze()  # what stands now stays: a collection that walks it all holds up every request
+        gc.freeze()  # long-lived: a collection over all of them would delay every request
         yield
         await services.hub.stop()
-        await services.rate_limits.close()
+        await services.rate_limiter.close()
         services.publisher.close()
         services.notifier.close()
         services.queue_notifier.close()
+        services.forwarded_counts.close()
         services.database.close()
         tracing.stop()
 
@@ -126,16 +128,17 @@ def _connect(settings: ApiSettings, catalogue: Catalogue) -> Services:
 
     def finished(job_ids: Sequence[str]) -> Sequence[str]:
         with database.transaction(durable=False) as session:
-            return finished_among(session, job_ids)
+            return finished_job_ids(session, job_ids)
 
     return Services(
         settings=settings,
         catalogue=catalogue,
         database=database,
         key_cache=KeyCache(database),
-        rate_limits=RateLimits(database, queue_settings),
+        rate_limiter=RateLimiter(database, queue_settings),
         store=open_store(storage),
         queue_notifier=queue_notifier,
+        forwarded_counts=ForwardedCounts(queue_settings),
         notifier=CoalescingNotifier(queue_notifier),
         publisher=Publisher(queue_settings),
         hub=EventHub(queue_settings, finished),
@@ -143,16 +146,14 @@ def _connect(settings: ApiSettings, catalogue: Catalogue) -> Services:
             settings.url_secret.get_secret_value(), valid_seconds=settings.artifact_url_seconds
         ),
         outbound=outbound,
-        picture_urls=PictureUrls(Outbound(outbound)),
-        lora_urls=PictureUrls(
-            Outbound(outbound), timeouts=LORA_TIMEOUTS, at_once=4, per_tenant=2, accept="*/*"
-        ),
+        remote_pictures=remote_pictures(Outbound(outbound)),
+        remote_loras=remote_loras(Outbound(outbound)),
         presigns=storage.presign,
     )
 
 
 def _add_docs(app: FastAPI) -> None:
-    """Swagger UI from the files of an installed package: the page asks no other host."""
+    """Add Swagger UI from the files of an installed package: the page loads from no other host."""
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:

@@ -1,4 +1,4 @@
-"""The API's description of itself, where FastAPI's own is not enough."""
+"""The OpenAPI document, where FastAPI's own is not enough."""
 
 import inspect
 from typing import Any
@@ -17,10 +17,10 @@ _MODULES = (schemas, webhook_schemas)
 
 
 class DescribedApp(FastAPI):
-    """FastAPI whose schema knows the problem that every call may answer."""
+    """FastAPI whose OpenAPI document includes the problem document of every call."""
 
     def openapi(self) -> Json:
-        """The OpenAPI 3.1 document, made at the first asking."""
+        """The OpenAPI 3.1 document, built at the first call."""
         if self.openapi_schema is None:
             self._complete(super().openapi())
         return super().openapi()
@@ -42,7 +42,7 @@ def _schema_of(model: type[BaseModel]) -> Json:
 
 
 def _restore_examples(described: Json) -> None:
-    """FastAPI strips every null from its document, and so from our examples."""
+    """Restore the examples: FastAPI strips every null from its document, and so from them."""
     models = [pair for module in _MODULES for pair in inspect.getmembers(module, inspect.isclass)]
     for name, model in models:
         extra = getattr(model, "model_config", {}).get("json_schema_extra")
@@ -51,7 +51,7 @@ def _restore_examples(described: Json) -> None:
 
 
 def _drop_newer_keywords(document: Json) -> None:
-    """FastAPI describes event streams in words of OpenAPI 3.2, which a 3.1 reader refuses."""
+    """Drop `itemSchema` of event streams: it is OpenAPI 3.2, which a 3.1 reader refuses."""
     for operations in document["paths"].values():
         for operation in operations.values():
             for media in operation["responses"].get("200", {}).get("content", {}).values():

@@ -1,4 +1,4 @@
-"""What a request may use, made once per process."""
+"""The objects that requests share, created once per process."""
 
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -6,12 +6,13 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.core.artifact_urls import ArtifactUrls
-from api.core.metrics import SharedFigures
+from api.core.metrics import GaugeCache
 from api.core.settings import ApiSettings
 from api.resources.event_hub import EventHub
+from api.resources.forwarded_counts import ForwardedCounts
 from api.resources.key_cache import KeyCache
-from api.resources.rate_limiter import RateLimits
-from api.resources.remote_files import PictureUrls
+from api.resources.rate_limiter import RateLimiter
+from api.resources.remote_files import RemoteFiles
 from db.core.session import Database
 from db.reports.revenue import RunningRevenue
 from db.storage.object_store import ObjectStore
@@ -24,32 +25,37 @@ from workers.outbound import OutboundSettings
 
 @dataclass(frozen=True)
 class Services:
-    """The process's connections and settings, and the models that it offers."""
+    """The process's connections and settings, and the models that it offers.
+
+    Attributes:
+        presigns: True when the operator lets the object store serve results itself.
+    """
 
     settings: ApiSettings
     catalogue: Catalogue
     database: Database
     key_cache: KeyCache
-    rate_limits: RateLimits
+    rate_limiter: RateLimiter
     store: ObjectStore
     queue_notifier: QueueNotifier
+    forwarded_counts: ForwardedCounts
     notifier: CoalescingNotifier
     publisher: Publisher
     hub: EventHub
     artifact_urls: ArtifactUrls
     outbound: OutboundSettings
-    picture_urls: PictureUrls
-    lora_urls: PictureUrls
+    remote_pictures: RemoteFiles
+    remote_loras: RemoteFiles
     presigns: bool = False
-    figures: SharedFigures = field(default_factory=SharedFigures)
+    gauges: GaugeCache = field(default_factory=GaugeCache)
     revenue: RunningRevenue = field(default_factory=RunningRevenue)
 
     def presign(self, key: str, seconds: int) -> str | None:
-        """The store's own URL of an object, where the operator lets the store serve results."""
+        """The object store's own URL of an object; None unless the store serves results."""
         return self.store.presign(key, seconds) if self.presigns else None
 
 
-# A coroutine, as is each dependency that only looks: others are run in a thread, which costs more.
+# A coroutine, like each dependency that does no I/O: FastAPI runs others in a thread, at a cost.
 async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services

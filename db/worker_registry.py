@@ -1,35 +1,34 @@
-"""The register of worker processes, as they report themselves."""
+"""The registry of worker processes, as they report themselves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, delete, func, null, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from db.core.clock import ago
 from db.tables import Worker
-
-_STARTING, _FAILED = "starting", "failed"
+from db.values.worker_state import WorkerState
 
 
 @dataclass(frozen=True)
 class WorkerReport:
-    """What a worker says of itself.
+    """A worker's report of itself.
 
     Attributes:
-        id: its own.
-        host: where it runs.
-        pid: its process there.
+        id: the worker's id.
+        host: the name of its machine.
+        pid: its process id there.
         device: "cpu" or "cuda:N".
-        variants: what it serves.
-        state: starting, ready, busy, draining or failed.
-        memory_used_bytes: of its device.
-        memory_total_bytes: the device's.
-        resident: which of the variants are on the device.
-        loading: the one on its way there.
-        loading_fraction: about how much of that is there, 0 to 1.
+        variants: the models that it serves.
+        state: its state now.
+        memory_used_bytes: used memory of its device.
+        memory_total_bytes: all memory of its device; 0 if unknown.
+        resident: the models that are on the device.
+        loading: the model that is being loaded; None if none is.
+        loading_fraction: about how much of it is loaded, 0 to 1.
     """
 
     id: str
@@ -37,7 +36,7 @@ class WorkerReport:
     pid: int
     device: str
     variants: Sequence[str]
-    state: str
+    state: WorkerState
     memory_used_bytes: int = 0
     memory_total_bytes: int = 0
     resident: Sequence[str] = ()
@@ -45,57 +44,61 @@ class WorkerReport:
     loading_fraction: float | None = None
 
 
-def report(session: Session, said: WorkerReport) -> bool:
-    """Enter or renew a worker's row, by the database's clock.
+def report(session: Session, worker: WorkerReport) -> bool:
+    """Insert or renew a worker's row, by the database's clock.
 
     Returns:
-        Whether an operator has drained it: it is to claim nothing new.
+        True when an operator has drained the worker: it must claim no more jobs.
     """
     values = {
-        "id": said.id,
-        "host": said.host,
-        "pid": said.pid,
-        "device": said.device,
-        "variants": list(said.variants),
-        "state": said.state,
-        "memory_used_bytes": said.memory_used_bytes,
-        "memory_total_bytes": said.memory_total_bytes,
-        "resident": list(said.resident),
-        "loading": said.loading,
-        "loading_fraction": said.loading_fraction,
+        "id": worker.id,
+        "host": worker.host,
+        "pid": worker.pid,
+        "device": worker.device,
+        "variants": list(worker.variants),
+        "state": worker.state,
+        "memory_used_bytes": worker.memory_used_bytes,
+        "memory_total_bytes": worker.memory_total_bytes,
+        "resident": list(worker.resident),
+        "loading": worker.loading,
+        "loading_fraction": worker.loading_fraction,
     }
     statement = insert(Worker).values(
-        **values, failed_at=func.now() if said.state == _FAILED else None
+        **values, failed_at=func.now() if worker.state == WorkerState.FAILED else None
     )
-    changed = {**values, "heartbeat_at": func.now(), "failed_at": _failed_at(said)}
+    changed = {**values, "heartbeat_at": func.now(), "failed_at": _failed_at(worker)}
     renewed = statement.on_conflict_do_update(index_elements=[Worker.id], set_=changed)
     return session.scalar(renewed.returning(Worker.drained_at)) is not None
 
 
-def _failed_at(said: WorkerReport) -> ColumnElement[Any]:
-    """Whoever starts under a row that never left has died; whoever is ready again is well."""
-    if said.state == _FAILED:
+def _failed_at(worker: WorkerReport) -> ColumnElement[Any]:
+    """The new value of `failed_at`.
+
+    A worker removes its row when it stops. One that starts while its row is still there has died
+    before: in another process, or in a state that comes after the start. One that is ready again
+    is well.
+    """
+    if worker.state == WorkerState.FAILED:
         return func.now()
-    if said.state != _STARTING:
+    if worker.state != WorkerState.STARTING:
         return null()
-    died = (Worker.state != _STARTING) | (Worker.pid != said.pid)
+    died = (Worker.state != WorkerState.STARTING) | (Worker.pid != worker.pid)
     return case((died, func.now()), else_=Worker.failed_at)
 
 
-def leave(session: Session, worker_id: str) -> None:
+def remove(session: Session, worker_id: str) -> None:
     """Remove the row of a worker that has stopped."""
     session.execute(delete(Worker).where(Worker.id == worker_id))
 
 
-def forget_stale(session: Session, *, older_than_seconds: float) -> int:
-    """Remove rows that have not been renewed; the number removed."""
-    limit = func.now() - timedelta(seconds=older_than_seconds)
-    gone = session.scalars(
-        delete(Worker).where(Worker.heartbeat_at < limit).returning(Worker.id)
+def delete_stale(session: Session, *, older_than_seconds: float) -> int:
+    """Remove rows that were not renewed for so long; the number removed."""
+    removed = session.scalars(
+        delete(Worker).where(Worker.heartbeat_at < ago(older_than_seconds)).returning(Worker.id)
     ).all()
-    return len(gone)
+    return len(removed)
 
 
-def listed(session: Session) -> Sequence[Worker]:
+def list_workers(session: Session) -> Sequence[Worker]:
     """Every registered worker."""
     return session.scalars(select(Worker).order_by(Worker.started_at)).all()

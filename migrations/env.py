@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: one transaction, bounded waits, one migrator at a time."""
+"""Alembic's environment: one transaction, bounded waits, one migrator at a time."""
 
 from alembic import context
 from sqlalchemy import NullPool, create_engine, text
@@ -12,7 +12,7 @@ def migrate() -> None:
     """Run the migrations that Alembic chose."""
     engine = create_engine(context.config.attributes["url"], poolclass=NullPool)
     with engine.connect() as connection, connection.begin():
-        # A migration must never queue behind a long reader while everyone queues behind it.
+        # A migration must never wait long for a reader: all other statements would wait behind it.
         connection.execute(text("SET LOCAL lock_timeout = '5s'"))
         connection.execute(text("SET LOCAL statement_timeout = '10min'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})

@@ -1,4 +1,4 @@
-"""What the processes that run models, and those that ring for them, read from the environment."""
+"""Settings of the processes that run models, and of those that notify them."""
 
 import os
 from pathlib import Path
@@ -10,38 +10,38 @@ _WEIGHTS_PREFIX = "BOTTEGA_WEIGHTS_"
 
 
 class WorkerSettings(BaseSettings):
-    """Redis, and how a worker behaves.
+    """Settings of Redis, workers and couriers.
 
     Attributes:
-        redis_url: where tickets and events go (`REDIS_URL`).
-        redis_timeout_seconds: longest wait for an answer of a hung Redis.
-        lease_seconds: how long a silent worker keeps its jobs.
-        heartbeat_seconds: how often leases are renewed and progress is written.
-        hang_seconds: how long past its deadline a job may be on the device before the process is
+        redis_url: the Redis for tickets and events (`REDIS_URL`).
+        redis_timeout_seconds: longest wait for a response of a hung Redis.
+        lease_seconds: time after which a silent worker loses its jobs.
+        heartbeat_seconds: interval at which leases are renewed and progress is written.
+        hang_seconds: time that a job may exceed its deadline on the device before the process is
             ended.
-        grace_seconds: how long jobs in hand may take after SIGTERM, before they are handed back.
-        patience_seconds: how long a store or a database that is away is asked again, before the
-            attempt is given up.
-        turn_seconds: how long one ticket is answered with batch after batch, before the worker's
-            other queues have their turn.
-        concurrency: jobs in flight: one on the device, one fetching, one storing. Unless it is
-            set, a worker of hosted models takes as many as they allow.
-        result_keep_seconds: how long artifacts are kept, and inputs after their last use, these
-            for a day at least.
-        job_keep_seconds: how long the rows of a job that is over are kept, its results being gone.
-        retention_seconds: how often expired results and old rows are removed.
-        sweep_seconds: how often maintenance looks for what was lost.
+        grace_seconds: time for running jobs after SIGTERM, before they are returned to the queue.
+        patience_seconds: time for retries against an unavailable store or database, before the
+            attempt fails.
+        turn_seconds: time that one ticket is handled with batch after batch, before the worker's
+            other queues are served.
+        concurrency: jobs in flight: one on the device, one fetching, one storing. If it is not
+            set, a worker of hosted models claims as many as they allow.
+        result_keep_seconds: retention of artifacts, and of inputs after their last use; inputs
+            are kept for a day at least.
+        job_keep_seconds: retention of the rows of a finished job, after its results are deleted.
+        retention_seconds: interval at which expired results and old rows are deleted.
+        sweep_seconds: interval at which the sweeper looks for lost jobs.
         webhook_timeout_seconds: longest time that a receiver of webhooks may take.
         webhook_concurrency: webhooks in flight from one courier.
-        metrics_port: where a worker or a courier answers Prometheus; 0 does not.
-        metrics_host: the address that it answers there on.
-        alive_file: touched while a worker or a courier does its rounds, for whoever restarts what
-            stands still; None touches nothing.
+        metrics_port: port on which a worker or a courier serves Prometheus metrics; 0 for none.
+        metrics_host: address on which it serves them.
+        alive_file: liveness file, touched regularly by a working worker or courier, for the
+            supervisor that restarts hung processes; None for none.
         device_memory_bytes: device memory that models may take together; 0 is nine tenths of a
             GPU's, and no limit on the CPU.
-        stay_seconds: how long a model that is in use stays before another takes its place.
-        torch_threads: CPU threads of one model call; 0 leaves it to torch.
-        cache_dir: where compiled kernels are kept; None is torch's own folder.
+        stay_seconds: time that a model in use stays loaded before another one replaces it.
+        torch_threads: CPU threads of one model call; 0 is torch's default.
+        cache_dir: folder of compiled kernels; None is torch's own.
     """
 
     model_config = SettingsConfigDict(env_prefix="BOTTEGA_", populate_by_name=True)
@@ -71,5 +71,5 @@ class WorkerSettings(BaseSettings):
 
 
 def weights_overrides() -> dict[str, str]:
-    """The local folders that the environment names, by variable: `BOTTEGA_WEIGHTS_FLUX_1_DEV`."""
+    """Local folders of weights from the environment, by variable: `BOTTEGA_WEIGHTS_FLUX_1_DEV`."""
     return {name: value for name, value in os.environ.items() if name.startswith(_WEIGHTS_PREFIX)}

@@ -1,4 +1,4 @@
-"""Which operator asks: an operator's key, its role, and the id that the log knows the call by."""
+"""Authentication of operators: the key, its role, and the request id for the audit log."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from db.operators.audit import Actor
 from db.tenants.api_keys import Identity, OperatorRole
 
 PREFIX = "/v1/admin"
-"""Where everything of the operators' lies."""
+"""The path prefix of all calls for operators."""
 
 
 async def _operator(key: KeyDep, services: ServicesDep) -> Identity:
@@ -24,7 +24,7 @@ async def _operator(key: KeyDep, services: ServicesDep) -> Identity:
 
 
 OperatorDep = Annotated[Identity, Depends(_operator)]
-"""Whoever looks: an operator or a viewer."""
+"""The identity of an operator or a viewer: may read."""
 
 
 async def _writer(
@@ -32,7 +32,7 @@ async def _writer(
     response: Response,
     x_request_id: Annotated[
         str | None,
-        Header(pattern=r"^[!-~]{1,100}$", description="Yours; the audit log keeps it"),
+        Header(pattern=r"^[!-~]{1,100}$", description="Your own id; the audit log stores it"),
     ] = None,
 ) -> Actor:
     if identity.role != OperatorRole.OPERATOR:
@@ -43,4 +43,4 @@ async def _writer(
 
 
 WriterDep = Annotated[Actor, Depends(_writer)]
-"""Whoever changes something, as the audit log names them."""
+"""The operator who may change things, in the form that the audit log stores."""

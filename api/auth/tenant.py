@@ -1,4 +1,4 @@
-"""Who asks: `Authorization: Bearer <key>`, or `x-key: <key>`."""
+"""Authentication of tenants: `Authorization: Bearer <key>`, or `x-key: <key>`."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -8,14 +8,14 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from api.core.errors import ProblemError
-from api.core.request_log import note
+from api.core.request_log import add_log_fields
 from api.services import ServicesDep
 from db.tenants.api_keys import Identity
 
 
 @dataclass(frozen=True)
 class Caller:
-    """A tenant, and the key by which it was known."""
+    """The tenant of a request, and its API key's id."""
 
     tenant_id: str
     key_id: str
@@ -48,14 +48,14 @@ async def _tenant_id(key: KeyDep, services: ServicesDep) -> str:
 
 
 async def _caller(key: KeyDep, services: ServicesDep) -> Caller:
-    identity = services.key_cache.known(key)
+    identity = services.key_cache.find_cached(key)
     if identity is None:
         identity = await run_in_threadpool(services.key_cache.identify, key)
     return Caller(_tenant_of(identity), identity.key_id)
 
 
 def _tenant_of(identity: Identity) -> str:
-    note(tenant_id=identity.tenant_id, key_id=identity.key_id)
+    add_log_fields(tenant_id=identity.tenant_id, key_id=identity.key_id)
     if identity.tenant_id is None:
         raise ProblemError(403, "forbidden", "this is an operator's key; use a tenant's key here")
     return identity.tenant_id
@@ -65,12 +65,12 @@ async def optional_key(
     authorization: Annotated[str | None, Header()] = None,
     x_key: Annotated[str | None, Header()] = None,
 ) -> str | None:
-    """The key of a call that works without one, too."""
+    """The API key of a call that does not require one."""
     return (authorization or "").removeprefix("Bearer ").strip() or x_key
 
 
 CallerDep = Annotated[Caller, Depends(_caller)]
-"""Who submits; whether the key has been revoked is for the submission's transaction to see."""
+"""The caller of a submission; the transaction of the submission checks for a revoked key."""
 
 TenantId = Annotated[str, Depends(_tenant_id)]
 """The tenant that the request's key speaks for."""

@@ -1,4 +1,4 @@
-"""Unguessable, signed, expiring tokens for artifacts: whoever has the URL may read."""
+"""Unguessable, signed, expiring tokens for artifacts: any holder of the URL may read."""
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from itsdangerous.encoding import base64_decode, base64_encode
@@ -7,21 +7,21 @@ from db.values.artifact_kinds import SUFFIXES
 
 
 class InvalidTokenError(Exception):
-    """The token was altered, or its time is over."""
+    """The token was altered, or has expired."""
 
     def __init__(self) -> None:
         super().__init__("this artifact URL is not valid any more; GET the job for a fresh one")
 
 
 class ArtifactUrls:
-    """Mints and reads tokens. One token opens all artifacts of one job, until it expires."""
+    """Signs and verifies tokens. One token opens all artifacts of one job, until it expires."""
 
     def __init__(self, secret: str, *, valid_seconds: int) -> None:
         self._serializer = URLSafeTimedSerializer(secret, salt="bottega.artifact")
         self._valid_seconds = valid_seconds
 
     def path(self, job_id: str, n: int, media_type: str) -> str:
-        """The path below the service's URL: suffix in it, and no query string."""
+        """The path below the service's URL, with the file's suffix and without a query string."""
         token = self._serializer.dumps(job_id)
         return f"/v1/artifacts/{token}/{n}.{SUFFIXES[media_type]}"
 
@@ -29,7 +29,7 @@ class ArtifactUrls:
         """The job that a token opens.
 
         Raises:
-            InvalidTokenError: it was altered or has expired.
+            InvalidTokenError: the token was altered, or has expired.
         """
         try:
             job_id = str(self._serializer.loads(token, max_age=self._valid_seconds))
@@ -41,5 +41,5 @@ class ArtifactUrls:
 
 
 def _is_canonical(signature: str) -> bool:
-    """Whether it is the one spelling: base64's last character holds bits that decoding drops."""
+    """True for the canonical spelling: decoding drops bits of base64's last character."""
     return base64_encode(base64_decode(signature)) == signature.encode()

@@ -1,7 +1,7 @@
-"""Errors as RFC 9457 problems. Domain errors know no HTTP: one table here maps them."""
+"""Errors as RFC 9457 problems. Domain errors know no HTTP: the one table here maps them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +15,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from api.core.artifact_urls import InvalidTokenError
+from api.core.domain_errors import (
+    InvalidSubmissionError,
+    NotFoundError,
+    NotRetryableError,
+    SelectionChangedError,
+    TooManyFetchesError,
+)
 from db.billing.holds import InsufficientCreditError
 from db.jobs.idempotency import KeyReusedError
 from db.jobs.types import PriorityNotAllowedError, TooManyInFlightError
@@ -27,11 +34,12 @@ from db.values.pictures import PictureError
 from workers.catalog import UnknownVariantError
 
 MEDIA_TYPE = "application/problem+json"
-_RETRY_SOON_SECONDS = 2
+_RETRY_AFTER_SECONDS = 2
+_RETRY_SOON = {"Retry-After": str(_RETRY_AFTER_SECONDS)}
 
 
 class InvalidItem(BaseModel):
-    """One thing that is wrong with a request, and where."""
+    """One error of a request, and its place."""
 
     loc: list[str | int] = Field(examples=[["body", "input", "width"]])
     msg: str = Field(examples=["width should be at least 64"])
@@ -51,10 +59,10 @@ class Problem(BaseModel):
 
 @dataclass
 class ProblemError(Exception):
-    """A request that cannot be answered as asked.
+    """A request that is answered with a problem document.
 
     Attributes:
-        extra: further members of the problem.
+        extra: further members of the problem document.
     """
 
     status: int
@@ -64,51 +72,38 @@ class ProblemError(Exception):
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-def not_found(what: str) -> ProblemError:
-    """404, also for what is another tenant's."""
-    return ProblemError(404, "not_found", f"there is no such {what}")
+def not_found(noun: str) -> ProblemError:
+    """404, also for an object of another tenant."""
+    return problem_of(NotFoundError(noun))
 
 
 def invalid(loc: Sequence[str | int], message: str, kind: str = "value_error") -> ProblemError:
-    """422 with one item."""
+    """422 with one invalid item."""
     item = {"loc": list(loc), "msg": message, "type": kind}
     return ProblemError(422, "invalid_input", message, extra={"errors": [item]})
 
 
-_BY_TYPE: dict[type[Exception], tuple[int, str, dict[str, str]]] = {
-    InvalidKeyError: (401, "unauthorized", {"WWW-Authenticate": "Bearer"}),
-    InvalidTokenError: (404, "not_found", {}),
-    BalanceTooLowError: (409, "balance_too_low", {}),
-    KeyReusedError: (422, "idempotency_key_reused", {}),
-    LastOperatorError: (409, "last_operator", {}),
-    ReferenceReusedError: (422, "idempotency_key_reused", {}),
-    PriorityNotAllowedError: (403, "forbidden", {}),
-    TenantSuspendedError: (403, "suspended", {}),
-    TooManyInFlightError: (429, "too_many_in_flight", {"Retry-After": "5"}),
-}
-
-_AWAY = (OperationalError, PoolTimeoutError, StoreUnavailableError)
+def _fixed(
+    status: int, code: str, headers: Mapping[str, str] | None = None
+) -> Callable[[Exception], ProblemError]:
+    """A rule of the table: the detail is the error's own message."""
+    return lambda error: ProblemError(status, code, str(error), headers or {})
 
 
 def problem_of(error: Exception) -> ProblemError:
-    """The problem that a domain error is; what is not known is raised again."""
-    match error:
-        case ProblemError():
-            return error
-        case InsufficientCreditError():
-            return _insufficient_credit(error)
-        case UnknownVariantError() | UnknownTierError():
-            what = "model" if isinstance(error, UnknownVariantError) else "tier"
-            return invalid(["body", what], str(error), f"unknown_{what}")
-        case PictureError():
-            return invalid(["body", "file"], str(error), "invalid_image")
-        case _ if isinstance(error, _AWAY):
-            headers = {"Retry-After": str(_RETRY_SOON_SECONDS)}
-            return ProblemError(503, "unavailable", "try again in a moment", headers)
-        case _ if type(error) in _BY_TYPE:
-            status, code, headers = _BY_TYPE[type(error)]
-            return ProblemError(status, code, str(error), headers)
+    """The problem document of an error, by the table; an unknown error is raised again."""
+    for kind in type(error).__mro__:
+        if (rule := _RULES.get(kind)) is not None:
+            return rule(error)
     raise error
+
+
+def _invalid_submission(error: InvalidSubmissionError) -> ProblemError:
+    items = [
+        {"loc": ["body", *field.loc], "msg": field.message, "type": field.type}
+        for field in error.fields
+    ]
+    return ProblemError(422, "invalid_input", str(error), extra={"errors": items})
 
 
 def _insufficient_credit(error: InsufficientCreditError) -> ProblemError:
@@ -121,19 +116,55 @@ def _insufficient_credit(error: InsufficientCreditError) -> ProblemError:
     return ProblemError(402, "insufficient_credit", f"{error}; it resets {resets_at}", extra=extra)
 
 
+def _unavailable(_error: Exception) -> ProblemError:
+    # The message of the server's error may hold addresses or SQL.
+    return ProblemError(503, "unavailable", "try again in a moment", _RETRY_SOON)
+
+
+_RULES: Mapping[type[Exception], Callable[[Any], ProblemError]] = {
+    ProblemError: lambda error: error,
+    BalanceTooLowError: _fixed(409, "balance_too_low"),
+    InsufficientCreditError: _insufficient_credit,
+    InvalidKeyError: _fixed(401, "unauthorized", {"WWW-Authenticate": "Bearer"}),
+    InvalidSubmissionError: _invalid_submission,
+    InvalidTokenError: _fixed(404, "not_found"),
+    KeyReusedError: _fixed(422, "idempotency_key_reused"),
+    LastOperatorError: _fixed(409, "last_operator"),
+    NotFoundError: _fixed(404, "not_found"),
+    NotRetryableError: _fixed(409, "not_retryable"),
+    PictureError: lambda error: invalid(["body", "file"], str(error), "invalid_image"),
+    PriorityNotAllowedError: _fixed(403, "forbidden"),
+    ReferenceReusedError: _fixed(422, "idempotency_key_reused"),
+    SelectionChangedError: _fixed(409, "changed"),
+    TenantSuspendedError: _fixed(403, "suspended"),
+    TooManyFetchesError: _fixed(503, "unavailable", _RETRY_SOON),
+    TooManyInFlightError: _fixed(429, "too_many_in_flight", {"Retry-After": "5"}),
+    UnknownTierError: lambda error: invalid(["body", "tier"], str(error), "unknown_tier"),
+    UnknownVariantError: lambda error: invalid(["body", "model"], str(error), "unknown_model"),
+    # Servers that are down or slow:
+    OperationalError: _unavailable,
+    PoolTimeoutError: _unavailable,
+    StoreUnavailableError: _unavailable,
+}
+"""The one table from errors to problem documents; a subclass has the rule of its base."""
+
+KNOWN: tuple[type[Exception], ...] = tuple(_RULES)
+"""The errors that `problem_of` maps."""
+
+
 class _ProblemResponse(JSONResponse):
-    """A problem as JSON, even where it quotes text that no Unicode encoding can hold."""
+    """A problem as JSON, even where it quotes text that no Unicode encoding can represent."""
 
     media_type = MEDIA_TYPE
 
     def render(self, content: Any) -> bytes:
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-        # A lone surrogate becomes \udXXX again, which is how JSON spelt it to us.
+        # A lone surrogate becomes \udXXX again: the spelling in which the request's JSON had it.
         return text.encode("utf-8", "backslashreplace")
 
 
 def respond(problem: ProblemError) -> JSONResponse:
-    """The problem as it is answered to whoever speaks JSON."""
+    """The response for clients of the JSON API."""
     body = {
         "type": "about:blank",
         "title": HTTPStatus(problem.status).phrase,
@@ -167,9 +198,9 @@ def _says_json(request: Request) -> bool:
 
 
 def validation_problem(prefix: Sequence[str | int], items: Sequence[Any]) -> ProblemError:
-    """422 with every item that pydantic found wrong, `prefix` before each place.
+    """422 with every item that pydantic rejected, each place preceded by `prefix`.
 
-    The rejected values are left out: they may be prompts, pictures or secrets.
+    The rejected values are omitted: they may be prompts, pictures or secrets.
     """
     errors = [
         {"loc": [*prefix, *item["loc"]], "msg": item["msg"], "type": item["type"]} for item in items
@@ -179,7 +210,7 @@ def validation_problem(prefix: Sequence[str | int], items: Sequence[Any]) -> Pro
 
 
 def _place(loc: Sequence[str | int], kind: str) -> str:
-    """Where in the request, as people write it; a flaw of the whole body is in no field."""
+    """The place in the request, for people; an error of the whole body is in no field."""
     whole = len(loc) == 1 or kind == "json_invalid"
     return str(loc[0]) if whole else ".".join(map(str, loc[1:]))
 
@@ -201,7 +232,7 @@ async def _on_http(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_bug(request: Request, _error: Exception) -> JSONResponse:
-    # The server closes the connection after a bug; a client that knows does not send on it again.
+    # The server closes the connection after a bug; the header stops clients from reusing it.
     headers = {"Connection": "close"}
     if (request_id := request.scope.get("bottega.request_id")) is not None:
         headers["X-Request-Id"] = request_id
@@ -210,20 +241,8 @@ async def _on_bug(request: Request, _error: Exception) -> JSONResponse:
     )
 
 
-KNOWN: tuple[type[Exception], ...] = (
-    ProblemError,
-    InsufficientCreditError,
-    UnknownTierError,
-    UnknownVariantError,
-    PictureError,
-    *_BY_TYPE,
-    *_AWAY,
-)
-"""What `problem_of` knows."""
-
-
 def install(app: FastAPI) -> None:
-    """Answer every error of the app with a problem."""
+    """Answer every error of the application with a problem document."""
     for kind in KNOWN:
         app.add_exception_handler(kind, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
@@ -233,7 +252,7 @@ def install(app: FastAPI) -> None:
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     "4XX": {
-        "description": "What is wrong, and what to do about it",
+        "description": "The problem, and what to do about it",
         "content": {
             MEDIA_TYPE: {
                 "schema": {"$ref": "#/components/schemas/Problem"},
@@ -255,4 +274,4 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         },
     }
 }
-"""The `responses` entry that every call shares; `Problem` is added to the schema by `api.app`."""
+"""The `responses` entry of every call; `api.openapi` adds the `Problem` schema."""

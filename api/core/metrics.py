@@ -1,8 +1,8 @@
-"""The API's figures for Prometheus.
+"""The API's metrics for Prometheus.
 
-Each API process counts what it answered itself and is scraped by itself. What the database alone
-knows is read at the scrape and is the same from every process: queries take its maximum, not its
-sum.
+Each API process counts its own responses and is scraped by itself. Values that come from the
+database are read at the scrape and are the same from every process: queries take their maximum,
+not their sum.
 """
 
 import threading
@@ -20,54 +20,53 @@ from db.core.session import Database
 from db.reports import gauges
 from db.reports.gauges import DatabaseGauges
 from db.reports.usage import QueueDepth
+from db.values.worker_state import WorkerState
 
-WORKER_STATES = ("starting", "ready", "busy", "draining", "failed")
-
-_KEEP_SECONDS = 1.0
+_CACHE_SECONDS = 1.0
 
 _submitted = Counter("bottega_jobs_submitted_total", "Jobs accepted", ["variant"])
 _requests = Histogram(
     "bottega_http_request_seconds",
-    "From a request to the end of its answer, event streams and long polls left out",
+    "From a request to the end of its response, without event streams and long polls",
     ["method", "route", "status"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
-in_flight = Gauge("bottega_http_requests_in_flight", "Requests that are being answered")
+in_flight = Gauge("bottega_http_requests_in_flight", "Requests that are being handled")
 streams_open = Gauge("bottega_event_streams_open", "Event streams that clients follow")
 
 rate_limited = Counter(
-    "bottega_rate_limited_total", "Requests refused: their key had asked too often"
+    "bottega_rate_limited_total", "Requests refused: their key exceeded its rate limit"
 )
 rate_limit_unchecked = Counter(
-    "bottega_rate_limit_unchecked_total", "Requests let through uncounted: Redis did not answer"
+    "bottega_rate_limit_unchecked_total", "Requests allowed without counting: Redis did not respond"
 )
 
 
-def submitted(variant: str) -> None:
-    """A job was accepted."""
+def count_submitted_job(variant: str) -> None:
+    """Count a job that was accepted."""
     _submitted.labels(variant).inc()
 
 
-def answered(method: str, route: str, status: int, seconds: float) -> None:
-    """A request was answered: counted by its route's template and its status' class."""
+def observe_request(method: str, route: str, status: int, seconds: float) -> None:
+    """Record a request's duration under its route's template and the class of its status."""
     _requests.labels(method, route, f"{status // 100}xx").observe(seconds)
 
 
-class SharedFigures:
-    """The database's figures, read once a second at most; None while it is away."""
+class GaugeCache:
+    """The database's gauges, read at most once a second."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: DatabaseGauges | None = None
-        self._kept_until = 0.0
+        self._gauges: DatabaseGauges | None = None
+        self._valid_until = 0.0
 
     def read(self, database: Database) -> DatabaseGauges | None:
-        """The figures as they are, or were less than a second ago."""
+        """The gauges, at most one second old; None while the database does not respond."""
         with self._lock:
-            if time.monotonic() > self._kept_until:
-                self._kept = _read(database)
-                self._kept_until = time.monotonic() + _KEEP_SECONDS
-            return self._kept
+            if time.monotonic() > self._valid_until:
+                self._gauges = _read(database)
+                self._valid_until = time.monotonic() + _CACHE_SECONDS
+            return self._gauges
 
 
 def _read(database: Database) -> DatabaseGauges | None:
@@ -79,34 +78,34 @@ def _read(database: Database) -> DatabaseGauges | None:
 
 
 @dataclass(frozen=True, eq=False)
-class StandingGauges(Collector):
-    """What the database told, and what answers.
+class ServiceCollector(Collector):
+    """The gauges of one scrape: from the database, and of the servers that respond.
 
     Attributes:
-        figures: None while the database is away.
-        variants: what is offered; an empty queue is shown as one.
-        redis: whether Redis answers.
+        gauges: None while the database does not respond.
+        variants: the offered models; one without jobs is exported as an empty queue.
+        redis: True when Redis responds.
     """
 
-    figures: DatabaseGauges | None
+    gauges: DatabaseGauges | None
     variants: Sequence[str]
     redis: bool
 
     def collect(self) -> Iterator[Metric]:
-        """The families; without the database only what tells that it is away."""
+        """The metric families; without the database only those that report its absence."""
         up = GaugeMetricFamily(
-            "bottega_dependency_up", "1 where a server answers", labels=["dependency"]
+            "bottega_dependency_up", "1 where a server responds", labels=["dependency"]
         )
-        up.add_metric(["database"], int(self.figures is not None))
+        up.add_metric(["database"], int(self.gauges is not None))
         up.add_metric(["redis"], int(self.redis))
         yield up
-        if self.figures is not None:
-            yield from self._queues(self.figures)
-            yield from _totals(self.figures)
+        if self.gauges is not None:
+            yield from self._queues(self.gauges)
+            yield from _totals(self.gauges)
 
-    def _queues(self, figures: DatabaseGauges) -> Iterator[Metric]:
+    def _queues(self, values: DatabaseGauges) -> Iterator[Metric]:
         empty = {variant: QueueDepth(variant, 0, 0, 0.0) for variant in self.variants}
-        queues = empty | {queue.variant: queue for queue in figures.queues}
+        queues = empty | {queue.variant: queue for queue in values.queues}
         yield _by_variant(
             "bottega_queue_depth", "Jobs queued", {v: q.queued for v, q in queues.items()}
         )
@@ -120,26 +119,26 @@ class StandingGauges(Collector):
         )
         yield _by_variant(
             "bottega_queue_ready_workers",
-            "Live workers that take a queue's jobs",
-            {variant: figures.ready_workers.get(variant, 0) for variant in queues},
+            "Live workers that run a queue's jobs",
+            {variant: values.ready_workers.get(variant, 0) for variant in queues},
         )
         yield _by_variant(
             "bottega_queue_paused",
             "1 where an operator has paused a queue",
-            {variant: int(variant in figures.paused) for variant in queues},
+            {variant: int(variant in values.paused) for variant in queues},
         )
 
 
-def _totals(figures: DatabaseGauges) -> Iterator[Metric]:
+def _totals(values: DatabaseGauges) -> Iterator[Metric]:
     workers = GaugeMetricFamily("bottega_workers", "Live workers", labels=["state"])
-    for state in WORKER_STATES:
-        workers.add_metric([state], figures.workers.get(state, 0))
+    for state in WorkerState:
+        workers.add_metric([state], values.workers.get(state, 0))
     yield workers
     yield GaugeMetricFamily(
-        "bottega_holds_open", "Jobs with money or allowance held", figures.open_holds
+        "bottega_holds_open", "Jobs with money or allowance held", values.open_holds
     )
     yield GaugeMetricFamily(
-        "bottega_oldest_hold_age_seconds", "Age of the oldest hold", figures.oldest_hold_seconds
+        "bottega_oldest_hold_age_seconds", "Age of the oldest hold", values.oldest_hold_seconds
     )
 
 
@@ -150,8 +149,8 @@ def _by_variant(name: str, meaning: str, values: dict[str, int] | dict[str, floa
     return family
 
 
-def exposition(standing: StandingGauges) -> bytes:
-    """Everything in the Prometheus text format."""
+def exposition(collector: ServiceCollector) -> bytes:
+    """This process's metrics and the collector's, in the Prometheus text format."""
     shared = CollectorRegistry(auto_describe=False)
-    shared.register(standing)
+    shared.register(collector)
     return generate_latest() + generate_latest(shared)

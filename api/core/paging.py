@@ -1,4 +1,4 @@
-"""Cursors: opaque to clients, the id of the last thing seen to us."""
+"""Cursors of lists: opaque to clients; each encodes the id of the last item of a page."""
 
 import base64
 import re
@@ -6,16 +6,16 @@ import re
 from fastapi import Request, Response
 
 from api.core.errors import invalid
-from api.jobs.views import base_url
-from api.services import Services
+from api.core.settings import ApiSettings
+from api.core.urls import base_url
 
 
 def decode_cursor(cursor: str | None, prefix: str) -> str | None:
-    """The id in a cursor.
+    """The id in a cursor; None without a cursor.
 
     Args:
-        cursor: what the client sent.
-        prefix: of the ids that are listed, e.g. "job".
+        cursor: the text that the client sent.
+        prefix: the prefix of the list's ids, e.g. "job".
 
     Raises:
         api.core.errors.ProblemError: it is not a cursor of this list.
@@ -32,14 +32,16 @@ def decode_cursor(cursor: str | None, prefix: str) -> str | None:
 
 
 def encode_cursor(last_id: str) -> str:
-    """The cursor that follows an id."""
+    """The cursor of the page that follows an id."""
     return base64.urlsafe_b64encode(last_id.encode()).decode()
 
 
-def lead_on(request: Request, response: Response, services: Services, last_id: str) -> str:
-    """The cursor that follows `last_id`; the `Link` header of the answer gets its URL."""
+def link_next_page(
+    request: Request, response: Response, settings: ApiSettings, last_id: str
+) -> str:
+    """Put the next page's URL into the `Link` header, and return that page's cursor."""
     cursor = encode_cursor(last_id)
-    asked = request.url.include_query_params(cursor=cursor)
-    url = f"{base_url(request, services)}{asked.path}?{asked.query}"
+    next_url = request.url.include_query_params(cursor=cursor)
+    url = f"{base_url(request, settings)}{next_url.path}?{next_url.query}"
     response.headers["Link"] = f'<{url}>; rel="next"'
     return cursor

@@ -1,26 +1,26 @@
-"""What the API reads from the environment."""
+"""The API's settings, read from the environment."""
 
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class ApiSettings(BaseSettings):
-    """How the HTTP service behaves.
+    """Settings of the HTTP service.
 
     Attributes:
-        public_url: what clients reach it by, e.g. "https://bottega.example.org"; without it, the
-            host that each request names.
-        url_secret: signs artifact URLs; the same for every API process.
-        artifact_url_seconds: how long a minted URL works; a GET on the job mints a fresh one.
-        variants: ids that are offered; empty offers the whole catalogue.
+        public_url: the URL by which clients reach it, e.g. "https://bottega.example.org"; when
+            empty, the host that each request names.
+        url_secret: the key that signs artifact URLs; the same for every API process.
+        artifact_url_seconds: lifetime of an artifact's URL; a GET on the job makes a fresh one.
+        variants: ids of the offered models; empty offers the whole catalogue.
         max_body_bytes: the largest request body.
         max_picture_bytes: the largest picture.
-        max_picture_pixels: most pixels of a picture.
-        max_lora_bytes: the largest LoRA that a job may bring.
-        max_wait_seconds: the longest `wait`.
-        playground_key: a tenant's key, with which browsers on this very machine are signed in at
-            the playground without being asked; none by default.
-        metrics_networks: whoever may read /metrics without the operator's key.
+        max_picture_pixels: the most pixels of a picture.
+        max_lora_bytes: the largest LoRA that a job may name by URL.
+        max_wait_seconds: the longest `wait` of a long poll.
+        playground_key: a tenant's key; browsers on the same machine are signed in at the
+            playground with it, without a form. None by default.
+        metrics_networks: networks whose clients may read /metrics without the operator's key.
     """
 
     model_config = SettingsConfigDict(env_prefix="BOTTEGA_")

@@ -1,76 +1,102 @@
-"""What is done to one job, by whichever door: the change, and telling whoever waits for it."""
+"""Cancel or retry one job: the use cases of the API, the pages and the command line.
 
-from api.core.errors import not_found
-from api.core.metrics import submitted
-from api.services import Services
+Each changes the row, publishes the event to clients that follow the job, and counts it.
+"""
+
+from typing import Protocol
+
+from api.core.domain_errors import JobNotFoundError, NotRetryableError
+from api.core.metrics import count_submitted_job
 from db.billing.holds import InsufficientCreditError
-from db.jobs.finish import cancel_job
+from db.core.session import Database
+from db.jobs import finish
 from db.jobs.queries import find_job
 from db.jobs.types import PriorityNotAllowedError, TooManyInFlightError
 from db.operators import jobs as operator_jobs
 from db.operators.audit import Actor
-from db.tables import Job
 from db.tenants.tenants import TenantSuspendedError
 from db.values.job_state import JobState
+from workers.messaging.events import Publisher
 from workers.messaging.queue import Ticket
 from workers.telemetry.metrics import job_finished
 
-REFUSALS = (
+RETRY_REFUSALS: tuple[type[Exception], ...] = (
+    NotRetryableError,
     InsufficientCreditError,
     PriorityNotAllowedError,
     TenantSuspendedError,
     TooManyInFlightError,
 )
-"""Why a tenant may not have a job done again."""
+"""The errors of a retry that cannot be: of the job itself, or because its tenant may not submit."""
 
 
-def cancel_one(services: Services, actor: Actor, job_id: str) -> bool:
-    """Cancel a job and tell whoever follows it; False when it was over."""
-    with services.database.transaction() as session:
-        canceled = operator_jobs.cancel(session, actor, job_id)
-    return _told(services, canceled)
+class Notifier(Protocol):
+    """Notifies the workers of a queue."""
+
+    def notify(self, ticket: Ticket) -> object:
+        """Send a ticket; it may be lost without harm."""
 
 
-def cancel_own(services: Services, tenant_id: str, job_id: str) -> bool:
-    """Cancel a job of the tenant's own, and tell whoever follows it; False when it was over.
+class JobServices(Protocol):
+    """The services that these use cases need; `api.services.Services` has them."""
+
+    @property
+    def database(self) -> Database:
+        """The database."""
+
+    @property
+    def publisher(self) -> Publisher:
+        """Publishes events to clients that follow a job."""
+
+    @property
+    def notifier(self) -> Notifier:
+        """Notifies the workers."""
+
+
+def cancel_job(
+    services: JobServices, *, tenant_id: str | None, actor: Actor | None, job_id: str
+) -> bool:
+    """Cancel a job, queued or running; False when it was over.
+
+    Args:
+        services: the connections.
+        tenant_id: the tenant that the job must belong to; None for an operator.
+        actor: the operator for the audit log; None for a tenant.
+        job_id: the job to cancel.
 
     Raises:
-        api.core.errors.ProblemError: it is not theirs.
+        JobNotFoundError: there is no such job, or it belongs to another tenant.
     """
     with services.database.transaction() as session:
         if find_job(session, tenant_id=tenant_id, job_id=job_id) is None:
-            raise not_found("job")
-        canceled = cancel_job(session, tenant_id=tenant_id, job_id=job_id)
-    return _told(services, canceled)
+            raise JobNotFoundError
+        if actor is None:
+            canceled = finish.cancel_job(session, tenant_id=tenant_id, job_id=job_id)
+        else:
+            canceled = operator_jobs.cancel(session, actor, job_id)
+    if canceled is None:
+        return False
+    services.publisher.done(canceled.id, JobState.CANCELED)
+    job_finished(canceled.variant, JobState.CANCELED)
+    return True
 
 
-def _told(services: Services, canceled: Job | None) -> bool:
-    if canceled is not None:
-        services.publisher.done(canceled.id, JobState.CANCELED)
-        job_finished(canceled.variant, JobState.CANCELED)
-    return canceled is not None
-
-
-def retry_one(services: Services, actor: Actor, job_id: str) -> str | None:
-    """The id of the job that does a failed one again; None when that cannot be."""
-    try:
-        return retry_or_refuse(services, actor, job_id)
-    except REFUSALS:
-        return None
-
-
-def retry_or_refuse(services: Services, actor: Actor, job_id: str) -> str | None:
-    """The id of the job that does a failed one again; None when it did not fail, or was before.
+def retry_job(services: JobServices, *, actor: Actor, job_id: str) -> str:
+    """Retry a failed job as a new job, once; returns the new job's id.
 
     Raises:
-        Exception: one of `REFUSALS`: its tenant may not have it.
+        JobNotFoundError: there is no such job.
+        Exception: one of `RETRY_REFUSALS`: it did not fail, was retried before, or its tenant may
+            not submit it again.
     """
     with services.database.transaction() as session:
+        if find_job(session, tenant_id=None, job_id=job_id) is None:
+            raise JobNotFoundError
         accepted = operator_jobs.retry(session, actor, job_id)
     if accepted is None:
-        return None
+        raise NotRetryableError
     job = accepted.job
-    submitted(job.variant)
+    count_submitted_job(job.variant)
     services.publisher.state(job.id, JobState.QUEUED, attempt=0)
     services.notifier.notify(
         Ticket(job_id=job.id, variant=job.variant, tier=accepted.tier, tenant=job.tenant_id)

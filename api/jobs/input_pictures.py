@@ -1,7 +1,9 @@
-"""Pictures that a submission names, resolved to stored objects: an accepted job needs no one else.
+"""Pictures that a submission names, resolved to stored objects.
 
-Taken are data URIs, uploaded files, artifacts of the tenant's own jobs, and whatever answers at a
-URL on the public internet.
+An accepted job depends on no other host.
+
+A picture is named by a data URI, an uploaded file's id, the URL of an artifact of one of the
+tenant's own jobs, or a URL on the public internet.
 """
 
 import base64
@@ -11,6 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from api.core.artifact_urls import InvalidTokenError
+from api.resources.remote_files import RemoteFileError
 from api.services import Services
 from db.artifacts import inputs as stored_inputs
 from db.artifacts import uploads as files
@@ -31,7 +34,7 @@ _ARTIFACT_PATH = re.compile(r"https?://[^/]+/v1/artifacts/([^/]+)/([0-9]{1,4})\.
 
 @dataclass(frozen=True)
 class InputPicture:
-    """Where a named picture is stored, and its width and height in pixels, upright."""
+    """The storage key of a picture, and its width and height in pixels when upright."""
 
     key: str
     size: PictureSize
@@ -44,21 +47,21 @@ class PictureResolver:
         self._services = services
         self._tenant_id = tenant_id
 
-    def resolve(self, named: str) -> InputPicture:
+    def resolve(self, name: str) -> InputPicture:
         """Find or store the picture that a parameter names.
 
         Raises:
-            PictureError: there is none, or it is not acceptable.
-            api.core.errors.ProblemError: too many are being fetched by URL.
+            PictureError: there is no such picture, or it is not acceptable.
+            api.core.domain_errors.TooManyFetchesError: too many are being fetched by URL.
         """
-        if named[:5].lower() == "data:":
-            return self._from_data_uri(named)
-        if named.startswith("file_"):
-            return self._from_file(named)
-        if found := _ARTIFACT_PATH.fullmatch(named):
-            return self._from_artifact(found[1], int(found[2]))
-        if _URL.match(named):
-            return self._from_url(named)
+        if name[:5].lower() == "data:":
+            return self._from_data_uri(name)
+        if name.startswith("file_"):
+            return self._from_file(name)
+        if match := _ARTIFACT_PATH.fullmatch(name):
+            return self._from_artifact(match[1], int(match[2]))
+        if _URL.match(name):
+            return self._from_url(name)
         raise PictureError(
             "this is not a picture that can be had: send an https URL, a data URI, the id of an "
             "uploaded file (POST /v1/files), or the URL of an artifact of one of your jobs"
@@ -66,7 +69,10 @@ class PictureResolver:
 
     def _from_url(self, url: str) -> InputPicture:
         max_bytes = self._services.settings.max_picture_bytes
-        data = self._services.picture_urls.fetch(self._tenant_id, url, max_bytes=max_bytes)
+        try:
+            data = self._services.remote_pictures.fetch(self._tenant_id, url, max_bytes=max_bytes)
+        except RemoteFileError as error:
+            raise PictureError(str(error)) from error
         stored = store_picture(self._services, self._tenant_id, data)
         return InputPicture(stored.key, (stored.width, stored.height))
 
@@ -92,8 +98,8 @@ class PictureResolver:
             row = files.find(session, tenant_id=self._tenant_id, file_id=file_id)
             if row is None:
                 return None
-            stored_inputs.note_use(session, row.key)
-            # Looked for again: whoever was removing it has done so by now, or never will.
+            stored_inputs.record_use(session, row.key)
+            # Read again: a concurrent removal is finished by now, or will not happen any more.
             return files.find(session, tenant_id=self._tenant_id, file_id=file_id)
 
     def _from_artifact(self, token: str, n: int) -> InputPicture:
@@ -109,7 +115,7 @@ class PictureResolver:
         row = find_artifact(session, job_id, n)
         if owned is None or row is None:
             raise PictureError("there is no such artifact among your jobs")
-        # Kept as an input of its own: the artifact may expire before the new job runs.
+        # Stored as an input of its own: the artifact may expire before the new job runs.
         try:
             data = self._services.store.get(row.key).data
         except ObjectNotFoundError as error:
@@ -119,22 +125,22 @@ class PictureResolver:
 
 
 def store_input(services: Services, key: str, data: bytes, media_type: str) -> None:
-    """Store what a job will be given, noted as used first: so retention leaves it.
+    """Store an input of a job; its use is recorded first, so that retention does not remove it.
 
     Raises:
-        db.storage.object_store.StoreError: the store did not take it.
+        db.storage.object_store.StoreError: the object store failed.
     """
-    with services.database.single_statements() as session:
-        stored_inputs.note_use(session, key)
+    with services.database.autocommit() as session:
+        stored_inputs.record_use(session, key)
     services.store.put(key, data, media_type)
 
 
 def store_picture(services: Services, tenant_id: str, data: bytes) -> NewUpload:
-    """Check a picture and keep it under its own hash.
+    """Validate a picture and store it under its own hash.
 
     Raises:
-        PictureError: it is not acceptable.
-        db.storage.object_store.StoreError: the store did not take it.
+        PictureError: the picture is not acceptable.
+        db.storage.object_store.StoreError: the object store failed.
     """
     settings = services.settings
     limits = PictureLimits(settings.max_picture_bytes, settings.max_picture_pixels)

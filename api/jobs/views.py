@@ -1,41 +1,40 @@
-"""From rows to the job that clients see."""
+"""Rendering of a job's row as the JSON that clients get."""
 
 import hashlib
 from collections.abc import Sequence
 
-from fastapi import Request
 from sqlalchemy.orm import Session
 
 from api.schemas.jobs import JobError, JobUrls, JobView, Price, Progress, Timings, WaitingView
 from api.services import Services
-from db.artifacts.listing import listed
+from db.artifacts.listing import output_fields
 from db.jobs.queries import artifacts_of, find_job
 from db.jobs.waiting import Waiting, queue_positions
 from db.tables import Artifact, Job
 from db.values.job_state import TERMINAL, JobState, Priority
 
 
-def base_url(request: Request, services: Services) -> str:
-    """Where the client reaches this service, without a trailing slash."""
-    return (services.settings.public_url or str(request.base_url)).rstrip("/")
-
-
 class JobViews:
-    """Renders jobs for one request."""
+    """Renders jobs for one request.
+
+    Args:
+        services: the process's services.
+        base: the service's own URL, for the links in the views.
+    """
 
     def __init__(self, services: Services, base: str) -> None:
         self._services = services
         self._base = base
 
     def load(self, session: Session, *, tenant_id: str, job_id: str) -> JobView | None:
-        """A tenant's job, as it stands now; None when it is not theirs."""
+        """The current view of a tenant's job; None when there is no such job of this tenant."""
         job = find_job(session, tenant_id=tenant_id, job_id=job_id)
         return None if job is None else self.render(session, [job])[0]
 
     def render(self, session: Session, jobs: Sequence[Job]) -> list[JobView]:
-        """Jobs with fresh artifact URLs, and why they wait where they do."""
-        over = [job.id for job in jobs if job.state == JobState.SUCCEEDED]
-        artifacts = artifacts_of(session, over) if over else {}
+        """The views of jobs, with fresh artifact URLs, and the reason of a queued job's wait."""
+        succeeded = [job.id for job in jobs if job.state == JobState.SUCCEEDED]
+        artifacts = artifacts_of(session, succeeded) if succeeded else {}
         queued = [job.id for job in jobs if job.state == JobState.QUEUED]
         waiting = queue_positions(session, queued) if queued else {}
         return [
@@ -68,9 +67,9 @@ class JobViews:
     def _output(self, job: Job, artifacts: Sequence[Artifact]) -> dict[str, object] | None:
         if job.state != JobState.SUCCEEDED:
             return None
-        return {**(job.output or {}), **listed(artifacts, self._place)}
+        return {**(job.output or {}), **output_fields(artifacts, self._artifact_url)}
 
-    def _place(self, artifact: Artifact) -> dict[str, object]:
+    def _artifact_url(self, artifact: Artifact) -> dict[str, object]:
         path = self._services.artifact_urls.path(artifact.job_id, artifact.n, artifact.media_type)
         return {"url": None if artifact.removed_at else self._base + path}
 
@@ -80,24 +79,24 @@ class JobViews:
 
 
 def etag(view: JobView) -> str:
-    """A validator that changes with the job, and not with freshly minted URLs."""
-    facts = repr((view.id, view.state, view.attempt, view.progress, view.waiting))
-    return f'W/"{hashlib.sha256(facts.encode()).hexdigest()[:16]}"'
+    """A validator that changes with the job, but not with the fresh artifact URLs."""
+    content = repr((view.id, view.state, view.attempt, view.progress, view.waiting))
+    return f'W/"{hashlib.sha256(content.encode()).hexdigest()[:16]}"'
 
 
 def is_over(view: JobView) -> bool:
-    """Whether the job has ended."""
+    """True when the job is in a terminal state."""
     return view.state in TERMINAL
 
 
-def _waiting(stands: Waiting | None) -> WaitingView | None:
-    if stands is None:
+def _waiting(waiting: Waiting | None) -> WaitingView | None:
+    if waiting is None:
         return None
     return WaitingView(
-        reason=stands.reason,
-        position=stands.position,
-        expected_seconds=stands.expected_seconds,
-        progress=stands.progress,
+        reason=waiting.reason,
+        position=waiting.position,
+        expected_seconds=waiting.expected_seconds,
+        progress=waiting.progress,
     )
 
 
@@ -119,9 +118,9 @@ def _error(job: Job) -> JobError | None:
 
 
 def _timings(job: Job) -> Timings:
-    began = job.started_at
+    started_at = job.started_at
     return Timings(
-        queued_seconds=(began - job.created_at).total_seconds() if began else None,
+        queued_seconds=(started_at - job.created_at).total_seconds() if started_at else None,
         run_seconds=job.run_seconds,
         store_seconds=job.store_seconds,
     )

@@ -1,4 +1,4 @@
-"""No request body is read further than its limit."""
+"""ASGI middleware: no request body is read beyond the limit."""
 
 from contextlib import suppress
 
@@ -14,24 +14,24 @@ _PROBLEM = (
 
 
 class BodyLimit:
-    """ASGI middleware that answers 413 as soon as a body is known, or found, to be too large."""
+    """Answers 413 as soon as the header declares, or the stream exceeds, the limit."""
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self._app = app
         self._max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, counting what it sends."""
+        """Forward the request, and count the bytes of its body."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
         elif _declared_bytes(scope) > self._max_bytes:
             await _refuse(send)
         else:
-            await _Counted(self._app, self._max_bytes, receive, send).run(scope)
+            await _CountedRequest(self._app, self._max_bytes, receive, send).run(scope)
 
 
-class _Counted:
-    """One request whose body's length is not known beforehand."""
+class _CountedRequest:
+    """A request whose body's length is not known in advance."""
 
     def __init__(self, app: ASGIApp, max_bytes: int, receive: Receive, send: Send) -> None:
         self._app = app
@@ -50,11 +50,11 @@ class _Counted:
         if self._left >= 0:
             message = await self._receive()
             self._left -= len(message.get("body", b""))
-        # To the application the rest is lost, as if the caller had gone.
+        # The application sees a disconnect instead of the rest.
         return message if self._left >= 0 else {"type": "http.disconnect"}
 
     async def _guarded_send(self, message: Message) -> None:
-        # The application may take what it read for a malformed body: ours is the answer.
+        # The application may treat the partial body as malformed: send our 413 instead.
         if self._left < 0 and not self._started:
             return
         self._started = True

@@ -1,5 +1,6 @@
-"""A span for every request to the API proper, where traces are collected."""
+"""ASGI middleware: a trace span for every request below `/v1/`, when traces are collected."""
 
+from opentelemetry.trace import Span
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from workers.telemetry import tracing
@@ -9,36 +10,36 @@ _SERVER_ERROR = 500
 
 
 class RequestSpans:
-    """ASGI middleware; a request that bears a `traceparent` goes on with that trace."""
+    """ASGI middleware; a request that bears a `traceparent` continues that trace."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer within a span that has the route's name: a path holds ids."""
+        """Handle the request in a span named after the route: a path would hold ids."""
         traced = tracing.is_on() and scope["type"] == "http" and scope["path"].startswith(_TRACED)
         if not traced:
             await self._app(scope, receive, send)
             return
         with tracing.request_span(scope["method"], _traceparent(scope)) as span:
 
-            async def noting(message: Message) -> None:
+            async def send_and_describe(message: Message) -> None:
                 if message["type"] == "http.response.start":
-                    _note(span, scope, message["status"])
+                    _describe(span, scope, message["status"])
                 await send(message)
 
-            await self._app(scope, receive, noting)
+            await self._app(scope, receive, send_and_describe)
 
 
-def _note(span: tracing.Span, scope: Scope, status: int) -> None:
-    span.note(
+def _describe(span: Span, scope: Scope, status: int) -> None:
+    span.set_attributes(
         {"http.request.method": scope["method"], "http.response.status_code": status},
     )
     if (route := getattr(scope.get("route"), "path", None)) is not None:
-        span.note({"http.route": route})
-        span.name(f"{scope['method']} {route}")
+        span.set_attribute("http.route", route)
+        span.update_name(f"{scope['method']} {route}")
     if status >= _SERVER_ERROR:
-        span.fail(str(status))
+        tracing.fail(span, str(status))
 
 
 def _traceparent(scope: Scope) -> str | None:

@@ -1,7 +1,7 @@
-"""One subscription per process, fanned out in memory.
+"""One Redis subscription per process, whose events are distributed in memory.
 
-Whoever waits for a job holds an asyncio queue and nothing else: no thread, no connection. What
-Redis loses is made good by one query, every two seconds, for all jobs that are waited for.
+A request that waits for a job holds an asyncio queue and nothing else: no thread, no connection.
+One query every two seconds, for all jobs that are waited for, covers events that Redis lost.
 """
 
 import asyncio
@@ -29,19 +29,19 @@ RECONCILE_SECONDS = 2.0
 RECONNECT_SECONDS = 1.0
 
 Waiter = asyncio.Queue[Event | None]
-"""Events of one job as they come; None says that the row shows the job to be over."""
+"""A queue of one job's events; None means that the job's row is in a terminal state."""
 
 _log = structlog.get_logger(__name__)
 
 
 class EventHub:
-    """Hands each event to whoever watches its job."""
+    """Distributes each event to the waiters of its job."""
 
     def __init__(
-        self, settings: WorkerSettings, finished_among: Callable[[Sequence[str]], Sequence[str]]
+        self, settings: WorkerSettings, finished_job_ids: Callable[[Sequence[str]], Sequence[str]]
     ) -> None:
         self._settings = settings
-        self._finished_among = finished_among
+        self._finished_job_ids = finished_job_ids
         self._waiters: dict[str, set[Waiter]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._redis = self._client(settings.redis_timeout_seconds)
@@ -56,14 +56,14 @@ class EventHub:
         )
 
     async def start(self) -> None:
-        """Subscribe and begin to reconcile."""
+        """Start the subscription and the reconciliation."""
         self._tasks = [
             asyncio.create_task(self._listen_forever(), name="event-hub"),
             asyncio.create_task(self._reconcile_forever(), name="event-hub-reconcile"),
         ]
 
     async def stop(self) -> None:
-        """Unsubscribe and wake nobody."""
+        """Unsubscribe; waiters are not woken."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -71,7 +71,7 @@ class EventHub:
 
     @contextmanager
     def watch(self, job_id: str) -> Iterator[Waiter]:
-        """Receive a job's events from now on."""
+        """A queue that receives a job's events from now on."""
         waiter: Waiter = asyncio.Queue()
         self._waiters.setdefault(job_id, set()).add(waiter)
         try:
@@ -83,29 +83,29 @@ class EventHub:
                 del self._waiters[job_id]
 
     async def replay(self, job_id: str, *, after: str | None) -> list[Event]:
-        """What Redis remembers of a job, after an event id; nothing when it does not answer."""
+        """The stored events of a job after an event id; empty when Redis does not respond."""
         start = f"({after}" if after else "-"
         try:
             entries: Any = await self._redis.xrange(stream_key(job_id), min=start)
-            shown: Any = await self._redis.get(preview_key(job_id))
+            preview: Any = await self._redis.get(preview_key(job_id))
         except RedisError as error:
             _log.warning("replay_failed", error=type(error).__name__)
             return []
-        return parse_stream(job_id, entries, shown)
+        return parse_stream(job_id, entries, preview)
 
-    async def finished(
+    async def wait_until_finished(
         self,
         job_id: str,
         *,
         timeout_seconds: float,
         is_over: Callable[[], Awaitable[bool]],
     ) -> None:
-        """Wait until a job is over, or the time is.
+        """Wait until a job is over, or until the timeout.
 
         Args:
-            job_id: which.
+            job_id: the job to wait for.
             timeout_seconds: the longest wait.
-            is_over: asked once, after watching began: the end may have come just before.
+            is_over: called once after the subscription: the job may have ended just before it.
         """
         with self.watch(job_id) as waiter, suppress(TimeoutError):
             if await is_over():
@@ -123,18 +123,18 @@ class EventHub:
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _listen(self) -> None:
-        # Without a read time limit: silence is normal here, and keep-alives find a dead peer.
+        # Without a read timeout: silence is normal here, and TCP keep-alives detect a dead peer.
         client = self._client(None)
         try:
             pubsub = client.pubsub(ignore_subscribe_messages=True)
             await pubsub.subscribe(CHANNEL)
             async for message in pubsub.listen():
                 for event in parse_message(message["data"], self._waiters):
-                    self._hand_out(event)
+                    self._distribute(event)
         finally:
             await client.aclose()
 
-    def _hand_out(self, event: Event) -> None:
+    def _distribute(self, event: Event) -> None:
         for waiter in self._waiters.get(event.job_id, ()):
             waiter.put_nowait(event)
 
@@ -144,10 +144,10 @@ class EventHub:
             if not self._waiters:
                 continue
             try:
-                over = await run_in_threadpool(self._finished_among, list(self._waiters))
+                finished = await run_in_threadpool(self._finished_job_ids, list(self._waiters))
             except SQLAlchemyError as error:
                 _log.warning("reconcile_failed", error=type(error).__name__)
                 continue
-            for job_id in over:
+            for job_id in finished:
                 for waiter in self._waiters.get(job_id, ()):
                     waiter.put_nowait(None)

@@ -1,4 +1,4 @@
-"""Whom a key speaks for: asked of the database once, since it never changes."""
+"""Cache of the identities behind API keys; a key's identity never changes."""
 
 import hashlib
 
@@ -6,36 +6,35 @@ from db.core.session import Database
 from db.tenants import api_keys
 from db.tenants.api_keys import Identity
 
-_MOST = 10_000
+_MAX_KEYS = 10_000
 
 
 class KeyCache:
     """Identities by the hash of their key.
 
-    That a key has been revoked is not known here: whoever is identified by `known` must let
-    `db.tenants.api_keys.check`, or `db.jobs.submit.submit_job`, refuse it in the transaction that
-    does the work.
+    The cache does not notice a revoked key. After `find_cached`, the transaction that does the
+    work must check the key: by `db.tenants.api_keys.check` or `db.jobs.submit.submit_job`.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._known: dict[bytes, Identity] = {}
+        self._identities: dict[bytes, Identity] = {}
 
-    def known(self, key: str) -> Identity | None:
-        """Whom a key spoke for when it was last identified; None for one that never was."""
-        return self._known.get(_digest(key))
+    def find_cached(self, key: str) -> Identity | None:
+        """The identity of a key that was identified before; None for any other key."""
+        return self._identities.get(_digest(key))
 
     def identify(self, key: str) -> Identity:
-        """Whom a key speaks for now.
+        """The identity of a key, read from the database and cached.
 
         Raises:
-            db.tenants.api_keys.InvalidKeyError: it is malformed, unknown or revoked.
+            db.tenants.api_keys.InvalidKeyError: the key is malformed, unknown or revoked.
         """
-        with self._database.single_statements() as session:
+        with self._database.autocommit() as session:
             identity = api_keys.identify(session, key)
-        if len(self._known) >= _MOST:
-            self._known.clear()
-        self._known[_digest(key)] = identity
+        if len(self._identities) >= _MAX_KEYS:
+            self._identities.clear()
+        self._identities[_digest(key)] = identity
         return identity
 
 

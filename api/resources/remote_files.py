@@ -1,12 +1,14 @@
-"""Pictures by URL, fetched while the submission waits: an accepted job depends on no other host."""
+"""Files that submissions name by URL: fetched before the job is accepted.
+
+An accepted job depends on no other host.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
-from api.core.errors import ProblemError
-from db.values.pictures import PictureError
+from api.core.domain_errors import TooManyFetchesError
 from workers.outbound import (
     BadUrlError,
     Outbound,
@@ -19,93 +21,136 @@ from workers.outbound import (
     UpstreamStatusError,
 )
 
-_ACCEPT = "image/png, image/jpeg, image/webp"
-_TIMEOUTS = Timeouts(total=10, connect=5, read=5)
-LORA_TIMEOUTS = Timeouts(total=120, connect=5, read=10)
-"""For files of hundreds of megabytes."""
-# Of the about 40 threads that answer requests, so that slow hosts never hold them all.
-_FETCHES_AT_ONCE = 16
-_FETCHES_PER_TENANT = 8
+
+class RemoteFileError(Exception):
+    """A file could not be fetched; the message says why, in a sentence for the client."""
 
 
-class PictureUrls:
-    """Fetches the pictures that submissions name by URL.
+class RemoteFiles:
+    """Fetches files of one kind from the URLs in submissions.
 
     Args:
-        outbound: the guarded client.
-        timeouts: how long one picture may take.
-        at_once: most fetches at any time.
-        per_tenant: most of them for one tenant.
-        accept: what is asked for.
+        outbound: the HTTP client that refuses private addresses.
+        noun: the word for such a file in error messages, e.g. "picture".
+        accept: the `Accept` header.
+        timeouts: time limits of one fetch.
+        max_fetches: the most concurrent fetches.
+        max_fetches_per_tenant: the most concurrent fetches of one tenant.
+        can_upload: True when clients can upload such files instead; messages then say so.
     """
 
     def __init__(
         self,
         outbound: Outbound,
         *,
-        timeouts: Timeouts = _TIMEOUTS,
-        at_once: int = _FETCHES_AT_ONCE,
-        per_tenant: int = _FETCHES_PER_TENANT,
-        accept: str = _ACCEPT,
+        noun: str,
+        accept: str,
+        timeouts: Timeouts,
+        max_fetches: int,
+        max_fetches_per_tenant: int,
+        can_upload: bool = False,
     ) -> None:
-        self._accept = accept
         self._outbound = outbound
+        self._noun = noun
+        self._accept = accept
         self._timeouts = timeouts
-        self._at_once = at_once
-        self._per_tenant = per_tenant
+        self._max_fetches = max_fetches
+        self._max_fetches_per_tenant = max_fetches_per_tenant
+        self._can_upload = can_upload
         self._fetching: Counter[str] = Counter()
         self._lock = Lock()
 
     def fetch(self, tenant_id: str, url: str, *, max_bytes: int) -> bytes:
-        """The bytes at a URL, unchecked but for their number.
+        """The bytes at a URL; only their number is checked.
 
         Raises:
-            PictureError: they could not be had; its text says why, but tells a host that is
-                refused from one that does not answer no more than it tells their addresses.
-            ProblemError: too many pictures are being fetched already.
+            RemoteFileError: the file could not be fetched. A refused host and one that does not
+                respond have the same message: it must not reveal addresses of the own network.
+            TooManyFetchesError: too many files are being fetched already.
         """
         with self._slot(tenant_id):
             try:
-                answer = self._outbound.get(
+                response = self._outbound.get(
                     url, max_bytes=max_bytes, accept=self._accept, timeouts=self._timeouts
                 )
             except OutboundError as error:
-                raise PictureError(_sentence(error, self._timeouts)) from error
-        return answer.body
+                raise RemoteFileError(self._message(error)) from error
+        return response.body
 
     @contextmanager
     def _slot(self, tenant_id: str) -> Iterator[None]:
         with self._lock:
-            mine = self._fetching[tenant_id]
-            if mine >= self._per_tenant or self._fetching.total() >= self._at_once:
-                raise ProblemError(
-                    503,
-                    "unavailable",
-                    "too many pictures are being fetched; try again in a moment, or upload them",
-                    {"Retry-After": "2"},
-                )
-            self._fetching[tenant_id] = mine + 1
+            of_tenant = self._fetching[tenant_id]
+            if (
+                of_tenant >= self._max_fetches_per_tenant
+                or self._fetching.total() >= self._max_fetches
+            ):
+                raise TooManyFetchesError(self._too_many)
+            self._fetching[tenant_id] = of_tenant + 1
         try:
             yield
         finally:
             with self._lock:
-                self._fetching -= Counter([tenant_id])  # and forgets who is at nought
+                self._fetching -= Counter([tenant_id])  # this also drops tenants at zero
+
+    @property
+    def _too_many(self) -> str:
+        hint = ", or upload them" if self._can_upload else ""
+        return f"too many {self._noun}s are being fetched; try again in a moment{hint}"
+
+    def _message(self, error: OutboundError) -> str:
+        match error:
+            case BadUrlError():
+                return f"the {self._noun}'s URL is not one that is fetched: {error}"
+            case RefusedAddressError() | UnreachableError():
+                return (
+                    f"the {self._noun} could not be fetched: its host is not on the public "
+                    "internet, does not answer, or has no valid certificate"
+                )
+            case TimedOutError():
+                seconds = f"{self._timeouts.total:g} seconds in all"
+                return f"the {self._noun} could not be fetched in time: {seconds}"
+            case TooLargeError():
+                return f"the {self._noun} has more bytes than the limit, {error.max_bytes}"
+            case UpstreamStatusError():
+                return f"the {self._noun} could not be fetched: its host answered {error.status}"
+            case _:
+                return f"the {self._noun} could not be fetched: {error}"
 
 
-def _sentence(error: OutboundError, timeouts: Timeouts) -> str:
-    match error:
-        case BadUrlError():
-            return f"the picture's URL is not one that is fetched: {error}"
-        case RefusedAddressError() | UnreachableError():
-            return (
-                "the picture could not be fetched: its host is not on the public internet, does "
-                "not answer, or has no valid certificate"
-            )
-        case TimedOutError():
-            return f"the picture could not be fetched in time: {timeouts.total:g} seconds in all"
-        case TooLargeError():
-            return f"the picture has more bytes than the limit, {error.max_bytes}"
-        case UpstreamStatusError():
-            return f"the picture could not be fetched: its host answered {error.status}"
-        case _:
-            return f"the picture could not be fetched: {error}"
+# Of the about 40 threads that handle requests: slow hosts must never hold them all.
+_MAX_PICTURE_FETCHES = 16
+_MAX_LORA_FETCHES = 4
+_PICTURE_TIMEOUTS = Timeouts(total=10, connect=5, read=5)
+_LORA_TIMEOUTS = Timeouts(total=120, connect=5, read=10)
+
+
+def remote_pictures(
+    outbound: Outbound,
+    *,
+    timeouts: Timeouts = _PICTURE_TIMEOUTS,
+    max_fetches: int = _MAX_PICTURE_FETCHES,
+    max_fetches_per_tenant: int = _MAX_PICTURE_FETCHES // 2,
+) -> RemoteFiles:
+    """Pictures by URL."""
+    return RemoteFiles(
+        outbound,
+        noun="picture",
+        accept="image/png, image/jpeg, image/webp",
+        timeouts=timeouts,
+        max_fetches=max_fetches,
+        max_fetches_per_tenant=max_fetches_per_tenant,
+        can_upload=True,
+    )
+
+
+def remote_loras(outbound: Outbound) -> RemoteFiles:
+    """LoRAs by URL: files of hundreds of megabytes."""
+    return RemoteFiles(
+        outbound,
+        noun="file",
+        accept="*/*",
+        timeouts=_LORA_TIMEOUTS,
+        max_fetches=_MAX_LORA_FETCHES,
+        max_fetches_per_tenant=_MAX_LORA_FETCHES // 2,
+    )

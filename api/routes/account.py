@@ -1,4 +1,4 @@
-"""The tenant's own standing and usage."""
+"""The tenant's own account and usage."""
 
 import csv
 import io
@@ -22,13 +22,13 @@ from db.tenants import tenants
 router = APIRouter(prefix="/v1", tags=["account"])
 
 _DEFAULT_PERIOD = timedelta(days=31)
-_MOST_EVENTS = 1000
-_MOST_CSV_EVENTS = 100_000
+_MAX_EVENTS = 1000
+_MAX_CSV_EVENTS = 100_000
 _CSV_COLUMNS = list(UsageEventView.model_fields)
 
 
 class Format(StrEnum):
-    """How usage is answered."""
+    """Formats of the usage report."""
 
     JSON = "json"
     CSV = "csv"
@@ -74,12 +74,12 @@ def get_usage(
     group_by: Annotated[str, Query(description="`model`, `day`, both or neither")] = "model",
     format: Format = Format.JSON,  # noqa: A002 - the parameter's public name
 ) -> Response:
-    """What was used in a period: one event per settled job, and their sums."""
+    """Usage in a period: one event per settled job, and their sums."""
     start, end = _period(start, end)
     groups = _groups(group_by)
-    most = _MOST_CSV_EVENTS if format == Format.CSV else _MOST_EVENTS
+    limit = _MAX_CSV_EVENTS if format == Format.CSV else _MAX_EVENTS
     with services.database.transaction(durable=False) as session:
-        events = reports.usage_events(session, tenant_id, start, end, limit=most)
+        events = reports.usage_events(session, tenant_id, start, end, limit=limit)
         sums = reports.usage_sums(session, tenant_id, start, end, groups)
     if format == Format.CSV:
         return Response(_csv(events), media_type="text/csv")

@@ -1,4 +1,4 @@
-"""The bytes of results, by signed URL: no key needed, the token says what may be read."""
+"""The bytes of artifacts by signed URL: without an API key, the token grants the access."""
 
 from typing import Annotated
 
@@ -38,13 +38,13 @@ _COCO = {
     response_class=Response,
     responses={
         200: {
-            "description": "The picture, or what was found in one",
+            "description": "The picture, or the annotations of one",
             "content": {
                 "image/png": {"example": "(bytes)"},
                 "application/json": {"schema": {"type": "object"}, "example": _COCO},
             },
         },
-        307: {"description": "Where it is, if the operator lets the store serve it"},
+        307: {"description": "Redirect to the object store, where it serves results"},
         **PROBLEMS,
     },
 )
@@ -53,19 +53,19 @@ def get_artifact(
     name: Annotated[str, Path(pattern=r"^\d{1,4}\.(png|jpg|jpeg|webp|json)$")],
     services: ServicesDep,
 ) -> Response:
-    """What a job painted or drew. The URL expires; a GET on the job mints a fresh one.
+    """An artifact of a job. The URL expires; a GET on the job makes a fresh one.
 
-    A `.json` is a COCO file: `images` (the one that was looked at), `annotations` and
-    `categories`, boxes as `[x, y, width, height]` in its pixels.
+    A `.json` is a COCO file: `images` (the analyzed one), `annotations` and `categories`, with
+    boxes as `[x, y, width, height]` in its pixels.
     """
     job_id = services.artifact_urls.job_of(token)
     with services.database.transaction(durable=False) as session:
         row = find_artifact(session, job_id, int(name.partition(".")[0]))
     if row is None:
         raise not_found("artifact")
-    direct = services.presign(row.key, _PRESIGN_SECONDS)
-    if direct is not None:
-        return RedirectResponse(direct, headers={"Cache-Control": "no-store"})
+    store_url = services.presign(row.key, _PRESIGN_SECONDS)
+    if store_url is not None:
+        return RedirectResponse(store_url, headers={"Cache-Control": "no-store"})
     try:
         stored = services.store.get(row.key)
     except ObjectNotFoundError as error:

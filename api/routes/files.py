@@ -1,4 +1,4 @@
-"""Uploads: a picture sent once, named in many jobs."""
+"""Uploads: a picture is sent once and can be named in many jobs."""
 
 from typing import Annotated
 
@@ -19,8 +19,8 @@ def upload_file(
     services: ServicesDep,
     tenant_id: TenantId,
 ) -> FileView:
-    """Upload a PNG, JPEG or WebP picture; the same bytes again answer the same id."""
-    # One byte more than is allowed is enough to know that it is too large.
+    """Upload a PNG, JPEG or WebP picture; the same bytes always get the same id."""
+    # One byte more than allowed is enough to detect a picture that is too large.
     data = file.file.read(services.settings.max_picture_bytes + 1)
     stored = store_picture(services, tenant_id, data)
     with services.database.transaction() as session:

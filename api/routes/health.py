@@ -1,4 +1,4 @@
-"""For load balancers and Prometheus."""
+"""Health checks for load balancers, and metrics for Prometheus."""
 
 import ipaddress
 from typing import Annotated
@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.auth.tenant import optional_key
 from api.core.errors import ProblemError
-from api.core.metrics import StandingGauges, exposition
+from api.core.metrics import ServiceCollector, exposition
 from api.schemas.jobs import Health
 from api.services import Services, ServicesDep
 from db.tenants import api_keys
@@ -21,16 +21,16 @@ router = APIRouter(tags=["operations"])
 
 @router.get("/livez")
 async def livez() -> Health:
-    """Whether this process answers; it asks nothing of anyone else."""
+    """Liveness of this process; it depends on no other server."""
     return Health(status="ok")
 
 
 @router.get(
-    "/readyz", response_model=Health, responses={503: {"model": Health, "description": "Not now"}}
+    "/readyz", response_model=Health, responses={503: {"model": Health, "description": "Not ready"}}
 )
 @router.get("/healthz", include_in_schema=False)
 def readyz(services: ServicesDep) -> Response:
-    """Whether the database answers. Redis is told of, but jobs are taken without it."""
+    """Readiness: the database must respond. Redis is reported, but jobs are accepted without it."""
     checks = {
         "database": _database(services),
         "redis": "ok" if services.queue_notifier.answers() else "away",
@@ -62,15 +62,16 @@ def _database(services: Services) -> str:
 def metrics(
     request: Request, services: ServicesDep, key: Annotated[str | None, Depends(optional_key)]
 ) -> Response:
-    """Figures for Prometheus, for allowed addresses or with the operator's key."""
+    """Metrics for Prometheus, for clients of allowed networks or with the operator's key."""
     if not (_from_allowed_network(request, services) or _is_operator(services, key)):
         raise ProblemError(403, "forbidden", "metrics need the operator's key")
-    standing = StandingGauges(
-        services.figures.read(services.database),
+    services.forwarded_counts.collect()
+    collector = ServiceCollector(
+        services.gauges.read(services.database),
         [variant.id for variant in services.catalogue.variants()],
         services.queue_notifier.answers(),
     )
-    return Response(exposition(standing), media_type=CONTENT_TYPE_LATEST)
+    return Response(exposition(collector), media_type=CONTENT_TYPE_LATEST)
 
 
 def _is_operator(services: Services, key: str | None) -> bool:

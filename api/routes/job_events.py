@@ -1,4 +1,4 @@
-"""A job's events as they happen: Server-Sent Events with resumable ids."""
+"""A job's events in real time: Server-Sent Events with resumable ids."""
 
 from collections.abc import AsyncIterable
 from typing import Annotated
@@ -8,8 +8,9 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.auth.tenant import TenantId
 from api.core.errors import PROBLEMS
+from api.core.urls import base_url
 from api.jobs.long_poll import load_view
-from api.jobs.views import JobViews, base_url, is_over
+from api.jobs.views import JobViews, is_over
 from api.schemas.jobs import JobView, ShortText
 from api.services import ServicesDep
 from workers.messaging.events import Event, parse_id
@@ -25,11 +26,11 @@ _EXAMPLE = (
 )
 
 
-async def _job_first(
+async def _load_job(
     job_id: ShortText, request: Request, services: ServicesDep, tenant_id: TenantId
 ) -> JobView:
-    """The job, before the stream begins: a 404 must come as one."""
-    views = JobViews(services, base_url(request, services))
+    """The job, loaded before the stream starts: a 404 is not possible within the stream."""
+    views = JobViews(services, base_url(request, services.settings))
     return await load_view(services, views, tenant_id=tenant_id, job_id=job_id)
 
 
@@ -38,7 +39,7 @@ async def _job_first(
     response_class=EventSourceResponse,
     responses={
         200: {
-            "description": "`state`, `progress`, `preview` where it was asked for, and, last, "
+            "description": "`state`, `progress`, `preview` when requested, and, last, "
             "`done` with the job",
             "content": {"text/event-stream": {"example": _EXAMPLE}},
         },
@@ -50,35 +51,35 @@ async def stream_events(
     request: Request,
     services: ServicesDep,
     tenant_id: TenantId,
-    first: Annotated[JobView, Depends(_job_first)],
+    first: Annotated[JobView, Depends(_load_job)],
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> AsyncIterable[ServerSentEvent]:
-    """Follow a job: what has happened is replayed, then events come as they happen.
+    """Follow a job: past events are replayed, then new ones follow in real time.
 
-    `Last-Event-ID` resumes after an event that was seen. The stream ends after `done`.
+    `Last-Event-ID` resumes after the last received event. The stream ends after `done`.
     """
-    views = JobViews(services, base_url(request, services))
+    views = JobViews(services, base_url(request, services.settings))
 
     async def done(event_id: str | None) -> ServerSentEvent:
         view = await load_view(services, views, tenant_id=tenant_id, job_id=job_id)
         return ServerSentEvent(event="done", id=event_id, data=view.model_dump(mode="json"))
 
     with services.hub.watch(job_id) as waiter:
-        seen = _order(last_event_id)
+        last_order = _order(last_event_id)
         replay = await services.hub.replay(job_id, after=_valid(last_event_id))
         if not replay and not is_over(first):
             data = {"state": first.state, "attempt": first.attempt}
             yield ServerSentEvent(event="state", data=data)
         for event in replay:
-            seen = event.order
+            last_order = event.order
             yield await done(event.id) if event.type == "done" else _sse(event)
             if event.type == "done":
                 return
-        if is_over(await _job_first(job_id, request, services, tenant_id)):
+        if is_over(await _load_job(job_id, request, services, tenant_id)):
             yield await done(None)
             return
         while (following := await waiter.get()) is not None and following.type != "done":
-            if following.order > seen:
+            if following.order > last_order:
                 yield _sse(following)
         yield await done(None if following is None else following.id)
 
@@ -92,7 +93,7 @@ def _valid(event_id: str | None) -> str | None:
 
 
 def _order(event_id: str | None) -> tuple[int, int]:
-    """An id as numbers; what is not one of ours counts as none."""
+    """An event id as numbers; zeros for an id that is not ours."""
     try:
         return parse_id(event_id or "")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Submit, get, list and cancel."""
+"""Calls for jobs: submit, get, list and cancel."""
 
 import re
 from datetime import datetime
@@ -10,12 +10,14 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth.tenant import CallerDep, TenantId
-from api.core.paging import decode_cursor, lead_on
-from api.jobs import submit as submissions
-from api.jobs.actions import cancel_own
-from api.jobs.idempotency import REPLAYED, REPLAYED_HEADER, IdempotencyKey
+from api.core.paging import decode_cursor, link_next_page
+from api.core.urls import base_url
+from api.jobs import actions
 from api.jobs.long_poll import load_view, preferred_wait, wait_until_over
-from api.jobs.views import JobViews, base_url, etag, is_over
+from api.jobs.quote import quote_submission
+from api.jobs.submit import submit
+from api.jobs.views import JobViews, etag, is_over
+from api.routes.idempotency_header import REPLAYED, REPLAYED_HEADER, IdempotencyKey
 from api.schemas.jobs import JobList, JobView, Quote, ShortText, Submission
 from api.services import ServicesDep
 from db.jobs import queries
@@ -26,7 +28,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 _RETRY_AFTER_SECONDS = "1"
 
-Wait = Annotated[float, Query(ge=0, le=60, description="Hold the answer until the job is over")]
+Wait = Annotated[float, Query(ge=0, le=60, description="Seconds to wait for the job to be over")]
 
 
 @router.post(
@@ -43,28 +45,28 @@ async def submit_job(
     request: Request,
     services: ServicesDep,
     caller: CallerDep,
-    dry_run: Annotated[bool, Query(description="Answer the quote and submit nothing")] = False,  # noqa: FBT002
+    dry_run: Annotated[bool, Query(description="Return the quote and submit nothing")] = False,  # noqa: FBT002
     prefer: Annotated[str | None, Header(description="`wait=n`, up to 60 seconds")] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Submit a job: answered as soon as it is safely queued, or over with `Prefer: wait=n`.
+    """Submit a job: returns once it is durably queued, or over with `Prefer: wait=n`.
 
-    Sent again under the same `Idempotency-Key`, it is the first job that is answered.
+    The same submission under the same `Idempotency-Key` returns the first job.
     """
     if dry_run:
-        quote = await run_in_threadpool(submissions.quote, services, caller, submission)
+        quote = await run_in_threadpool(quote_submission, services, caller, submission)
         return JSONResponse(quote.model_dump(mode="json"))
-    views = JobViews(services, base_url(request, services))
-    submitted = await run_in_threadpool(
-        submissions.submit,
+    views = JobViews(services, base_url(request, services.settings))
+    result = await run_in_threadpool(
+        submit,
         services,
         caller,
         submission,
         views.render,
         idempotency_key=idempotency_key,
     )
-    view: JobView = submitted.answer
-    headers = {"Location": view.urls.self} | ({REPLAYED: "true"} if submitted.replayed else {})
+    view: JobView = result.view
+    headers = {"Location": view.urls.self} | ({REPLAYED: "true"} if result.replayed else {})
     wait = preferred_wait(prefer, longest=services.settings.max_wait_seconds)
     if wait:
         view = await wait_until_over(
@@ -74,7 +76,7 @@ async def submit_job(
     return _job_response(view, 202, headers)
 
 
-@router.get("/{job_id}", response_model=JobView, responses={304: {"description": "As it was"}})
+@router.get("/{job_id}", response_model=JobView, responses={304: {"description": "Not changed"}})
 async def get_job(
     job_id: ShortText,
     request: Request,
@@ -83,11 +85,11 @@ async def get_job(
     wait: Wait = 0,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """A job as it stands; `?wait=n` answers as soon as it is over, after n seconds at the latest.
+    """The job's current state; `?wait=n` returns when it is over, after n seconds at the latest.
 
-    The answer bears an `ETag`, and `Retry-After` while the job is not over.
+    The response has an `ETag`, and `Retry-After` while the job is not over.
     """
-    views = JobViews(services, base_url(request, services))
+    views = JobViews(services, base_url(request, services.settings))
     view = await wait_until_over(services, views, tenant_id=tenant_id, job_id=job_id, seconds=wait)
     if etag(view) in re.split(r"\s*,\s*", if_none_match or ""):
         return Response(status_code=304, headers={"ETag": etag(view)})
@@ -95,7 +97,7 @@ async def get_job(
 
 
 class JobQuery(BaseModel):
-    """Which jobs, and which page of them."""
+    """Filters and page of the list."""
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
@@ -114,26 +116,28 @@ def list_jobs(
     services: ServicesDep,
     tenant_id: TenantId,
 ) -> JobList:
-    """Your jobs, newest first; `Link: rel="next"` leads to the next page."""
+    """Your jobs, newest first; `Link: rel="next"` is the next page."""
     before_id = decode_cursor(query.cursor, "job")
-    chosen = JobFilter(query.state, query.model, query.created_after, before_id)
-    views = JobViews(services, base_url(request, services))
+    job_filter = JobFilter(query.state, query.model, query.created_after, before_id)
+    views = JobViews(services, base_url(request, services.settings))
     with services.database.transaction(durable=False) as session:
-        rows = queries.list_jobs(session, tenant_id, chosen, limit=query.limit + 1)
-        shown = views.render(session, rows[: query.limit])
+        rows = queries.list_jobs(session, tenant_id, job_filter, limit=query.limit + 1)
+        page = views.render(session, rows[: query.limit])
     if len(rows) <= query.limit:
-        return JobList(jobs=shown, next_cursor=None)
-    following = lead_on(request, response, services, shown[-1].id)
-    return JobList(jobs=shown, next_cursor=following)
+        return JobList(jobs=page, next_cursor=None)
+    next_cursor = link_next_page(request, response, services.settings, page[-1].id)
+    return JobList(jobs=page, next_cursor=next_cursor)
 
 
 @router.post("/{job_id}/cancel", response_model=JobView)
 async def cancel_job(
     job_id: ShortText, request: Request, services: ServicesDep, tenant_id: TenantId
 ) -> Response:
-    """Cancel a job, queued or running: its hold is given back. One that is over stays as it is."""
-    await run_in_threadpool(cancel_own, services, tenant_id, job_id)
-    views = JobViews(services, base_url(request, services))
+    """Cancel a job, queued or running: its hold is released. A job that is over does not change."""
+    await run_in_threadpool(
+        actions.cancel_job, services, tenant_id=tenant_id, actor=None, job_id=job_id
+    )
+    views = JobViews(services, base_url(request, services.settings))
     view = await load_view(services, views, tenant_id=tenant_id, job_id=job_id)
     return _job_response(view, 200, {})
 

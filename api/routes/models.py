@@ -1,4 +1,4 @@
-"""What is offered."""
+"""The models that the service offers."""
 
 from fastapi import APIRouter
 
@@ -14,7 +14,7 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 
 @router.get("")
 def list_models(services: ServicesDep) -> ModelList:
-    """Every model: its input's JSON Schema, price, licence, ready workers and expected wait."""
+    """All models: their input's JSON Schema, price, licence, ready workers and expected wait."""
     return ModelList(models=_views(services, services.catalogue.variants()))
 
 

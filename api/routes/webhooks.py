@@ -1,4 +1,4 @@
-"""Webhooks: what was sent, to be sent again by hand, and the secret that signs it."""
+"""Calls for webhooks: list deliveries, redeliver, and manage the signing secret."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from api.auth.tenant import TenantId
 from api.core.errors import not_found
-from api.core.paging import decode_cursor, lead_on
+from api.core.paging import decode_cursor, link_next_page
 from api.schemas.jobs import ShortText
 from api.schemas.webhooks import (
     DeliveryAttemptView,
@@ -29,12 +29,12 @@ from db.webhooks.types import WebhookEvent
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
-# Told apart, they would say which names the network behind the service knows.
-_TOLD_AS = {"refused_address": "unreachable"}
+# The difference would reveal which host names the network behind the service resolves.
+_PUBLIC_ERRORS = {"refused_address": "unreachable"}
 
 
 class DeliveryQuery(BaseModel):
-    """Which deliveries, and which page of them."""
+    """Filters and page of the list."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -52,22 +52,25 @@ def list_deliveries(
     services: ServicesDep,
     tenant_id: TenantId,
 ) -> DeliveryList:
-    """Your webhooks with every attempt, newest first; `Link: rel="next"` leads to the next page."""
-    chosen = DeliveryFilter(query.job_id, query.state, decode_cursor(query.cursor, "msg"))
+    """Your deliveries with every attempt, newest first; `Link: rel="next"` is the next page."""
+    before_id = decode_cursor(query.cursor, "msg")
+    delivery_filter = DeliveryFilter(query.job_id, query.state, before_id)
     with services.database.transaction(durable=False) as session:
-        rows = delivery_queries.listed(session, tenant_id, chosen, limit=query.limit + 1)
-        shown = delivery_views(session, rows[: query.limit])
+        rows = delivery_queries.list_deliveries(
+            session, tenant_id, delivery_filter, limit=query.limit + 1
+        )
+        page = delivery_views(session, rows[: query.limit])
     if len(rows) <= query.limit:
-        return DeliveryList(deliveries=shown, next_cursor=None)
-    following = lead_on(request, response, services, shown[-1].id)
-    return DeliveryList(deliveries=shown, next_cursor=following)
+        return DeliveryList(deliveries=page, next_cursor=None)
+    next_cursor = link_next_page(request, response, services.settings, page[-1].id)
+    return DeliveryList(deliveries=page, next_cursor=next_cursor)
 
 
 @router.post("/deliveries/{delivery_id}/redeliver", status_code=202)
 def redeliver(delivery_id: ShortText, services: ServicesDep, tenant_id: TenantId) -> DeliveryView:
-    """Send a delivery again, at once and then by the whole schedule, under the same id.
+    """Send a delivery again now, with the whole retry schedule, under the same id.
 
-    Its endpoint is enabled again if it was disabled.
+    A disabled endpoint is enabled again.
     """
     with services.database.transaction() as session:
         row = deliveries.redeliver(session, tenant_id=tenant_id, delivery_id=delivery_id)
@@ -78,31 +81,31 @@ def redeliver(delivery_id: ShortText, services: ServicesDep, tenant_id: TenantId
 
 @router.get("/secret")
 def get_secret(response: Response, services: ServicesDep, tenant_id: TenantId) -> WebhookSecretView:
-    """The secret that signs your webhooks, made at the first asking."""
+    """The secret that signs your webhooks; the first call creates it."""
     with services.database.transaction() as session:
-        return _secret_view(response, webhook_secrets.current(session, tenant_id))
+        return _secret_view(response, webhook_secrets.current_secret(session, tenant_id))
 
 
 @router.post("/secret/rotate")
 def rotate_secret(
     response: Response, services: ServicesDep, tenant_id: TenantId
 ) -> WebhookSecretView:
-    """Replace the secret. For 24 hours the former one signs, too; a second rotation ends it."""
+    """Replace the secret. The previous one also signs for 24 hours, or until the next rotation."""
     with services.database.transaction() as session:
         return _secret_view(response, webhook_secrets.rotate(session, tenant_id))
 
 
-def _secret_view(response: Response, found: SigningSecret) -> WebhookSecretView:
+def _secret_view(response: Response, secret: SigningSecret) -> WebhookSecretView:
     response.headers["Cache-Control"] = "no-store"
     return WebhookSecretView(
-        secret=found.secret,
-        created_at=found.created_at,
-        previous_expires_at=found.previous_expires_at,
+        secret=secret.secret,
+        created_at=secret.created_at,
+        previous_expires_at=secret.previous_expires_at,
     )
 
 
 def delivery_views(session: Session, rows: Sequence[Delivery]) -> list[DeliveryView]:
-    """Deliveries with every attempt, as clients see them."""
+    """The views of deliveries, with every attempt."""
     attempts = delivery_queries.attempts_of(session, [row.id for row in rows])
     return [_view(row, attempts.get(row.id, [])) for row in rows]
 
@@ -123,7 +126,7 @@ def _view(row: Delivery, attempts: Sequence[DeliveryAttempt]) -> DeliveryView:
                 started_at=attempt.started_at,
                 ended_at=attempt.ended_at,
                 status=attempt.status,
-                error=_TOLD_AS.get(attempt.error or "", attempt.error),
+                error=_PUBLIC_ERRORS.get(attempt.error or "", attempt.error),
                 seconds=attempt.seconds,
             )
             for attempt in attempts

@@ -1,6 +1,6 @@
-"""The JSON of `/v1/admin`. Money in integer micro-USD, durations in seconds.
+"""The JSON of `/v1/admin`. Money is in integer micro-USD, durations are in seconds.
 
-What is of now, of a window that ends now, and of today stands in models of its own.
+Separate models hold the current state, a window that ends now, and today.
 """
 
 from datetime import datetime
@@ -11,13 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from api.schemas.jobs import ShortText, UsageSumView
 from db.tenants.api_keys import OperatorRole
 from db.values.job_state import Priority
+from db.values.pricing import MAX_AMOUNT_MICROS
 
 Name = Annotated[ShortText, StringConstraints(min_length=1, max_length=100)]
-_MOST_MICROS = 10**15  # a billion dollars
-_MOST_COUNT = 2**31 - 1
+_MAX_COUNT = 2**31 - 1
 
 
-class _Sent(BaseModel):
+class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
@@ -25,21 +25,21 @@ class _FromRow(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
 
-class NewTenant(_Sent):
-    """A tenant to be added."""
+class NewTenant(_Request):
+    """A tenant to create."""
 
     name: Name
     tier: Name = "free"
 
 
-class TenantChange(_Sent):
-    """What is to be another way; what is left out stays."""
+class TenantChange(_Request):
+    """Changes of a tenant; omitted fields do not change."""
 
     tier: Name
 
 
 class TenantNow(_FromRow):
-    """A tenant as it stands."""
+    """The current state of a tenant."""
 
     id: str
     name: str
@@ -52,7 +52,7 @@ class TenantNow(_FromRow):
 
 
 class TenantRecent(_FromRow):
-    """A tenant, and what was settled for it in the last 30 days."""
+    """A tenant, and its settled jobs of the last 30 days."""
 
     id: str
     name: str
@@ -66,49 +66,49 @@ class TenantRecent(_FromRow):
 
 
 class TenantList(BaseModel):
-    """Tenants, who spent most in the last `days` first."""
+    """Tenants, by what they spent in the last `days`, the most first."""
 
     days: int
     tenants: list[TenantRecent]
 
 
 class TenantUsage(BaseModel):
-    """What was settled for a tenant in the last `days`, by model and day (UTC)."""
+    """A tenant's settled jobs of the last `days`, by model and day (UTC)."""
 
     days: int
     sums: list[UsageSumView]
 
 
-class Credit(_Sent):
-    """An amount for a balance; negative corrects an earlier one."""
+class Credit(_Request):
+    """An amount to add to a balance; a negative one corrects an earlier one."""
 
-    amount_micros: int = Field(ge=-_MOST_MICROS, le=_MOST_MICROS)
+    amount_micros: int = Field(ge=-MAX_AMOUNT_MICROS, le=MAX_AMOUNT_MICROS)
     reason: Name
-    reference: Name | None = Field(None, description="Works once; the Idempotency-Key unless said")
+    reference: Name | None = Field(None, description="Works once; by default the Idempotency-Key")
 
     @model_validator(mode="after")
-    def _moves_something(self) -> "Credit":
+    def _is_not_zero(self) -> "Credit":
         if not self.amount_micros:
             raise ValueError("amount_micros must not be 0")
         return self
 
 
 class Credited(BaseModel):
-    """The balance after it; `credited` false when the reference had been used for the same."""
+    """The new balance; `credited` is false for a repetition under the same reference."""
 
     tenant: str
     credited: bool
     balance_micros: int
 
 
-class NewKey(_Sent):
-    """A key to be made."""
+class NewKey(_Request):
+    """A key to create."""
 
     name: Annotated[ShortText, StringConstraints(max_length=100)] = ""
 
 
 class KeyView(BaseModel):
-    """A key without its secret; `prefix` is how it begins."""
+    """A key without its secret; `prefix` is its first part."""
 
     id: str
     prefix: str
@@ -124,13 +124,13 @@ class KeyList(BaseModel):
 
 
 class CreatedKey(KeyView):
-    """A new key; `api_key` is shown this once."""
+    """A new key; `api_key` is shown only in this response."""
 
     api_key: str
 
 
-class NewOperator(_Sent):
-    """An operator's key to be made."""
+class NewOperator(_Request):
+    """An operator's key to create."""
 
     name: Name
     role: OperatorRole
@@ -143,13 +143,13 @@ class OperatorView(KeyView):
 
 
 class OperatorList(BaseModel):
-    """Operators' keys, the first one first."""
+    """Operators' keys, the oldest first."""
 
     operators: list[OperatorView]
 
 
 class CreatedOperator(OperatorView):
-    """A new operator's key; `api_key` is shown this once."""
+    """A new operator's key; `api_key` is shown only in this response."""
 
     api_key: str
 
@@ -163,19 +163,19 @@ class TierView(_FromRow):
     max_priority: Priority
     images_per_month: int
     analyses_per_month: int
-    requests_per_minute: int | None = Field(description="Of each key; null is no limit")
+    requests_per_minute: int | None = Field(description="Of each key; null means no limit")
 
 
-class TierChange(_Sent):
-    """Limits to be set; what is left out stays."""
+class TierChange(_Request):
+    """Limits to set; omitted ones do not change."""
 
     weight: float = Field(default=1.0, gt=0, le=1_000_000, allow_inf_nan=False)
-    max_in_flight: int = Field(default=0, ge=0, le=_MOST_COUNT)
+    max_in_flight: int = Field(default=0, ge=0, le=_MAX_COUNT)
     max_priority: Priority = Priority.NORMAL
-    images_per_month: int = Field(default=0, ge=0, le=_MOST_COUNT)
-    analyses_per_month: int = Field(default=0, ge=0, le=_MOST_COUNT)
+    images_per_month: int = Field(default=0, ge=0, le=_MAX_COUNT)
+    analyses_per_month: int = Field(default=0, ge=0, le=_MAX_COUNT)
     requests_per_minute: int | None = Field(
-        default=None, ge=1, le=_MOST_COUNT, description="Of each key; null sets no limit"
+        default=None, ge=1, le=_MAX_COUNT, description="Of each key; null sets no limit"
     )
 
 
@@ -186,7 +186,7 @@ class TierList(BaseModel):
 
 
 class QueueNow(BaseModel):
-    """A queue as it stands; `drain_seconds` null while nobody works at it."""
+    """The current state of a queue; `drain_seconds` is null without a ready worker."""
 
     paused: bool
     ready_workers: int
@@ -197,7 +197,7 @@ class QueueNow(BaseModel):
 
 
 class QueueInWindow(_FromRow):
-    """What came and went within the window; waits and runs are of the jobs that ended in it."""
+    """Counts of the window; waits and runs are those of the jobs that ended in it."""
 
     arrived: int
     succeeded: int
@@ -217,14 +217,14 @@ class QueueView(BaseModel):
 
 
 class QueueList(BaseModel):
-    """Every queue that is offered, has work, or had some within the window."""
+    """Every queue that is offered, has jobs, or had some in the window."""
 
     window_seconds: float
     queues: list[QueueView]
 
 
 class QueueSwitch(BaseModel):
-    """Whether a queue is paused now, and whether that is new."""
+    """The state of a queue; `changed` is false when it was in that state before."""
 
     model: str
     paused: bool
@@ -232,7 +232,7 @@ class QueueSwitch(BaseModel):
 
 
 class WorkerView(_FromRow):
-    """A worker as it last reported; `live` says whether that was just now."""
+    """The last report of a worker; `live` is true when its heartbeat is recent."""
 
     id: str
     host: str
@@ -251,13 +251,13 @@ class WorkerView(_FromRow):
 
 
 class WorkerList(BaseModel):
-    """Every registered worker, the one that has been up for longest first."""
+    """All registered workers, the one that has run longest first."""
 
     workers: list[WorkerView]
 
 
 class WorkerSwitch(BaseModel):
-    """Whether a worker is drained now, and whether that is new."""
+    """The state of a worker; `changed` is false when it was in that state before."""
 
     worker: str
     drained: bool
@@ -265,21 +265,21 @@ class WorkerSwitch(BaseModel):
 
 
 class TodayView(_FromRow):
-    """What was delivered and charged since midnight, UTC."""
+    """Images delivered and revenue charged since midnight, UTC."""
 
     images: int
     revenue_micros: int
 
 
 class FailureView(BaseModel):
-    """How many jobs failed for one reason within the window."""
+    """The number of jobs that failed for one reason in the window."""
 
     code: str
     jobs: int
 
 
 class OverviewView(BaseModel):
-    """The whole service; queues and failures are of the window that ends now."""
+    """The whole service; queues and failures are those of the window that ends now."""
 
     window_seconds: float
     workers_by_state: dict[str, int]
@@ -289,7 +289,7 @@ class OverviewView(BaseModel):
 
 
 class AuditView(_FromRow):
-    """One change by an operator."""
+    """One change by an operator, from the audit log."""
 
     id: int
     at: datetime

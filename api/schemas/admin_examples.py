@@ -1,4 +1,4 @@
-"""Examples of what `/v1/admin` takes and answers, by the name of the schema."""
+"""Examples of the requests and responses of `/v1/admin`, by the name of the schema."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ _KEY = {
 }
 _SECRET = {"api_key": "bt_01jd8w7n4tq0c3v5x9y2z6k8m1_…"}
 _OPERATOR = _KEY | {"role": "viewer"}
-_STANDING = {"id": _TEN, "name": "Ada", "tier": "free", "suspended_at": None, "in_flight": 0}
-_TENANT = _STANDING | {"created_at": _AT, "balance_micros": 0, "balance_held_micros": 0}
-_RECENT = _STANDING | {"balance_micros": 0, "held_micros": 0, "jobs": 3, "spent_micros": 3000}
+_TENANT_BASE = {"id": _TEN, "name": "Ada", "tier": "free", "suspended_at": None, "in_flight": 0}
+_TENANT = _TENANT_BASE | {"created_at": _AT, "balance_micros": 0, "balance_held_micros": 0}
+_RECENT = _TENANT_BASE | {"balance_micros": 0, "held_micros": 0, "jobs": 3, "spent_micros": 3000}
 _TIER = {
     "name": "free",
     "weight": 1.0,
@@ -53,7 +53,7 @@ _WORKER = {
     "drained_at": None,
     "live": True,
 }
-_FOUND = {
+_JOB_VIEW = {
     "id": _JOB,
     "tenant": _TEN,
     "tenant_name": "Ada",
@@ -71,7 +71,7 @@ _FOUND = {
     "error_message": None,
     "metadata": {"order": "17"},
 }
-_STORY = {
+_JOB_PARTS = {
     "timeline": [{"at": _AT, "what": "submitted", "attempt": None, "worker": None}],
     "artifacts": [],
     "bill": None,
@@ -127,8 +127,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "WorkerList": {"workers": [_WORKER]},
     "WorkerSwitch": {"worker": _WORKER["id"], "drained": True, "changed": True},
     "OverviewView": _OVERVIEW,
-    "AdminJobList": {"jobs": [_FOUND], "next_cursor": None},
-    "JobDetail": _FOUND | _STORY,
+    "AdminJobList": {"jobs": [_JOB_VIEW], "next_cursor": None},
+    "JobDetail": _JOB_VIEW | _JOB_PARTS,
     "Canceled": {"job": _JOB, "canceled": True},
     "Retried": {"job": _JOB, "retried_as": "job_01jd8w9q2m7b4x0v6t3c5k1z8y"},
     "BulkPreview": {"action": "cancel", "jobs": 5, "price_micros": 5000, "token": "eyJ…"},
@@ -143,4 +143,4 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "AuditList": {"entries": [_ENTRY], "next_before": None},
 }
-"""One each."""
+"""One example for each schema."""

@@ -1,4 +1,4 @@
-"""The JSON of jobs under `/v1/admin`: of any tenant, and many at once."""
+"""The JSON of jobs under `/v1/admin`: jobs of any tenant, and bulk actions."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from db.values.job_state import JobState, Priority
 
 
 class AdminJobView(BaseModel):
-    """A job of any tenant, without its input and output, which are the tenant's."""
+    """A job of any tenant, without its input and output: these are the tenant's own."""
 
     id: str
     tenant: str
@@ -31,14 +31,14 @@ class AdminJobView(BaseModel):
 
 
 class AdminJobList(BaseModel):
-    """Jobs, newest first; `next_cursor` continues, as does the `Link` header."""
+    """Jobs, newest first; `next_cursor` or the `Link` header gets the next page."""
 
     jobs: list[AdminJobView]
     next_cursor: str | None
 
 
 class Moment(BaseModel):
-    """One step of a job's life."""
+    """One step of a job's timeline."""
 
     at: datetime
     what: str
@@ -47,7 +47,7 @@ class Moment(BaseModel):
 
 
 class BillView(BaseModel):
-    """What was set aside for a job, and what became of it."""
+    """The hold of a job, and its settlement or release."""
 
     source: str
     units: int
@@ -58,7 +58,7 @@ class BillView(BaseModel):
 
 
 class ArtifactView(BaseModel):
-    """One stored result; `removed_at`: only this row is left of it."""
+    """One stored artifact; after `removed_at` only this row is left."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -73,7 +73,7 @@ class ArtifactView(BaseModel):
 
 
 class JobDetail(AdminJobView):
-    """A job with its whole story."""
+    """A job with its timeline, artifacts, bill and webhooks."""
 
     timeline: list[Moment]
     artifacts: list[ArtifactView]
@@ -83,30 +83,30 @@ class JobDetail(AdminJobView):
 
 
 class Canceled(BaseModel):
-    """Whether the job was canceled by this; false when it was over."""
+    """The result of a cancel; `canceled` is false when the job was over."""
 
     job: str
     canceled: bool
 
 
 class Retried(BaseModel):
-    """The new job that does the failed one again, with a hold of its own."""
+    """The new job that retries the failed one, with a hold of its own."""
 
     job: str
     retried_as: str
 
 
 class BulkPreview(BaseModel):
-    """Exactly what an action would reach now; `token` lets it happen within ten minutes."""
+    """The exact number of jobs that an action reaches now; `token` is valid for ten minutes."""
 
     action: str
     jobs: int
-    price_micros: int = Field(description="Sum of the quotes: given up, or set aside anew at most")
+    price_micros: int = Field(description="Sum of the quotes: released, or at most held again")
     token: str
 
 
 class BulkAct(BaseModel):
-    """The token of a preview, or of the batch before."""
+    """The token of a preview, or of the previous batch."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -115,11 +115,11 @@ class BulkAct(BaseModel):
 
 
 class BulkDone(BaseModel):
-    """One batch; `next_token` continues, null when all is done."""
+    """The result of one batch; `next_token` is null when all is done."""
 
     action: str
     total: int
     done: int = Field(description="Changed by this batch")
-    skipped: int = Field(description="Of this batch: over by then, or refused to their tenant")
+    skipped: int = Field(description="Of this batch: already over, or refused to their tenant")
     left: int
     next_token: str | None

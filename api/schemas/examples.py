@@ -1,10 +1,10 @@
-"""Examples of what is sent and answered, as the documentation shows them."""
+"""Examples of requests and responses, for the API's documentation."""
 
 from typing import Any
 
 Json = dict[str, Any]
 
-PAINT: Json = {
+IMAGE_SUBMISSION: Json = {
     "model": "flux.1-demo",
     "input": {"prompt": "a red circle on a blue background", "seed": 7},
     "priority": "normal",
@@ -16,7 +16,7 @@ PAINT: Json = {
     },
 }
 
-LOOK: Json = {
+ANALYSIS_SUBMISSION: Json = {
     "model": "florence-2-demo",
     "input": {
         "image": "file_01jd8w7n4tq0c3v5x9y2z6k8m1",
@@ -26,7 +26,7 @@ LOOK: Json = {
     },
 }
 
-PAINTING: Json = {
+IMAGE_JOB: Json = {
     "id": "job_01jd8w7n4tq0c3v5x9y2z6k8m1",
     "model": "flux.1-demo",
     "state": "running",
@@ -86,8 +86,8 @@ _OUTLINE = {
     "warnings": [],
 }
 
-LOOKED: Json = {
-    **PAINTING,
+ANALYSIS_JOB: Json = {
+    **IMAGE_JOB,
     "model": "florence-2-demo",
     "state": "succeeded",
     "finished_at": "2026-11-23T12:00:00.090Z",

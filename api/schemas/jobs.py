@@ -1,27 +1,26 @@
-"""The JSON of the native API: what is sent and what is answered."""
+"""The JSON of the native API: requests and responses."""
 
 from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
-from pydantic_core import PydanticCustomError
 
-from api.schemas.examples import LOOK, LOOKED, MODEL, PAINT, PAINTING
+from api.schemas.examples import (
+    ANALYSIS_JOB,
+    ANALYSIS_SUBMISSION,
+    IMAGE_JOB,
+    IMAGE_SUBMISSION,
+    MODEL,
+)
 from api.schemas.webhooks import WebhookRequest
 from db.values.job_state import JobState, Priority
+from workers.catalog.validation import reject_nul
 
 MAX_METADATA_ENTRIES = 32
 
 
-def _without_nul(text: str) -> str:
-    # PostgreSQL holds every character but this one.
-    if "\x00" in text:
-        raise PydanticCustomError("nul_character", "must not contain the NUL character")
-    return text
-
-
-ShortText = Annotated[str, StringConstraints(max_length=500), AfterValidator(_without_nul)]
-"""Text that the database can hold, and that is not long. Half a surrogate pair is no text."""
+ShortText = Annotated[str, StringConstraints(max_length=500), AfterValidator(reject_nul)]
+"""Short text that the database can store. Half a surrogate pair is no text."""
 
 
 def _example(*values: dict[str, Any]) -> ConfigDict:
@@ -29,24 +28,29 @@ def _example(*values: dict[str, Any]) -> ConfigDict:
 
 
 class Submission(BaseModel):
-    """A job to be done: `input` is what the model's own schema says (`GET /v1/models/{id}`)."""
+    """A job to submit; the model's own schema describes `input` (`GET /v1/models/{id}`)."""
 
-    model_config = ConfigDict(extra="forbid") | _example(PAINT, LOOK)
+    model_config = ConfigDict(extra="forbid") | _example(IMAGE_SUBMISSION, ANALYSIS_SUBMISSION)
 
     model: str = Field(max_length=100, description="A model id")
     input: dict[str, Any] = Field(description="The model's parameters")
-    priority: Priority = Field(Priority.NORMAL, description="Ranks your own jobs")
+    priority: Priority = Field(Priority.NORMAL, description="The order among your own jobs")
     expires_in_seconds: float = Field(
-        86_400, ge=1, le=7 * 86_400, description="Give up when no worker has begun by then"
+        86_400,
+        ge=1,
+        le=7 * 86_400,
+        description="The job expires when no worker has started it by then",
     )
     metadata: dict[ShortText, ShortText] = Field(
-        default_factory=dict, max_length=MAX_METADATA_ENTRIES, description="Yours, given back"
+        default_factory=dict,
+        max_length=MAX_METADATA_ENTRIES,
+        description="Your own data, returned with the job",
     )
-    webhook: WebhookRequest | None = Field(None, description="Whom to tell when it is over")
+    webhook: WebhookRequest | None = Field(None, description="The receiver of the result")
 
 
 class Price(BaseModel):
-    """What the job costs, in integer micro-USD, and what covers it: allowance or balance."""
+    """The price of a job, in integer micro-USD, and its cover: allowance or balance."""
 
     amount_micros: int
     currency: str = "USD"
@@ -54,7 +58,7 @@ class Price(BaseModel):
 
 
 class Quote(BaseModel):
-    """What a job would cost; nothing was submitted. `covered_by` null: neither would cover it."""
+    """The price of a job that was not submitted; `covered_by` is null when nothing covers it."""
 
     model_config = _example(
         {
@@ -78,7 +82,7 @@ class Quote(BaseModel):
 
 
 class Progress(BaseModel):
-    """How far the model has come in its steps; `fraction` from 0 to 1."""
+    """Progress through the model's steps; `fraction` is from 0 to 1."""
 
     step: int
     steps: int
@@ -86,9 +90,9 @@ class Progress(BaseModel):
 
 
 class WaitingView(BaseModel):
-    """Where a queued job stands, why it waits and for how long it is expected to.
+    """Position of a queued job, the reason of its wait, and the expected time.
 
-    While its model is loaded, `progress` tells how much of it is, 0 to 1.
+    While its model is being loaded, `progress` is the loaded fraction, from 0 to 1.
     """
 
     reason: str
@@ -98,7 +102,7 @@ class WaitingView(BaseModel):
 
 
 class JobError(BaseModel):
-    """Why a job failed; `retryable` when the same submission may well succeed."""
+    """The reason of a failure; `retryable` when the same submission may succeed later."""
 
     code: str
     message: str
@@ -121,19 +125,10 @@ class JobUrls(BaseModel):
     cancel: str
 
 
-class AttemptView(BaseModel):
-    """One try at the job; `outcome` null while it runs."""
-
-    number: int
-    started_at: datetime
-    ended_at: datetime | None
-    outcome: str | None
-
-
 class JobView(BaseModel):
-    """A job as it stands now."""
+    """The current state of a job."""
 
-    model_config = _example(PAINTING, LOOKED)
+    model_config = _example(IMAGE_JOB, ANALYSIS_JOB)
 
     id: str
     model: str
@@ -154,16 +149,16 @@ class JobView(BaseModel):
 
 
 class JobList(BaseModel):
-    """Jobs, newest first; `next_cursor` continues, as does the `Link` header."""
+    """Jobs, newest first; `next_cursor` or the `Link` header gets the next page."""
 
-    model_config = _example({"jobs": [PAINTING], "next_cursor": None})
+    model_config = _example({"jobs": [IMAGE_JOB], "next_cursor": None})
 
     jobs: list[JobView]
     next_cursor: str | None
 
 
 class FileView(BaseModel):
-    """An uploaded picture; give its id where a model takes a picture."""
+    """An uploaded picture; use its id for a model's picture parameter."""
 
     model_config = _example(
         {
@@ -185,7 +180,7 @@ class FileView(BaseModel):
 
 
 class ModelView(BaseModel):
-    """A model: what it takes, what it costs, under which licence, and how busy it is."""
+    """A model: its input's schema, price, licence and load."""
 
     model_config = _example(MODEL)
 
@@ -204,7 +199,7 @@ class ModelView(BaseModel):
 
 
 class ModelList(BaseModel):
-    """Every model that is offered."""
+    """All offered models."""
 
     model_config = _example({"models": [MODEL]})
 
@@ -212,7 +207,7 @@ class ModelList(BaseModel):
 
 
 class AllowanceView(BaseModel):
-    """One kind's allowance of this month."""
+    """The allowance of one kind of unit in this month."""
 
     granted: int
     used: int
@@ -221,7 +216,7 @@ class AllowanceView(BaseModel):
 
 
 class AccountView(BaseModel):
-    """The tenant's standing; money in micro-USD."""
+    """The tenant's account; money is in micro-USD."""
 
     model_config = _example(
         {
@@ -267,7 +262,7 @@ class UsageEventView(BaseModel):
 
 
 class UsageSumView(BaseModel):
-    """Settled jobs of one group."""
+    """The sum of the settled jobs of one group."""
 
     model: str | None
     day: str | None
@@ -278,7 +273,7 @@ class UsageSumView(BaseModel):
 
 
 class UsageView(BaseModel):
-    """What was used in a period; the sums cover all of it, `events` its first thousand jobs."""
+    """Usage in a period; the sums cover all of it, `events` has its first thousand jobs."""
 
     model_config = _example(
         {
@@ -305,7 +300,7 @@ class UsageView(BaseModel):
 
 
 class Health(BaseModel):
-    """Whether the process, and what it depends on, answers."""
+    """Health of the process and of the servers that it depends on."""
 
     model_config = _example({"status": "ok", "checks": {"database": "ok", "redis": "ok"}})
 

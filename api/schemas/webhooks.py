@@ -1,4 +1,4 @@
-"""The JSON of webhooks: what is asked for with a job, and how deliveries are told of."""
+"""The JSON of webhooks: the request in a submission, deliveries and signing secrets."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -36,7 +36,7 @@ def _example(value: dict[str, Any]) -> ConfigDict:
 
 
 class WebhookRequest(BaseModel):
-    """Whom to tell when the job is over: a signed POST to `url` for each of `events`."""
+    """A webhook for the end of the job: a signed POST to `url` for each of `events`."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -48,12 +48,12 @@ class WebhookRequest(BaseModel):
         default_factory=lambda: list(WebhookEvent),
         min_length=1,
         max_length=len(WebhookEvent),
-        description="What to tell of; every way to end unless said",
+        description="The events to send; by default all of them",
     )
 
 
 class DeliveryAttemptView(BaseModel):
-    """One POST: the receiver's status, or why there was none; all null while it is under way."""
+    """One POST: the receiver's status, or the error; both are null while it is in progress."""
 
     number: int
     started_at: datetime
@@ -64,7 +64,7 @@ class DeliveryAttemptView(BaseModel):
 
 
 class DeliveryView(BaseModel):
-    """One event of one job, told to one URL. `id` is the `webhook-id` of all its attempts."""
+    """One event of one job for one URL; `id` is the `webhook-id` of all its attempts."""
 
     model_config = _example(_DELIVERY)
 
@@ -79,7 +79,7 @@ class DeliveryView(BaseModel):
 
 
 class DeliveryList(BaseModel):
-    """Deliveries, newest first; `next_cursor` continues, as does the `Link` header."""
+    """Deliveries, newest first; `next_cursor` or the `Link` header gets the next page."""
 
     model_config = _example({"deliveries": [_DELIVERY], "next_cursor": None})
 
@@ -88,7 +88,7 @@ class DeliveryList(BaseModel):
 
 
 class WebhookSecretView(BaseModel):
-    """What signs your webhooks; until `previous_expires_at` the former secret does, too."""
+    """The secret that signs your webhooks; the previous one also signs until it expires."""
 
     model_config = _example(
         {

@@ -1,8 +1,8 @@
-"""How long inputs are kept: from their last use, and never shorter than a job that needs them.
+"""Retention of inputs: removed some time after their last use, and never before a job needs them.
 
-An input is noted as used *before* its object is stored and its job is made. Removing one locks
-its note and deletes the object under the lock. So whoever uses it again either comes first, and
-the note is fresh, or waits until the object is gone, and then stores it anew.
+The use of an input is recorded *before* its object is stored and its job is made. A removal locks
+the record and deletes the object under the lock. A new use either comes first, and the record is
+fresh, or waits until the object is deleted, and then stores it again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,20 +21,20 @@ from db.values.job_state import ACTIVE
 PREFIX = "inputs/"
 
 _FRESH = timedelta(hours=1)
-"""A note of this age is not written anew: many jobs are made from one picture."""
+"""A record that is younger is not updated: many jobs may use the same picture."""
 
 _MAKING = timedelta(hours=2)
-"""A job is made no later than this after its inputs' notes were written; `_FRESH` is in it."""
+"""A job is made at most this long after the uses of its inputs were recorded; includes `_FRESH`."""
 
 
-def note_use(session: Session, key: str) -> None:
-    """Record that an input is used now, and wait for whoever is removing it.
+def record_use(session: Session, key: str) -> None:
+    """Record that an input is used now; wait for a removal that is under way.
 
     Commit it before the object is stored.
     """
-    noted = insert(InputObject).values(key=key)
+    record = insert(InputObject).values(key=key)
     session.execute(
-        noted.on_conflict_do_update(
+        record.on_conflict_do_update(
             index_elements=[InputObject.key],
             set_={"used_at": func.now()},
             where=InputObject.used_at < func.now() - _FRESH,
@@ -42,13 +42,13 @@ def note_use(session: Session, key: str) -> None:
     )
 
 
-def note_uses_again(session: Session, given: Mapping[str, Any]) -> None:
-    """Record that another job uses what is left of a job's inputs, in its transaction."""
-    keys = sorted(_keys(given))
+def record_reuse(session: Session, job_input: Mapping[str, Any]) -> None:
+    """Record that another job uses the remaining inputs of a job, in that job's transaction."""
+    keys = sorted(_keys(job_input))
     if keys:
-        # Two at once take the rows in one order.
-        held = select(InputObject.key).where(InputObject.key.in_(keys)).order_by(InputObject.key)
-        left = session.scalars(held.with_for_update()).all()
+        # Locked in the order of keys, so that two transactions do not deadlock.
+        locked = select(InputObject.key).where(InputObject.key.in_(keys)).order_by(InputObject.key)
+        left = session.scalars(locked.with_for_update()).all()
         session.execute(
             update(InputObject).where(InputObject.key.in_(left)).values(used_at=func.now())
         )
@@ -64,29 +64,29 @@ def _keys(value: object) -> set[str]:
     return set()
 
 
-def unused_since(session: Session, *, seconds: float) -> datetime:
-    """The time before which inputs must have been used last to be removed.
+def removal_cutoff(session: Session, *, seconds: float) -> datetime:
+    """The cutoff of removal: inputs whose last use is earlier may be removed.
 
-    Earlier than so many seconds ago where a job that is not over is older: it may need what was
-    used when it was made.
+    It is so many seconds ago, or earlier if an unfinished job is older: the job may need the
+    inputs that were used when it was made.
     """
     oldest = select(func.min(Job.created_at)).where(state_is(*sorted(ACTIVE))).scalar_subquery()
-    # LEAST leaves out null: there may be no such job.
+    # LEAST ignores null, which stands for no such job.
     limit = func.least(func.now() - timedelta(seconds=seconds), oldest - _MAKING)
     found: datetime = session.execute(select(limit)).scalar_one()
     return found
 
 
-def removable(session: Session, *, before: datetime, limit: int) -> Sequence[str]:
-    """Keys of inputs that were used last before a time, the longest unused first."""
+def list_removable(session: Session, *, before: datetime, limit: int) -> Sequence[str]:
+    """Keys of inputs whose last use was before a time, the longest unused first."""
     unused = select(InputObject.key).where(InputObject.used_at < before)
     return session.scalars(unused.order_by(InputObject.used_at).limit(limit)).all()
 
 
-def forget(session: Session, key: str, *, before: datetime) -> bool:
-    """Take an input off the books, its upload with it; False when it was used meanwhile.
+def remove(session: Session, key: str, *, before: datetime) -> bool:
+    """Delete an input's record, and its upload; False when it was used meanwhile.
 
-    The object is to be deleted before this is committed.
+    Delete the object before the commit.
     """
     unused = (InputObject.key == key) & (InputObject.used_at < before)
     if session.scalar(delete(InputObject).where(unused).returning(InputObject.key)) is None:
@@ -96,10 +96,10 @@ def forget(session: Session, key: str, *, before: datetime) -> bool:
     return True
 
 
-def adopt(session: Session, stored: Mapping[str, datetime]) -> None:
-    """Enter objects that are in the store already, by when they were stored.
+def add_existing(session: Session, stored: Mapping[str, datetime]) -> None:
+    """Insert records of objects that are in the store already, with the times of their storage.
 
-    What is noted stays as noted.
+    Existing records stay as they are.
     """
     rows = [{"key": key, "used_at": at} for key, at in sorted(stored.items())]
     if rows:

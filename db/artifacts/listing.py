@@ -1,4 +1,4 @@
-"""How a job lists its stored results."""
+"""The lists of stored artifacts in a job's output."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -7,23 +7,23 @@ from db.tables import Artifact
 from db.values.artifact_kinds import ArtifactKind
 
 
-def listed(
-    rows: Iterable[Artifact], place: Callable[[Artifact], dict[str, Any]] = lambda _row: {}
+def output_fields(
+    rows: Iterable[Artifact], location: Callable[[Artifact], dict[str, Any]] = lambda _row: {}
 ) -> dict[str, list[dict[str, Any]]]:
-    """A job's stored results as its output lists them.
+    """The fields of a job's output that list its artifacts.
 
     Args:
-        rows: the results, in order.
-        place: what to say of where one is.
+        rows: the artifacts, in order.
+        location: the fields that say where one is, such as its URL.
 
     Returns:
-        `images`, what was painted, and `artifacts`, everything else; each only if there is any.
+        `images`, the painted images, and `artifacts`, all others; each only if it is not empty.
     """
     found: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         is_image = row.kind == ArtifactKind.IMAGE
-        told = {**place(row), **_facts(row)}
-        entry = {**told, **_seed(row)} if is_image else {"kind": row.kind, **row.about, **told}
+        facts = {**location(row), **_facts(row)}
+        entry = {**facts, **_seed(row)} if is_image else {"kind": row.kind, **row.about, **facts}
         found.setdefault("images" if is_image else "artifacts", []).append(entry)
     return found
 

@@ -1,20 +1,20 @@
-"""What may go: results whose time is over, objects that no row knows, rows of old jobs."""
+"""Retention: expired artifacts, objects without a row, and rows of old jobs."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
+from db.core.clock import ago
 from db.tables import Artifact, Attempt, Hold, Job
 from db.values.job_state import TERMINAL
 
-Place = tuple[str, int]
-"""An artifact's job and its number there."""
+ArtifactId = tuple[str, int]
+"""An artifact's job and its number in the job."""
 
 
-def expired_artifacts(session: Session, *, limit: int) -> dict[Place, str]:
-    """The store's keys of results whose time is over and whose objects may still be there."""
+def expired_artifacts(session: Session, *, limit: int) -> dict[ArtifactId, str]:
+    """The store's keys of expired artifacts whose objects may still be in the store."""
     statement = (
         select(Artifact.job_id, Artifact.n, Artifact.key)
         .where(Artifact.expires_at <= func.now(), Artifact.removed_at.is_(None))
@@ -24,39 +24,43 @@ def expired_artifacts(session: Session, *, limit: int) -> dict[Place, str]:
     return {(job_id, n): key for job_id, n, key in session.execute(statement)}
 
 
-def mark_removed(session: Session, place: Place) -> None:
-    """Record that a result's object is gone; the row stays as the record of what there was."""
+def mark_removed(session: Session, artifact_id: ArtifactId) -> None:
+    """Record that an artifact's object was removed; the row stays as a record of the artifact."""
     session.execute(
         update(Artifact)
-        .where(Artifact.job_id == place[0], Artifact.n == place[1])
+        .where(Artifact.job_id == artifact_id[0], Artifact.n == artifact_id[1])
         .values(removed_at=func.now())
     )
 
 
-def without_row(session: Session, keys: Sequence[str]) -> list[str]:
-    """Which of these keys no artifact has, so that nothing will ever ask for their objects."""
+def unknown_keys(session: Session, keys: Sequence[str]) -> list[str]:
+    """Those of these keys that no artifact has: nothing will ever request their objects."""
     known = set(session.scalars(select(Artifact.key).where(Artifact.key.in_(keys))))
     return [key for key in keys if key not in known]
 
 
 def delete_old_jobs(session: Session, *, older_than_seconds: float, limit: int) -> int:
-    """Delete jobs that ended long ago and have no object left, with all that hangs on them.
+    """Delete jobs that ended long ago and have no object left, with all rows that refer to them.
 
-    Ledger entries and usage events stay for good: they name the job and do not need it.
+    Ledger entries and usage events stay for good: they name the job and do not need its row.
 
     Returns:
-        How many were deleted.
+        The number of deleted jobs.
     """
-    kept = select(Artifact.job_id).where(Artifact.job_id == Job.id, Artifact.removed_at.is_(None))
+    remaining = select(Artifact.job_id).where(
+        Artifact.job_id == Job.id, Artifact.removed_at.is_(None)
+    )
     old = session.scalars(
         select(Job.id)
-        .where(Job.state.in_(TERMINAL), ~kept.exists())
-        .where(Job.finished_at < func.now() - timedelta(seconds=older_than_seconds))
-        .order_by(Job.finished_at)  # by its index: in no order, every job is looked at
+        .where(Job.state.in_(TERMINAL), ~remaining.exists())
+        .where(Job.finished_at < ago(older_than_seconds))
+        .order_by(Job.finished_at)  # by its index: without an order, every job is read
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
     for job_id in (Artifact.job_id, Attempt.job_id, Hold.job_id):
         session.execute(delete(job_id.class_).where(job_id.in_(old)))
-    session.execute(delete(Job).where(Job.id.in_(old)))  # deliveries and keys go with it
+    session.execute(
+        delete(Job).where(Job.id.in_(old))
+    )  # deliveries and idempotency keys are deleted with it
     return len(old)

@@ -11,7 +11,7 @@ from db.tables import File
 
 @dataclass(frozen=True)
 class NewUpload:
-    """A checked picture that is in the store; sizes in pixels and bytes."""
+    """A checked picture that is already in the store; sizes in pixels and bytes."""
 
     key: str
     media_type: str
@@ -22,7 +22,7 @@ class NewUpload:
 
 
 def add(session: Session, tenant_id: str, picture: NewUpload) -> File:
-    """Enter an uploaded picture; the same content again answers the first row."""
+    """Insert an uploaded picture; the same content again returns the first row."""
     values = {
         "id": new_id("file"),
         "tenant_id": tenant_id,
@@ -33,7 +33,7 @@ def add(session: Session, tenant_id: str, picture: NewUpload) -> File:
         "bytes": picture.size_bytes,
         "sha256": picture.sha256,
     }
-    # A no-op update, because DO NOTHING would return no row for content that is already there.
+    # An update that changes nothing: DO NOTHING would return no row for content that is known.
     statement = insert(File).values(values)
     statement = statement.on_conflict_do_update(
         index_elements=[File.tenant_id, File.sha256], set_={"sha256": statement.excluded.sha256}
@@ -42,6 +42,6 @@ def add(session: Session, tenant_id: str, picture: NewUpload) -> File:
 
 
 def find(session: Session, *, tenant_id: str, file_id: str) -> File | None:
-    """An uploaded picture, if it is this tenant's."""
+    """Find an uploaded picture of this tenant."""
     row = session.get(File, file_id, populate_existing=True)
     return row if row is not None and row.tenant_id == tenant_id else None

@@ -1,8 +1,9 @@
-"""Holds: what a job sets aside at submission, and gives back when it ends without a result.
+"""Holds: reservations of a job's cost, placed at submission, released if it ends without a result.
 
-A job is covered wholly by its tenant's allowance of the month when enough of it is left, else
-wholly by the balance. Every change is one guarded UPDATE, so two submissions can never both take
-the last unit, and a hold leaves the state `open` at most once. `db.jobs.complete` settles them.
+The tenant's allowance of the month covers a whole job if enough of it is left; otherwise the
+balance covers the whole job. Every change is one guarded UPDATE: two submissions can never both
+get the last unit, and a hold leaves the state `open` at most once. `db.jobs.complete` settles
+holds.
 """
 
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from db.values.pricing import UnitKind
 ALLOWANCE = "allowance"
 BALANCE = "balance"
 
-_TAKE_ALLOWANCE = text("""
+_HOLD_ALLOWANCE = text("""
 UPDATE allowances SET held = held + :units
 WHERE tenant_id = :tenant_id AND month = :month AND kind = :kind
   AND used + held + :units <= granted
@@ -49,6 +50,7 @@ class InsufficientCreditError(Exception):
     """Neither the month's allowance nor the balance covers the job.
 
     Attributes:
+        price_micros: the price of the job that was refused.
         resets_at: when the next month's allowance begins.
     """
 
@@ -65,7 +67,7 @@ def month_of(moment: datetime) -> date:
 
 
 def next_reset(month: date) -> datetime:
-    """When the month after `month` begins, UTC."""
+    """The beginning of the month after `month`, UTC."""
     year, index = divmod(month.year * 12 + month.month, 12)
     return datetime(year, index + 1, 1, tzinfo=UTC)
 
@@ -76,16 +78,17 @@ def current_month(session: Session) -> date:
 
 
 def allowance_granted(tier: Tier | Row[Any], kind: str) -> int:
-    """How many units of `kind` a tier gives each month."""
+    """The units of `kind` that a tier grants each month."""
     return tier.images_per_month if kind == UnitKind.IMAGES else tier.analyses_per_month
 
 
 @dataclass(frozen=True)
 class Cover:
-    """What a job's cost was set aside from.
+    """The source that covers a job: the allowance or the balance.
 
     Attributes:
-        month: the month of the allowance, for a job that the balance covers, too.
+        source: `ALLOWANCE` or `BALANCE`.
+        month: the month of the allowance; set for a job that the balance covers, too.
         allowance_left: units of the allowance that are left; None when the balance covers it.
     """
 
@@ -104,23 +107,23 @@ def place_hold(
     units: int,
     price: int,
 ) -> Cover:
-    """Take what a job costs: its units of the allowance, else its price of the balance.
+    """Reserve the cost of a job: its units of the allowance, or else its price of the balance.
 
     Args:
         session: the submission's transaction.
-        tenant_id: who pays.
-        month: whose allowance.
-        kind: which allowance, a `UnitKind`.
-        granted: units of `kind` that the tenant's tier gives in a month.
+        tenant_id: the tenant that pays.
+        month: the month of the allowance.
+        kind: the kind of the allowance, a `UnitKind`.
+        granted: units of `kind` that the tenant's tier grants in a month.
         units: pictures or analyses.
         price: the quote in micro-USD.
 
     Raises:
-        InsufficientCreditError: neither covers it.
+        InsufficientCreditError: neither covers the job.
     """
-    left = _take_allowance(session, tenant_id, month, kind, units)
+    left = _hold_allowance(session, tenant_id, month, kind, units)
     if left is None and _open_month(session, tenant_id, month, kind, granted):
-        left = _take_allowance(session, tenant_id, month, kind, units)
+        left = _hold_allowance(session, tenant_id, month, kind, units)
     if left is not None:
         return Cover(ALLOWANCE, month, left)
     if _hold_balance(session, tenant_id, price):
@@ -129,7 +132,7 @@ def place_hold(
 
 
 def record_hold(session: Session, job: Job, cover: Cover) -> None:
-    """Write down what was set aside for a job."""
+    """Insert the hold of a job."""
     values = {
         "job_id": job.id,
         "tenant_id": job.tenant_id,
@@ -142,17 +145,17 @@ def record_hold(session: Session, job: Job, cover: Cover) -> None:
     session.execute(_RECORD_HOLD, values)
 
 
-def _take_allowance(
+def _hold_allowance(
     session: Session, tenant_id: str, month: date, kind: str, units: int
 ) -> int | None:
-    """Units left once these are held; None when there are too few, or no row yet."""
+    """Hold units; the units that are left, or None when there are too few or no row yet."""
     values = {"tenant_id": tenant_id, "month": month, "kind": kind, "units": units}
-    left: int | None = session.scalar(_TAKE_ALLOWANCE, values)
+    left: int | None = session.scalar(_HOLD_ALLOWANCE, values)
     return left
 
 
 def _open_month(session: Session, tenant_id: str, month: date, kind: str, granted: int) -> bool:
-    """Grant the month's allowance; False when it was granted before."""
+    """Insert the month's allowance; False when it was granted before."""
     values = {"tenant_id": tenant_id, "month": month, "kind": kind, "granted": granted}
     statement = insert(Allowance).values(values).on_conflict_do_nothing()
     return session.scalar(statement.returning(Allowance.granted)) is not None
@@ -169,7 +172,7 @@ def _hold_balance(session: Session, tenant_id: str, price: int) -> bool:
 
 
 def release(session: Session, job_id: str) -> None:
-    """Give a job's open hold back, to the month that it came from; a second call does nothing."""
+    """Release a job's open hold, in the month of the hold; a second call does nothing."""
     options = {"populate_existing": True}
     row = session.scalars(_RELEASE, {"job_id": job_id}, execution_options=options).first()
     if row is None:

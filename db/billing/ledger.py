@@ -1,7 +1,7 @@
-"""The append-only book of balances' movements; `db.jobs.complete` enters what jobs are charged.
+"""The append-only ledger of all movements of balances; `db.jobs.complete` inserts the charges.
 
-References of charges, and keys of usage events, derive from the job and never from the attempt, so
-whatever is tried again is refused by a unique constraint instead of being charged twice.
+References of charges, and keys of usage events, derive from the job and never from the attempt: a
+repeated charge is refused by a unique constraint.
 """
 
 from sqlalchemy import update
@@ -15,7 +15,7 @@ def credit(session: Session, tenant_id: str, amount_micros: int, *, reference: s
 
     Args:
         session: the transaction.
-        tenant_id: whose balance.
+        tenant_id: the owner of the balance.
         amount_micros: micro-USD, positive.
         reference: names the payment; a second entry with the same one is refused.
 
@@ -24,8 +24,8 @@ def credit(session: Session, tenant_id: str, amount_micros: int, *, reference: s
         ValueError: the amount is not positive.
     """
     if amount_micros <= 0:
-        raise ValueError("a credit is positive")
-    _enter(session, tenant_id, amount_micros, f"credit:{reference}")
+        raise ValueError("the amount of a credit must be positive")
+    _insert_entry(session, tenant_id, amount_micros, f"credit:{reference}")
     session.execute(
         update(Tenant)
         .where(Tenant.id == tenant_id)
@@ -34,23 +34,24 @@ def credit(session: Session, tenant_id: str, amount_micros: int, *, reference: s
 
 
 def correct(session: Session, tenant_id: str, amount_micros: int, *, reference: str) -> bool:
-    """Take from a tenant's balance what was credited by mistake.
+    """Subtract from a tenant's balance what was credited by mistake.
 
     Args:
         session: the transaction.
-        tenant_id: whose balance.
+        tenant_id: the owner of the balance.
         amount_micros: micro-USD, negative.
-        reference: as of `credit`, in one namespace with it.
+        reference: names the correction; credits and corrections share one namespace.
 
     Returns:
-        False, and nothing is changed, when that much is not left beside what open holds keep.
+        False when the balance, without the amounts of open holds, is smaller than that; nothing
+        was changed then.
 
     Raises:
         sqlalchemy.exc.IntegrityError: the reference was used before.
         ValueError: the amount is not negative.
     """
     if amount_micros >= 0:
-        raise ValueError("a correction is negative")
+        raise ValueError("the amount of a correction must be negative")
     left = Tenant.balance_micros + amount_micros
     statement = (
         update(Tenant)
@@ -60,10 +61,10 @@ def correct(session: Session, tenant_id: str, amount_micros: int, *, reference: 
     )
     if session.scalar(statement) is None:
         return False
-    _enter(session, tenant_id, amount_micros, f"credit:{reference}")
+    _insert_entry(session, tenant_id, amount_micros, f"credit:{reference}")
     return True
 
 
-def _enter(session: Session, tenant_id: str, amount_micros: int, reference: str) -> None:
+def _insert_entry(session: Session, tenant_id: str, amount_micros: int, reference: str) -> None:
     session.add(LedgerEntry(tenant_id=tenant_id, reference=reference, amount_micros=amount_micros))
     session.flush()

@@ -1,4 +1,4 @@
-"""What every table shares: metadata with stable constraint names, identifiers, column types."""
+"""The base of every table: metadata with stable constraint names, column types, identifiers."""
 
 import secrets
 import time
@@ -36,18 +36,18 @@ class Base(DeclarativeBase):
 def new_id(prefix: str) -> str:
     """A fresh identifier such as `job_01jd…`: milliseconds, then 80 random bits, in base 32.
 
-    Ids of one prefix sort by time of making (to the millisecond), as ULIDs do.
+    Ids of one prefix sort by the time of their creation (to the millisecond), as ULIDs do.
     """
     milliseconds = time.time_ns() // 1_000_000
-    return _written(prefix, milliseconds << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS))
+    return _format_id(prefix, milliseconds << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS))
 
 
 def first_id(prefix: str, unix_seconds: float) -> str:
-    """What every id of a prefix that is made at that time or later sorts behind, or equals."""
+    """The smallest id of a prefix at that time: every id made then or later sorts after it."""
     milliseconds = min(max(0, int(unix_seconds * 1000)), _LAST_MILLISECOND)
-    return _written(prefix, milliseconds << _RANDOM_BITS)
+    return _format_id(prefix, milliseconds << _RANDOM_BITS)
 
 
-def _written(prefix: str, number: int) -> str:
+def _format_id(prefix: str, number: int) -> str:
     digits = [_ALPHABET[number >> 5 * place & 31] for place in reversed(range(_ID_DIGITS))]
     return f"{prefix}_{''.join(digits)}"

@@ -1,6 +1,6 @@
-"""What must hold at every moment, each rule a query for the rows that break it.
+"""Invariants of the database: rules that hold at every moment, each a query for violations.
 
-Run by the tests after every fault, by `bottega doctor`, and by maintenance.
+The tests run them after every fault, `bottega doctor` on demand, and the courier every hour.
 """
 
 from dataclasses import dataclass
@@ -15,22 +15,22 @@ RULES: dict[str, str] = {
         LEFT JOIN usage_events u ON u.job_id = j.id
         WHERE j.state = 'succeeded'
         GROUP BY j.id HAVING count(h.job_id) <> 1 OR count(u.id) <> 1""",
-    "no usage event without a succeeded job": """
+    "each usage event belongs to a succeeded job": """
         SELECT u.key FROM usage_events u LEFT JOIN jobs j ON j.id = u.job_id
         WHERE j.id IS NOT NULL AND j.state <> 'succeeded'""",
-    "no open hold on a job that is over": """
+    "a finished job has no open hold": """
         SELECT h.job_id FROM holds h JOIN jobs j ON j.id = h.job_id
         WHERE h.state = 'open' AND j.finished_at IS NOT NULL""",
-    "every job that is not over has an open hold": """
+    "every unfinished job has an open hold": """
         SELECT j.id FROM jobs j LEFT JOIN holds h ON h.job_id = j.id AND h.state = 'open'
         WHERE j.finished_at IS NULL AND h.job_id IS NULL""",
-    "an allowance's use is the sum of its usage events": """
+    "an allowance's used units are the sum of its usage events": """
         SELECT a.tenant_id || ' ' || a.month || ' ' || a.kind FROM allowances a
         LEFT JOIN usage_events u ON u.tenant_id = a.tenant_id AND u.month = a.month
             AND u.kind = a.kind AND u.covered_by = 'allowance'
         GROUP BY a.tenant_id, a.month, a.kind, a.used
         HAVING a.used <> coalesce(sum(u.units), 0)""",
-    "what an allowance holds is the sum of its open holds": """
+    "an allowance's held units are the sum of its open holds": """
         SELECT a.tenant_id || ' ' || a.month || ' ' || a.kind FROM allowances a
         LEFT JOIN holds h ON h.tenant_id = a.tenant_id AND h.month = a.month
             AND h.kind = a.kind AND h.source = 'allowance' AND h.state = 'open'
@@ -39,24 +39,24 @@ RULES: dict[str, str] = {
     "a balance is the sum of its ledger entries": """
         SELECT t.id FROM tenants t LEFT JOIN ledger_entries e ON e.tenant_id = t.id
         GROUP BY t.id HAVING t.balance_micros <> coalesce(sum(e.amount_micros), 0)""",
-    "what a balance holds is the sum of its open holds": """
+    "a balance's held amount is the sum of its open holds": """
         SELECT t.id FROM tenants t LEFT JOIN holds h ON h.tenant_id = t.id
             AND h.source = 'balance' AND h.state = 'open'
         GROUP BY t.id HAVING t.balance_held_micros <> coalesce(sum(h.amount_micros), 0)""",
-    "what was charged is the sum of usage events": """
+    "a tenant's charges are the sum of its usage events": """
         SELECT t.id FROM tenants t
         WHERE coalesce((SELECT -sum(e.amount_micros) FROM ledger_entries e
                         WHERE e.tenant_id = t.id AND e.reference LIKE 'settlement:%'), 0)
            <> coalesce((SELECT sum(u.amount_micros) FROM usage_events u
                         WHERE u.tenant_id = t.id), 0)""",
-    "a tenant's jobs in flight are its jobs that are not over": """
+    "a tenant's count of jobs in flight is its number of unfinished jobs": """
         SELECT t.id FROM tenants t
         LEFT JOIN jobs j ON j.tenant_id = t.id AND j.finished_at IS NULL
         GROUP BY t.id HAVING t.in_flight <> count(j.id)""",
     "artifacts belong to succeeded jobs and to the attempt that succeeded": """
         SELECT a.job_id || ' ' || a.n FROM artifacts a JOIN jobs j ON j.id = a.job_id
         WHERE j.state <> 'succeeded' OR j.attempt <> a.attempt""",
-    "each end that a webhook asks to be told of has its delivery, and nothing else has one": """
+    "each event that a webhook subscribes to has its delivery, and no other event has one": """
         SELECT j.id FROM jobs j
         LEFT JOIN deliveries d ON d.job_id = j.id AND d.event = 'job.' || j.state
         WHERE j.finished_at IS NOT NULL AND j.webhook -> 'events' ? ('job.' || j.state)
@@ -69,18 +69,18 @@ RULES: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Violation:
-    """A rule that does not hold, and the first things that break it."""
+    """A broken rule, and the first rows that break it."""
 
     rule: str
     examples: tuple[str, ...]
 
 
 def violations(session: Session, *, examples: int = 10) -> list[Violation]:
-    """Every rule that is broken now, seen in one snapshot; an empty list is what should be."""
+    """Every broken rule, checked in one snapshot; an empty list means that all is well."""
     session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
     found = []
     for rule, query in RULES.items():
-        # Rules are constants of this module; nothing from outside is put into the text.
+        # Rules are constants of this module; no value from outside enters the text.
         rows = session.scalars(text(f"{query} LIMIT {examples:d}")).all()
         if rows:
             found.append(Violation(rule, tuple(map(str, rows))))

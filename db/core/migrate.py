@@ -1,4 +1,4 @@
-"""Bringing a database up to the newest migration."""
+"""Migrations: bring a database up to the newest schema."""
 
 import threading
 from pathlib import Path
@@ -9,8 +9,8 @@ from alembic.config import Config
 import migrations
 from db.core.session import driver_url
 
-# Alembic keeps the running migration in module globals, so one process runs one at a time; the
-# advisory lock that migrations take keeps processes apart.
+# Alembic keeps the running migration in module globals: one process may run one at a time. Two
+# processes are kept apart by the advisory lock that migrations take.
 _one_at_a_time = threading.Lock()
 
 
@@ -24,10 +24,10 @@ def migration_config(url: str) -> Config:
 
 
 def upgrade(url: str) -> None:
-    """Apply every migration that is missing; at once from several places, one of them does it.
+    """Apply every missing migration. Several callers at once are safe: one of them does the work.
 
     Raises:
-        sqlalchemy.exc.OperationalError: the database cannot be reached or a lock not be had.
+        sqlalchemy.exc.OperationalError: the database cannot be reached, or a lock was not obtained.
     """
     with _one_at_a_time:
         command.upgrade(migration_config(url), "head")

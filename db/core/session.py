@@ -18,20 +18,20 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from db.core.settings import DatabaseSettings
 
 FRESH_SECONDS = 1.0
-"""A connection used within this time is taken to be whole still."""
+"""A connection that was used within this time is assumed to be intact."""
 
 
 def driver_url(url: str) -> URL:
-    """The URL with the one driver that is installed, whatever scheme the operator wrote."""
+    """The URL with the scheme of the one driver that is installed."""
     return make_url(url).set(drivername="postgresql+psycopg")
 
 
 class Database:
-    """Two pools on one database: commits that wait for the disk, and commits that need not.
+    """Two pools of connections: one whose commits wait for the disk, one whose commits do not.
 
-    A submission and a completion are synced before anyone is told. A claim, a heartbeat or a
-    progress mark may be lost in a crash of the server: the lease runs out and the fence refuses
-    the late result, so nothing depends on them.
+    A submission and a completion are on disk before the caller gets its response. A claim, a
+    heartbeat or a progress report may be lost when the server crashes. Nothing depends on them:
+    the lease runs out, and the fence refuses the late result.
     """
 
     def __init__(self, settings: DatabaseSettings) -> None:
@@ -57,8 +57,8 @@ class Database:
             "idle_in_transaction_session_timeout": int(settings.idle_timeout_seconds * 1000),
             "timezone": "UTC",
             "jit": "off",  # its compile time exceeds what our short statements take
-            # Each statement has its index, whatever the values: planning anew took as long as
-            # many a statement does.
+            # Each statement has its index for all values: to plan it again each time took as
+            # long as many statements take to run.
             "plan_cache_mode": "force_generic_plan",
         }
         engine = create_engine(
@@ -73,15 +73,15 @@ class Database:
                 "application_name": "bottega",
             },
         )
-        event.listen(engine, "checkin", _note_the_time)
-        event.listen(engine, "checkout", _try_what_was_idle)
-        event.listen(engine, "handle_error", _leave_out_details)
-        event.listen(engine, "handle_error", _say_that_it_ended)
+        event.listen(engine, "checkin", _record_use)
+        event.listen(engine, "checkout", _test_idle_connection)
+        event.listen(engine, "handle_error", _redact_details)
+        event.listen(engine, "handle_error", _report_idle_timeout)
         return engine
 
     @contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[Session]:
-        """A session whose work commits when the block ends, and rolls back when it raises.
+        """Open a session; its transaction commits when the block ends, and rolls back on an error.
 
         Args:
             durable: wait for the disk at commit.
@@ -91,20 +91,20 @@ class Database:
             yield session
 
     @contextmanager
-    def single_statements(self, *, durable: bool = False) -> Iterator[Session]:
-        """A session in which every statement is a transaction of its own.
+    def autocommit(self, *, durable: bool = False) -> Iterator[Session]:
+        """Open a session in which every statement is a transaction of its own.
 
-        For reads, and for changes that are one statement: it saves two round trips in three.
+        It is for reads, and for changes of one statement: it saves two of three round trips.
 
         Args:
-            durable: wait for the disk at every change.
+            durable: wait for the disk after every change.
         """
         sessions = self._durable if durable else self._relaxed
-        with sessions(bind=_committing_at_once(sessions.kw["bind"])) as session:
+        with sessions(bind=_autocommit_engine(sessions.kw["bind"])) as session:
             yield session
 
-    def apart(self) -> "Database":
-        """The same database over a connection of one's own, for what must never queue for one."""
+    def with_own_connection(self) -> "Database":
+        """The same database over a pool of one, for a caller that must never wait for a pool."""
         return Database(self._settings.model_copy(update={"pool_size": 1}))
 
     def close(self) -> None:
@@ -115,27 +115,27 @@ class Database:
 
 
 @cache
-def _committing_at_once(engine: Engine) -> Engine:
-    """The same pool, whose connections commit every statement."""
+def _autocommit_engine(engine: Engine) -> Engine:
+    """The same pool, with connections that commit every statement."""
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
-def _note_the_time(_connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+def _record_use(_connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
     record.info["used_at"] = time.monotonic()
 
 
-def _try_what_was_idle(
+def _test_idle_connection(
     connection: psycopg.Connection,
     record: ConnectionPoolEntry,
     _proxy: PoolProxiedConnection,
 ) -> None:
-    """Find out that a server was restarted before a statement does; the pool then reconnects.
+    """Test an idle connection before use; when the server was restarted, the pool reconnects.
 
-    One that has just been used, and on which the server has said nothing since, is not tried:
-    under load that was one round trip in four.
+    A connection that was used a moment ago, and has no unread input since, is not tested: under
+    load the tests were one round trip in four.
     """
     fresh = time.monotonic() - record.info.get("used_at", math.inf) < FRESH_SECONDS
-    if fresh and not _has_been_told_something(connection):
+    if fresh and not _has_unread_input(connection):
         return
     try:
         connection.execute("")
@@ -144,8 +144,8 @@ def _try_what_was_idle(
         raise DisconnectionError from error
 
 
-def _has_been_told_something(connection: psycopg.Connection) -> bool:
-    """Whether something waits to be read; of a server that went away, at least the end does."""
+def _has_unread_input(connection: psycopg.Connection) -> bool:
+    """True when input waits to be read; a server that went away leaves at least an end of file."""
     try:
         poll = select.poll()
         poll.register(connection.fileno(), select.POLLIN)
@@ -154,10 +154,10 @@ def _has_been_told_something(connection: psycopg.Connection) -> bool:
         return True
 
 
-def _leave_out_details(context: ExceptionContext) -> None:
-    """Keep of a server's error its first line: the next quotes the row that it refused.
+def _redact_details(context: ExceptionContext) -> None:
+    """Cut a server's error to its first line, since the next one quotes the refused row.
 
-    Errors end in logs, and rows hold prompts and addresses.
+    Errors end up in logs, and rows hold prompts and addresses.
     """
     original, wrapped = context.original_exception, context.sqlalchemy_exception
     first_line = original.diag.message_primary if isinstance(original, psycopg.Error) else None
@@ -168,8 +168,11 @@ def _leave_out_details(context: ExceptionContext) -> None:
     original.args = (first_line,)
 
 
-def _say_that_it_ended(context: ExceptionContext) -> OperationalError | None:
-    """The server ended an idle session, under a class of errors that are the program's own."""
+def _report_idle_timeout(context: ExceptionContext) -> OperationalError | None:
+    """Report a session that the server ended for idleness as a lost connection.
+
+    The driver raises it under a class that stands for errors of the program.
+    """
     error = context.original_exception
     if not isinstance(error, IdleInTransactionSessionTimeout):
         return None

@@ -1,11 +1,11 @@
-"""What the durable floor reads from the environment."""
+"""Settings of the database, read from the environment."""
 
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class DatabaseSettings(BaseSettings):
-    """The PostgreSQL server and how patient to be with it.
+    """The PostgreSQL server, the pool of connections, and timeouts.
 
     Attributes:
         url: SQLAlchemy or libpq URL of the database (`DATABASE_URL`).
@@ -14,8 +14,8 @@ class DatabaseSettings(BaseSettings):
         connect_timeout_seconds: longest wait for a new connection.
         statement_timeout_seconds: the server ends a longer statement.
         lock_timeout_seconds: the server ends a longer wait for a lock.
-        idle_timeout_seconds: the server ends a transaction that asks nothing for longer: a process
-            that stands still must not keep its locks from the others.
+        idle_timeout_seconds: the server ends a transaction that is idle for longer: a process that
+            hangs must not keep its locks.
     """
 
     model_config = SettingsConfigDict(env_prefix="BOTTEGA_DATABASE_", populate_by_name=True)

@@ -1,7 +1,7 @@
-"""Claims and leases: the fairest queued jobs of a queue for one worker, for as long as it renews.
+"""Claims and leases: a worker claims the fairest queued jobs of a queue and renews their leases.
 
-The statements are written out as SQL: that costs a tenth of what the expression language takes to
-build them anew each time.
+The statements are written as SQL: building them with the expression language each time takes ten
+times as long.
 """
 
 from collections.abc import Mapping
@@ -9,22 +9,23 @@ from collections.abc import Mapping
 from sqlalchemy import Boolean, column, select, text
 from sqlalchemy.orm import Session
 
-from db.jobs.types import Claim, Claimed, SuspectAtHead
+from db.jobs.types import Claim, ClaimedJobs, SuspectAtHead
 from db.tables import Job
 
 CLAIMABLE = """variant = :variant AND state = 'queued'
       AND available_at <= now() AND (expires_at IS NULL OR expires_at > now())"""
-"""The condition on a row of `jobs` that makes it claimable, but for a paused queue."""
+"""The condition on a row of `jobs` that makes it claimable, unless its queue is paused."""
 
 _SUSPECT = """attempt > 0 AND coalesce((
             SELECT outcome FROM attempts WHERE job_id = jobs.id AND number = jobs.attempt
         ), '') = 'worker_lost'"""
 
-# fairest: the head of the queue, locked; none where the queue is paused.
-# head: the same, unless it is a suspect that is not to be taken; a suspect comes alone.
-# mates: locked jobs that may share the head's call of the model, never a suspect.
-# claimed: both, running under a new attempt and a lease.
-# tried: a row for each attempt. advanced: the queue's virtual time, by the head alone.
+# fairest: the head of the queue, locked; no row if the queue is paused.
+# head: the same job, unless it is a suspect and suspects are excluded; a suspect runs alone.
+# mates: locked jobs that may share the head's call of the model; never a suspect.
+# claimed: head and mates, now running under a new attempt and a lease.
+# tried: a new row of `attempts` for each of them.
+# advanced: the queue's virtual time, moved on by the head alone.
 _CLAIM = text(f"""
 WITH fairest AS MATERIALIZED (
     SELECT id, batch_key, batch_limit, fair_start,
@@ -72,8 +73,10 @@ SELECT claimed.*, EXISTS (
 ) AS more
 FROM fairest LEFT JOIN claimed ON true ORDER BY claimed.fair_start, claimed.id
 """)  # noqa: S608 - our own fragments
-"""The claimed jobs, or one empty row when it is the turn of a suspect that was not to be taken."""
+"""The claimed jobs, or one empty row when a suspect is at the head and suspects are excluded."""
 
+# held: the claims that the worker reports, with their progress.
+# locked: their rows, locked in the order of ids, without those whose fence has changed.
 _RENEW = text("""
 WITH held AS (
     SELECT * FROM unnest(
@@ -104,25 +107,27 @@ def claim_jobs(
     worker_id: str,
     lease_seconds: float,
     suspects: bool = True,
-) -> Claimed | SuspectAtHead:
-    """Take the fairest queued job of a queue, and the batch mates that it may run with.
+) -> ClaimedJobs | SuspectAtHead:
+    """Claim the fairest queued job of a queue, and the batch mates that it may run with.
 
-    One statement: rows that another claim holds are skipped, not waited for. The commit need
-    not wait for the disk: a lost claim leaves the job queued, and the fence refuses its result.
+    It is one statement. Rows that another claim has locked are skipped, not waited for. The
+    commit need not wait for the disk: a lost claim leaves the job queued, and the fence refuses
+    its result.
 
-    A job is suspect whose last attempt lost its worker. It comes without mates, since whatever
-    killed that worker may kill the next with all that it has in hand.
+    A job is suspect if its last attempt lost its worker. It is claimed without mates: the cause
+    that killed that worker may kill the next one, with all the jobs that it runs.
 
     Args:
         session: the transaction; it need not be durable.
         variant: the queue.
-        worker_id: who claims.
-        lease_seconds: for how long, unless renewed.
-        suspects: whether the claimer has nothing else in hand, and can take a suspect.
+        worker_id: the worker that claims.
+        lease_seconds: the length of the lease, which a heartbeat renews.
+        suspects: claim a suspect, too; pass True only while the worker runs nothing else.
 
     Returns:
-        The jobs, now running under a new attempt number and a lease; none when none waits.
-        `SuspectAtHead` when it is a suspect's turn and none is taken; nothing was claimed then.
+        The jobs, now running under a new attempt number and a lease; empty when none is
+        claimable. `SuspectAtHead` when a suspect is at the head and suspects are excluded:
+        nothing was claimed then.
     """
     values = {
         "variant": variant,
@@ -133,20 +138,20 @@ def claim_jobs(
     rows = session.execute(_CLAIMED, values, execution_options={"populate_existing": True}).all()
     if rows and rows[0].Job is None:
         return SuspectAtHead()
-    return Claimed(tuple(row.Job for row in rows), more=any(row.more for row in rows))
+    return ClaimedJobs(tuple(row.Job for row in rows), more=any(row.more for row in rows))
 
 
 def renew_leases(
     session: Session, progress: Mapping[Claim, tuple[int, int]], *, lease_seconds: float
 ) -> set[Claim]:
-    """Extend leases and write progress (step, steps) for what a worker has in hand.
+    """Extend the leases of a worker's active jobs, and write their progress (step, steps).
 
     Returns:
-        The claims that still hold; a worker gives the others up.
+        The claims that are still valid; the worker must abandon the others.
     """
     statement = _RENEW.bindparams(
-        job_ids=[held.job_id for held in progress],
-        attempts=[held.attempt for held in progress],
+        job_ids=[claim.job_id for claim in progress],
+        attempts=[claim.attempt for claim in progress],
         steps=[step for step, _ in progress.values()],
         of_steps=[steps for _, steps in progress.values()],
         lease_seconds=lease_seconds,

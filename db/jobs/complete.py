@@ -1,27 +1,31 @@
-"""Success: jobs end, and are paid for, in the transaction that enters their results.
+"""Success: jobs end and are charged in the transaction that inserts their results.
 
-A batch is completed together, in as many statements as one job: three, and more only for what it
-left in the store and for webhooks. Locks are taken in the order that `db.jobs.finish`
-states, and within a table in the order of its keys, so that no two transactions wait for each
-other.
+A batch is completed together, in as many statements as one job: three, and more only for stored
+artifacts and webhooks. Locks are taken in the order that `db.jobs.finish` states, and within a
+table in the order of its keys, so that no two transactions deadlock.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
-from sqlalchemy import BigInteger, Date, Row, String, bindparam, column, func, select, text
+from sqlalchemy import BigInteger, Date, Row, String, bindparam, column, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from db.billing.holds import ALLOWANCE
+from db.core.clock import from_now
 from db.jobs.types import Claim, NewArtifact, Result
 from db.tables import Artifact, Job
 from db.webhooks import deliveries
 
-# `locked` and `ended` both hold the fence: the first so that rows are locked in order, the second
-# because only an UPDATE sees what a transaction that was waited for has made of them.
+# results: the attempts to complete.
+# locked: their rows, locked in the order of ids. ended: the same, now succeeded. Both check the
+# fence: the first locks the rows in order, and only the UPDATE sees what a transaction that it
+# waited for has changed.
+# tried: the end of the attempts. settled: their holds, closed.
+# used: usage events. charged: ledger entries of what the balances pay.
 _END = text("""
 WITH results AS (
     SELECT * FROM jsonb_to_recordset(:results) AS result (
@@ -103,39 +107,39 @@ WHERE (allowances.tenant_id, allowances.month, allowances.kind)
 """)
 
 
-def complete_job(session: Session, held: Claim, result: Result, *, keep_seconds: float) -> bool:
-    """As `complete_jobs`, for one job; False when the attempt was no longer the job's."""
-    return held in complete_jobs(session, {held: result}, keep_seconds=keep_seconds)
+def complete_job(session: Session, claim: Claim, result: Result, *, keep_seconds: float) -> bool:
+    """Complete one job as `complete_jobs` does; False when the claim was no longer valid."""
+    return claim in complete_jobs(session, {claim: result}, keep_seconds=keep_seconds)
 
 
 def complete_jobs(
     session: Session, results: Mapping[Claim, Result], *, keep_seconds: float
 ) -> set[Claim]:
-    """Succeed: artifacts, settlements and usage events in the same transaction.
+    """Complete jobs: artifacts, settlements and usage events in the same transaction.
 
     Args:
         session: the transaction; it must be durable.
-        results: what each attempt came to; at most one attempt of a job.
-        keep_seconds: how long artifacts are kept.
+        results: the result of each attempt; at most one attempt of a job.
+        keep_seconds: the lifetime of stored artifacts.
 
     Returns:
-        The attempts that were still their jobs': of the others nothing is written, and their
-        results are to be dropped.
+        The claims that were still valid. Nothing is written for the others: the worker must drop
+        their results.
     """
     ended = session.execute(
         _ENDED,
-        {"results": [_result_row(held, result) for held, result in results.items()]},
+        {"results": [_result_row(claim, result) for claim, result in results.items()]},
         execution_options={"populate_existing": True},
     ).all()
     _decrement_in_flight(session, ended)
     _use_allowances(session, [row for row in ended if row.hold_source == ALLOWANCE])
-    return {_enter(session, row.Job, results, keep_seconds) for row in ended}
+    return {_insert_results(session, row.Job, results, keep_seconds) for row in ended}
 
 
-def _result_row(held: Claim, result: Result) -> dict[str, Any]:
+def _result_row(claim: Claim, result: Result) -> dict[str, Any]:
     return {
-        "id": held.job_id,
-        "attempt": held.attempt,
+        "id": claim.job_id,
+        "attempt": claim.attempt,
         "output": result.output,
         "steps": result.steps,
         "run_seconds": result.run_seconds,
@@ -144,7 +148,7 @@ def _result_row(held: Claim, result: Result) -> dict[str, Any]:
 
 
 def _decrement_in_flight(session: Session, ended: Sequence[Row[Any]]) -> None:
-    """Count the jobs out of their tenants' flight, and take what the balances pay."""
+    """Subtract the jobs from their tenants' counts in flight, and charge the balances."""
     jobs, charged = Counter[str](), Counter[str]()
     for row in ended:
         jobs[row.Job.tenant_id] += 1
@@ -154,7 +158,7 @@ def _decrement_in_flight(session: Session, ended: Sequence[Row[Any]]) -> None:
 
 
 def _use_allowances(session: Session, ended: Sequence[Row[Any]]) -> None:
-    """Turn held units into used ones, in the months that they were held of."""
+    """Turn held units into used ones, in the months of their holds."""
     used = Counter[tuple[str, date, str]]()
     for row in ended:
         used[row.Job.tenant_id, row.hold_month, row.Job.unit_kind] += row.Job.units
@@ -165,25 +169,25 @@ def _use_allowances(session: Session, ended: Sequence[Row[Any]]) -> None:
     session.execute(_USE_ALLOWANCES, {**values, "units": list(used.values())})
 
 
-def _enter(
+def _insert_results(
     session: Session, job: Job, results: Mapping[Claim, Result], keep_seconds: float
 ) -> Claim:
-    """Enter what a job left in the store, and that its owner is to be told."""
-    held = Claim(job.id, job.attempt)
+    """Insert the rows of a job's stored artifacts, and enqueue its webhook."""
+    claim = Claim(job.id, job.attempt)
     artifacts = [
-        _artifact_row(held, n, stored, keep_seconds)
-        for n, stored in enumerate(results[held].artifacts)
+        _artifact_row(claim, n, stored, keep_seconds)
+        for n, stored in enumerate(results[claim].artifacts)
     ]
     session.add_all(artifacts)
     deliveries.enqueue(session, job, artifacts)
-    return held
+    return claim
 
 
-def _artifact_row(held: Claim, n: int, stored: NewArtifact, keep_seconds: float) -> Artifact:
+def _artifact_row(claim: Claim, n: int, stored: NewArtifact, keep_seconds: float) -> Artifact:
     return Artifact(
-        job_id=held.job_id,
+        job_id=claim.job_id,
         n=n,
-        attempt=held.attempt,
+        attempt=claim.attempt,
         kind=stored.kind,
         about=stored.about,
         key=stored.key,
@@ -193,5 +197,5 @@ def _artifact_row(held: Claim, n: int, stored: NewArtifact, keep_seconds: float)
         width=stored.width,
         height=stored.height,
         seed=None if stored.seed is None else str(stored.seed),
-        expires_at=func.now() + timedelta(seconds=keep_seconds),
+        expires_at=from_now(keep_seconds),
     )

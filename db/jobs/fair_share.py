@@ -1,4 +1,4 @@
-"""Start-time fair queueing: which queued job is next, whoever's it is.
+"""Start-time fair queueing: the order in which the queued jobs of all tenants are claimed.
 
 Every job gets a start tag in its queue's virtual time when it is submitted, and claims go in
 order of start tags:
@@ -8,8 +8,8 @@ order of start tags:
     finish = start + share
 
 (Goyal, Vin and Cheng, "Start-time Fair Queueing", 1996.) The virtual time is the start tag of
-the job last claimed as the head of a batch. Batch mates do not advance it: they ride along ahead
-of their turn, and counting them would push newcomers behind jobs that were not yet due.
+the job last claimed as the head of a batch. Batch mates do not advance it: they run ahead of
+their turn, and counting them would put newcomers behind jobs that were not yet due.
 
 Example: A (weight 1) queues three jobs of cost 2, then B (weight 4) queues two of cost 2. A's
 start tags are 0, 2, 4 and B's are 0, 0.5, so the claims go A, B, B, A, A.
@@ -43,7 +43,7 @@ def assign(session: Session, *, variant: str, tenant_id: str, share: float) -> f
 
 
 def give_back(session: Session, *, variant: str, tenant_id: str, share: float) -> None:
-    """Take a job that was never run out of its tenant's tag, so that later ones come sooner."""
+    """Subtract the share of a job that never ran from its tenant's tag: later jobs come sooner."""
     session.execute(
         update(FairTag)
         .where(FairTag.variant == variant, FairTag.tenant_id == tenant_id)

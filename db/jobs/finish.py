@@ -1,19 +1,19 @@
 """Ends without a result, and returns to the queue: each a guarded UPDATE of a job's state.
 
-Success is `db.jobs.complete`. Locks are always taken in this order, so that no two transactions
-wait for each other: the idempotency key, the job, its tenant, the allowance, the fair-share tag,
-the queue. Whoever changes many jobs does so one transaction a job, or locks them in the order of
-their ids.
+Success is in `db.jobs.complete`. Locks are always taken in this order, so that no two
+transactions deadlock: the idempotency key, the job, its tenant, the allowance, the fair-share
+tag, the queue. A caller that changes many jobs uses one transaction for each, or locks them in
+the order of their ids.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select, text, update
 from sqlalchemy.orm import Session
 
 from db.billing import holds
+from db.core.clock import from_now
 from db.jobs import fair_share
 from db.jobs.types import Claim, Failure
 from db.tables import Job
@@ -31,25 +31,27 @@ WHERE job_id = :job_id AND number = :number AND ended_at IS NULL
 """)
 
 
-def fail_job(session: Session, held: Claim, failure: Failure) -> bool:
-    """Fail for good and give the hold back; False when the attempt was no longer the job's."""
-    return _fail(session, _holds(held), failure) is not None
+def fail_job(session: Session, claim: Claim, failure: Failure) -> bool:
+    """Fail for good and release the hold; False when the claim was no longer valid."""
+    return _fail(session, _is_valid(claim), failure) is not None
 
 
-def retry_job(session: Session, held: Claim, failure: Failure, *, delay_seconds: float) -> bool:
+def retry_job(session: Session, claim: Claim, failure: Failure, *, delay_seconds: float) -> bool:
     """Queue the job again after a delay, or fail it when this was its last attempt."""
-    if session.scalar(select(Job.attempt >= Job.max_attempts).where(_holds(held))):
-        return fail_job(session, held, failure)
-    return _requeue(session, _holds(held), failure.code, delay_seconds) is not None
+    if session.scalar(select(Job.attempt >= Job.max_attempts).where(_is_valid(claim))):
+        return fail_job(session, claim, failure)
+    return _requeue(session, _is_valid(claim), failure.code, delay_seconds) is not None
 
 
-def hand_back_job(session: Session, held: Claim) -> bool:
-    """Queue a job again that its worker has no time to finish; it was no fault of the job's.
+def hand_back_job(session: Session, claim: Claim) -> bool:
+    """Queue a job again because its worker has no time to finish it.
+
+    It is not the job's fault: the attempt does not count against its limit.
 
     Returns:
-        False when the attempt was no longer the job's.
+        False when the claim was no longer valid.
     """
-    job = _requeue(session, _holds(held), "handed_back", 0)
+    job = _requeue(session, _is_valid(claim), "handed_back", 0)
     if job is not None:
         job.max_attempts += 1
         session.flush()
@@ -57,12 +59,12 @@ def hand_back_job(session: Session, held: Claim) -> bool:
 
 
 def cancel_job(session: Session, *, tenant_id: str | None, job_id: str) -> Job | None:
-    """Cancel a job that is not over, queued or running; None when it was over or not theirs.
+    """Cancel a queued or running job; None when it had finished or belongs to another tenant.
 
     Args:
         session: the transaction; it must be durable.
-        tenant_id: whose job it must be; None for an operator.
-        job_id: which.
+        tenant_id: the owner that the job must have; None for an operator.
+        job_id: the job.
     """
     condition = Job.id == job_id
     if tenant_id is not None:
@@ -74,13 +76,13 @@ def cancel_job(session: Session, *, tenant_id: str | None, job_id: str) -> Job |
 
 
 def expired_job_ids(session: Session, *, limit: int) -> Sequence[str]:
-    """Queued jobs whose time to be claimed is over, without those that someone is changing."""
+    """Queued jobs past their expiry, except those that another transaction has locked."""
     statement = select(Job.id).where(state_is(JobState.QUEUED), Job.expires_at <= func.now())
     return _unlocked(session, statement.order_by(Job.expires_at).limit(limit))
 
 
 def expire_job(session: Session, job_id: str) -> Job | None:
-    """Expire one queued job whose time is over; None when it was claimed meanwhile."""
+    """Expire one queued job past its expiry; None when it was claimed meanwhile."""
     job = _end(session, (Job.id == job_id) & (Job.expires_at <= func.now()), JobState.EXPIRED, {})
     if job is not None:
         _close_without_result(session, job)
@@ -88,21 +90,21 @@ def expire_job(session: Session, job_id: str) -> Job | None:
 
 
 def expired_lease_ids(session: Session, *, limit: int) -> Sequence[str]:
-    """Running jobs whose lease ran out, by the database's clock; as `expired_job_ids`."""
+    """Running jobs whose lease has run out, except those that another transaction has locked."""
     statement = select(Job.id).where(state_is(JobState.RUNNING), Job.leased_until < func.now())
     return _unlocked(session, statement.order_by(Job.leased_until).limit(limit))
 
 
 def _unlocked(session: Session, statement: Select[str]) -> Sequence[str]:
-    # Waiting for one row that a stuck transaction holds would keep all the others from repair.
+    # To wait for one row that a stuck transaction has locked would block the repair of all others.
     return session.scalars(statement.with_for_update(skip_locked=True)).all()
 
 
 def rescue_job(session: Session, job_id: str) -> Job | None:
-    """Queue a job again whose worker was lost; after its last attempt it fails.
+    """Queue a job again whose worker was lost, or fail it after its last attempt.
 
     Returns:
-        The job as it is now; None when its lease was renewed or it ended meanwhile.
+        The changed job; None when its lease was renewed or it ended meanwhile.
     """
     lost = (Job.id == job_id) & (Job.leased_until < func.now())
     job = _requeue(session, lost & (Job.attempt < Job.max_attempts), WORKER_LOST, 0)
@@ -122,7 +124,7 @@ def _requeue(
             state=JobState.QUEUED,
             leased_until=None,
             worker_id=None,
-            available_at=_from_now(delay_seconds),
+            available_at=from_now(delay_seconds),
         )
         .returning(Job)
     )
@@ -150,9 +152,9 @@ def _end(
     target: JobState,
     values: Mapping[str, Any],
 ) -> Job | None:
-    """End without a result, from where that may be done; None when the guard refused.
+    """End a job without a result; None when its state or the condition did not allow it.
 
-    The webhook's delivery is entered with it: whatever ends a job tells its owner.
+    The webhook's delivery is inserted with it: every end of a job notifies its owner.
     """
     statement = (
         update(Job)
@@ -181,10 +183,7 @@ def _end_attempt(session: Session, job: Job, outcome: str | None) -> None:
     session.execute(_END_ATTEMPT, values)
 
 
-def _holds(held: Claim) -> ColumnElement[bool]:
-    """The fence: this attempt is the job's, and the job still runs."""
-    return (Job.id == held.job_id) & (Job.attempt == held.attempt) & (Job.state == JobState.RUNNING)
-
-
-def _from_now(seconds: float | None) -> ColumnElement[Any] | None:
-    return None if seconds is None else func.now() + timedelta(seconds=seconds)
+def _is_valid(claim: Claim) -> ColumnElement[bool]:
+    """The fence: the claim is of the job's newest attempt, and the job still runs."""
+    newest = (Job.id == claim.job_id) & (Job.attempt == claim.attempt)
+    return newest & (Job.state == JobState.RUNNING)

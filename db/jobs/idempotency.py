@@ -1,4 +1,4 @@
-"""Idempotency keys: what is sent again under its key is answered with the job it made before."""
+"""Idempotency keys: a submission repeated under its key returns the job that it made before."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from db.tables import Job
 from db.tables.idempotency import IdempotencyKey
 
-KEEP = timedelta(hours=24)
-"""How long a key is remembered."""
+LIFETIME = timedelta(hours=24)
+"""The time after which a key is forgotten."""
 
 
 class KeyReusedError(Exception):
@@ -26,7 +26,7 @@ class KeyedSubmission:
     """A submission under a key.
 
     Attributes:
-        fingerprint: the same for the same submission, and for no other.
+        fingerprint: a hash that is equal for equal submissions only.
     """
 
     tenant_id: str
@@ -34,8 +34,8 @@ class KeyedSubmission:
     fingerprint: bytes
 
 
-def find(session: Session, sent: KeyedSubmission) -> Job | None:
-    """The job that the same submission made before; None for a key that is new or expired.
+def find(session: Session, submission: KeyedSubmission) -> Job | None:
+    """Find the job that the same submission made before; None for a new or expired key.
 
     Raises:
         KeyReusedError: the key was sent with another submission.
@@ -43,36 +43,40 @@ def find(session: Session, sent: KeyedSubmission) -> Job | None:
     statement = (
         select(IdempotencyKey.fingerprint, Job)
         .join(Job, Job.id == IdempotencyKey.job_id)
-        .where(IdempotencyKey.tenant_id == sent.tenant_id, IdempotencyKey.key == sent.key)
+        .where(
+            IdempotencyKey.tenant_id == submission.tenant_id, IdempotencyKey.key == submission.key
+        )
         .where(IdempotencyKey.expires_at > func.now())
     )
     found = session.execute(statement).first()
     if found is None:
         return None
     fingerprint, job = found
-    if fingerprint != sent.fingerprint:
+    if fingerprint != submission.fingerprint:
         raise KeyReusedError
     return job
 
 
-def claim(session: Session, sent: KeyedSubmission, job_id: str) -> Job | None:
-    """Enter the key for a job that is about to be inserted, or find the job that has it already.
+def claim(session: Session, submission: KeyedSubmission, job_id: str) -> Job | None:
+    """Insert the key for a job that is about to be inserted, or find the job that has it already.
 
-    It must be the transaction's first statement: whoever sends the same at the same time waits
-    here for the first to commit or roll back, and waits holding no other lock.
+    It must be the first statement of the transaction. A second request with the same key waits
+    here until the first one commits or rolls back, and holds no other lock while it waits.
 
     Returns:
-        None when the key is the new job's now.
+        None when the key now belongs to the new job.
 
     Raises:
         KeyReusedError: the key was sent with another submission.
     """
     own = {
-        "fingerprint": sent.fingerprint,
+        "fingerprint": submission.fingerprint,
         "job_id": job_id,
-        "expires_at": func.now() + KEEP,
+        "expires_at": func.now() + LIFETIME,
     }
-    statement = insert(IdempotencyKey).values(tenant_id=sent.tenant_id, key=sent.key, **own)
+    statement = insert(IdempotencyKey).values(
+        tenant_id=submission.tenant_id, key=submission.key, **own
+    )
     claimed = session.scalar(
         statement.on_conflict_do_update(
             index_elements=[IdempotencyKey.tenant_id, IdempotencyKey.key],
@@ -80,18 +84,18 @@ def claim(session: Session, sent: KeyedSubmission, job_id: str) -> Job | None:
             where=IdempotencyKey.expires_at <= func.now(),
         ).returning(IdempotencyKey.key)
     )
-    return find(session, sent) if claimed is None else None
+    return find(session, submission) if claimed is None else None
 
 
-def forget_expired(session: Session, limit: int) -> int:
-    """Remove keys that are remembered no longer, `limit` at most; the number removed."""
+def delete_expired(session: Session, limit: int) -> int:
+    """Delete expired keys, `limit` at most; the number deleted."""
     primary = (IdempotencyKey.tenant_id, IdempotencyKey.key)
-    over = (
+    expired = (
         select(*primary)
         .where(IdempotencyKey.expires_at <= func.now())
         .order_by(IdempotencyKey.expires_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    gone = delete(IdempotencyKey).where(tuple_(*primary).in_(over))
-    return len(session.scalars(gone.returning(IdempotencyKey.key)).all())
+    removal = delete(IdempotencyKey).where(tuple_(*primary).in_(expired))
+    return len(session.scalars(removal.returning(IdempotencyKey.key)).all())

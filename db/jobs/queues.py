@@ -1,4 +1,4 @@
-"""Which queues are paused."""
+"""Paused queues."""
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -6,6 +6,6 @@ from sqlalchemy.orm import Session
 from db.tables import Queue
 
 
-def paused(session: Session) -> set[str]:
-    """The variants of which nothing is claimed."""
+def paused_variants(session: Session) -> set[str]:
+    """The variants whose queue an operator has paused."""
     return set(session.scalars(select(Queue.variant).where(Queue.paused_at.is_not(None))))

@@ -1,4 +1,4 @@
-"""What an attempt at a job leaves for the next one, should it not come to its end."""
+"""Resume points: notes of an attempt from which the next attempt goes on."""
 
 from sqlalchemy import literal, select
 from sqlalchemy.dialects.postgresql import insert
@@ -11,23 +11,23 @@ from db.values.job_state import JobState
 
 
 def read(session: Session, job_id: str) -> str | None:
-    """The job's note; None where nobody left one."""
+    """The note of the job's earlier attempts; None if there is none."""
     return session.scalar(select(JobResumePoint.note).where(JobResumePoint.job_id == job_id))
 
 
-def write(session: Session, held: Claim, note: str) -> bool:
-    """Leave a note, in the place of an earlier one.
+def write(session: Session, claim: Claim, note: str) -> bool:
+    """Write a note, replacing an earlier one.
 
     Args:
-        session: the transaction; durable, since what is noted has been paid for.
-        held: the attempt that leaves it.
-        note: what it says.
+        session: the transaction; it must be durable, since the noted task has to be paid for.
+        claim: the attempt that writes it.
+        note: the text, in the format of the adapter.
 
     Returns:
-        False when the attempt is no longer the job's: nothing is written.
+        False when the claim is no longer valid: nothing was written.
     """
-    still_ours = (Job.id == held.job_id) & (Job.attempt == held.attempt)
-    row = select(Job.id, literal(note)).where(still_ours, Job.state == JobState.RUNNING)
+    newest = (Job.id == claim.job_id) & (Job.attempt == claim.attempt)
+    row = select(Job.id, literal(note)).where(newest, Job.state == JobState.RUNNING)
     statement = insert(JobResumePoint).from_select(["job_id", "note"], row)
     written = session.scalar(
         statement.on_conflict_do_update(

@@ -1,4 +1,4 @@
-"""Jobs of all tenants, by what operators look for."""
+"""Operators' search for jobs of all tenants."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,14 +14,14 @@ from db.tables.index_predicates import state_is
 from db.values.job_state import JobState
 
 _CLOCKS_DIFFER_SECONDS = 15 * 60
-"""At most: a job's id is by its API process' clock, its times are by the database's."""
+"""The most that the clock of an API process, which makes job ids, differs from the database's."""
 
 
 @dataclass(frozen=True)
 class JobSearch:
-    """What must hold of a job; None where anything may.
+    """Criteria for jobs; None matches any value.
 
-    Times bound the submission; `metadata` must be among the job's own.
+    Times are limits of the submission. All of `metadata` must be in the job's own metadata.
     """
 
     state: JobState | None = None
@@ -33,80 +33,81 @@ class JobSearch:
     metadata: Mapping[str, str] | None = None
 
 
-_ERROR_CODES = distinct_values("jobs", "error_code", holds="state = 'failed'")
+_ERROR_CODES = distinct_values("jobs", "error_code", predicate="state = 'failed'")
 
 
 @dataclass(frozen=True)
 class FoundJob:
-    """A job, and what its tenant is called."""
+    """A job and the name of its tenant."""
 
     job: Job
     tenant_name: str
 
 
-def conditions(sought: JobSearch) -> list[ColumnElement[bool]]:
-    """The search as SQL."""
+def conditions(criteria: JobSearch) -> list[ColumnElement[bool]]:
+    """The criteria as SQL conditions."""
     equal = {
-        Job.variant: sought.variant,
-        Job.tenant_id: sought.tenant_id,
-        Job.error_code: sought.error_code,
+        Job.variant: criteria.variant,
+        Job.tenant_id: criteria.tenant_id,
+        Job.error_code: criteria.error_code,
     }
     found: list[ColumnElement[bool]] = [
         column == value for column, value in equal.items() if value is not None
     ]
-    if sought.state is not None:
-        found.append(state_is(sought.state))
-    # Ids tell when, too, and are what pages are ordered by: no page walks through other times.
-    if sought.created_after is not None:
-        earliest = first_id("job", sought.created_after.timestamp() - _CLOCKS_DIFFER_SECONDS)
-        found += [Job.created_at >= sought.created_after, Job.id >= earliest]
-    if sought.created_before is not None:
-        latest = first_id("job", sought.created_before.timestamp() + _CLOCKS_DIFFER_SECONDS)
-        found += [Job.created_at < sought.created_before, Job.id < latest]
-    if sought.error_code is not None:
+    if criteria.state is not None:
+        found.append(state_is(criteria.state))
+    # Ids contain the time, and pages are ordered by id: with both conditions, no page reads jobs
+    # of other times.
+    if criteria.created_after is not None:
+        earliest = first_id("job", criteria.created_after.timestamp() - _CLOCKS_DIFFER_SECONDS)
+        found += [Job.created_at >= criteria.created_after, Job.id >= earliest]
+    if criteria.created_before is not None:
+        latest = first_id("job", criteria.created_before.timestamp() + _CLOCKS_DIFFER_SECONDS)
+        found += [Job.created_at < criteria.created_before, Job.id < latest]
+    if criteria.error_code is not None:
         found.append(state_is(JobState.FAILED))
-    if sought.metadata:
+    if criteria.metadata:
         found += [
-            Job.job_metadata.contains(dict(sought.metadata)),
+            Job.job_metadata.contains(dict(criteria.metadata)),
             Job.job_metadata != text("'{}'"),
         ]
     return found
 
 
 def search(
-    session: Session, sought: JobSearch, *, before_id: str | None, limit: int
+    session: Session, criteria: JobSearch, *, before_id: str | None, limit: int
 ) -> Sequence[FoundJob]:
     """A page of the jobs that match, newest first.
 
     Args:
         session: the transaction.
-        sought: what must hold.
+        criteria: the conditions.
         before_id: the last job of the page before; None for the first page.
         limit: the most to return.
     """
-    statement = _newest_first(sought)
+    statement = _newest_first(criteria)
     if before_id is not None:
         statement = statement.where(Job.id < before_id)
     return [FoundJob(job, name) for job, name in session.execute(statement.limit(limit))]
 
 
-def _newest_first(sought: JobSearch) -> Select[Job, str]:
-    """The search in the order of an index that leads straight to what matches.
+def _newest_first(criteria: JobSearch) -> Select[Job, str]:
+    """The search, ordered so that the planner uses the index that leads to the matches.
 
-    Of `variant = 'x'` the planner knows that it changes no order: it walks all jobs by id, hoping
-    to meet fifty of the model soon, and of a model that has none it reads the whole table. Of a
-    range, though it be of one value, only the index on (variant, id) has the order.
+    With `variant = 'x'` the planner knows that the variant does not change the order: it walks all
+    jobs by id and hopes to meet fifty of the model soon. For a model without jobs it reads the
+    whole table. With a range, even of one value, only the index on (variant, id) has the order.
     """
     found = select(Job, Tenant.name).join(Tenant, Tenant.id == Job.tenant_id)
     for name, column in (("tenant_id", Job.tenant_id), ("variant", Job.variant)):
-        value = getattr(sought, name)
+        value = getattr(criteria, name)
         if value is not None:
-            rest = conditions(replace(sought, **{name: None}))
+            rest = conditions(replace(criteria, **{name: None}))
             leading = column.between(value, value)
             return found.where(leading, *rest).order_by(column, Job.id.desc())
-    return found.where(*conditions(sought)).order_by(Job.id.desc())
+    return found.where(*conditions(criteria)).order_by(Job.id.desc())
 
 
 def error_codes(session: Session) -> Sequence[str]:
-    """The codes that jobs have failed with, in order; found by one step of an index for each."""
+    """The error codes of all failed jobs, in order; found by one index step for each code."""
     return session.scalars(_ERROR_CODES).all()

@@ -1,12 +1,11 @@
 """Submission: a queued job's row, its hold and its fair-share tag, in one transaction.
 
-There are two ways, which leave the same rows for the same submission
-(`tests/integration/db/jobs/test_submit.py` holds them to it): one statement, for what the month's
-allowance covers, and steps, for everything else and to say why a submission is refused. What one
-of them changes, the other must change too.
+There are two ways. One statement submits a job that the month's allowance covers. Steps do the
+rest: other jobs, and the reason of a refusal. Both leave the same rows for the same submission, as
+`tests/integration/db/jobs/test_submit.py` checks: change both, or neither.
 
-The statements are written out as SQL: that costs a tenth of what the expression language takes to
-build them anew each time. Locks are taken in the order that `db.jobs.finish` states.
+The statements are written as SQL: building them with the expression language each time takes ten
+times as long. Locks are taken in the order that `db.jobs.finish` states.
 """
 
 from typing import Any
@@ -18,7 +17,7 @@ from sqlalchemy.orm import Session
 from db.billing import holds
 from db.jobs import fair_share
 from db.jobs.types import (
-    Accepted,
+    AcceptedJob,
     NewJob,
     PriorityNotAllowedError,
     TooManyInFlightError,
@@ -59,7 +58,10 @@ _INSERT_QUEUED = text(
 ).bindparams(*_JSON)
 
 # The CTEs take their locks in order because each needs a row of the one before. The tenant's row
-# is locked first and changed last: nothing is changed unless everything is.
+# is locked first and changed last: either every row is changed or none.
+# entered: the tenant's tier and the job's share, if the tenant may submit; the row is locked.
+# taken: units of the month's allowance, held. counted: one more job in flight.
+# tagged: the tenant's fair-share tag, moved on. inserted: the job. held: its hold.
 _SUBMIT = """
 WITH entered AS MATERIALIZED (
     SELECT tiers.name AS tier, :cost_seconds / (tiers.weight * :priority_factor) AS share
@@ -103,7 +105,7 @@ _SUBMIT_AT_ONCE = text(
         )
     )
 ).bindparams(*_JSON)
-"""A whole submission that the allowance covers; else no row, and nothing is changed."""
+"""A whole submission, if the allowance covers it; otherwise no row, and nothing is changed."""
 
 _INSERTED = select(Job).from_statement(_INSERT_QUEUED)
 _SUBMITTED = select(Job, column("tier", String), column("quota_left", Integer)).from_statement(
@@ -111,11 +113,11 @@ _SUBMITTED = select(Job, column("tier", String), column("quota_left", Integer)).
 )
 
 
-def submit_job(session: Session, new: NewJob) -> Accepted:
+def submit_job(session: Session, new: NewJob) -> AcceptedJob:
     """Insert a queued job, place its hold and assign its fair-share tag.
 
     Raises:
-        db.tenants.api_keys.InvalidKeyError: the key that it was sent with has been revoked.
+        db.tenants.api_keys.InvalidKeyError: the API key of the request has been revoked.
         TenantSuspendedError: the tenant may not submit.
         PriorityNotAllowedError: the tier does not include the priority.
         TooManyInFlightError: the tier's limit of unfinished jobs is reached.
@@ -127,16 +129,17 @@ def submit_job(session: Session, new: NewJob) -> Accepted:
     return accepted
 
 
-def submit_job_at_once(session: Session, new: NewJob) -> Accepted | None:
-    """Submit in one statement what the month's allowance covers and nobody is to be told of.
+def submit_job_at_once(session: Session, new: NewJob) -> AcceptedJob | None:
+    """Submit in one statement a job that the month's allowance covers and that has no webhook.
 
-    The statement needs no transaction around it, which would keep the tenant's row for longer.
+    The statement needs no transaction around it, which would lock the tenant's row for longer.
 
     Returns:
-        None when that cannot be, and nothing was changed: `submit_job` does it, or says why not.
+        None when the statement could not submit it; nothing was changed then. Call `submit_job`,
+        which submits it or raises the reason.
     """
     row = session.execute(_SUBMITTED, _submission(new)).one_or_none()
-    return None if row is None else Accepted(row.Job, row.tier, row.quota_left)
+    return None if row is None else AcceptedJob(row.Job, row.tier, row.quota_left)
 
 
 def _submission(new: NewJob) -> dict[str, Any]:
@@ -148,8 +151,8 @@ def _submission(new: NewJob) -> dict[str, Any]:
     }
 
 
-def _submit_in_steps(session: Session, new: NewJob) -> Accepted:
-    """For the first job of a month, for who pays from the balance, and to say why it is refused."""
+def _submit_in_steps(session: Session, new: NewJob) -> AcceptedJob:
+    """Submit the first job of a month, or a job that the balance pays; or raise the refusal."""
     if new.api_key_id is not None:
         api_keys.check(session, new.api_key_id)
     tier = _increment_in_flight(session, new)
@@ -167,7 +170,7 @@ def _submit_in_steps(session: Session, new: NewJob) -> Accepted:
     assigned = {"covered_by": cover.source, "fair_share": share, "fair_start": start}
     job = session.scalars(_INSERTED, _columns(new) | assigned).one()
     holds.record_hold(session, job, cover)
-    return Accepted(job, tier=tier.name, quota_left=cover.allowance_left)
+    return AcceptedJob(job, tier=tier.name, quota_left=cover.allowance_left)
 
 
 def _columns(new: NewJob) -> dict[str, Any]:
@@ -193,7 +196,7 @@ def _columns(new: NewJob) -> dict[str, Any]:
 
 
 def _increment_in_flight(session: Session, new: NewJob) -> Row[Any]:
-    """Count the job against its tenant's limit, which also locks the tenant's row.
+    """Count the job against its tenant's limit; this locks the tenant's row.
 
     Returns:
         The tier's columns, and `now` by the database's clock.

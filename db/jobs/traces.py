@@ -1,4 +1,4 @@
-"""Which trace a job belongs to: kept beside it, so that a lost queue breaks no trace."""
+"""Traces of jobs: stored beside the job, so that a lost ticket breaks no trace."""
 
 from collections.abc import Collection, Mapping
 
@@ -9,13 +9,13 @@ from db.tables.traces import JobTrace
 from db.tables.webhooks import Delivery
 
 
-def keep(session: Session, job_id: str, traceparent: str) -> None:
-    """Enter the span that a new job was submitted under."""
+def record(session: Session, job_id: str, traceparent: str) -> None:
+    """Store the span that a new job was submitted under."""
     session.execute(insert(JobTrace).values(job_id=job_id, traceparent=traceparent))
 
 
 def of_jobs(session: Session, job_ids: Collection[str]) -> Mapping[str, str]:
-    """The `traceparent` by job, of those that were traced."""
+    """The `traceparent` by job; a job that was not traced has no entry."""
     rows = session.execute(
         select(JobTrace.job_id, JobTrace.traceparent).where(JobTrace.job_id.in_(job_ids))
     )
@@ -23,7 +23,7 @@ def of_jobs(session: Session, job_ids: Collection[str]) -> Mapping[str, str]:
 
 
 def of_deliveries(session: Session, delivery_ids: Collection[str]) -> Mapping[str, str]:
-    """The `traceparent` by webhook delivery, of those whose jobs were traced."""
+    """The `traceparent` by webhook delivery; one whose job was not traced has no entry."""
     rows = session.execute(
         select(Delivery.id, JobTrace.traceparent)
         .join(JobTrace, JobTrace.job_id == Delivery.job_id)

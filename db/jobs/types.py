@@ -1,4 +1,4 @@
-"""What goes into and comes out of a job's changes: plain values, and why one may be refused."""
+"""Values that changes of jobs take and return, and the errors of a refused submission."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,16 +28,19 @@ class PriorityNotAllowedError(Exception):
 
 @dataclass(frozen=True)
 class NewJob:
-    """A validated commission, before it has a row.
+    """A validated submission, before it has a row.
 
     Attributes:
         input: self-contained parameters; pictures are references to stored objects.
         cost_seconds: estimated device-seconds, for the fair share.
         batch_limit: most jobs with this `batch_key` in one call of the model.
-        expires_in_seconds: give up when no worker has claimed it by then; None never does.
-        webhook: whom to tell of the end.
-        api_key_id: the key that it was sent with; it must not have been revoked.
-        request_id: of the request that it came by, for the logs.
+        deadline_seconds: the longest that one attempt may run.
+        price_micros: the quote in micro-USD.
+        expires_in_seconds: expire the job if no worker has claimed it by then; None never.
+        webhook: the receiver of a notification of the end; None for none.
+        api_key_id: the API key of the request, which must not have been revoked; None skips the
+            check.
+        request_id: the id of the request, for the logs.
     """
 
     tenant_id: str
@@ -61,12 +64,12 @@ class NewJob:
 
 
 @dataclass(frozen=True)
-class Accepted:
-    """A job that was submitted, and what its ticket tells of its tenant.
+class AcceptedJob:
+    """A submitted job, and the facts about its tenant that its ticket carries.
 
     Attributes:
         tier: the tier's name.
-        quota_left: what is left of the allowance that the job draws on; None when the balance pays.
+        quota_left: units left of the allowance that the job draws on; None when the balance pays.
     """
 
     job: Job
@@ -76,12 +79,12 @@ class Accepted:
 
 @dataclass(frozen=True)
 class NewArtifact:
-    """A result that is already in the store, ready to be entered with the completion.
+    """A result that is already in the store; the completion inserts its row.
 
     Attributes:
-        width: pixels of the picture that it is, or that it is about; `height` likewise.
-        seed: what paints it again, if it was painted.
-        about: what a client is told of it beside its kind, as JSON.
+        width: pixels of the picture that it is, or that it describes; `height` likewise.
+        seed: the seed that paints it again; None if it was not painted.
+        about: further facts for the client, as JSON.
     """
 
     key: str
@@ -97,11 +100,11 @@ class NewArtifact:
 
 @dataclass(frozen=True)
 class Result:
-    """What an attempt came to, once all of it is in the store.
+    """The result of an attempt, once all its files are in the store.
 
     Attributes:
-        output: what is not a picture, as JSON.
-        artifacts: what was stored, in order.
+        output: the result apart from stored artifacts, as JSON.
+        artifacts: the stored artifacts, in order.
         steps: how many steps the model took.
         run_seconds: time on the device.
         store_seconds: time to encode and upload.
@@ -123,8 +126,8 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Claimed:
-    """What a claim brought: jobs that may run together, and whether others could be claimed now."""
+class ClaimedJobs:
+    """Claimed jobs, which may run together; `more` is True when others are claimable now."""
 
     jobs: tuple[Job, ...] = ()
     more: bool = False
@@ -132,16 +135,16 @@ class Claimed:
 
 @dataclass(frozen=True)
 class SuspectAtHead:
-    """Nothing was claimed: the fairest queued job has lost its last worker.
+    """Nothing was claimed: the last attempt at the fairest queued job lost its worker.
 
-    A job is suspect until an attempt at it ends otherwise. The claimer asks again, for suspects
-    too, once nothing else is in its hands.
+    A job is suspect until an attempt at it ends in another way. The worker claims again,
+    including suspects, once it runs nothing else.
     """
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why an attempt failed: a stable code, a sentence for the owner, and whether to try again."""
+    """The reason of a failure: a stable code, and a sentence for the owner; `retryable` or not."""
 
     code: str
     message: str

@@ -1,4 +1,4 @@
-"""Reasons and prospects of waiting: place in the queue, ready workers, expected seconds."""
+"""Reasons and estimates of waiting: position in the queue, ready workers, expected seconds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,16 +9,19 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, func, select, text
 from sqlalchemy.orm import Session
 
+from db.core.clock import ago
 from db.jobs import queues
 from db.tables import Job, Worker
 from db.tables.index_predicates import state_is
 from db.values.job_state import JobState
+from db.values.worker_state import SERVING, WorkerState
 
 WORKER_STALE_SECONDS = 15.0
-"""A worker that has not reported for this long does not count."""
+"""A worker that has not reported for this long counts as absent."""
 
 WORKER_MISSED_SECONDS = 600.0
-"""One that went silent without leaving is taken to be restarted, or mended, for this long."""
+"""A worker that went silent and did not remove its row counts as failing for this long: someone
+or something will probably restart it."""
 
 _POSITION_CAP = 10_000
 _WINDOWS = {
@@ -28,7 +31,7 @@ _WINDOWS = {
 
 
 class WaitReason(StrEnum):
-    """Why a queued job is not running."""
+    """The reason for which a queued job is not running."""
 
     FAIR_SHARE = "fair_share"
     WORKERS_BUSY = "workers_busy"
@@ -41,14 +44,14 @@ class WaitReason(StrEnum):
 
 @dataclass(frozen=True)
 class Waiting:
-    """Where a queued job stands.
+    """The position of a queued job, and the reason for which it waits.
 
     Attributes:
-        reason: why it does not run.
-        position: 1 is next; counted to 10,000.
-        expected_seconds: the estimated cost ahead of it over the ready workers; None without any,
-            and while the queue is paused.
-        progress: how much of its model is loaded, 0 to 1, while it is.
+        reason: the reason for which it does not run.
+        position: 1 is next; counted up to 10,000.
+        expected_seconds: the estimated cost ahead of it, divided by the ready workers; None when
+            no worker is ready or the queue is paused.
+        progress: the loaded fraction of its model, 0 to 1, while a worker loads it.
     """
 
     reason: WaitReason
@@ -58,17 +61,23 @@ class Waiting:
 
 
 def ready_workers(session: Session) -> dict[str, int]:
-    """How many live workers serve each variant."""
+    """The number of live workers that serve each variant."""
     variant = func.unnest(Worker.variants).label("variant")
-    live = select(variant).where(_is_live(), Worker.state.in_(("ready", "busy"))).subquery()
+    live = select(variant).where(_is_live(), Worker.state.in_(SERVING)).subquery()
     statement = select(live.c.variant, func.count()).group_by(live.c.variant)
     return dict(session.execute(statement).all())
 
 
-_STARTING = "state = 'starting' AND failed_at IS NULL AND heartbeat_at > now() - :stale"
+# Conditions on a row of `workers`. A worker is serving, or on its way to it without an earlier
+# failure, or failing: it failed or went silent of late, and nobody told it to stop.
+SERVING_NOW = f"""state IN ({", ".join(f"'{state}'" for state in SERVING)})
+            AND heartbeat_at > now() - :stale"""
 
+_STARTING = f"""state = '{WorkerState.STARTING}' AND failed_at IS NULL
+            AND heartbeat_at > now() - :stale"""
 
-_FAILING = """state <> 'draining' AND (failed_at IS NOT NULL OR heartbeat_at <= now() - :stale)
+_FAILING = f"""state <> '{WorkerState.DRAINING}'
+            AND (failed_at IS NOT NULL OR heartbeat_at <= now() - :stale)
             AND heartbeat_at > now() - :missed"""
 
 
@@ -76,24 +85,24 @@ _UNSERVED = text(f"""
 SELECT variant, bool_or({_STARTING}) AS starting, bool_or({_FAILING}) AS failing
 FROM workers CROSS JOIN LATERAL unnest(variants) AS variant
 GROUP BY variant
-""")  # noqa: S608 - nothing of a caller's
+""")  # noqa: S608 - our own fragments
 
 
 def unserved_reasons(session: Session) -> dict[str, WaitReason]:
-    """Why jobs of each variant would wait where no worker is ready; one not named has none."""
+    """Reasons to wait where no worker is ready, by variant; one without an entry has no worker."""
     rows = session.execute(_UNSERVED, _WINDOWS)
     return {row.variant: _unserved(row) for row in rows}
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """What a job submitted now would meet.
+    """The outlook of a job that is submitted now.
 
     Attributes:
         ready_workers: live workers that serve the variant.
-        expected_wait_seconds: the queued jobs' estimated cost over them; None without any, and
-            while the queue is paused.
-        paused: whether the queue is.
+        expected_wait_seconds: the estimated cost of the queued jobs, divided by the workers; None
+            when no worker is ready or the queue is paused.
+        paused: True while the queue is paused.
     """
 
     ready_workers: int
@@ -102,38 +111,39 @@ class Outlook:
 
 
 def queue_outlook(session: Session, variants: Sequence[str]) -> dict[str, Outlook]:
-    """What a job of each of these variants would meet."""
+    """The outlook of a job of each of these variants."""
     statement = (
         select(Job.variant, func.sum(Job.cost_seconds))
         .where(state_is(JobState.QUEUED), Job.variant.in_(variants))
         .group_by(Job.variant)
     )
     queued = dict(session.execute(statement).all())
-    ready, held = ready_workers(session), queues.paused(session)
+    ready, paused = ready_workers(session), queues.paused_variants(session)
     return {
-        name: outlook_of(ready.get(name, 0), queued.get(name, 0.0), paused=name in held)
+        name: outlook_of(ready.get(name, 0), queued.get(name, 0.0), paused=name in paused)
         for name in variants
     }
 
 
 def outlook_of(workers: int, queued_seconds: float, *, paused: bool) -> Outlook:
-    """What a job would meet with so many workers and so much ahead of it."""
+    """The outlook of a job with so many ready workers and so much estimated cost ahead of it."""
     runs = workers and not paused
     return Outlook(workers, queued_seconds / workers if runs else None, paused)
 
 
+# ahead: the queued jobs before this one; overtakers among them were submitted later.
 _WAITING = text(f"""
 SELECT job.id, ahead.jobs, ahead.cost_seconds, ahead.overtakers,
        queue.paused_at IS NOT NULL AS paused,
        job.available_at > now() AS backing_off,
        (SELECT count(*) FROM workers WHERE job.variant = ANY (variants)
-            AND state IN ('ready', 'busy') AND heartbeat_at > now() - :stale) AS ready,
+            AND {SERVING_NOW}) AS ready,
        (SELECT count(*) FROM workers WHERE job.variant = ANY (variants)
             AND {_STARTING}) AS starting,
        (SELECT count(*) FROM workers WHERE job.variant = ANY (variants)
             AND {_FAILING}) AS failing,
        (SELECT count(*) FROM workers WHERE job.variant = ANY (resident)
-            AND state IN ('ready', 'busy') AND heartbeat_at > now() - :stale) AS resident,
+            AND {SERVING_NOW}) AS resident,
        (SELECT max(loading_fraction) FROM workers WHERE job.variant = loading
             AND heartbeat_at > now() - :stale) AS loading
 FROM jobs AS job
@@ -147,16 +157,16 @@ CROSS JOIN LATERAL (
           LIMIT :cap) AS capped
 ) AS ahead
 WHERE job.id = ANY (:job_ids) AND job.state = 'queued'
-""")  # noqa: S608 - nothing of a caller's
+""")  # noqa: S608 - our own fragments
 
 
 def queue_positions(session: Session, job_ids: Sequence[str]) -> dict[str, Waiting]:
-    """Where queued jobs stand and why they wait, by job; jobs that are not queued are left out."""
+    """The positions of queued jobs and the reasons why they wait; other jobs are left out."""
     values = {"job_ids": list(job_ids), "cap": _POSITION_CAP} | _WINDOWS
-    return {row.id: _standing(row) for row in session.execute(_WAITING, values)}
+    return {row.id: _waiting(row) for row in session.execute(_WAITING, values)}
 
 
-def _standing(row: Row[Any]) -> Waiting:
+def _waiting(row: Row[Any]) -> Waiting:
     reason = _reason(row)
     return Waiting(
         reason=reason,
@@ -181,11 +191,11 @@ def _reason(row: Row[Any]) -> WaitReason:
 
 
 def _unserved(row: Row[Any]) -> WaitReason:
-    """Why no worker is ready: a sound one that is on its way comes before those that fail."""
+    """The reason why no worker is ready: one that starts normally comes before failing ones."""
     if row.starting:
         return WaitReason.LOADING
     return WaitReason.WORKER_FAILING if row.failing else WaitReason.NO_WORKER
 
 
 def _is_live() -> ColumnElement[bool]:
-    return Worker.heartbeat_at > func.now() - timedelta(seconds=WORKER_STALE_SECONDS)
+    return Worker.heartbeat_at > ago(WORKER_STALE_SECONDS)

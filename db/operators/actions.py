@@ -1,7 +1,7 @@
-"""What operators change beside jobs: queues, workers, tenants, keys, money. Each is audited.
+"""Operators' changes to queues, workers, tenants, keys and money; each is audited.
 
-Every function works in the caller's transaction, which must be durable, and tells whether it
-changed anything; what changes nothing leaves no entry.
+Every function works in the caller's transaction, which must be durable, and returns whether it
+changed anything. A call that changes nothing leaves no entry in the audit log.
 """
 
 from sqlalchemy import func, update
@@ -25,14 +25,14 @@ class ReferenceReusedError(Exception):
 
 
 class BalanceTooLowError(Exception):
-    """A correction is larger than what is left of the balance beside open holds."""
+    """A correction is larger than the balance without the amounts of open holds."""
 
     def __init__(self) -> None:
         super().__init__("the balance, less what unfinished jobs hold, is smaller than that")
 
 
 def pause_queue(session: Session, actor: Actor, variant: str) -> bool:
-    """Let nothing of a queue be claimed; what runs goes on, and jobs are still accepted."""
+    """Stop claims from a queue; running jobs go on, and new jobs are still accepted."""
     row = insert(Queue).values(variant=variant, virtual_time=0.0, paused_at=func.now())
     changed = session.scalar(
         row.on_conflict_do_update(
@@ -41,29 +41,29 @@ def pause_queue(session: Session, actor: Actor, variant: str) -> bool:
             where=Queue.paused_at.is_(None),
         ).returning(Queue.variant)
     )
-    return _note_switch(session, actor, "queue.pause", variant, changed, paused=True)
+    return _audit_switch(session, actor, "queue.pause", variant, changed, paused=True)
 
 
 def resume_queue(session: Session, actor: Actor, variant: str) -> bool:
-    """Let a paused queue be claimed from again; whoever commits this rings for it."""
+    """Allow claims from a paused queue again; the caller must notify workers after the commit."""
     changed = session.scalar(
         update(Queue)
         .where(Queue.variant == variant, Queue.paused_at.is_not(None))
         .values(paused_at=None)
         .returning(Queue.variant)
     )
-    return _note_switch(session, actor, "queue.resume", variant, changed, paused=False)
+    return _audit_switch(session, actor, "queue.resume", variant, changed, paused=False)
 
 
 def drain_worker(session: Session, actor: Actor, worker_id: str) -> bool:
-    """Let a worker finish what it has in hand and claim nothing new; it learns so by heartbeat."""
+    """Let a worker finish its active jobs and claim no more; it learns it from its heartbeat."""
     changed = session.scalar(
         update(Worker)
         .where(Worker.id == worker_id, Worker.drained_at.is_(None))
         .values(drained_at=func.now())
         .returning(Worker.id)
     )
-    return _note_switch(session, actor, "worker.drain", worker_id, changed, drained=True)
+    return _audit_switch(session, actor, "worker.drain", worker_id, changed, drained=True)
 
 
 def undrain_worker(session: Session, actor: Actor, worker_id: str) -> bool:
@@ -74,18 +74,18 @@ def undrain_worker(session: Session, actor: Actor, worker_id: str) -> bool:
         .values(drained_at=None)
         .returning(Worker.id)
     )
-    return _note_switch(session, actor, "worker.undrain", worker_id, changed, drained=False)
+    return _audit_switch(session, actor, "worker.undrain", worker_id, changed, drained=False)
 
 
 def suspend_tenant(session: Session, actor: Actor, tenant_id: str) -> bool:
-    """Refuse whatever a tenant's keys ask; what it has queued is still done, and charged."""
+    """Refuse all requests with a tenant's keys; its queued jobs still run and are charged."""
     changed = session.scalar(
         update(Tenant)
         .where(Tenant.id == tenant_id, Tenant.suspended_at.is_(None))
         .values(suspended_at=func.now())
         .returning(Tenant.id)
     )
-    return _note_switch(session, actor, "tenant.suspend", tenant_id, changed, suspended=True)
+    return _audit_switch(session, actor, "tenant.suspend", tenant_id, changed, suspended=True)
 
 
 def resume_tenant(session: Session, actor: Actor, tenant_id: str) -> bool:
@@ -96,10 +96,10 @@ def resume_tenant(session: Session, actor: Actor, tenant_id: str) -> bool:
         .values(suspended_at=None)
         .returning(Tenant.id)
     )
-    return _note_switch(session, actor, "tenant.resume", tenant_id, changed, suspended=False)
+    return _audit_switch(session, actor, "tenant.resume", tenant_id, changed, suspended=False)
 
 
-def _note_switch(
+def _audit_switch(
     session: Session, actor: Actor, action: str, target: str, changed: str | None, **after: bool
 ) -> bool:
     if changed is None:
@@ -113,7 +113,7 @@ def create_tenant(session: Session, actor: Actor, *, name: str, tier: str) -> Te
     """Add a tenant.
 
     Raises:
-        db.tenants.tenants.UnknownTierError: no tier bears the name.
+        db.tenants.tenants.UnknownTierError: no tier has the name.
     """
     tenant = tenants.create(session, name=name, tier=tier)
     audit.record(session, actor, "tenant.create", tenant.id, after={"name": name, "tier": tier})
@@ -121,14 +121,14 @@ def create_tenant(session: Session, actor: Actor, *, name: str, tier: str) -> Te
 
 
 def create_key(session: Session, actor: Actor, *, tenant_id: str, name: str) -> tuple[ApiKey, str]:
-    """Make a tenant's key; the second value is the key itself, which is not kept."""
+    """Generate a tenant's key; the second value is the key itself, which is not stored."""
     row, key = api_keys.create(session, tenant_id=tenant_id, name=name)
     audit.record(session, actor, "key.create", row.id, after={"tenant": tenant_id, "name": name})
     return row, key
 
 
 def revoke_key(session: Session, actor: Actor, *, tenant_id: str, key_id: str) -> bool:
-    """Revoke a tenant's key for good; False when it is not theirs, or was revoked before."""
+    """Revoke a tenant's key for good; False if the tenant has no such key that is still valid."""
     row = session.get(ApiKey, key_id)
     if row is None or row.tenant_id != tenant_id or not api_keys.revoke(session, key_id):
         return False
@@ -145,18 +145,18 @@ def credit(
     reference: str,
     reason: str,
 ) -> bool:
-    """Add to a tenant's balance, or take away from it; False when the reference was used before.
+    """Add to a tenant's balance, or subtract from it; False when the reference was used before.
 
     Args:
         session: the transaction.
-        actor: who credits.
-        tenant_id: whose balance.
-        amount_micros: micro-USD; negative corrects what was credited by mistake.
+        actor: the operator.
+        tenant_id: the owner of the balance.
+        amount_micros: micro-USD; a negative amount corrects a credit that was a mistake.
         reference: names the payment; it works once.
-        reason: for the log.
+        reason: a text for the audit log.
 
     Raises:
-        BalanceTooLowError: a correction would take what is spent, or what open holds keep.
+        BalanceTooLowError: the balance, without the amounts of open holds, is too low.
         ReferenceReusedError: the reference was used with another tenant or amount.
     """
     tenant = session.get_one(Tenant, tenant_id, with_for_update=True, populate_existing=True)
@@ -166,7 +166,7 @@ def credit(
             raise ReferenceReusedError
         return False
     before = {"balance_micros": tenant.balance_micros}
-    _move(session, tenant_id, amount_micros, reference)
+    _change_balance(session, tenant_id, amount_micros, reference)
     after = {
         "balance_micros": before["balance_micros"] + amount_micros,
         "reference": reference,
@@ -176,18 +176,18 @@ def credit(
     return True
 
 
-def _move(session: Session, tenant_id: str, amount_micros: int, reference: str) -> None:
+def _change_balance(session: Session, tenant_id: str, amount_micros: int, reference: str) -> None:
     try:
         if amount_micros > 0:
             ledger.credit(session, tenant_id, amount_micros, reference=reference)
         elif not ledger.correct(session, tenant_id, amount_micros, reference=reference):
             raise BalanceTooLowError
-    except IntegrityError:  # another tenant's payment took the reference this very moment
+    except IntegrityError:  # another tenant's payment used the reference at the same moment
         raise ReferenceReusedError from None
 
 
 def resend(session: Session, actor: Actor, *, tenant_id: str, delivery_id: str) -> bool:
-    """Send a webhook again, at once; False when there is no such delivery of the tenant's."""
+    """Send a webhook again, at once; False when the tenant has no such delivery."""
     sent = deliveries.redeliver(session, tenant_id=tenant_id, delivery_id=delivery_id)
     if sent is None:
         return False

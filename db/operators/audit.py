@@ -1,4 +1,4 @@
-"""The log of what operators change: written in the transaction of the change, or not at all."""
+"""The audit log: every change by an operator, written in the transaction of the change."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _ACTIONS = distinct_values("audit_entries", "action")
 
 @dataclass(frozen=True)
 class Actor:
-    """Who changes something: an operator's key, what it is called, and the call's id if any."""
+    """The author of a change: id and name of the operator's key, and the request's id if any."""
 
     id: str
     name: str
@@ -26,7 +26,7 @@ class Actor:
 
 @dataclass(frozen=True)
 class AuditFilter:
-    """What `listed` selects; None where anything may be. `before_id` pages on from the last."""
+    """Criteria of `list_entries`; None matches any. `before_id` ends the page before."""
 
     actor: str | None = None
     action: str | None = None
@@ -45,15 +45,15 @@ def record(
     before: Mapping[str, Any] = _NOTHING,
     after: Mapping[str, Any] = _NOTHING,
 ) -> None:
-    """Enter one change.
+    """Insert one entry.
 
     Args:
         session: the transaction of the change; it must be durable.
-        actor: who.
-        action: what was done, e.g. `queue.pause`.
-        target: to what: an id, or a model's.
-        before: what changed, as it was; no secret and nothing of a job's input.
-        after: the same as it is now.
+        actor: the author of the change.
+        action: the change, e.g. `queue.pause`.
+        target: the id or the name of the changed thing.
+        before: the changed values before; no secret and nothing of a job's input.
+        after: the same values now.
     """
     session.add(
         AuditEntry(
@@ -69,29 +69,29 @@ def record(
     session.flush()
 
 
-def actions(session: Session) -> Sequence[str]:
-    """What has been done at least once, by name, in order."""
+def action_names(session: Session) -> Sequence[str]:
+    """The names of all actions in the log, in order."""
     return session.scalars(_ACTIONS).all()
 
 
-def latest(session: Session, *, limit: int) -> Sequence[AuditEntry]:
-    """The last changes, newest first."""
+def latest_entries(session: Session, *, limit: int) -> Sequence[AuditEntry]:
+    """The newest entries, newest first."""
     return session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)).all()
 
 
-def listed(session: Session, chosen: AuditFilter, *, limit: int) -> Sequence[AuditEntry]:
-    """Changes that match, newest first."""
+def list_entries(session: Session, criteria: AuditFilter, *, limit: int) -> Sequence[AuditEntry]:
+    """Entries that match, newest first."""
     equal = {
-        AuditEntry.actor: chosen.actor,
-        AuditEntry.action: chosen.action,
-        AuditEntry.target: chosen.target,
+        AuditEntry.actor: criteria.actor,
+        AuditEntry.action: criteria.action,
+        AuditEntry.target: criteria.target,
     }
-    wanted = [column == value for column, value in equal.items() if value is not None]
-    if chosen.created_after is not None:
-        wanted.append(AuditEntry.at >= chosen.created_after)
-    if chosen.created_before is not None:
-        wanted.append(AuditEntry.at < chosen.created_before)
-    if chosen.before_id is not None:
-        wanted.append(AuditEntry.id < chosen.before_id)
-    statement = select(AuditEntry).where(*wanted).order_by(AuditEntry.id.desc())
+    conditions = [column == value for column, value in equal.items() if value is not None]
+    if criteria.created_after is not None:
+        conditions.append(AuditEntry.at >= criteria.created_after)
+    if criteria.created_before is not None:
+        conditions.append(AuditEntry.at < criteria.created_before)
+    if criteria.before_id is not None:
+        conditions.append(AuditEntry.id < criteria.before_id)
+    statement = select(AuditEntry).where(*conditions).order_by(AuditEntry.id.desc())
     return session.scalars(statement.limit(limit)).all()

@@ -1,4 +1,4 @@
-"""Operators' own keys: rows as tenants' keys are, with a role; each change audited."""
+"""Operators' own API keys: rows like those of tenants, with a role; each change is audited."""
 
 from collections.abc import Sequence
 
@@ -13,21 +13,21 @@ from db.tenants.api_keys import OperatorRole
 
 
 class LastOperatorError(Exception):
-    """Without this key nobody could change anything any more."""
+    """Without this key no operator could change anything."""
 
     def __init__(self) -> None:
         super().__init__("this is the last key that may change things; make another one first")
 
 
-def listed(session: Session) -> Sequence[ApiKey]:
-    """Every operator's key, the first one first, revoked ones too."""
+def list_keys(session: Session) -> Sequence[ApiKey]:
+    """Every operator's key, oldest first, with the revoked ones."""
     return session.scalars(
         select(ApiKey).where(ApiKey.tenant_id.is_(None)).order_by(ApiKey.id)
     ).all()
 
 
 def create(session: Session, actor: Actor, *, name: str, role: OperatorRole) -> tuple[ApiKey, str]:
-    """Make an operator's key; the second value is the key itself, which is not kept."""
+    """Generate an operator's key; the second value is the key itself, which is not stored."""
     row, key = api_keys.create(session, tenant_id=None, name=name, role=role)
     audit.record(session, actor, "operator.create", row.id, after={"name": name, "role": role})
     return row, key
@@ -37,7 +37,7 @@ def revoke(session: Session, actor: Actor, key_id: str) -> bool:
     """Revoke an operator's key for good; False when there is no such valid key.
 
     Raises:
-        LastOperatorError: no other valid key may change anything.
+        LastOperatorError: no other valid key has the right to change anything.
     """
     row = session.get(ApiKey, key_id, populate_existing=True)
     if row is None or row.tenant_id is not None:
@@ -51,7 +51,7 @@ def revoke(session: Session, actor: Actor, key_id: str) -> bool:
 
 
 def _require_another(session: Session, key_id: str) -> None:
-    # The lock makes two operators who revoke each other's key take turns.
+    # The lock serializes two operators who revoke each other's key.
     may_write = select(ApiKey.id).where(
         ApiKey.role == OperatorRole.OPERATOR, ApiKey.revoked_at.is_(None)
     )
@@ -61,5 +61,5 @@ def _require_another(session: Session, key_id: str) -> None:
 
 
 def prefix(key_id: str) -> str:
-    """How the key begins: enough to recognise it by, and nothing of its secret."""
+    """The beginning of the key: it identifies the key and reveals nothing of its secret."""
     return f"bt_{key_id.removeprefix('key_')}"

@@ -1,4 +1,4 @@
-"""Tiers as operators set them: limits, share and allowances; and whose tier is which. Audited."""
+"""Operators' changes to tiers: limits, share and allowances, and tenants' tiers; all audited."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from db.operators import audit
 from db.operators.audit import Actor
-from db.reports import tenants as tenant_standings
+from db.reports import tenants as tenant_summaries
 from db.tables import Tenant, Tier
 from db.tenants.tenants import UnknownTierError
 
@@ -22,28 +22,28 @@ LIMITS = (
 )
 
 
-def listed(session: Session) -> Sequence[Tier]:
+def list_tiers(session: Session) -> Sequence[Tier]:
     """Every tier, the smallest share first."""
     return session.scalars(select(Tier).order_by(Tier.weight, Tier.name)).all()
 
 
 def change(session: Session, actor: Actor, name: str, limits: Mapping[str, Any]) -> Tier:
-    """Set limits of a tier; they hold for what is submitted from now on.
+    """Set limits of a tier; they apply to jobs that are submitted from now on.
 
-    An allowance that was opened this month stays as granted until the next.
+    An allowance that was already granted this month stays as it is until the next month.
 
     Args:
         session: the transaction.
-        actor: who sets them.
-        name: the tier's.
-        limits: new values by their names in `LIMITS`; what is not named stays.
+        actor: the operator.
+        name: the name of the tier.
+        limits: new values by their names in `LIMITS`; the other limits stay.
 
     Raises:
-        db.tenants.tenants.UnknownTierError: no tier bears the name.
+        db.tenants.tenants.UnknownTierError: no tier has the name.
     """
     tier = session.get(Tier, name, with_for_update=True, populate_existing=True)
     if tier is None:
-        raise UnknownTierError(name, tenant_standings.tier_names(session))
+        raise UnknownTierError(name, tenant_summaries.tier_names(session))
     changed = {limit: new for limit, new in limits.items() if getattr(tier, limit) != new}
     before = {limit: getattr(tier, limit) for limit in changed}
     for limit, new in changed.items():
@@ -54,13 +54,13 @@ def change(session: Session, actor: Actor, name: str, limits: Mapping[str, Any])
 
 
 def move_tenant(session: Session, actor: Actor, tenant_id: str, tier: str) -> bool:
-    """Put a tenant into a tier; False when it is there. Jobs that it has queued keep their share.
+    """Move a tenant to a tier; False when it is in it. Its queued jobs keep their fair share.
 
     Raises:
-        db.tenants.tenants.UnknownTierError: no tier bears the name.
+        db.tenants.tenants.UnknownTierError: no tier has the name.
     """
     if session.get(Tier, tier) is None:
-        raise UnknownTierError(tier, tenant_standings.tier_names(session))
+        raise UnknownTierError(tier, tenant_summaries.tier_names(session))
     tenant = session.get_one(Tenant, tenant_id, with_for_update=True, populate_existing=True)
     if tenant.tier == tier:
         return False

@@ -1,4 +1,4 @@
-"""What Prometheus is shown of the database's state: figures that no process can count alone."""
+"""Gauges for Prometheus: figures of the database that no process can count alone."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,22 +7,21 @@ from datetime import timedelta
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from db.jobs.waiting import WORKER_STALE_SECONDS
-from db.reports import usage as reports
-from db.reports.usage import QueueDepth
+from db.jobs.waiting import SERVING_NOW, WORKER_STALE_SECONDS
+from db.reports.usage import QueueDepth, queue_depths
 
 
 @dataclass(frozen=True)
 class DatabaseGauges:
-    """How everything stands now.
+    """The gauges of one moment.
 
     Attributes:
-        queues: those that have work.
-        ready_workers: live workers that take jobs, by variant.
+        queues: the queues that have work.
+        ready_workers: live workers that claim jobs, by variant.
         workers: live workers by state.
         paused: variants whose queue an operator has paused.
-        open_holds: jobs that money or an allowance is held for.
-        oldest_hold_seconds: how long the oldest of them has been held.
+        open_holds: jobs with an open hold.
+        oldest_hold_seconds: the age of the oldest open hold.
     """
 
     queues: Sequence[QueueDepth]
@@ -33,11 +32,11 @@ class DatabaseGauges:
     oldest_hold_seconds: float
 
 
-_READY = text("""
+_READY = text(f"""
 SELECT variant, count(*) FROM workers, unnest(variants) AS variant
-WHERE state IN ('ready', 'busy') AND drained_at IS NULL AND heartbeat_at > now() - :stale
+WHERE {SERVING_NOW} AND drained_at IS NULL
 GROUP BY variant
-""")
+""")  # noqa: S608 - our own fragments
 
 _WORKERS = text("""
 SELECT state, count(*) FROM workers WHERE heartbeat_at > now() - :stale GROUP BY state
@@ -52,11 +51,11 @@ _PAUSED = text("SELECT variant FROM queues WHERE paused_at IS NOT NULL")
 
 
 def snapshot(session: Session) -> DatabaseGauges:
-    """Read it all; each statement looks at rows that are active, by a partial index or few."""
+    """Read all gauges; each statement reads few rows, or active ones by a partial index."""
     stale = {"stale": timedelta(seconds=WORKER_STALE_SECONDS)}
     open_holds, oldest_hold = session.execute(_HOLDS).one()
     return DatabaseGauges(
-        queues=reports.queue_depths(session),
+        queues=queue_depths(session),
         ready_workers=dict(session.execute(_READY, stale).all()),
         workers=dict(session.execute(_WORKERS, stale).all()),
         paused=session.scalars(_PAUSED).all(),

@@ -1,4 +1,4 @@
-"""What was settled today, kept up to date without being summed anew each time."""
+"""A running sum of today's revenue, which reads only the newest usage events each time."""
 
 import threading
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from db.reports.window import Revenue
 
 _LATE = timedelta(minutes=10)
-"""A usage event is committed within this time of the moment that it bears: its transaction's
-beginning. No transaction of ours lasts a minute."""
+"""A usage event is committed within this time of `occurred_at`, the beginning of its transaction.
+No transaction of the service lasts a minute."""
 
 _NEWER = text("""
 SELECT date_trunc('day', now()) AS day, now() - CAST(:late AS interval) AS closed_until,
@@ -29,7 +29,7 @@ WHERE occurred_at >= greatest(date_trunc('day', now()), CAST(:since AS timestamp
 
 @dataclass(frozen=True)
 class _Closed:
-    """The sum of a day up to a time before which nothing can be added any more."""
+    """The sum of a day up to a time, before which no event can be added any more."""
 
     day: datetime
     until: datetime
@@ -38,12 +38,12 @@ class _Closed:
 
 
 class RunningRevenue:
-    """`db.reports.window.revenue_today`, of which only the last minutes are read at each asking.
+    """The same figures as `db.reports.window.revenue_today`; each call reads only the last minutes.
 
-    Events are never changed, so what is older than any transaction is summed once.
+    Events are never changed: those older than any transaction are summed once.
 
     Args:
-        late: how long after the moment that it bears an event may become visible.
+        late: the longest time after `occurred_at` at which an event becomes visible.
     """
 
     def __init__(self, late: timedelta = _LATE) -> None:
@@ -52,13 +52,13 @@ class RunningRevenue:
         self._closed: _Closed | None = None
 
     def read(self, session: Session) -> Revenue:
-        """What was delivered and charged today, UTC by the database's clock."""
+        """Today's images and charges, UTC by the database's clock."""
         with self._lock:
             closed = self._closed
             since = closed.until if closed else None
             row = session.execute(_NEWER, {"late": self._late, "since": since}).one()
             if closed is None or closed.day != row.day:
-                # Of a new day everything was read: midnight lies behind where the last sum ended.
+                # The day is new, and all of it was read: it began after the last sum ended.
                 closed = _Closed(row.day, row.day, 0, 0)
             self._closed = _Closed(
                 row.day,

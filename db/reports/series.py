@@ -1,4 +1,4 @@
-"""Curves: a window of time cut into equal steps, for drawing."""
+"""Time series of queues: a window of time in equal steps, for charts."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -9,18 +9,18 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from db.reports.time_steps import Steps, depths
-from db.reports.window import windowed
+from db.reports.time_steps import StepCounts, depths
+from db.reports.window import windowed_statement
 
 
 @dataclass(frozen=True)
 class QueueCurves:
-    """A queue's past, step by step.
+    """The series of one queue.
 
     Attributes:
         arrived: jobs submitted within each step; `finished` and `failed` likewise.
-        waiting: jobs in the queue at the end of each step, counted back from those that are now.
-        longest_wait_seconds: of the jobs that were begun within each step; None where none was.
+        waiting: jobs in the queue at the end of each step, counted back from now.
+        longest_wait_seconds: of the jobs that were started within each step; None without any.
     """
 
     variant: str
@@ -33,7 +33,7 @@ class QueueCurves:
 
 @dataclass(frozen=True)
 class Curves:
-    """Every queue's, over the same steps.
+    """The series of every queue, over the same steps.
 
     Attributes:
         starts: the beginning of each step.
@@ -44,7 +44,7 @@ class Curves:
     queues: dict[str, QueueCurves]
 
 
-# Each part is found by an index of its own, which one statement with OR between them was not.
+# Each part uses an index of its own; one statement with OR between the parts used none.
 _EVENTS = """
 WITH events AS (
     SELECT variant, 'arrived' AS what, created_at AS at, NULL::interval AS waited
@@ -74,21 +74,21 @@ SELECT now() AS now, variant, jobs FROM (VALUES (0)) AS one LEFT JOIN (
     SELECT variant, count(*) AS jobs FROM jobs WHERE state = 'queued' GROUP BY variant
 ) AS waiting ON true
 """)
-"""A row for each queue; without any, one that tells the time."""
+"""A row for each queue, each with the time; without queues, one row with the time alone."""
 
 
 def queue_curves(session: Session, *, window: timedelta, steps: int) -> Curves:
-    """The last `window`, in so many steps.
+    """The series of the last `window`, in so many steps.
 
-    A job that was queued again after a lost attempt counts as having left at its last claim.
+    A job that was queued again after a lost attempt leaves the queue at its last claim.
     """
     step = window / steps
     rows = session.execute(_WAITING_NOW).all()
     starts = [rows[0].now - window + step * n for n in range(steps)]
     waiting = {row.variant: row.jobs for row in rows if row.variant is not None}
-    found: defaultdict[str, Steps] = defaultdict(lambda: Steps(steps))
-    for row in session.execute(windowed(_EVENTS, window), {"starts": starts}):
-        _enter(found[row.variant], row)
+    found: defaultdict[str, StepCounts] = defaultdict(lambda: StepCounts(steps))
+    for row in session.execute(windowed_statement(_EVENTS, window), {"starts": starts}):
+        _add_row(found[row.variant], row)
     return Curves(
         starts=starts,
         step_seconds=step.total_seconds(),
@@ -99,7 +99,7 @@ def queue_curves(session: Session, *, window: timedelta, steps: int) -> Curves:
     )
 
 
-def _enter(own: Steps, row: Row[Any]) -> None:
+def _add_row(own: StepCounts, row: Row[Any]) -> None:
     counted: Sequence[int] = row[2:6]
     for what, jobs in zip(_WHAT, counted, strict=True):
         own.counts[what][row.step] = jobs
@@ -107,7 +107,7 @@ def _enter(own: Steps, row: Row[Any]) -> None:
         own.longest[row.step] = max(0.0, row.longest.total_seconds())
 
 
-def _curves(variant: str, own: Steps, waiting_now: int) -> QueueCurves:
+def _curves(variant: str, own: StepCounts, waiting_now: int) -> QueueCurves:
     return QueueCurves(
         variant=variant,
         arrived=own.counts["arrived"],

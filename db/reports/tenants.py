@@ -1,4 +1,4 @@
-"""Tenants as an operator's list shows them."""
+"""Summaries of tenants for an operator's list."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from db.tables import Tenant, Tier, UsageEvent
 
 @dataclass(frozen=True)
 class TenantSummary:
-    """One tenant now, and what was settled for it in the last days: `jobs`, `spent_micros`."""
+    """One tenant now; `jobs` and `spent_micros` are what was settled in the last days."""
 
     id: str
     name: str
@@ -25,8 +25,8 @@ class TenantSummary:
     spent_micros: int
 
 
-def listed(session: Session, *, days: int) -> list[TenantSummary]:
-    """Every tenant, who spent most in the last `days` first."""
+def list_summaries(session: Session, *, days: int) -> list[TenantSummary]:
+    """Every tenant; the one that spent most in the last `days` comes first."""
     recent = (
         select(
             UsageEvent.tenant_id,
@@ -42,10 +42,10 @@ def listed(session: Session, *, days: int) -> list[TenantSummary]:
         .join(recent, recent.c.tenant_id == Tenant.id, isouter=True)
         .order_by(func.coalesce(recent.c.spent, 0).desc(), Tenant.id)
     )
-    return [_standing(row, jobs, spent) for row, jobs, spent in session.execute(statement)]
+    return [_summary(row, jobs, spent) for row, jobs, spent in session.execute(statement)]
 
 
-def _standing(row: Tenant, jobs: int, spent: int) -> TenantSummary:
+def _summary(row: Tenant, jobs: int, spent: int) -> TenantSummary:
     return TenantSummary(
         id=row.id,
         name=row.name,

@@ -1,4 +1,4 @@
-"""Counts by step of time, and what a queue held at the end of each."""
+"""Counts per step of time, and the depth of a queue at the end of each step."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Steps:
-    """One queue's counts, by what happened; and the longest wait seen in each step, seconds."""
+class StepCounts:
+    """One queue's counts by event, and the longest wait in each step, in seconds."""
 
     number: int
     counts: dict[str, list[int]] = field(init=False)
@@ -19,17 +19,17 @@ class Steps:
 
 
 def depths(now: int, arrived: Sequence[int], left: Sequence[int]) -> list[int]:
-    """How many waited at the end of each step, from how many wait now, counted back.
+    """The depth of a queue at the end of each step, counted back from now.
 
     Args:
-        now: how many wait at the end of the last step.
-        arrived: jobs that came within each step.
-        left: jobs that were begun, or ended unbegun, within each step.
+        now: jobs that wait at the end of the last step.
+        arrived: jobs that were submitted within each step.
+        left: jobs that were started, or ended without a start, within each step.
 
-    Example: 3 wait now, (2, 4) came and (1, 2) left: (1, 3), since the last step added 2.
+    Example: 3 wait now, (2, 4) arrived and (1, 2) left: (1, 3), since the last step added 2.
     """
-    found = []
-    for came, went in zip(reversed(arrived), reversed(left), strict=True):
-        found.append(max(0, now))
-        now -= came - went
-    return found[::-1]
+    depths_back = []
+    for added, removed in zip(reversed(arrived), reversed(left), strict=True):
+        depths_back.append(max(0, now))
+        now -= added - removed
+    return depths_back[::-1]

@@ -1,4 +1,4 @@
-"""Figures: what tenants used, and how the queues stand."""
+"""Usage of tenants, and depths of queues."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,9 +29,9 @@ class UsageSum:
 
 @dataclass(frozen=True)
 class QueueDepth:
-    """How a variant's queue stands now; ages in seconds.
+    """The depth of a variant's queue now; ages in seconds.
 
-    `cost_seconds` is the estimated device time of what is queued.
+    `cost_seconds` is the estimated device time of the queued jobs.
     """
 
     variant: str
@@ -57,18 +57,18 @@ def usage_sums(
         "model": UsageEvent.variant.expression,
         "day": func.date(UsageEvent.occurred_at),
     }
-    chosen = [columns[name].label(name) for name in groups]
+    grouping = [columns[name].label(name) for name in groups]
     statement = (
         select(
-            *chosen,
+            *grouping,
             UsageEvent.kind.label("kind"),
             func.count().label("jobs"),
             func.sum(UsageEvent.units).label("units"),
             func.sum(UsageEvent.amount_micros).label("amount_micros"),
         )
         .where(_in_period(tenant_id, start, end))
-        .group_by(*chosen, UsageEvent.kind)
-        .order_by(*chosen, UsageEvent.kind)
+        .group_by(*grouping, UsageEvent.kind)
+        .order_by(*grouping, UsageEvent.kind)
     )
     return [_usage_sum(dict(row)) for row in session.execute(statement).mappings()]
 
@@ -107,9 +107,9 @@ FROM (
 
 
 def queue_depths(session: Session) -> list[QueueDepth]:
-    """Every queue that has work, by the database: what a broker's list lengths cannot tell.
+    """Every queue that has work, by the database: the lengths of a broker's lists do not tell it.
 
-    Each state is counted by itself, which lets its partial index find the few among all jobs.
+    Each state is counted by itself, so that its partial index finds the few among all jobs.
     """
     return [
         QueueDepth(variant, depth, running, age, cost)

@@ -1,4 +1,4 @@
-"""Figures of a window of time that ends now. None of them is of all time, and none is of now."""
+"""Figures of a window of time that ends now; none is of all time, and none is of the moment."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,14 +14,14 @@ from db.values.pricing import UnitKind
 
 @dataclass(frozen=True)
 class QueueWindow:
-    """What came to a queue and left it within the window; times of the jobs that ended in it.
+    """Arrivals and ends of a queue within the window, and the times of the jobs that ended in it.
 
     Attributes:
         arrived: jobs submitted.
         succeeded: jobs that ended with a result.
-        failed: jobs that ended in failure; canceled and expired ones are in neither.
-        wait_p50: median seconds from submission to the last claim; `wait_p95`, `run_p50` and
-            `run_p95` likewise; None when no such job ended.
+        failed: jobs that failed; canceled and expired ones count in neither.
+        wait_p50: median seconds from submission to the last claim, and `wait_p95` the 95th
+            percentile; `run_p50` and `run_p95` the same of the run time. None if no such job ended.
     """
 
     variant: str
@@ -52,19 +52,19 @@ FROM arrived FULL JOIN ended USING (variant) ORDER BY variant
 """
 
 
-def windowed(statement: str, window: timedelta) -> TextClause:
-    """A statement with its `:window` written out.
+def windowed_statement(statement: str, window: timedelta) -> TextClause:
+    """The statement with its `:window` as a literal.
 
-    Plans are made once, for any value: not knowing how short the window is, the planner would
-    read the whole table.
+    A plan is made once, for any value of a parameter: without the literal the planner does not
+    know how short the window is, and reads the whole table.
     """
     seconds = f"make_interval(secs => {window.total_seconds():.0f})"
     return text(statement.replace(":window", seconds))
 
 
 def queue_windows(session: Session, window: timedelta) -> list[QueueWindow]:
-    """Every queue in which something happened."""
-    return [QueueWindow(*row) for row in session.execute(windowed(_QUEUES, window))]
+    """The figures of every queue with an arrival or an end in the window."""
+    return [QueueWindow(*row) for row in session.execute(windowed_statement(_QUEUES, window))]
 
 
 def failures_by_code(session: Session, window: timedelta) -> list[tuple[str, int]]:
@@ -82,14 +82,14 @@ def failures_by_code(session: Session, window: timedelta) -> list[tuple[str, int
 
 @dataclass(frozen=True)
 class Revenue:
-    """What was settled since midnight, UTC."""
+    """Images and charges that were settled since midnight, UTC."""
 
     images: int
     revenue_micros: int
 
 
 def revenue_today(session: Session) -> Revenue:
-    """What was delivered and charged today, UTC by the database's clock."""
+    """Today's images and charges, UTC by the database's clock; reads all events of the day."""
     images = func.sum(UsageEvent.units).filter(UsageEvent.kind == UnitKind.IMAGES)
     row = session.execute(
         select(

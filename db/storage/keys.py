@@ -1,4 +1,4 @@
-"""Where in the store things lie."""
+"""Keys of the objects in the store."""
 
 from datetime import date
 
@@ -6,14 +6,14 @@ from datetime import date
 def result_key(tenant: str, day: date, job: str, attempt: int, n: int, ext: str) -> str:
     """One artifact's key, `results/{tenant}/{yyyy-mm-dd}/{job}/{attempt}/{n}.{ext}`.
 
-    It contains the attempt, so that a worker that lost its lease overwrites nothing.
+    It contains the attempt: a worker that lost its lease overwrites nothing.
 
     Args:
         tenant: tenant id.
-        day: the day (UTC) by which results of one age are found.
+        day: a day (UTC), so that results of one age are stored together.
         job: job id.
         attempt: the attempt that made it, from 1.
-        n: which of the job's artifacts, from 0.
+        n: the number of the artifact in its job, from 0.
         ext: file suffix without its dot.
     """
     return f"results/{tenant}/{day:%Y-%m-%d}/{job}/{attempt}/{n}.{ext}"
@@ -25,11 +25,11 @@ def lora_key(name: str) -> str:
 
 
 def input_key(tenant: str, sha256: str) -> str:
-    """An input picture's key, `inputs/{tenant}/{sha256}`: equal bytes are kept once per tenant."""
+    """An input picture's key, `inputs/{tenant}/{sha256}`: a tenant's equal files share it."""
     return f"inputs/{tenant}/{sha256}"
 
 
 def lora_name(key: str) -> str | None:
-    """The name by which the operator offers the LoRA of a key; None where it has none."""
+    """The name of the LoRA that has this key; None if the key is not of an operator's LoRA."""
     named = key.startswith("loras/") and key.endswith(".safetensors")
     return key.removeprefix("loras/").removesuffix(".safetensors") if named else None

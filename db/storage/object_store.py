@@ -1,4 +1,4 @@
-"""What the service asks of a blob store: the Protocol, its values and its errors.
+"""The interface of a blob store: the Protocol, its values and its errors.
 
 A key is one to 512 characters: segments of `A-Z a-z 0-9 . _ + = ~ -` joined by `/`, each segment
 at most 200 characters and not beginning with a dot. No key may continue another (`a` and `a/b`):
@@ -26,7 +26,7 @@ class StoreError(Exception):
     """A store did not do what was asked.
 
     Attributes:
-        retryable: whether the same call may succeed later with nobody's help.
+        retryable: True when the same call may succeed later, without anybody's help.
     """
 
     retryable = False
@@ -45,7 +45,7 @@ class StoreMisconfiguredError(StoreError):
 
 
 class StoreUnavailableError(StoreError):
-    """Refused, timed out, broken or full just now."""
+    """The store refused, timed out, broke or is full at the moment."""
 
     retryable = True
 
@@ -60,7 +60,7 @@ class StoredObject:
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """What is known of an object without reading it; `modified_at` is in UTC."""
+    """The facts of an object that are known without reading it; `modified_at` is in UTC."""
 
     key: str
     size_bytes: int
@@ -70,27 +70,27 @@ class ObjectInfo:
 class ObjectStore(Protocol):
     """Keys to bytes, durable once `put` returns. Safe for concurrent use by threads.
 
-    Every method raises `InvalidObjectError` for a bad argument, `StoreUnavailableError` for what
-    may pass and `StoreMisconfiguredError` for what will not.
+    Every method raises `InvalidObjectError` for a bad argument, `StoreUnavailableError` for a
+    temporary fault and `StoreMisconfiguredError` for a permanent one.
     """
 
     def put(self, key: str, data: bytes, media_type: str) -> None:
-        """Keep the bytes under the key, replacing at once what was there."""
+        """Store the bytes under the key, atomically replacing an earlier object."""
         ...
 
     def get(self, key: str) -> StoredObject:
-        """The whole object.
+        """Read the whole object.
 
         Raises:
-            ObjectNotFoundError: there is none.
+            ObjectNotFoundError: no object has this key.
         """
         ...
 
     def head(self, key: str) -> ObjectInfo:
-        """The object's size and age.
+        """Read the object's size and time of modification.
 
         Raises:
-            ObjectNotFoundError: there is none.
+            ObjectNotFoundError: no object has this key.
         """
         ...
 
@@ -117,13 +117,13 @@ def check_key(key: str) -> None:
 
 
 def check_prefix(prefix: str) -> None:
-    """Refuse what no key can begin with; the empty prefix is that of all keys."""
+    """Refuse a prefix that no key can begin with; the empty prefix matches all keys."""
     if len(prefix) > MAX_KEY_CHARACTERS or not _PREFIX.fullmatch(prefix):
         raise InvalidObjectError(f"not a prefix of keys: {prefix[:MAX_KEY_CHARACTERS]!r}")
 
 
 def check_media_type(media_type: str) -> None:
-    """Refuse what cannot stand in a header or is longer than stores keep."""
+    """Refuse a media type that is not valid in a header, or too long for the stores."""
     if len(media_type) > MAX_MEDIA_TYPE_CHARACTERS or not _MEDIA_TYPE.fullmatch(media_type):
         raise InvalidObjectError(f"not a media type: {media_type[:MAX_MEDIA_TYPE_CHARACTERS]!r}")
 

@@ -1,4 +1,4 @@
-"""Which store is used, as the environment says."""
+"""Settings of the store, read from the environment."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from db.storage.object_store import ObjectStore, StoreMisconfiguredError
 
 
 class StorageSettings(BaseSettings):
-    """A folder, or a bucket; `open_store` refuses neither and both.
+    """The settings of a folder or of a bucket; `open_store` refuses none and both.
 
     Attributes:
         store_dir: the folder of a local store (`BOTTEGA_STORE_DIR`).
@@ -19,10 +19,10 @@ class StorageSettings(BaseSettings):
         public_endpoint_url: the server's URL as clients reach it, for presigned URLs, where it
             differs (`S3_PUBLIC_ENDPOINT_URL`).
         region: the bucket's region (`S3_REGION`).
-        access_key_id: who asks (`S3_ACCESS_KEY_ID`); without it and the secret, the AWS SDK's
-            usual places are searched, such as the machine's role.
-        secret_access_key: the proof of it (`S3_SECRET_ACCESS_KEY`).
-        presign: whether to redirect clients to the store instead of serving its objects
+        access_key_id: the id of the access key (`S3_ACCESS_KEY_ID`); without it and the secret, the
+            AWS SDK searches its usual places, such as the machine's role.
+        secret_access_key: the secret of the access key (`S3_SECRET_ACCESS_KEY`).
+        presign: redirect clients to the store instead of serving its objects
             (`BOTTEGA_PRESIGN`).
     """
 
@@ -39,10 +39,10 @@ class StorageSettings(BaseSettings):
 
 
 def open_store(settings: StorageSettings) -> ObjectStore:
-    """The store that the settings name. Touches neither disk nor network.
+    """Make the store that the settings name, without touching disk or network.
 
     Raises:
-        StoreMisconfiguredError: they name none or two, or one incompletely.
+        StoreMisconfiguredError: the settings name none or two, or one incompletely.
     """
     names_s3 = settings.bucket is not None or settings.endpoint_url is not None
     if settings.store_dir is not None and names_s3:
@@ -59,7 +59,7 @@ def _open_s3(settings: StorageSettings) -> ObjectStore:
         raise StoreMisconfiguredError("S3_ENDPOINT_URL is set, but not S3_BUCKET")
     if (settings.access_key_id is None) != (settings.secret_access_key is None):
         raise StoreMisconfiguredError("set both S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY, or none")
-    # Here, so that a process with a local store never pays for boto3's 37 MB.
+    # Imported here, so that a process with a local store does not load boto3's 37 MB.
     from db.storage.s3 import S3Account, S3Store  # noqa: PLC0415
 
     secret = settings.secret_access_key

@@ -1,4 +1,4 @@
-"""The rows. Rules that one row can state stand here as CHECK and UNIQUE constraints."""
+"""Tables as SQLAlchemy models. CHECK and UNIQUE constraints state the rules of one row."""
 
 from db.tables.artifacts import Artifact, File
 from db.tables.billing import Allowance, Hold, LedgerEntry, UsageEvent

@@ -21,27 +21,40 @@ _kinds = ", ".join(f"'{kind}'" for kind in ArtifactKind)
 
 
 class Artifact(Base):
-    """One stored result; `n` counts from 0 within its job. `removed_at`: its object is gone.
-
-    `about` is what a client is told of a result that is no painted picture.
-    """
+    """One stored result of a job; the worker inserts it when it completes the job."""
 
     __tablename__ = "artifacts"
 
+    # The job that made the result.
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    # Counts the results of one job, from 0.
     n: Mapped[int] = mapped_column(primary_key=True)
+    # The attempt that made it; always the one that succeeded.
     attempt: Mapped[int]
+    # An `ArtifactKind`: a painted image, or one of the other kinds.
     kind: Mapped[str] = mapped_column(default=ArtifactKind.IMAGE, server_default=text("'image'"))
+    # Facts that clients read of a result that is not a painted image, as JSON; `{}` if none.
     about: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
+    # The object's key in the store.
     key: Mapped[str] = mapped_column(unique=True)
+    # The media type of the object, e.g. "image/png".
     media_type: Mapped[str]
+    # The size of the object in bytes.
     bytes: Mapped[int] = mapped_column(BigInteger)
+    # The SHA-256 of the bytes, in hexadecimal.
     sha256: Mapped[str]
+    # Pixels of the picture that it is, or that it describes.
     width: Mapped[int]
+    # Pixels, as for `width`.
     height: Mapped[int]
-    seed: Mapped[str | None]  # up to 2^64 - 1: one bit too many for BIGINT
+    # The seed that paints it again; null if it was not painted. Text, because a seed goes up to
+    # 2^64 - 1, which is one bit too many for BIGINT.
+    seed: Mapped[str | None]
+    # When the job was completed.
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # When retention may remove the object; null keeps it for good.
     expires_at: Mapped[datetime | None]
+    # When retention removed the object; null while it is in the store. The row stays.
     removed_at: Mapped[datetime | None]
 
     __table_args__ = (
@@ -51,18 +64,27 @@ class Artifact(Base):
 
 
 class File(Base):
-    """A picture that a tenant uploaded, stored content-addressed."""
+    """A picture that a tenant uploaded, stored content-addressed; the API inserts it."""
 
     __tablename__ = "files"
 
+    # Starts with `file_`; clients name the upload by it.
     id: Mapped[str] = mapped_column(primary_key=True)
+    # The tenant that uploaded it.
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    # The object's key in the store, below `inputs/`.
     key: Mapped[str]
+    # The media type, as found in the bytes and not as the client named it.
     media_type: Mapped[str]
+    # Pixels, after the rotation that the EXIF data asks for.
     width: Mapped[int]
+    # Pixels, as for `width`.
     height: Mapped[int]
+    # The size of the file in bytes.
     bytes: Mapped[int] = mapped_column(BigInteger)
+    # The SHA-256 of the bytes, in hexadecimal; a tenant's second upload of them adds no row.
     sha256: Mapped[str]
+    # When this content was first uploaded.
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (UniqueConstraint("tenant_id", "sha256"),)

@@ -17,15 +17,21 @@ from db.core.base import Base
 
 
 class Allowance(Base):
-    """What one tenant may use for free in one month, and how much is used or held."""
+    """The free units of one tenant, month and kind: granted, used and held."""
 
     __tablename__ = "allowances"
 
+    # The tenant that may use the units.
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
+    # The first day of the calendar month, UTC.
     month: Mapped[date] = mapped_column(primary_key=True)
+    # A `UnitKind`: images or analyses.
     kind: Mapped[str] = mapped_column(primary_key=True)
+    # Units of the month, copied from the tier at the first submission of the month.
     granted: Mapped[int]
+    # Units that settled jobs have used; a completion adds to it.
     used: Mapped[int] = mapped_column(default=0)
+    # Units that open holds reserve; a submission adds to it, the end of a job subtracts from it.
     held: Mapped[int] = mapped_column(default=0)
 
     __table_args__ = (
@@ -35,21 +41,30 @@ class Allowance(Base):
 
 
 class Hold(Base):
-    """What a job has set aside until it is settled or released; one a job, for good.
+    """The reservation of a job's cost, open until it is settled or released; one per job, for good.
 
-    `units` come from the allowance of `month`, or `amount_micros` from the balance.
+    It reserves `units` of the allowance of `month`, or `amount_micros` of the balance.
     """
 
     __tablename__ = "holds"
 
+    # The job that the hold pays for.
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    # The tenant that pays.
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    # "allowance" or "balance": where the reservation was made.
     source: Mapped[str]
+    # The month of the allowance (first day, UTC); set for a hold on the balance, too.
     month: Mapped[date]
+    # A `UnitKind`: which allowance.
     kind: Mapped[str]
+    # Pictures or analyses that the job makes.
     units: Mapped[int]
+    # The job's price in micro-USD; charged only if `source` is the balance.
     amount_micros: Mapped[int] = mapped_column(BigInteger)
+    # "open" until the job ends; then "settled" by its completion, or "released".
     state: Mapped[str] = mapped_column(default="open")
+    # When it was settled or released; null while it is open.
     closed_at: Mapped[datetime | None]
 
     __table_args__ = (
@@ -61,35 +76,49 @@ class Hold(Base):
 
 
 class LedgerEntry(Base):
-    """A movement of a tenant's balance, never changed. `reference` is unique for good."""
+    """A movement of a tenant's balance, never changed: a trigger refuses it."""
 
     __tablename__ = "ledger_entries"
 
+    # Counts the entries of all tenants.
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    # The tenant whose balance moved.
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"), index=True)
+    # `credit:` and the name of a payment, or `settlement:` and a job id; unique for good, so that
+    # nothing is booked twice.
     reference: Mapped[str] = mapped_column(unique=True)
+    # Micro-USD added to the balance; negative for a charge or a correction.
     amount_micros: Mapped[int] = mapped_column(BigInteger)
+    # When the entry was written.
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class UsageEvent(Base):
-    """What a tenant used, one a settled job, never changed. `key` derives from the job.
-
-    `amount_micros` is what was charged: 0 where the allowance of `month` covered it.
-    """
+    """The billed work of one settled job, never changed; the completion inserts it."""
 
     __tablename__ = "usage_events"
 
+    # Counts the events of all tenants.
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    # `usage:` and the job id; unique, so that no job is counted twice.
     key: Mapped[str] = mapped_column(unique=True)
+    # The tenant that used it.
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    # The job; no foreign key, since old jobs are deleted and usage stays.
     job_id: Mapped[str]
+    # The model that ran.
     variant: Mapped[str]
+    # A `UnitKind`: images or analyses.
     kind: Mapped[str]
+    # Pictures or analyses that were made.
     units: Mapped[int]
+    # Micro-USD charged to the balance; 0 if the allowance of `month` covered the job.
     amount_micros: Mapped[int] = mapped_column(BigInteger)
+    # "allowance" or "balance".
     covered_by: Mapped[str]
+    # The month of the job's hold (first day, UTC), which is the month of submission.
     month: Mapped[date]
+    # When the job was settled.
     occurred_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (

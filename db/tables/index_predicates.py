@@ -1,4 +1,4 @@
-"""A job's state as a condition that partial indexes are found by."""
+"""Conditions on a job's state in the form that lets PostgreSQL use partial indexes."""
 
 from sqlalchemy import ColumnElement, literal, or_
 
@@ -7,9 +7,10 @@ from db.values.job_state import JobState
 
 
 def state_is(*states: JobState) -> ColumnElement[bool]:
-    """Whether a job is in one of these states, written out.
+    """The condition that a job is in one of these states, each a literal in the SQL.
 
-    Plans are made for any value: only of one that they can read do they know the partial index.
+    A plan is made once, for any value of a parameter. PostgreSQL uses a partial index only where
+    the value stands in the statement itself.
     """
-    written = (literal(JobState(state).value, literal_execute=True) for state in states)
-    return or_(*(Job.state == each for each in written))
+    literals = (literal(JobState(state).value, literal_execute=True) for state in states)
+    return or_(*(Job.state == each for each in literals))

@@ -1,4 +1,4 @@
-"""The rows of what jobs are given: pictures and LoRAs, stored once for each content."""
+"""The table of stored inputs: pictures and LoRAs, one object for each content."""
 
 from datetime import datetime
 
@@ -9,11 +9,13 @@ from db.core.base import Base
 
 
 class InputObject(Base):
-    """An object below `inputs/`, and when it was last named by an upload or a submission."""
+    """An object below `inputs/`, and the last time that an upload or a submission named it."""
 
     __tablename__ = "stored_inputs"
 
+    # The object's key in the store, `inputs/{tenant}/{sha256}`.
     key: Mapped[str] = mapped_column(primary_key=True)
+    # The last use, accurate to an hour; retention removes what was not used for long.
     used_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (Index("ix_stored_inputs_used", "used_at"),)

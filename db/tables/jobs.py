@@ -22,57 +22,95 @@ _active = ", ".join(f"'{state}'" for state in sorted(ACTIVE))
 
 
 class Job(Base):
-    """One commission: the truth about it.
+    """One job of a tenant; this row is the only truth about it.
 
-    `fair_start` orders the queue; `attempt` is the fence; `leased_until` is by the database's
-    clock. `price_micros` is the quote, snapshotted. `input` is validated and self-contained:
-    pictures in it are references to stored objects. `webhook` is a `db.webhooks.types.Webhook`.
+    A submission inserts it. Only `db.jobs` writes its state, each time by an UPDATE that names the
+    state that it leaves.
     """
 
     __tablename__ = "jobs"
 
+    # Starts with `job_`; ids sort by the time of submission.
     id: Mapped[str] = mapped_column(primary_key=True)
+    # The tenant that submitted the job and pays for it.
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    # The model that runs the job, which is also the name of its queue.
     variant: Mapped[str]
+    # A `JobState`.
     state: Mapped[str]
+    # A `Priority`: how the tenant ranks its own jobs.
     priority: Mapped[str]
+    # Validated and self-contained parameters; pictures in it are references to stored objects.
     input: Mapped[dict[str, Any]]
+    # The client's own metadata, returned as it came; `{}` if none.
     job_metadata: Mapped[dict[str, Any]] = mapped_column("metadata")
 
+    # Only jobs with the same key may run in one call of the model.
     batch_key: Mapped[str]
+    # The most jobs in one call of the model; 1 runs the job alone.
     batch_limit: Mapped[int]
+    # Estimated device-seconds, for the fair share and for expected waits.
     cost_seconds: Mapped[float] = mapped_column(DOUBLE_PRECISION)
+    # The job's length in virtual time: its cost over the weight of its tier and priority.
     fair_share: Mapped[float] = mapped_column(DOUBLE_PRECISION)
+    # The start tag in virtual time, assigned at submission; the queue is ordered by it.
     fair_start: Mapped[float] = mapped_column(DOUBLE_PRECISION)
 
+    # The number of the newest attempt, 0 before the first claim. It is the fence: a worker that has
+    # an older number can no longer change the job.
     attempt: Mapped[int] = mapped_column(default=0)
+    # The job fails for good when this many attempts have failed; a hand-back adds one.
     max_attempts: Mapped[int]
+    # The worker of the newest attempt, written by the claim; null before, and while the job waits
+    # for another attempt.
     worker_id: Mapped[str | None]
+    # The end of the worker's lease, by the database's clock; heartbeats renew it. Null unless the
+    # job is running.
     leased_until: Mapped[datetime | None]
+    # Not claimable before this time: the submission, or the end of the backoff after a failure.
     available_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # The job expires if no worker has claimed it by then; null never expires.
     expires_at: Mapped[datetime | None]
+    # The longest that one attempt may run.
     deadline_seconds: Mapped[float] = mapped_column(DOUBLE_PRECISION)
 
+    # Steps that the model has done in this attempt, written by heartbeats.
     progress_step: Mapped[int] = mapped_column(default=0)
+    # Steps that the attempt has in all; 0 until a worker has reported them.
     progress_steps: Mapped[int] = mapped_column(default=0)
 
+    # A `UnitKind`: which allowance the job draws on.
     unit_kind: Mapped[str]
+    # Pictures or analyses that the job makes.
     units: Mapped[int]
+    # The quote in micro-USD, fixed at submission.
     price_micros: Mapped[int] = mapped_column(BigInteger)
+    # "allowance" or "balance": where the hold was placed.
     covered_by: Mapped[str]
 
+    # A `db.webhooks.types.Webhook` as JSON; null if nobody is to be notified.
     webhook: Mapped[dict[str, Any] | None]
+    # The id of the HTTP request that submitted the job, for the logs; null if there was none.
     request_id: Mapped[str | None]
 
+    # The result apart from stored artifacts, as JSON; null until the job succeeds, or if none.
     output: Mapped[dict[str, Any] | None]
+    # A stable code of the failure; null unless the job failed.
     error_code: Mapped[str | None]
+    # A sentence for the owner of the job; null unless the job failed.
     error_message: Mapped[str | None]
+    # True if the same job may succeed when it is submitted again; null unless the job failed.
     error_retryable: Mapped[bool | None]
 
+    # When the job was submitted.
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # When the newest attempt was claimed; null before the first.
     started_at: Mapped[datetime | None]
+    # When the job reached a terminal state; null before.
     finished_at: Mapped[datetime | None]
+    # Seconds on the device in the attempt that succeeded; null unless the job succeeded.
     run_seconds: Mapped[float | None] = mapped_column(DOUBLE_PRECISION)
+    # Seconds to encode and upload the results; null unless the job succeeded.
     store_seconds: Mapped[float | None] = mapped_column(DOUBLE_PRECISION)
 
     __table_args__ = (
@@ -135,33 +173,47 @@ class Job(Base):
 
 
 class Attempt(Base):
-    """One try at a job by one worker; `outcome` stays null while it runs."""
+    """One attempt at a job by one worker; the claim inserts it."""
 
     __tablename__ = "attempts"
 
+    # The job.
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    # Counts the attempts at the job, from 1.
     number: Mapped[int] = mapped_column(primary_key=True)
+    # The worker that claimed it.
     worker_id: Mapped[str]
+    # When the worker claimed it.
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # When the attempt ended; null while it runs.
     ended_at: Mapped[datetime | None]
+    # The terminal state that it led to, the error code of its failure, "worker_lost" or
+    # "handed_back"; null while it runs.
     outcome: Mapped[str | None]
 
 
 class Queue(Base):
-    """A variant's virtual time (device-seconds per unit of weight) and whether it is paused."""
+    """The virtual time of a variant's queue, and the switch that pauses it."""
 
     __tablename__ = "queues"
 
+    # The name of the queue; the first claim or pause inserts the row.
     variant: Mapped[str] = mapped_column(primary_key=True)
+    # The start tag of the last claimed head of a batch, in device-seconds per unit of weight.
     virtual_time: Mapped[float] = mapped_column(DOUBLE_PRECISION, default=0.0)
+    # When an operator paused the queue, so that nothing is claimed; null if it is not paused.
     paused_at: Mapped[datetime | None]
 
 
 class FairTag(Base):
-    """Where a tenant's last job of a queue ends in virtual time."""
+    """The virtual time at which a tenant's last job in a queue finishes."""
 
     __tablename__ = "fair_tags"
 
+    # The queue.
     variant: Mapped[str] = mapped_column(primary_key=True)
+    # The tenant.
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
+    # The start of the tenant's next job, unless the queue's virtual time is later. A submission
+    # adds the job's share; a job that ends without an attempt subtracts it.
     finish: Mapped[float] = mapped_column(DOUBLE_PRECISION)

@@ -1,4 +1,4 @@
-"""The rows of what operators do: sign-ins, the log of every change, and which jobs they retried."""
+"""The tables of operators: sign-ins, the audit log, and the jobs that they retried."""
 
 from datetime import datetime
 from typing import Any
@@ -10,36 +10,46 @@ from db.core.base import Base
 
 
 class KeySession(Base):
-    """A browser that signed in with a key; its cookie is kept as a hash alone."""
+    """A browser that signed in with an API key; only a hash of its cookie is stored."""
 
-    # Operators' alone at first; renamed, it would be missed by the code that a release replaces.
+    # The name dates from when only operators signed in. It stays, since the old code still uses
+    # it while a release is rolled out.
     __tablename__ = "operator_sessions"
 
+    # The SHA-256 of the cookie's token.
     token_sha256: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    # The API key that opened the session; revoking it ends the session.
     key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id", ondelete="CASCADE"))
+    # When the browser signed in.
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # When the session ends by itself; a later sign-in deletes the row.
     expires_at: Mapped[datetime]
 
     __table_args__ = (Index("ix_operator_sessions_expiry", "expires_at"),)
 
 
 class AuditEntry(Base):
-    """One change by an operator, never changed itself.
-
-    `actor` is the id of the operator's key, or `cli:` and who typed the command; `before` and
-    `after` hold what changed, as JSON; `request_id` is the call's, "" where there was none.
-    """
+    """One change by an operator, never changed itself; written in the transaction of the change."""
 
     __tablename__ = "audit_entries"
 
+    # Counts the entries.
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    # When the change was made.
     at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # The id of the operator's key, or `cli:` and the user who typed the command.
     actor: Mapped[str]
+    # The name of the key or user at that time.
     actor_name: Mapped[str]
+    # The change as `thing.verb`, e.g. `queue.pause`.
     action: Mapped[str]
+    # The id or name of what was changed.
     target: Mapped[str] = mapped_column(index=True)
+    # The changed values before, as JSON; `{}` if none. Never a secret or a job's input.
     before: Mapped[dict[str, Any]]
+    # The changed values after, as JSON; as `before`.
     after: Mapped[dict[str, Any]]
+    # The id of the HTTP request; "" if there was none.
     request_id: Mapped[str] = mapped_column(server_default="")
 
     __table_args__ = (
@@ -49,9 +59,11 @@ class AuditEntry(Base):
 
 
 class JobRetry(Base):
-    """A failed job that an operator had done again, once, as another job."""
+    """A failed job that an operator submitted again, at most once, as a new job."""
 
     __tablename__ = "job_retries"
 
+    # The failed job; the primary key lets only one retry through.
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    # The id of the new job.
     retried_as: Mapped[str]

@@ -1,4 +1,4 @@
-"""The rows of attempts' notes."""
+"""The table of resume points."""
 
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
@@ -7,9 +7,11 @@ from db.core.base import Base
 
 
 class JobResumePoint(Base):
-    """What an attempt at a job left for the next: the task that it had submitted elsewhere."""
+    """The point from which the next attempt resumes; the table bears its first name."""
 
     __tablename__ = "attempt_notes"
 
+    # The job.
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    # The task that an earlier attempt submitted to a hosted service, in its adapter's own format.
     note: Mapped[str]

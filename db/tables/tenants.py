@@ -16,20 +16,23 @@ from db.core.base import Base
 
 
 class Tier(Base):
-    """Limits and share of a class of tenants.
-
-    `weight` is the share of a device against other tiers; allowances are counted per calendar
-    month (UTC), `requests_per_minute` for each key by itself, and null is no limit.
-    """
+    """Limits, share and monthly allowances of a class of tenants; operators set them."""
 
     __tablename__ = "tiers"
 
+    # The name that tenants and operators see.
     name: Mapped[str] = mapped_column(primary_key=True)
+    # The share of a device against other tiers: 4 gets four times as much as 1.
     weight: Mapped[float] = mapped_column(DOUBLE_PRECISION)
+    # The most jobs of one tenant that are queued or running.
     max_in_flight: Mapped[int]
+    # The highest `Priority` that its tenants may use.
     max_priority: Mapped[str]
+    # Free images per tenant and calendar month, UTC.
     images_per_month: Mapped[int]
+    # Free analyses per tenant and calendar month, UTC.
     analyses_per_month: Mapped[int]
+    # The limit of API requests for each key by itself; null is no limit.
     requests_per_minute: Mapped[int | None]
 
     __table_args__ = (
@@ -39,17 +42,25 @@ class Tier(Base):
 
 
 class Tenant(Base):
-    """Who pays. `balance_held_micros` is the part of the balance that open holds have taken."""
+    """A customer: it owns API keys and jobs, and pays for them."""
 
     __tablename__ = "tenants"
 
+    # Starts with `ten_`.
     id: Mapped[str] = mapped_column(primary_key=True)
+    # The name that the operator gave it.
     name: Mapped[str]
+    # Its tier; an operator may change it.
     tier: Mapped[str] = mapped_column(ForeignKey("tiers.name"))
+    # Prepaid credit in micro-USD: the sum of its ledger entries.
     balance_micros: Mapped[int] = mapped_column(BigInteger, default=0)
+    # The part of the balance that open holds reserve, in micro-USD.
     balance_held_micros: Mapped[int] = mapped_column(BigInteger, default=0)
+    # Jobs that are queued or running; a submission adds one, the end of a job subtracts one.
     in_flight: Mapped[int] = mapped_column(default=0)
+    # When an operator added the tenant.
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # When an operator suspended it, so that its keys are refused; null if it is not suspended.
     suspended_at: Mapped[datetime | None]
 
     __table_args__ = (
@@ -60,16 +71,23 @@ class Tenant(Base):
 
 
 class ApiKey(Base):
-    """A key's hash. `tenant_id` is null on an operator's key, which alone has a `role`."""
+    """An API key of a tenant or of an operator, stored as a hash."""
 
     __tablename__ = "api_keys"
 
+    # Starts with `key_`; the rest of it is part of the key itself.
     id: Mapped[str] = mapped_column(primary_key=True)
+    # The tenant that the key authenticates; null for an operator's key.
     tenant_id: Mapped[str | None] = mapped_column(ForeignKey("tenants.id"), index=True)
+    # A label chosen by its owner.
     name: Mapped[str]
+    # An `OperatorRole`; null for a tenant's key.
     role: Mapped[str | None]
+    # The SHA-256 of the secret part; the secret itself is not stored.
     secret_sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    # When the key was made.
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # When the key was revoked, for good; null while it is valid.
     revoked_at: Mapped[datetime | None]
 
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""The rows of webhooks: receivers, deliveries, every attempt at them, and signing secrets."""
+"""The tables of webhooks: receivers, deliveries, their attempts, and signing secrets."""
 
 from datetime import datetime
 
@@ -15,21 +15,25 @@ _pending = text("state = 'pending'")
 
 
 class WebhookEndpoint(Base):
-    """A receiver of one tenant: its URL up to the query, and how it behaves.
-
-    `host` has the port where the URL names one. `failing_since` is the first failure since it
-    last accepted anything; `paused_until` is what it asked for by `Retry-After` and the like.
-    """
+    """A receiver of one tenant, and how it behaves; inserted with its first delivery."""
 
     __tablename__ = "webhook_endpoints"
 
+    # Starts with `whe_`.
     id: Mapped[str] = mapped_column(primary_key=True)
+    # The tenant whose jobs name the URL.
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    # The URL without query and fragment.
     url: Mapped[str]
+    # The host in lower case, with the port if the URL names one; the limit per host counts by it.
     host: Mapped[str]
+    # The first failure since the last accepted delivery; null if the last one was accepted.
     failing_since: Mapped[datetime | None]
+    # Nothing is sent before this time, e.g. as `Retry-After` asked; null until the first failure.
     paused_until: Mapped[datetime | None]
+    # When the courier gave the endpoint up; null if it is enabled. A redelivery enables it.
     disabled_at: Mapped[datetime | None]
+    # "gone" (HTTP 410) or "failing" (for days); null if it is enabled.
     disabled_reason: Mapped[str | None]
 
     __table_args__ = (
@@ -40,26 +44,35 @@ class WebhookEndpoint(Base):
 
 
 class Delivery(Base):
-    """One event of one job, to be told to one URL; the id is the receiver's `webhook-id`.
-
-    `body` is sent as it stands, byte for byte. `attempts` counts all of them and is the fence;
-    `tries` counts those of the running schedule, which a redelivery begins anew.
-    """
+    """One event of one job, to be sent to one URL; inserted together with the end of the job."""
 
     __tablename__ = "deliveries"
 
+    # Starts with `msg_`; sent as the `webhook-id`, the same for all attempts.
     id: Mapped[str] = mapped_column(primary_key=True)
+    # The job that ended.
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    # The owner of the job.
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    # The receiver that the URL belongs to.
     endpoint_id: Mapped[str] = mapped_column(ForeignKey("webhook_endpoints.id"))
+    # A `WebhookEvent`, e.g. "job.succeeded".
     event: Mapped[str]
+    # The URL with its query; it may hold a token.
     url: Mapped[str]
+    # The JSON payload, sent and signed byte for byte.
     body: Mapped[str]
+    # A `DeliveryState`.
     state: Mapped[str] = mapped_column(default=DeliveryState.PENDING)
+    # Counts all attempts. It is the fence: a courier that has an older number is refused.
     attempts: Mapped[int] = mapped_column(default=0)
+    # Counts the attempts of the current schedule; a redelivery sets it back to 0.
     tries: Mapped[int] = mapped_column(default=0)
+    # When the next attempt is due; the courier moves it after each failure.
     next_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # The end of a courier's lease, by the database's clock; null unless a courier is sending.
     leased_until: Mapped[datetime | None]
+    # When the job ended.
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (
@@ -77,18 +90,25 @@ class Delivery(Base):
 
 
 class DeliveryAttempt(Base):
-    """One POST; until it has ended, `ended_at` and what came of it are null."""
+    """One POST of a delivery; the courier inserts it before it sends."""
 
     __tablename__ = "delivery_attempts"
 
+    # The delivery.
     delivery_id: Mapped[str] = mapped_column(
         ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True
     )
+    # Counts the attempts at the delivery, from 1.
     number: Mapped[int] = mapped_column(primary_key=True)
+    # When the courier claimed it.
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # When its outcome was recorded; null while it is being sent.
     ended_at: Mapped[datetime | None]
+    # The receiver's HTTP status; null if it gave none.
     status: Mapped[int | None]
+    # A stable code if there is no status, e.g. "timeout"; null otherwise.
     error: Mapped[str | None]
+    # The duration of the request; null while it is being sent, or if its courier was lost.
     seconds: Mapped[float | None] = mapped_column(DOUBLE_PRECISION)
 
     __table_args__ = (
@@ -99,14 +119,19 @@ class DeliveryAttempt(Base):
 
 
 class WebhookSecret(Base):
-    """A tenant's signing secret; `expires_at` is null on the current one."""
+    """A secret that signs a tenant's webhooks; readable, since it has to sign."""
 
     __tablename__ = "webhook_secrets"
 
+    # Counts the secrets; the highest of a tenant is its current one.
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    # The tenant.
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    # `whsec_` and 32 random bytes in base 64; never log it.
     secret: Mapped[str]
+    # When it was generated.
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # When it stops to sign beside its successor; null on the current one.
     expires_at: Mapped[datetime | None]
 
     __table_args__ = (

@@ -13,26 +13,37 @@ from db.core.base import Base
 
 
 class Worker(Base):
-    """A worker process as it last reported; stale rows are removed by maintenance.
-
-    `drained_at` is set by an operator, and the worker then claims nothing new. `failed_at` tells
-    when its process ended without being told to; it is null again once the worker is ready.
-    """
+    """A worker process as it last reported; the courier removes stale rows."""
 
     __tablename__ = "workers"
 
+    # The id that the operator or the worker chose; a restarted worker keeps it.
     id: Mapped[str] = mapped_column(primary_key=True)
+    # The machine's name.
     host: Mapped[str]
+    # The process id on that machine.
     pid: Mapped[int]
+    # "cpu" or "cuda:N".
     device: Mapped[str]
+    # The models that it serves.
     variants: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
+    # A `WorkerState`, from its last heartbeat.
     state: Mapped[str]
+    # Used memory of its device.
     memory_used_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    # Memory of its device; 0 if unknown.
     memory_total_bytes: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    # The models that are on its device now.
     resident: Mapped[list[str]] = mapped_column(ARRAY(TEXT), server_default="{}")
+    # The model that is being loaded; null if none.
     loading: Mapped[str | None]
+    # About how much of that model is loaded, 0 to 1; null if none is being loaded.
     loading_fraction: Mapped[float | None]
+    # When it first reported.
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # Its last heartbeat, by the database's clock.
     heartbeat_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # When an operator drained it, so that it claims no more jobs; null if it was not drained.
     drained_at: Mapped[datetime | None]
+    # When its process last ended unexpectedly; null again once it is ready.
     failed_at: Mapped[datetime | None]

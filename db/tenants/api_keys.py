@@ -1,7 +1,7 @@
-"""API keys: made once, shown once, kept as a hash.
+"""API keys: generated once, shown once, stored as a hash.
 
 A key reads `bt_<key id>_<secret><checksum>`: 130 bits of secret and a CRC-32, both in base 62, so
-that a scanner recognises one and a typing error is told from a revoked key without a look-up.
+that secret scanners recognise a key, and a typing error is recognised without a query.
 """
 
 import hashlib
@@ -28,14 +28,14 @@ _SHAPE = re.compile(r"bt_([0-9a-z]{26})_([0-9A-Za-z]{22})([0-9A-Za-z]{6})")
 
 
 class OperatorRole(StrEnum):
-    """What an operator's key may do: a viewer looks at everything and changes nothing."""
+    """The rights of an operator's key: a viewer may read everything and change nothing."""
 
     OPERATOR = "operator"
     VIEWER = "viewer"
 
 
 class InvalidKeyError(Exception):
-    """The key is malformed, unknown or revoked. Which of them is not told."""
+    """The key is malformed, unknown or revoked; the message does not say which."""
 
     def __init__(self) -> None:
         super().__init__("this API key is not valid; check it, or ask for a new one")
@@ -43,7 +43,7 @@ class InvalidKeyError(Exception):
 
 @dataclass(frozen=True)
 class Identity:
-    """Who a key speaks for; `tenant_id` is None for an operator, who alone has a `role`."""
+    """The owner of a key. An operator has a `role` and no `tenant_id`, a tenant the reverse."""
 
     key_id: str
     tenant_id: str | None
@@ -52,7 +52,7 @@ class Identity:
 
     @property
     def is_operator(self) -> bool:
-        """Whether the key is an operator's."""
+        """True when the key belongs to an operator."""
         return self.tenant_id is None
 
 
@@ -63,12 +63,12 @@ def create(
     name: str,
     role: OperatorRole = OperatorRole.OPERATOR,
 ) -> tuple[ApiKey, str]:
-    """Make a key; the second value is the key itself, which is not kept.
+    """Generate a key; the second value is the key itself, which is not stored.
 
     Args:
         session: the transaction.
-        tenant_id: who it speaks for; None makes an operator's key.
-        name: what its owner calls it.
+        tenant_id: its owner; None makes an operator's key.
+        name: a label for its owner.
         role: of an operator's key; a tenant's has none.
     """
     row_id = new_id("key")
@@ -87,7 +87,7 @@ def create(
 
 
 def identify(session: Session, key: str) -> Identity:
-    """Who a key speaks for.
+    """Look up the owner of a key.
 
     Raises:
         InvalidKeyError: it is malformed, unknown or revoked.
@@ -109,13 +109,13 @@ def identify(session: Session, key: str) -> Identity:
 
 
 def check(session: Session, key_id: str) -> None:
-    """Make sure that a key which was identified before has not been revoked since.
+    """Check that a key, identified earlier, has not been revoked since.
 
     Raises:
-        InvalidKeyError: it has been.
+        InvalidKeyError: it has been revoked.
     """
-    standing = select(ApiKey.id).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None))
-    if session.scalar(standing) is None:
+    valid = select(ApiKey.id).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None))
+    if session.scalar(valid) is None:
         raise InvalidKeyError
 
 
@@ -130,7 +130,7 @@ def revoke(session: Session, key_id: str) -> bool:
     return session.scalar(statement) is not None
 
 
-def listed(session: Session, *, tenant_id: str | None = None) -> Sequence[tuple[ApiKey, str]]:
+def list_keys(session: Session, *, tenant_id: str | None = None) -> Sequence[tuple[ApiKey, str]]:
     """Keys and the names of their tenants ("operator" for none), oldest first."""
     owner = func.coalesce(Tenant.name, "operator")
     statement = select(ApiKey, owner).join(Tenant, isouter=True).order_by(ApiKey.id)
@@ -140,7 +140,7 @@ def listed(session: Session, *, tenant_id: str | None = None) -> Sequence[tuple[
 
 
 def _hash(secret: str) -> bytes:
-    # The secret is random, not chosen: there is nothing for a slow hash to protect.
+    # The secret is random, not chosen by a person: a slow hash would protect nothing.
     return hashlib.sha256(secret.encode()).digest()
 
 

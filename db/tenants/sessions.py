@@ -1,15 +1,15 @@
-"""Browsers that signed in with a key: a random token in a cookie, its hash in a row, an end.
+"""Sessions of browsers: a random token in a cookie, its hash in a row with an expiry.
 
-The key that opened a session is looked at whenever the session is: revoking it ends them all.
+Every look-up of a session checks the key that opened it: revoking a key ends its sessions.
 """
 
 import hashlib
 import secrets
-from datetime import timedelta
 
 from sqlalchemy import Select, delete, func, insert, select
 from sqlalchemy.orm import Session
 
+from db.core.clock import from_now
 from db.tables import ApiKey, Tenant
 from db.tables.operators import KeySession
 
@@ -17,15 +17,15 @@ _TOKEN_BYTES = 32
 
 
 def start(session: Session, key_id: str, *, seconds: float) -> str:
-    """Open a session for a key; sessions whose time is over are removed with it.
+    """Open a session for a key, and delete all expired sessions.
 
     Args:
         session: the transaction; it must be durable.
         key_id: the key, which the caller has identified.
-        seconds: until it ends.
+        seconds: the lifetime of the session.
 
     Returns:
-        The token, never used before and not kept.
+        A new random token, which is not stored.
     """
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     session.execute(delete(KeySession).where(KeySession.expires_at <= func.now()))
@@ -33,21 +33,21 @@ def start(session: Session, key_id: str, *, seconds: float) -> str:
         insert(KeySession).values(
             token_sha256=_hash(token),
             key_id=key_id,
-            expires_at=func.now() + timedelta(seconds=seconds),
+            expires_at=from_now(seconds),
         )
     )
     return token
 
 
 def find_operator(session: Session, token: str) -> ApiKey | None:
-    """The operator's key that opened a session; None when either is over, or no operator's."""
+    """The operator's key that opened a session; None if either has ended, or it is a tenant's."""
     return session.scalar(_opened_by(token).where(ApiKey.tenant_id.is_(None)))
 
 
 def find_tenant(session: Session, token: str) -> ApiKey | None:
-    """The tenant's key that opened a session; None when either is over, or it may do nothing."""
-    standing = _opened_by(token).join(Tenant).where(Tenant.suspended_at.is_(None))
-    return session.scalar(standing)
+    """The tenant's key that opened a session; None if either has ended, or it is suspended."""
+    valid = _opened_by(token).join(Tenant).where(Tenant.suspended_at.is_(None))
+    return session.scalar(valid)
 
 
 def _opened_by(token: str) -> Select[ApiKey]:
@@ -60,7 +60,7 @@ def _opened_by(token: str) -> Select[ApiKey]:
 
 
 def end(session: Session, token: str) -> None:
-    """Close a session, if it is open."""
+    """Delete a session, if it exists."""
     session.execute(delete(KeySession).where(KeySession.token_sha256 == _hash(token)))
 
 

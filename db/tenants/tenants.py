@@ -1,4 +1,4 @@
-"""Tenants: who pays, in which tier, and what they have left."""
+"""Tenants: their tiers, their limits, and what they have left to spend."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.billing import holds as quota
+from db.billing import holds
 from db.core.base import new_id
 from db.tables import Allowance, Hold, Tenant, Tier
 from db.values.pricing import UnitKind
@@ -21,7 +21,7 @@ class TenantSuspendedError(Exception):
 
 
 class UnknownTierError(Exception):
-    """No tier bears this name."""
+    """No tier has this name."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         super().__init__(f"there is no tier {name!r}; there are {', '.join(known)}")
@@ -29,7 +29,7 @@ class UnknownTierError(Exception):
 
 @dataclass(frozen=True)
 class AllowanceLeft:
-    """One kind's allowance this month: what is granted, used, held, and so left."""
+    """One kind's allowance this month: units granted, used and held."""
 
     granted: int
     used: int
@@ -37,13 +37,18 @@ class AllowanceLeft:
 
     @property
     def left(self) -> int:
-        """What a new job may still take."""
+        """Units that new jobs may still use."""
         return max(0, self.granted - self.used - self.held)
 
 
 @dataclass(frozen=True)
 class Account:
-    """A tenant's standing: tier, allowances by kind, balance and what open holds keep of it."""
+    """A tenant with its tier, its allowances by kind, its balance and its open holds.
+
+    Attributes:
+        resets_at: when next month's allowances begin.
+        open_holds: how many of its jobs are unfinished and hold money or units.
+    """
 
     tenant: Tenant
     tier: Tier
@@ -56,7 +61,7 @@ def create(session: Session, *, name: str, tier: str) -> Tenant:
     """Add a tenant.
 
     Raises:
-        UnknownTierError: no tier bears the name.
+        UnknownTierError: no tier has the name.
     """
     if session.get(Tier, tier) is None:
         raise UnknownTierError(tier, session.scalars(select(Tier.name).order_by(Tier.weight)).all())
@@ -67,7 +72,7 @@ def create(session: Session, *, name: str, tier: str) -> Tenant:
     return tenant
 
 
-def listed(session: Session) -> Sequence[Tenant]:
+def list_tenants(session: Session) -> Sequence[Tenant]:
     """Every tenant, oldest first."""
     return session.scalars(select(Tenant).order_by(Tenant.id)).all()
 
@@ -77,14 +82,23 @@ def tier_of(session: Session, tenant_id: str) -> str:
     return session.scalars(select(Tenant.tier).where(Tenant.id == tenant_id)).one()
 
 
+def requests_per_minute(session: Session, tenant_id: str) -> int | None:
+    """The limit of the tenant's tier; None where it has none, or there is no such tenant.
+
+    It holds for each of the tenant's keys by itself.
+    """
+    tier = select(Tier.requests_per_minute).join(Tenant, Tenant.tier == Tier.name)
+    return session.scalar(tier.where(Tenant.id == tenant_id))
+
+
 def account(session: Session, tenant_id: str) -> Account | None:
-    """A tenant's standing by the database's clock; None when there is no such tenant."""
+    """A tenant's account in the current month; None when there is no such tenant."""
     tenant = session.get(Tenant, tenant_id, populate_existing=True)
     if tenant is None:
         return None
     tier = session.get_one(Tier, tenant.tier)
-    month = quota.current_month(session)
-    held = select(func.count()).where(Hold.tenant_id == tenant_id, Hold.state == "open")
+    month = holds.current_month(session)
+    open_holds = select(func.count()).where(Hold.tenant_id == tenant_id, Hold.state == "open")
     return Account(
         tenant=tenant,
         tier=tier,
@@ -92,12 +106,12 @@ def account(session: Session, tenant_id: str) -> Account | None:
             kind: _left(session.get(Allowance, (tenant_id, month, kind)), tier, kind)
             for kind in UnitKind
         },
-        resets_at=quota.next_reset(month),
-        open_holds=session.scalar(held) or 0,
+        resets_at=holds.next_reset(month),
+        open_holds=session.scalar(open_holds) or 0,
     )
 
 
 def _left(row: Allowance | None, tier: Tier, kind: UnitKind) -> AllowanceLeft:
     if row is None:
-        return AllowanceLeft(quota.allowance_granted(tier, kind), 0, 0)
+        return AllowanceLeft(holds.allowance_granted(tier, kind), 0, 0)
     return AllowanceLeft(row.granted, row.used, row.held)

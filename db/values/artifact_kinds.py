@@ -1,4 +1,4 @@
-"""What stored results are, and what they are named."""
+"""Kinds of artifacts, and file suffixes by media type."""
 
 from enum import StrEnum
 
@@ -7,11 +7,11 @@ from db.values.pictures import SUFFIXES as PICTURE_SUFFIXES
 JSON_TYPE = "application/json"
 
 SUFFIXES = {**PICTURE_SUFFIXES, JSON_TYPE: "json"}
-"""A stored result's suffix by its media type."""
+"""The suffix of an artifact by its media type."""
 
 
 class ArtifactKind(StrEnum):
-    """What a stored result is; what is not a painted picture is listed apart."""
+    """The kind of a stored result. All but painted images are listed apart from the images."""
 
     IMAGE = "image"
     MASK = "mask"

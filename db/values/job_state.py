@@ -1,4 +1,4 @@
-"""The states of a job, who moves it, and what a crash at that moment does.
+"""The states of a job, their writers, and the effect of a crash at that moment.
 
     queued ──► running ──► succeeded | failed | canceled
       ▲  │        │
@@ -6,36 +6,38 @@
       │  └──► canceled | expired
       └─ submission
 
-Only `db.jobs.transitions` writes the column, and every write names the state that it leaves.
+Only `db.jobs.submit`, `claim`, `finish` and `complete` write the column, and every UPDATE names the
+state that it leaves.
 """
 
 from enum import StrEnum
 
 
 class JobState(StrEnum):
-    """Where a job stands."""
+    """The state of a job."""
 
-    # Written by a submission, together with the hold; by maintenance when a lease ran out; by a
-    # worker that will try again. A crash loses at most the ticket, which maintenance rings again.
+    # Written by a submission, together with the hold; by the sweeper when a lease has run out; by a
+    # worker that retries the job. A crash loses at most the ticket, which the sweeper sends again.
     QUEUED = "queued"
 
-    # Written by a worker's claim, with the next attempt number and a lease. A crash of the worker
-    # lets the lease run out: the job is queued again, or fails after its last attempt.
+    # Written by a worker's claim, with the next attempt number and a lease. When the worker
+    # crashes, the lease runs out: the job is queued again, or fails after its last attempt.
     RUNNING = "running"
 
-    # Written by the worker that holds the attempt, with settlement, usage event and artifacts in
-    # the same transaction. A crash before the commit leaves it running; after it, nothing to do.
+    # Written by the worker that has the attempt, with settlement, usage event and artifacts in the
+    # same transaction. After a crash before the commit the job is still running; after the commit
+    # nothing is left to do.
     SUCCEEDED = "succeeded"
 
-    # Written by the worker that holds the attempt, or by maintenance after the last lost lease;
-    # the hold is released in the same transaction.
+    # Written by the worker that has the attempt, or by the sweeper after the last lost lease; the
+    # hold is released in the same transaction.
     FAILED = "failed"
 
-    # Written by the API for the job's owner, queued or running; the hold is released. A worker
-    # that still runs it learns so from its next heartbeat, and its fence is gone either way.
+    # Written by the API for the job's owner, from queued or running; the hold is released. A worker
+    # that still runs the job learns it from its next heartbeat; its claim is invalid at once.
     CANCELED = "canceled"
 
-    # Written by maintenance once `expires_at` has passed and no worker has claimed the job.
+    # Written by the sweeper once `expires_at` has passed and no worker has claimed the job.
     EXPIRED = "expired"
 
 
@@ -56,7 +58,7 @@ ACTIVE = frozenset(JobState) - TERMINAL
 
 
 class Priority(StrEnum):
-    """How a tenant ranks its own jobs; it scales their cost in the fair share."""
+    """A tenant's ranking of its own jobs; it scales their cost in the fair share."""
 
     LOW = "low"
     NORMAL = "normal"

@@ -1,4 +1,4 @@
-"""Pictures from outside: checked before anything is decoded, decoded before anything is kept."""
+"""Pictures from outside: checked before they are decoded, decoded before they are stored."""
 
 import hashlib
 import io
@@ -13,7 +13,7 @@ SUFFIXES = {"image/png": "png", "image/jpeg": "jpeg", "image/webp": "webp"}
 
 
 class PictureError(Exception):
-    """The bytes are not a picture that is accepted. `str()` of it tells the sender why."""
+    """The bytes are not an acceptable picture; the message tells the sender the reason."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class PictureLimits:
 
 @dataclass(frozen=True)
 class ImageProperties:
-    """What a checked picture is; width and height in pixels, upright."""
+    """The properties of a checked picture; width and height in pixels, upright."""
 
     media_type: str
     width: int
@@ -36,10 +36,10 @@ class ImageProperties:
 
 
 def inspect(data: bytes, limits: PictureLimits) -> ImageProperties:
-    """Check a picture: size, format, one frame, pixels, and that it decodes to its end.
+    """Check a picture: size, format, one frame, pixels, and that all of it decodes.
 
     Raises:
-        PictureError: it fails one of them.
+        PictureError: one of the checks failed.
     """
     if len(data) > limits.max_bytes:
         raise PictureError(f"the picture has {len(data)} bytes; {limits.max_bytes} is the limit")
@@ -54,18 +54,20 @@ def inspect(data: bytes, limits: PictureLimits) -> ImageProperties:
     )
 
 
-def decode(data: bytes, limits: PictureLimits | None = None, behind: str = "white") -> Image.Image:
+def decode(
+    data: bytes, limits: PictureLimits | None = None, background: str = "white"
+) -> Image.Image:
     """A stored picture as upright RGB.
 
     Args:
         data: the file.
-        limits: the largest that is accepted.
-        behind: the colour that is seen where the picture is transparent.
+        limits: the largest picture that is accepted.
+        background: the colour behind transparent parts of the picture.
 
     Raises:
         PictureError: it does not decode.
     """
-    return _as_rgb(_decode(_open(data, limits or PictureLimits())[0]), behind)
+    return _as_rgb(_decode(_open(data, limits or PictureLimits())[0]), background)
 
 
 def _open(data: bytes, limits: PictureLimits) -> tuple[Image.Image, str]:
@@ -87,23 +89,23 @@ def _open(data: bytes, limits: PictureLimits) -> tuple[Image.Image, str]:
     return picture, MEDIA_TYPES[picture.format or ""]
 
 
-def _as_rgb(picture: Image.Image, behind: str) -> Image.Image:
+def _as_rgb(picture: Image.Image, background: str) -> Image.Image:
     if picture.mode.startswith("I"):
-        # Of 16 bits; Pillow would cut off what exceeds 8 of them: nearly all of it would be white.
+        # It has 16 bits. Pillow would clip values above 8 bits: nearly all of it would be white.
         return picture.point(lambda level: level / 256).convert("RGB")
     if not picture.has_transparency_data:
         return picture.convert("RGB")
-    # What lies under transparent pixels is whatever the program that saved them left there.
-    seen = picture.convert("RGBA")
-    whole = Image.new("RGB", seen.size, behind)
-    whole.paste(seen, mask=seen.getchannel("A"))
-    return whole
+    # The colours of transparent pixels are arbitrary: the program that saved them left them there.
+    layer = picture.convert("RGBA")
+    flattened = Image.new("RGB", layer.size, background)
+    flattened.paste(layer, mask=layer.getchannel("A"))
+    return flattened
 
 
 def _decode(picture: Image.Image) -> Image.Image:
     try:
         picture.load()
         return ImageOps.exif_transpose(picture)
-    # Pillow reads a damaged EXIF block's numbers as they come: hence the last two.
+    # Pillow does not check the numbers in a damaged EXIF block: hence the last two errors.
     except (OSError, ValueError, SyntaxError, TypeError, struct.error) as error:
         raise PictureError(f"the picture is damaged: {error}") from error

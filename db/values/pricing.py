@@ -1,4 +1,4 @@
-"""Prices: pure rules from what is asked for to integer micro-USD.
+"""Prices: pure rules that turn a measured job into integer micro-USD.
 
 One micro-USD is 10⁻⁶ US dollars, so $0.014 is 14,000. Amounts never pass through a float.
 """
@@ -10,9 +10,12 @@ from typing import Protocol
 PIXELS_PER_MEGAPIXEL = 1024 * 1024
 """One megapixel as the vendor's price list counts it: 1024 x 1024."""
 
+MAX_AMOUNT_MICROS = 10**15
+"""The largest amount of a credit, in micro-USD: a billion dollars."""
+
 
 class UnitKind(StrEnum):
-    """What a monthly allowance counts."""
+    """The units that a monthly allowance counts."""
 
     IMAGES = "images"
     ANALYSES = "analyses"
@@ -20,7 +23,7 @@ class UnitKind(StrEnum):
 
 @dataclass(frozen=True)
 class Measure:
-    """What a price is computed from.
+    """The measure of a job that its price is computed from.
 
     Attributes:
         units: pictures painted, or analyses (tasks on one picture) made.

@@ -1,16 +1,16 @@
-"""Deliveries of webhooks: written with the job's end, leased to a courier, tried by a schedule.
+"""Deliveries of webhooks: inserted with the job's end, leased to a courier, retried by a schedule.
 
-A job's end and its delivery are one transaction, so an event is neither lost nor made up. The
-rest is at-least-once: a lease by the database's clock, a new attempt number as the fence, and one
-id over all attempts, by which the receiver knows what it has heard before.
+A job's end and its delivery are one transaction, so no event is lost or invented. The rest is
+at-least-once: a lease by the database's clock, a new attempt number as the fence, and one id over
+all attempts, by which the receiver recognises a duplicate.
 
-Locks are taken in this order: the delivery, its endpoint. Whoever takes many deliveries skips
-those that are locked.
+Locks are taken in this order: the delivery, its endpoint. A statement that claims many deliveries
+skips those that are locked.
 """
 
 import random
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,30 +19,31 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from db.core.base import new_id
+from db.core.clock import from_now
 from db.tables import Artifact, Job
 from db.tables.webhooks import Delivery, DeliveryAttempt, WebhookEndpoint
 from db.values.delivery_state import DeliveryState
 from db.webhooks.payload import body_of
-from db.webhooks.types import Outcome, Sending, Webhook
+from db.webhooks.types import DeliveryClaim, Outcome, Webhook
 
 RETRY_DELAYS_SECONDS = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
-"""Waits after the first to the ninth failed try, as Standard Webhooks has them; ten tries in all,
-the last one a little over three days after the first."""
+"""Delays after the first to the ninth failed attempt, as Standard Webhooks recommends: ten attempts
+in all, the last one a little over three days after the first."""
 
 JITTER = 0.1
-"""A wait is up to this fraction longer, so that what failed together is not tried together."""
+"""A delay is up to this fraction longer: deliveries that failed together are retried apart."""
 
 GIVE_UP_AFTER = timedelta(days=5)
-"""An endpoint that has accepted nothing for so long since its first failure is disabled."""
+"""An endpoint that has accepted nothing for this long since its first failure is disabled."""
 
 PER_HOST = 2
-"""Deliveries of one tenant in flight to one host, so that a slow receiver holds up only itself."""
+"""Deliveries of one tenant in flight to one host: a slow receiver delays only itself."""
 
 PER_TENANT = 8
-"""Deliveries of one tenant in flight, so that a tenant with many slow receivers does, too."""
+"""Deliveries of one tenant in flight: a tenant with many slow receivers delays only itself."""
 
 COURIER_LOST = "courier_lost"
-"""The error of an attempt whose courier died or lost contact: nobody knows what came of it."""
+"""The error of an attempt whose courier died or lost contact: its outcome is unknown."""
 
 _TRIES = 1 + len(RETRY_DELAYS_SECONDS)
 _GONE = 410
@@ -52,9 +53,9 @@ _LONGEST_PAUSE_SECONDS = 86_400.0
 
 
 def enqueue(session: Session, job: Job, artifacts: Iterable[Artifact]) -> None:
-    """Enter the delivery of a job that has just ended, if its owner wants to be told.
+    """Insert the delivery of a job that has just ended, if its webhook subscribes to the event.
 
-    Once a job and event: a second one is refused by the unique key.
+    A second delivery of the same job and event is refused by the unique key.
     """
     if job.webhook is None:
         return
@@ -76,13 +77,13 @@ def enqueue(session: Session, job: Job, artifacts: Iterable[Artifact]) -> None:
 
 def _endpoint_id(session: Session, tenant_id: str, url: str) -> str:
     parts = urlsplit(url)
-    # One receiver often gets a query of its own for every job.
+    # Clients often give one receiver a different query for every job.
     plain = parts._replace(query="", fragment="").geturl()
     own = (WebhookEndpoint.tenant_id == tenant_id) & (WebhookEndpoint.url == plain)
     found = session.scalar(select(WebhookEndpoint.id).where(own))
     if found is not None:
         return found
-    # Never a conflict: the job's end has locked its tenant's row.
+    # There is no race for the same endpoint: the end of the job has locked its tenant's row.
     endpoint = WebhookEndpoint(
         id=new_id("whe"),
         tenant_id=tenant_id,
@@ -94,6 +95,13 @@ def _endpoint_id(session: Session, tenant_id: str, url: str) -> str:
     return endpoint.id
 
 
+# waiting: endpoints with pending deliveries, one index step for each.
+# busy: deliveries in flight by tenant and host.
+# due: the next deliveries of each enabled endpoint.
+# in_host, in_tenant: their places among those of their host and tenant; past the limit they wait.
+# chosen: the first of them, as many as there is room for. taken: the same, locked.
+# lost: earlier attempts of theirs that never ended. leased: the attempt deliveries.
+# logged: a new row for each attempt.
 _CLAIM = text("""
 WITH RECURSIVE waiting AS (
     (SELECT endpoint_id FROM deliveries WHERE state = 'pending' ORDER BY endpoint_id LIMIT 1)
@@ -155,16 +163,16 @@ ORDER BY leased.next_at, leased.id
 """)
 
 
-def claim(session: Session, *, room: int, lease_seconds: float) -> list[Sending]:
-    """Take what is due, for sending now; the commit need not wait for the disk.
+def claim(session: Session, *, room: int, lease_seconds: float) -> list[DeliveryClaim]:
+    """Claim due deliveries, to be sent now; the commit need not wait for the disk.
 
     At most `PER_HOST` of a tenant to one host and `PER_TENANT` of a tenant are in flight, and
-    tenants take turns. Two couriers that claim at the same moment may each fill these bounds.
+    tenants take turns. Two couriers that claim at the same moment may each reach these limits.
 
     Args:
         session: the transaction.
-        room: the most to take.
-        lease_seconds: after this long without an outcome, another courier may have it.
+        room: the most to claim.
+        lease_seconds: after this long without an outcome, another courier may claim it.
     """
     values = {
         "room": room,
@@ -174,33 +182,33 @@ def claim(session: Session, *, room: int, lease_seconds: float) -> list[Sending]
         "tries": _TRIES,
         "lost": COURIER_LOST,
     }
-    return [Sending(*row) for row in session.execute(_CLAIM, values)]
+    return [DeliveryClaim(*row) for row in session.execute(_CLAIM, values)]
 
 
-def record(session: Session, sending: Sending, outcome: Outcome) -> DeliveryState | None:
-    """Write what came of an attempt, and what follows from it; the transaction must be durable.
+def record(session: Session, attempt: DeliveryClaim, outcome: Outcome) -> DeliveryState | None:
+    """Record the outcome of an attempt, and its consequences; the transaction must be durable.
 
     Returns:
-        Where the delivery stands now; None when the lease ran out and another attempt has begun.
+        The new state of the delivery; None when the lease ran out and another attempt has begun.
     """
-    delivery = session.get(Delivery, sending.delivery_id, with_for_update=True)
-    _log(session, sending, outcome)
-    if delivery is None or delivery.attempts != sending.number or delivery.leased_until is None:
+    delivery = session.get(Delivery, attempt.delivery_id, with_for_update=True)
+    _end_attempt(session, attempt, outcome)
+    if delivery is None or delivery.attempts != attempt.number or delivery.leased_until is None:
         return None
-    disabled = _judge(session, delivery.endpoint_id, outcome)
+    disabled = _update_endpoint(session, delivery.endpoint_id, outcome)
     delivery.leased_until = None
     delivery.state = _state_after(delivery, outcome, disabled=disabled)
     if delivery.state == DeliveryState.PENDING:
-        delivery.next_at = _from_now(_wait_seconds(delivery.tries, outcome))
+        delivery.next_at = from_now(_wait_seconds(delivery.tries, outcome))
     session.flush()
     return DeliveryState(delivery.state)
 
 
-def _log(session: Session, sending: Sending, outcome: Outcome) -> None:
+def _end_attempt(session: Session, attempt: DeliveryClaim, outcome: Outcome) -> None:
     session.execute(
         update(DeliveryAttempt)
-        .where(DeliveryAttempt.delivery_id == sending.delivery_id)
-        .where(DeliveryAttempt.number == sending.number)
+        .where(DeliveryAttempt.delivery_id == attempt.delivery_id)
+        .where(DeliveryAttempt.number == attempt.number)
         .values(
             ended_at=func.now(),
             status=outcome.status,
@@ -226,19 +234,19 @@ def _wait_seconds(tries: int, outcome: Outcome) -> float:
     return max(planned, asked) * (1 + JITTER * random.random())  # noqa: S311 - no secret
 
 
-def _judge(session: Session, endpoint_id: str, outcome: Outcome) -> bool:
-    """Write how the endpoint behaved; whether it is disabled now."""
-    values = {"failing_since": None} if outcome.accepted else _marks_of_failure(outcome)
+def _update_endpoint(session: Session, endpoint_id: str, outcome: Outcome) -> bool:
+    """Record how the endpoint behaved; True when it is disabled now."""
+    values = {"failing_since": None} if outcome.accepted else _failure_columns(outcome)
     statement = update(WebhookEndpoint).where(WebhookEndpoint.id == endpoint_id).values(values)
     return session.scalar(statement.returning(WebhookEndpoint.disabled_at)) is not None
 
 
-def _marks_of_failure(outcome: Outcome) -> dict[str, Any]:
+def _failure_columns(outcome: Outcome) -> dict[str, Any]:
     reason = _reason_to_disable(outcome)
-    pause = _from_now(_pause_seconds(outcome))
+    pause = from_now(_pause_seconds(outcome))
     return {
         "failing_since": func.coalesce(WebhookEndpoint.failing_since, func.now()),
-        # Whatever is due waits so long, and never less than the endpoint asked for before.
+        # All its deliveries wait for this long, and never less than the endpoint asked for before.
         "paused_until": func.greatest(WebhookEndpoint.paused_until, pause),
         "disabled_reason": func.coalesce(WebhookEndpoint.disabled_reason, reason),
         "disabled_at": case(
@@ -261,6 +269,8 @@ def _pause_seconds(outcome: Outcome) -> float:
     return min(asked, _LONGEST_PAUSE_SECONDS)
 
 
+# hopeless: pending deliveries whose endpoint is disabled, or that have used up their schedule.
+# lost: attempts of theirs that never ended.
 _CLOSE = text("""
 WITH hopeless AS MATERIALIZED (
     SELECT d.id, CASE WHEN e.disabled_at IS NULL THEN 'failed' ELSE 'disabled' END AS state
@@ -280,17 +290,17 @@ RETURNING deliveries.id
 
 
 def close_undeliverable(session: Session, *, limit: int = 1_000) -> int:
-    """End what waits for endpoints that are disabled, and what lost its courier at the last try.
+    """Close deliveries to disabled endpoints, and those whose last attempt lost its courier.
 
     Returns:
-        How many there were; at most `limit`.
+        The number of closed deliveries; at most `limit`.
     """
     values = {"tries": _TRIES, "limit": limit, "lost": COURIER_LOST}
     return len(session.execute(_CLOSE, values).all())
 
 
 def redeliver(session: Session, *, tenant_id: str, delivery_id: str) -> Delivery | None:
-    """Send a delivery again, at once and then by the whole schedule, whatever became of it.
+    """Send a delivery again, in any state: at once, and then by the whole schedule.
 
     Its endpoint is enabled again. The transaction must be durable.
 
@@ -311,7 +321,3 @@ def redeliver(session: Session, *, tenant_id: str, delivery_id: str) -> Delivery
             .values(disabled_at=None, disabled_reason=None, failing_since=None, paused_until=None)
         )
     return delivery
-
-
-def _from_now(seconds: float) -> ColumnElement[datetime]:
-    return func.now() + timedelta(seconds=seconds)

@@ -1,11 +1,11 @@
-"""What a receiver is told of a job: facts, without anything that expires or is secret."""
+"""The payload of a webhook: facts about a job, without anything secret or that expires."""
 
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from db.artifacts.listing import listed
+from db.artifacts.listing import output_fields
 from db.tables import Artifact, Job
 from db.values.job_state import JobState
 from db.webhooks.types import Webhook, WebhookEvent
@@ -14,15 +14,15 @@ MAX_BODY_BYTES = 20_000
 """Standard Webhooks asks for small payloads."""
 
 _MAX_MESSAGE_CHARACTERS = 1_000
-_LARGE = ("output", "metadata")  # the first is left out first
+_LARGE = ("output", "metadata")  # omitted in this order
 
 
 def body_of(job: Job, webhook: Webhook, artifacts: Iterable[Artifact]) -> str:
     """The JSON `{"type", "timestamp", "data"}`, under 20,000 bytes.
 
     `data` is the job as `GET /v1/jobs/{id}` shows it, without `progress`, `waiting` and
-    `timings`. Stored results come without their URLs, which expire: a GET on the job mints fresh
-    ones. What would make it too large is null, and named in `data.omitted`.
+    `timings`. Artifacts come without their URLs, which expire: a GET on the job returns fresh ones.
+    A field that would make the payload too large is null, and named in `data.omitted`.
     """
     data = _data(job, webhook, artifacts)
     body = _render(job, data)
@@ -69,7 +69,7 @@ def _data(job: Job, webhook: Webhook, artifacts: Iterable[Artifact]) -> dict[str
 def _output(job: Job, artifacts: Iterable[Artifact]) -> dict[str, Any] | None:
     if job.state != JobState.SUCCEEDED:
         return None
-    return {**(job.output or {}), **listed(artifacts)}
+    return {**(job.output or {}), **output_fields(artifacts)}
 
 
 def _error(job: Job) -> dict[str, Any] | None:
@@ -84,7 +84,7 @@ def _error(job: Job) -> dict[str, Any] | None:
 
 
 def _urls(job: Job, webhook: Webhook) -> dict[str, str] | None:
-    """Absolute URLs, where the operator has said by what URL the service is reached."""
+    """Absolute URLs, if the operator has set the public URL of the service."""
     if not webhook.base_url:
         return None
     return {"self": f"{webhook.base_url.rstrip('/')}/v1/jobs/{job.id}"}

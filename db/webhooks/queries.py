@@ -1,4 +1,4 @@
-"""Reading deliveries and the log of their attempts."""
+"""Queries for deliveries and the log of their attempts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,24 +12,24 @@ from db.values.delivery_state import DeliveryState
 
 @dataclass(frozen=True)
 class DeliveryFilter:
-    """What `listed` selects; `before_id` pages on from the last delivery seen."""
+    """Criteria of `list_deliveries`; `before_id` is the last delivery of the page before."""
 
     job_id: str | None = None
     state: DeliveryState | None = None
     before_id: str | None = None
 
 
-def listed(
-    session: Session, tenant_id: str, chosen: DeliveryFilter, *, limit: int
+def list_deliveries(
+    session: Session, tenant_id: str, criteria: DeliveryFilter, *, limit: int
 ) -> Sequence[Delivery]:
     """A tenant's deliveries, newest first."""
     statement = select(Delivery).where(Delivery.tenant_id == tenant_id)
-    if chosen.job_id is not None:
-        statement = statement.where(Delivery.job_id == chosen.job_id)
-    if chosen.state is not None:
-        statement = statement.where(Delivery.state == chosen.state)
-    if chosen.before_id is not None:
-        statement = statement.where(Delivery.id < chosen.before_id)
+    if criteria.job_id is not None:
+        statement = statement.where(Delivery.job_id == criteria.job_id)
+    if criteria.state is not None:
+        statement = statement.where(Delivery.state == criteria.state)
+    if criteria.before_id is not None:
+        statement = statement.where(Delivery.id < criteria.before_id)
     return session.scalars(statement.order_by(Delivery.id.desc()).limit(limit)).all()
 
 

@@ -1,4 +1,4 @@
-"""The words of webhooks: events, states of a delivery, what is asked for and what came of it."""
+"""Values of webhooks: events, a job's webhook, a claimed delivery and the outcome of an attempt."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Any, Self
 
 
 class WebhookEvent(StrEnum):
-    """What a receiver may be told: that a job is over, and how it ended."""
+    """The events that receivers can subscribe to: the ends of a job."""
 
     SUCCEEDED = "job.succeeded"
     FAILED = "job.failed"
@@ -18,12 +18,12 @@ class WebhookEvent(StrEnum):
 
 @dataclass(frozen=True)
 class Webhook:
-    """Whom a job's owner wants told, and of what.
+    """A job's webhook: the receiver and the events that it subscribes to.
 
     Attributes:
-        url: gets the POST.
-        events: those that are told of.
-        base_url: where clients reach the service, for the job's URL in the payload; may be empty.
+        url: the URL that gets the POST.
+        events: the events that are sent.
+        base_url: the public URL of the service, for the job's URL in the payload; may be empty.
     """
 
     url: str
@@ -36,19 +36,20 @@ class Webhook:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """What `as_json` wrote."""
+        """Restore a webhook from the output of `as_json`."""
         events = tuple(WebhookEvent(name) for name in value["events"])
         return cls(value["url"], events, value["base_url"])
 
 
 @dataclass(frozen=True)
-class Sending:
-    """A courier's right to one attempt at a delivery: valid while this is its latest.
+class DeliveryClaim:
+    """A courier's right to one attempt at a delivery: valid while this is the newest attempt.
 
     Attributes:
-        number: counts all attempts of the delivery from 1; the fence.
-        started_at: by the database's clock.
-        request_id: of the request that the job came by.
+        number: counts all attempts of the delivery from 1; it is the fence.
+        host: the host of the URL, with its port if the URL names one.
+        started_at: the time of the claim, by the database's clock.
+        request_id: the id of the request that submitted the job.
     """
 
     delivery_id: str
@@ -65,13 +66,13 @@ class Sending:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of an attempt.
+    """The outcome of an attempt.
 
     Attributes:
-        status: the receiver's HTTP status; None when it gave none.
+        status: the receiver's HTTP status; None when there was no response.
         error: a stable code when there is no status, e.g. "timeout".
-        seconds: how long it took.
-        retry_after_seconds: when the receiver wants to be asked again.
+        seconds: the duration of the attempt.
+        retry_after_seconds: the delay that the receiver asked for; None if it asked for none.
     """
 
     status: int | None
@@ -81,5 +82,5 @@ class Outcome:
 
     @property
     def accepted(self) -> bool:
-        """Whether the receiver has it: any 2xx. A redirect is not followed and is a failure."""
+        """True for any 2xx status. A redirect is not followed and counts as a failure."""
         return self.status is not None and 200 <= self.status < 300  # noqa: PLR2004 - HTTP's

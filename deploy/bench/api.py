@@ -1,4 +1,4 @@
-"""The benchmark's API: the service's own, with the no-op among its models."""
+"""The benchmark's API: the service's application with the no-op model added."""
 
 from fastapi import FastAPI
 
@@ -8,9 +8,9 @@ from workers import catalog
 
 
 def create_bench_app() -> FastAPI:
-    """The application, configured by the environment.
+    """Create the application, configured by the environment.
 
     Raises:
         pydantic.ValidationError: a setting is missing or wrong.
     """
-    return create_app(catalog.STANDARD.including(NOOP))
+    return create_app(catalog.STANDARD.with_rows(NOOP))

@@ -1,4 +1,4 @@
-"""What a claim costs, by the number of jobs that wait."""
+"""Time of a claim by the number of queued jobs."""
 
 import statistics
 import time
@@ -10,13 +10,13 @@ from sqlalchemy import text
 from db.core.session import Database
 from db.core.settings import DatabaseSettings
 from db.jobs.claim import claim_jobs
-from db.jobs.types import Claimed
+from db.jobs.types import ClaimedJobs
 from db.tenants import tenants
 
 _CLAIMS = 200
 _VARIANT = "bench"
 
-# Rows that only a claim ever sees: they have no hold, so nothing may end them.
+# These rows are for claims alone: they have no hold, so they must never finish.
 _FILL = text("""
 INSERT INTO jobs (id, tenant_id, variant, state, priority, input, metadata, batch_key,
     batch_limit, cost_seconds, fair_share, fair_start, attempt, max_attempts, deadline_seconds,
@@ -28,7 +28,7 @@ FROM generate_series(1, :count) AS n
 
 
 def measure_claim(database_url: str, backlogs: Sequence[int]) -> dict[str, float]:
-    """The median seconds of a claim with each backlog, and the last over the first."""
+    """Measure the median seconds of a claim by backlog, and the ratio of the last to the first."""
     settings = DatabaseSettings(url=SecretStr(database_url), statement_timeout_seconds=600)
     database = Database(settings)
     try:
@@ -54,6 +54,6 @@ def _time_claim(database: Database, variant: str) -> float:
     began = time.perf_counter()
     with database.transaction(durable=False) as session:
         claimed = claim_jobs(session, variant=variant, worker_id="bench", lease_seconds=3600)
-    if not isinstance(claimed, Claimed) or not claimed.jobs:
-        raise RuntimeError("the benchmark's queue ran dry")
+    if not isinstance(claimed, ClaimedJobs) or not claimed.jobs:
+        raise RuntimeError("the benchmark's queue is empty")
     return time.perf_counter() - began

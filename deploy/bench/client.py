@@ -1,4 +1,4 @@
-"""A lean HTTP client: what it takes of the processor is taken from what is measured."""
+"""A minimal HTTP client: it shares the processor with the service that is measured."""
 
 import http.client
 import json
@@ -11,12 +11,12 @@ _TIMEOUT_SECONDS = 120
 _JSON = "application/json"
 
 
-class AnswerError(Exception):
-    """The service did not answer as a benchmark needs."""
+class ResponseError(Exception):
+    """The service's response is not the one that a benchmark needs."""
 
 
-class LeanClient:
-    """One kept connection, used by one thread."""
+class BenchClient:
+    """A client with one persistent connection, for one thread."""
 
     def __init__(self, url: str, api_key: str) -> None:
         self._connection = http.client.HTTPConnection(
@@ -24,19 +24,19 @@ class LeanClient:
         )
         self._headers = {"Authorization": f"Bearer {api_key}"}
 
-    def submit(self, model: str, given: dict[str, Any]) -> dict[str, Any]:
-        """Submit a job; the job as it was answered.
+    def submit(self, model: str, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Submit a job; returns the job of the response.
 
         Raises:
-            AnswerError: it was not accepted.
+            ResponseError: the job was not accepted.
         """
-        return self._ask("POST", "/v1/jobs", json.dumps({"model": model, "input": given}))
+        return self._request("POST", "/v1/jobs", json.dumps({"model": model, "input": inputs}))
 
     def upload(self, png: bytes) -> str:
-        """Send a picture; its file id.
+        """Upload a picture; returns its file id.
 
         Raises:
-            AnswerError: it was not taken.
+            ResponseError: the picture was not accepted.
         """
         boundary = secrets.token_hex(16)
         head = (
@@ -45,44 +45,44 @@ class LeanClient:
             "Content-Type: image/png\r\n\r\n"
         )
         body = b"%b%b\r\n--%b--\r\n" % (head.encode(), png, boundary.encode())
-        kind = f"multipart/form-data; boundary={boundary}"
-        uploaded: str = self._ask("POST", "/v1/files", body, kind)["id"]
-        return uploaded
+        content_type = f"multipart/form-data; boundary={boundary}"
+        file_id: str = self._request("POST", "/v1/files", body, content_type)["id"]
+        return file_id
 
-    def finished(self, job_id: str) -> dict[str, Any]:
-        """A job once it has succeeded.
+    def wait_for_success(self, job_id: str) -> dict[str, Any]:
+        """Wait until a job has succeeded, and return it.
 
         Raises:
-            AnswerError: it ended otherwise, or not within a minute.
+            ResponseError: the job did not succeed within a minute.
         """
-        job = self._ask("GET", f"/v1/jobs/{job_id}?wait=60")
+        job = self._request("GET", f"/v1/jobs/{job_id}?wait=60")
         if job["state"] != "succeeded":
-            raise AnswerError(f"a job of the benchmark is {job['state']}")
+            raise ResponseError(f"the benchmark's job {job_id} is {job['state']}")
         return job
 
     def fetch(self, url: str) -> bytes:
-        """The bytes of a result, whose address needs no key.
+        """Download a result, whose URL needs no key.
 
         Raises:
-            AnswerError: they are not there.
+            ResponseError: the response is not 200.
         """
         parts = urlsplit(url)
         self._connection.request("GET", f"{parts.path}?{parts.query}")
-        answer = self._connection.getresponse()
-        data = answer.read()
-        if answer.status != http.client.OK:
-            raise AnswerError(f"a result was answered {answer.status}")
+        response = self._connection.getresponse()
+        data = response.read()
+        if response.status != http.client.OK:
+            raise ResponseError(f"GET {parts.path} returned {response.status}")
         return data
 
-    def _ask(
-        self, method: str, path: str, body: str | bytes | None = None, kind: str = _JSON
+    def _request(
+        self, method: str, path: str, body: str | bytes | None = None, content_type: str = _JSON
     ) -> dict[str, Any]:
-        headers = {**self._headers, "Content-Type": kind}
+        headers = {**self._headers, "Content-Type": content_type}
         self._connection.request(method, path, body, headers)
-        answer = self._connection.getresponse()
-        text = answer.read()
-        if answer.status >= http.client.BAD_REQUEST:
-            raise AnswerError(f"{method} {path} was answered {answer.status}: {text[:200]!r}")
+        response = self._connection.getresponse()
+        text = response.read()
+        if response.status >= http.client.BAD_REQUEST:
+            raise ResponseError(f"{method} {path} returned {response.status}: {text[:200]!r}")
         parsed: dict[str, Any] = json.loads(text)
         return parsed
 

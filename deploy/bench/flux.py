@@ -1,4 +1,4 @@
-"""What the benchmark of FLUX measures, in which order, and how much of everything."""
+"""The FLUX benchmark: its measurements in order, their sizes, and their goals."""
 
 import os
 from collections.abc import Sequence
@@ -9,21 +9,21 @@ from deploy.bench.flux_service import FluxService, measure_service
 from deploy.bench.idle import measure_device_idle
 from deploy.bench.plan import Goal
 from deploy.bench.stack import CLIENTS, BenchStack
-from workers.bench.flux_lab import VARIANT, FluxLab
+from workers.bench.flux_harness import VARIANT, FluxHarness
 from workers.bench.flux_ratios import measure_batches, measure_prompt_cache
 
 
 @dataclass(frozen=True)
 class FluxPlan:
-    """How much of everything.
+    """The sizes of the measurements.
 
     Attributes:
-        batch_sizes: of the adapter's calls, growing from 1.
-        batch_pictures: pictures of one turn of each batch size; a multiple of all of them.
-        service_pictures: pictures of one turn through the service.
-        idle_pictures: the backlog that the device is watched under.
-        rounds: how often contenders that are measured over several pictures take turns.
-        single_rounds: the same for those that are measured over one.
+        batch_sizes: batch sizes of the adapter, ascending from 1.
+        batch_pictures: pictures per measurement of a batch size; a multiple of all of them.
+        service_pictures: pictures per measurement of the service.
+        idle_pictures: the backlog for measuring the device's idle time.
+        rounds: rounds of measurements over several pictures.
+        single_rounds: rounds of measurements over one picture.
     """
 
     batch_sizes: Sequence[int]
@@ -41,18 +41,18 @@ GOALS = (Goal("device_idle_fraction", 0.02),)
 
 
 def measure_flux(plan: FluxPlan, folder: Path) -> dict[str, float]:
-    """Every figure, by name; the machine's load average before it began is one of them.
+    """Measure all figures by name, together with the machine's load average at the start.
 
-    What is called directly runs in this process, while the stack's worker has nothing to do.
+    Direct calls of the model run in this process, while the stack's worker is idle.
     """
     figures = {"load_before": os.getloadavg()[0]}
-    lab = FluxLab()
-    figures |= measure_batches(lab, plan.batch_sizes, plan.rounds, plan.batch_pictures)
-    figures |= measure_prompt_cache(lab, plan.single_rounds)
+    harness = FluxHarness()
+    figures |= measure_batches(harness, plan.batch_sizes, plan.rounds, plan.batch_pictures)
+    figures |= measure_prompt_cache(harness, plan.single_rounds)
     with BenchStack(folder, variants=(VARIANT.id,)) as stack:
         service = FluxService(stack)
-        # Connections, statements and kernels are there before anything is timed.
-        service.paint(lab.orders(CLIENTS))
-        figures |= measure_service(service, lab, plan.rounds, plan.service_pictures)
+        # Open connections, prepare statements and select kernels before anything is timed.
+        service.generate(harness.new_requests(CLIENTS))
+        figures |= measure_service(service, harness, plan.rounds, plan.service_pictures)
         figures |= measure_device_idle(stack, plan.idle_pictures)
     return figures

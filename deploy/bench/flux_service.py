@@ -1,4 +1,4 @@
-"""Pictures a second of FLUX through the whole service, beside the same without one."""
+"""Pictures per second of FLUX through the whole service, and without the service."""
 
 import io
 from collections.abc import Callable, Iterator, Sequence
@@ -8,110 +8,116 @@ from functools import partial
 import numpy as np
 from PIL import Image
 
-from deploy.bench.client import LeanClient
+from deploy.bench.client import BenchClient
 from deploy.bench.stack import CLIENTS, BenchStack
-from workers.bench.flux_lab import VARIANT, FluxLab, Order, paint_in_batches
-from workers.bench.interleaving import medians, seconds_of
+from workers.bench.flux_harness import VARIANT, FluxHarness, ImageRequest, generate_in_batches
+from workers.bench.interleaving import elapsed_seconds, interleaved_medians
 
 _SAME_LEVELS = 4
-"""Of 255. Arithmetic in another order, as of a batch, moves a colour by no more."""
+"""Tolerance of 255 levels: arithmetic in another order, as in a batch, changes a colour by less."""
 
 
 class FluxService:
-    """Has the stack's FLUX paint, for eight tenants that share the orders among them."""
+    """A client of the stack's FLUX, as eight tenants that divide the requests among themselves."""
 
     def __init__(self, stack: BenchStack) -> None:
         self._stack = stack
 
-    def paint(self, orders: Sequence[Order]) -> list[str]:
-        """The pictures' addresses, in order; every order is given before any is asked after."""
+    def generate(self, requests: Sequence[ImageRequest]) -> list[str]:
+        """Generate pictures; returns their URLs in order.
+
+        Each tenant submits all of its requests before it waits for the first picture.
+        """
         with ThreadPoolExecutor(CLIENTS) as pool:
-            parts = pool.map(self._paint_share, range(CLIENTS), [orders] * CLIENTS)
+            parts = pool.map(self._generate_share, range(CLIENTS), [requests] * CLIENTS)
             shares = [iter(share) for share in parts]
-        return [next(shares[place % CLIENTS]) for place in range(len(orders))]
+        return [next(shares[place % CLIENTS]) for place in range(len(requests))]
 
     def fetch(self, urls: Sequence[str]) -> list[Image.Image]:
-        """The pictures at these addresses."""
+        """Download the pictures at these URLs."""
         with self._stack.client(0) as client:
             return [Image.open(io.BytesIO(client.fetch(url))).convert("RGB") for url in urls]
 
-    def _paint_share(self, number: int, orders: Sequence[Order]) -> list[str]:
+    def _generate_share(self, number: int, requests: Sequence[ImageRequest]) -> list[str]:
         with self._stack.client(number) as client:
-            submitted = [_submit(client, order) for order in orders[number::CLIENTS]]
-            return [client.finished(id_)["output"]["images"][0]["url"] for id_ in submitted]
+            submitted = [_submit(client, request) for request in requests[number::CLIENTS]]
+            return [client.wait_for_success(id_)["output"]["images"][0]["url"] for id_ in submitted]
 
 
-def _submit(client: LeanClient, order: Order) -> str:
-    given = {"prompt": order.prompt, "seed": order.seed}
-    submitted: str = client.submit(VARIANT.id, given)["id"]
-    return submitted
+def _submit(client: BenchClient, request: ImageRequest) -> str:
+    inputs = {"prompt": request.prompt, "seed": request.seed}
+    job_id: str = client.submit(VARIANT.id, inputs)["id"]
+    return job_id
 
 
 def measure_service(
-    service: FluxService, lab: FluxLab, rounds: int, pictures: int
+    service: FluxService, harness: FluxHarness, rounds: int, pictures: int
 ) -> dict[str, float]:
-    """Pictures a second through HTTP, by the stock pipeline one by one, by the adapter in batches.
+    """Measure pictures per second of the service, the stock pipeline, and the adapter in batches.
 
-    Every round has orders of its own, the same for all three. The service's seconds run from the
-    first POST to the last answer read: by then all pictures are stored.
+    The stock pipeline generates pictures one by one. Every round has new requests, the same for
+    all three. The time of the service is from the first POST to the last response: by then all
+    pictures are stored.
 
     Returns:
-        The three rates, the service's over each of the others, and the fraction of the service's
-        pictures that are those the stock pipeline paints of the same seed, each alone.
+        The three rates, the ratios of the service's rate to the others, and the fraction of the
+        service's pictures that are equal to those of the stock pipeline with the same seed.
     """
-    return _ServiceTurns(service, lab, rounds, pictures).figures()
+    return _ServiceComparison(service, harness, rounds, pictures).figures()
 
 
-class _ServiceTurns:
-    """The three contenders, with fresh orders for every round."""
+class _ServiceComparison:
+    """The three candidates, with new requests for every round."""
 
-    def __init__(self, service: FluxService, lab: FluxLab, rounds: int, pictures: int) -> None:
+    def __init__(
+        self, service: FluxService, harness: FluxHarness, rounds: int, pictures: int
+    ) -> None:
         self._service = service
-        self._lab = lab
-        self._orders = [lab.orders(pictures) for _ in range(rounds)]
+        self._harness = harness
+        self._requests = [harness.new_requests(pictures) for _ in range(rounds)]
         self._urls: list[str] = []
-        self._bare: list[Image.Image] = []
+        self._stock_pictures: list[Image.Image] = []
 
     def figures(self) -> dict[str, float]:
-        rates = medians(
-            len(self._orders),
+        rates = interleaved_medians(
+            len(self._requests),
             {
-                "service": self._turn(self._through_service),
-                "bare": self._turn(self._through_stock),
-                "adapter": self._turn(self._through_adapter),
+                "service": self._candidate(self._run_service),
+                "bare": self._candidate(self._run_stock),
+                "adapter": self._candidate(self._run_adapter),
             },
         )
-        figures = {f"{who}_pictures_per_second": rate for who, rate in rates.items()}
+        figures = {f"{path}_pictures_per_second": rate for path, rate in rates.items()}
         return figures | {
             "service_over_bare_ratio": rates["service"] / rates["bare"],
             "service_over_adapter_ratio": rates["service"] / rates["adapter"],
             "pictures_as_bare_fraction": self._agreement(),
         }
 
-    def _turn(self, act: Callable[[Sequence[Order]], None]) -> Callable[[], float]:
-        """A contender: pictures a second of the next round's orders."""
-        coming: Iterator[Sequence[Order]] = iter(self._orders)
+    def _candidate(self, run: Callable[[Sequence[ImageRequest]], None]) -> Callable[[], float]:
+        """A function that measures the pictures per second of the next round's requests."""
+        rounds: Iterator[Sequence[ImageRequest]] = iter(self._requests)
 
-        def turn() -> float:
-            orders = next(coming)
-            return len(orders) / seconds_of(partial(act, orders))
+        def measure() -> float:
+            requests = next(rounds)
+            return len(requests) / elapsed_seconds(partial(run, requests))
 
-        return turn
+        return measure
 
-    def _through_service(self, orders: Sequence[Order]) -> None:
-        self._urls += self._service.paint(orders)
+    def _run_service(self, requests: Sequence[ImageRequest]) -> None:
+        self._urls += self._service.generate(requests)
 
-    def _through_stock(self, orders: Sequence[Order]) -> None:
-        self._bare += map(self._lab.paint_stock, orders)
+    def _run_stock(self, requests: Sequence[ImageRequest]) -> None:
+        self._stock_pictures += map(self._harness.generate_with_stock, requests)
 
-    def _through_adapter(self, orders: Sequence[Order]) -> None:
-        paint_in_batches(self._lab.adapter, orders, VARIANT.max_batch)
+    def _run_adapter(self, requests: Sequence[ImageRequest]) -> None:
+        generate_in_batches(self._harness.adapter, requests, VARIANT.max_batch)
 
     def _agreement(self) -> float:
-        pairs = zip(self._service.fetch(self._urls), self._bare, strict=True)
+        pairs = zip(self._service.fetch(self._urls), self._stock_pictures, strict=True)
         return float(np.mean([_is_same(ours, theirs) for ours, theirs in pairs]))
 
 
 def _is_same(ours: Image.Image, theirs: Image.Image) -> bool:
-    apart = np.abs(np.asarray(ours, dtype=int) - np.asarray(theirs, dtype=int))
-    return bool(apart.max() <= _SAME_LEVELS)
+    difference = np.abs(np.asarray(ours, dtype=int) - np.asarray(theirs, dtype=int))
+    return bool(difference.max() <= _SAME_LEVELS)

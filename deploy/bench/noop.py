@@ -1,4 +1,4 @@
-"""The benchmark's own model: it does nothing, and no other command knows of it."""
+"""The benchmark's no-op model, which only the benchmark's processes offer."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ _PRICE_MICROS = 1
 
 
 class NoopParameters(BaseModel):
-    """Nothing but a number that is given back."""
+    """A number that the output returns."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -42,9 +42,9 @@ class NoopAdapter:
     """An `Adapter` without a model."""
 
     def load(self) -> None:
-        """Nothing to load."""
+        """Do nothing: there are no weights."""
 
     def run(self, batch: Sequence[Work], report: Report, _should_stop: ShouldStop) -> list[Output]:
-        """One step, and each work's number back."""
+        """Report one step, and return the number of each work."""
         report(1, 1)
         return [Output(data=work.parameters.model_dump()) for work in batch]

@@ -1,4 +1,4 @@
-"""The same no-op through plain Celery, as its documentation sets it up: what to compare with.
+"""The no-op as a plain Celery task, set up as in Celery's documentation, as the reference.
 
 `python -m deploy.bench.plain_celery`, with the broker's URL in BENCH_BROKER_URL, is its worker.
 """
@@ -15,7 +15,7 @@ _TASK = "bench.noop"
 
 
 def make_app(broker_url: str) -> Celery:
-    """An app with one task and a Redis result backend; everything else is Celery's default."""
+    """Create an app with one task and a Redis result backend, otherwise with Celery's defaults."""
     app = Celery("plain", broker=broker_url, backend=broker_url, set_as_current=False)
 
     @app.task(name=_TASK)  # type: ignore[untyped-decorator]
@@ -25,8 +25,8 @@ def make_app(broker_url: str) -> Celery:
     return app
 
 
-def seconds_for(app: Celery, jobs: int) -> float:
-    """From the first publication to the last result that came back."""
+def measure_seconds(app: Celery, jobs: int) -> float:
+    """Measure the seconds from the first published task to the last received result."""
     began = time.perf_counter()
     results = [app.send_task(_TASK, kwargs={"n": n}) for n in range(jobs)]
     for result in results:

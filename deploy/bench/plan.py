@@ -1,4 +1,4 @@
-"""What the benchmark measures, in which order, and what it is held to."""
+"""The service's benchmark: its measurements in order, their sizes, and their goals."""
 
 import os
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ from deploy.bench.throughput import measure_throughput
 
 @dataclass(frozen=True)
 class Plan:
-    """How much of everything.
+    """The sizes of the measurements.
 
     Attributes:
-        latency_jobs: jobs of each model submitted one after the other.
-        painted_jobs: the backlog of pictures that the device is watched under.
-        rounds: how often the service and plain Celery take turns.
-        round_jobs: no-op jobs of one turn.
-        backlogs: queued jobs at which the claim is measured, growing.
+        latency_jobs: jobs of each model, submitted one after the other.
+        idle_jobs: the backlog for measuring the device's idle time.
+        rounds: rounds of the service and plain Celery in turn.
+        round_jobs: no-op jobs per round.
+        backlogs: numbers of queued jobs for measuring the claim, ascending.
     """
 
     latency_jobs: int
-    painted_jobs: int
+    idle_jobs: int
     rounds: int
     round_jobs: int
     backlogs: Sequence[int]
@@ -37,10 +37,12 @@ QUICK = Plan(10, 48, 1, 100, (1_000, 5_000))
 
 @dataclass(frozen=True)
 class Goal:
-    """What a figure should reach.
+    """The limit that a figure should keep.
 
     Attributes:
-        at_most: whether the limit is the most or the least that the figure should be.
+        figure: the name of the figure.
+        limit: the limit.
+        at_most: true for an upper limit, false for a lower one.
     """
 
     figure: str
@@ -48,7 +50,7 @@ class Goal:
     at_most: bool = True
 
     def met(self, figures: dict[str, float]) -> bool:
-        """Whether the figure reaches it."""
+        """True when the figure keeps the limit."""
         value = figures[self.figure]
         return value <= self.limit if self.at_most else value >= self.limit
 
@@ -62,12 +64,12 @@ GOALS = (
 
 
 def measure(plan: Plan, folder: Path) -> dict[str, float]:
-    """Every figure, by name; the machine's load average before it began is one of them."""
+    """Measure all figures by name, together with the machine's load average at the start."""
     figures = {"load_before": os.getloadavg()[0]}
     with BenchStack(folder) as stack:
         figures |= measure_latency(stack, plan.latency_jobs)
-        figures |= measure_device_idle(stack, plan.painted_jobs)
+        figures |= measure_device_idle(stack, plan.idle_jobs)
         figures |= measure_throughput(stack, plan.round_jobs, plan.rounds)
-        # Last: its rows are left in the table.
+        # Last, because its rows remain in the table.
         figures |= measure_claim(stack.database_url, plan.backlogs)
     return figures

@@ -1,4 +1,4 @@
-"""What operators' figures and searches cost with many jobs stored: at the database, over HTTP."""
+"""Latency of operators' reports and searches with many stored jobs, in the database and by HTTP."""
 
 import os
 import secrets
@@ -25,7 +25,7 @@ from db.reports.window import failures_by_code, queue_windows, revenue_today
 from db.tenants import api_keys
 from db.tenants.api_keys import OperatorRole
 from db.values.job_state import JobState
-from deploy.bench.many_jobs import fill
+from deploy.bench.job_history import insert_job_history
 from deploy.bench.report_pages import measure_pages
 from deploy.local.processes import api_program
 from deploy.local.servers.postgres import EmbeddedPostgres
@@ -38,22 +38,22 @@ _PAGE = 50
 _WINDOW = timedelta(hours=1)
 _STEPS = 60
 _FILL_SECONDS_PER_JOB = 0.002
-"""Longest time that the storing may take; it takes a tenth of it."""
+"""Time limit for inserting a job; inserting takes a tenth of it."""
 
 _Ask = Callable[[Session], object]
 
 
 def measure_reports(jobs: int, requests: int, folder: Path) -> dict[str, float]:
-    """Seconds of the overview and of pages of jobs, on a stack of its own without a worker.
+    """Measure the overview and pages of jobs, on a stack of its own without a worker.
 
     Args:
-        jobs: how many are stored.
-        requests: how often each page is asked for over HTTP.
-        folder: for the servers' data; made when missing.
+        jobs: the number of stored jobs.
+        requests: requests per page over HTTP.
+        folder: the folder of the servers' data; created if missing.
 
     Returns:
-        The machine's load average before it began, seconds that the storing took, the median of
-        each statement at the database, and p50 and p95 of each page over HTTP.
+        The machine's load average at the start, the seconds for inserting the jobs, the median
+        seconds of each statement in the database, and p50 and p95 of each page over HTTP.
     """
     postgres = EmbeddedPostgres(folder / "postgres", fast=True)
     redis = EmbeddedRedis(folder / "redis")
@@ -65,7 +65,7 @@ def measure_reports(jobs: int, requests: int, folder: Path) -> dict[str, float]:
         database = undo.enter_context(closing(_open(postgres.url, jobs)))
         figures = {"load_before": os.getloadavg()[0]}
         begun = time.perf_counter()
-        fill(database, jobs)
+        insert_job_history(database, jobs)
         figures["fill_seconds"] = time.perf_counter() - begun
         figures |= {
             f"{name}_p50_seconds": _median(database, ask) for name, ask in _asked(jobs).items()

@@ -1,4 +1,4 @@
-"""`python -m deploy.bench.serve api|worker`: the service's processes, with the no-op added."""
+"""`python -m deploy.bench.serve api|worker`: the service's processes with the no-op model."""
 
 import click
 
@@ -14,7 +14,7 @@ from workers.settings import WorkerSettings
 
 @click.group()
 def main() -> None:
-    """What the benchmark starts in place of `bottega api` and `bottega worker`."""
+    """Run the benchmark's variants of `bottega api` and `bottega worker`."""
     logs.configure()
 
 
@@ -22,7 +22,7 @@ def main() -> None:
 @click.option("--host", required=True)
 @click.option("--port", type=int, required=True)
 def api(host: str, port: int) -> None:
-    """`bottega api` offering the no-op as well."""
+    """Run `bottega api` with the no-op model."""
     import uvicorn  # noqa: PLC0415
 
     uvicorn.run(
@@ -40,7 +40,7 @@ def api(host: str, port: int) -> None:
 @click.option("--id", "worker_id", required=True)
 @click.option("--variant", "variants", multiple=True)
 def worker(device: str, worker_id: str, variants: tuple[str, ...]) -> None:
-    """`bottega worker` serving the no-op as well."""
+    """Run `bottega worker` with the no-op model."""
     WorkerProcess(
         variant_ids=variants,
         device=device,

@@ -1,4 +1,4 @@
-"""The stack that is measured: the local stack's processes, with the no-op among the models."""
+"""The stack of the benchmarks: the local stack's processes with the no-op model."""
 
 import json
 import secrets
@@ -17,7 +17,7 @@ from db.core.session import Database
 from db.core.settings import DatabaseSettings
 from db.tables import Tier
 from db.tenants import api_keys, tenants
-from deploy.bench.client import LeanClient
+from deploy.bench.client import BenchClient
 from deploy.bench.noop import NOOP
 from deploy.local.processes import api_program, courier_program, worker_program
 from deploy.local.servers.postgres import EmbeddedPostgres
@@ -25,33 +25,33 @@ from deploy.local.servers.process import free_port
 from deploy.local.servers.redis import EmbeddedRedis
 from deploy.local.supervisor import Supervisor
 
-PAINTER = "flux.1-demo"
+FLUX_VARIANT = "flux.1-demo"
 CONCURRENCY = 3
-"""Threads of a worker: the service's default, which plain Celery is given too."""
+"""Threads of a worker: the service's default, also used for plain Celery."""
 
 API_PROCESSES = 2
-"""As many as the machine of our figures has cores: a Python process uses one."""
+"""One per core of the machine in BENCHMARKS.md, because a Python process uses one core."""
 
 CLIENTS = 8
-"""Tenants that submit at the same time, with one kept connection each."""
+"""Tenants that submit at the same time, with one persistent connection each."""
 
 _SERVE = "deploy.bench.serve"
 _TIER = "bench"
-_ENOUGH = 1_000_000_000
+_UNLIMITED = 1_000_000_000
 
 
 @dataclass
 class BenchStack:
-    """PostgreSQL, Redis, courier, the API's processes and one worker below one folder.
+    """PostgreSQL, Redis, the courier, the API's processes and one worker below one folder.
 
     Attributes:
-        variants: what the worker serves beside the no-op.
-        api_keys: one each of as many tenants as there are clients; no benchmark reaches their
-            limits.
+        folder: the folder of all data and logs.
+        variants: the variants that the worker serves beside the no-op.
+        api_keys: the keys of the clients' tenants, whose limits no benchmark reaches.
     """
 
     folder: Path
-    variants: Sequence[str] = (PAINTER,)
+    variants: Sequence[str] = (FLUX_VARIANT,)
     api_keys: Sequence[str] = ()
     _api_ports: Sequence[int] = field(
         default_factory=lambda: [free_port() for _ in range(API_PROCESSES)]
@@ -68,7 +68,7 @@ class BenchStack:
         self._supervisor = Supervisor(self.folder / "logs")
 
     def __enter__(self) -> Self:
-        """Start everything, and return when all of it answers.
+        """Start everything, and return when all processes are ready.
 
         Raises:
             deploy.local.servers.process.ServerStartError: a process did not come up.
@@ -87,16 +87,16 @@ class BenchStack:
 
     @property
     def urls(self) -> Sequence[str]:
-        """Where the API's processes answer."""
+        """The URLs of the API's processes."""
         return [f"http://127.0.0.1:{port}" for port in self._api_ports]
 
-    def client(self, number: int) -> LeanClient:
-        """A connection of the tenant of that number, to the process that is theirs."""
-        return LeanClient(self.urls[number % API_PROCESSES], self.api_keys[number])
+    def client(self, number: int) -> BenchClient:
+        """A client for the tenant of that number, connected to the tenant's API process."""
+        return BenchClient(self.urls[number % API_PROCESSES], self.api_keys[number])
 
     @property
     def metrics_url(self) -> str:
-        """Where the worker answers Prometheus."""
+        """The URL of the worker's Prometheus metrics."""
         return f"http://127.0.0.1:{self._metrics_port}/metrics"
 
     @property
@@ -111,7 +111,7 @@ class BenchStack:
 
     @property
     def supervisor(self) -> Supervisor:
-        """What keeps the processes; it stops whatever else it is given, too."""
+        """The supervisor of the processes; it also stops processes that are added to it."""
         return self._supervisor
 
     @property
@@ -129,7 +129,7 @@ class BenchStack:
         self._supervisor.start(self._postgres, self._redis)
         upgrade(self.database_url)
         self._database = Database(DatabaseSettings(url=SecretStr(self.database_url), pool_size=2))
-        self.api_keys = _customers(self._database)
+        self.api_keys = _create_tenants(self._database)
         settings = self._settings()
         worker = worker_program(
             "worker",
@@ -160,23 +160,23 @@ class BenchStack:
         }
 
 
-def _customers(database: Database) -> list[str]:
-    """Keys of tenants that may have any number of jobs in flight, and pay for them."""
+def _create_tenants(database: Database) -> list[str]:
+    """Create tenants with unlimited jobs in flight and enough credit; returns their keys."""
     tier = Tier(
         name=_TIER,
         weight=1.0,
-        max_in_flight=_ENOUGH,
+        max_in_flight=_UNLIMITED,
         max_priority="normal",
-        images_per_month=_ENOUGH,
-        analyses_per_month=_ENOUGH,
+        images_per_month=_UNLIMITED,
+        analyses_per_month=_UNLIMITED,
     )
     with database.transaction() as session:
         session.add(tier)
         session.flush()
-        return [_customer(session, n) for n in range(CLIENTS)]
+        return [_create_tenant(session, n) for n in range(CLIENTS)]
 
 
-def _customer(session: Session, n: int) -> str:
+def _create_tenant(session: Session, n: int) -> str:
     tenant = tenants.create(session, name=f"Bench {n}", tier=_TIER)
-    ledger.credit(session, tenant.id, _ENOUGH, reference=f"bench:{n}")
+    ledger.credit(session, tenant.id, _UNLIMITED, reference=f"bench:{n}")
     return api_keys.create(session, tenant_id=tenant.id, name="bench")[1]

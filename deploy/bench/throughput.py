@@ -1,4 +1,4 @@
-"""Jobs a second through HTTP, against plain Celery's, in turns."""
+"""Jobs per second through HTTP, compared with plain Celery in alternate rounds."""
 
 import statistics
 import time
@@ -23,10 +23,10 @@ _WARM_UP = 50
 
 
 def measure_throughput(stack: BenchStack, jobs: int, rounds: int) -> dict[str, float]:
-    """The median jobs a second of both, each round one after the other, and their ratio.
+    """Measure the median jobs per second of both in alternate rounds, and their ratio.
 
-    The service's seconds run from the first POST to the last job stored, by eight tenants' clients
-    that keep their connections; Celery's from the first publication to the last result.
+    The time of the service is from the first POST to the last stored job, with eight tenants on
+    persistent connections. The time of Celery is from the first published task to the last result.
     """
     broker_url = stack.redis_url.removesuffix("/0") + "/1"
     settings = {plain_celery.BROKER_VARIABLE: broker_url}
@@ -35,14 +35,14 @@ def measure_throughput(stack: BenchStack, jobs: int, rounds: int) -> dict[str, f
     )
     app = plain_celery.make_app(broker_url)
     try:
-        plain_celery.seconds_for(app, _WARM_UP)
-        _seconds_for(stack, _WARM_UP)
-        _wait_for_quiet(stack)
+        plain_celery.measure_seconds(app, _WARM_UP)
+        _measure_seconds(stack, _WARM_UP)
+        _wait_for_empty_queue(stack)
         ours, theirs = [], []
         for _ in range(rounds):
-            theirs.append(jobs / plain_celery.seconds_for(app, jobs))
-            ours.append(jobs / _seconds_for(stack, jobs))
-            _wait_for_quiet(stack)
+            theirs.append(jobs / plain_celery.measure_seconds(app, jobs))
+            ours.append(jobs / _measure_seconds(stack, jobs))
+            _wait_for_empty_queue(stack)
     finally:
         app.close()
     return {
@@ -52,26 +52,26 @@ def measure_throughput(stack: BenchStack, jobs: int, rounds: int) -> dict[str, f
     }
 
 
-def _seconds_for(stack: BenchStack, jobs: int) -> float:
+def _measure_seconds(stack: BenchStack, jobs: int) -> float:
     began = time.perf_counter()
     with ThreadPoolExecutor(CLIENTS) as pool:
         list(pool.map(partial(_submit, stack), range(CLIENTS), repeat(jobs)))
     while _unfinished(stack.database):
         if time.perf_counter() - began > _LONGEST_SECONDS:
-            raise TimeoutError("the benchmark's jobs do not end")
+            raise TimeoutError("the benchmark's jobs did not finish in time")
         time.sleep(_POLL_SECONDS)
     return time.perf_counter() - began
 
 
-def _wait_for_quiet(stack: BenchStack) -> None:
-    """Until every ticket is answered: those of batch mates find nothing, yet cost something."""
+def _wait_for_empty_queue(stack: BenchStack) -> None:
+    """Wait until all tickets are consumed: those of jobs claimed with a batch still cost time."""
     with Redis.from_url(stack.redis_url) as redis:
         while redis.llen(NOOP.id):
             time.sleep(_POLL_SECONDS)
 
 
 def _submit(stack: BenchStack, client_number: int, jobs: int) -> None:
-    """One client's share of the jobs."""
+    """Submit one client's share of the jobs."""
     with stack.client(client_number) as client:
         for n in range(client_number, jobs, CLIENTS):
             client.submit(NOOP.id, {"n": n})

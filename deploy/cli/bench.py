@@ -8,120 +8,124 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from deploy.cli.common import json_option
 from deploy.process.sigterm import raising_on_sigterm
 
 if TYPE_CHECKING:
     from deploy.bench.plan import Goal
 
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
 
 @click.group(invoke_without_command=True)
-@click.option("--quick", is_flag=True, help="A minute instead of many: figures will scatter.")
-@_json
+@click.option("--quick", is_flag=True, help="One minute, not many: the figures vary more.")
+@json_option
 @click.pass_context
 def bench(context: click.Context, *, quick: bool, as_json: bool) -> None:
-    """Measure, on a stack of its own in a temporary folder.
+    """Measure the service, on a stack of its own in a temporary folder.
 
-    Submit to start and submit to stored when idle, how much of the time the device waits under a
-    backlog, jobs a second against plain Celery, and what a claim costs with a short and with a
-    long queue. Figures of one run belong together: compare them with each other, not with
-    another machine's.
+    It measures the seconds from submission to start and to the stored result when idle, the
+    share of time in which the device waits under a backlog, jobs a second against plain Celery,
+    and the cost of a claim with a short and with a long queue. Compare figures of one run with
+    each other, not with those of another machine.
     """
     if context.invoked_subcommand:
         if quick or as_json:
-            raise click.UsageError(f"put options behind {context.invoked_subcommand}")
+            raise click.UsageError(f"put the options after {context.invoked_subcommand}")
         return
     from deploy.bench.plan import FULL, GOALS, QUICK, measure  # noqa: PLC0415
 
-    figures = _in_a_folder(lambda folder: measure(QUICK if quick else FULL, folder))
-    _show(figures, _judged(GOALS, figures), as_json=as_json)
+    figures = _in_temporary_folder(lambda folder: measure(QUICK if quick else FULL, folder))
+    _print_figures(figures, _check_goals(GOALS, figures), as_json=as_json)
 
 
 @bench.command()
-@click.option("--quick", is_flag=True, help="Half a minute instead of three: figures will scatter.")
-@_json
+@click.option("--quick", is_flag=True, help="Half a minute, not three: the figures vary more.")
+@json_option
 def florence(*, quick: bool, as_json: bool) -> None:
-    """Measure Florence-2: what batches, kept features and the service around it bring and cost.
+    """Measure Florence-2: the gain of batches and caches, and the cost of the service around it.
 
-    On florence-2-demo, with one thread of the processor: pictures a second by batch size; four
-    tasks in one job against four jobs; a picture looked at again; generation with and without
-    its KV cache; and the whole service against transformers' own classes, picture by picture.
-    What is compared takes turns, and every ratio above 1 is in favour of the service's way.
+    With florence-2-demo on one CPU thread: pictures a second by batch size; four tasks in one
+    job against four jobs; a picture that was analyzed before; generation with and without its KV
+    cache; and the whole service against transformers' own classes, picture by picture. The two
+    sides of a comparison run alternately. A ratio above 1 is in favor of the service.
     """
     from deploy.bench.florence import FULL, QUICK, measure_florence  # noqa: PLC0415
 
-    figures = _in_a_folder(lambda folder: measure_florence(QUICK if quick else FULL, folder))
-    _show(figures, {}, as_json=as_json)
+    figures = _in_temporary_folder(
+        lambda folder: measure_florence(QUICK if quick else FULL, folder)
+    )
+    _print_figures(figures, {}, as_json=as_json)
+
+
+@bench.command()
+@click.option("--quick", is_flag=True, help="Half a minute, not minutes: the figures vary more.")
+@json_option
+def flux(*, quick: bool, as_json: bool) -> None:
+    """Measure FLUX: the gain of batches and caches, and the cost of the service around it.
+
+    With flux.1-demo on one CPU thread: pictures a second by batch size; a prompt that was encoded
+    before; the whole service against diffusers' own pipeline, picture by picture, with a check
+    that both paint the same; and the share of time in which the device waits under a backlog.
+    The two sides of a comparison run alternately. A ratio above 1 is in favor of the service.
+    """
+    from deploy.bench.flux import FULL, GOALS, QUICK, measure_flux  # noqa: PLC0415
+
+    figures = _in_temporary_folder(lambda folder: measure_flux(QUICK if quick else FULL, folder))
+    _print_figures(figures, _check_goals(GOALS, figures), as_json=as_json)
 
 
 @bench.command()
 @click.option(
-    "--quick", is_flag=True, help="Half a minute instead of minutes: figures will scatter."
+    "--jobs",
+    type=click.IntRange(1_000, 10_000_000),
+    default=1_000_000,
+    show_default=True,
+    help="Number of jobs to store first.",
 )
-@_json
-def flux(*, quick: bool, as_json: bool) -> None:
-    """Measure FLUX: what batches, kept prompts and the service around it bring and cost.
-
-    On flux.1-demo, with one thread of the processor: pictures a second by batch size; a prompt
-    that was encoded before; the whole service against diffusers' own pipeline, picture by
-    picture, and whether it paints the same; and how much of the time the device waits under a
-    backlog. What is compared takes turns, and every ratio above 1 is in favour of the service's
-    way.
-    """
-    from deploy.bench.flux import FULL, GOALS, QUICK, measure_flux  # noqa: PLC0415
-
-    figures = _in_a_folder(lambda folder: measure_flux(QUICK if quick else FULL, folder))
-    _show(figures, _judged(GOALS, figures), as_json=as_json)
-
-
-@bench.command()
-@click.option("--jobs", type=click.IntRange(1_000, 10_000_000), default=1_000_000)
 @click.option(
     "--requests",
     type=click.IntRange(2, 1_000),
     default=50,
     show_default=True,
-    help="Of each page, over HTTP; fewer where all of them would take more than four minutes.",
+    help="HTTP requests for each page; fewer if all of them would take more than four minutes.",
 )
-@_json
+@json_option
 def reports(*, jobs: int, requests: int, as_json: bool) -> None:
-    """Measure operators' figures and searches with so many --jobs stored (a million).
+    """Measure operators' reports and searches with many jobs stored (--jobs, a million).
 
-    At the database, statement by statement; then pages of the dashboard and answers of
-    /v1/admin, over loopback from an API process of its own. A million jobs take a gigabyte and
-    one or two minutes to store.
+    First the SQL statements alone; then pages of the dashboard and responses of /v1/admin, over
+    loopback from an API process of its own. A million jobs take a gigabyte and one or two
+    minutes to store.
     """
     from deploy.bench.report_pages import GOALS  # noqa: PLC0415
     from deploy.bench.reports import measure_reports  # noqa: PLC0415
 
-    figures = _in_a_folder(lambda folder: measure_reports(jobs, requests, folder))
-    _show(figures, _judged(GOALS, figures), as_json=as_json)
+    figures = _in_temporary_folder(lambda folder: measure_reports(jobs, requests, folder))
+    _print_figures(figures, _check_goals(GOALS, figures), as_json=as_json)
 
 
-def _judged(goals: "Sequence[Goal]", figures: dict[str, float]) -> dict[str, dict[str, Any]]:
+def _check_goals(goals: "Sequence[Goal]", figures: dict[str, float]) -> dict[str, dict[str, Any]]:
     return {
         goal.figure: {"limit": goal.limit, "at_most": goal.at_most, "met": goal.met(figures)}
         for goal in goals
     }
 
 
-def _in_a_folder(measure: Callable[[Path], dict[str, float]]) -> dict[str, float]:
+def _in_temporary_folder(measure: Callable[[Path], dict[str, float]]) -> dict[str, float]:
     with raising_on_sigterm(), tempfile.TemporaryDirectory(prefix="bottega-bench-") as folder:
         return measure(Path(folder) / "stack")
 
 
-def _show(
+def _print_figures(
     figures: Mapping[str, float], goals: Mapping[str, Mapping[str, Any]], *, as_json: bool
 ) -> None:
     if as_json:
         click.echo(json.dumps({"figures": figures, "goals": goals}, indent=2))
         return
     for name, value in figures.items():
-        click.echo(f"{name:45} {value:12.6g} {_verdict(goals.get(name))}".rstrip())
+        click.echo(f"{name:45} {value:12.6g} {_goal_text(goals.get(name))}".rstrip())
 
 
-def _verdict(goal: Mapping[str, Any] | None) -> str:
+def _goal_text(goal: Mapping[str, Any] | None) -> str:
     if goal is None:
         return ""
     bound = "at most" if goal["at_most"] else "at least"

@@ -10,15 +10,29 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command()
-@click.option("--prompt", default="a red circle on a blue background", show_default=True)
-@click.option("--out", type=_FOLDER, default=Path("demo-out"), show_default=True)
-@click.option("--data-dir", type=_FOLDER, default=Path(".bottega/demo"), show_default=True)
+@click.option(
+    "--prompt",
+    default="a red circle on a blue background",
+    show_default=True,
+    help="The picture to paint.",
+)
+@click.option(
+    "--out", type=_FOLDER, default=Path("demo-out"), show_default=True, help="Results go here."
+)
+@click.option(
+    "--data-dir",
+    type=_FOLDER,
+    default=Path(".bottega/demo"),
+    show_default=True,
+    help="The stack keeps its data here.",
+)
 @click.option("--keep", is_flag=True, help="Leave the stack running until Ctrl-C.")
 def demo(prompt: str, out: Path, data_dir: Path, *, keep: bool) -> None:
-    """Paint a picture, look at it, and print the bill.
+    """Paint a picture, analyze it, and print the bill.
 
-    Starts a local stack, has flux.1-demo paint PROMPT and florence-2-demo describe that very
-    picture and find its objects, and leaves the picture, the overlay and the JSON in --out.
+    Starts a local stack. flux.1-demo paints the prompt, and florence-2-demo describes that
+    picture and finds its objects. The folder --out gets the picture, the overlay and both jobs
+    as JSON.
     """
     from deploy.local.demo import run_demo  # noqa: PLC0415
     from deploy.local.stack import LocalStack  # noqa: PLC0415
@@ -32,7 +46,7 @@ def demo(prompt: str, out: Path, data_dir: Path, *, keep: bool) -> None:
             run_demo(facts["url"], facts["api_key"], prompt, out)
             if keep:
                 click.echo(
-                    f"\nstill running at {facts['url']}, key {facts['api_key']}; Ctrl-C ends"
+                    f"\nstill running at {facts['url']}, key {facts['api_key']}; Ctrl-C stops it"
                 )
                 stack.watch(stopping)
         finally:

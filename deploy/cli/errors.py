@@ -1,4 +1,4 @@
-"""What an operator sees when a command cannot do what it should: a sentence and an exit code.
+"""Errors of the command line: each failure is one sentence and an exit code.
 
 0 is success, 1 a failure that the sentence explains, 2 a wrong command line.
 """
@@ -37,10 +37,10 @@ _EXPLAINED = (
 
 
 class Group(click.Group):
-    """A group whose commands end with a sentence rather than a traceback."""
+    """A group whose commands fail with a sentence instead of a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command, translating what operators can do something about."""
+        """Run the command; turn errors that an operator can remedy into sentences."""
         try:
             return super().invoke(ctx)
         except _EXPLAINED as error:
@@ -48,9 +48,9 @@ class Group(click.Group):
         except OperationalError as error:
             raise click.ClickException(f"the database does not answer: {error.orig}") from error
         except ValidationError as error:
-            raise click.ClickException(_settings_sentence(error)) from error
+            raise click.ClickException(_settings_message(error)) from error
 
 
-def _settings_sentence(error: ValidationError) -> str:
+def _settings_message(error: ValidationError) -> str:
     faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
     return f"{error.title} is not complete: {faults}"

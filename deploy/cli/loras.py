@@ -1,4 +1,4 @@
-"""`bottega loras`: the LoRAs that tenants may ask for by name."""
+"""`bottega loras`: the LoRA files that tenants use by name."""
 
 from pathlib import Path
 
@@ -8,16 +8,16 @@ from api.resources.lora_files import MEDIA_TYPE, NAME, LoraError, check_lora
 from db.storage.keys import lora_key
 from db.storage.object_store import ObjectStore
 from db.storage.settings import StorageSettings, open_store
-from deploy.cli.admin import as_json_option, show
+from deploy.cli.common import json_option, print_rows
 
 FOLDER = lora_key("").removesuffix(".safetensors")
 
 
 @click.group()
 def loras() -> None:
-    """Add, list and remove LoRAs that tenants may ask for by name.
+    """Add, list and remove LoRA files that tenants use by name.
 
-    They lie in the store (BOTTEGA_STORE_DIR or S3_…) that the workers read from.
+    The files are in the object store (BOTTEGA_STORE_DIR or S3_…) that the workers read from.
     """
 
 
@@ -25,13 +25,13 @@ def loras() -> None:
 @click.argument("name")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def add_lora(name: str, file: Path) -> None:
-    """Offer FILE, a safetensors file, as NAME; what bore that name before is replaced.
+    """Offer FILE, a safetensors file, as NAME. It replaces an earlier file of that name.
 
-    Jobs ask for it by {"loras": [{"source": "NAME", "scale": 0.8}]}. Workers that have the file
-    of before on a model keep it until they are restarted.
+    Jobs use it with {"loras": [{"source": "NAME", "scale": 0.8}]}. A worker that has loaded the
+    earlier file uses that one until it is restarted.
     """
     if not NAME.fullmatch(name):
-        raise click.ClickException("a name is of lower-case letters, digits, '.', '_' and '-'")
+        raise click.ClickException("use lower-case letters, digits, '.', '_' and '-' for the name")
     data = file.read_bytes()
     try:
         check_lora(data)
@@ -42,21 +42,21 @@ def add_lora(name: str, file: Path) -> None:
 
 
 @loras.command("list")
-@as_json_option
+@json_option
 def list_loras(*, as_json: bool) -> None:
-    """Every LoRA that is offered by name."""
+    """List the LoRA files that are offered, with their sizes."""
     found = [
         {"name": Path(info.key).stem, "bytes": info.size_bytes} for info in _store().list(FOLDER)
     ]
-    show(found, as_json=as_json)
+    print_rows(found, as_json=as_json)
 
 
 @loras.command("remove")
 @click.argument("name")
 def remove_lora(name: str) -> None:
-    """Offer NAME no longer; jobs that ask for it already fail."""
+    """Remove NAME. Jobs that are queued with it fail."""
     _store().delete(lora_key(name))
-    click.echo(f"{name} is not offered any longer")
+    click.echo(f"{name} is no longer offered")
 
 
 def _store() -> ObjectStore:

@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING
 import click
 
 from deploy.cli.admin import doctor, keys, migrate, tenants
+from deploy.cli.audit import list_audit_entries
 from deploy.cli.bench import bench
+from deploy.cli.credit import credit
 from deploy.cli.demo import demo
 from deploy.cli.errors import Group
+from deploy.cli.jobs import jobs
 from deploy.cli.loras import loras
-from deploy.cli.operate import COMMANDS
+from deploy.cli.operators import operators
+from deploy.cli.queues import queues
+from deploy.cli.tiers import tiers
+from deploy.cli.workers import workers
 from deploy.local.stack import SETTINGS_FILE
 from deploy.local.supervisor import Supervisor, stop_on_signals
 from deploy.process import logging as logs
@@ -21,7 +27,7 @@ from deploy.process import logging as logs
 if TYPE_CHECKING:
     from deploy.local.stack import LocalStack
 
-# What a command needs is imported when it runs: `bottega --help` must not wait for torch.
+# A command imports its libraries when it runs: `bottega --help` must not wait for torch.
 
 _DATA_DIR = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -30,22 +36,23 @@ _PORT = click.IntRange(0, 65535)
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="bottega")
-@click.option("--stack", type=_DATA_DIR, help="Speak to the local stack of this data folder.")
+@click.option("--stack", type=_DATA_DIR, help="Use the local stack of this data folder.")
 def main(stack: Path | None) -> None:
     """Bottega: a self-hosted job service for Florence-2 and FLUX.
 
-    Start with `bottega up` (a whole stack on this machine) or `bottega demo` (the same, with one
-    picture painted and looked at). On several machines, run `migrate` once, then `api`, `courier`
-    and one `fleet` per machine, with DATABASE_URL, REDIS_URL and S3_… set.
+    Start with `bottega up` (a whole stack on this machine) or `bottega demo` (the same, then one
+    picture is painted and analyzed). On several machines, run `migrate` once, then `api`,
+    `courier` and one `fleet` per machine, with DATABASE_URL, REDIS_URL and S3_… set.
 
-    For a local stack, `bottega --stack .bottega doctor` (or tenants, keys …) finds them itself.
+    `bottega --stack .bottega doctor` (or tenants, keys …) takes these settings from the data
+    folder of a local stack.
     """
     logs.configure()
     if stack is not None:
-        os.environ.update(_settings_of(stack))
+        os.environ.update(_read_settings(stack))
 
 
-def _settings_of(stack: Path) -> dict[str, str]:
+def _read_settings(stack: Path) -> dict[str, str]:
     try:
         settings: dict[str, str] = json.loads((stack / SETTINGS_FILE).read_text())
     except OSError as error:
@@ -56,16 +63,21 @@ def _settings_of(stack: Path) -> dict[str, str]:
 @main.command()
 @click.option("--data-dir", type=_DATA_DIR, default=Path(".bottega"), show_default=True)
 @click.option("--port", type=_PORT, default=8000, show_default=True, help="0 takes a free one.")
-@click.option("--ready-file", type=_FILE, help="Written as JSON once everything answers.")
-@click.option("--device", default="cpu", show_default=True, help="cpu or cuda:N.")
+@click.option("--ready-file", type=_FILE, help="JSON file to write when everything is ready.")
+@click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    help="The device that runs the models: cpu, or cuda:N.",
+)
 @click.option("--variant", "variants", multiple=True, help="A model to serve; repeatable.")
 def up(
     data_dir: Path, port: int, ready_file: Path | None, device: str, variants: tuple[str, ...]
 ) -> None:
-    """Start the local stack and stay in the foreground; Ctrl-C stops it all.
+    """Start the local stack and stay in the foreground; Ctrl-C stops all of it.
 
     It serves the demo models unless --variant names others. PostgreSQL and Redis come with
-    the package; DATABASE_URL, REDIS_URL and S3_… are used instead where the environment has them.
+    the package; if the environment has DATABASE_URL, REDIS_URL or S3_…, these are used instead.
     """
     from deploy.local.stack import DEMO_VARIANTS, LocalStack  # noqa: PLC0415
 
@@ -79,15 +91,15 @@ def _run_stack(stack: "LocalStack", ready_file: Path | None, stopping: threading
         stack.start()
         facts = stack.facts()
         if ready_file is not None:
-            _write_whole(ready_file, json.dumps(facts, indent=2))
+            _write_atomically(ready_file, json.dumps(facts, indent=2))
         click.echo(_greeting(facts["url"], facts["api_key"], facts["operator_key"]))
         stack.watch(stopping)
     finally:
         stack.stop()
 
 
-def _write_whole(path: Path, text: str) -> None:
-    """Whoever waits for the file must never read half of it."""
+def _write_atomically(path: Path, text: str) -> None:
+    """Write a file by renaming: a program that waits for it never reads half of it."""
     from deploy.local.servers.secret_file import write_private  # noqa: PLC0415
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -102,7 +114,7 @@ def _greeting(url: str, key: str, operator_key: str) -> str:
     )
     return (
         f"Bottega answers at {url} (its API at {url}/docs, its dashboard at {url}/dashboard/).\n"
-        "Ctrl-C ends it. In another terminal:\n\n"
+        "Ctrl-C stops it. In another terminal:\n\n"
         f"export KEY={key}\n"
         f"export OPERATOR_KEY={operator_key}  # opens the dashboard\n"
         f'curl -s {url}/v1/jobs -H "Authorization: Bearer $KEY" \\\n'
@@ -114,10 +126,10 @@ def _greeting(url: str, key: str, operator_key: str) -> str:
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=_PORT, default=8000, show_default=True)
 def api(host: str, port: int) -> None:
-    """Run one API process; run as many as you like behind a load balancer.
+    """Run one API process; any number of them can run behind a load balancer.
 
-    Needs DATABASE_URL, REDIS_URL, BOTTEGA_URL_SECRET (the same for all) and a store
-    (BOTTEGA_STORE_DIR or S3_…).
+    It needs DATABASE_URL, REDIS_URL, BOTTEGA_URL_SECRET (the same for all API processes) and an
+    object store (BOTTEGA_STORE_DIR or S3_…).
     """
     import uvicorn  # noqa: PLC0415
 
@@ -137,16 +149,25 @@ def api(host: str, port: int) -> None:
 
 
 @main.command()
-@click.option("--device", default="cpu", show_default=True, help="cpu or cuda:N.")
-@click.option("--variant", "variants", multiple=True, required=True, help="Repeatable.")
-@click.option("--id", "worker_id", help="What it calls itself; drawn without it.")
+@click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    help="The device that runs the models: cpu, or cuda:N.",
+)
+@click.option(
+    "--variant", "variants", multiple=True, required=True, help="A model to serve; repeatable."
+)
+@click.option("--id", "worker_id", help="The worker's id; a random one by default.")
 def worker(device: str, variants: tuple[str, ...], worker_id: str | None) -> None:
-    """Run one worker: one device, the models it keeps warm. SIGTERM finishes jobs in hand.
+    """Run one worker: one device, and the models that it serves.
 
-    BOTTEGA_WEIGHTS_<MODEL> (FLUX.1-schnell: BOTTEGA_WEIGHTS_FLUX_1_SCHNELL) points a model at a
-    local folder instead of the hub. Hosted models (flux.2-pro …) need no device: BOTTEGA_RELAY_URL
-    and BOTTEGA_RELAY_KEY name the upstream that they are forwarded to. BOTTEGA_CONTENT_FILTERS
-    names a file of content filters.
+    On SIGTERM it finishes its running jobs, then ends.
+
+    BOTTEGA_WEIGHTS_<MODEL> (FLUX.1-schnell: BOTTEGA_WEIGHTS_FLUX_1_SCHNELL) names a local folder
+    with the model's weights, to use instead of the hub. Hosted models (flux.2-pro …) need no
+    device: BOTTEGA_RELAY_URL and BOTTEGA_RELAY_KEY name the upstream API that runs them.
+    BOTTEGA_CONTENT_FILTERS names a file of content filters.
     """
     from db.core.base import new_id  # noqa: PLC0415
     from db.core.session import Database  # noqa: PLC0415
@@ -158,7 +179,7 @@ def worker(device: str, variants: tuple[str, ...], worker_id: str | None) -> Non
     from workers.settings import WorkerSettings  # noqa: PLC0415
 
     if all(catalog.find(name).weights is None for name in variants):
-        limit_malloc_arenas()  # a model library has its own way with memory
+        limit_malloc_arenas()  # not with a model library: it manages memory in its own way
     WorkerProcess(
         variant_ids=variants,
         device=device,
@@ -172,9 +193,9 @@ def worker(device: str, variants: tuple[str, ...], worker_id: str | None) -> Non
 @main.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--log-dir", type=_DATA_DIR, default=Path(".bottega/logs"), show_default=True)
-@click.option("--check", is_flag=True, help="Read the file, say what would run, and stop.")
+@click.option("--check", is_flag=True, help="Read the file, print the workers' commands, and stop.")
 def fleet(file: Path, log_dir: Path, *, check: bool) -> None:
-    r"""Start one pinned worker per device, as FILE lists them, and restart what dies.
+    r"""Start one worker for each device that FILE lists, and restart workers that end.
 
     \b
     FILE is TOML:
@@ -182,20 +203,20 @@ def fleet(file: Path, log_dir: Path, *, check: bool) -> None:
       device = "cuda:0"
       variants = ["flux.1-schnell"]
       metrics_port = 9400
-    SIGTERM lets every worker finish its jobs, all at the same time.
+    On SIGTERM all workers finish their running jobs at the same time.
     """
     from deploy.local.fleet import fleet_stop_seconds, programs, read_fleet  # noqa: PLC0415
 
-    listed = read_fleet(file)
-    workers = programs(listed)
+    parsed = read_fleet(file)
+    started = programs(parsed)
     if check:
-        for program in workers:
+        for program in started:
             click.echo(f"{program.name}: bottega {' '.join(program.arguments)}")
         return
-    supervisor = Supervisor(log_dir, stop_seconds=fleet_stop_seconds(listed))
+    supervisor = Supervisor(log_dir, stop_seconds=fleet_stop_seconds(parsed))
     with stop_on_signals() as stopping:
         try:
-            supervisor.start(*workers)
+            supervisor.start(*started)
             supervisor.watch(stopping)
         finally:
             supervisor.stop_together()
@@ -203,10 +224,10 @@ def fleet(file: Path, log_dir: Path, *, check: bool) -> None:
 
 @main.command()
 def courier() -> None:
-    """Send webhooks, and run maintenance: lost leases, expired jobs, missing tickets.
+    """Send webhooks, and run maintenance: lost leases, expired jobs, missing tickets, retention.
 
-    Several may run. BOTTEGA_OUTBOUND_ALLOW and BOTTEGA_OUTBOUND_HTTP say which receivers may be
-    reached beyond those on the public internet by https.
+    Several couriers may run. Webhooks go to public addresses by https only;
+    BOTTEGA_OUTBOUND_ALLOW and BOTTEGA_OUTBOUND_HTTP name the exceptions.
     """
     from workers.courier.process import run_courier  # noqa: PLC0415
 
@@ -214,8 +235,12 @@ def courier() -> None:
         run_courier(stopping)
 
 
-for command in (bench, demo, doctor, keys, loras, migrate, tenants, *COMMANDS):
-    main.add_command(command)
+_COMMANDS = (
+    *(bench, credit, demo, doctor, jobs, keys, list_audit_entries, loras, migrate, operators),
+    *(queues, tenants, tiers, workers),
+)
+for _command in _COMMANDS:
+    main.add_command(_command)
 
 
 if __name__ == "__main__":

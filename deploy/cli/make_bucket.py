@@ -1,4 +1,4 @@
-"""`python -m deploy.cli.make_bucket`: the bucket that S3_BUCKET names, made where it is missing."""
+"""`python -m deploy.cli.make_bucket`: create the bucket that S3_BUCKET names, if it is missing."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from db.storage.settings import StorageSettings
 
-_THERE_ALREADY = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
+_EXISTS = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
 _CONFIG = Config(
     s3={"addressing_style": "path"},
     connect_timeout=5,
@@ -18,7 +18,7 @@ _CONFIG = Config(
 
 
 def make_bucket(settings: StorageSettings) -> bool:
-    """Make the bucket; whether it was missing.
+    """Create the bucket; returns False when it exists already.
 
     Raises:
         botocore.exceptions.ClientError: the server refuses, or another account owns the name.
@@ -30,9 +30,9 @@ def make_bucket(settings: StorageSettings) -> bool:
     try:
         client.create_bucket(Bucket=settings.bucket)
     except ClientError as error:
-        if error.response["Error"]["Code"] not in _THERE_ALREADY:
+        if error.response["Error"]["Code"] not in _EXISTS:
             raise
-        client.head_bucket(Bucket=settings.bucket)  # refused where it is somebody else's
+        client.head_bucket(Bucket=settings.bucket)  # refused if another account owns it
         return False
     return True
 
@@ -50,9 +50,9 @@ def _client(settings: StorageSettings) -> Any:
 
 
 def main() -> None:
-    """Say what was done."""
-    made = make_bucket(StorageSettings())
-    print("the bucket was made" if made else "the bucket is there")
+    """Create the bucket and print the result."""
+    created = make_bucket(StorageSettings())
+    print("the bucket was created" if created else "the bucket exists")
 
 
 if __name__ == "__main__":

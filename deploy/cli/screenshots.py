@@ -1,6 +1,7 @@
 """`python -m deploy.cli.screenshots --out DIR`: every screen, light and dark, wide and on a phone.
 
-It starts a stack in a folder of its own, fills it, and stops it. Chromium must be installed.
+It starts a stack in a temporary folder, fills it with sample jobs, and stops it. Chromium must be
+installed.
 """
 
 import shutil
@@ -13,7 +14,7 @@ from typing import Literal
 import click
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from deploy.evaluation.sample_data import SampleData, fill
+from deploy.evaluation.sample_data import SampleData, fill_stack
 from deploy.local.stack import LocalStack
 from deploy.process import logging as logs
 from deploy.process.sigterm import raising_on_sigterm
@@ -22,43 +23,43 @@ _SIZES = {"wide": (1440, 900), "phone": (390, 844)}
 _THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
-def _screens(filled: SampleData) -> dict[str, str]:
+def _dashboard_screens(data: SampleData) -> dict[str, str]:
     return {
         "overview": "/dashboard/",
         "jobs": "/dashboard/jobs",
-        "job-painted": f"/dashboard/jobs/{filled.painted}",
-        "job-seen": f"/dashboard/jobs/{filled.seen}",
-        "job-failed": f"/dashboard/jobs/{filled.failed}",
+        "job-painted": f"/dashboard/jobs/{data.generation_id}",
+        "job-seen": f"/dashboard/jobs/{data.analysis_id}",
+        "job-failed": f"/dashboard/jobs/{data.failed_id}",
         "workers": "/dashboard/workers",
         "queues": "/dashboard/queues",
         "tenants": "/dashboard/tenants",
-        "tenant": f"/dashboard/tenants/{filled.tenant}",
+        "tenant": f"/dashboard/tenants/{data.tenant_id}",
         "audit": "/dashboard/audit",
     }
 
 
-def _playground(filled: SampleData) -> dict[str, str]:
+def _playground_screens(data: SampleData) -> dict[str, str]:
     return {
         "playground": "/",
-        "playground-painted": f"/?from={filled.painted}",
-        "playground-seen": f"/?from={filled.seen}",
-        "playground-look": f"/?look={filled.painted}",
+        "playground-painted": f"/?from={data.generation_id}",
+        "playground-seen": f"/?from={data.analysis_id}",
+        "playground-look": f"/?look={data.generation_id}",
     }
 
 
 @click.command()
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
-@click.option("--jobs", default=40, show_default=True, help="How many to fill the stack with.")
+@click.option("--jobs", default=40, show_default=True, help="Number of sample jobs.")
 def main(out: Path, jobs: int) -> None:
-    """Make a picture of every screen, light and dark, wide and on a phone, in the folder OUT."""
+    """Take a screenshot of every screen, light and dark, wide and on a phone, into folder OUT."""
     logs.configure()
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         raise click.ClickException("Chromium is not installed (Debian: apt-get install chromium)")
     out.mkdir(parents=True, exist_ok=True)
-    with _filled_stack(jobs) as (stack, filled), sync_playwright() as driver:
+    with _filled_stack(jobs) as (stack, data), sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium)
-        for name in shoot(browser, stack, filled, out):
+        for name in take_screenshots(browser, stack, data, out):
             click.echo(name)
         browser.close()
 
@@ -69,13 +70,15 @@ def _filled_stack(jobs: int) -> Iterator[tuple[LocalStack, SampleData]]:
         stack = LocalStack(Path(folder) / "data")
         try:
             stack.start()
-            yield stack, fill(stack, jobs=jobs)
+            yield stack, fill_stack(stack, jobs=jobs)
         finally:
             stack.stop()
 
 
-def shoot(browser: Browser, stack: LocalStack, filled: SampleData, out: Path) -> Iterator[str]:
-    """Every screen in every size and theme; yields the files' names as they are written."""
+def take_screenshots(
+    browser: Browser, stack: LocalStack, data: SampleData, out: Path
+) -> Iterator[str]:
+    """Take every screenshot; yields the file names as they are written."""
     for size, (width, height) in _SIZES.items():
         for theme in _THEMES:
             context = browser.new_context(
@@ -90,12 +93,12 @@ def shoot(browser: Browser, stack: LocalStack, filled: SampleData, out: Path) ->
             yield _save(page, out / f"sign-in-{suffix}")
             page.get_by_label("Operator's key").fill(stack.facts()["operator_key"])
             page.get_by_role("button", name="Sign in").click()
-            yield from _save_all(page, _screens(filled), out, suffix)
+            yield from _save_all(page, _dashboard_screens(data), out, suffix)
             page.goto("/playground/sign-in")
             yield _save(page, out / f"playground-sign-in-{suffix}")
-            page.get_by_label("API key").fill(filled.key)
+            page.get_by_label("API key").fill(data.api_key)
             page.get_by_role("button", name="Sign in").click()
-            yield from _save_all(page, _playground(filled), out, suffix)
+            yield from _save_all(page, _playground_screens(data), out, suffix)
             context.close()
 
 

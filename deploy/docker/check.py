@@ -1,8 +1,8 @@
 """`python -m deploy.docker.check [api|worker]`: an image's install steps, in a clean folder.
 
-Where no container can be built, this is what can be known of a Dockerfile: its build stage's COPY
-and RUN lines are executed with the same Python version in an empty folder, and what was installed
-is asked whether it starts. Of the API's image it is asked, too, that no torch came along.
+A check of a Dockerfile without a container runtime: the COPY and RUN lines of its build stage are
+executed with the same Python version in an empty folder, then the installed command is started.
+For the API's image, no model library may be installed.
 """
 
 import json
@@ -21,19 +21,19 @@ from deploy.process.sigterm import raising_on_sigterm
 
 ROOT = Path(__file__).parents[2]
 PREFIX = "/opt/bottega"
-"""Where the images keep their environment; the check puts its own folder in its place."""
+"""The folder of the Python environment in the images; the check uses its own folder instead."""
 
-SHOWS = {
+EXPECTATIONS = {
     "api": (
         "import api.app, workers.courier.process, deploy.cli.make_bucket, db.core.migrate",
         "api",
     ),
     "worker": ("import torch, diffusers, transformers, workers.adapters.registry", "worker"),
 }
-"""By image: what must be importable, and the command that must print its help."""
+"""By image: the imports that must work, and the command that must print its help."""
 
-_FOREIGN = ("torch", "diffusers", "transformers", "accelerate", "safetensors")
-_LONGEST_SECONDS = 1800
+_MODEL_LIBRARIES = ("torch", "diffusers", "transformers", "accelerate", "safetensors")
+_TIMEOUT_SECONDS = 1800
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class BuildStage:
     """The first stage of a Dockerfile.
 
     Attributes:
-        image: what it starts from.
+        image: the base image.
         copies: source and destination, in order.
         runs: shell commands, in order.
     """
@@ -72,7 +72,9 @@ def read_build_stage(dockerfile: Path) -> BuildStage:
             case "WORKDIR":
                 pass
             case _:
-                raise ValueError(f"{dockerfile}: {word} is not known to the check")
+                raise ValueError(
+                    f"{dockerfile}: {word} is an instruction that this check does not know"
+                )
     return BuildStage(image, copies, runs)
 
 
@@ -84,7 +86,7 @@ def _instructions(text: str) -> Iterator[tuple[str, str]]:
 
 
 def install(stage: BuildStage, folder: Path) -> Path:
-    """Execute a stage below an empty folder; its environment's Python.
+    """Execute a stage in an empty folder; returns the Python of its environment.
 
     Raises:
         subprocess.CalledProcessError: a step failed.
@@ -118,38 +120,38 @@ def _run(command: Sequence[str], folder: Path) -> str:
         check=True,
         stdout=subprocess.PIPE,
         text=True,
-        timeout=_LONGEST_SECONDS,
+        timeout=_TIMEOUT_SECONDS,
     ).stdout
 
 
-def examine(python: Path, name: str, folder: Path) -> dict[str, str]:
-    """Start what was installed, away from the sources; the installed packages by name.
+def check_environment(python: Path, name: str, folder: Path) -> dict[str, str]:
+    """Start the installed command outside the sources; returns the installed packages' versions.
 
     Raises:
         subprocess.CalledProcessError: an import or the command failed.
-        ValueError: a model library came with an image that must have none.
+        ValueError: an image that must have no model library has one.
     """
-    imports, command = SHOWS[name]
+    imports, command = EXPECTATIONS[name]
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir()
     _run([str(python), "-c", imports], elsewhere)
     _run([str(python.parent / "bottega"), command, "--help"], elsewhere)
     listing = _run([str(python), "-m", "pip", "list", "--format", "json"], elsewhere)
     packages = {row["name"].lower(): row["version"] for row in json.loads(listing)}
-    foreign = [package for package in _FOREIGN if package in packages]
-    if name == "api" and foreign:
-        raise ValueError(f"the API's image would carry {', '.join(foreign)}")
+    unexpected = [package for package in _MODEL_LIBRARIES if package in packages]
+    if name == "api" and unexpected:
+        raise ValueError(f"the API's image would carry {', '.join(unexpected)}")
     return packages
 
 
 @click.command()
-@click.argument("name", type=click.Choice(sorted(SHOWS)), default="api")
+@click.argument("name", type=click.Choice(sorted(EXPECTATIONS)), default="api")
 def main(name: str) -> None:
-    """Execute the install steps of an image in a clean folder, and start what came of it."""
+    """Execute the install steps of an image in a clean folder, and start the installed command."""
     stage = read_build_stage(ROOT / "deploy" / "docker" / f"{name}.Dockerfile")
     with raising_on_sigterm(), tempfile.TemporaryDirectory(prefix=f"bottega-{name}-") as text:
         folder = Path(text)
-        packages = examine(install(stage, folder), name, folder)
+        packages = check_environment(install(stage, folder), name, folder)
         size = sum(file.stat().st_size for file in folder.glob("opt/**/*") if file.is_file())
     torch = packages.get("torch", "none")
     click.echo(f"{name}: {len(packages)} packages, {size / 1e6:.0f} MB, torch: {torch}")

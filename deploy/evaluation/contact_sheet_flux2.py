@@ -1,9 +1,9 @@
-"""A contact sheet of flux.2-demo: unseen lessons, what they refer to, and what is painted of it.
+"""A contact sheet of flux.2-demo's pictures of unseen examples, beside their references.
 
     python -m deploy.evaluation.contact_sheet_flux2 --out sheet.png
 
-Everything goes through the service, as for any client; what is printed at the end is the
-programmatic checker's verdict.
+All jobs go through the service, as for any API client. At the end it prints the share of pictures
+that the pixel-based check finds right.
 """
 
 from pathlib import Path
@@ -11,48 +11,56 @@ from pathlib import Path
 import click
 from PIL import Image
 
-from deploy.evaluation.score_flux2 import ServicePainter
-from deploy.evaluation.stack import client_of_new_stack
-from deploy.evaluation.tiles import tile
+from deploy.evaluation.image_grid import tile
+from deploy.evaluation.score_flux2 import ServiceImageGenerator
+from deploy.evaluation.service_client import temporary_stack_client
 from workers.training.flux.adherence import check
-from workers.training.scenes.lesson import Lesson, unseen_lessons
+from workers.training.scenes.reference_example import ReferenceExample, unseen_examples
 from workers.training.scenes.scene import draw
 
 _SIDE, _SMALL, _COLUMNS = 192, 94, 4
 _SIZE = (_SMALL + 4 + _SIDE, _SIDE)
 _KINDS = (1, 1, 1, 0)
-"""Pictures referred to, kind after kind."""
+"""The numbers of references of consecutive examples, repeated."""
 _SEED = 20261129
 
 
 @click.command()
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True)
-@click.option("--lessons", type=click.IntRange(1, 200), default=16, show_default=True)
-def main(out: Path, lessons: int) -> None:
-    """Paint unseen lessons, put what they refer to beside each picture, tile all into one PNG."""
-    chosen = unseen_lessons(_SEED, [_KINDS[n % len(_KINDS)] for n in range(lessons)])
-    with client_of_new_stack() as client:
-        paint = ServicePainter(client)
-        painted = [
-            paint(lesson.prompt, [draw(scene, 256) for scene in lesson.references], seed)
-            for seed, lesson in enumerate(chosen)
+@click.option(
+    "--lessons",
+    "count",
+    type=click.IntRange(1, 200),
+    default=16,
+    show_default=True,
+    help="Number of examples.",
+)
+def main(out: Path, count: int) -> None:
+    """Generate pictures of unseen examples, and tile them with their references into one PNG."""
+    examples = unseen_examples(_SEED, [_KINDS[n % len(_KINDS)] for n in range(count)])
+    with temporary_stack_client() as client:
+        generate = ServiceImageGenerator(client)
+        pictures = [
+            generate(example.prompt, [draw(scene, 256) for scene in example.references], seed)
+            for seed, example in enumerate(examples)
         ]
-    cells = [_beside(*pair) for pair in zip(chosen, painted, strict=True)]
+    cells = [_make_cell(*pair) for pair in zip(examples, pictures, strict=True)]
     out.parent.mkdir(parents=True, exist_ok=True)
-    sheet = tile(cells, [lesson.prompt for lesson in chosen], _COLUMNS, _SIZE)
+    sheet = tile(cells, [example.prompt for example in examples], _COLUMNS, _SIZE)
     sheet.save(out, optimize=True)
     right = sum(
-        check(picture, lesson.wanted).right for picture, lesson in zip(painted, chosen, strict=True)
+        check(picture, example.target).right
+        for picture, example in zip(pictures, examples, strict=True)
     )
-    click.echo(f"{right} of {len(chosen)} pictures are right by the checker; see {out}")
+    click.echo(f"{right} of {len(examples)} pictures pass the check; see {out}")
 
 
-def _beside(lesson: Lesson, painted: Image.Image) -> Image.Image:
-    """What is referred to, small, to the left of what was painted."""
+def _make_cell(example: ReferenceExample, picture: Image.Image) -> Image.Image:
+    """The references, small, to the left of the generated picture."""
     cell = Image.new("RGB", _SIZE, "white")
-    for n, scene in enumerate(lesson.references):
+    for n, scene in enumerate(example.references):
         cell.paste(draw(scene, 256).resize((_SMALL, _SMALL)), (0, n * (_SMALL + 4)))
-    cell.paste(painted.resize((_SIDE, _SIDE), Image.Resampling.LANCZOS), (_SMALL + 4, 0))
+    cell.paste(picture.resize((_SIDE, _SIDE), Image.Resampling.LANCZOS), (_SMALL + 4, 0))
     return cell
 
 

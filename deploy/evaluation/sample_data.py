@@ -1,4 +1,4 @@
-"""A local stack filled as one in use looks: tenants, jobs in every state, an hour and a month."""
+"""Sample data for a local stack: tenants, jobs in every state, history of an hour and a month."""
 
 import base64
 import io
@@ -29,12 +29,12 @@ _PROMPTS = (
 )
 _PAYING = "studio"
 _TENANTS = (("Atelier Nord", _PAYING), ("Paper & Pixel", "standard"), ("Tryout", "free"))
-_SEER = "florence-2-demo"
-_ASK_SECONDS = 90
-_FILLER = Actor("cli:demo", "demo")
+_FLUX_VARIANT, _FLORENCE2_VARIANT = "flux.1-demo", "florence-2-demo"
+_TIMEOUT_SECONDS = 90
+_ACTOR = Actor("cli:demo", "demo")
 
-# What has ended is put back in its order, most of it over the last hour and the first of it over
-# the last weeks, so that curves have a shape; every time of a job moves by the same amount.
+# Moves finished jobs into the past in their order, most of them over the last hour and the first
+# ones over the last weeks, so that charts have a shape. All times of a job move by the same amount.
 _SPREAD = text("""
 WITH ranked AS (
     SELECT id, (row_number() OVER (ORDER BY id DESC) - 1)::float / count(*) OVER () AS age
@@ -56,40 +56,48 @@ FROM moved WHERE jobs.id = moved.id
 
 @dataclass(frozen=True)
 class SampleData:
-    """What the screens are shown of: a painted job, a looked-at one, a failed one, their tenant."""
+    """Ids of examples for screenshots, and the key of their tenant.
 
-    painted: str
-    seen: str
-    failed: str
-    tenant: str
-    key: str = field(repr=False)
+    Attributes:
+        generation_id: a job that generated a picture.
+        analysis_id: a job that analyzed it.
+        failed_id: a job that failed.
+        tenant_id: the tenant of the first two jobs.
+        api_key: a key of this tenant.
+    """
+
+    generation_id: str
+    analysis_id: str
+    failed_id: str
+    tenant_id: str
+    api_key: str = field(repr=False)
 
 
-def fill(stack: LocalStack, *, jobs: int = 40) -> SampleData:
-    """Fill a running stack; it takes about a second a job.
+def fill_stack(stack: LocalStack, *, jobs: int = 40) -> SampleData:
+    """Fill a running stack; takes about a second per job.
 
     Raises:
-        httpx.HTTPError: the stack refused something, or did not answer.
+        httpx.HTTPError: the stack rejected a request, or did not respond.
     """
     facts = stack.facts()
     database = Database(DatabaseSettings(url=SecretStr(facts["database_url"]), pool_size=2))
     try:
         _add_paying_tier(database)
-        own = [_tenant(database, name, tier) for name, tier in _TENANTS]
-        with _clients(facts["url"], [key for _, key in own]) as clients:
-            _work(clients, jobs)
-            failed = _fail_some(stack, database, clients[1])
-            painted, seen = _show_pieces(clients[0])
+        tenants = [_create_tenant(database, name, tier) for name, tier in _TENANTS]
+        with _clients(facts["url"], [key for _, key in tenants]) as clients:
+            _run_jobs(clients, jobs)
+            failed = _fail_jobs(stack, database, clients[1])
+            generation_id, analysis_id = _run_example(clients[0])
             with database.transaction() as session:
                 session.execute(_SPREAD)
-            _leave_some_waiting(database, clients[0])
-        return SampleData(painted, seen, failed[0], *own[0])
+            _leave_jobs_queued(database, clients[0])
+        return SampleData(generation_id, analysis_id, failed[0], *tenants[0])
     finally:
         database.close()
 
 
 def _add_paying_tier(database: Database) -> None:
-    """A tier without an allowance, so that there is revenue to see."""
+    """Add a tier without an allowance, so that there is revenue to show."""
     with database.transaction() as session:
         session.add(
             Tier(
@@ -103,19 +111,19 @@ def _add_paying_tier(database: Database) -> None:
         )
 
 
-def _tenant(database: Database, name: str, tier: str) -> tuple[str, str]:
+def _create_tenant(database: Database, name: str, tier: str) -> tuple[str, str]:
     with database.transaction() as session:
-        row = operator_actions.create_tenant(session, _FILLER, name=name, tier=tier)
+        row = operator_actions.create_tenant(session, _ACTOR, name=name, tier=tier)
         operator_actions.credit(
             session,
-            _FILLER,
+            _ACTOR,
             tenant_id=row.id,
             amount_micros=25_000_000,
             reference=f"first payment of {row.id}",
             reason="prepaid",
         )
         keys = [
-            operator_actions.create_key(session, _FILLER, tenant_id=row.id, name=each)[1]
+            operator_actions.create_key(session, _ACTOR, tenant_id=row.id, name=each)[1]
             for each in ("production", "staging")
         ]
         key = keys[0]
@@ -124,48 +132,50 @@ def _tenant(database: Database, name: str, tier: str) -> tuple[str, str]:
 
 @contextmanager
 def _clients(url: str, keys: list[str]) -> Iterator[list[httpx.Client]]:
-    opened = [
-        httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=_ASK_SECONDS)
+    clients = [
+        httpx.Client(
+            base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=_TIMEOUT_SECONDS
+        )
         for key in keys
     ]
     try:
-        yield opened
+        yield clients
     finally:
-        for client in opened:
+        for client in clients:
             client.close()
 
 
-def _submit(client: httpx.Client, model: str, given: dict[str, Any], **more: Any) -> dict[str, Any]:
-    body = {"model": model, "input": given, **more}
-    answer = client.post("/v1/jobs", json=body, headers={"Prefer": "wait=60"})
-    job: dict[str, Any] = answer.raise_for_status().json()
+def _submit(client: httpx.Client, model: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    body = {"model": model, "input": inputs}
+    response = client.post("/v1/jobs", json=body, headers={"Prefer": "wait=60"})
+    job: dict[str, Any] = response.raise_for_status().json()
     return job
 
 
-def _show_pieces(client: httpx.Client) -> tuple[str, str]:
-    painted = _submit(client, "flux.1-demo", {"prompt": _PROMPTS[0], "seed": 7})
-    picture = painted["output"]["images"][0]["url"]
+def _run_example(client: httpx.Client) -> tuple[str, str]:
+    generation = _submit(client, _FLUX_VARIANT, {"prompt": _PROMPTS[0], "seed": 7})
+    url = generation["output"]["images"][0]["url"]
     tasks = ["<CAPTION>", "<OD>"]
-    seen = _submit(client, _SEER, {"image": picture, "tasks": tasks})
-    return painted["id"], seen["id"]
+    analysis = _submit(client, _FLORENCE2_VARIANT, {"image": url, "tasks": tasks})
+    return generation["id"], analysis["id"]
 
 
-def _work(clients: list[httpx.Client], jobs: int) -> None:
+def _run_jobs(clients: list[httpx.Client], jobs: int) -> None:
     weighted = [clients[0], clients[0], clients[1], clients[0], clients[2]]
     pairs = zip(cycle(weighted), cycle(_PROMPTS), range(jobs), strict=False)
     for client, prompt, n in pairs:
-        _submit(client, "flux.1-demo", {"prompt": prompt, "num_images": 1 + (n % 4 == 0)})
+        _submit(client, _FLUX_VARIANT, {"prompt": prompt, "num_images": 1 + (n % 4 == 0)})
 
 
-def _fail_some(stack: LocalStack, database: Database, client: httpx.Client) -> list[str]:
-    """Jobs whose picture is gone from the store when a worker looks for it."""
+def _fail_jobs(stack: LocalStack, database: Database, client: httpx.Client) -> list[str]:
+    """Submit jobs whose picture is deleted from the store before a worker loads it."""
     ids = []
-    with _paused(database, _SEER):
+    with _paused(database, _FLORENCE2_VARIANT):
         for shade in range(3):
-            asked = {"image": _data_uri(shade), "task": "<OD>"}
-            body = {"model": _SEER, "input": asked}
-            answer = client.post("/v1/jobs", json=body).raise_for_status()
-            ids.append(str(answer.json()["id"]))
+            inputs = {"image": _data_uri(shade), "task": "<OD>"}
+            body = {"model": _FLORENCE2_VARIANT, "input": inputs}
+            response = client.post("/v1/jobs", json=body).raise_for_status()
+            ids.append(str(response.json()["id"]))
         store = LocalStore(stack.data_dir / "store")
         for key in _input_keys(database, ids):
             store.delete(key)
@@ -174,11 +184,12 @@ def _fail_some(stack: LocalStack, database: Database, client: httpx.Client) -> l
     return ids
 
 
-def _leave_some_waiting(database: Database, client: httpx.Client) -> None:
-    _set_paused(database, _SEER, paused=True)
+def _leave_jobs_queued(database: Database, client: httpx.Client) -> None:
+    _set_paused(database, _FLORENCE2_VARIANT, paused=True)
     for shade in range(40, 47):
-        asked = {"image": _data_uri(shade), "task": "<CAPTION>"}
-        client.post("/v1/jobs", json={"model": _SEER, "input": asked}).raise_for_status()
+        inputs = {"image": _data_uri(shade), "task": "<CAPTION>"}
+        body = {"model": _FLORENCE2_VARIANT, "input": inputs}
+        client.post("/v1/jobs", json=body).raise_for_status()
 
 
 def _data_uri(shade: int) -> str:
@@ -190,8 +201,8 @@ def _data_uri(shade: int) -> str:
 def _input_keys(database: Database, ids: list[str]) -> list[str]:
     with database.transaction() as session:
         return [
-            str(given["image"])
-            for given in session.scalars(select(Job.input).where(Job.id.in_(ids)))
+            str(inputs["image"])
+            for inputs in session.scalars(select(Job.input).where(Job.id.in_(ids)))
         ]
 
 
@@ -207,4 +218,4 @@ def _paused(database: Database, variant: str) -> Iterator[None]:
 def _set_paused(database: Database, variant: str, *, paused: bool) -> None:
     switch = operator_actions.pause_queue if paused else operator_actions.resume_queue
     with database.transaction() as session:
-        switch(session, _FILLER, variant)
+        switch(session, _ACTOR, variant)

@@ -1,4 +1,4 @@
-"""The local stack's keys: made once per data folder, kept readable by its owner alone."""
+"""The local stack's keys: created once per data folder, in a file that only its owner can read."""
 
 import json
 import secrets
@@ -26,33 +26,33 @@ class Credentials:
 
 
 def url_secret(path: Path) -> str:
-    """The signing secret, kept over restarts so that artifact URLs survive them."""
-    kept = _read(path)
-    return kept.url_secret if kept else secrets.token_urlsafe(32)
+    """The signing secret. It outlives restarts, so that artifact URLs stay valid."""
+    stored = _read(path)
+    return stored.url_secret if stored else secrets.token_urlsafe(32)
 
 
-def ensure(session: Session, path: Path, secret: str) -> Credentials:
-    """The kept keys where the database knows them, else fresh ones with a tenant to use them."""
-    kept = _read(path)
-    if kept is not None and _known(session, kept):
-        return kept
+def ensure_credentials(session: Session, path: Path, secret: str) -> Credentials:
+    """The stored keys if the database knows them, else new ones, with a tenant of their own."""
+    stored = _read(path)
+    if stored is not None and _are_valid(session, stored):
+        return stored
     tenant = tenants.create(session, name="Local", tier=LOCAL_TIER)
     ledger.credit(session, tenant.id, LOCAL_CREDIT_MICROS, reference=f"local-stack:{tenant.id}")
     _, api_key = api_keys.create(session, tenant_id=tenant.id, name="local stack")
     _, operator_key = api_keys.create(session, tenant_id=None, name="local operator")
-    made = Credentials(api_key, operator_key, secret)
-    write_private(path, json.dumps(asdict(made), indent=2))
-    return made
+    created = Credentials(api_key, operator_key, secret)
+    write_private(path, json.dumps(asdict(created), indent=2))
+    return created
 
 
 def _read(path: Path) -> Credentials | None:
     return Credentials(**json.loads(path.read_text())) if path.exists() else None
 
 
-def _known(session: Session, kept: Credentials) -> bool:
+def _are_valid(session: Session, stored: Credentials) -> bool:
     try:
-        api_keys.identify(session, kept.api_key)
-        api_keys.identify(session, kept.operator_key)
+        api_keys.identify(session, stored.api_key)
+        api_keys.identify(session, stored.operator_key)
     except InvalidKeyError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""The demonstration, as any client would do it: HTTP and nothing else."""
+"""The demonstration: a client of the HTTP API, and nothing else."""
 
 import io
 import json
@@ -16,45 +16,45 @@ Json = dict[str, Any]
 
 
 class DemoError(click.ClickException):
-    """The demonstration did not come out as it should."""
+    """The demonstration failed; the message says why."""
 
 
 def run_demo(url: str, api_key: str, prompt: str, out: Path) -> None:
-    """Paint the prompt, look at the picture, print both jobs and the account, write `out`.
+    """Paint the prompt, analyze the picture, print both jobs and the account, write `out`.
 
     Args:
-        url: where the API answers.
+        url: the API's address.
         api_key: a tenant's key.
-        prompt: what to paint.
-        out: folder for picture.png, overlay.png, painted.json and seen.json; made when missing.
+        prompt: the picture to paint.
+        out: folder for picture.png, overlay.png, painted.json and seen.json; created when missing.
 
     Raises:
-        DemoError: a job did not succeed, or the API did not answer.
+        DemoError: a job did not succeed, or the API did not respond.
     """
     try:
-        painted, seen, pictures, account = _ask(url, api_key, prompt)
+        painting, analysis, pictures, account = _run_jobs(url, api_key, prompt)
     except httpx.HTTPStatusError as error:
         raise DemoError(f"the API refused: {_detail_of(error.response)}") from error
     except httpx.HTTPError as error:
         raise DemoError(f"the API did not answer: {error}") from error
-    _write(out, pictures, {"painted": painted, "seen": seen})
-    _tell_findings(seen)
-    _tell_bill([painted, seen], account)
+    _write(out, pictures, {"painted": painting, "seen": analysis})
+    _print_findings(analysis)
+    _print_bill([painting, analysis], account)
     click.echo(f"\nsee {out}/picture.png and {out}/overlay.png")
 
 
-def submit_and_wait(client: httpx.Client, model: str, given: Json) -> Json:
-    """Submit one job and wait for its end, silently.
+def submit_and_wait(client: httpx.Client, model: str, parameters: Json) -> Json:
+    """Submit one job and wait for its end, without output.
 
     Raises:
         DemoError: it did not succeed within the longest wait.
     """
-    body = {"model": model, "input": given}
-    answer = client.post("/v1/jobs", json=body, headers={"Prefer": f"wait={_TIMEOUT_SECONDS}"})
-    return _succeeded(answer.raise_for_status().json())
+    body = {"model": model, "input": parameters}
+    response = client.post("/v1/jobs", json=body, headers={"Prefer": f"wait={_TIMEOUT_SECONDS}"})
+    return _require_success(response.raise_for_status().json())
 
 
-def _succeeded(job: Json) -> Json:
+def _require_success(job: Json) -> Json:
     if job["state"] != "succeeded":
         raise DemoError(f"the job ended {job['state']}: {job['error']}")
     return job
@@ -65,25 +65,25 @@ def _detail_of(response: httpx.Response) -> str:
     return str(response.json()["detail"])
 
 
-def _ask(url: str, api_key: str, prompt: str) -> tuple[Json, Json, dict[str, bytes], Json]:
+def _run_jobs(url: str, api_key: str, prompt: str) -> tuple[Json, Json, dict[str, bytes], Json]:
     headers = {"Authorization": f"Bearer {api_key}"}
     with httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_SECONDS) as client:
-        painted = _run_job(client, "flux.1-demo", {"prompt": prompt, "seed": 7})
-        image_url = painted["output"]["images"][0]["url"]
-        asked = {"image": image_url, "tasks": ["<CAPTION>", "<OD>"], "artifacts": ["overlay"]}
-        seen = _run_job(client, "florence-2-demo", asked)
-        pictures = {"picture": fetch(client, image_url), "overlay": fetch_overlay(client, seen)}
+        painting = _run_job(client, "flux.1-demo", {"prompt": prompt, "seed": 7})
+        image_url = painting["output"]["images"][0]["url"]
+        request = {"image": image_url, "tasks": ["<CAPTION>", "<OD>"], "artifacts": ["overlay"]}
+        analysis = _run_job(client, "florence-2-demo", request)
+        pictures = {"picture": fetch(client, image_url), "overlay": fetch_overlay(client, analysis)}
         account = client.get("/v1/account").raise_for_status().json()
-    return painted, seen, pictures, account
+    return painting, analysis, pictures, account
 
 
-def _run_job(client: httpx.Client, model: str, given: Json) -> Json:
+def _run_job(client: httpx.Client, model: str, parameters: Json) -> Json:
     """Submit one job and follow its events to the end."""
-    shown = {name: value for name, value in given.items() if name != "image"}
+    shown = {name: value for name, value in parameters.items() if name != "image"}
     click.echo(f"\n{model} {json.dumps(shown)}")
-    submitted = client.post("/v1/jobs", json={"model": model, "input": given})
+    submitted = client.post("/v1/jobs", json={"model": model, "input": parameters})
     job = submitted.raise_for_status().json()
-    return _succeeded(_follow(client, job["urls"]["events"]))
+    return _require_success(_follow(client, job["urls"]["events"]))
 
 
 def _follow(client: httpx.Client, events_url: str) -> Json:
@@ -97,11 +97,11 @@ def _follow(client: httpx.Client, events_url: str) -> Json:
                 data: Json = json.loads(value)
                 if kind == "done":
                     return data
-                _tell_event(kind, data)
+                _print_event(kind, data)
     raise DemoError("the event stream ended early")
 
 
-def _tell_event(kind: str, data: Json) -> None:
+def _print_event(kind: str, data: Json) -> None:
     if kind == "progress":
         filled = round(_BAR_WIDTH * data["fraction"])
         bar = "#" * filled + "." * (_BAR_WIDTH - filled)
@@ -111,22 +111,22 @@ def _tell_event(kind: str, data: Json) -> None:
 
 
 def fetch(client: httpx.Client, url: str) -> bytes:
-    """The bytes behind an artifact's URL."""
+    """Download an artifact."""
     return client.get(url).raise_for_status().content
 
 
 def upload(client: httpx.Client, picture: Image.Image) -> str:
-    """The id of a picture that is stored as a file of the tenant's."""
+    """Upload a picture as a file of the tenant; returns the file's id."""
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
-    sent = {"file": ("picture.png", buffer.getvalue(), "image/png")}
-    return str(client.post("/v1/files", files=sent).raise_for_status().json()["id"])
+    files = {"file": ("picture.png", buffer.getvalue(), "image/png")}
+    return str(client.post("/v1/files", files=files).raise_for_status().json()["id"])
 
 
-def fetch_overlay(client: httpx.Client, seen: Json) -> bytes:
-    """The overlay of a succeeded Florence-2 job that asked for one: a PNG."""
-    drawn = next(each for each in seen["output"]["artifacts"] if each["kind"] == "overlay")
-    return fetch(client, drawn["url"])
+def fetch_overlay(client: httpx.Client, analysis: Json) -> bytes:
+    """Download the overlay of a succeeded Florence-2 job, a PNG."""
+    overlay = next(each for each in analysis["output"]["artifacts"] if each["kind"] == "overlay")
+    return fetch(client, overlay["url"])
 
 
 def _write(out: Path, pictures: dict[str, bytes], jobs: dict[str, Json]) -> None:
@@ -137,19 +137,19 @@ def _write(out: Path, pictures: dict[str, bytes], jobs: dict[str, Json]) -> None
         (out / f"{name}.json").write_text(json.dumps(job, indent=2) + "\n")
 
 
-def task_result(seen: Json, task: str) -> Any:
-    """One task's result of a succeeded Florence-2 job."""
-    return next(r["result"][task] for r in seen["output"]["results"] if r["task"] == task)
+def task_result(analysis: Json, task: str) -> Any:
+    """The result of one task of a succeeded Florence-2 job."""
+    return next(r["result"][task] for r in analysis["output"]["results"] if r["task"] == task)
 
 
-def _tell_findings(seen: Json) -> None:
-    click.echo(f"\nflorence-2-demo says: {task_result(seen, '<CAPTION>')}")
-    found = task_result(seen, "<OD>")
-    for label, box in zip(found["labels"], found["bboxes"], strict=True):
+def _print_findings(analysis: Json) -> None:
+    click.echo(f"\nflorence-2-demo says: {task_result(analysis, '<CAPTION>')}")
+    objects = task_result(analysis, "<OD>")
+    for label, box in zip(objects["labels"], objects["bboxes"], strict=True):
         click.echo(f"  {label} at {[round(edge) for edge in box]}")
 
 
-def _tell_bill(jobs: list[Json], account: Json) -> None:
+def _print_bill(jobs: list[Json], account: Json) -> None:
     click.echo("\njob                              waited    ran       stored    price")
     for job in jobs:
         timings, price = job["timings"], job["price"]

@@ -30,7 +30,7 @@ class FleetFileError(Exception):
 
 
 class FleetWorker(BaseModel, extra="forbid"):
-    """One worker: a device, the variants that it keeps warm, and where it answers Prometheus."""
+    """One worker: a device, the variants that it serves, and the port for Prometheus."""
 
     device: str = Field(pattern=r"^(cpu|cuda:\d+)$")
     variants: list[str] = Field(min_length=1)
@@ -38,7 +38,7 @@ class FleetWorker(BaseModel, extra="forbid"):
 
     @field_validator("variants")
     @classmethod
-    def _known(cls, variants: list[str]) -> list[str]:
+    def _are_known(cls, variants: list[str]) -> list[str]:
         for variant in variants:
             try:
                 catalog.find(variant)
@@ -54,11 +54,11 @@ class Fleet(BaseModel, extra="forbid"):
 
     @field_validator("workers")
     @classmethod
-    def _one_per_device(cls, workers: list[FleetWorker]) -> list[FleetWorker]:
+    def _have_own_devices(cls, workers: list[FleetWorker]) -> list[FleetWorker]:
         counts = Counter(worker.device for worker in workers if worker.device != "cpu")
         doubled = [device for device, count in counts.items() if count > 1]
         if doubled:
-            raise ValueError(f"{', '.join(doubled)}: one worker per device, please")
+            raise ValueError(f"{', '.join(doubled)}: use one worker per device")
         return workers
 
 
@@ -66,7 +66,7 @@ def read_fleet(path: Path) -> Fleet:
     """Read a fleet file.
 
     Raises:
-        FleetFileError: it is missing, no TOML, or does not describe a fleet.
+        FleetFileError: it is missing, is not TOML, or does not describe a fleet.
     """
     try:
         return Fleet.model_validate(tomllib.loads(path.read_text()))
@@ -80,7 +80,7 @@ def read_fleet(path: Path) -> Fleet:
 
 
 def programs(fleet: Fleet) -> list[WorkerProgram]:
-    """The workers as a supervisor starts them."""
+    """The processes that a supervisor starts for the workers."""
     return [
         worker_program(
             f"worker-{n}-{worker.device.replace(':', '')}",
@@ -93,7 +93,7 @@ def programs(fleet: Fleet) -> list[WorkerProgram]:
 
 
 def _settings_of(worker: FleetWorker) -> dict[str, str]:
-    """Time for the longest job in hand, unless the operator says otherwise, and its own port."""
+    """Time for the longest job, unless the environment sets it, and the worker's own port."""
     settings = {}
     if _GRACE not in os.environ:
         settings[_GRACE] = str(grace_seconds(worker.variants))
@@ -103,7 +103,7 @@ def _settings_of(worker: FleetWorker) -> dict[str, str]:
 
 
 def fleet_stop_seconds(fleet: Fleet) -> float:
-    """How long after SIGTERM the slowest worker may take to finish what it has in hand."""
+    """Seconds after SIGTERM that the slowest worker may take to finish its jobs."""
     graces = [
         float(os.environ.get(_GRACE, grace_seconds(worker.variants))) for worker in fleet.workers
     ]

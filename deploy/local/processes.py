@@ -1,4 +1,4 @@
-"""Our own processes as a supervisor sees them: the API, a worker, the courier."""
+"""The service's own processes, as a supervisor starts them: the API, a worker, the courier."""
 
 import os
 import signal
@@ -14,10 +14,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.core.base import new_id
 from db.core.session import Database
 from db.tables import Worker
+from db.values.worker_state import SERVING
 from deploy.local.servers.process import Account
 
-_READY_STATES = ("ready", "busy")
-_ASK_SECONDS = 2
+_TIMEOUT_SECONDS = 2
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Program:
         return {**os.environ, **self.settings}
 
     def ready(self) -> bool:
-        """A process that answers nobody is ready once it runs."""
+        """True: a process without a port is ready as soon as it runs."""
         return True
 
 
@@ -56,8 +56,8 @@ class ApiProgram(Program):
     port: int = 0
 
     def ready(self) -> bool:
-        """Whether it and what it depends on answer."""
-        connection = HTTPConnection(self.host, self.port, timeout=_ASK_SECONDS)
+        """True when it and the servers that it depends on respond."""
+        connection = HTTPConnection(self.host, self.port, timeout=_TIMEOUT_SECONDS)
         try:
             connection.request("GET", "/readyz")
             return connection.getresponse().status == 200  # noqa: PLR2004 - HTTP's OK
@@ -75,13 +75,13 @@ class WorkerProgram(Program):
     worker_id: str = ""
 
     def ready(self) -> bool:
-        """Whether it has reported itself ready."""
+        """True when its row says so, or when there is no database to read the row from."""
         if self.database is None:
             return True
         try:
             with self.database.transaction(durable=False) as session:
                 ready = select(Worker.id).where(
-                    Worker.id == self.worker_id, Worker.state.in_(_READY_STATES)
+                    Worker.id == self.worker_id, Worker.state.in_(SERVING)
                 )
                 return session.scalar(ready) is not None
         except SQLAlchemyError:
@@ -101,10 +101,10 @@ def worker_program(
     settings: Mapping[str, str],
     database: Database | None = None,
 ) -> WorkerProgram:
-    """A worker pinned to a device; with a database, its readiness can be awaited."""
+    """A worker pinned to a device; with a database, a supervisor waits until it is ready."""
     worker_id = new_id("wrk")
-    chosen = [option for variant in variants for option in ("--variant", variant)]
-    arguments = ["worker", "--device", device, "--id", worker_id, *chosen]
+    options = [option for variant in variants for option in ("--variant", variant)]
+    arguments = ["worker", "--device", device, "--id", worker_id, *options]
     return WorkerProgram(name, arguments, settings, database=database, worker_id=worker_id)
 
 

@@ -1,4 +1,4 @@
-"""Everything on one machine: PostgreSQL, Redis, store, API, worker and courier, supervised."""
+"""A whole stack on one machine: PostgreSQL, Redis, store, API, worker and courier, supervised."""
 
 import fcntl
 import json
@@ -6,7 +6,6 @@ import os
 import socket
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,8 +14,7 @@ from pydantic import SecretStr
 from db.core.migrate import upgrade
 from db.core.session import Database
 from db.core.settings import DatabaseSettings
-from deploy.local import credentials
-from deploy.local.credentials import Credentials
+from deploy.local.credentials import Credentials, ensure_credentials, url_secret
 from deploy.local.processes import api_program, courier_program, worker_program
 from deploy.local.prometheus_targets import TARGETS_FILE, metrics_urls, write_targets
 from deploy.local.servers.postgres import EmbeddedPostgres
@@ -27,13 +25,13 @@ from deploy.local.supervisor import Supervisor
 from workers import catalog
 
 SETTINGS_FILE = "settings.json"
-"""In the data folder: the environment of the stack's processes, for commands that join it."""
+"""In the data folder: the environment of the stack's processes, for `bottega --stack`."""
 
 DEMO_VARIANTS = ("flux.1-demo", "flux.2-demo", "florence-2-demo")
 
 
 class StackError(Exception):
-    """The stack cannot be started where it was asked to; the message says what to change."""
+    """The stack cannot start with these arguments; the message names the one to change."""
 
 
 class DataDirInUseError(StackError):
@@ -44,60 +42,60 @@ class DataDirInUseError(StackError):
 
 
 class DataDirUnusableError(StackError):
-    """The data folder cannot be made or written."""
+    """The data folder cannot be created or written."""
 
     def __init__(self, data_dir: Path, error: OSError) -> None:
         super().__init__(f"cannot use {data_dir}: {error.strerror}; choose another --data-dir")
 
 
 class PortInUseError(StackError):
-    """Another program listens where the API should."""
+    """Another program listens on the API's port."""
 
     def __init__(self, port: int) -> None:
         super().__init__(f"port {port} is in use; choose another --port, or 0 for a free one")
 
 
-@dataclass
 class LocalStack:
-    """One machine's stack below one folder; several run side by side in several folders.
+    """The stack of one machine, in one folder. Several run side by side in several folders.
 
     Args:
-        data_dir: databases, stored pictures, logs and keys; made when missing.
-        port: where the API listens on 127.0.0.1; 0 takes a free one.
-        variants: what the worker serves.
-        device: what it runs them on.
+        data_dir: for databases, stored pictures, logs and keys; created when missing.
+        port: the API's port on 127.0.0.1; 0 takes a free one.
+        variants: the models that the worker serves.
+        device: the device that they run on.
     """
 
-    data_dir: Path
-    port: int = 0
-    variants: Sequence[str] = DEMO_VARIANTS
-    device: str = "cpu"
-    _supervisor: Supervisor = field(init=False)
-    _lock: IO[bytes] | None = None
-    _database: Database | None = None
-    _keys: Credentials | None = None
-    _settings: dict[str, str] = field(default_factory=dict)
-    _metrics_ports: dict[str, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.data_dir = self.data_dir.absolute()
-        self.port = self.port or free_port()
+    def __init__(
+        self,
+        data_dir: Path,
+        port: int = 0,
+        variants: Sequence[str] = DEMO_VARIANTS,
+        device: str = "cpu",
+    ) -> None:
+        self.data_dir = data_dir.absolute()
+        self.port = port or free_port()
+        self.variants = variants
+        self.device = device
         self._supervisor = Supervisor(self.data_dir / "logs")
         self._metrics_ports = {name: free_port() for name in ("courier", "worker")}
+        self._settings: dict[str, str] = {}
+        self._lock: IO[bytes] | None = None
+        self._database: Database | None = None
+        self._credentials: Credentials | None = None
 
     def start(self) -> None:
-        """Start everything, and return when all of it answers.
+        """Start all processes, and return when all of them are ready.
 
         Raises:
-            StackError: the folder or the port cannot be had.
+            StackError: the folder or the port cannot be used.
             workers.catalog.UnknownVariantError: there is no such model.
-            deploy.local.servers.process.ServerStartError: a process did not come up.
+            deploy.local.servers.process.ServerStartError: a process did not become ready.
         """
         for variant in self.variants:
             catalog.find(variant)
-        self._take_lock()
+        self._acquire_lock()
         self._require_free_port()
-        secret = credentials.url_secret(self._keys_path)
+        secret = url_secret(self._keys_path)
         self._settings = self._start_servers() | {
             "BOTTEGA_URL_SECRET": secret,
             "BOTTEGA_VARIANTS": json.dumps(list(self.variants)),
@@ -111,7 +109,7 @@ class LocalStack:
         upgrade(url)
         self._database = Database(DatabaseSettings(url=SecretStr(url), pool_size=2))
         with self._database.transaction() as session:
-            self._keys = credentials.ensure(session, self._keys_path, secret)
+            self._credentials = ensure_credentials(session, self._keys_path, secret)
         write_targets(self.data_dir / TARGETS_FILE, {"api": self.port} | self._metrics_ports)
         self._supervisor.start(
             courier_program(self._settings | self._metrics_port("courier")),
@@ -123,7 +121,9 @@ class LocalStack:
                 self._database,
             ),
             # A browser on this machine is signed in as the stack's own tenant.
-            api_program(self.port, self._settings | {"BOTTEGA_PLAYGROUND_KEY": self._keys.api_key}),
+            api_program(
+                self.port, self._settings | {"BOTTEGA_PLAYGROUND_KEY": self._credentials.api_key}
+            ),
         )
 
     def _metrics_port(self, name: str) -> dict[str, str]:
@@ -133,7 +133,7 @@ class LocalStack:
     def _keys_path(self) -> Path:
         return self.data_dir / "keys.json"
 
-    def _take_lock(self) -> None:
+    def _acquire_lock(self) -> None:
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
             self._lock = (self.data_dir / "lock").open("wb")
@@ -144,7 +144,7 @@ class LocalStack:
             raise DataDirUnusableError(self.data_dir, error) from error
 
     def _require_free_port(self) -> None:
-        # Another stack's API on this port would answer in place of ours, which could not start.
+        # Another stack's API on this port would pass for this one's, which could not start.
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -153,17 +153,18 @@ class LocalStack:
                 raise PortInUseError(self.port) from error
 
     def _start_servers(self) -> dict[str, str]:
-        """Our own servers, but for those that the environment names."""
+        """Start the embedded servers, but not those that the environment replaces; their URLs."""
         postgres = EmbeddedPostgres(self.data_dir / "postgres")
         redis = EmbeddedRedis(self.data_dir / "redis")
-        ours: dict[str, ManagedProcess] = {"DATABASE_URL": postgres, "REDIS_URL": redis}
-        given = {name: os.environ[name] for name in ours if name in os.environ}
-        self._supervisor.start(*(server for name, server in ours.items() if name not in given))
-        return {"DATABASE_URL": postgres.url, "REDIS_URL": redis.url} | given
+        embedded: dict[str, ManagedProcess] = {"DATABASE_URL": postgres, "REDIS_URL": redis}
+        external = {name: os.environ[name] for name in embedded if name in os.environ}
+        started = (server for name, server in embedded.items() if name not in external)
+        self._supervisor.start(*started)
+        return {"DATABASE_URL": postgres.url, "REDIS_URL": redis.url} | external
 
     def facts(self) -> dict[str, Any]:
-        """What a client needs to know, as the ready file has it."""
-        keys = self._keys
+        """Addresses, keys and process ids for clients: the content of the ready file."""
+        keys = self._credentials
         if keys is None:
             raise RuntimeError("the stack has not been started")
         return {
@@ -179,15 +180,15 @@ class LocalStack:
 
     @property
     def url(self) -> str:
-        """Where the API answers."""
+        """The API's address."""
         return f"http://127.0.0.1:{self.port}"
 
     def watch(self, stopping: threading.Event) -> None:
-        """Restart what dies, until told to stop."""
+        """Restart processes that end, until the event is set."""
         self._supervisor.watch(stopping)
 
     def stop(self) -> None:
-        """Stop everything; jobs in hand are finished first."""
+        """Stop all processes; running jobs finish first."""
         if self._database is not None:
             self._database.close()
         self._supervisor.stop()

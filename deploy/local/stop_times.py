@@ -1,16 +1,16 @@
-"""How long a worker may take to stop: as long as its longest job, and then what storing takes."""
+"""The time that a worker needs to stop: its longest job, and then the storing of results."""
 
 from collections.abc import Iterable
 
 from workers import catalog
 
 STORING_SECONDS = 90.0
-"""After the device's part: half a minute until the watchdog ends a call that hangs, and as much
-for a store and for a database that are away."""
+"""After the job's deadline: half a minute until the watchdog ends a call that hangs, and half a
+minute each for an object store and for a database that do not respond."""
 
 
 def grace_seconds(variants: Iterable[str]) -> float:
-    """What `BOTTEGA_GRACE_SECONDS` must be at least, that no job in hand need be handed back.
+    """The least `BOTTEGA_GRACE_SECONDS` with which no running job returns to the queue.
 
     Raises:
         workers.catalog.UnknownVariantError: a variant is not in the catalogue.
@@ -19,7 +19,7 @@ def grace_seconds(variants: Iterable[str]) -> float:
 
 
 def stop_seconds(variants: Iterable[str]) -> float:
-    """How long after SIGTERM a worker of these may be killed at the earliest.
+    """Seconds after SIGTERM, before which a worker of these variants must not be killed.
 
     Raises:
         workers.catalog.UnknownVariantError: a variant is not in the catalogue.

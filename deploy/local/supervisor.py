@@ -1,4 +1,4 @@
-"""Keeps processes running: starts them in order, restarts what dies, stops them in reverse."""
+"""Keeps processes running: starts them in order, restarts those that end, stops them in reverse."""
 
 import signal
 import threading
@@ -23,7 +23,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass
-class _Kept:
+class _Entry:
     child: Child
     restart_at: float = 0.0
     delay_seconds: float = FIRST_RESTART_SECONDS
@@ -31,22 +31,22 @@ class _Kept:
 
 
 class Supervisor:
-    """Owns child processes. Use it from one thread that lives as long as they shall.
+    """Owns child processes. Use it from one thread, which must live as long as the processes.
 
     Args:
-        log_dir: gets one log file per process.
-        stop_seconds: how long a process may take to finish what it has in hand.
+        log_dir: the folder of the log files, one per process.
+        stop_seconds: time for a process to finish its work before it is killed.
     """
 
     def __init__(self, log_dir: Path, *, stop_seconds: float = 30.0) -> None:
         self._log_dir = log_dir
         self._stop_seconds = stop_seconds
-        self._kept: list[_Kept] = []
+        self._entries: list[_Entry] = []
 
     @property
     def pids(self) -> dict[str, int]:
         """The process ids by name."""
-        return {kept.child.process.name: kept.child.pid for kept in self._kept}
+        return {entry.child.process.name: entry.child.pid for entry in self._entries}
 
     def start(self, *processes: ManagedProcess, timeout_seconds: float = 120.0) -> None:
         """Start processes side by side, and return when all of them are ready.
@@ -61,61 +61,61 @@ class Supervisor:
     def _spawn(self, process: ManagedProcess) -> Child:
         child = Child(process, self._log_dir / f"{process.name}.log")
         child.start()
-        self._kept.append(_Kept(child, started_at=time.monotonic()))
+        self._entries.append(_Entry(child, started_at=time.monotonic()))
         return child
 
     def watch(self, stopping: threading.Event) -> None:
-        """Restart what dies, until told to stop."""
+        """Restart processes that end, until the event is set."""
         while not stopping.wait(WATCH_SECONDS):
-            for kept in self._kept:
-                self._look_after(kept)
+            for entry in self._entries:
+                self._restart_when_due(entry)
 
-    def _look_after(self, kept: _Kept) -> None:
-        if kept.child.running:
+    def _restart_when_due(self, entry: _Entry) -> None:
+        if entry.child.running:
             return
         now = time.monotonic()
-        if not kept.restart_at:
-            steady = now - kept.started_at > STEADY_SECONDS
-            kept.delay_seconds = FIRST_RESTART_SECONDS if steady else kept.delay_seconds
-            kept.restart_at = now + kept.delay_seconds
+        if not entry.restart_at:
+            steady = now - entry.started_at > STEADY_SECONDS
+            entry.delay_seconds = FIRST_RESTART_SECONDS if steady else entry.delay_seconds
+            entry.restart_at = now + entry.delay_seconds
             _log.warning(
                 "process_ended",
-                process=kept.child.process.name,
-                status=kept.child.returncode,
-                restart_seconds=kept.delay_seconds,
+                process=entry.child.process.name,
+                status=entry.child.returncode,
+                restart_seconds=entry.delay_seconds,
             )
-        elif now >= kept.restart_at:
-            kept.delay_seconds = min(LAST_RESTART_SECONDS, kept.delay_seconds * 2)
-            kept.restart_at = 0.0
-            kept.started_at = now
-            kept.child.start()
+        elif now >= entry.restart_at:
+            entry.delay_seconds = min(LAST_RESTART_SECONDS, entry.delay_seconds * 2)
+            entry.restart_at = 0.0
+            entry.started_at = now
+            entry.child.start()
 
     def stop(self) -> None:
-        """Stop everything, last started first; each may finish what it has in hand."""
-        for kept in reversed(self._kept):
-            kept.child.stop(self._stop_seconds)
-        self._kept = []
+        """Stop all processes, the last started first; each may finish its work."""
+        for entry in reversed(self._entries):
+            entry.child.stop(self._stop_seconds)
+        self._entries = []
 
     def stop_together(self) -> None:
-        """Stop all at once: for processes that need none of the others to finish."""
+        """Stop all at the same time: for processes that do not need each other to finish."""
         deadline = time.monotonic() + self._stop_seconds
-        for kept in self._kept:
-            kept.child.request_stop()
-        for kept in self._kept:
-            kept.child.await_end(max(0.0, deadline - time.monotonic()))
-        self._kept = []
+        for entry in self._entries:
+            entry.child.request_stop()
+        for entry in self._entries:
+            entry.child.await_end(max(0.0, deadline - time.monotonic()))
+        self._entries = []
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set; the former handlers return afterwards."""
+    """An event that SIGINT and SIGTERM set; the former handlers are restored afterwards."""
     stopping = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         stopping.set()
 
-    chosen: Sequence[signal.Signals] = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, on_signal) for number in chosen}
+    signals: Sequence[signal.Signals] = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, on_signal) for number in signals}
     try:
         yield stopping
     finally:

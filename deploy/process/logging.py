@@ -12,14 +12,14 @@ from structlog.typing import ExcInfo, Processor
 def configure() -> None:
     """Send structlog's and the libraries' logs to standard error as JSON lines.
 
-    A line holds what its writer names and nothing of a request's body: prompts, keys and signed
-    URLs are never passed to a logger. Of an exception it holds types and traceback.
+    A line contains the values that the code names, and nothing of a request's body: prompts, keys
+    and signed URLs are never passed to a logger. Of an exception it has the types and traceback.
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.ExceptionRenderer(_traceback_without_sentences),
+        structlog.processors.ExceptionRenderer(_traceback_without_messages),
     ]
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer()],
@@ -40,10 +40,10 @@ def configure() -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
 
-def _traceback_without_sentences(exc_info: ExcInfo) -> str:
-    """Where an exception was raised and of which type, its causes first.
+def _traceback_without_messages(exc_info: ExcInfo) -> str:
+    """The traceback and type of an exception, its causes first.
 
-    What an exception says of itself is left out: whoever raised it may have quoted a prompt.
+    The message of the exception is left out: it may quote a prompt.
     """
     return "\nwhich led to\n".join(
         "".join([*traceback.format_tb(error.__traceback__), _type_name(error)])

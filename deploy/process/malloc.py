@@ -1,4 +1,4 @@
-"""Keeping a process with many threads small."""
+"""Settings of malloc that keep a process with many threads small."""
 
 import ctypes
 import sys
@@ -10,10 +10,10 @@ _LARGE_BYTES = 128 * 1024
 
 
 def limit_malloc_arenas() -> None:
-    """Have malloc give memory back: few arenas, large blocks mapped apart, the top trimmed.
+    """Make malloc return memory: few arenas, large blocks in maps of their own, the top trimmed.
 
-    Each thread that answers requests would else keep an arena as large as the largest body that
-    it ever read. Does nothing where the C library is not glibc.
+    Otherwise each thread that handles requests keeps an arena as large as the largest body that
+    it ever read. Does nothing if the C library is not glibc.
     """
     if sys.platform != "linux":
         return

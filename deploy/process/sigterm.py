@@ -1,4 +1,4 @@
-"""What SIGTERM does to a command that runs to an end of its own: the same as Ctrl-C."""
+"""SIGTERM for commands that end by themselves: it stops them like Ctrl-C."""
 
 import signal
 import sys
@@ -9,9 +9,9 @@ from types import FrameType
 
 @contextmanager
 def raising_on_sigterm() -> Iterator[None]:
-    """SIGTERM ends the block by `SystemExit`, so that what it started and wrote is cleared away.
+    """SIGTERM raises `SystemExit` in the block, so that its processes and files are cleaned up.
 
-    The status is 143, as shells have it. A second signal does not disturb the clearing.
+    The exit status is 143, as in shells. A second signal does not interrupt the cleanup.
     """
 
     def unwind(number: int, _frame: FrameType | None) -> None:

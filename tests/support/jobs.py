@@ -182,7 +182,7 @@ def expire(database: Database, job_id: str) -> bool:
         return expire_job(session, job_id) is not None
 
 
-def recover(database: Database, job_id: str) -> bool:
+def rescue(database: Database, job_id: str) -> bool:
     """Take a job from a lost worker; whether it was done."""
     with database.transaction() as session:
         return rescue_job(session, job_id) is not None

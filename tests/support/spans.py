@@ -3,19 +3,20 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from workers.telemetry import tracing
-from workers.telemetry.otel_spans import OtelSpans
 
 
 @contextmanager
 def kept_spans() -> Iterator[InMemorySpanExporter]:
     """Where the spans that end meanwhile are found."""
     exporter = InMemorySpanExporter()
-    tracing.use(OtelSpans("bottega-test", SimpleSpanProcessor(exporter)))
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracing.use(provider)
     try:
         yield exporter
     finally:

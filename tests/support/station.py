@@ -11,7 +11,7 @@ from redis import Redis
 from db.core.session import Database
 from db.storage.object_store import ObjectStore
 from tests.support.adapters import Behaviour, ScriptedAdapter
-from tests.support.jobs import submit
+from tests.support.jobs import counts, submit
 from tests.support.waiting import await_true
 from workers import catalog
 from workers.messaging.events import Event, Publisher, parse_entry, stream_key
@@ -21,6 +21,7 @@ from workers.moderation.moderator import Moderator
 from workers.runtime.active_jobs import ActiveJobs
 from workers.runtime.executor import Executor
 from workers.runtime.model_cache import ModelCache, ServedModel
+from workers.runtime.process import make_executor
 from workers.settings import WorkerSettings
 
 PAINTER = "flux.1-demo"
@@ -44,25 +45,23 @@ class Station:
 
     def executor(self) -> Executor:
         """An executor of this station."""
-        return Executor(
+        served = {name: ServedModel(catalog.find(name), self.adapter) for name in (PAINTER, SEER)}
+        return make_executor(
             worker_id=self.worker_id,
             database=self.database,
             store=self.store,
             publisher=self.publisher,
-            register=self.register,
+            active_jobs=self.register,
             settings=self.settings,
-            more_waits=self.more_waits,
-            served={
-                name: ServedModel(catalog.find(name), self.adapter) for name in (PAINTER, SEER)
-            },
+            on_backlog=self.more_waits,
             moderator=Moderator(self.rules, self.database),
-            model_cache=self.model_cache,
+            model_cache=self.model_cache or ModelCache.loaded(served),
         )
 
     def answer(self, *script: Behaviour, variant: str = PAINTER) -> int:
-        """Answer one ticket, the adapter behaving so."""
+        """Run one batch, the adapter behaving so; the number of jobs claimed."""
         self.adapter.script[:] = script
-        return self.executor().answer(variant).jobs
+        return run_batch(self, self.executor(), variant)
 
     def submit(self, tenant_id: str, variant: str = PAINTER, **given: Any) -> str:
         """Submit a job with this input, as the API would; its id."""
@@ -92,6 +91,13 @@ _LEAST: dict[str, dict[str, Any]] = {
     PAINTER: {"prompt": "a red circle", "seed": 7},
     SEER: {"task": "<OD>"},
 }
+
+
+def run_batch(station: Station, executor: Executor, variant: str = PAINTER) -> int:
+    """Run one batch; the number of jobs claimed, by the attempts that were entered."""
+    [before] = counts(station.database, "attempts")
+    executor.run_batch(variant)
+    return counts(station.database, "attempts")[0] - before
 
 
 def told(station: Station, job_id: str, last: str) -> list[tuple[str, Any]]:

@@ -12,9 +12,9 @@ from db.webhooks import deliveries
 from db.webhooks import queries as delivery_queries
 from db.webhooks import secrets as webhook_secrets
 from db.webhooks.queries import DeliveryFilter
-from db.webhooks.types import Outcome, Sending, Webhook
+from db.webhooks.types import DeliveryClaim, Outcome, Webhook
 from tests.support.jobs import fail, running, sql
-from workers.courier.dispatcher import Courier
+from workers.courier.dispatcher import WebhookDispatcher
 from workers.outbound import Outbound, OutboundSettings
 from workers.settings import WorkerSettings
 
@@ -39,10 +39,12 @@ def outbound(**settings: Any) -> Outbound:
     return Outbound(OutboundSettings(**chosen))
 
 
-def courier(database: Database, sender: Outbound | None = None, **settings: Any) -> Courier:
+def courier(
+    database: Database, sender: Outbound | None = None, **settings: Any
+) -> WebhookDispatcher:
     """A courier; it sends when told to."""
     chosen = WorkerSettings(redis_url=SecretStr("redis://127.0.0.1:1"), **settings)
-    return Courier(database, sender or outbound(), chosen)
+    return WebhookDispatcher(database, sender or outbound(), chosen)
 
 
 def failed_job(database: Database, tenant_id: str, url: str, **changes: Any) -> str:
@@ -57,7 +59,9 @@ def of_job(database: Database, job_id: str) -> Sequence[Delivery]:
     """A job's deliveries."""
     [[tenant_id]] = sql(database, "SELECT tenant_id FROM jobs WHERE id = :id", id=job_id)
     with database.transaction(durable=False) as session:
-        return delivery_queries.listed(session, tenant_id, DeliveryFilter(job_id=job_id), limit=9)
+        return delivery_queries.list_deliveries(
+            session, tenant_id, DeliveryFilter(job_id=job_id), limit=9
+        )
 
 
 def delivery(database: Database, delivery_id: str) -> Delivery:
@@ -79,13 +83,15 @@ def results(database: Database, delivery_id: str) -> list[int | str | None]:
     return [row.status or row.error for row in attempts(database, delivery_id)]
 
 
-def claim_deliveries(database: Database, *, room: int = 100, lease: float = 60) -> list[Sending]:
+def claim_deliveries(
+    database: Database, *, room: int = 100, lease: float = 60
+) -> list[DeliveryClaim]:
     """What a courier with so much room would send now."""
     with database.transaction(durable=False) as session:
         return deliveries.claim(session, room=room, lease_seconds=lease)
 
 
-def record(database: Database, sending: Sending, status: int) -> str | None:
+def record(database: Database, sending: DeliveryClaim, status: int) -> str | None:
     """Say what came of an attempt."""
     with database.transaction() as session:
         return deliveries.record(session, sending, Outcome(status, None, 0.1))
@@ -101,7 +107,7 @@ def redeliver(database: Database, delivery_id: str) -> None:
 def secret_of(database: Database, tenant_id: str) -> str:
     """The secret that a tenant's receiver verifies with."""
     with database.transaction() as session:
-        return webhook_secrets.current(session, tenant_id).secret
+        return webhook_secrets.current_secret(session, tenant_id).secret
 
 
 def rotate(database: Database, tenant_id: str) -> str:

@@ -1,4 +1,4 @@
-"""What adapters need to know of a device: number format, memory, and how it fails."""
+"""A device as adapters see it: number format, memory, and failures."""
 
 import gc
 import os
@@ -14,26 +14,31 @@ import torch
 from workers.adapters.pinning import Device
 from workers.adapters.protocol import DeviceLostError, OutOfMemoryError
 
-EXHAUSTED = (
+OUT_OF_MEMORY_TEXTS = (
     "can't allocate memory",  # torch's CPU allocator, which has no exception type of its own
     "CUDA error: out of memory",  # CUDA itself, outside torch's allocator
     "CUBLAS_STATUS_ALLOC_FAILED",
 )
-"""How memory that ran out reads in a `RuntimeError`."""
+"""Texts by which a `RuntimeError` means that memory ran out."""
 
-LOST = ("CUDA error", "device-side assert", "unspecified launch failure", "illegal memory access")
-"""How a CUDA error reads in a `RuntimeError`, after which nothing may be expected of the device.
+DEVICE_LOST_TEXTS = (
+    "CUDA error",
+    "device-side assert",
+    "unspecified launch failure",
+    "illegal memory access",
+)
+"""Texts by which a `RuntimeError` means a CUDA error, after which the device is unusable.
 
-Most of them are sticky: every later call of the process fails too. One that is not costs a
-restart, where one that is but were not seen would fail every job that comes after it.
+Most of these errors are sticky: every later call of the process fails too. One that is not sticky
+costs a restart for nothing; a sticky one that is not recognised would fail every later job.
 """
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes of a device: taken by this process's tensors (on the CPU: resident), and in all.
+    """Memory of a device in bytes: used by this process's tensors (CPU: resident), and total.
 
-    The peak is the most that the process ever took.
+    The peak is the most that the process ever used.
     """
 
     used_bytes: int
@@ -42,10 +47,10 @@ class Memory:
 
 
 def choose_dtype(by_kind: Mapping[str, str], device: Device) -> torch.dtype:
-    """The torch dtype a row asks for on this kind of device; float32 where it names none.
+    """The torch dtype that a row names for this kind of device; float32 where it names none.
 
-    bfloat16 on a CPU without instructions for it is emulated, and slower than float32, which
-    then takes its place.
+    A CPU without bfloat16 instructions emulates it, which is slower than float32: there float32
+    takes its place.
     """
     name = by_kind.get(device.kind, "float32")
     if device.kind == "cpu" and name == "bfloat16" and not _cpu_has_bfloat16():
@@ -62,14 +67,14 @@ def _cpu_has_bfloat16() -> bool:
 
 
 def free_cache(device: Device) -> None:
-    """Give memory that no tensor uses back to the device."""
+    """Return memory that no tensor uses to the device."""
     gc.collect()
     if device.kind == "cuda":
         torch.cuda.empty_cache()
 
 
 def memory(device: Device) -> Memory:
-    """How much of the device's memory is used, and how much there is."""
+    """Used, total and peak memory of the device."""
     if device.kind == "cuda":
         _, total = torch.cuda.mem_get_info(device.index)
         used = torch.cuda.memory_reserved(device.index)
@@ -77,35 +82,39 @@ def memory(device: Device) -> Memory:
     page = os.sysconf("SC_PAGE_SIZE")
     resident = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     total = os.sysconf("SC_PHYS_PAGES") * page
-    # Linux counts in KiB, and is a little behind the current figure.
+    # Linux counts in KiB; the figure lags a little behind the current one.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return Memory(resident * page, total, max(resident * page, peak))
 
 
 @contextmanager
 def translating_device_errors(device: Device) -> Iterator[None]:
-    """Raise torch's out-of-memory errors as ours, with the cache freed, and a broken device's.
+    """Translate torch's errors: out of memory, with the cache freed, and a failed device.
 
     Raises:
-        OutOfMemoryError: the device's memory did not hold what the block allocated.
-        DeviceLostError: the device failed in a way that only a fresh process gets over.
+        OutOfMemoryError: the block's allocations did not fit into the device's memory.
+        DeviceLostError: the device failed, and only a new process can use it again.
     """
     try:
         yield
     except RuntimeError as error:
-        if _is_exhaustion(error):
+        if _is_out_of_memory(error):
             # The failed call's frames hold the tensors that filled the device.
             traceback.clear_frames(error.__traceback__)
             free_cache(device)
             raise OutOfMemoryError(f"the memory of {device} did not hold this batch") from None
-        if _is_loss(error):
+        if _is_device_loss(error):
             raise DeviceLostError(f"{device} failed in the middle of the job") from error
         raise
 
 
-def _is_exhaustion(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or any(s in str(error) for s in EXHAUSTED)
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        s in str(error) for s in OUT_OF_MEMORY_TEXTS
+    )
 
 
-def _is_loss(error: RuntimeError) -> bool:
-    return isinstance(error, torch.AcceleratorError) or any(s in str(error) for s in LOST)
+def _is_device_loss(error: RuntimeError) -> bool:
+    return isinstance(error, torch.AcceleratorError) or any(
+        s in str(error) for s in DEVICE_LOST_TEXTS
+    )

@@ -1,13 +1,13 @@
-"""Keep the model libraries off stderr: a worker's log is structured."""
+"""Silence the model libraries: a worker's log is structured, and they write plain text."""
 
 import importlib
 
 
-def quieten_libraries() -> None:
-    """No progress bars, and errors only, from transformers and diffusers in this process.
+def silence_libraries() -> None:
+    """Turn off progress bars and warnings of transformers and diffusers in this process.
 
-    Both say much at warning level that concerns no one here: which of their image processors
-    they fell back to, that a prompt was cut off.
+    Errors remain. Their warnings are of no use here: the choice of a fallback image processor, a
+    prompt that was cut off.
     """
     for name in ("transformers.utils.logging", "diffusers.utils.logging"):
         logging = importlib.import_module(name)

@@ -1,7 +1,7 @@
-"""Which device a worker process uses, settled before torch is imported.
+"""The device of a worker process, pinned before torch is imported.
 
-torch reads CUDA_VISIBLE_DEVICES once, when it first touches a device. A process that sets it
-beforehand sees its own device alone, as `cuda`, and can take no memory on any other.
+torch reads CUDA_VISIBLE_DEVICES once, when it first uses a device. A process that sets it
+beforehand sees only its own device, as `cuda`, and cannot allocate memory on any other.
 """
 
 import os
@@ -13,7 +13,7 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 class DeviceError(Exception):
-    """A device name that means nothing here, or one that cannot be pinned any more."""
+    """An unknown device name, or a device that can no longer be pinned."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def parse_device(name: str) -> Device:
     """Read "cpu", "cuda" or "cuda:1".
 
     Raises:
-        DeviceError: it is none of these.
+        DeviceError: the name is none of these.
     """
     match = re.fullmatch(r"(cpu|cuda)(?::(\d{1,3}))?", name.strip().lower())
     if match is None or (match[1] == "cpu" and match[2]):
@@ -39,16 +39,16 @@ def parse_device(name: str) -> Device:
     return Device(match[1], int(match[2]) if match[2] else None)
 
 
-def pin(name: str) -> str:
+def pin_device(name: str) -> str:
     """Restrict this process to one device and return torch's name for it.
 
     "cuda:1" makes device 1 the only visible one, and is "cuda" from then on. Where
     CUDA_VISIBLE_DEVICES already lists devices, the index counts within that list, so that a
-    process's parent can hand it a part of the machine. "cpu" hides every device.
+    parent process can assign a part of the machine. "cpu" hides every device.
 
     Raises:
-        DeviceError: the name is no device, the list has no such device, or torch is imported
-            already and would not notice.
+        DeviceError: the name is no device, the list has no such device, or torch is already
+            imported and would ignore the change.
     """
     device = parse_device(name)
     if "torch" in sys.modules:

@@ -1,22 +1,20 @@
-"""The boundary between a job and a model.
+"""The boundary between a job and a model: the errors, the inputs and outputs, the adapter itself.
 
-An adapter serves one variant on one device. Everything it is handed has been validated and
-fetched; everything it returns is plain pictures and JSON. It knows no database, no queue and
-no store, and it may assume that one thread at a time calls it, unless its row of the catalogue says
-`calls_at_once`.
+An adapter serves one variant on one device. Its inputs have been validated and fetched; its
+outputs are plain pictures and JSON. It knows no database, no queue and no store. It may assume
+that one thread at a time calls it, unless its row of the catalogue sets `calls_at_once`.
 
-What every adapter promises:
+Every adapter promises:
 
 * `load` brings the weights onto the device, once, before the first `run`.
-* `run` answers one `Output` per `Work`, in order.
-* It reports progress after every step, and asks `should_stop` at least once per step; when that
-  answers true it raises `Stopped` within one step and leaves the model fit for the next batch.
+* `run` returns one `Output` per `Work`, in order.
+* It reports progress after every step, and calls `should_stop` at least once per step. When that
+  returns true it raises `Stopped` within one step and leaves the model ready for the next batch.
 * Out of memory is raised as `OutOfMemoryError`, with the device's cache freed.
-* What is no picture, for not all of its numbers are numbers, is raised as `InvalidOutputError`.
-* A device that is of no more use to this process is raised as `DeviceLostError`.
-* An error that concerns one work is raised for its whole batch; run again without it, the
-  others succeed.
-* The same parameters and seed give the same picture, whatever the batch-mates.
+* An output with numbers that are not finite is no picture: it is raised as `InvalidOutputError`.
+* A device that this process can no longer use is raised as `DeviceLostError`.
+* An error of one job is raised for its whole batch; run again without that job, the others succeed.
+* The same parameters and seed give the same picture, whatever else is in the batch.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,16 +26,19 @@ from pydantic import BaseModel
 
 from db.values.artifact_kinds import ArtifactKind
 
+MAX_REASON = 200
+"""Longest reason that a refusal by a content filter quotes, in characters."""
+
 
 class AdapterError(Exception):
-    """Something the model could not do. `str()` of it is fit for the job's owner."""
+    """A failure of the model or of a check around it. Its text may be shown to the job's owner."""
 
     code = "internal_error"
     retryable = False
 
 
 class Stopped(AdapterError):  # noqa: N818 - the answer to a request, not a fault
-    """`should_stop` said so: the batch was given up between two steps."""
+    """`should_stop` returned true: the batch was abandoned between two steps."""
 
     code = "canceled"
 
@@ -49,10 +50,10 @@ class OutOfMemoryError(AdapterError):
 
 
 class DeviceLostError(AdapterError):
-    """The device failed, and fails from now on: the process must end and a fresh one begin.
+    """The device failed and stays unusable: the process must exit and a new one start.
 
-    Its code is that of a worker that died: the job is tried again, and without mates, since it
-    may have been the job's own doing.
+    Its code is that of a worker that died: the job is retried, alone in its batch, because the
+    job itself may have caused the failure.
     """
 
     code = "worker_lost"
@@ -60,62 +61,92 @@ class DeviceLostError(AdapterError):
 
 
 class InvalidOutputError(AdapterError):
-    """What came out is no picture: numbers that are none, of the device's or the weights' making.
+    """The output has numbers that are not finite, because of the device or of the weights.
 
-    Tried again, since a device may err once.
+    Retried, because a device may fail once by chance.
     """
 
     code = "invalid_output"
     retryable = True
 
 
-class InvalidImageError(AdapterError):
-    """A picture that passed the edge's checks is not usable after all."""
-
-    code = "invalid_image"
-
-
 class InvalidLoraError(AdapterError):
-    """A LoRA is broken, or made for another model."""
+    """A LoRA file is broken, or was made for another model."""
 
     code = "invalid_lora"
 
 
 class InvalidInputError(AdapterError):
-    """Parameters that passed the edge's checks are not usable by this model."""
+    """Parameters that passed the API's validation are not usable by this model."""
 
     code = "invalid_input"
 
 
+class RequestModeratedError(AdapterError):
+    """A content filter refused the prompt or an input picture, before anything was painted.
+
+    The reason quotes no word list.
+    """
+
+    code = "request_moderated"
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(_with_reason("the request was refused by a content filter", reason))
+
+
+class ContentModeratedError(AdapterError):
+    """A content filter refused a painted picture; nobody has seen it."""
+
+    code = "content_moderated"
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(_with_reason("the result was refused by a content filter", reason))
+
+
+class FilterUnavailableError(AdapterError):
+    """A content filter did not answer, and no job passes without it."""
+
+    code = "content_filter_unavailable"
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__("the content filter did not answer, and no job passes without it")
+
+
+def _with_reason(sentence: str, reason: str) -> str:
+    reason = " ".join(reason.split())[:MAX_REASON]
+    return f"{sentence}: {reason}" if reason else sentence
+
+
 class ResumePoint(Protocol):
-    """A line that an attempt at a job leaves for the next one, should it not come to its end."""
+    """A line of text from which the next attempt at a job resumes, if this one does not finish."""
 
     def read(self) -> str | None:
-        """What an earlier attempt, or this one, wrote last."""
+        """The text that an earlier attempt, or this one, wrote last."""
         ...
 
     def write(self, text: str) -> None:
-        """Leave this; a note that cannot be kept is lost, and nothing is raised."""
+        """Replace the text. A text that cannot be stored is lost, and nothing is raised."""
         ...
 
 
 class TransientResumePoint:
-    """A note that nobody keeps."""
+    """A resume point in memory alone: no later attempt reads it."""
 
     def __init__(self) -> None:
         self._text: str | None = None
 
     def read(self) -> str | None:
-        """What was written."""
+        """The text that was written."""
         return self._text
 
     def write(self, text: str) -> None:
-        """Keep it as long as this object is there."""
+        """Keep the text as long as this object exists."""
         self._text = text
 
 
 ShowPreview = Callable[[Image, int, int], None]
-"""Called as `show(picture, step, steps)` with what a job is coming to: a small picture."""
+"""Called as `show(picture, step, steps)` with a small preview of the job's pictures."""
 
 
 def _nothing_stored(key: str) -> bytes:
@@ -129,23 +160,23 @@ class Work:
     Attributes:
         parameters: the variant's parsed parameter model.
         pictures: decoded RGB pictures by parameter name, in order where the parameter is a list.
-        prepared: what the adapter's own `prepare` made of it; None where it was not asked.
-        note: what attempts leave each other.
+        prepared: the result of the adapter's own `prepare`; None where that was not called.
+        resume_point: text that one attempt leaves for the next.
         stored: fetches the bytes of a key that the parameters name, other than pictures.
-        preview: shows what the job is coming to; None where nobody is to see it.
+        preview: shows a preview of the job's pictures; None where no preview is wanted.
     """
 
     parameters: BaseModel
     pictures: Mapping[str, Sequence[Image]] = field(default_factory=dict)
     prepared: Any = None
-    note: ResumePoint = field(default_factory=TransientResumePoint, compare=False)
+    resume_point: ResumePoint = field(default_factory=TransientResumePoint, compare=False)
     stored: Callable[[str], bytes] = field(default=_nothing_stored, compare=False)
     preview: ShowPreview | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
 class Painted:
-    """One picture that was painted, and the seed that paints it again."""
+    """A painted picture, and the seed that paints it again."""
 
     image: Image
     seed: int
@@ -153,14 +184,14 @@ class Painted:
 
 @dataclass(frozen=True)
 class File:
-    """A result that is no painted picture, as it will be stored.
+    """A result other than a painted picture, in the form in which it is stored.
 
     Attributes:
-        kind: what it is, in a word that clients see.
+        kind: the kind of artifact, a word that clients see.
         data: its bytes.
-        media_type: of the bytes.
-        size: width and height in pixels of the picture that it is, or that it is about.
-        about: what clients are told of it, as JSON.
+        media_type: the media type of the bytes.
+        size: width and height in pixels of this picture, or of the picture that it describes.
+        about: metadata for clients, as JSON.
     """
 
     kind: ArtifactKind
@@ -172,13 +203,13 @@ class File:
 
 @dataclass(frozen=True)
 class Output:
-    """What a job came to: pictures (FLUX) or JSON (Florence-2), or both.
+    """The result of a job: pictures (FLUX) or JSON (Florence-2), or both.
 
     Attributes:
-        images: what was painted.
+        images: the painted pictures.
         data: the rest, as JSON.
-        files: makes whatever else is to be stored, one after another, if anything is; called
-            once, when the device is already free for the next batch.
+        files: makes the other files to store, one after another; None where there are none.
+            Called once, when the device is already free for the next batch.
     """
 
     images: tuple[Painted, ...] = ()
@@ -187,7 +218,7 @@ class Output:
 
     @property
     def is_to_be_stored(self) -> bool:
-        """Whether there is more than JSON."""
+        """True when there is more than JSON."""
         return bool(self.images) or self.files is not None
 
 
@@ -204,7 +235,7 @@ class Adapter(Protocol):
         """Bring the weights onto the device.
 
         Raises:
-            workers.adapters.weights.WeightsError: they are missing or not what the row says.
+            workers.adapters.weights.WeightsError: they are missing, or not those of the row.
         """
         ...
 
@@ -212,33 +243,33 @@ class Adapter(Protocol):
         """Run one batch of jobs with the same batch key.
 
         Raises:
-            Stopped: `should_stop` answered true.
+            Stopped: `should_stop` returned true.
             OutOfMemoryError: the batch does not fit.
-            AdapterError: anything else the owner of a job should read.
+            AdapterError: any other error that the owner of a job should read.
         """
         ...
 
 
 @runtime_checkable
 class Unloading(Protocol):
-    """An adapter that can give its device memory back, to be loaded again later."""
+    """An adapter that can free its device memory and be loaded again later."""
 
     def unload(self) -> None:
-        """Let go of everything that `load` took; `load` may follow, and then the same `run`."""
+        """Free everything that `load` allocated. After another `load`, `run` works as before."""
         ...
 
 
 @runtime_checkable
 class Preparing(Protocol):
-    """An adapter that can do a part of its work on the CPU while the device is at another batch.
+    """An adapter that can do a part of its work on the CPU while the device runs another batch.
 
-    It may be asked from any thread, also during `run`, which must answer the same without it.
+    Any thread may call it, also during `run`, which must give the same result without it.
     """
 
     def prepare(self, work: Work) -> Work:
         """The same work, with `prepared` set.
 
         Raises:
-            AdapterError: anything that the owner of the job should read.
+            AdapterError: an error that the owner of the job should read.
         """
         ...

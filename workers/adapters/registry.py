@@ -1,4 +1,4 @@
-"""Which class serves which rows of the catalogue."""
+"""The adapter class for each row of the catalogue."""
 
 import importlib
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from workers.adapters.protocol import Adapter
 from workers.catalog.variant import Variant
 
-# Named, not imported: most modules bring torch and a model library with them.
+# Named, not imported: most of these modules import torch and a model library.
 ADAPTERS = {
     "flux": ("workers.adapters.flux.adapter", "FluxAdapter"),
     "florence2": ("workers.adapters.florence2.adapter", "Florence2Adapter"),
@@ -15,7 +15,7 @@ ADAPTERS = {
 
 
 def make_adapter(variant: Variant, device: str, overrides: Mapping[str, str]) -> Adapter:
-    """The adapter of a variant, not loaded yet.
+    """Make the adapter of a variant; it is not loaded yet.
 
     Args:
         variant: the row.
@@ -23,7 +23,7 @@ def make_adapter(variant: Variant, device: str, overrides: Mapping[str, str]) ->
         overrides: local weight folders by variable name, see `workers.adapters.weights`.
 
     Raises:
-        DeviceError: `device` is none.
+        DeviceError: `device` names no device.
     """
     module, name = ADAPTERS[variant.adapter]
     adapter: Adapter = getattr(importlib.import_module(module), name)(variant, device, overrides)

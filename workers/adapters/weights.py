@@ -1,6 +1,6 @@
-"""Where a variant's weights are, and loading them with the libraries' own `from_pretrained`.
+"""Locates a variant's weights and loads them with the libraries' own `from_pretrained`.
 
-Only safetensors files are read and no code from a model repository is ever run.
+Only safetensors files are read, and no code from a model repository is ever run.
 """
 
 import json
@@ -20,21 +20,21 @@ CLASS_KEYS = (
     ("Processor", "processor_config.json", "processor_class"),
     ("Generation", "config.json", "architectures"),
 )
-"""Where a folder says of which class it is, by how the class's name ends."""
+"""The file and key that name a folder's class, by the suffix of the class's name."""
 
 
 class WeightsError(Exception):
-    """A variant's weights are missing or not what its row says; the message tells what to do."""
+    """A variant's weights are missing, or not those of its row; the message names the remedy."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where to load from: a local folder, or a hub id with the revision to take.
+    """The source of weights: a local folder, or a hub id with a revision.
 
     Attributes:
         name: folder or hub id.
         revision: commit or branch on the hub, None for a folder.
-        remedy: what to do when this source fails.
+        remedy: instruction for the operator when this source fails.
     """
 
     name: str
@@ -55,7 +55,7 @@ def locate(variant: Variant, overrides: Mapping[str, str]) -> Source:
         overrides: local folders by `override_variable`, `os.environ` for one.
 
     Raises:
-        WeightsError: the folder named is not there, or the model is hosted and has none.
+        WeightsError: the named folder does not exist, or the model is hosted and has no weights.
     """
     variable = override_variable(variant.id)
     if variable in overrides:
@@ -69,16 +69,16 @@ def locate(variant: Variant, overrides: Mapping[str, str]) -> Source:
 
 
 def locate_part(variant: Variant, part: str, overrides: Mapping[str, str]) -> Source:
-    """Where what a variant is loaded with beside its own weights comes from.
+    """The source of weights that a variant needs beside its own.
 
     Args:
-        variant: the row; `options[part]` says where from.
+        variant: the row; `options[part]` names the source.
         part: the option's name. "depth_weights" of flux.1-depth-dev is overridden by
             BOTTEGA_WEIGHTS_FLUX_1_DEPTH_DEV_DEPTH.
         overrides: local folders by variable.
 
     Raises:
-        WeightsError: the folder named is not there.
+        WeightsError: the named folder does not exist.
     """
     variable = f"{override_variable(variant.id)}_{part.removesuffix('_weights').upper()}"
     if variable in overrides:
@@ -88,16 +88,16 @@ def locate_part(variant: Variant, part: str, overrides: Mapping[str, str]) -> So
 
 
 def locate_lora(variant: Variant, number: int, overrides: Mapping[str, str]) -> Path:
-    """The file of a LoRA that a row names, fetched from the hub if it is not there yet.
+    """The file of a LoRA that a row names, fetched from the hub if it is not local yet.
 
     Args:
-        variant: the row; `options["loras"]` lists them.
-        number: which, from 1. The first of flux.1-dev is overridden by
+        variant: the row; `options["loras"]` lists its LoRAs.
+        number: position in that list, from 1. The first of flux.1-dev is overridden by
             BOTTEGA_WEIGHTS_FLUX_1_DEV_LORA_1.
         overrides: local files by variable.
 
     Raises:
-        WeightsError: the file is not there, or cannot be fetched.
+        WeightsError: the file does not exist, or cannot be fetched.
     """
     lora: RowLora = variant.options["loras"][number - 1]
     variable = f"{override_variable(variant.id)}_LORA_{number}"
@@ -107,10 +107,10 @@ def locate_lora(variant: Variant, number: int, overrides: Mapping[str, str]) -> 
             raise WeightsError(f"{variant.id}: there is no file {path}; {variable} must name one")
         return path
     source = _hub(lora.weights, variable)
-    # Here: where no model runs, this module is imported without it.
+    # Imported here: processes that run no model import this module without the library.
     from huggingface_hub import hf_hub_download  # noqa: PLC0415
 
-    with telling_the_remedy(variant, source):
+    with translating_library_errors(variant, source):
         return Path(hf_hub_download(source.name, lora.file, revision=source.revision))
 
 
@@ -138,17 +138,17 @@ def _hub(weights: Weights, variable: str) -> Source:
 
 
 def load_pretrained(model_class: Any, variant: Variant, source: Source, **arguments: Any) -> Any:
-    """`model_class.from_pretrained` from a source.
+    """Call `model_class.from_pretrained` with a source.
 
     Raises:
         WeightsError: the files are missing, unreadable, or another model's.
     """
-    with telling_the_remedy(variant, source):
+    with translating_library_errors(variant, source):
         _check_class(model_class.__name__, variant, source)
         return model_class.from_pretrained(
             source.name,
             revision=source.revision,
-            # Else a file missing from a folder is looked for, in vain, on the hub.
+            # Otherwise a file missing from a folder is looked up, in vain, on the hub.
             local_files_only=source.revision is None,
             trust_remote_code=False,
             **arguments,
@@ -156,13 +156,13 @@ def load_pretrained(model_class: Any, variant: Variant, source: Source, **argume
 
 
 @contextmanager
-def telling_the_remedy(variant: Variant, source: Source) -> Iterator[None]:
-    """What a library finds wrong with files is raised with the source's remedy.
+def translating_library_errors(variant: Variant, source: Source) -> Iterator[None]:
+    """Translate a library's errors about files into a `WeightsError` with the source's remedy.
 
     Raises:
         WeightsError: the files are missing, unreadable, or another model's.
     """
-    # Here: where no model runs, the error above is named without the library.
+    # Imported here: processes that run no model use the error above without the library.
     from safetensors import SafetensorError  # noqa: PLC0415
 
     try:
@@ -172,16 +172,17 @@ def telling_the_remedy(variant: Variant, source: Source) -> Iterator[None]:
         raise WeightsError(f"{variant.id}: {source.name}: {reason}; {source.remedy}") from error
 
 
-def _check_class(wanted: str, variant: Variant, source: Source) -> None:
-    """Another model's folder, or half of one, fails late and obscurely; say so beforehand."""
+def _check_class(class_name: str, variant: Variant, source: Source) -> None:
+    """Refuse another model's folder, or an incomplete one: it would fail late and obscurely."""
     if source.revision is not None:
         return
-    file, key = next(rest for suffix, *rest in CLASS_KEYS if wanted.endswith(suffix))
+    file, key = next(rest for suffix, *rest in CLASS_KEYS if class_name.endswith(suffix))
     path = Path(source.name) / file
     if not path.is_file():
         raise WeightsError(f"{variant.id}: {source.name} has no {file}; {source.remedy}")
-    found = json.loads(path.read_text(encoding="utf-8")).get(key, wanted)
-    if wanted not in ([found] if isinstance(found, str) else found):
+    class_names = json.loads(path.read_text(encoding="utf-8")).get(key, class_name)
+    if class_name not in ([class_names] if isinstance(class_names, str) else class_names):
         raise WeightsError(
-            f"{variant.id}: {source.name} holds a {found}, not a {wanted}; {source.remedy}"
+            f"{variant.id}: {source.name} holds a {class_names}, not a {class_name}; "
+            f"{source.remedy}"
         )

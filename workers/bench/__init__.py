@@ -1,1 +1,1 @@
-"""Florence-2 measured against itself: its adapter, transformers' own classes, and arithmetic."""
+"""Benchmarks of the models in one process: adapters, stock classes and lower bounds."""

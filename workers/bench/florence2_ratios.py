@@ -1,4 +1,4 @@
-"""What batches, several tasks in a job, kept features and the KV cache each bring, as ratios."""
+"""Speed-up ratios of batches, several tasks per job, cached features and the KV cache."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -6,58 +6,68 @@ from functools import partial
 import torch
 from PIL.Image import Image
 
-from workers.bench.florence2_lab import TASKS, Florence2Lab, ask, ask_in_batches, plain_name
-from workers.bench.interleaving import medians, seconds_of
+from workers.bench.florence2_harness import (
+    TASKS,
+    Florence2Harness,
+    predict,
+    predict_in_batches,
+    task_slug,
+)
+from workers.bench.interleaving import elapsed_seconds, interleaved_medians
 
 FOUR_TASKS = ("<CAPTION>", "<DETAILED_CAPTION>", "<OD>", "<OCR>")
 
 
 def measure_batches(
-    lab: Florence2Lab, sizes: Sequence[int], rounds: int, pictures: int
+    harness: Florence2Harness, sizes: Sequence[int], rounds: int, pictures: int
 ) -> dict[str, float]:
-    """Pictures a second of the adapter by task and batch size, and each over batches of one.
+    """Measure the adapter's pictures per second by task and batch size, and ratios to batch 1.
 
     Args:
-        lab: the models.
+        harness: the models.
         sizes: batch sizes, the first of them 1.
-        rounds: how often all sizes take their turn, with the same pictures.
-        pictures: of each size's turn; a multiple of every size.
+        rounds: measurements of each size, with the same pictures.
+        pictures: pictures per measurement; a multiple of every size.
     """
     figures: dict[str, float] = {}
     for task in TASKS:
-        drawn = lab.pictures(pictures)
-        rates = medians(rounds, {f"batch_{n}": _rate(lab, drawn, task, n) for n in sizes})
+        drawn = harness.new_pictures(pictures)
+        rates = interleaved_medians(
+            rounds, {f"batch_{n}": _rate(harness, drawn, task, n) for n in sizes}
+        )
         for size, rate in rates.items():
-            figures[f"{plain_name(task)}_{size}_pictures_per_second"] = rate
+            figures[f"{task_slug(task)}_{size}_pictures_per_second"] = rate
         for size, rate in list(rates.items())[1:]:
-            figures[f"{plain_name(task)}_{size}_ratio"] = rate / rates["batch_1"]
+            figures[f"{task_slug(task)}_{size}_ratio"] = rate / rates["batch_1"]
     return figures
 
 
 def _rate(
-    lab: Florence2Lab, pictures: Sequence[Image], task: str, size: int
+    harness: Florence2Harness, pictures: Sequence[Image], task: str, size: int
 ) -> Callable[[], float]:
-    asked = partial(ask_in_batches, lab.adapter, pictures, (task,), size)
-    return lambda: len(pictures) / seconds_of(asked)
+    run = partial(predict_in_batches, harness.adapter, pictures, (task,), size)
+    return lambda: len(pictures) / elapsed_seconds(run)
 
 
-def measure_four_tasks(lab: Florence2Lab, rounds: int) -> dict[str, float]:
-    """Seconds of four tasks on one picture through the adapter: in one job, and in four.
+def measure_four_tasks(harness: Florence2Harness, rounds: int) -> dict[str, float]:
+    """Measure the adapter's seconds for four tasks on one picture, in one job and in four.
 
-    No features are kept, so each of the four jobs encodes the picture anew.
+    No features are cached, so each of the four jobs encodes the picture again.
     """
 
     def in_four_jobs(picture: Image) -> None:
         for task in FOUR_TASKS:
-            ask(lab.adapter, [picture], (task,))
+            predict(harness.adapter, [picture], (task,))
 
-    pictures = lab.pictures(rounds)
+    pictures = harness.new_pictures(rounds)
     one, four = iter(pictures), iter(pictures)
-    seconds = medians(
+    seconds = interleaved_medians(
         rounds,
         {
-            "one": lambda: seconds_of(partial(ask, lab.adapter, [next(one)], FOUR_TASKS)),
-            "four": lambda: seconds_of(partial(in_four_jobs, next(four))),
+            "one": lambda: elapsed_seconds(
+                partial(predict, harness.adapter, [next(one)], FOUR_TASKS)
+            ),
+            "four": lambda: elapsed_seconds(partial(in_four_jobs, next(four))),
         },
     )
     return {
@@ -67,57 +77,63 @@ def measure_four_tasks(lab: Florence2Lab, rounds: int) -> dict[str, float]:
     }
 
 
-def measure_kept_features(lab: Florence2Lab, rounds: int) -> dict[str, float]:
-    """Seconds of a picture that is looked at for the first time, and again at once."""
+def measure_feature_cache(harness: Florence2Harness, rounds: int) -> dict[str, float]:
+    """Measure the seconds for a new picture, and for the same picture again."""
 
-    def look(pictures: Iterator[Image], task: str) -> Callable[[], float]:
-        return lambda: seconds_of(partial(ask, lab.keeping, [next(pictures)], (task,)))
+    def measure(pictures: Iterator[Image], task: str) -> Callable[[], float]:
+        return lambda: elapsed_seconds(
+            partial(predict, harness.caching_adapter, [next(pictures)], (task,))
+        )
 
     figures: dict[str, float] = {}
     for task in TASKS:
-        pictures = lab.pictures(rounds)
-        turns = {state: look(iter(pictures), task) for state in ("fresh", "kept")}
-        seconds = medians(rounds, turns)
-        name = f"{plain_name(task)}_features"
+        pictures = harness.new_pictures(rounds)
+        candidates = {state: measure(iter(pictures), task) for state in ("fresh", "kept")}
+        seconds = interleaved_medians(rounds, candidates)
+        name = f"{task_slug(task)}_features"
         figures |= {f"{name}_{state}_p50_seconds": value for state, value in seconds.items()}
         figures[f"{name}_ratio"] = seconds["fresh"] / seconds["kept"]
     return figures
 
 
-def measure_kv_cache(lab: Florence2Lab, rounds: int) -> dict[str, float]:
-    """Seconds of one picture through `generate` with its KV cache and without.
+def measure_kv_cache(harness: Florence2Harness, rounds: int) -> dict[str, float]:
+    """Measure the seconds of `generate` for one picture with the KV cache and without.
 
     Raises:
-        RuntimeError: the tokens were not the same.
+        RuntimeError: the tokens are not the same.
     """
     figures: dict[str, float] = {}
     for task in TASKS:
-        pictures = lab.pictures(rounds)
-        cached, anew = (_Generation(lab, iter(pictures), task, cached=c) for c in (True, False))
-        seconds = medians(rounds, {"on": cached.seconds, "off": anew.seconds})
-        if not all(map(torch.equal, cached.told, anew.told)):
-            raise RuntimeError(f"{task}: other tokens without the KV cache")
-        name = f"{plain_name(task)}_kv_cache"
+        pictures = harness.new_pictures(rounds)
+        cached, uncached = (
+            _Generation(harness, iter(pictures), task, cached=c) for c in (True, False)
+        )
+        seconds = interleaved_medians(rounds, {"on": cached.seconds, "off": uncached.seconds})
+        if not all(map(torch.equal, cached.tokens, uncached.tokens)):
+            raise RuntimeError(f"{task}: the tokens differ without the KV cache")
+        name = f"{task_slug(task)}_kv_cache"
         figures |= {f"{name}_{state}_p50_seconds": value for state, value in seconds.items()}
         figures[f"{name}_ratio"] = seconds["off"] / seconds["on"]
     return figures
 
 
 class _Generation:
-    """One picture after another through `generate`, and the tokens that came out."""
+    """Runs `generate` on one picture after another, and stores the tokens."""
 
     def __init__(
-        self, lab: Florence2Lab, pictures: Iterator[Image], task: str, *, cached: bool
+        self, harness: Florence2Harness, pictures: Iterator[Image], task: str, *, cached: bool
     ) -> None:
-        self._lab = lab
+        self._harness = harness
         self._pictures = pictures
         self._task = task
         self._cached = cached
-        self.told: list[torch.Tensor] = []
+        self.tokens: list[torch.Tensor] = []
 
     def seconds(self) -> float:
-        return seconds_of(self._generate)
+        return elapsed_seconds(self._generate)
 
     def _generate(self) -> None:
         picture = next(self._pictures)
-        self.told.append(self._lab.stock.tokens([picture], self._task, use_cache=self._cached))
+        self.tokens.append(
+            self._harness.stock.tokens([picture], self._task, use_cache=self._cached)
+        )

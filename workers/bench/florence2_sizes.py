@@ -1,4 +1,4 @@
-"""Florence-2 of a given size with random weights: what it says means nothing, its cost does."""
+"""Florence-2 of a given size with random weights, for measuring time and memory alone."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,24 +25,25 @@ from workers.training.florence2.components import (
 )
 
 STRIDE = 32
-"""Pixels of a picture token's side: the four stages of the vision tower shrink by 4, 2, 2, 2."""
+"""Side of a picture token in pixels: the four stages of the vision tower scale by 4, 2, 2, 2."""
 
 Quadruple = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
 class Florence2Shape:
-    """How large a Florence-2 is.
+    """The size of a Florence-2.
 
     Attributes:
-        side: pixels to a side that pictures are stretched to.
-        widths, depths, heads: of the four stages of the vision tower; as many groups as heads.
-        width: of the language model.
-        layers: of its encoder, and as many of its decoder.
+        side: width and height in pixels that pictures are resized to.
+        widths, depths, heads: of the four stages of the vision tower; there are as many groups as
+            heads.
+        width: width of the language model.
+        layers: layers of its encoder, and of its decoder.
         text_heads: its attention heads.
-        feed_forward: its inner width.
-        vocabulary: its tokens, padded.
-        positions: the longest prompt, picture tokens included, and the longest answer.
+        feed_forward: inner width of its feed-forward layers.
+        vocabulary: its number of tokens, padded.
+        positions: the longest prompt with picture tokens, and the longest answer.
     """
 
     side: int
@@ -58,7 +59,7 @@ class Florence2Shape:
 
     @property
     def picture_tokens(self) -> int:
-        """One of each cell, and one of the whole picture."""
+        """One token per cell, and one for the whole picture."""
         return (self.side // STRIDE) ** 2 + 1
 
 
@@ -71,7 +72,7 @@ LARGE = Florence2Shape(
     layers=12,
     text_heads=16,
     feed_forward=4096,
-    # 51,289 and the picture's token, rounded up to a multiple of 64, as the conversion does.
+    # 51,289 and the picture's token, rounded up to a multiple of 64 as in the conversion.
     vocabulary=51_328,
 )
 TINY = Florence2Shape(
@@ -88,7 +89,7 @@ TINY = Florence2Shape(
 
 
 def new_processor(shape: Florence2Shape) -> Any:
-    """A processor for pictures of that size, with the demo's tokenizer: lengths are alike."""
+    """A processor for pictures of that size, with the demo's tokenizer: lengths are similar."""
     images = CLIPImageProcessorPil(
         size={"height": shape.side, "width": shape.side},
         do_center_crop=False,
@@ -105,7 +106,7 @@ def new_processor(shape: Florence2Shape) -> Any:
 def new_model(
     shape: Florence2Shape, processor: Any, *, device: str, dtype: torch.dtype, attention: str
 ) -> Any:
-    """A model with random weights, made on the device; on "meta" it has none."""
+    """A model with random weights, created on the device; on "meta" it has no weights."""
     tokens = {
         "bos_token_id": START,
         "pad_token_id": PAD,
@@ -128,7 +129,7 @@ def new_model(
 
 
 def _vision_config(shape: Florence2Shape) -> Any:
-    """All that is not said is as large as the library's default, the base checkpoint's."""
+    """The vision settings; all others have the library's defaults, those of the base checkpoint."""
     return Florence2VisionConfig(
         embed_dim=shape.widths,
         depths=shape.depths,

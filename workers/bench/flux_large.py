@@ -1,4 +1,4 @@
-"""`python -m workers.bench.flux_large`: FLUX at its true size, without weights."""
+"""`python -m workers.bench.flux_large`: FLUX at full size with random weights."""
 
 import json
 from dataclasses import asdict
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workers.adapters.pinning import DeviceError, pin
-from workers.catalog.flux.row_parts import SPEED
+from workers.adapters.pinning import DeviceError, pin_device
+from workers.catalog.flux.row_parts import OPTIMIZATIONS
 
 if TYPE_CHECKING:
-    from workers.bench.flux_contest import Contest, Entry
-    from workers.bench.flux_floor import Floor
+    from workers.bench.flux_comparison import Comparison, Measurement
+    from workers.bench.flux_roofline import Roofline
     from workers.bench.flux_sizes import FluxShape
 
 Options = dict[str, Any]
@@ -41,7 +41,7 @@ _COLUMNS = {
     multiple=True,
     default=(1024, 1440, 2048),
     show_default=True,
-    help="Of the square pictures, in pixels; what the row does not take is left out. Repeatable.",
+    help="Side of the square pictures in pixels; unsupported ones are skipped. Repeatable.",
 )
 @click.option(
     "--batch",
@@ -50,7 +50,7 @@ _COLUMNS = {
     multiple=True,
     default=(1, 2, 4),
     show_default=True,
-    help="Repeatable.",
+    help="Pictures per call. Repeatable.",
 )
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
 @click.option(
@@ -58,21 +58,23 @@ _COLUMNS = {
     "compiled",
     default=True,
     show_default=True,
-    help="Compiled transformers as well.",
+    help="Also measure compiled transformers.",
 )
 @click.option(
     "--also",
     metavar="OPTION=VALUE",
-    callback=lambda _context, _parameter, given: dict(map(_option, given)),
+    callback=lambda _context, _parameter, values: dict(map(_option, values)),
     multiple=True,
-    help="One setting more, with another of a row's options, such as fp8=dynamic, "
-    "channels_last=true or attention=_native_cudnn. Repeatable; each keeps those before it.",
+    help="Add a setting with one more option of the variant, such as fp8=dynamic, "
+    "channels_last=true or attention=_native_cudnn. Repeatable; options accumulate.",
 )
 @click.option(
-    "--load", is_flag=True, help="Write the model to a temporary folder, and time its loading."
+    "--load", is_flag=True, help="Write the model to a temporary folder, and measure its loading."
 )
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="On a CPU.")
-@click.option("--tiny", is_flag=True, help="A few thousand parameters: does all this work?")
+@click.option(
+    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads on a CPU."
+)
+@click.option("--tiny", is_flag=True, help="Use a tiny model, to test the command.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def main(  # noqa: PLR0913 - one for each option
     *,
@@ -88,27 +90,28 @@ def main(  # noqa: PLR0913 - one for each option
     tiny: bool,
     as_json: bool,
 ) -> None:
-    """Paint with FLUX at its true size, in four steps, on a machine with an accelerator.
+    """Generate pictures with FLUX at full size, in four steps, on a machine with an accelerator.
 
-    The weights are random, so nothing is downloaded: what is painted means nothing, what it costs
-    is what the real checkpoint costs. diffusers' own pipeline, picture by picture, takes turns
-    with the service's adapter in batches, as they are, with a compiled transformer, and with what
-    else a row may ask for; batches end where a call would have more than four megapixels.
+    The weights are random, so nothing is downloaded. The pictures are meaningless, but the costs
+    are those of the real checkpoint. Measurements of diffusers' own pipeline, picture by picture,
+    are interleaved with those of the service's adapter in batches: with default settings, with a
+    compiled transformer, and with more options of the variant. Calls of more than four megapixels
+    are skipped.
 
-    x stock: pictures/s over the stock pipeline's of that size that is not compiled; the stock
-    pipeline encodes its prompt each time, the adapter keeps it. Floor: the least time of a call
-    in which the device could do the arithmetic of all steps and the decoding, at the rate of a
-    large matrix product measured here.
+    x stock: pictures/s relative to the stock pipeline of that size that is not compiled; the stock
+    pipeline encodes its prompt each time, the adapter caches it. floor: the lower bound (roofline)
+    of a call's time, in which the device could do the arithmetic of all steps and the decoding, at
+    the rate of a large matrix product measured here.
     """
     try:
-        torch_device = pin(device)
+        torch_device = pin_device(device)
     except DeviceError as error:
         raise click.UsageError(str(error)) from error
-    # Not at the top: the device must be pinned before anything imports torch.
+    # Imported late: the device must be pinned before torch is imported.
     import torch  # noqa: PLC0415
 
-    from workers.bench.flux_contest import Contest  # noqa: PLC0415
-    from workers.bench.flux_floor import count, measured_peak  # noqa: PLC0415
+    from workers.bench.flux_comparison import Comparison  # noqa: PLC0415
+    from workers.bench.flux_roofline import count_operations, measure_peak  # noqa: PLC0415
     from workers.bench.flux_sizes import (  # noqa: PLC0415
         KLEIN_4B,
         SCHNELL,
@@ -119,32 +122,35 @@ def main(  # noqa: PLR0913 - one for each option
     torch.set_num_threads(threads)
     by_name = {"schnell": (SCHNELL, TINY_SCHNELL), "klein-4b": (KLEIN_4B, TINY_KLEIN)}
     shape: FluxShape = by_name[model][tiny]
-    click.echo("Building the model and warming up; what is compiled takes minutes.", err=True)
-    contest = Contest(shape, torch_device, rounds, _tell)
-    fitting = contest.fitting(sides)
-    peak = measured_peak(torch_device, contest.dtype, side=256 if tiny else 8192)
+    click.echo("Building the model and warming up; compilation takes minutes.", err=True)
+    comparison = Comparison(shape, torch_device, rounds, _print_measurement)
+    supported = comparison.supported(sides)
+    peak = measure_peak(torch_device, comparison.dtype, side=256 if tiny else 8192)
     click.echo(_rate(peak), err=True)
-    floors = {side: count(shape, side=side, words=contest.words) for side in fitting}
+    rooflines = {
+        side: count_operations(shape, side=side, words=comparison.prompt_tokens)
+        for side in supported
+    }
     settings = _settings({"compile": True, **also} if compiled else also)
     with TemporaryDirectory(prefix="bottega-bench-") as folder:
         if load:
-            contest.write(folder)
-        entries = contest.entries(fitting, batches, settings)
-        shown = _report(contest, entries, floors, peak)
+            comparison.save(folder)
+        measurements = comparison.measure(supported, batches, settings)
+        shown = _report(comparison, measurements, rooflines, peak)
         if load:
-            shown["load_seconds"] = contest.load_seconds(folder)
+            shown["load_seconds"] = comparison.load_seconds(folder)
     click.echo(json.dumps(shown, indent=2) if as_json else _table(shown))
 
 
-def _tell(entry: "Entry") -> None:
-    told = f"{entry.path}, {entry.side} px, {entry.batch} at a time: {entry.seconds:.4g} s"
-    click.echo(told, err=True)
+def _print_measurement(one: "Measurement") -> None:
+    line = f"{one.path}, {one.side} px, {one.batch} at a time: {one.seconds:.4g} s"
+    click.echo(line, err=True)
 
 
 def _option(text: str) -> tuple[str, Any]:
     name, _, value = text.partition("=")
-    if name not in SPEED:
-        raise click.BadParameter(f"{name!r} is none of {', '.join(SPEED)}")
+    if name not in OPTIMIZATIONS:
+        raise click.BadParameter(f"{name!r} is not one of {', '.join(OPTIMIZATIONS)}")
     try:
         return name, json.loads(value)
     except json.JSONDecodeError:
@@ -152,40 +158,43 @@ def _option(text: str) -> tuple[str, Any]:
 
 
 def _settings(options: Options) -> dict[str, Options]:
-    """From none of the options to all, by what is told of them."""
-    asked = list(options.items())
-    growing = [dict(asked[:count]) for count in range(len(asked) + 1)]
-    return {"".join(f", {_named(*each)}" for each in some.items()): some for some in growing}
+    """The settings by name: without options, then with one more option each."""
+    pairs = list(options.items())
+    prefixes = [dict(pairs[:count]) for count in range(len(pairs) + 1)]
+    return {"".join(f", {_label(*each)}" for each in some.items()): some for some in prefixes}
 
 
-def _named(option: str, value: Any) -> str:
+def _label(option: str, value: Any) -> str:
     return "compiled" if option == "compile" else f"{option} {value}"
 
 
 def _report(
-    contest: "Contest", entries: "list[Entry]", floors: "dict[int, Floor]", peak: float
+    comparison: "Comparison",
+    measurements: "list[Measurement]",
+    rooflines: "dict[int, Roofline]",
+    peak: float,
 ) -> dict[str, Any]:
-    from workers.bench.flux_contest import STEPS  # noqa: PLC0415
+    from workers.bench.flux_comparison import STEPS  # noqa: PLC0415
 
-    stock = {entry.side: entry for entry in entries if entry.path == "stock"}
+    stock = {one.side: one for one in measurements if one.path == "stock"}
 
-    def row(entry: "Entry") -> dict[str, Any]:
-        floor = floors[entry.side].seconds(peak, steps=STEPS, pictures=entry.batch)
-        return asdict(entry) | {
-            "pictures_per_second": entry.pictures_per_second,
-            "over_stock_ratio": entry.pictures_per_second / stock[entry.side].pictures_per_second,
-            "floor_seconds": floor,
-            "over_floor_ratio": entry.seconds / floor,
-            "peak_gigabytes": entry.peak_bytes and entry.peak_bytes / 1e9,
+    def row(one: "Measurement") -> dict[str, Any]:
+        bound = rooflines[one.side].seconds(peak, steps=STEPS, pictures=one.batch)
+        return asdict(one) | {
+            "pictures_per_second": one.pictures_per_second,
+            "over_stock_ratio": one.pictures_per_second / stock[one.side].pictures_per_second,
+            "floor_seconds": bound,
+            "over_floor_ratio": one.seconds / bound,
+            "peak_gigabytes": one.peak_bytes and one.peak_bytes / 1e9,
         }
 
     return {
         "steps": STEPS,
         "measured_peak_flops": peak,
-        "build_seconds": contest.build_seconds,
+        "build_seconds": comparison.build_seconds,
         "load_seconds": None,
-        "floors": {side: asdict(floor) for side, floor in floors.items()},
-        "entries": [row(entry) for entry in entries],
+        "floors": {side: asdict(roofline) for side, roofline in rooflines.items()},
+        "entries": [row(one) for one in measurements],
     }
 
 

@@ -1,49 +1,49 @@
-"""What batches and kept prompts bring to FLUX, as ratios."""
+"""Speed-up ratios of batches and cached prompts for FLUX."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from workers.adapters.protocol import Adapter
-from workers.bench.flux_lab import FluxLab, paint, paint_in_batches
-from workers.bench.interleaving import medians, seconds_of
+from workers.bench.flux_harness import FluxHarness, generate, generate_in_batches
+from workers.bench.interleaving import elapsed_seconds, interleaved_medians
 
 
 def measure_batches(
-    lab: FluxLab, sizes: Sequence[int], rounds: int, pictures: int
+    harness: FluxHarness, sizes: Sequence[int], rounds: int, pictures: int
 ) -> dict[str, float]:
-    """Pictures a second of the adapter by batch size, and each over batches of one.
+    """Measure the adapter's pictures per second by batch size, and ratios to batch 1.
 
     Args:
-        lab: the models.
+        harness: the models.
         sizes: batch sizes, the first of them 1.
-        rounds: how often all sizes take their turn, with the same pictures.
-        pictures: of each size's turn; a multiple of every size.
+        rounds: measurements of each size, with the same requests.
+        pictures: pictures per measurement; a multiple of every size.
     """
-    orders = lab.orders(pictures)
+    requests = harness.new_requests(pictures)
 
     def rate(size: int) -> Callable[[], float]:
-        painted = partial(paint_in_batches, lab.adapter, orders, size)
-        return lambda: pictures / seconds_of(painted)
+        run = partial(generate_in_batches, harness.adapter, requests, size)
+        return lambda: pictures / elapsed_seconds(run)
 
-    rates = medians(rounds, {size: rate(size) for size in sizes})
+    rates = interleaved_medians(rounds, {size: rate(size) for size in sizes})
     figures = {f"batch_{size}_pictures_per_second": rate for size, rate in rates.items()}
     return figures | {f"batch_{size}_ratio": rates[size] / rates[1] for size in sizes[1:]}
 
 
-def measure_prompt_cache(lab: FluxLab, rounds: int) -> dict[str, float]:
-    """Seconds of a picture whose prompt is encoded, and of one whose prompt is kept."""
-    orders = lab.orders(rounds)
-    for order in orders:
-        paint(lab.keeping, [order])
+def measure_prompt_cache(harness: FluxHarness, rounds: int) -> dict[str, float]:
+    """Measure the seconds for a picture with a new prompt, and for one with a cached prompt."""
+    requests = harness.new_requests(rounds)
+    for request in requests:
+        generate(harness.caching_adapter, [request])
 
     def one_after_another(adapter: Adapter) -> Callable[[], float]:
-        coming = iter(orders)
-        return lambda: seconds_of(partial(paint, adapter, [next(coming)]))
+        remaining = iter(requests)
+        return lambda: elapsed_seconds(partial(generate, adapter, [next(remaining)]))
 
-    turns = {
-        "encoded": one_after_another(lab.adapter),
-        "kept": one_after_another(lab.keeping),
+    candidates = {
+        "encoded": one_after_another(harness.adapter),
+        "kept": one_after_another(harness.caching_adapter),
     }
-    seconds = medians(rounds, turns)
+    seconds = interleaved_medians(rounds, candidates)
     figures = {f"prompt_{state}_p50_seconds": value for state, value in seconds.items()}
     return figures | {"prompt_cache_ratio": seconds["encoded"] / seconds["kept"]}

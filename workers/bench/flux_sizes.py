@@ -1,6 +1,6 @@
-"""FLUX of a given size with random weights: what it paints means nothing, its cost does.
+"""FLUX of a given size with random weights, for measuring time and memory alone.
 
-Sizes are those in the published checkpoints' own configuration files.
+The sizes are those in the configuration files of the published checkpoints.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +32,7 @@ from workers.training.flux.flux1_components import clip_tokenizer, t5_tokenizer
 
 Settings = Mapping[str, Any]
 PATCH_PIXELS = 16
-"""Of a picture token's side: the VAE shrinks by 8, and 2 x 2 of its pixels are one token."""
+"""Side of a picture token in pixels: the VAE scales by 8, and 2 x 2 latent pixels are a token."""
 BLOCKS = 4
 _CHAT = (
     "{% for message in messages %}<|im_start|>{{ message.role }} {{ message.content }}<|im_end|>"
@@ -42,12 +42,12 @@ _CHAT = (
 
 @dataclass(frozen=True)
 class FluxShape:
-    """How large a FLUX is.
+    """The size of a FLUX.
 
     Attributes:
-        variant: the row that it is served as.
+        variant: id of its variant in the catalogue.
         transformer: keyword arguments of the transformer's class.
-        vae: keyword arguments of the VAE's.
+        vae: keyword arguments of the VAE's class.
         text: configuration of each text encoder.
     """
 
@@ -58,7 +58,7 @@ class FluxShape:
 
     @property
     def is_flux2(self) -> bool:
-        """Whether it is of the second line."""
+        """True for FLUX.2."""
         return self.variant.startswith("flux.2")
 
 
@@ -202,19 +202,19 @@ TINY_KLEIN = FluxShape(
 
 
 def new_transformer(shape: FluxShape, *, device: str, dtype: torch.dtype) -> Any:
-    """A transformer with random weights, made on the device; on "meta" it has none."""
+    """A transformer with random weights, created on the device; on "meta" it has no weights."""
     kind = Flux2Transformer2DModel if shape.is_flux2 else FluxTransformer2DModel
-    return _made(device, dtype, lambda: kind(patch_size=1, **shape.transformer))
+    return _create(device, dtype, lambda: kind(patch_size=1, **shape.transformer))
 
 
 def new_vae(shape: FluxShape, *, device: str, dtype: torch.dtype) -> Any:
-    """The same of its VAE."""
+    """A VAE with random weights, created on the device; on "meta" it has no weights."""
     kind = AutoencoderKLFlux2 if shape.is_flux2 else AutoencoderKL
-    return _made(device, dtype, lambda: kind(**shape.vae))
+    return _create(device, dtype, lambda: kind(**shape.vae))
 
 
 def new_pipeline(shape: FluxShape, *, device: str, dtype: torch.dtype) -> Any:
-    """The pipeline that the row is loaded with, all of it on the device."""
+    """The variant's pipeline with random weights, completely on the device."""
     parts = {
         "transformer": new_transformer(shape, device=device, dtype=dtype),
         "vae": new_vae(shape, device=device, dtype=dtype),
@@ -225,7 +225,7 @@ def new_pipeline(shape: FluxShape, *, device: str, dtype: torch.dtype) -> Any:
 
 
 def _flux1(shape: FluxShape, parts: Settings, device: str, dtype: torch.dtype) -> Any:
-    """With the demo's tokenizers: prompts are padded, so their lengths are the checkpoint's."""
+    """A FLUX.1 pipeline with the demo's tokenizers: padded prompts have the checkpoint's length."""
     clip, t5 = clip_tokenizer(), t5_tokenizer()
     ends = {"eos_token_id": clip.eos_token_id, "pad_token_id": clip.pad_token_id}
     first = CLIPTextConfig(**shape.text[0], bos_token_id=clip.bos_token_id, **ends)
@@ -234,9 +234,9 @@ def _flux1(shape: FluxShape, parts: Settings, device: str, dtype: torch.dtype) -
     )
     return FluxPipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(shift=1.0),
-        text_encoder=_made(device, dtype, lambda: CLIPTextModel(first)),
+        text_encoder=_create(device, dtype, lambda: CLIPTextModel(first)),
         tokenizer=clip,
-        text_encoder_2=_made(device, dtype, lambda: T5EncoderModel(second)),
+        text_encoder_2=_create(device, dtype, lambda: T5EncoderModel(second)),
         tokenizer_2=t5,
         **parts,
     )
@@ -246,7 +246,7 @@ def _klein(shape: FluxShape, parts: Settings, device: str, dtype: torch.dtype) -
     config = Qwen3Config(**shape.text[0], max_position_embeddings=1024, tie_word_embeddings=True)
     return Flux2KleinPipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
-        text_encoder=_made(device, dtype, lambda: Qwen3ForCausalLM(config)),
+        text_encoder=_create(device, dtype, lambda: Qwen3ForCausalLM(config)),
         tokenizer=_byte_tokenizer(),
         is_distilled=True,
         **parts,
@@ -260,8 +260,8 @@ def _byte_tokenizer() -> Qwen2Tokenizer:
     return Qwen2Tokenizer(vocab=vocabulary, merges=[], chat_template=_CHAT)
 
 
-def _made(device: str, dtype: torch.dtype, make: Callable[[], Any]) -> Any:
-    """Made where and in the numbers that it stays: twice as much memory may not be there."""
+def _create(device: str, dtype: torch.dtype, make: Callable[[], Any]) -> Any:
+    """Create a model directly on its device and in its data type, to save memory."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:

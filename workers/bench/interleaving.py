@@ -1,4 +1,4 @@
-"""Figures that are to be compared, measured in turns: what disturbs one disturbs them all."""
+"""Interleaved measurements: a disturbance of the machine then affects all candidates alike."""
 
 import statistics
 import time
@@ -8,17 +8,17 @@ from typing import TypeVar
 K = TypeVar("K", bound=Hashable)
 
 
-def medians(rounds: int, contenders: Mapping[K, Callable[[], float]]) -> dict[K, float]:
-    """The median of each contender's figures, one from each of so many rounds."""
-    seen: dict[K, list[float]] = {name: [] for name in contenders}
+def interleaved_medians(rounds: int, candidates: Mapping[K, Callable[[], float]]) -> dict[K, float]:
+    """Measure each candidate once per round, and take the median of each."""
+    figures: dict[K, list[float]] = {name: [] for name in candidates}
     for _ in range(rounds):
-        for name, measure in contenders.items():
-            seen[name].append(measure())
-    return {name: statistics.median(figures) for name, figures in seen.items()}
+        for name, measure in candidates.items():
+            figures[name].append(measure())
+    return {name: statistics.median(values) for name, values in figures.items()}
 
 
-def seconds_of(action: Callable[[], object]) -> float:
-    """How long it takes."""
+def elapsed_seconds(action: Callable[[], object]) -> float:
+    """Run an action, and return its time in seconds."""
     began = time.perf_counter()
     action()
     return time.perf_counter() - began

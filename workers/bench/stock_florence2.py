@@ -1,4 +1,4 @@
-"""Florence-2 through transformers' own classes, as its documentation calls them."""
+"""Florence-2 with transformers' own classes, called as in their documentation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from PIL.Image import Image
 
 @dataclass(frozen=True)
 class StockFlorence2:
-    """A model with its processor, and how `generate` is called.
+    """A model with its processor and generation settings.
 
     Attributes:
         generation: keyword arguments of every call of `generate`.
@@ -21,7 +21,7 @@ class StockFlorence2:
     generation: dict[str, Any]
 
     def answer(self, picture: Image, task: str) -> Any:
-        """What the processor reads in the answer to one task: text, or what is where in pixels."""
+        """The parsed answer to one task: text, or labels with positions in pixels."""
         text = self.processor.decode(self.tokens([picture], task)[0], skip_special_tokens=False)
         parsed = self.processor.post_process_generation(
             text=text, task=task, image_size=picture.size
@@ -30,10 +30,10 @@ class StockFlorence2:
 
     @torch.inference_mode()
     def tokens(self, pictures: Sequence[Image], task: str, **changes: Any) -> torch.Tensor:
-        """The token ids generated about each picture, padded: (pictures, tokens).
+        """The generated token ids of each picture, padded: (pictures, tokens).
 
         Args:
-            pictures: of any size.
+            pictures: pictures of any size.
             task: a task token that takes no further input.
             changes: keyword arguments of this call of `generate` alone.
         """

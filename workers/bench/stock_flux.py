@@ -1,4 +1,4 @@
-"""FLUX through diffusers' own pipelines, as their documentation calls them."""
+"""FLUX with diffusers' own pipelines, called as in their documentation."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,28 +10,28 @@ from PIL.Image import Image
 class StockFlux:
     """A text-to-image pipeline of FLUX.1 or FLUX.2."""
 
-    def __init__(self, pipeline: Any, reads: int) -> None:
-        """Take one that is on its device.
+    def __init__(self, pipeline: Any, prompt_tokens: int) -> None:
+        """Use a pipeline that is on its device.
 
         Args:
-            pipeline: diffusers' own.
-            reads: tokens of a prompt that are read.
+            pipeline: diffusers' own pipeline.
+            prompt_tokens: the number of tokens of a prompt that are used.
         """
         self.pipeline = pipeline
-        self._reads = reads
+        self._prompt_tokens = prompt_tokens
         pipeline.set_progress_bar_config(disable=True)
 
-    def paint(
+    def generate(
         self, prompts: Sequence[str], seeds: Sequence[int], *, side: int, steps: int
     ) -> list[Image]:
-        """Square pictures, one of each prompt and seed, without guidance."""
-        painted: list[Image] = self.pipeline(
+        """Generate a square picture of each prompt and seed, without guidance."""
+        images: list[Image] = self.pipeline(
             prompt=list(prompts),
             width=side,
             height=side,
             num_inference_steps=steps,
             guidance_scale=0.0,
-            max_sequence_length=self._reads,
+            max_sequence_length=self._prompt_tokens,
             generator=[torch.Generator().manual_seed(seed) for seed in seeds],
         ).images
-        return painted
+        return images

@@ -1,4 +1,4 @@
-"""The catalogue: one row per servable model. Importing it loads no model library."""
+"""The catalogue: one row per servable model. Its import loads no model library."""
 
 from workers.catalog.registry import (
     STANDARD,

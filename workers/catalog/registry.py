@@ -1,4 +1,4 @@
-"""Every variant there is, by id.
+"""All variants by id.
 
 A new variant is one row in its family's module, added to that module's `ROWS`.
 """
@@ -14,11 +14,11 @@ from workers.catalog.variant import Variant
 
 
 class UnknownVariantError(Exception):
-    """No variant bears this id.
+    """No variant has this id.
 
     Attributes:
-        id: what was asked for.
-        suggestion: the id that reads most like it, if any does.
+        id: the id that was requested.
+        suggestion: the most similar known id, if any is similar.
     """
 
     def __init__(self, variant_id: str, known: Iterable[str] = ()) -> None:
@@ -30,7 +30,7 @@ class UnknownVariantError(Exception):
 
 
 class Catalogue:
-    """Rows by id. Never changed: a smaller or a larger one is another."""
+    """Rows by id. Immutable: a smaller or a larger catalogue is another object."""
 
     def __init__(self, rows: Iterable[Variant]) -> None:
         self._by_id = {row.id: row for row in rows}
@@ -50,21 +50,21 @@ class Catalogue:
         except KeyError:
             raise UnknownVariantError(variant_id, self._by_id) from None
 
-    def offers(self, variant_id: str) -> bool:
-        """Whether there is a row with this id."""
+    def has(self, variant_id: str) -> bool:
+        """True when there is a row with this id."""
         return variant_id in self._by_id
 
-    def including(self, *rows: Variant) -> "Catalogue":
-        """These rows as well."""
+    def with_rows(self, *rows: Variant) -> "Catalogue":
+        """A catalogue with these rows as well."""
         return Catalogue((*self.variants(), *rows))
 
-    def only(self, ids: Collection[str]) -> "Catalogue":
-        """The rows with these ids; an id without a row is passed over."""
+    def restricted_to(self, ids: Collection[str]) -> "Catalogue":
+        """A catalogue of the rows with these ids; ids without a row are ignored."""
         return Catalogue(row for row in self.variants() if row.id in ids)
 
 
 STANDARD = Catalogue((*flux1_rows.ROWS, *flux2_rows.ROWS, *hosted_rows.ROWS, *florence2_rows.ROWS))
-"""What every deployment may serve."""
+"""The variants that every deployment may serve."""
 
 
 def variants() -> tuple[Variant, ...]:

@@ -1,4 +1,4 @@
-"""Refusals of parameters that name the field at fault and read as a plain sentence."""
+"""Validation errors that name the wrong field and read as a plain sentence."""
 
 from typing import Annotated, Any
 
@@ -12,12 +12,12 @@ def refusal(
     """An error to raise inside a validator; pydantic merges it with the model's other errors.
 
     Args:
-        field: the parameter the caller should change, with the place in it where it is a list.
-        code: stable machine word, the error's `type`.
-        message: what the rule is, for people.
-        value: what was given.
+        field: the parameter to change; for a list, with the index of the wrong entry.
+        code: stable code for programs, the error's `type`.
+        message: the rule, for people.
+        value: the rejected value.
     """
-    # A message passed as a template would have its braces interpreted.
+    # Passed as the template itself, a message would have its braces interpreted.
     loc = (field,) if isinstance(field, str) else field
     error = PydanticCustomError(code, "{message}", {"message": message})
     return ValidationError.from_exception_data(
@@ -25,12 +25,12 @@ def refusal(
     )
 
 
-def _without_nul(text: str) -> str:
-    # PostgreSQL can store every character of Unicode but this one.
+def reject_nul(text: str) -> str:
+    """The same text; PostgreSQL can store every character of Unicode but NUL."""
     if "\x00" in text:
         raise PydanticCustomError("nul_character", "must not contain the NUL character")
     return text
 
 
-StoredText = Annotated[str, AfterValidator(_without_nul)]
-"""Text that the database can hold."""
+StoredText = Annotated[str, AfterValidator(reject_nul)]
+"""Text that the database can store."""

@@ -1,4 +1,4 @@
-"""What a row of the catalogue holds: one servable model and everything that derives from it."""
+"""A row of the catalogue: one servable model and everything that is derived from it."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ class Family(StrEnum):
 
 
 class PictureField:
-    """Marks a parameter that names a picture: the API replaces it by a stored reference."""
+    """A marker of a parameter that names a picture: the API replaces it by a stored reference."""
 
 
 Picture = Annotated[
@@ -42,19 +42,21 @@ PictureSize = tuple[int, int]
 """Width and height of an upright picture, in pixels."""
 
 
-def as_given(parameters: BaseModel, _sizes: Mapping[str, Sequence[PictureSize]]) -> BaseModel:
-    """No parameter depends on how large the pictures are."""
+def _keep_parameters(
+    parameters: BaseModel, _sizes: Mapping[str, Sequence[PictureSize]]
+) -> BaseModel:
+    """The parameters unchanged, where none depends on the sizes of the pictures."""
     return parameters
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Where a variant's weights come from.
+    """The source of a variant's weights.
 
     Attributes:
         repo: hub id, or a path below this package's `demo/weights` when `bundled`.
         revision: the pinned commit on the hub, "" when bundled.
-        bundled: shipped with the project.
+        bundled: true for weights that are shipped with the project.
     """
 
     repo: str
@@ -64,7 +66,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Licence:
-    """The weights' licence and what it asks of whoever serves them."""
+    """The weights' licence and its conditions for whoever serves them."""
 
     name: str
     url: str = ""
@@ -77,30 +79,32 @@ class Variant:
     """One servable model: a row of the catalogue.
 
     Attributes:
-        id: public name; the Celery queue bears it too.
+        id: public name; the Celery queue has the same name.
         family: line of models.
         adapter: key into the adapter registry.
         title: one line for people.
-        weights: where they come from; None for a model that only its vendor hosts.
+        weights: their source; None for a model that only its vendor hosts.
         parameters: the pydantic model of `input`, defaults and limits included; extra forbidden.
-        unit_kind: which allowance a job draws on.
+        unit_kind: the allowance from which a job is paid.
         price: price rule.
-        measure: parsed parameters and the pixels of its input pictures to what is priced.
-        cost_seconds: parsed parameters to estimated device-seconds (fair share, expected wait).
+        measure: computes what is priced from the parsed parameters and the pixels of each input
+            picture.
+        cost_seconds: estimates device-seconds from the parsed parameters (fair share, expected
+            wait).
         batch_fields: parameters that must be equal for two jobs to share one call of the model.
         max_batch: most samples in one call; a job of n pictures counts n.
-        samples: parsed parameters to how many of those samples the job takes.
-        deadline_seconds: the longest an attempt may run.
+        samples: number of those samples that a job takes, from its parsed parameters.
+        deadline_seconds: longest time that an attempt may run.
         licence: the weights' licence.
-        calls_at_once: how many calls of the model one worker makes at the same time: 1 on a
+        calls_at_once: number of concurrent calls of the model that one worker makes: 1 on a
             device, more only where the model runs elsewhere.
         tasks: task names, for families that have several.
         dtype: torch dtype by device kind, e.g. {"cuda": "bfloat16", "cpu": "float32"}.
-        memory_bytes: device memory its resident weights take, about.
-        options: what only the adapter reads.
-        settle: the parameters with all that depends on the sizes of the pictures, which it is
-            given by parameter name; asked at submission, it raises a `pydantic.ValidationError`
-            where they do not suit each other.
+        memory_bytes: device memory that the loaded weights take, about.
+        options: settings that only the adapter reads.
+        resolve_sizes: completes the parameters with everything that depends on the sizes of the
+            pictures, which it gets by parameter name. It is called at submission, and raises a
+            `pydantic.ValidationError` where the sizes do not match each other.
     """
 
     id: str
@@ -123,7 +127,9 @@ class Variant:
     dtype: dict[str, str] = field(default_factory=dict)
     memory_bytes: int = 0
     options: dict[str, Any] = field(default_factory=dict)
-    settle: Callable[[Any, Mapping[str, Sequence[PictureSize]]], BaseModel] = as_given
+    resolve_sizes: Callable[[Any, Mapping[str, Sequence[PictureSize]]], BaseModel] = (
+        _keep_parameters
+    )
 
     def batch_key(self, parameters: BaseModel) -> str:
         """A digest equal for jobs that the model can run in one call."""
@@ -132,7 +138,7 @@ class Variant:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def batch_limit(self, parameters: BaseModel) -> int:
-        """How many jobs like this one fit in one call, itself included; at least 1."""
+        """The number of jobs like this one that fit in one call, itself included; at least 1."""
         return max(1, self.max_batch // self.samples(parameters))
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import structlog
+from opentelemetry.trace import Span
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.core.session import Database
@@ -18,7 +19,7 @@ from db.jobs import traces
 from db.values.delivery_state import DeliveryState
 from db.webhooks import deliveries
 from db.webhooks import secrets as webhook_secrets
-from db.webhooks.types import Outcome, Sending
+from db.webhooks.types import DeliveryClaim, Outcome
 from workers.courier.outcome import answered, unanswered
 from workers.outbound import Answer, OutboundError, Timeouts
 from workers.outbound.signature import headers_of
@@ -109,7 +110,9 @@ class WebhookDispatcher:
         with self._database.transaction(durable=False) as session:
             claimed = deliveries.claim(session, room=room, lease_seconds=self._lease_seconds)
             tenants = {sending.tenant_id for sending in claimed}
-            secrets = {tenant: webhook_secrets.signing(session, tenant) for tenant in tenants}
+            secrets = {
+                tenant: webhook_secrets.signing_secrets(session, tenant) for tenant in tenants
+            }
             ids = [sending.delivery_id for sending in claimed] if tracing.is_on() else []
             parents = traces.of_deliveries(session, ids) if ids else {}
         for sending in claimed:
@@ -117,7 +120,7 @@ class WebhookDispatcher:
             self._begin(sending, secrets[sending.tenant_id], parent)
         return len(claimed)
 
-    def _begin(self, sending: Sending, secrets: Sequence[str], parent: str | None) -> None:
+    def _begin(self, sending: DeliveryClaim, secrets: Sequence[str], parent: str | None) -> None:
         with self._changed:
             self._in_flight += 1
         # A daemon: no exit waits for a receiver that does not answer.
@@ -125,7 +128,7 @@ class WebhookDispatcher:
             target=self._deliver, args=(sending, secrets, parent), name="webhook", daemon=True
         ).start()
 
-    def _deliver(self, sending: Sending, secrets: Sequence[str], parent: str | None) -> None:
+    def _deliver(self, sending: DeliveryClaim, secrets: Sequence[str], parent: str | None) -> None:
         about: tracing.Attributes = {
             "delivery.id": sending.delivery_id,
             "delivery.attempt": sending.number,
@@ -133,14 +136,14 @@ class WebhookDispatcher:
         try:
             with tracing.span("deliver", parent, about) as span:
                 outcome = self._post(sending, secrets)
-                _note(span, outcome)
+                _describe(span, outcome)
             self._record(sending, outcome)
         finally:
             with self._changed:
                 self._in_flight -= 1
                 self._changed.notify_all()
 
-    def _post(self, sending: Sending, secrets: Sequence[str]) -> Outcome:
+    def _post(self, sending: DeliveryClaim, secrets: Sequence[str]) -> Outcome:
         began = time.monotonic()
         try:
             answer = self._sender.post(
@@ -156,7 +159,7 @@ class WebhookDispatcher:
             _log.error("webhook_broke", delivery=sending.delivery_id, error=type(error).__name__)
             return unanswered(error, time.monotonic() - began)
 
-    def _record(self, sending: Sending, outcome: Outcome) -> None:
+    def _record(self, sending: DeliveryClaim, outcome: Outcome) -> None:
         """Write the outcome, with some patience: unwritten, what arrived would be sent again."""
         for tries_left in reversed(range(_RECORD_TRIES)):
             try:
@@ -184,14 +187,14 @@ class WebhookDispatcher:
             self._changed.wait_for(lambda: self._in_flight == 0, seconds)
 
 
-def _note(span: tracing.Span, outcome: Outcome) -> None:
+def _describe(span: Span, outcome: Outcome) -> None:
     if outcome.status is not None:
-        span.note({"http.response.status_code": outcome.status})
+        span.set_attribute("http.response.status_code", outcome.status)
     if outcome.error is not None:
-        span.fail(outcome.error)
+        tracing.fail(span, outcome.error)
 
 
-def _tell(sending: Sending, outcome: Outcome, state: str | None) -> None:
+def _tell(sending: DeliveryClaim, outcome: Outcome, state: str | None) -> None:
     """One line an attempt. The URL stays out of it: its path or query may hold a token."""
     metrics.webhook_sent(_outcome_name(state))
     _log.info(

@@ -19,14 +19,14 @@ def remove_inputs(database: Database, store: ObjectStore, *, keep_seconds: float
     An uploaded file's id is forgotten with its picture.
     """
     with database.transaction(durable=False) as session:
-        before = stored_inputs.unused_since(session, seconds=max(keep_seconds, _LEAST_SECONDS))
-        keys = stored_inputs.removable(session, before=before, limit=_BATCH)
+        before = stored_inputs.removal_cutoff(session, seconds=max(keep_seconds, _LEAST_SECONDS))
+        keys = stored_inputs.list_removable(session, before=before, limit=_BATCH)
     return sum(_remove(database, store, key, before) for key in keys)
 
 
 def _remove(database: Database, store: ObjectStore, key: str, before: datetime) -> bool:
     with database.transaction() as session:
-        gone = stored_inputs.forget(session, key, before=before)
+        gone = stored_inputs.remove(session, key, before=before)
         if gone:
             store.delete(key)  # under the row's lock: whoever sends it again stores it afterwards
     return gone
@@ -41,7 +41,7 @@ def adopt_inputs(database: Database, store: ObjectStore, *, stored_before: datet
     )
     for batch in _batches(old):
         with database.transaction() as session:
-            stored_inputs.adopt(session, batch)
+            stored_inputs.add_existing(session, batch)
 
 
 def _batches(found: Iterator[tuple[str, datetime]]) -> Iterator[dict[str, datetime]]:

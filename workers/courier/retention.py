@@ -100,7 +100,7 @@ class Retention:
 
     def _remove_orphans_among(self, keys: list[str]) -> int:
         with self._database.transaction(durable=False) as session:
-            orphans = retention.without_row(session, keys)
+            orphans = retention.unknown_keys(session, keys)
         for key in orphans:
             self._store.delete(key)
         return len(orphans)

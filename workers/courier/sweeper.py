@@ -80,8 +80,8 @@ class Sweeper:
             rung=self._ring_missing(),
         )
         with self._database.transaction(durable=False) as session:
-            worker_register.forget_stale(session, older_than_seconds=_FORGET_WORKER_SECONDS)
-            idempotency.forget_expired(session, _BATCH)
+            worker_register.delete_stale(session, older_than_seconds=_FORGET_WORKER_SECONDS)
+            idempotency.delete_expired(session, _BATCH)
         for kind, count in asdict(swept).items():
             metrics.maintenance_repaired(kind, count)
         if swept != Swept(0, 0, 0):

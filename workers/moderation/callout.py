@@ -1,10 +1,10 @@
-"""A filter that asks a service of the operator's.
+"""A content filter that calls a service of the operator.
 
-It is posted `{"kind": "prompt", "job": …, "model": …, "tier": …, "prompt": …}` or, in place of the
-prompt, `"picture": {"media_type": …, "data": base64}`: `"kind": "picture"` is one that was painted,
-`"input"` one that the owner gave. It answers 200 and `{"allowed": true}` or
-`{"allowed": false, "reason": "for the job's owner"}`. Requests are signed as webhooks are (Standard
-Webhooks) where a secret is set.
+The filter posts `{"kind": "prompt", "job": …, "model": …, "tier": …, "prompt": …}` or, in place of
+the prompt, `"picture": {"media_type": …, "data": base64}`. `"kind": "picture"` means a painted
+picture, `"input"` one from the job's owner. The service responds with 200 and `{"allowed": true}`
+or `{"allowed": false, "reason": "for the job's owner"}`. Requests are signed like webhooks
+(Standard Webhooks) where a secret is set.
 """
 
 import base64
@@ -20,12 +20,12 @@ from pydantic import BaseModel, SecretStr, StrictBool, ValidationError
 
 from db.core.base import new_id
 from db.values.pricing import PIXELS_PER_MEGAPIXEL
-from workers.moderation.content_filter import Subject
-from workers.moderation.errors import (
+from workers.adapters.protocol import (
     ContentModeratedError,
     FilterUnavailableError,
     RequestModeratedError,
 )
+from workers.moderation.content_filter import Subject
 from workers.outbound import Outbound, OutboundError, Timeouts
 from workers.outbound.signature import sign
 
@@ -37,7 +37,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Verdict(BaseModel):
-    """What the service answers."""
+    """The service's response."""
 
     allowed: StrictBool
     reason: str = ""
@@ -45,18 +45,19 @@ class Verdict(BaseModel):
 
 @dataclass(frozen=True)
 class Callout:
-    """Asks about prompts, pictures that are given, pictures that are painted, or some of them.
+    """A filter of prompts, input pictures, painted pictures, or some of these, by a service.
 
     Attributes:
-        name: what it is called in logs.
-        url: the service's address, reached wherever it leads. Not for logs.
+        name: its name in logs.
+        url: the service's address; any address is allowed. Not for logs.
         outbound: the guarded client, which trusts that address.
-        timeout_seconds: longest time that an answer may take.
+        timeout_seconds: longest time that a response may take.
         secret: signs the requests, `whsec_…`; None leaves them unsigned.
-        prompts: whether it is asked about prompts.
-        inputs: whether it is asked about pictures that are given.
-        pictures: whether it is asked about pictures that are painted.
-        passes_when_down: whether what it does not answer to passes; else the job is tried again.
+        prompts: true to check prompts.
+        inputs: true to check input pictures.
+        pictures: true to check painted pictures.
+        passes_when_down: true to let jobs pass when the service does not respond; otherwise they
+            are retried.
     """
 
     name: str
@@ -70,32 +71,32 @@ class Callout:
     passes_when_down: bool = False
 
     def check_prompt(self, prompt: str, subject: Subject) -> None:
-        """As `ContentFilter` says."""
+        """See `ContentFilter`."""
         if not self.prompts:
             return
-        verdict = self._ask("prompt", subject, prompt=prompt)
+        verdict = self._request_verdict("prompt", subject, prompt=prompt)
         if not verdict.allowed:
             raise RequestModeratedError(verdict.reason)
 
     def check_input(self, picture: Image, subject: Subject) -> None:
-        """As `ContentFilter` says. What is sent has at most one megapixel."""
+        """See `ContentFilter`. The picture is sent with at most one megapixel."""
         if not self.inputs:
             return
-        verdict = self._ask("input", subject, picture=_encoded(picture))
+        verdict = self._request_verdict("input", subject, picture=_encoded(picture))
         if not verdict.allowed:
             raise RequestModeratedError(verdict.reason)
 
     def check_picture(self, picture: Image, subject: Subject) -> None:
-        """As `ContentFilter` says. What is sent has at most one megapixel."""
+        """See `ContentFilter`. The picture is sent with at most one megapixel."""
         if not self.pictures:
             return
-        verdict = self._ask("picture", subject, picture=_encoded(picture))
+        verdict = self._request_verdict("picture", subject, picture=_encoded(picture))
         if not verdict.allowed:
             raise ContentModeratedError(verdict.reason)
 
-    def _ask(self, kind: str, subject: Subject, **what: object) -> Verdict:
-        about = {"job": subject.job_id, "model": subject.model, "tier": subject.tier}
-        body = json.dumps({"kind": kind, **about, **what})
+    def _request_verdict(self, kind: str, subject: Subject, **content: object) -> Verdict:
+        metadata = {"job": subject.job_id, "model": subject.model, "tier": subject.tier}
+        body = json.dumps({"kind": kind, **metadata, **content})
         try:
             return self._post(body)
         except (OutboundError, ValidationError) as error:
@@ -119,7 +120,7 @@ class Callout:
             max_answer_bytes=_MAX_ANSWER_BYTES,
             timeouts=Timeouts(total=seconds, connect=seconds, read=seconds),
         )
-        # What comes with another status is no verdict, whatever it says.
+        # A body with another status is no verdict, whatever it says.
         return Verdict.model_validate_json(answer.body if answer.status == _OK else b"")
 
     def _headers(self, body: str) -> dict[str, str]:

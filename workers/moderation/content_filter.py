@@ -1,4 +1,4 @@
-"""What a content filter is asked, and what it may know of a job."""
+"""The interface of content filters, and the facts about a job that they get."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,12 +8,12 @@ from PIL.Image import Image
 
 @dataclass(frozen=True)
 class Subject:
-    """The job in question.
+    """The job to judge.
 
     Attributes:
-        job_id: which.
+        job_id: its id.
         model: its variant.
-        tier: its tenant's.
+        tier: its tenant's tier.
     """
 
     job_id: str
@@ -22,31 +22,31 @@ class Subject:
 
 
 class ContentFilter(Protocol):
-    """Judges what goes into a model and what comes out; says nothing where it has no objection."""
+    """A judge of a model's inputs and outputs; it raises an error, or returns nothing."""
 
     def check_prompt(self, prompt: str, subject: Subject) -> None:
-        """Judge what a model is about to read.
+        """Judge a prompt before a model reads it.
 
         Raises:
-            workers.moderation.errors.RequestModeratedError: it is refused.
-            workers.moderation.errors.FilterUnavailableError: nobody can say.
+            workers.adapters.protocol.RequestModeratedError: it is refused.
+            workers.adapters.protocol.FilterUnavailableError: the filter does not answer.
         """
         ...
 
     def check_input(self, picture: Image, subject: Subject) -> None:
-        """Judge a picture that a model is about to see.
+        """Judge an input picture before a model gets it.
 
         Raises:
-            workers.moderation.errors.RequestModeratedError: it is refused.
-            workers.moderation.errors.FilterUnavailableError: nobody can say.
+            workers.adapters.protocol.RequestModeratedError: it is refused.
+            workers.adapters.protocol.FilterUnavailableError: the filter does not answer.
         """
         ...
 
     def check_picture(self, picture: Image, subject: Subject) -> None:
-        """Judge what a model painted, before it is stored.
+        """Judge a painted picture before it is stored.
 
         Raises:
-            workers.moderation.errors.ContentModeratedError: it is refused.
-            workers.moderation.errors.FilterUnavailableError: nobody can say.
+            workers.adapters.protocol.ContentModeratedError: it is refused.
+            workers.adapters.protocol.FilterUnavailableError: the filter does not answer.
         """
         ...

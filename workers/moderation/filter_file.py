@@ -1,4 +1,4 @@
-"""The operator's file that says which content filters there are, and for whom.
+"""The operator's file of content filters, and of the rules that apply them.
 
 [filters.words]
 kind = "words"
@@ -10,9 +10,9 @@ url = "http://10.0.0.7:9000/check"
 secret_variable = "JUDGE_SECRET"    # whsec_…, from the environment
 timeout_seconds = 5
 when_down = "refuse"                # or "pass"
-inputs = false                      # as prompts and pictures: it is asked about all three, or not
+inputs = false                      # true by default, as are prompts and pictures
 
-[[rules]]                           # the first that fits decides; none: no filter
+[[rules]]                           # the first that matches decides; none: no filter
 variants = ["flux.*"]
 tiers = ["*"]
 filters = ["words", "judge"]
@@ -35,12 +35,12 @@ from workers.moderation.content_filter import ContentFilter
 from workers.moderation.word_list import WordListError, read_word_list
 from workers.outbound import BadUrlError, Outbound, OutboundSettings
 
-_SECRET_PREFIX = "whsec_"  # noqa: S105 - how a secret begins
+_SECRET_PREFIX = "whsec_"  # noqa: S105 - the beginning of a secret
 _MIN_SECRET_BYTES = 24
 
 
 class FilterFileError(Exception):
-    """The file cannot be used; the message says where and why."""
+    """The file cannot be used; the message names the place and the reason."""
 
 
 class _Words(BaseModel, extra="forbid"):
@@ -75,7 +75,7 @@ class _Callout(BaseModel, extra="forbid"):
             url=self.url,
             outbound=outbound,
             timeout_seconds=self.timeout_seconds,
-            secret=_secret(self.secret_variable) if self.secret_variable else None,
+            secret=_read_secret(self.secret_variable) if self.secret_variable else None,
             prompts=self.prompts,
             inputs=self.inputs,
             pictures=self.pictures,
@@ -96,44 +96,44 @@ class _File(BaseModel, extra="forbid"):
 
 @dataclass(frozen=True)
 class Rule:
-    """Filters for the variants and tiers that any of the patterns fits."""
+    """Filters for the variants and tiers that match any of the patterns."""
 
     variants: Sequence[str]
     tiers: Sequence[str]
     filters: tuple[ContentFilter, ...]
 
-    def concerns(self, variant: str) -> bool:
-        """Whether the rule may decide over a variant's jobs."""
-        return _fits(variant, self.variants)
+    def applies_to(self, variant: str) -> bool:
+        """True when the rule may apply to a variant's jobs."""
+        return _matches_any(variant, self.variants)
 
 
 @dataclass(frozen=True)
 class Rules:
-    """Which filters judge a job: those of the first rule that fits, none where none does."""
+    """The rules in order. The first that matches a job decides its filters; none: no filter."""
 
     rules: Sequence[Rule] = ()
 
-    def concern(self, variant: str) -> bool:
-        """Whether any filter may judge jobs of a variant, whatever the tier."""
-        return any(rule.filters for rule in self.rules if rule.concerns(variant))
+    def may_apply(self, variant: str) -> bool:
+        """True when any filter may judge jobs of a variant, for any tier."""
+        return any(rule.filters for rule in self.rules if rule.applies_to(variant))
 
-    def chosen(self, variant: str, tier: str) -> tuple[ContentFilter, ...]:
+    def filters_for(self, variant: str, tier: str) -> tuple[ContentFilter, ...]:
         """The filters for a variant's jobs of a tier, in order."""
         for rule in self.rules:
-            if rule.concerns(variant) and _fits(tier, rule.tiers):
+            if rule.applies_to(variant) and _matches_any(tier, rule.tiers):
                 return rule.filters
         return ()
 
 
 def read_rules(path: Path) -> Rules:
-    """The rules in a file.
+    """Read the rules from a file.
 
     Raises:
-        FilterFileError: it is missing, no TOML, or names what is not there.
+        FilterFileError: the file is missing, is not TOML, or names something that does not exist.
     """
     try:
-        read = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-        return _rules(read, path.parent)
+        file = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return _make_rules(file, path.parent)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, FilterFileError) as error:
         raise FilterFileError(f"{path}: {error}") from error
     except ValidationError as error:
@@ -143,29 +143,29 @@ def read_rules(path: Path) -> Rules:
         raise FilterFileError(f"{path}: {faults}") from None
 
 
-def _rules(read: _File, folder: Path) -> Rules:
-    made = {name: filter_.make(name, folder) for name, filter_ in read.filters.items()}
-    return Rules(tuple(_rule(rule, made) for rule in read.rules))
+def _make_rules(file: _File, folder: Path) -> Rules:
+    filters = {name: filter_.make(name, folder) for name, filter_ in file.filters.items()}
+    return Rules(tuple(_make_rule(rule, filters) for rule in file.rules))
 
 
-def _rule(rule: _Rule, made: Mapping[str, ContentFilter]) -> Rule:
-    """A misspelt name would leave jobs unjudged, so it is an error."""
+def _make_rule(rule: _Rule, filters: Mapping[str, ContentFilter]) -> Rule:
+    """Make a rule. A misspelt name is an error: it would leave jobs without a filter."""
     known = [row.id for row in catalog.variants()]
     for pattern in rule.variants:
         if not any(fnmatchcase(name, pattern) for name in known):
             raise FilterFileError(f"rules: no variant is called {pattern}")
     for name in rule.filters:
-        if name not in made:
+        if name not in filters:
             raise FilterFileError(f"rules: there is no filter {name}")
-    return Rule(rule.variants, rule.tiers, tuple(made[name] for name in rule.filters))
+    return Rule(rule.variants, rule.tiers, tuple(filters[name] for name in rule.filters))
 
 
-def _fits(name: str, patterns: Sequence[str]) -> bool:
+def _matches_any(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _secret(variable: str) -> SecretStr:
-    """Standard Webhooks' form of a secret, from the environment."""
+def _read_secret(variable: str) -> SecretStr:
+    """Read a secret in Standard Webhooks' form from the environment."""
     text = os.environ.get(variable, "")
     try:
         key = base64.b64decode(text.removeprefix(_SECRET_PREFIX), validate=True)

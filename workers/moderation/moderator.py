@@ -1,7 +1,7 @@
-"""Content filters on a job's way: before the model reads and sees, before what it painted is kept.
+"""Content filters applied to jobs: to inputs before the model, to outputs before they are stored.
 
-Requests are judged here, in the worker, and not at the edge: a callout takes long, and an owner
-finds every refusal in the same place, a job that failed and cost nothing.
+Inputs are judged here, in the worker, and not in the API: a callout takes long, and an owner finds
+every refusal in the same place, a job that failed and cost nothing.
 """
 
 from collections.abc import Collection, Sequence
@@ -25,8 +25,8 @@ class Moderator:
     """Applies the rules to jobs.
 
     Args:
-        rules: the operator's.
-        database: knows a tenant's tier, which is as it stands now and not as at submission.
+        rules: the operator's rules.
+        database: has a tenant's tier: the current one, not that at submission.
     """
 
     def __init__(self, rules: Rules, database: Database) -> None:
@@ -34,35 +34,35 @@ class Moderator:
         self._database = database
 
     def check_request(self, job: Job, parameters: BaseModel) -> None:
-        """Judge what the model is about to read.
+        """Judge the texts before the model reads them.
 
         Raises:
             RequestModeratedError: a filter refuses it.
             FilterUnavailableError: a filter does not answer.
         """
         texts = [text for name in _TEXTS if (text := getattr(parameters, name, None))]
-        for chosen, subject in self._chosen(job):
+        for content_filter, subject in self._filters(job):
             for text in texts:
-                chosen.check_prompt(text, subject)
+                content_filter.check_prompt(text, subject)
 
     def check_inputs(self, job: Job, pictures: Collection[Sequence[Image]]) -> None:
-        """Judge the pictures that the model is about to see.
+        """Judge the input pictures before the model gets them.
 
         Args:
-            job: whose they are.
-            pictures: those of each parameter; read one by one, and only where a filter sees them.
+            job: their job.
+            pictures: those of each parameter; loaded one by one, and only where a filter applies.
 
         Raises:
             RequestModeratedError: a filter refuses one.
             FilterUnavailableError: a filter does not answer.
         """
-        chosen = self._chosen(job) if any(map(len, pictures)) else []
-        for picture in chain.from_iterable(pictures if chosen else ()):
-            for one, subject in chosen:
-                one.check_input(picture, subject)
+        filters = self._filters(job) if any(map(len, pictures)) else []
+        for picture in chain.from_iterable(pictures if filters else ()):
+            for content_filter, subject in filters:
+                content_filter.check_input(picture, subject)
 
     def check_output(self, job: Job, output: Output) -> None:
-        """Judge what was painted.
+        """Judge the painted pictures.
 
         Raises:
             ContentModeratedError: a filter refuses a picture, and so all of them.
@@ -70,18 +70,19 @@ class Moderator:
         """
         if not output.images:
             return
-        for chosen, subject in self._chosen(job):
+        for content_filter, subject in self._filters(job):
             for painted in output.images:
-                chosen.check_picture(painted.image, subject)
+                content_filter.check_picture(painted.image, subject)
 
     def judges(self, job: Job) -> bool:
-        """Whether any filter is asked about a job: what it paints is not to be seen before."""
-        return bool(self._chosen(job))
+        """True when any filter judges a job: its pictures must not be shown before that."""
+        return bool(self._filters(job))
 
-    def _chosen(self, job: Job) -> list[tuple[ContentFilter, Subject]]:
-        if not self._rules.concern(job.variant):
+    def _filters(self, job: Job) -> list[tuple[ContentFilter, Subject]]:
+        if not self._rules.may_apply(job.variant):
             return []
         with self._database.transaction(durable=False) as session:
             tier = tenants.tier_of(session, job.tenant_id)
         subject = Subject(job.id, job.variant, tier)
-        return [(chosen, subject) for chosen in self._rules.chosen(job.variant, tier)]
+        filters = self._rules.filters_for(job.variant, tier)
+        return [(content_filter, subject) for content_filter in filters]

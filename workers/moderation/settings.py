@@ -1,4 +1,4 @@
-"""Where the content filters are described."""
+"""The setting that names the file of content filters."""
 
 from pathlib import Path
 
@@ -8,11 +8,11 @@ from workers.moderation.filter_file import Rules, read_rules
 
 
 class ModerationSettings(BaseSettings):
-    """The operator's choice.
+    """The operator's content filters.
 
     Attributes:
         content_filters: a file as `workers.moderation.filter_file` reads it
-            (`BOTTEGA_CONTENT_FILTERS`); None judges nothing.
+            (`BOTTEGA_CONTENT_FILTERS`); None applies no filter.
     """
 
     model_config = SettingsConfigDict(env_prefix="BOTTEGA_")

@@ -1,4 +1,4 @@
-"""A filter of prompts by a list of words, phrases and regular expressions, one a line."""
+"""A filter of prompts by a list of words, phrases and regular expressions, one per line."""
 
 import re
 import unicodedata
@@ -8,8 +8,8 @@ from pathlib import Path
 
 from PIL.Image import Image
 
+from workers.adapters.protocol import RequestModeratedError
 from workers.moderation.content_filter import Subject
-from workers.moderation.errors import RequestModeratedError
 
 _WORD = re.compile(r"[^\W_]+")
 _BETWEEN_WORDS = re.compile(r"[\s'’-]*")  # noqa: RUF001 - an apostrophe as people type it
@@ -17,19 +17,19 @@ _COMMENT = "#"
 
 
 class WordListError(Exception):
-    """A list cannot be used. The message names the line by its number and does not quote it."""
+    """A list cannot be used. The message gives the line's number and does not quote it."""
 
 
 class WordList:
-    """Refuses prompts that hold what a list names.
+    """A filter that refuses prompts with an entry of the list.
 
-    A line is a word or a phrase, matched as whole words whatever stands between them; or a regular
-    expression between slashes, searched for anywhere. `#` begins a comment. Both are compared
-    after `normalised`. Writing without spaces between words needs regular expressions.
+    A line is a word or a phrase, matched as whole words with any characters between them, or a
+    regular expression between slashes, searched for anywhere. `#` begins a comment. Texts are
+    compared after `normalised`. Scripts without spaces between words need regular expressions.
 
     Args:
-        lines: of the list.
-        reason: what the job's owner is told; it must not quote the list.
+        lines: the lines of the list.
+        reason: the reason for the job's owner; it must not quote the list.
     """
 
     def __init__(self, lines: Iterable[str], reason: str) -> None:
@@ -58,18 +58,18 @@ class WordList:
         self._phrases[words[0]].append(words)
 
     def check_prompt(self, prompt: str, subject: Subject) -> None:  # noqa: ARG002 - all alike
-        """As `ContentFilter` says."""
+        """See `ContentFilter`."""
         text = normalised(prompt)
-        if self._names_a_phrase(text) or any(p.search(text) for p in self._patterns):
+        if self._has_phrase(text) or any(p.search(text) for p in self._patterns):
             raise RequestModeratedError(self._reason)
 
     def check_input(self, picture: Image, subject: Subject) -> None:
-        """Nothing: words are all it knows."""
+        """Pass every picture: the list has words alone."""
 
     def check_picture(self, picture: Image, subject: Subject) -> None:
-        """As little."""
+        """Pass every picture: the list has words alone."""
 
-    def _names_a_phrase(self, text: str) -> bool:
+    def _has_phrase(self, text: str) -> bool:
         words = _WORD.findall(text)
         return any(
             words[at : at + len(phrase)] == phrase
@@ -79,10 +79,10 @@ class WordList:
 
 
 def read_word_list(path: Path, reason: str) -> WordList:
-    """The list in a file.
+    """Read the list from a file.
 
     Raises:
-        WordListError: it is not there, or not a list.
+        WordListError: the file does not exist, or is not a list.
     """
     try:
         return WordList(path.read_text(encoding="utf-8").splitlines(), reason)
@@ -91,9 +91,9 @@ def read_word_list(path: Path, reason: str) -> WordList:
 
 
 def normalised(text: str) -> str:
-    """Text as it is compared: compatibility forms unified, case folded, spaces single.
+    """Text normalised for comparison: compatibility forms unified, case folded, single spaces.
 
-    Invisible characters (zero-width spaces, soft hyphens) are left out: they part no words.
+    Invisible characters (zero-width spaces, soft hyphens) are removed: they separate no words.
     """
     visible = (c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
     return " ".join(unicodedata.normalize("NFKC", "".join(visible).casefold()).split())

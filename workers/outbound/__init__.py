@@ -1,8 +1,9 @@
-"""What leaves the service for an address that a user named: fetched and posted under guard.
+"""The guarded client for requests to URLs that users name (against SSRF).
 
-Host names are resolved once, every address found is checked, and the connection goes to a checked
-address and to no other: a name that resolves differently a moment later gains nothing. Redirects
-are never followed unchecked, bytes are counted as they stream, one deadline covers everything.
+A host name is resolved once, all its addresses are checked, and the connection goes to a checked
+address and to no other: a name that resolves differently a moment later (DNS rebinding) gains
+nothing. Redirects are never followed unchecked, bytes are counted as they stream, one deadline
+covers everything.
 """
 
 from workers.outbound.addresses import AddressPolicy, is_public

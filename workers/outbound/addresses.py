@@ -1,4 +1,4 @@
-"""Which IP addresses are on the public internet.
+"""IP addresses on the public internet, and the operator's exceptions.
 
 The tables follow IANA's special-purpose address registries (RFC 6890) and are kept here because
 `ipaddress.is_global` differs between Python's releases: 3.11's calls fec0::/10, 3fff::/20,
@@ -35,7 +35,7 @@ _NOT_PUBLIC = tuple(
             "203.0.113.0/24",  # documentation
             "224.0.0.0/4",  # multicast
             "240.0.0.0/4",  # reserved, and broadcast
-            # Of IPv6 only what lies within 2000::/3; the rest is not unicast of the internet.
+            # For IPv6 only ranges within 2000::/3; the rest is not unicast of the internet.
             "2001::/23",  # protocol assignments: Teredo, benchmarking, ORCHID
             "2001:db8::/32",  # documentation
             "2002::/16",  # 6to4: carries an IPv4 address
@@ -50,10 +50,11 @@ _LOW_32_BITS = 0xFFFF_FFFF
 
 
 def is_public(address: IPAddress) -> bool:
-    """Whether an address is unicast that is routed on the public internet.
+    """True for a unicast address that is routed on the public internet.
 
-    Of the addresses that carry another only the well-known NAT64 prefix is ever public, when what
-    it carries is (an IPv6-only network reaches the rest so); mapped, 6to4 and Teredo never are.
+    Of the addresses that embed another one, only those of the well-known NAT64 prefix are public,
+    if the embedded one is (an IPv6-only network reaches IPv4 hosts by it). Mapped, 6to4 and Teredo
+    addresses never are.
     """
     reached = _behind_nat64(address)
     if isinstance(reached, IPv6Address) and (reached.scope_id or reached not in _GLOBAL_UNICAST):
@@ -63,20 +64,20 @@ def is_public(address: IPAddress) -> bool:
 
 @dataclass(frozen=True)
 class AddressPolicy:
-    """Public addresses, and what the operator adds and takes away; denied beats allowed."""
+    """Public addresses with the operator's additions and exclusions; `deny` overrides `allow`."""
 
     allow: Sequence[IPNetwork] = ()
     deny: Sequence[IPNetwork] = ()
 
     def permits(self, address: IPAddress) -> bool:
-        """Whether a connection may go there."""
+        """True when connections to the address are allowed."""
         if _within(address, self.deny) or _within(_behind_nat64(address), self.deny):
             return False
         return _within(address, self.allow) or is_public(address)
 
 
 def _behind_nat64(address: IPAddress) -> IPAddress:
-    """The IPv4 address that is reached through NAT64's prefix, else the address itself."""
+    """The IPv4 address behind NAT64's prefix, otherwise the address itself."""
     if isinstance(address, IPv6Address) and address in _NAT64:
         return IPv4Address(int(address) & _LOW_32_BITS)
     return address

@@ -1,4 +1,4 @@
-"""Bodies, counted while they stream."""
+"""Response bodies, counted while they stream."""
 
 import zlib
 from collections.abc import Iterable, Mapping
@@ -9,21 +9,21 @@ import httpcore2
 from workers.outbound.errors import BrokenAnswerError, OutboundError, TooLargeError
 
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
-# What gzip adds to bytes that it cannot make smaller, with much to spare.
+# More than gzip adds to bytes that it cannot compress.
 _ENCODING_OVERHEAD_BYTES = 65_536
 
 
 def read_whole(chunks: Iterable[bytes], headers: Mapping[str, str], max_bytes: int) -> bytes:
-    """A whole body, decompressed.
+    """Read a whole body and decompress it.
 
     Args:
-        chunks: what comes.
-        headers: of the answer; names in lower case.
+        chunks: the received chunks.
+        headers: the response's headers; names in lower case.
         max_bytes: most bytes, before and after decompression.
 
     Raises:
-        TooLargeError: it says that it is larger, or turns out to be, or inflates to be.
-        BrokenAnswerError: it is encoded in a way that was not asked for, or wrongly.
+        TooLargeError: its declared, received or decompressed size is larger.
+        BrokenAnswerError: its encoding was not requested, or is invalid.
     """
     match headers.get("content-encoding", "identity").strip().lower():
         case "" | "identity":
@@ -36,7 +36,7 @@ def read_whole(chunks: Iterable[bytes], headers: Mapping[str, str], max_bytes: i
 
 
 def read_start(chunks: Iterable[bytes], max_bytes: int) -> bytes:
-    """The first bytes of a body, as sent and as far as they come; the rest is never read."""
+    """Read the first bytes of a body, as sent, up to an error; the rest is never read."""
     start = bytearray()
     with suppress(OutboundError, httpcore2.RemoteProtocolError):
         for chunk in chunks:
@@ -47,7 +47,7 @@ def read_start(chunks: Iterable[bytes], max_bytes: int) -> bytes:
 
 
 def _declared(headers: Mapping[str, str]) -> int:
-    """The bytes that an answer says it has. A hint: what comes is counted all the same."""
+    """The declared size of a body. Only a hint: the received bytes are counted as well."""
     length = headers.get("content-length", "")
     return int(length) if length.isdecimal() else 0
 
@@ -66,7 +66,7 @@ def _inflated(chunks: Iterable[bytes], max_bytes: int) -> bytes:
     body = bytearray()
     try:
         for chunk in chunks:
-            # One byte of room too many shows an excess without inflating more of it.
+            # One byte above the limit detects an excess without inflating more of it.
             body += decompressor.decompress(chunk, max_bytes - len(body) + 1)
             if len(body) > max_bytes:
                 raise TooLargeError(max_bytes)

@@ -1,7 +1,7 @@
-"""The guarded HTTP client. It is built on httpcore, whose network backend is a public seam.
+"""The guarded HTTP client, built on httpcore, whose network backend is a public interface.
 
-No proxy and no credentials are taken from the environment, no cookies are kept. Each request has a
-connection of its own, which ends with it.
+It uses no proxy and no credentials from the environment, and stores no cookies. Each request has a
+connection of its own, which is closed with it.
 """
 
 import ssl
@@ -35,12 +35,12 @@ _MAX_ADDRESSES_TRIED = 4
 
 @dataclass(frozen=True)
 class Timeouts:
-    """How long a request may take, in seconds.
+    """Time limits of a request, in seconds.
 
     Attributes:
-        total: everything, from the first lookup to the last byte, redirects included.
-        connect: a lookup; a connection; a TLS handshake.
-        read: the longest silence.
+        total: the whole request, from the first lookup to the last byte, redirects included.
+        connect: each of lookup, connection and TLS handshake.
+        read: the longest pause between bytes.
     """
 
     total: float = 10
@@ -50,11 +50,11 @@ class Timeouts:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server answered.
+    """A server's response.
 
     Attributes:
-        headers: names in lower case; of repeated ones the last.
-        body: of `get` and `ask` the whole, decompressed; of `post` the first bytes, as sent.
+        headers: names in lower case; the last one of repeated headers.
+        body: for `get` and `ask` the whole, decompressed; for `post` the first bytes, as sent.
     """
 
     status: int
@@ -63,14 +63,14 @@ class Answer:
 
 
 class Outbound:
-    """Sends requests to URLs that users named. Safe to share between threads.
+    """A client for URLs that users name. Safe to share between threads.
 
     Args:
-        settings: what the operator allows.
-        trusted: URLs that the operator named: their scheme, host and port are reached wherever
-            they lead, a private network included.
-        resolve: finds addresses; asked once for each request and redirect.
-        connector: opens connections; is only ever given checked addresses.
+        settings: the operator's exceptions.
+        trusted: URLs that the operator names: any address is allowed for their scheme, host and
+            port, also in a private network.
+        resolve: resolves host names; called once for each request and redirect.
+        connector: opens connections, to checked addresses only.
         ssl_context: verifies certificates; by default against the system's and `ca_file`.
     """
 
@@ -91,11 +91,11 @@ class Outbound:
         self._ssl_context = ssl_context or _ssl_context(settings)
 
     def check(self, url: str, timeouts: Timeouts | None = None) -> None:
-        """Refuse now what a request would refuse before it connects; nothing is sent but a lookup.
+        """Check a URL as a request does before it connects; this does no more than a DNS lookup.
 
         Raises:
-            BadUrlError: the URL is not one that is requested.
-            RefusedAddressError: one of the host's addresses must not be reached.
+            BadUrlError: the URL is not allowed.
+            RefusedAddressError: one of the host's addresses is not allowed.
             UnreachableError: the host has no address.
             TimedOutError: the lookup took too long.
         """
@@ -105,16 +105,16 @@ class Outbound:
     def get(
         self, url: str, *, max_bytes: int, accept: str = "*/*", timeouts: Timeouts | None = None
     ) -> Answer:
-        """Fetch a URL; up to three redirects are followed, each checked as the URL itself was.
+        """Fetch a URL; up to three redirects are followed, each checked like the URL itself.
 
         Args:
-            url: what a user sent.
-            max_bytes: the largest body, decompressed or not.
-            accept: the media types that are wanted.
-            timeouts: how long it may take.
+            url: the URL from a user.
+            max_bytes: size limit of the body, before and after decompression.
+            accept: the accepted media types.
+            timeouts: the time limits.
 
         Raises:
-            OutboundError: anything but a whole body with status 200.
+            OutboundError: the result is not a whole body with status 200.
         """
         times = timeouts or Timeouts()
         deadline = Deadline(times.total)
@@ -136,10 +136,10 @@ class Outbound:
         max_bytes: int,
         timeouts: Timeouts | None = None,
     ) -> Answer:
-        """Ask an API. No redirect is followed: every status is an answer, with its whole body.
+        """Send GET to an API. No redirect is followed: every status is a response, with its body.
 
         Raises:
-            OutboundError: no answer came, or not all of it.
+            OutboundError: no response came, or not all of it.
         """
         times = timeouts or Timeouts()
         deadline = Deadline(times.total)
@@ -157,10 +157,10 @@ class Outbound:
         max_answer_bytes: int = 4096,
         timeouts: Timeouts | None = None,
     ) -> Answer:
-        """Send bytes to a URL. No redirect is followed: every status is an answer.
+        """Send bytes to a URL by POST. No redirect is followed: every status is a response.
 
-        What follows the answer's headers is kept as far as it comes in time: the status alone says
-        whether the server took it.
+        The body is returned as far as it arrives in time: the status alone decides whether the
+        server accepted the request.
 
         Raises:
             OutboundError: no status came.
@@ -173,10 +173,10 @@ class Outbound:
             return Answer(response.status, _headers(response), body)
 
     def trusts(self, url: str) -> bool:
-        """Whether a URL has the scheme, host and port of one that the operator named.
+        """True when a URL has the scheme, host and port of one that the operator names.
 
         Raises:
-            BadUrlError: it is no URL.
+            BadUrlError: the text is no URL.
         """
         return parse(url, allow_http=True).origin in self._trusted
 
@@ -189,16 +189,16 @@ class Outbound:
     def _addresses(
         self, target: Target, deadline: Deadline, times: Timeouts
     ) -> Sequence[IPAddress]:
-        """The checked addresses of a host: all of them must be permitted, or none is reached."""
+        """The checked addresses of a host: if one of them is not allowed, none is used."""
         if target.address is not None:
-            found: Sequence[IPAddress] = (target.address,)
+            addresses: Sequence[IPAddress] = (target.address,)
         else:
-            found = self._resolve(target.host, deadline.remaining(times.connect))
-        if not found:
+            addresses = self._resolve(target.host, deadline.remaining(times.connect))
+        if not addresses:
             raise UnreachableError(f"{target.host} has no address")
-        if target.origin not in self._trusted and not all(map(self._policy.permits, found)):
+        if target.origin not in self._trusted and not all(map(self._policy.permits, addresses)):
             raise RefusedAddressError(target.host)
-        return found[:_MAX_ADDRESSES_TRIED]
+        return addresses[:_MAX_ADDRESSES_TRIED]
 
     @contextmanager
     def _sent(
@@ -210,7 +210,7 @@ class Outbound:
         deadline: Deadline,
         times: Timeouts,
     ) -> Iterator[httpcore2.Response]:
-        """An answer whose headers have come; its connection ends with the block."""
+        """Send a request and yield its response after the headers; the block closes both."""
         addresses = self._addresses(target, deadline, times)
         backend = PinnedBackend(addresses, self._connector, deadline, times.connect, times.read)
         url = httpcore2.URL(
@@ -266,5 +266,5 @@ def _as_outbound_errors() -> Iterator[None]:
     try:
         yield
     except (httpcore2.RemoteProtocolError, httpcore2.NetworkError):
-        # Its text may quote what the server sent, or where from.
+        # Its text may quote the server's bytes or its address.
         raise BrokenAnswerError("the answer is not HTTP, or broke off") from None

@@ -1,7 +1,7 @@
-"""Connections that go to checked addresses and keep to a deadline, as httpcore's backend.
+"""httpcore's network backend with checked addresses and a deadline.
 
-A seam of the library's own: whatever it asks to be connected to, it gets the addresses that were
-checked, and TLS still verifies the name that the URL bears.
+The library offers this interface: for any host that it wants, the backend connects to the checked
+addresses, and TLS still verifies the host name of the URL.
 """
 
 import socket
@@ -22,14 +22,14 @@ from workers.outbound.errors import (
 )
 
 Connector = Callable[[IPAddress, int, float], socket.socket]
-"""Opens a TCP connection to an address and port within so many seconds, or raises OSError."""
+"""Opens a TCP connection to an address and port within a timeout in seconds, or raises OSError."""
 
 
 def connect_tcp(address: IPAddress, port: int, timeout_seconds: float) -> socket.socket:
     """Connect to exactly this address.
 
     Raises:
-        OSError: it takes no connection, or not in time.
+        OSError: the connection is refused, or not made in time.
     """
     family = socket.AF_INET6 if isinstance(address, IPv6Address) else socket.AF_INET
     connection = socket.socket(family, socket.SOCK_STREAM)
@@ -44,7 +44,7 @@ def connect_tcp(address: IPAddress, port: int, timeout_seconds: float) -> socket
 
 
 class PinnedBackend(httpcore2.NetworkBackend):
-    """Connects to the first of some checked addresses that answers, whatever name is asked for."""
+    """Connects to the first checked address that accepts, for any requested host name."""
 
     def __init__(
         self,
@@ -68,11 +68,11 @@ class PinnedBackend(httpcore2.NetworkBackend):
         local_address: str | None = None,  # noqa: ARG002 - never given
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,  # noqa: ARG002 - ditto
     ) -> httpcore2.NetworkStream:
-        """Each address gets an equal share of the time to connect that is left.
+        """Try each address with an equal share of the remaining time to connect.
 
         Raises:
-            UnreachableError: no address takes a connection.
-            TimedOutError: the whole request's time is over.
+            UnreachableError: no address accepts a connection.
+            TimedOutError: the time of the whole request is over.
         """
         connecting = Deadline(self._deadline.remaining(self._connect_seconds))
         for tried, address in enumerate(self._addresses):
@@ -86,7 +86,7 @@ class PinnedBackend(httpcore2.NetworkBackend):
 
 
 class DeadlineStream(httpcore2.NetworkStream):
-    """A socket every use of which ends by the deadline, however slowly the other side drips."""
+    """A socket whose every operation ends by the deadline, however slowly the peer sends."""
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class DeadlineStream(httpcore2.NetworkStream):
         self._read_seconds = read_seconds
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
-        """What comes next; b"" at the end."""
+        """Read the next bytes; b"" at the end."""
         self._socket.settimeout(self._deadline.remaining(self._read_seconds))
         try:
             return self._socket.recv(max_bytes)
@@ -111,7 +111,7 @@ class DeadlineStream(httpcore2.NetworkStream):
             raise BrokenAnswerError("the connection broke") from None
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
-        """Send all of it."""
+        """Send the whole buffer."""
         view = memoryview(buffer)
         while view:
             self._socket.settimeout(self._deadline.remaining(self._read_seconds))
@@ -120,7 +120,7 @@ class DeadlineStream(httpcore2.NetworkStream):
             except TimeoutError:
                 raise TimedOutError("the server does not take what is sent") from None
             except OSError as error:
-                # httpcore still reads the answer of a server that closed early.
+                # httpcore still reads the response of a server that closed early.
                 raise httpcore2.WriteError(str(error)) from None
 
     def start_tls(
@@ -129,10 +129,10 @@ class DeadlineStream(httpcore2.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ARG002 - the deadline decides
     ) -> httpcore2.NetworkStream:
-        """Speak TLS from here on. The handshake as a whole keeps to the time given to connect.
+        """Switch to TLS. The whole handshake must finish within the time to connect.
 
         Raises:
-            UntrustedCertificateError: it failed.
+            UntrustedCertificateError: the handshake failed.
         """
         try:
             self._socket.settimeout(self._deadline.remaining(self._connect_seconds))
@@ -150,7 +150,7 @@ class DeadlineStream(httpcore2.NetworkStream):
         self._socket.close()
 
     def get_extra_info(self, info: str) -> ssl.SSLSocket | None:
-        """Whether TLS is spoken is all that is ever asked."""
+        """The TLS socket for "ssl_object": httpcore asks for nothing else."""
         if info == "ssl_object" and isinstance(self._socket, ssl.SSLSocket):
             return self._socket
         return None

@@ -1,4 +1,4 @@
-"""One moment by which everything has to be over."""
+"""A deadline for a whole request."""
 
 import time
 
@@ -6,17 +6,17 @@ from workers.outbound.errors import TimedOutError
 
 
 class Deadline:
-    """Ends a while after it was made, by the monotonic clock."""
+    """A point in time, some seconds after its creation by the monotonic clock."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._ends = time.monotonic() + seconds
 
     def remaining(self, at_most: float) -> float:
-        """Seconds that are left, or `at_most`; always more than nothing.
+        """The remaining seconds, but no more than `at_most`; always above zero.
 
         Raises:
-            TimedOutError: none are.
+            TimedOutError: the deadline has passed.
         """
         left = self._ends - time.monotonic()
         if left <= 0:

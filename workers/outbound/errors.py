@@ -1,20 +1,20 @@
-"""What can go wrong on the way out.
+"""Errors of outgoing requests.
 
 No text here quotes a URL: its path, query and userinfo may be secrets. Hosts are named, resolved
-addresses are not: they would tell the sender what the network behind the service looks like.
+addresses are not: they would show the sender the network behind the service.
 """
 
 
 class OutboundError(Exception):
-    """Nothing usable came of a request."""
+    """A request had no usable result."""
 
 
 class BadUrlError(OutboundError):
-    """The URL is not one that is ever requested: its scheme, port, host or form."""
+    """The URL is not allowed because of its scheme, port, host or form."""
 
 
 class RefusedAddressError(OutboundError):
-    """The host is, or resolves to, an address that must not be reached."""
+    """The host is, or resolves to, an address that is not allowed."""
 
     def __init__(self, host: str) -> None:
         super().__init__(f"{host} is not on the public internet")
@@ -22,19 +22,19 @@ class RefusedAddressError(OutboundError):
 
 
 class UnreachableError(OutboundError):
-    """The host has no address, or none of them takes a connection."""
+    """The host has no address, or none of them accepts a connection."""
 
 
 class UntrustedCertificateError(UnreachableError):
-    """TLS failed: mostly a certificate that is of another name, expired or signed by nobody."""
+    """TLS failed: mostly a certificate of another name, an expired or an untrusted one."""
 
 
 class TimedOutError(OutboundError):
-    """It was not over in time."""
+    """The request was not finished in time."""
 
 
 class TooLargeError(OutboundError):
-    """The answer has more bytes than are wanted, sent or after decompression."""
+    """The response is larger than the limit, as received or after decompression."""
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__(f"the answer has more than {max_bytes} bytes")
@@ -42,15 +42,15 @@ class TooLargeError(OutboundError):
 
 
 class TooManyRedirectsError(OutboundError):
-    """The chain of redirects is longer than is followed."""
+    """The chain of redirects is longer than the limit."""
 
 
 class BrokenAnswerError(OutboundError):
-    """What came is not HTTP, or broke off."""
+    """The response is not HTTP, or is incomplete."""
 
 
 class UpstreamStatusError(OutboundError):
-    """The server answered, but not with what was asked for."""
+    """The server responded with another status than expected."""
 
     def __init__(self, status: int) -> None:
         super().__init__(f"the server answered {status}")

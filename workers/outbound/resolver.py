@@ -1,4 +1,4 @@
-"""Host names to addresses, within a time limit that `getaddrinfo` itself does not know."""
+"""Resolves host names within a time limit, which `getaddrinfo` itself does not have."""
 
 import socket
 from collections.abc import Sequence
@@ -14,45 +14,45 @@ _LOOKUPS_AT_ONCE = 32
 
 
 class Resolver(Protocol):
-    """Finds the addresses of a host name."""
+    """Resolves a host name to addresses."""
 
     def __call__(self, host: str, timeout_seconds: float) -> Sequence[IPAddress]:
         """All addresses of a name, the preferred first.
 
         Raises:
-            TimedOutError: it took longer.
-            UnreachableError: the name has none.
+            TimedOutError: the lookup took longer.
+            UnreachableError: the name has no address.
         """
 
 
 class SystemResolver:
     """The operating system's resolver.
 
-    A lookup that hangs keeps its thread until the system gives up, so their number is bounded;
-    the threads are daemons, for which no exit waits.
+    A lookup that hangs holds its thread until the system gives up, so their number is bounded.
+    The threads are daemons, so that a process can exit without waiting for them.
     """
 
     def __init__(self, lookups_at_once: int = _LOOKUPS_AT_ONCE) -> None:
         self._slots = BoundedSemaphore(lookups_at_once)
 
     def __call__(self, host: str, timeout_seconds: float) -> Sequence[IPAddress]:
-        """As `Resolver` says."""
-        found: Future[Sequence[IPAddress]] = Future()
+        """See `Resolver`."""
+        future: Future[Sequence[IPAddress]] = Future()
         if not self._slots.acquire(timeout=timeout_seconds):
             raise TimedOutError("too many names are being looked up")
-        Thread(target=self._look_up, args=(host, found), name="resolver", daemon=True).start()
+        Thread(target=self._look_up, args=(host, future), name="resolver", daemon=True).start()
         try:
-            return found.result(timeout_seconds)
+            return future.result(timeout_seconds)
         except TimeoutError:
             raise TimedOutError(f"{host} was not found in {timeout_seconds:.3g} s") from None
         except (OSError, UnicodeError):
             raise UnreachableError(f"{host} has no address") from None
 
-    def _look_up(self, host: str, found: Future[Sequence[IPAddress]]) -> None:
+    def _look_up(self, host: str, future: Future[Sequence[IPAddress]]) -> None:
         try:
-            found.set_result(_addresses(host))
+            future.set_result(_addresses(host))
         except (OSError, UnicodeError) as error:
-            found.set_exception(error)
+            future.set_exception(error)
         finally:
             self._slots.release()
 

@@ -1,4 +1,4 @@
-"""Where the service may send requests on a user's word."""
+"""Settings of outgoing requests to URLs that users name."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,16 +9,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class OutboundSettings(BaseSettings):
-    """What the operator allows beyond, and refuses within, the public internet.
+    """The operator's additions to the public internet, and exclusions from it.
 
     Attributes:
-        allow: networks that are reached although they are not public, as
+        allow: networks that are allowed although they are not public, as
             `BOTTEGA_OUTBOUND_ALLOW='["10.1.2.0/24"]'`. Any user's URL then reaches them.
-        deny: networks that are never reached, allowed or not: an operator's own public addresses,
-            say, or a NAT64 prefix of its own.
-        allow_http: plain http is taken too (`BOTTEGA_OUTBOUND_HTTP`).
-        ports: those that a URL may name; a scheme's own port needs no mention. Empty: any.
-        ca_file: certificates in PEM, trusted beside the system's.
+        deny: networks that are never allowed: for example an operator's own public addresses, or
+            a NAT64 prefix of its own. Overrides `allow`.
+        allow_http: accepts plain http as well (`BOTTEGA_OUTBOUND_HTTP`).
+        ports: allowed ports in a URL, beside the scheme's own. Empty: any.
+        ca_file: certificates in PEM, trusted in addition to the system's.
     """
 
     model_config = SettingsConfigDict(env_prefix="BOTTEGA_OUTBOUND_", populate_by_name=True)

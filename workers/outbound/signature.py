@@ -1,31 +1,31 @@
-"""Signing what is sent to receivers: Standard Webhooks, symmetric.
+"""Signatures of outgoing webhooks and callouts: Standard Webhooks, symmetric.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
 
-import base64
-import hashlib
-import hmac
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
-from db.webhooks.types import Sending
+# The specification's own library: receivers verify with it, so both sides read the same rules.
+from standardwebhooks import Webhook
 
-_PREFIX = "whsec_"
+from db.webhooks.types import DeliveryClaim
 
 
-def headers_of(sending: Sending, secrets: Sequence[str]) -> dict[str, str]:
-    """The headers of one attempt: the id of all attempts, this one's time, a signature of both.
+def headers_of(sending: DeliveryClaim, secrets: Sequence[str]) -> dict[str, str]:
+    """The headers of one attempt: the delivery's id, the attempt's time, signatures over both.
 
-    The id of the request that the job came by goes along, where there is one.
+    The id of the API request that submitted the job is added, where there is one.
 
     Args:
-        sending: what is sent.
-        secrets: the tenant's, the current one first; each adds a signature.
+        sending: the attempt to sign.
+        secrets: the tenant's, the current one first. Each adds a signature, so that receivers
+            can verify with either one while a secret is rotated.
     """
     timestamp = int(sending.started_at.timestamp())
     signatures = [sign(key, sending.delivery_id, timestamp, sending.body) for key in secrets]
-    told = {"X-Request-Id": sending.request_id} if sending.request_id else {}
-    return told | {
+    request = {"X-Request-Id": sending.request_id} if sending.request_id else {}
+    return request | {
         "Content-Type": "application/json",
         "webhook-id": sending.delivery_id,
         "webhook-timestamp": str(timestamp),
@@ -40,8 +40,7 @@ def sign(secret: str, message_id: str, timestamp: int, body: str) -> str:
         secret: `whsec_` and the key's base64.
         message_id: the webhook-id.
         timestamp: seconds since 1970, UTC.
-        body: what is sent, encoded as UTF-8.
+        body: the request's body; it is sent as UTF-8.
     """
-    key = base64.b64decode(secret.removeprefix(_PREFIX))
-    message = f"{message_id}.{timestamp}.{body}".encode()
-    return f"v1,{base64.b64encode(hmac.digest(key, message, hashlib.sha256)).decode()}"
+    # In UTC: the library reads any other zone's wall clock as if it were UTC's.
+    return Webhook(secret).sign(message_id, datetime.fromtimestamp(timestamp, UTC), body)

@@ -1,4 +1,4 @@
-"""URLs that users send, read strictly: what two parsers could read differently is refused."""
+"""Parses URLs that users send, strictly: an ambiguous URL, for any two parsers, is refused."""
 
 import re
 from collections.abc import Sequence
@@ -17,18 +17,19 @@ _MAX_PORT = 65_535
 _URL = re.compile(r"[!#-;=?-\[\]_a-z~]+")
 _AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{1,5}))?")
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
-# Who reads 127.1, 2130706433, 0177.0.0.1 or 0x7f000001 as an address looks at the last label.
+# A parser that reads 127.1, 2130706433, 0177.0.0.1 or 0x7f000001 as an address decides by the
+# last label.
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where one request goes.
+    """The target of one request.
 
     Attributes:
-        url: the whole URL, against which a redirect is read. A secret.
+        url: the whole URL, the base of a relative redirect. A secret.
         host: a name in lower case, or an address without brackets.
-        address: the host, where it is an address.
+        address: the host, if it is an address.
         path: path and query, as sent.
     """
 
@@ -52,15 +53,15 @@ class Target:
 
 
 def parse(url: str, *, allow_http: bool = False, ports: Sequence[int] = ()) -> Target:
-    """Read a URL that a user sent.
+    """Parse a URL that a user sent.
 
     Args:
-        url: absolute.
-        allow_http: plain http is taken too.
-        ports: those that may be named, beside each scheme's own; empty: any.
+        url: an absolute URL.
+        allow_http: true to accept plain http as well.
+        ports: allowed ports, beside each scheme's own; empty: any.
 
     Raises:
-        BadUrlError: it is no URL that is requested.
+        BadUrlError: the URL is not allowed.
     """
     if len(url) > _MAX_URL_LENGTH:
         raise BadUrlError(f"the URL is longer than {_MAX_URL_LENGTH} characters")
@@ -79,7 +80,7 @@ def _schemes(*, allow_http: bool) -> Sequence[str]:
 def _parse(url: str, scheme: str, ports: Sequence[int]) -> Target:
     try:
         parts = urlsplit(url)
-    except ValueError:  # brackets that hold no address
+    except ValueError:  # brackets without an address
         raise BadUrlError("the URL's host is not a name or an address") from None
     literal, name, port = _authority(parts.netloc)
     address = _ipv6(literal) if literal else _ipv4(name)
@@ -95,13 +96,13 @@ def _parse(url: str, scheme: str, ports: Sequence[int]) -> Target:
 
 
 def _authority(netloc: str) -> tuple[str, str, str]:
-    """The bracketed literal or the name, and the port, each "" where there is none."""
+    """The bracketed literal, the name and the port, each "" where there is none."""
     if "@" in netloc:
         raise BadUrlError("the URL must not hold a user name or a password")
-    found = _AUTHORITY.fullmatch(netloc)
-    if found is None:
+    match = _AUTHORITY.fullmatch(netloc)
+    if match is None:
         raise BadUrlError("the URL's host is not a name or an address")
-    literal, name, port = found.groups(default="")
+    literal, name, port = match.groups(default="")
     return literal, name, port
 
 

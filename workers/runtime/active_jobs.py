@@ -1,9 +1,11 @@
-"""What a worker has in hand: claimed jobs, shared between the executing and heartbeat threads."""
+"""Jobs that a worker has claimed, shared between the executing and the heartbeat threads."""
 
 import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+from opentelemetry.trace import INVALID_SPAN, Span
 
 from db.jobs.types import Claim
 from db.tables import Job
@@ -15,24 +17,27 @@ from workers.telemetry.metrics import stage_seconds_observed
 class ActiveJob:
     """One claimed job: its progress, and whether the claim still holds.
 
-    `batch` is how many jobs were on the device together, `seconds` how long each stage was,
-    `told` whether the log has the attempt's line.
+    Attributes:
+        row: the job as it was claimed.
+        progress: step and steps, written by the heartbeat.
+        claim_lost: set once the job was canceled, or another attempt has it.
+        entered_device_at: the start of the model call, monotonic; None before it.
+        left_device: true once the device is free of the job.
+        span: the attempt's span in its trace.
+        batch_size: jobs that were on the device together.
+        is_logged: true once the log has the attempt's line.
+        stage_seconds: the duration of each stage, by name.
     """
 
     row: Job
     progress: tuple[int, int] = (0, 0)
-    lost: threading.Event = field(default_factory=threading.Event)
-    began_at: float | None = None
+    claim_lost: threading.Event = field(default_factory=threading.Event)
+    entered_device_at: float | None = None
     left_device: bool = False
-    span: tracing.Span = tracing.UNKEPT
-    batch: int = 1
-    told: bool = False
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def spent(self, stage: str, seconds: float) -> None:
-        """So long was a stage of this attempt."""
-        self.seconds[stage] = round(seconds, 4)
-        stage_seconds_observed(self.row.variant, stage, seconds)
+    span: Span = INVALID_SPAN
+    batch_size: int = 1
+    is_logged: bool = False
+    stage_seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def claim(self) -> Claim:
@@ -40,51 +45,61 @@ class ActiveJob:
         return Claim(self.row.id, self.row.attempt)
 
     @property
-    def overrun_seconds(self) -> float:
-        """How far past its deadline the job is on the device; negative before, and off it."""
-        if self.began_at is None or self.left_device:
-            return -self.row.deadline_seconds
-        return time.monotonic() - self.began_at - self.row.deadline_seconds
+    def traceparent(self) -> str | None:
+        """The parent of this attempt's stages in its trace."""
+        return tracing.traceparent_of(self.span)
+
+    def record_stage(self, stage: str, seconds: float) -> None:
+        """Record the duration of a stage of this attempt."""
+        self.stage_seconds[stage] = round(seconds, 4)
+        stage_seconds_observed(self.row.variant, stage, seconds)
 
     @property
-    def overdue(self) -> bool:
-        """Whether the job is on the device for longer than its deadline."""
+    def overrun_seconds(self) -> float:
+        """Seconds past the deadline on the device; negative before it, and off the device."""
+        if self.entered_device_at is None or self.left_device:
+            return -self.row.deadline_seconds
+        return time.monotonic() - self.entered_device_at - self.row.deadline_seconds
+
+    @property
+    def is_overdue(self) -> bool:
+        """True while the job is on the device for longer than its deadline."""
         return self.overrun_seconds > 0
 
-    def begin(self) -> None:
-        """A call with the job in it begins: its deadline counts from here, not from the claim."""
-        self.began_at = time.monotonic()
+    def enter_device(self) -> None:
+        """Start the deadline: it counts from the model call, not from the claim."""
+        self.entered_device_at = time.monotonic()
         self.left_device = False
 
     def leave_device(self) -> None:
-        """The device is free of the job; encoding and storing have limits of their own."""
+        """Stop the deadline: encoding and storing have limits of their own."""
         self.left_device = True
 
 
 class ActiveJobs:
-    """The jobs in hand of one process."""
+    """The claimed jobs of one process."""
 
     def __init__(self) -> None:
-        self._lock = threading.Condition()
+        self._changed = threading.Condition()
         self._jobs: dict[Claim, ActiveJob] = {}
 
     def add(self, jobs: Iterable[ActiveJob]) -> None:
-        """Take jobs in hand."""
-        with self._lock:
+        """Add jobs that were claimed."""
+        with self._changed:
             self._jobs.update((job.claim, job) for job in jobs)
 
     def remove(self, job: ActiveJob) -> None:
-        """Put a job down."""
-        with self._lock:
+        """Remove a job; one that is not there is no error."""
+        with self._changed:
             self._jobs.pop(job.claim, None)
-            self._lock.notify_all()
+            self._changed.notify_all()
 
-    def wait_until_empty(self, seconds: float) -> bool:
-        """Return once nothing is in hand, or after so long; whether nothing is."""
-        with self._lock:
-            return self._lock.wait_for(lambda: not self._jobs, seconds)
+    def wait_until_empty(self, timeout_seconds: float) -> bool:
+        """Wait until no job is left; False when the time is over first."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._jobs, timeout_seconds)
 
     def snapshot(self) -> Mapping[Claim, ActiveJob]:
-        """What is in hand now."""
-        with self._lock:
+        """The jobs of this moment, by claim."""
+        with self._changed:
             return dict(self._jobs)

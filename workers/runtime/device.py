@@ -1,6 +1,6 @@
-"""Running a batch on the device: one at a time, split when it does not fit or a mate spoils it.
+"""The device: batches one at a time, split when one does not fit or a job spoils it.
 
-A model that runs elsewhere has no device here: as many calls of it are made as its row allows.
+A hosted model has no device here: its row says how many calls of it may run at once.
 """
 
 import threading
@@ -21,17 +21,17 @@ from workers.adapters.protocol import (
 )
 from workers.messaging.events import Publisher
 from workers.runtime.active_jobs import ActiveJob
+from workers.runtime.attempts.results import Outcome
 from workers.runtime.failures import NeverRunError, TimeoutExceededError
 from workers.telemetry.metrics import batch_called, batch_halved, device_seconds_spent
 
-Outcome = Output | Exception
 Batch = Sequence[tuple[ActiveJob, Work]]
 
 _log = structlog.get_logger(__name__)
 
 
 class Device:
-    """Serialises model calls of one device and turns what they raise into outcomes by job."""
+    """Serialises the model calls of one device, and turns what they raise into outcomes by job."""
 
     def __init__(
         self, publisher: Publisher, make_ready: Callable[[str], object] = lambda _variant: None
@@ -39,61 +39,61 @@ class Device:
         """Serialise the calls of one device.
 
         Args:
-            publisher: told of progress.
-            make_ready: has a variant's model on the device; called with the device free.
+            publisher: publishes progress.
+            make_ready: loads a variant's model onto the device; called while no batch runs.
         """
         self._make_ready = make_ready
         self._lock = threading.Lock()
-        self._elsewhere: dict[str, threading.BoundedSemaphore] = {}
+        self._hosted: dict[str, threading.BoundedSemaphore] = {}
         self._publisher = publisher
-        self._lost = False
+        self._failed = False
 
     @property
-    def lost(self) -> bool:
-        """Whether the device failed for good: batches that come after it are not run."""
-        return self._lost
+    def has_failed(self) -> bool:
+        """True once the device failed for good: no later batch is run."""
+        return self._failed
 
     def run(
-        self, adapter: Adapter, batch: Batch, *, at_once: int = 1
+        self, adapter: Adapter, batch: Batch, *, concurrency: int = 1
     ) -> tuple[list[Outcome], float]:
         """Run a batch when the device is free.
 
         Args:
             adapter: the variant's code.
             batch: jobs of one variant, with the same batch key.
-            at_once: the row's `calls_at_once`; above 1 the device is not waited for.
+            concurrency: the row's `calls_at_once`; above 1 the device is not waited for.
 
         Returns:
-            One outcome per job, in order, and the seconds that they took.
+            One outcome for each job, in order, and the seconds of the call.
         """
         variant = batch[0][0].row.variant
-        with self._turn(variant, at_once):
+        with self._lock_for(variant, concurrency):
             began = time.monotonic()
             outcomes = self._run(adapter, batch)
             seconds = time.monotonic() - began
-        if at_once == 1:
+        if concurrency == 1:
             device_seconds_spent(variant, seconds)
         return outcomes, seconds
 
-    def _turn(self, variant: str, at_once: int) -> AbstractContextManager[object]:
-        if at_once == 1:
+    def _lock_for(self, variant: str, concurrency: int) -> AbstractContextManager[object]:
+        if concurrency == 1:
             return self._lock
-        return self._elsewhere.setdefault(variant, threading.BoundedSemaphore(at_once))
+        return self._hosted.setdefault(variant, threading.BoundedSemaphore(concurrency))
 
     def _run(self, adapter: Adapter, batch: Batch) -> list[Outcome]:
-        if self._lost:
+        if self._failed:
             return [NeverRunError() for _ in batch]
         try:
             return list(self._call(adapter, batch))
         except DeviceLostError as error:
-            self._lost = True
+            self._failed = True
             _log.error("device_lost", variant=batch[0][0].row.variant, exc_info=error)
             return [error for _ in batch]
         except Stopped:
-            return [_why_stopped(job) for job, _ in batch]
+            return [_stop_reason(job) for job, _ in batch]
         except Exception as error:  # noqa: BLE001 - whatever a model raises ends as an outcome
             if len(batch) == 1:
-                _tell(batch[0][0], error)
+                _log_unexpected(batch[0][0], error)
                 return [error]
             too_large = isinstance(error, OutOfMemoryError)
         finally:
@@ -101,15 +101,15 @@ class Device:
                 job.leave_device()
         if too_large:
             batch_halved(batch[0][0].row.variant)
-        parts = _halves(batch) if too_large else [[mate] for mate in batch]
+        parts = _halves(batch) if too_large else [[each] for each in batch]
         return [outcome for part in parts for outcome in self._run(adapter, part)]
 
     def _call(self, adapter: Adapter, batch: Batch) -> list[Output]:
         jobs = [job for job, _ in batch]
-        # Before the deadline begins to run: a job is not to pay for others' models.
+        # Before the deadlines start: a job does not pay for the loading of a model.
         self._make_ready(jobs[0].row.variant)
         for job in jobs:
-            job.begin()
+            job.enter_device()
 
         def report(step: int, steps: int) -> None:
             for job in jobs:
@@ -118,7 +118,7 @@ class Device:
                 self._publisher.publish(job.row.id, "progress", progress)
 
         def should_stop() -> bool:
-            return all(job.lost.is_set() or job.overdue for job in jobs)
+            return all(job.claim_lost.is_set() or job.is_overdue for job in jobs)
 
         batch_called(jobs[0].row.variant, len(jobs))
         return adapter.run([work for _, work in batch], report, should_stop)
@@ -129,12 +129,12 @@ def _halves(batch: Batch) -> list[Batch]:
     return [batch[:middle], batch[middle:]]
 
 
-def _tell(job: ActiveJob, error: Exception) -> None:
+def _log_unexpected(job: ActiveJob, error: Exception) -> None:
     if not isinstance(error, AdapterError):
         _log.error("model_call_failed", job_id=job.row.id, exc_info=error)
 
 
-def _why_stopped(job: ActiveJob) -> Exception:
-    if job.overdue and not job.lost.is_set():
+def _stop_reason(job: ActiveJob) -> Exception:
+    if job.is_overdue and not job.claim_lost.is_set():
         return TimeoutExceededError(job.row.deadline_seconds)
     return Stopped("given up")

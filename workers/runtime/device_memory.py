@@ -1,4 +1,4 @@
-"""How much of a worker's device is taken, asked of torch where torch is loaded already.
+"""Memory of the worker's device, read from torch where torch is loaded already.
 
 A worker of hosted models has no use for torch, which takes half a gigabyte: it is not imported
 here.
@@ -12,7 +12,7 @@ from typing import Any
 from workers.adapters.pinning import parse_device
 
 SHARE = 0.9
-"""Of a device's memory that models may take; the rest is for what they work on."""
+"""Fraction of a device's memory that models may take; the rest is for their inputs and state."""
 
 
 @dataclass(frozen=True)
@@ -34,31 +34,31 @@ class DeviceMemory:
     device: str = "cpu"
 
     def now(self) -> MemoryNow | None:
-        """What is taken; None where nothing here uses torch."""
+        """The memory in use; None where nothing in this process uses torch."""
         if "torch" not in sys.modules:
             return None
-        found = self._asked(self.device)
+        found = self._read(self.device)
         return MemoryNow(found.used_bytes, found.total_bytes)
 
     def bytes_by_kind(self) -> dict[str, int]:
-        """What is used, the most that was, and what there is; empty where nothing uses torch."""
+        """Bytes used, their peak and the total; empty where nothing uses torch."""
         if "torch" not in sys.modules:
             return {}
-        found = self._asked(self.device)
+        found = self._read(self.device)
         return {"used": found.used_bytes, "peak": found.peak_bytes, "total": found.total_bytes}
 
     def taken_bytes(self) -> int:
-        """What the process has taken of its device; of the host while weights are only read."""
+        """Bytes that the process has taken of its device, or of the host while weights are read."""
         if "torch" not in sys.modules:
             return 0
-        device: int = self._asked(self.device).used_bytes
-        return device if self.device == "cpu" else max(device, self._asked("cpu").used_bytes)
+        device: int = self._read(self.device).used_bytes
+        return device if self.device == "cpu" else max(device, self._read("cpu").used_bytes)
 
     def budget_bytes(self) -> int | None:
-        """What models may take of it; None on the CPU, whose memory is not theirs alone."""
+        """Bytes that models may take; None on the CPU, whose memory other processes use."""
         memory = None if self.device == "cpu" else self.now()
         return int(SHARE * memory.total_bytes) if memory else None
 
-    def _asked(self, device: str) -> Any:
+    def _read(self, device: str) -> Any:
         devices = importlib.import_module("workers.adapters.devices")
         return devices.memory(parse_device(device))

@@ -1,4 +1,4 @@
-"""From what a model made to the bytes that are stored."""
+"""Encoding: the files that are stored of a model's output."""
 
 import hashlib
 import io
@@ -9,7 +9,7 @@ from typing import Any
 from db.jobs.types import NewArtifact
 from db.values.artifact_kinds import SUFFIXES, ArtifactKind
 from workers.adapters.protocol import File, Output, Painted, Work
-from workers.runtime.image_metadata import Recipe, recipe, written
+from workers.runtime.image_metadata import Recipe, recipe, save_arguments
 
 _LOSSY = {"jpeg", "webp"}
 _OWN_NAMES = {"jpg": "jpeg"}
@@ -30,7 +30,7 @@ class Encoded:
     about: dict[str, Any] = field(default_factory=dict)
 
     def stored_at(self, key: str) -> NewArtifact:
-        """The same, once it lies in the store."""
+        """The artifact to enter, once the file is in the store."""
         return NewArtifact(
             key=key,
             media_type=self.media_type,
@@ -45,23 +45,23 @@ class Encoded:
 
 
 def encoded_results(variant: str, work: Work, output: Output) -> Iterator[Encoded]:
-    """Everything of a job's output that is stored, one after another: pictures, then files.
+    """Encode the files of an output one after another: pictures, then other files.
 
     Args:
-        variant: what painted it, for the files to tell.
+        variant: the model, for the metadata.
         work: the job.
-        output: what came of it.
+        output: its output.
     """
     chosen = work.parameters.model_dump(include={"output_format", "output_quality"})
     for painted in output.images:
-        told = recipe(variant, work.parameters, painted)
-        yield encode(painted, chosen["output_format"], chosen["output_quality"], told)
+        metadata = recipe(variant, work.parameters, painted)
+        yield encode(painted, chosen["output_format"], chosen["output_quality"], metadata)
     for file in output.files() if output.files else ():
-        yield _as_it_is(file)
+        yield _unencoded(file)
 
 
 def encode(
-    painted: Painted, output_format: str, quality: int, told: Recipe | None = None
+    painted: Painted, output_format: str, quality: int, metadata: Recipe | None = None
 ) -> Encoded:
     """Encode one picture as png, jpg or webp.
 
@@ -69,12 +69,12 @@ def encode(
         painted: the picture.
         output_format: its format.
         quality: 1 to 100, for the lossy two.
-        told: how it was painted, to be written into the file.
+        metadata: the settings that painted it, to be embedded in the file.
     """
     name = _OWN_NAMES.get(output_format, output_format)
     buffer = io.BytesIO()
     options: dict[str, Any] = {"quality": quality} if name in _LOSSY else {"compress_level": 4}
-    painted.image.save(buffer, format=name, **options, **written(told, name))
+    painted.image.save(buffer, format=name, **options, **save_arguments(metadata, name))
     data = buffer.getvalue()
     return Encoded(
         data=data,
@@ -87,7 +87,7 @@ def encode(
     )
 
 
-def _as_it_is(file: File) -> Encoded:
+def _unencoded(file: File) -> Encoded:
     return Encoded(
         data=file.data,
         media_type=file.media_type,

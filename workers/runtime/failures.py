@@ -1,14 +1,25 @@
-"""From what went wrong in an attempt to what the job's owner is told, and whether to try again."""
+"""Failures of attempts: their codes and messages, and whether the job is tried again."""
 
+import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from db.core.session import Database
+from db.jobs.finish import fail_job, hand_back_job, retry_job
 from db.jobs.types import Failure
 from db.storage.object_store import ObjectNotFoundError, StoreError
+from db.values.job_state import JobState
 from db.values.pictures import PictureError
-from workers.adapters.protocol import AdapterError
+from workers.adapters.protocol import AdapterError, Stopped
+from workers.messaging.events import Publisher
+from workers.runtime.active_jobs import ActiveJob
+from workers.runtime.attempts.log import log_attempt
+from workers.telemetry import tracing
+from workers.telemetry.metrics import attempt_retried, job_finished, store_failed
 
 RETRY_BASE_SECONDS = 2.0
 RETRY_CAP_SECONDS = 60.0
+
+_log = structlog.get_logger(__name__)
 
 
 class TimeoutExceededError(AdapterError):
@@ -21,14 +32,14 @@ class TimeoutExceededError(AdapterError):
 
 
 class NeverRunError(AdapterError):
-    """The device was lost before the job's turn came: nothing was tried, and nothing failed."""
+    """The device failed before the job entered it: nothing was tried, and nothing failed."""
 
     def __init__(self) -> None:
-        super().__init__("the device was lost before the job's turn")
+        super().__init__("the device failed before the job could run")
 
 
 def failure_of(error: Exception) -> Failure:
-    """The stable code and the sentence for an error; what is not known is `internal_error`."""
+    """The stable code and the message for an error; an unknown one is `internal_error`."""
     match error:
         case AdapterError():
             return Failure(error.code, str(error), error.retryable)
@@ -41,13 +52,87 @@ def failure_of(error: Exception) -> Failure:
         case SQLAlchemyError():
             return Failure("internal_error", "the database did not answer", retryable=True)
         case _:
-            # The sentence of an unknown error may hold a prompt or an address: it stays in.
+            # The text of an unknown error may hold a prompt or an address: it is not shown.
             return Failure("internal_error", "the worker failed unexpectedly", retryable=True)
 
 
 def retry_delay_seconds(attempt: int) -> float:
-    """How long to wait after a failed attempt: doubling, capped.
+    """The delay after a failed attempt: doubling, capped.
 
     Attempts 1, 2, 3, 6 wait 2, 4, 8, 60 seconds.
     """
     return min(RETRY_CAP_SECONDS, RETRY_BASE_SECONDS * float(2 ** (attempt - 1)))
+
+
+class FailureRecorder:
+    """Ends attempts without a result: in the database first, then in events, metrics and log."""
+
+    def __init__(self, database: Database, publisher: Publisher) -> None:
+        self._database = database
+        self._publisher = publisher
+
+    def record(self, job: ActiveJob, error: Exception) -> None:
+        """End an attempt by its error: retry the job, fail it, or hand it back."""
+        if isinstance(error, Stopped):
+            log_attempt(job, "given_up")
+        elif isinstance(error, NeverRunError):
+            self.hand_back(job)
+        else:
+            failure = failure_of(error)
+            tracing.fail(job.span, failure.code)
+            if failure.code == "internal_error":
+                _log_internal_error(job, error)
+            self._record(job, failure)
+
+    def _record(self, job: ActiveJob, failure: Failure) -> None:
+        try:
+            state = self._write(job, failure)
+        except SQLAlchemyError as error:
+            # The lease runs out, and the sweeper queues the job again.
+            _log.warning("attempt_left", job_id=job.row.id, error=type(error).__name__)
+            return
+        if state == JobState.QUEUED:
+            attempt_retried(job.row.variant, failure.code)
+            log_attempt(job, "retried", failure.code)
+            self._publisher.state(job.row.id, state, attempt=job.row.attempt)
+        elif state == JobState.FAILED:
+            announce_end(self._publisher, job, state, reason=failure.code)
+
+    def _write(self, job: ActiveJob, failure: Failure) -> JobState | None:
+        """The state that the job entered; None when another attempt has it."""
+        retries = failure.retryable and job.row.attempt < job.row.max_attempts
+        with self._database.transaction() as session:
+            if retries:
+                delay = retry_delay_seconds(job.row.attempt)
+                written = retry_job(session, job.claim, failure, delay_seconds=delay)
+            else:
+                written = fail_job(session, job.claim, failure)
+        if not written:
+            return None
+        return JobState.QUEUED if retries else JobState.FAILED
+
+    def hand_back(self, job: ActiveJob) -> None:
+        """Queue a job again that this process will not finish, by no fault of the job's."""
+        try:
+            with self._database.transaction() as session:
+                handed_back = hand_back_job(session, job.claim)
+        except SQLAlchemyError as error:
+            # Without the database the lease runs out instead; the model stops all the same.
+            _log.warning("hand_back_failed", job_id=job.row.id, error=type(error).__name__)
+            return
+        if handed_back:
+            log_attempt(job, "handed_back")
+            self._publisher.state(job.row.id, JobState.QUEUED, attempt=job.row.attempt)
+
+
+def announce_end(publisher: Publisher, job: ActiveJob, state: JobState, *, reason: str) -> None:
+    """Publish, count and log the end of a job."""
+    publisher.done(job.row.id, state)
+    job_finished(job.row.variant, state, reason)
+    log_attempt(job, state, reason)
+
+
+def _log_internal_error(job: ActiveJob, error: Exception) -> None:
+    if isinstance(error, StoreError):
+        store_failed()
+    _log.error("attempt_failed", job_id=job.row.id, error=type(error).__name__)

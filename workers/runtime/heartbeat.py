@@ -9,21 +9,22 @@ from pathlib import Path
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from db import worker_registry as worker_register
+from db import worker_registry
 from db.core.session import Database
 from db.jobs.claim import renew_leases
+from db.values.worker_state import WorkerState
 from db.worker_registry import WorkerReport
 from workers.runtime.active_jobs import ActiveJobs
 from workers.telemetry.liveness import touch_liveness_file
 
 REPORT_SECONDS = 4.0
-"""How often the worker's row is renewed: well within what counts as live."""
+"""Seconds between two renewals of the worker's row: well within the limit for a live worker."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Heartbeat:
-    """Beats until it is stopped; a database that is away is waited for, not died of.
+    """Beats until it is stopped; while the database is away it goes on trying.
 
     A claim that no longer holds (its job was canceled, or another worker has it) is marked lost,
     and the model call gives it up at its next step.
@@ -37,18 +38,18 @@ class Heartbeat:
         *,
         every_seconds: float,
         lease_seconds: float,
-        drained: Callable[[bool], None] = lambda _drained: None,
+        on_drained: Callable[[bool], None] = lambda _drained: None,
         alive_file: Path | None = None,
     ) -> None:
         self._database = database
-        self._drained = drained
+        self._on_drained = on_drained
         self._active_jobs = active_jobs
         self._report = report
         self._every_seconds = every_seconds
         self._lease_seconds = lease_seconds
         self._alive_file = alive_file
         self._reported_at = 0.0
-        self._reported_state = ""
+        self._reported_state: WorkerState | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._beat_on, name="heartbeat", daemon=True)
 
@@ -58,10 +59,10 @@ class Heartbeat:
         self._thread.start()
 
     def stop(self, *, failed: bool = False) -> None:
-        """Stop beating and take the worker off the register.
+        """Stop beating and remove the worker from the registry.
 
         Args:
-            failed: it never became ready: its row stays and says so.
+            failed: the worker never became ready: its row stays, with that state.
         """
         self._stopping.set()
         self._thread.join()
@@ -69,9 +70,9 @@ class Heartbeat:
         try:
             with self._database.transaction(durable=False) as session:
                 if failed:
-                    worker_register.report(session, replace(said, state="failed"))
+                    worker_registry.report(session, replace(said, state=WorkerState.FAILED))
                 else:
-                    worker_register.leave(session, said.id)
+                    worker_registry.remove(session, said.id)
         except SQLAlchemyError as error:  # its row goes stale instead
             _log.warning("leave_failed", error=type(error).__name__)
 
@@ -90,19 +91,19 @@ class Heartbeat:
             self._report_worker()
 
     def _renew_leases(self) -> None:
-        in_hand = self._active_jobs.snapshot()
-        if not in_hand:
+        active = self._active_jobs.snapshot()
+        if not active:
             return
-        progress = {claim: job.progress for claim, job in in_hand.items()}
-        with self._database.single_statements() as session:
+        progress = {claim: job.progress for claim, job in active.items()}
+        with self._database.autocommit() as session:
             held = renew_leases(session, progress, lease_seconds=self._lease_seconds)
-        for claim in in_hand.keys() - held:
-            in_hand[claim].lost.set()
+        for claim in active.keys() - held:
+            active[claim].claim_lost.set()
 
     def _report_worker(self) -> None:
         said = self._report()
         with self._database.transaction(durable=False) as session:
-            drained = worker_register.report(session, said)
-        self._drained(drained)
+            drained = worker_registry.report(session, said)
+        self._on_drained(drained)
         self._reported_at = time.monotonic()
         self._reported_state = said.state

@@ -1,4 +1,4 @@
-"""How a picture was painted, written into its file: the one place where it is never lost.
+"""Metadata of a generated picture, embedded in its file so that it cannot be lost.
 
 PNG: the text chunks `Software` and `bottega`. JPEG and WebP: the EXIF tags Software and
 UserComment (Exif 2.3, with its eight bytes that say how the text is encoded). The recipe itself is
@@ -21,30 +21,29 @@ SOFTWARE = f"Bottega {version('bottega')}"
 CHUNK = "bottega"
 UNICODE = b"UNICODE\x00"
 """Exif's word for UTF-16, of which UserComment bears eight bytes."""
-_NOT_TOLD = {
+_LEFT_OUT = {
     *("output_format", "output_quality", "embed_metadata", "previews"),
     *("num_images", "seed", "loras"),
 }
 
 
 def recipe(variant: str, parameters: BaseModel, painted: Painted) -> Recipe | None:
-    """What a file tells of a picture; None where its owner wants nothing told.
+    """The settings that made a picture; None where its owner wants none embedded.
 
-    Pictures and LoRAs that it was painted from are left out: they are stored under names of the
-    service's own.
+    Input pictures and LoRAs are left out: they are stored under names of the service's own.
     """
     if not getattr(parameters, "embed_metadata", False):
         return None
-    hidden = {*_NOT_TOLD, *picture_fields(type(parameters))}
+    hidden = {*_LEFT_OUT, *picture_fields(type(parameters))}
     asked = parameters.model_dump(mode="json", exclude=hidden, exclude_none=True)
     return {"model": variant, **asked, "seed": painted.seed}
 
 
-def written(told: Recipe | None, file_format: str) -> dict[str, Any]:
-    """The arguments of Pillow's `save` that write a recipe into a file of that format."""
-    if told is None:
+def save_arguments(metadata: Recipe | None, file_format: str) -> dict[str, Any]:
+    """The arguments of Pillow's `save` that embed metadata in a file of that format."""
+    if metadata is None:
         return {}
-    text = json.dumps(told, ensure_ascii=False)
+    text = json.dumps(metadata, ensure_ascii=False)
     return {"pnginfo": _chunks(text)} if file_format == "png" else {"exif": _tags(text)}
 
 

@@ -1,9 +1,9 @@
-"""Which of a worker's models are on its device: as many as its memory holds, the last used first.
+"""The models on a worker's device: a cache bounded by its memory, evicting the least recently used.
 
-A worker may serve more than its device holds at once. What does not fit is loaded when a job wants
-it, in the place of what was used longest ago. So that two busy queues do not have their models take
-turns with every job, a model stays for a while once it is loaded, unless nothing asks for it: till
-then tickets for another are not answered, and maintenance rings for its jobs again.
+A worker may serve more models than its device holds at once. A model that does not fit is loaded
+when a job needs it, in the place of those used longest ago. So that two busy queues do not swap
+their models with every job, a loaded model stays for a while unless it is idle: till then tickets
+for another are not handled, and the sweeper notifies again for its jobs.
 """
 
 import threading
@@ -17,15 +17,15 @@ from workers.adapters.protocol import Adapter, Unloading
 from workers.catalog.variant import Variant
 
 IDLE_SECONDS = 5.0
-"""A model that no job has used for so long makes room at once."""
+"""A model that no job has used for this long may be evicted at once."""
 NEARLY = 0.99
-"""What is told of a load that takes more memory than its row says."""
+"""The fraction that is reported of a load that takes more memory than its row says."""
 
 _log = structlog.get_logger(__name__)
 
 
 class BudgetError(Exception):
-    """A model alone takes more memory than the worker may use; the message tells what to do."""
+    """A model alone takes more memory than the worker may use; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class ServedModel:
 
 @dataclass(frozen=True)
 class Loading:
-    """A model on its way to the device, and about how much of it is there, 0 to 1."""
+    """A model that is being loaded, and about how much of it is loaded, 0 to 1."""
 
     variant: str
     fraction: float
@@ -46,26 +46,26 @@ class Loading:
 
 @dataclass
 class _Loaded:
-    """A model on the device, and when it came and was used last."""
+    """A model on the device, and the times when it was loaded and last used."""
 
     served: ServedModel
-    since: float
-    used: float
+    loaded_at: float
+    used_at: float
 
 
 @dataclass
 class ModelCache:
     """The models of one worker.
 
-    `make_ready` must be called by whoever has the device, one at a time; the rest may be asked
-    from any thread.
+    `make_ready` must be called by the thread that has the device, one at a time; the rest may be
+    called from any thread.
 
     Attributes:
-        served: all that the worker serves, by id.
-        budget_bytes: device memory that they may take together; None knows no limit.
-        stay_seconds: how long a model that is in use stays before it makes room for another.
-        memory_bytes: what the process has taken by now, of its device and of the host.
-        clock: seconds.
+        served: all models that the worker serves, by variant.
+        budget_bytes: device memory that they may take together; None is no limit.
+        stay_seconds: the time that a model in use stays before it may be evicted.
+        memory_bytes: returns the bytes that the process has taken, of its device and of the host.
+        clock: returns seconds.
     """
 
     served: Mapping[str, ServedModel]
@@ -73,47 +73,47 @@ class ModelCache:
     stay_seconds: float = 0.0
     memory_bytes: Callable[[], int] = lambda: 0
     clock: Callable[[], float] = time.monotonic
-    _stays: dict[str, _Loaded] = field(default_factory=dict)
+    _loaded_models: dict[str, _Loaded] = field(default_factory=dict)
     _loading: tuple[Variant, int] | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @classmethod
     def loaded(cls, served: Mapping[str, ServedModel]) -> "ModelCache":
-        """Those of models that are all loaded already."""
-        made = cls(served)
+        """A cache of models that are all loaded already."""
+        cache = cls(served)
         for name in served:
-            made._stay(name)
-        return made
+            cache._add(name)
+        return cache
 
     @property
     def ids(self) -> Sequence[str]:
         """The variants on the device."""
         with self._lock:
-            return tuple(self._stays)
+            return tuple(self._loaded_models)
 
     @property
     def loading(self) -> Loading | None:
-        """What is being loaded, judged by the memory that it has taken."""
-        under_way = self._loading
-        if under_way is None:
+        """The model that is being loaded, judged by the memory that it has taken."""
+        current = self._loading
+        if current is None:
             return None
-        variant, before = under_way
+        variant, before = current
         taken = self.memory_bytes() - before
         return Loading(variant.id, min(NEARLY, max(0.0, taken / max(1, variant.memory_bytes))))
 
     def load_what_fits(self) -> None:
-        """Load models in the order in which they are served, until the next would not fit.
+        """Load models in the order in which they are served, as far as they fit.
 
         Raises:
-            BudgetError: one would not fit alone.
-            workers.adapters.weights.WeightsError: one cannot be loaded.
+            BudgetError: a model would not fit alone.
+            workers.adapters.weights.WeightsError: a model cannot be loaded.
         """
-        self._refuse_giants()
+        self._check_budget()
         for name, one in self.served.items():
             if self._room_for(one.variant) >= 0:
                 self._load(name)
 
-    def _refuse_giants(self) -> None:
+    def _check_budget(self) -> None:
         for name, one in self.served.items():
             if self.budget_bytes is not None and one.variant.memory_bytes > self.budget_bytes:
                 raise BudgetError(
@@ -123,57 +123,57 @@ class ModelCache:
                 )
 
     def admits(self, variant_id: str) -> bool:
-        """Whether a job of a variant may be claimed now: its model is here, or may come."""
+        """True when a job of a variant may be claimed now: its model is loaded, or may be."""
         with self._lock:
-            if variant_id in self._stays:
+            if variant_id in self._loaded_models:
                 return True
-            return all(map(self._may_go, self._victims(self.served[variant_id].variant)))
+            return all(map(self._may_evict, self._victims(self.served[variant_id].variant)))
 
     def make_ready(self, variant_id: str) -> None:
-        """Have a variant's model on the device.
+        """Load a variant's model onto the device, unless it is there.
 
         Raises:
             workers.adapters.weights.WeightsError: it cannot be loaded.
             workers.adapters.protocol.OutOfMemoryError: the device did not hold it.
         """
-        if variant_id not in self._stays:
-            for name in [stay.served.variant.id for stay in self._victims_of(variant_id)]:
+        if variant_id not in self._loaded_models:
+            for name in [entry.served.variant.id for entry in self._victims_of(variant_id)]:
                 self._evict(name)
             self._load(variant_id)
         with self._lock:
-            self._stays[variant_id].used = self.clock()
+            self._loaded_models[variant_id].used_at = self.clock()
 
     def _victims_of(self, variant_id: str) -> list[_Loaded]:
         with self._lock:
             return self._victims(self.served[variant_id].variant)
 
     def _victims(self, coming: Variant) -> list[_Loaded]:
-        """Who must go for a variant to fit: as few as possible, those used longest ago."""
+        """The fewest models to evict for a variant to fit, least recently used first."""
         missing = -self._room_for(coming)
         victims: list[_Loaded] = []
-        for stay in sorted(self._stays.values(), key=lambda stay: stay.used):
+        for entry in sorted(self._loaded_models.values(), key=lambda entry: entry.used_at):
             if missing <= 0:
                 break
-            victims.append(stay)
-            missing -= stay.served.variant.memory_bytes
+            victims.append(entry)
+            missing -= entry.served.variant.memory_bytes
         return victims
 
     def _room_for(self, coming: Variant) -> int:
-        """Bytes that are left once a variant has come; below 0 it does not fit."""
+        """Bytes that are left once a variant is loaded; below 0 it does not fit."""
         if self.budget_bytes is None:
             return 0
-        taken = sum(stay.served.variant.memory_bytes for stay in self._stays.values())
+        taken = sum(entry.served.variant.memory_bytes for entry in self._loaded_models.values())
         return self.budget_bytes - taken - coming.memory_bytes
 
-    def _may_go(self, stay: _Loaded) -> bool:
+    def _may_evict(self, entry: _Loaded) -> bool:
         now = self.clock()
-        return now - stay.since >= self.stay_seconds or now - stay.used >= IDLE_SECONDS
+        return now - entry.loaded_at >= self.stay_seconds or now - entry.used_at >= IDLE_SECONDS
 
     def _evict(self, name: str) -> None:
         with self._lock:
-            stay = self._stays.pop(name)
-        if isinstance(stay.served.adapter, Unloading):
-            stay.served.adapter.unload()
+            entry = self._loaded_models.pop(name)
+        if isinstance(entry.served.adapter, Unloading):
+            entry.served.adapter.unload()
         _log.info("variant_unloaded", variant=name)
 
     def _load(self, name: str) -> None:
@@ -184,10 +184,10 @@ class ModelCache:
             one.adapter.load()
         finally:
             self._loading = None
-        self._stay(name)
+        self._add(name)
         _log.info("variant_loaded", variant=name, seconds=round(self.clock() - began, 1))
 
-    def _stay(self, name: str) -> None:
+    def _add(self, name: str) -> None:
         with self._lock:
             now = self.clock()
-            self._stays[name] = _Loaded(self.served[name], since=now, used=now)
+            self._loaded_models[name] = _Loaded(self.served[name], loaded_at=now, used_at=now)

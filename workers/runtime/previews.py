@@ -1,4 +1,4 @@
-"""Previews on their way from the device to whoever listens to a job's events."""
+"""Previews of a picture, published on its job's events while the model works."""
 
 import base64
 import io
@@ -12,27 +12,27 @@ from workers.messaging.events import Publisher
 from workers.runtime.active_jobs import ActiveJob
 
 MOST_BYTES = 24_000
-"""Of a preview's file: as a data URI it takes a third more."""
+"""Largest file of a preview; as a data URI it takes a third more."""
 _QUALITIES = (75, 40, 15, 1)
 
 
 def preview_of(
     job: ActiveJob, parameters: BaseModel, publisher: Publisher, is_judged: Callable[[], bool]
 ) -> ShowPreview | None:
-    """What shows a job's previews; None where its owner asked for none, or may not see them yet.
+    """A callback that publishes a job's previews; None where it wants none, or may not see them.
 
     Args:
-        job: which.
-        parameters: as its owner asked.
-        publisher: tells of them.
-        is_judged: whether a content filter is yet to judge what is painted; asked only of a job
-            that wants previews.
+        job: the job.
+        parameters: its parsed input.
+        publisher: publishes the previews.
+        is_judged: returns true when a content filter will judge the finished picture: nobody
+            may see it before. Called only for a job that wants previews.
     """
     if not getattr(parameters, "previews", False) or is_judged():
         return None
 
     def show(picture: Image, step: int, steps: int) -> None:
-        if not job.lost.is_set():
+        if not job.claim_lost.is_set():
             data = {"step": step, "steps": steps, "image": data_uri(picture)}
             publisher.preview(job.row.id, data)
 
@@ -40,7 +40,7 @@ def preview_of(
 
 
 def data_uri(picture: Image) -> str:
-    """A picture as a JPEG file of at most `MOST_BYTES`, in a data URI."""
+    """A data URI of a picture as a JPEG file of at most `MOST_BYTES`."""
     for quality in _QUALITIES:
         buffer = io.BytesIO()
         picture.save(buffer, format="jpeg", quality=quality)

@@ -1,10 +1,9 @@
-"""One worker process: one device, the variants that it keeps warm, a heartbeat and a consumer."""
+"""One worker process: one device, the variants that it serves, a heartbeat and a consumer."""
 
 import os
 import socket
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -13,23 +12,27 @@ from celery import Celery, signals
 from db.core.base import new_id
 from db.core.session import Database
 from db.storage.object_store import ObjectStore
+from db.values.worker_state import WorkerState
 from db.worker_registry import WorkerReport
 from workers import catalog
-from workers.adapters.pinning import pin
+from workers.adapters.pinning import pin_device
 from workers.messaging.coalescing import CoalescingNotifier
 from workers.messaging.events import Publisher
 from workers.messaging.queue import QueueNotifier, Ticket, make_celery
 from workers.moderation.moderator import Moderator
 from workers.moderation.settings import ModerationSettings, rules_of
-from workers.runtime import tasks
 from workers.runtime.active_jobs import ActiveJobs
 from workers.runtime.consumer import TicketConsumer
+from workers.runtime.device import Device
 from workers.runtime.device_failure import exit_on_device_failure
 from workers.runtime.device_memory import DeviceMemory
 from workers.runtime.drain_gate import DrainGate
-from workers.runtime.executor import Executor
+from workers.runtime.executor import Executor, Stages
+from workers.runtime.failures import FailureRecorder
 from workers.runtime.heartbeat import Heartbeat
+from workers.runtime.inputs import InputLoader
 from workers.runtime.model_cache import ModelCache, ServedModel
+from workers.runtime.results import ResultWriter
 from workers.runtime.watchdog import Watchdog
 from workers.settings import WorkerSettings, weights_overrides
 from workers.telemetry import metrics, tracing
@@ -37,32 +40,93 @@ from workers.telemetry import metrics, tracing
 _log = structlog.get_logger(__name__)
 
 
-@dataclass
+def make_executor(  # noqa: PLR0913 - one for each thing that a batch passes through
+    *,
+    worker_id: str,
+    database: Database,
+    store: ObjectStore,
+    publisher: Publisher,
+    active_jobs: ActiveJobs,
+    settings: WorkerSettings,
+    model_cache: ModelCache,
+    moderator: Moderator,
+    on_backlog: Callable[[str], object] = lambda _variant: None,
+) -> Executor:
+    """An executor with every stage of its pipeline; the arguments are those of its parts."""
+    failures = FailureRecorder(database, publisher)
+    stages = Stages(
+        inputs=InputLoader(
+            database=database,
+            store=store,
+            settings=settings,
+            publisher=publisher,
+            moderator=moderator,
+            model_cache=model_cache,
+        ),
+        device=Device(publisher, model_cache.make_ready),
+        moderator=moderator,
+        results=ResultWriter(
+            database=database,
+            store=store,
+            settings=settings,
+            publisher=publisher,
+            active_jobs=active_jobs,
+            failures=failures,
+        ),
+        failures=failures,
+    )
+    return Executor(
+        worker_id=worker_id,
+        settings=settings,
+        database=database,
+        publisher=publisher,
+        active_jobs=active_jobs,
+        model_cache=model_cache,
+        stages=stages,
+        on_backlog=on_backlog,
+    )
+
+
 class WorkerProcess:
-    """A worker, from start to SIGTERM.
+    """A worker, from start to SIGTERM."""
 
-    Attributes:
-        variant_ids: what it serves.
-        device: "cpu" or "cuda:N".
-        extra: what it serves beyond the standard catalogue: rows with their adapters.
-    """
+    def __init__(
+        self,
+        *,
+        variant_ids: Sequence[str],
+        device: str,
+        database: Database,
+        store: ObjectStore,
+        settings: WorkerSettings,
+        id: str | None = None,  # noqa: A002 - the word of the registry
+        extra: Sequence[ServedModel] = (),
+    ) -> None:
+        """Prepare a worker; `run` starts it.
 
-    variant_ids: Sequence[str]
-    device: str
-    database: Database
-    store: ObjectStore
-    settings: WorkerSettings
-    id: str = field(default_factory=lambda: new_id("wrk"))
-    extra: Sequence[ServedModel] = ()
-    _active_jobs: ActiveJobs = field(default_factory=ActiveJobs)
-    _phase: str = "starting"
-    _gate: DrainGate = field(default_factory=DrainGate)
-    _notifier: CoalescingNotifier = field(init=False)
-    _model_cache: ModelCache = field(default_factory=lambda: ModelCache({}))
-    _memory: DeviceMemory = field(default_factory=DeviceMemory)
+        Args:
+            variant_ids: the catalogue's variants that it serves.
+            device: "cpu" or "cuda:N".
+            database: the rows; closed when the worker ends.
+            store: inputs and results.
+            settings: leases, intervals and limits.
+            id: its id in the registry; a new one by default.
+            extra: models beyond the standard catalogue, each a row with its adapter.
+        """
+        self.id = id or new_id("wrk")
+        self._variant_ids = variant_ids
+        self._device = device
+        self._database = database
+        self._store = store
+        self._settings = settings
+        self._extra = extra
+        self._active_jobs = ActiveJobs()
+        self._phase = WorkerState.STARTING
+        self._gate = DrainGate()
+        self._model_cache = ModelCache({})
+        self._memory = DeviceMemory()
 
     def run(self) -> None:
-        """Load the models, then answer tickets until SIGTERM; jobs in hand are finished first.
+        """Load the models, then handle tickets until SIGTERM; active jobs are finished first.
 
         Raises:
             workers.catalog.UnknownVariantError: a variant is not in the catalogue.
@@ -72,25 +136,23 @@ class WorkerProcess:
             workers.adapters.hosted.settings.HostedSetupError: a hosted variant has no upstream.
         """
         tracing.start("bottega-worker")
-        publisher, queue_notifier = Publisher(self.settings), QueueNotifier(self.settings)
-        self._notifier = CoalescingNotifier(queue_notifier)
-        beating = self.database.apart()
-        heartbeat = self._heartbeat(beating)
+        publisher, queue_notifier = Publisher(self._settings), QueueNotifier(self._settings)
+        notifier = CoalescingNotifier(queue_notifier)
+        heartbeat_database = self._database.with_own_connection()
+        heartbeat = self._heartbeat(heartbeat_database)
         heartbeat.start()
-        watchdog = Watchdog(self._active_jobs, grace_seconds=self.settings.hang_seconds)
+        watchdog = Watchdog(self._active_jobs, grace_seconds=self._settings.hang_seconds)
         watchdog.start()
         try:
-            executor = self._executor(publisher)
-            self._phase = "ready"
-            self._consume(executor)
+            self._serve(publisher, notifier)
         finally:
             watchdog.stop()
-            heartbeat.stop(failed=self._phase == "starting")
-            beating.close()
+            heartbeat.stop(failed=self._phase == WorkerState.STARTING)
+            heartbeat_database.close()
             publisher.close()
-            self._notifier.close()
+            notifier.close()
             queue_notifier.close()
-            self.database.close()
+            self._database.close()
             tracing.stop()
 
     def _heartbeat(self, database: Database) -> Heartbeat:
@@ -98,101 +160,106 @@ class WorkerProcess:
             database,
             self._active_jobs,
             self._report,
-            every_seconds=self.settings.heartbeat_seconds,
-            lease_seconds=self.settings.lease_seconds,
-            drained=lambda drained: self._gate.told(drained=drained),
-            alive_file=self.settings.alive_file,
+            every_seconds=self._settings.heartbeat_seconds,
+            lease_seconds=self._settings.lease_seconds,
+            on_drained=lambda drained: self._gate.set_drained(drained=drained),
+            alive_file=self._settings.alive_file,
         )
 
-    def _executor(self, publisher: Publisher) -> Executor:
+    def _serve(self, publisher: Publisher, notifier: CoalescingNotifier) -> None:
         rules = rules_of(ModerationSettings())
-        self._load()
-        return Executor(
+        self._load_models()
+
+        def notify(variant: str) -> None:
+            notifier.notify(Ticket(variant))
+
+        executor = make_executor(
             worker_id=self.id,
-            database=self.database,
-            store=self.store,
+            database=self._database,
+            store=self._store,
             publisher=publisher,
             active_jobs=self._active_jobs,
-            settings=self.settings,
-            served=self._model_cache.served,
-            more_waits=self._notify,
-            moderator=Moderator(rules, self.database),
+            settings=self._settings,
             model_cache=self._model_cache,
+            moderator=Moderator(rules, self._database),
+            on_backlog=notify,
         )
+        self._phase = WorkerState.READY
+        self._consume(executor, notify)
 
-    def _notify(self, variant: str) -> None:
-        self._notifier.notify(Ticket(variant))
-
-    def _load(self) -> None:
-        """Models onto the device, before the first ticket: what fits never meets a cold start."""
-        torch_device = pin(self.device)
-        if self.settings.torch_threads:
-            os.environ["OMP_NUM_THREADS"] = str(self.settings.torch_threads)
-        if self.settings.cache_dir:
-            kernels = str(self.settings.cache_dir.absolute() / "kernels")
-            os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", kernels)
+    def _load_models(self) -> None:
+        """Load models before the first ticket: those that fit never meet a cold start."""
+        torch_device = pin_device(self._device)
+        self._configure_torch()
         # Not at the top: the device must be pinned before anything imports torch.
         from workers.adapters.registry import make_adapter  # noqa: PLC0415
 
-        served = {}
-        for variant_id in self.variant_ids:
+        served: dict[str, ServedModel] = {}
+        for variant_id in self._variant_ids:
             variant = catalog.find(variant_id)
             adapter = make_adapter(variant, torch_device, weights_overrides())
             served[variant_id] = ServedModel(variant, adapter)
-        served |= {more.variant.id: more for more in self.extra}
+        served |= {each.variant.id: each for each in self._extra}
         self._memory = DeviceMemory(torch_device)
         self._model_cache = ModelCache(
             served,
-            budget_bytes=self.settings.device_memory_bytes or self._memory.budget_bytes(),
-            stay_seconds=self.settings.stay_seconds,
+            budget_bytes=self._settings.device_memory_bytes or self._memory.budget_bytes(),
+            stay_seconds=self._settings.stay_seconds,
             memory_bytes=self._memory.taken_bytes,
         )
         self._model_cache.load_what_fits()
 
+    def _configure_torch(self) -> None:
+        if self._settings.torch_threads:
+            os.environ["OMP_NUM_THREADS"] = str(self._settings.torch_threads)
+        if self._settings.cache_dir:
+            kernels = str(self._settings.cache_dir.absolute() / "kernels")
+            os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", kernels)
+
     @property
     def _served_ids(self) -> list[str]:
-        return [*self.variant_ids, *(more.variant.id for more in self.extra)]
+        return [*self._variant_ids, *(each.variant.id for each in self._extra)]
 
-    def _consume(self, executor: Executor) -> None:
+    def _consume(self, executor: Executor, notify: Callable[[str], object]) -> None:
         metrics.show(metrics.WorkerGauges(self._memory.bytes_by_kind, self._loaded))
-        metrics.serve(self.settings)
-        app = make_celery(self.settings, queues=tuple(self._served_ids))
-        answer = exit_on_device_failure(
-            lambda variant: self._gate.passed() and executor.answer(variant).more,
-            lambda: executor.device_lost,
-            self._active_jobs,
-            grace_seconds=self.settings.grace_seconds,
+        metrics.serve(self._settings)
+        app = make_celery(self._settings, queues=tuple(self._served_ids))
+        consumer = TicketConsumer(
+            executor.run_batch,
+            notify,
+            seconds=self._settings.turn_seconds,
+            gate=self._gate,
+            after_batch=lambda: exit_on_device_failure(
+                executor.device, self._active_jobs, grace_seconds=self._settings.grace_seconds
+            ),
         )
-        turns = TicketConsumer(
-            answer,
-            self._notify,
-            seconds=self.settings.turn_seconds,
-        )
-        tasks.register(app, turns.handle)
+        consumer.register(app)
+        self._drain_on_shutdown(consumer, executor)
+        _log.info("worker_ready", worker_id=self.id, variants=self._served_ids)
+        self._celery_worker(app).start()
 
-        def drain(**_about: object) -> None:
-            self._phase = "draining"
+    def _drain_on_shutdown(self, consumer: TicketConsumer, executor: Executor) -> None:
+        def drain(**_signal: object) -> None:
+            self._phase = WorkerState.DRAINING
             self._gate.end()
-            turns.close()
-            grace = threading.Timer(self.settings.grace_seconds, executor.hand_back)
+            consumer.close()
+            grace = threading.Timer(self._settings.grace_seconds, executor.hand_back)
             grace.daemon = True
             grace.start()
 
         signals.worker_shutting_down.connect(drain, weak=False)
-        _log.info("worker_ready", worker_id=self.id, variants=self._served_ids)
-        self._celery_worker(app).start()
 
-    def _loaded(self) -> dict[str, bool]:
-        here = self._model_cache.ids
-        return {variant: variant in here for variant in self._served_ids}
+    def _loaded(self) -> Mapping[str, bool]:
+        loaded = self._model_cache.ids
+        return {variant: variant in loaded for variant in self._served_ids}
 
     @property
     def _concurrency(self) -> int:
-        """Jobs in flight: what the operator says, else enough for the model that takes most."""
-        if "concurrency" in self.settings.model_fields_set:
-            return self.settings.concurrency
-        rows = [*map(catalog.find, self.variant_ids), *(more.variant for more in self.extra)]
-        return max(self.settings.concurrency, *(row.calls_at_once for row in rows))
+        """Batches in flight: the operator's setting, else enough for the model with most calls."""
+        if "concurrency" in self._settings.model_fields_set:
+            return self._settings.concurrency
+        rows = [*map(catalog.find, self._variant_ids), *(each.variant for each in self._extra)]
+        return max(self._settings.concurrency, *(row.calls_at_once for row in rows))
 
     def _celery_worker(self, app: Celery) -> Any:
         return app.Worker(
@@ -206,18 +273,24 @@ class WorkerProcess:
         )
 
     def _report(self) -> WorkerReport:
-        busy = self._phase == "ready" and bool(self._active_jobs.snapshot())
         loading, memory = self._model_cache.loading, self._memory.now()
         return WorkerReport(
             id=self.id,
             host=socket.gethostname(),
             pid=os.getpid(),
-            device=self.device,
+            device=self._device,
             variants=self._served_ids,
-            state="draining" if self._gate.is_shut else "busy" if busy else self._phase,
+            state=self._state,
             resident=self._model_cache.ids,
             loading=loading.variant if loading else None,
             loading_fraction=loading.fraction if loading else None,
             memory_used_bytes=memory.used_bytes if memory else 0,
             memory_total_bytes=memory.total_bytes if memory else 0,
         )
+
+    @property
+    def _state(self) -> WorkerState:
+        if self._gate.is_closed:
+            return WorkerState.DRAINING
+        is_busy = self._phase == WorkerState.READY and bool(self._active_jobs.snapshot())
+        return WorkerState.BUSY if is_busy else self._phase

@@ -1,4 +1,4 @@
-"""What a process does side by side, and what it does with nothing beside it."""
+"""A lock that many threads hold together, or one exclusively (a readers-writer lock)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,38 +6,38 @@ from threading import Condition
 
 
 class SharedExclusiveLock:
-    """Many threads in company, or one alone; who waits to be alone goes before newcomers."""
+    """Held by many threads at once, or by one alone; a waiting writer goes before new readers."""
 
     def __init__(self) -> None:
         self._changed = Condition()
-        self._inside = 0
-        self._waiting_alone = 0
-        self._alone = False
+        self._holders = 0
+        self._exclusive_waiters = 0
+        self._is_exclusive = False
 
     @contextmanager
     def shared(self) -> Iterator[None]:
-        """Beside any others; waits while someone is alone, or waits to be."""
+        """Hold it beside others; wait while a thread holds it exclusively, or waits to."""
         with self._changed:
-            self._changed.wait_for(lambda: not (self._alone or self._waiting_alone))
-            self._inside += 1
+            self._changed.wait_for(lambda: not (self._is_exclusive or self._exclusive_waiters))
+            self._holders += 1
         try:
             yield
         finally:
             with self._changed:
-                self._inside -= 1
+                self._holders -= 1
                 self._changed.notify_all()
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """With nobody beside; waits until all have left. Not to be asked for from inside."""
+        """Hold it alone; wait until all others have let go. Not to be asked for from inside."""
         with self._changed:
-            self._waiting_alone += 1
-            self._changed.wait_for(lambda: not (self._alone or self._inside))
-            self._waiting_alone -= 1
-            self._alone = True
+            self._exclusive_waiters += 1
+            self._changed.wait_for(lambda: not (self._is_exclusive or self._holders))
+            self._exclusive_waiters -= 1
+            self._is_exclusive = True
         try:
             yield
         finally:
             with self._changed:
-                self._alone = False
+                self._is_exclusive = False
                 self._changed.notify_all()

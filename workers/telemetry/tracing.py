@@ -1,91 +1,48 @@
 """Spans of requests, attempts and deliveries, for the operator's trace collector.
 
-Without a collector in the environment nothing of OpenTelemetry is imported, and each function
-here does nothing. A span's attributes name jobs and variants; prompts, keys and URLs are never
-among them, nor is what an exception says of itself.
+A thin module over opentelemetry-api, whose own no-op spans serve a process without a collector; the
+SDK and its exporter are imported only where the environment names one. Attributes name jobs and
+variants; prompts, keys and URLs are never among them, nor is the message of an exception.
 """
 
 import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 import structlog
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import INVALID_SPAN, Span, StatusCode, Tracer
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 Attributes = Mapping[str, str | int | float]
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+_HEADER = "traceparent"
+_w3c = TraceContextTextMapPropagator()
 
 _log = structlog.get_logger(__name__)
-_current: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
 
-class Span(Protocol):
-    """One piece of work that has begun."""
+class SpanCollector(Protocol):
+    """A provider of tracers that exports their spans, such as the SDK's `TracerProvider`."""
 
-    @property
-    def traceparent(self) -> str | None:
-        """What makes another span this one's child, in W3C's form; None where none is kept."""
+    def get_tracer(self, name: str, /) -> Tracer:
+        """A tracer for a named library."""
+        ...
 
-    def name(self, name: str) -> None:
-        """Call it otherwise than when it began."""
-
-    def note(self, attributes: Attributes) -> None:
-        """Add attributes."""
-
-    def fail(self, reason: str) -> None:
-        """Mark it as failed, by a stable code."""
-
-    def end(self, at: int | None = None) -> None:
-        """It is over, now or at a time in nanoseconds since 1970."""
+    def shutdown(self) -> None:
+        """Export the spans that are left and collect no more."""
+        ...
 
 
-class Spans(Protocol):
-    """What makes spans and sends them away."""
-
-    def begin(
-        self, name: str, parent: str | None, attributes: Attributes, at: int | None = None
-    ) -> Span:
-        """A span from now on, or from a time in nanoseconds since 1970.
-
-        A parent that is not well-formed is taken for none: the span begins a trace.
-        """
-
-    def close(self) -> None:
-        """Send what is left."""
-
-
-class _Unkept:
-    """A span that nobody collects."""
-
-    traceparent: str | None = None
-
-    def name(self, name: str) -> None:
-        """Nothing."""
-
-    def note(self, attributes: Attributes) -> None:
-        """Nothing."""
-
-    def fail(self, reason: str) -> None:
-        """Nothing."""
-
-    def end(self, at: int | None = None) -> None:
-        """Nothing."""
-
-
-UNKEPT: Span = _Unkept()
-
-
-@dataclass
 class _Process:
-    spans: Spans | None = None
+    """The collector of this process; None collects nothing."""
 
-
-_process = _Process()
+    collector: SpanCollector | None = None
 
 
 def start(service: str) -> None:
@@ -97,78 +54,115 @@ def start(service: str) -> None:
     if not any(map(os.environ.get, _ENDPOINTS)):
         return
     try:
-        from workers.telemetry.otel_spans import exporting  # noqa: PLC0415 - only where it is wanted
+        use(_otlp_collector(service))
     except ImportError as error:
         _log.warning("tracing_not_installed", missing=error.name, install="bottega[otel]")
-        return
-    use(exporting(service))
 
 
-def use(spans: Spans | None) -> None:
-    """Collect spans so from now on; None collects no more."""
-    _process.spans = spans
+def _otlp_collector(service: str) -> SpanCollector:
+    """The SDK's provider, exporting to the collector that the `OTEL_…` variables name."""
+    # Not at the top: the SDK is an extra, and takes memory and time to import.
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
+        OTLPSpanExporter,
+    )
+    from opentelemetry.sdk.resources import SERVICE_NAME, Resource  # noqa: PLC0415
+    from opentelemetry.sdk.trace import TracerProvider as SdkProvider  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
+    provider = SdkProvider(resource=Resource.create({SERVICE_NAME: service}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    return provider
+
+
+def use(collector: SpanCollector | None) -> None:
+    """Collect spans with this provider from now on; None collects no more."""
+    _Process.collector = collector
 
 
 def stop() -> None:
     """Send what is left, and collect no more."""
-    if _process.spans is not None:
-        _process.spans.close()
+    if _Process.collector is not None:
+        _Process.collector.shutdown()
     use(None)
 
 
 def is_on() -> bool:
-    """Whether spans are collected."""
-    return _process.spans is not None
+    """True while spans are collected."""
+    return _Process.collector is not None
 
 
-def current() -> str | None:
+def current_traceparent() -> str | None:
     """The `traceparent` of the request that is being answered; None where none is traced."""
-    return _current.get()
+    return traceparent_of(trace.get_current_span()) if is_on() else None
+
+
+def traceparent_of(span: Span) -> str | None:
+    """The W3C header that makes another span this one's child; None for a span not collected."""
+    carrier: dict[str, str] = {}
+    _w3c.inject(carrier, trace.set_span_in_context(span))
+    return carrier.get(_HEADER)
+
+
+def fail(span: Span, reason: str) -> None:
+    """Mark a span as failed, by a stable code."""
+    span.set_status(StatusCode.ERROR, reason)
 
 
 @contextmanager
 def span(name: str, parent: str | None, attributes: Attributes) -> Iterator[Span]:
-    """A span around a piece of work; an exception fails it, by its type alone."""
-    if _process.spans is None:
-        yield UNKEPT
+    """A span around a piece of work; an exception fails it, by its type alone.
+
+    Args:
+        name: the kind of work.
+        parent: the parent's `traceparent`; one that is not well-formed begins a trace.
+        attributes: names and numbers.
+    """
+    if not is_on():
+        yield INVALID_SPAN
         return
-    begun = _process.spans.begin(name, parent, attributes)
+    started = _start(name, parent, attributes)
     try:
-        yield begun
+        yield started
     except Exception as error:
-        begun.fail(type(error).__name__)
+        fail(started, type(error).__name__)
         raise
     finally:
-        begun.end()
+        started.end()
 
 
 @contextmanager
 def request_span(name: str, parent: str | None) -> Iterator[Span]:
-    """A span around a request, which is `current` within."""
-    with span(name, parent, {}) as begun:
-        token = _current.set(begun.traceparent)
-        try:
-            yield begun
-        finally:
-            _current.reset(token)
+    """A span around a request, which `current_traceparent` names within."""
+    # The exception's text, which the API's own `use_span` would record, may quote a prompt.
+    with (
+        span(name, parent, {}) as started,
+        trace.use_span(started, record_exception=False, set_status_on_exception=False),
+    ):
+        yield started
 
 
-def measured(name: str, parent: str | None, seconds: float, attributes: Attributes) -> None:
-    """A span of work that took so many seconds and is over just now."""
+def record_elapsed(name: str, parent: str | None, seconds: float, attributes: Attributes) -> None:
+    """Add a span of work that took this many seconds and has just ended."""
     now = time.time_ns()
-    _over(name, parent, (now - int(seconds * 1e9), now), attributes)
+    _record(name, parent, (now - int(seconds * 1e9), now), attributes)
 
 
-def between(
-    name: str, parent: str | None, began: datetime, ended: datetime, attributes: Attributes
+def record_between(
+    name: str, parent: str | None, start: datetime, end: datetime, attributes: Attributes
 ) -> None:
-    """A span between two times of the database's clock."""
-    _over(name, parent, (_nanoseconds(began), _nanoseconds(ended)), attributes)
+    """Add a span between two times of the database's clock."""
+    _record(name, parent, (_nanoseconds(start), _nanoseconds(end)), attributes)
 
 
-def _over(name: str, parent: str | None, times: tuple[int, int], attributes: Attributes) -> None:
-    if _process.spans is not None:
-        _process.spans.begin(name, parent, attributes, times[0]).end(times[1])
+def _record(name: str, parent: str | None, times: tuple[int, int], attributes: Attributes) -> None:
+    if is_on():
+        _start(name, parent, attributes, times[0]).end(times[1])
+
+
+def _start(name: str, parent: str | None, attributes: Attributes, at: int | None = None) -> Span:
+    tracer = (_Process.collector or trace.NoOpTracerProvider()).get_tracer("bottega")
+    context = _w3c.extract({_HEADER: parent} if parent else {}, Context())
+    return tracer.start_span(name, context, attributes=dict(attributes), start_time=at)
 
 
 def _nanoseconds(at: datetime) -> int:

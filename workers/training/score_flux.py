@@ -1,4 +1,4 @@
-"""Scores a demo FLUX on unseen prompts, through the project's own adapters.
+"""Scores a demo FLUX on unseen prompts with the project's own adapters.
 
 python -m workers.training.score_flux --prompts 200 --seed 20261126
 """
@@ -14,64 +14,64 @@ from workers.adapters.protocol import Adapter, Output, Work
 from workers.adapters.registry import make_adapter
 from workers.adapters.weights import override_variable
 from workers.catalog import find
-from workers.training.detection_metrics import Detection
-from workers.training.flux.flux1_metrics import figures
-from workers.training.score_command import only_given, scoring_options, size_options
+from workers.training.common.detection_metrics import Detection
+from workers.training.common.scoring_options import explicit_size, scoring_options, size_options
+from workers.training.flux.flux1_metrics import evaluate
 
-PAINTER, LOOKER = "flux.1-demo", "florence-2-demo"
+FLUX_VARIANT, FLORENCE2_VARIANT = "flux.1-demo", "florence-2-demo"
 
 
-def loaded(variant: str, device: str, weights: Path | None = None) -> Adapter:
-    """A variant's adapter with the shipped weights, or with those in another folder."""
+def load_adapter(variant: str, device: str, weights: Path | None = None) -> Adapter:
+    """Load a variant's adapter with the shipped weights, or with those in another folder."""
     overrides = {override_variable(variant): str(weights)} if weights else {}
     adapter = make_adapter(find(variant), device, overrides)
     adapter.load()
     return adapter
 
 
-class AdapterPainter:
-    """Paints through an adapter; a `Paint` of `flux_score`."""
+class AdapterImageGenerator:
+    """An `ImageGenerator` that uses an adapter."""
 
     def __init__(self, adapter: Adapter, **size: int | None) -> None:
-        """Paint with this adapter, of that `width` and `height` or the variant's own."""
+        """Use this adapter with a `width` and `height`, or the variant's default size."""
         self._adapter = adapter
-        self._size = only_given(**size)
+        self._size = explicit_size(**size)
 
     def __call__(self, prompt: str, seed: int) -> Image.Image:
-        """The picture of one prompt."""
-        parameters = find(PAINTER).parameters(prompt=prompt, seed=seed, **self._size)
-        return answer(self._adapter, Work(parameters)).images[0].image
+        """Generate the picture of one prompt."""
+        parameters = find(FLUX_VARIANT).parameters(prompt=prompt, seed=seed, **self._size)
+        return run_single(self._adapter, Work(parameters)).images[0].image
 
 
-class AdapterLooker:
-    """Looks through an adapter, greedy; a `Look` of `flux_score`."""
+class AdapterObjectDetector:
+    """An `ObjectDetector` that uses an adapter, greedily."""
 
     def __init__(self, adapter: Adapter) -> None:
-        """Look with this adapter."""
+        """Use this adapter."""
         self._adapter = adapter
 
     def __call__(self, picture: Image.Image) -> list[Detection]:
-        """What is found in one picture."""
-        parameters = find(LOOKER).parameters(image="picture", task="<OD>", num_beams=1)
-        data: Any = answer(self._adapter, Work(parameters, {"image": [picture]})).data
-        return as_detections(data["results"][0]["result"]["<OD>"])
+        """Detect the objects in one picture."""
+        parameters = find(FLORENCE2_VARIANT).parameters(image="picture", task="<OD>", num_beams=1)
+        data: Any = run_single(self._adapter, Work(parameters, {"image": [picture]})).data
+        return parse_detections(data["results"][0]["result"]["<OD>"])
 
 
-def as_detections(answer: dict[str, Any]) -> list[Detection]:
-    """An answer to `<OD>` as detections."""
+def parse_detections(answer: dict[str, Any]) -> list[Detection]:
+    """Convert the answer of `<OD>` to detections."""
     pairs = zip(answer["labels"], answer["bboxes"], strict=True)
     return [Detection(label, tuple(box)) for label, box in pairs]
 
 
-def answer(adapter: Adapter, work: Work) -> Output:
-    """What an adapter makes of one job."""
+def run_single(adapter: Adapter, work: Work) -> Output:
+    """Run an adapter on a batch of one job."""
     (output,) = adapter.run([work], lambda _step, _steps: None, lambda: False)
     return output
 
 
 @click.command()
 @click.option("--prompts", type=click.IntRange(min=1), default=200, show_default=True)
-@click.option("--seed", type=int, default=20261126, show_default=True, help="Of the prompts.")
+@click.option("--seed", type=int, default=20261126, show_default=True, help="Seed of the prompts.")
 @size_options
 @scoring_options
 def main(
@@ -83,16 +83,17 @@ def main(
     device: str,
     threads: int,
 ) -> None:
-    """Paint unseen prompts with flux.1-demo, have florence-2-demo look, and print shares.
+    """Generate pictures of unseen prompts with flux.1-demo, check them, and print shares.
 
-    Every other prompt has two objects. "Right" is background, colour, shape and place, and hardly
-    a pixel in a colour that was not asked for; "objects found" is the share of all objects that
-    were asked for and that florence-2-demo finds where the checker sees them.
+    Every other prompt has two objects. A picture is "right" if background, colours, shapes and
+    places are correct and almost no pixel has another colour. "Objects found" is the share of all
+    objects that florence-2-demo detects at the place where the checker finds them.
     """
     torch.set_num_threads(threads)
-    paint = AdapterPainter(loaded(PAINTER, device, weights), width=width, height=height)
-    look = AdapterLooker(loaded(LOOKER, device))
-    for name, value in figures(prompts, seed, paint, look).items():
+    flux = load_adapter(FLUX_VARIANT, device, weights)
+    generate = AdapterImageGenerator(flux, width=width, height=height)
+    detect = AdapterObjectDetector(load_adapter(FLORENCE2_VARIANT, device))
+    for name, value in evaluate(prompts, seed, generate, detect).items():
         click.echo(f"{name:<32}{value:.3f}")
 
 

@@ -11,12 +11,13 @@ from typing import Any
 
 import click
 
-from workers.training.command import (
+from workers.training.common.trainer import Budget, Trainer
+from workers.training.common.training_options import (
     AT_LEAST_ONE,
     EXISTING_FOLDER,
     MODEL_FOLDER,
     TrainingOptions,
-    carry_out,
+    run_training,
     training_options,
 )
 from workers.training.florence2.components import (
@@ -27,13 +28,12 @@ from workers.training.florence2.components import (
     save,
 )
 from workers.training.florence2.growth import grow
-from workers.training.florence2.learner import Florence2Learner, Florence2Lessons
-from workers.training.loop import Budget, Trainer
+from workers.training.florence2.learner import Florence2Hyperparameters, Florence2Learner
 
 
 @dataclass(frozen=True)
 class Options(TrainingOptions):
-    """What the command line asks for; `main` says what each is."""
+    """The options of the command; `main` describes each."""
 
     minutes: float = 40.0
     grow: Path | None = None
@@ -43,23 +43,25 @@ class Options(TrainingOptions):
     seed: int = 7
 
     @property
-    def lessons(self) -> Florence2Lessons:
-        """A model that sees already need not learn to again."""
-        seeing = 0.0 if self.start else Florence2Lessons.seeing
-        return Florence2Lessons(self.pictures, self.questions, seeing=seeing, scored=self.scored)
+    def hyperparameters(self) -> Florence2Hyperparameters:
+        """The hyperparameters; an exported model skips the stage that trains vision alone."""
+        vision_only = 0.0 if self.start else Florence2Hyperparameters.vision_only
+        return Florence2Hyperparameters(
+            self.pictures, self.questions, vision_only=vision_only, scored=self.scored
+        )
 
 
 @click.command()
 @training_options(
     Options,
-    minutes="Training time; the first tenth teaches vision alone.",
-    start="Begin with the weights and tokenizer of this exported model; vision is "
-    "not taught apart.",
+    minutes="Training time; the first 28 % train vision alone.",
+    start="Start from the weights and tokenizer of this exported model, and skip the stage that "
+    "trains vision alone.",
 )
 @click.option(
     "--grow",
     type=EXISTING_FOLDER,
-    help="Begin anew, with what this exported model of a coarser grid knows.",
+    help="Start a new model with the knowledge of this exported model, which has a coarser grid.",
 )
 @click.option("--pictures", type=AT_LEAST_ONE, default=8, show_default=True)
 @click.option(
@@ -67,40 +69,41 @@ class Options(TrainingOptions):
     type=AT_LEAST_ONE,
     default=4,
     show_default=True,
-    help="About each picture, which is looked at once for all of them.",
+    help="Questions about each picture, which is encoded once for all of them.",
 )
 @click.option(
     "--scored",
     type=AT_LEAST_ONE,
     default=24,
     show_default=True,
-    help="How many canvases are held out.",
+    help="Number of held-out canvases.",
 )
-def main(**chosen: Any) -> None:
+def main(**values: Any) -> None:
     """Train a demo Florence-2 on drawn canvases and export it for the stock classes.
 
-    Every ten seconds of training a line tells the losses; every two minutes another tells, for
-    canvases that training never sees, how well detection, captions, reading and masks fit; and a
-    checkpoint is written, from which --resume goes on.
+    Prints the losses every ten seconds of training. Every two minutes it prints the metrics of
+    detection, captions, reading and masks on canvases that training never uses, and writes a
+    checkpoint, from which --resume continues.
 
     \b
-    Train from nothing:   python -m workers.training.train_florence2 --out runs/florence
+    Train from scratch:   python -m workers.training.train_florence2 --out runs/florence
     Improve the shipped:  python -m workers.training.train_florence2 --out runs/better \\
                               --start workers/demo/weights/florence-2-demo --minutes 20
-    """  # noqa: D301 - click's own mark for lines that stay as they are
-    options = Options(**chosen)
-    carry_out(lambda: run(options, click.echo), options)
+    """  # noqa: D301 - click's own mark for lines that it must not wrap
+    options = Options(**values)
+    run_training(lambda: run(options, click.echo), options)
 
 
 def run(options: Options, echo: Callable[[str], None], size: Florence2Size | None = None) -> None:
-    """Train what the options ask for, and export it.
+    """Train a model according to the options, and export it.
 
     Raises:
         CheckpointError: as `Trainer.begin`.
     """
-    model, processor = _beginner(options, size or Florence2Size())
-    place = options.place
-    learner = Florence2Learner(model, processor, place, options.lessons, options.seed)
+    model, processor = _starting_point(options, size or Florence2Size())
+    learner = Florence2Learner(
+        model, processor, options.torch_device, options.hyperparameters, options.seed
+    )
     trainer = Trainer(learner, Budget(options.minutes, options.steps), options.out, echo)
     trainer.begin(resume=options.resume)
     trained = trainer.train().get_submodule("model")
@@ -108,7 +111,7 @@ def run(options: Options, echo: Callable[[str], None], size: Florence2Size | Non
     echo(f"exported to {options.out / MODEL_FOLDER}")
 
 
-def _beginner(options: Options, size: Florence2Size) -> tuple[Any, Any]:
+def _starting_point(options: Options, size: Florence2Size) -> tuple[Any, Any]:
     """The model to train, and its processor."""
     if options.start:
         return load(options.start)

@@ -1,4 +1,4 @@
-"""What operators ask and change, under `/v1/admin`."""
+"""Calls for operators, under `/v1/admin`."""
 
 from collections.abc import Sequence
 
@@ -19,4 +19,4 @@ ROUTERS: Sequence[APIRouter] = (
     operators.router,
     audit.router,
 )
-"""Every part of it."""
+"""The routers of all these calls."""

@@ -1,4 +1,4 @@
-"""The log of what operators changed."""
+"""The audit log of operators' changes."""
 
 from typing import Annotated
 
@@ -16,7 +16,7 @@ router = APIRouter(prefix=PREFIX, tags=["admin"])
 
 
 class AuditQuery(BaseModel):
-    """Which changes, and which page of them."""
+    """Filters and page of the list."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -33,9 +33,9 @@ class AuditQuery(BaseModel):
 def list_changes(
     query: Annotated[AuditQuery, Query()], services: ServicesDep, _operator: OperatorDep
 ) -> AuditList:
-    """What operators changed, newest first: who, what, before and after."""
-    chosen = AuditFilter(**query.model_dump(exclude={"limit"}))
+    """Operators' changes, newest first: who made them, and the values before and after."""
+    audit_filter = AuditFilter(**query.model_dump(exclude={"limit"}))
     with services.database.transaction(durable=False) as session:
-        rows = audit.listed(session, chosen, limit=query.limit + 1)
-        shown = [AuditView.model_validate(row) for row in rows[: query.limit]]
-    return AuditList(entries=shown, next_before=shown[-1].id if len(rows) > query.limit else None)
+        rows = audit.list_entries(session, audit_filter, limit=query.limit + 1)
+        page = [AuditView.model_validate(row) for row in rows[: query.limit]]
+    return AuditList(entries=page, next_before=page[-1].id if len(rows) > query.limit else None)

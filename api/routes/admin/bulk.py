@@ -1,4 +1,4 @@
-"""Cancel or retry all jobs that match: first the exact count and its cost, then the act."""
+"""Calls that cancel or retry all matching jobs: first the exact count and cost, then the action."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.auth.operator import PREFIX, OperatorDep, WriterDep
-from api.jobs import bulk_actions as bulk_acts
+from api.jobs import bulk_actions
 from api.routes.admin.filters import JobSearchQuery
 from api.schemas.admin_jobs import BulkAct, BulkDone, BulkPreview
 from api.services import ServicesDep
@@ -22,18 +22,18 @@ def preview_bulk(
     services: ServicesDep,
     operator: OperatorDep,
 ) -> BulkPreview:
-    """How many jobs an action would reach now, what they cost, and the token that does it."""
-    found, token = bulk_acts.count(services, operator.key_id, action, query.search())
-    return BulkPreview(action=action, jobs=found.jobs, price_micros=found.price_micros, token=token)
+    """The number and cost of the jobs that an action reaches now, and the token that applies it."""
+    reach, token = bulk_actions.preview_action(services, operator.key_id, action, query.search())
+    return BulkPreview(action=action, jobs=reach.jobs, price_micros=reach.price_micros, token=token)
 
 
 @router.post("/{action}")
 def act_in_bulk(
     action: BulkAction, sent: BulkAct, services: ServicesDep, actor: WriterDep
 ) -> BulkDone:
-    """Do one batch of what a preview counted, one transaction a job.
+    """Apply the action to one batch of the counted jobs, one transaction a job.
 
     409, `changed`, when more jobs than were counted match by now, or the token is too old.
     """
-    batch = bulk_acts.act(services, actor, action, sent.token, limit=sent.limit)
+    batch = bulk_actions.apply_batch(services, actor, action, sent.token, limit=sent.limit)
     return BulkDone(action=action, **asdict(batch))

@@ -1,4 +1,4 @@
-"""What operators look for among all tenants' jobs, as query parameters."""
+"""Query parameters of the search among all tenants' jobs."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ _Pair = Annotated[ShortText, StringConstraints(pattern=r"^[^=]+=")]
 
 
 class JobSearchQuery(BaseModel):
-    """What must hold of a job; nothing given holds of every job."""
+    """Conditions that a job must meet; without any, every job matches."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -23,11 +23,11 @@ class JobSearchQuery(BaseModel):
     created_after: AwareDatetime | None = None
     created_before: AwareDatetime | None = None
     metadata: list[_Pair] = Field(
-        default_factory=list, max_length=8, description="`name=value`; all must hold"
+        default_factory=list, max_length=8, description="`name=value`; all must match"
     )
 
     def search(self) -> JobSearch:
-        """The same as the database is asked."""
+        """The same conditions for the database."""
         pairs = {name: value for name, _, value in (pair.partition("=") for pair in self.metadata)}
         return JobSearch(
             state=self.state,
@@ -41,7 +41,7 @@ class JobSearchQuery(BaseModel):
 
 
 class JobPageQuery(JobSearchQuery):
-    """Which jobs, and which page of them."""
+    """Conditions and page of the list."""
 
     limit: int = Field(50, ge=1, le=200)
     cursor: str | None = Field(None, max_length=100, description="`next_cursor` of the last page")

@@ -1,4 +1,4 @@
-"""From a job's rows to what operators see of it."""
+"""Rendering of a job's rows as the JSON that operators get."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,16 +15,16 @@ from db.values.job_state import JobState, Priority
 from db.webhooks import queries as delivery_queries
 from db.webhooks.queries import DeliveryFilter
 
-_MOST_DELIVERIES = 20
+_MAX_DELIVERIES = 20
 
 
-def job_view(found: FoundJob) -> AdminJobView:
-    """One line of the list."""
-    job = found.job
+def job_view(match: FoundJob) -> AdminJobView:
+    """One row of the list."""
+    job = match.job
     return AdminJobView(
         id=job.id,
         tenant=job.tenant_id,
-        tenant_name=found.tenant_name,
+        tenant_name=match.tenant_name,
         model=job.variant,
         state=JobState(job.state),
         priority=Priority(job.priority),
@@ -42,17 +42,17 @@ def job_view(found: FoundJob) -> AdminJobView:
 
 
 def job_detail(session: Session, job_id: str) -> JobDetail | None:
-    """A job with its whole story; None when there is no such job."""
+    """A job with its timeline, results, bill and webhooks; None when there is no such job."""
     job = find_job(session, tenant_id=None, job_id=job_id)
     if job is None:
         return None
-    found = FoundJob(job, session.get_one(Tenant, job.tenant_id).name)
+    match = FoundJob(job, session.get_one(Tenant, job.tenant_id).name)
     artifacts = artifacts_of(session, [job_id]).get(job_id, [])
-    deliveries = delivery_queries.listed(
-        session, job.tenant_id, DeliveryFilter(job_id=job_id), limit=_MOST_DELIVERIES
+    deliveries = delivery_queries.list_deliveries(
+        session, job.tenant_id, DeliveryFilter(job_id=job_id), limit=_MAX_DELIVERIES
     )
     return JobDetail(
-        **job_view(found).model_dump(),
+        **job_view(match).model_dump(),
         timeline=timeline(job, attempts_of(session, job_id)),
         artifacts=[ArtifactView.model_validate(row) for row in artifacts],
         bill=_bill(session.get(Hold, job_id)),
@@ -62,7 +62,7 @@ def job_detail(session: Session, job_id: str) -> JobDetail | None:
 
 
 def timeline(job: Job, attempts: Sequence[Attempt]) -> list[Moment]:
-    """What happened to a job, first to last."""
+    """The steps of a job, first to last."""
     moments = [Moment(at=job.created_at, what="submitted")]
     for each in attempts:
         moments.append(_moment(each, each.started_at, "started"))
@@ -73,8 +73,8 @@ def timeline(job: Job, attempts: Sequence[Attempt]) -> list[Moment]:
     return sorted(moments, key=lambda moment: moment.at)
 
 
-def _moment(attempt: Attempt, at: datetime, what: str) -> Moment:
-    return Moment(at=at, what=what, attempt=attempt.number, worker=attempt.worker_id)
+def _moment(attempt: Attempt, at: datetime, step: str) -> Moment:
+    return Moment(at=at, what=step, attempt=attempt.number, worker=attempt.worker_id)
 
 
 def _bill(hold: Hold | None) -> BillView | None:

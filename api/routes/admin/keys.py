@@ -1,4 +1,4 @@
-"""Tenants' API keys."""
+"""Calls for tenants' API keys."""
 
 from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
@@ -18,10 +18,10 @@ router = APIRouter(prefix=f"{PREFIX}/tenants/{{tenant_id}}/keys", tags=["admin"]
 
 @router.get("")
 def list_keys(tenant_id: ShortText, services: ServicesDep, _operator: OperatorDep) -> KeyList:
-    """A tenant's keys, revoked ones too; the keys themselves are not kept."""
+    """A tenant's keys, also revoked ones; the secrets themselves are not stored."""
     with services.database.transaction(durable=False) as session:
         _require(session, tenant_id)
-        rows = api_keys.listed(session, tenant_id=tenant_id)
+        rows = api_keys.list_keys(session, tenant_id=tenant_id)
         return KeyList(keys=[key_view(row) for row, _ in rows])
 
 
@@ -29,14 +29,14 @@ def list_keys(tenant_id: ShortText, services: ServicesDep, _operator: OperatorDe
 def create_key(
     tenant_id: ShortText, sent: NewKey, response: Response, services: ServicesDep, actor: WriterDep
 ) -> CreatedKey:
-    """Make a key. It is shown only now."""
+    """Create a key. Its secret is shown only in this response."""
     with services.database.transaction() as session:
         _require(session, tenant_id)
         row, key = operator_actions.create_key(session, actor, tenant_id=tenant_id, name=sent.name)
         session.refresh(row)
-        made = CreatedKey(**key_view(row).model_dump(), api_key=key)
+        created = CreatedKey(**key_view(row).model_dump(), api_key=key)
     response.headers["Cache-Control"] = "no-store"
-    return made
+    return created
 
 
 @router.post("/{key_id}/revoke", status_code=204)

@@ -1,4 +1,4 @@
-"""Operators' own keys: who may look, and who may change things."""
+"""Calls for operators' own keys, with the role to read or to change things."""
 
 from fastapi import APIRouter, Response
 
@@ -17,27 +17,27 @@ router = APIRouter(prefix=f"{PREFIX}/operators", tags=["admin"])
 
 @router.get("")
 def list_operators(services: ServicesDep, _operator: OperatorDep) -> OperatorList:
-    """Every operator's key, revoked ones too; the first is the one the service began with."""
+    """All operators' keys, also revoked ones; the first is the one made at installation."""
     with services.database.transaction(durable=False) as session:
-        return OperatorList(operators=[_view(row) for row in operator_keys.listed(session)])
+        return OperatorList(operators=[_view(row) for row in operator_keys.list_keys(session)])
 
 
 @router.post("", status_code=201)
 def create_operator(
     sent: NewOperator, response: Response, services: ServicesDep, actor: WriterDep
 ) -> CreatedOperator:
-    """Make an operator's key. It is shown only now."""
+    """Create an operator's key. Its secret is shown only in this response."""
     with services.database.transaction() as session:
         row, key = operator_keys.create(session, actor, name=sent.name, role=sent.role)
         session.refresh(row)
-        made = CreatedOperator(**_view(row).model_dump(), api_key=key)
+        created = CreatedOperator(**_view(row).model_dump(), api_key=key)
     response.headers["Cache-Control"] = "no-store"
-    return made
+    return created
 
 
 @router.post("/{key_id}/revoke", status_code=204)
 def revoke_operator(key_id: ShortText, services: ServicesDep, actor: WriterDep) -> None:
-    """Revoke an operator's key for good; the last that may change things is kept (409)."""
+    """Revoke an operator's key for good; 409 for the last key that may change things."""
     with services.database.transaction() as session:
         if not operator_keys.revoke(session, actor, key_id):
             raise not_found("valid key")

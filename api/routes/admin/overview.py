@@ -1,4 +1,4 @@
-"""The whole service at one glance."""
+"""Overview of the whole service."""
 
 from collections import Counter
 from datetime import timedelta
@@ -20,9 +20,9 @@ router = APIRouter(prefix=PREFIX, tags=["admin"])
 def get_overview(
     services: ServicesDep, _operator: OperatorDep, window_seconds: Window = 3600
 ) -> OverviewView:
-    """Queues, workers by state, failures by reason within the window, and what today brought."""
+    """Queues, workers by state, failures by reason in the window, and today's revenue."""
     window = timedelta(seconds=window_seconds)
-    with services.database.single_statements() as session:
+    with services.database.autocommit() as session:
         live = [view for view in worker_views(session) if view.live]
         return OverviewView(
             window_seconds=window_seconds,

@@ -1,4 +1,4 @@
-"""How each queue stands, as operators' clients see it: of now, and of the window, apart."""
+"""Rendering of queues for operators: the current state, and separately that of the window."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -14,13 +14,13 @@ from db.reports.window import QueueWindow, queue_windows
 
 
 def queue_views(session: Session, offered: Iterable[str], window: timedelta) -> list[QueueView]:
-    """Every queue that is offered, has work, or had some within the window; by name."""
+    """Every queue that is offered, has jobs, or had some in the window; by name."""
     depths = {row.variant: row for row in reports.queue_depths(session)}
     windows = {row.variant: row for row in queue_windows(session, window)}
-    paused = queues.paused(session)
+    paused = queues.paused_variants(session)
     names = sorted({*offered, *depths, *windows})
     ready = ready_workers(session)
-    quiet = QueueWindow("", 0, 0, 0, None, None, None, None)
+    empty = QueueWindow("", 0, 0, 0, None, None, None, None)
     return [
         QueueView(
             model=name,
@@ -29,7 +29,7 @@ def queue_views(session: Session, offered: Iterable[str], window: timedelta) -> 
                 ready.get(name, 0),
                 paused=name in paused,
             ),
-            window=QueueInWindow.model_validate(windows.get(name, quiet)),
+            window=QueueInWindow.model_validate(windows.get(name, empty)),
         )
         for name in names
     ]

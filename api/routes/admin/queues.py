@@ -1,4 +1,4 @@
-"""Queues: how they stand, paused and resumed."""
+"""Calls for queues: list, pause and resume."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -6,14 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.auth.operator import PREFIX, OperatorDep, WriterDep
-from api.core.errors import not_found
+from api.operators.switches import set_queue_paused
 from api.routes.admin.queue_views import queue_views
 from api.schemas.admin import QueueList, QueueSwitch
 from api.schemas.jobs import ShortText
-from api.services import Services, ServicesDep
-from db.operators import actions as operator_actions
-from workers.catalog import UnknownVariantError
-from workers.messaging.queue import Ticket
+from api.services import ServicesDep
 
 router = APIRouter(prefix=f"{PREFIX}/queues", tags=["admin"])
 
@@ -24,7 +21,7 @@ Window = Annotated[float, Query(ge=60, le=86_400, description="Seconds up to now
 def list_queues(
     services: ServicesDep, _operator: OperatorDep, window_seconds: Window = 3600
 ) -> QueueList:
-    """Depth, oldest age and expected drain of now; rates, waits and runs of the window."""
+    """Current depth, oldest age and expected drain; rates, waits and runs of the window."""
     window = timedelta(seconds=window_seconds)
     with services.database.transaction(durable=False) as session:
         views = queue_views(session, [row.id for row in services.catalogue.variants()], window)
@@ -33,25 +30,13 @@ def list_queues(
 
 @router.post("/{model}/pause")
 def pause_queue(model: ShortText, services: ServicesDep, actor: WriterDep) -> QueueSwitch:
-    """Let nothing of a queue be begun; what runs goes on, and jobs are still accepted."""
-    _require(services, model)
-    with services.database.transaction() as session:
-        changed = operator_actions.pause_queue(session, actor, model)
+    """Pause a queue: running jobs continue, no other starts, and new jobs are still accepted."""
+    changed = set_queue_paused(services, actor, model, paused=True)
     return QueueSwitch(model=model, paused=True, changed=changed)
 
 
 @router.post("/{model}/resume")
 def resume_queue(model: ShortText, services: ServicesDep, actor: WriterDep) -> QueueSwitch:
-    """Let a paused queue go on."""
-    _require(services, model)
-    with services.database.transaction() as session:
-        changed = operator_actions.resume_queue(session, actor, model)
-    services.notifier.notify(Ticket(model))
+    """Resume a paused queue."""
+    changed = set_queue_paused(services, actor, model, paused=False)
     return QueueSwitch(model=model, paused=False, changed=changed)
-
-
-def _require(services: Services, model: str) -> None:
-    try:
-        services.catalogue.find(model)
-    except UnknownVariantError:
-        raise not_found("queue") from None

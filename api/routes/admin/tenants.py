@@ -1,4 +1,4 @@
-"""Tenants: added, listed, moved to a tier, suspended, credited."""
+"""Calls for tenants: create, list, change the tier, suspend, credit."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from api.auth.operator import PREFIX, OperatorDep, WriterDep
 from api.core.errors import invalid, not_found
-from api.jobs.idempotency import REPLAYED, IdempotencyKey
+from api.operators.switches import set_tenant_suspended
+from api.routes.idempotency_header import REPLAYED, IdempotencyKey
 from api.schemas.admin import (
     Credit,
     Credited,
@@ -23,27 +24,27 @@ from api.schemas.jobs import ShortText, UsageSumView
 from api.services import ServicesDep
 from db.operators import actions as operator_actions
 from db.operators import tiers as operator_tiers
-from db.reports import tenants as tenant_standings
+from db.reports import tenants as tenant_summaries
 from db.reports import usage as reports
 from db.tables import Tenant
 
 router = APIRouter(prefix=f"{PREFIX}/tenants", tags=["admin"])
 
 _DAYS = 30
-Days = Annotated[int, Query(ge=1, le=366, description="Up to now")]
+Days = Annotated[int, Query(ge=1, le=366, description="Days up to now")]
 
 
 @router.get("")
 def list_tenants(services: ServicesDep, _operator: OperatorDep) -> TenantList:
-    """Every tenant, who spent most in the last 30 days first."""
+    """All tenants, by what they spent in the last 30 days, the most first."""
     with services.database.transaction(durable=False) as session:
-        rows = tenant_standings.listed(session, days=_DAYS)
+        rows = tenant_summaries.list_summaries(session, days=_DAYS)
     return TenantList(days=_DAYS, tenants=[TenantRecent.model_validate(row) for row in rows])
 
 
 @router.post("", status_code=201)
 def create_tenant(sent: NewTenant, services: ServicesDep, actor: WriterDep) -> TenantNow:
-    """Add a tenant; its first key is made by a call of its own."""
+    """Create a tenant; another call creates its first key."""
     with services.database.transaction() as session:
         row = operator_actions.create_tenant(session, actor, name=sent.name, tier=sent.tier)
         return TenantNow.model_validate(row)
@@ -51,7 +52,7 @@ def create_tenant(sent: NewTenant, services: ServicesDep, actor: WriterDep) -> T
 
 @router.get("/{tenant_id}")
 def get_tenant(tenant_id: ShortText, services: ServicesDep, _operator: OperatorDep) -> TenantNow:
-    """A tenant as it stands."""
+    """The current state of a tenant."""
     with services.database.transaction(durable=False) as session:
         return _view(session, tenant_id)
 
@@ -60,7 +61,7 @@ def get_tenant(tenant_id: ShortText, services: ServicesDep, _operator: OperatorD
 def get_tenant_usage(
     tenant_id: ShortText, services: ServicesDep, _operator: OperatorDep, days: Days = _DAYS
 ) -> TenantUsage:
-    """What was settled for a tenant in the last days, by model and day (UTC)."""
+    """A tenant's settled jobs of the last days, by model and day (UTC)."""
     end = datetime.now(UTC)
     with services.database.transaction(durable=False) as session:
         _view(session, tenant_id)
@@ -75,7 +76,7 @@ def get_tenant_usage(
 def change_tenant(
     tenant_id: ShortText, sent: TenantChange, services: ServicesDep, actor: WriterDep
 ) -> TenantNow:
-    """Put a tenant into another tier; jobs that it has queued keep their share."""
+    """Move a tenant to another tier; its queued jobs keep their share."""
     with services.database.transaction() as session:
         _view(session, tenant_id)
         operator_tiers.move_tenant(session, actor, tenant_id, sent.tier)
@@ -84,19 +85,17 @@ def change_tenant(
 
 @router.post("/{tenant_id}/suspend")
 def suspend_tenant(tenant_id: ShortText, services: ServicesDep, actor: WriterDep) -> TenantNow:
-    """Answer its keys 403, `suspended`; what it has queued is still done, and charged."""
-    with services.database.transaction() as session:
-        _view(session, tenant_id)
-        operator_actions.suspend_tenant(session, actor, tenant_id)
+    """Suspend a tenant: its keys get 403, `suspended`; queued jobs still run and are charged."""
+    set_tenant_suspended(services, actor, tenant_id, suspended=True)
+    with services.database.transaction(durable=False) as session:
         return _view(session, tenant_id)
 
 
 @router.post("/{tenant_id}/resume")
 def resume_tenant(tenant_id: ShortText, services: ServicesDep, actor: WriterDep) -> TenantNow:
-    """Let a suspended tenant's keys work again."""
-    with services.database.transaction() as session:
-        _view(session, tenant_id)
-        operator_actions.resume_tenant(session, actor, tenant_id)
+    """Resume a suspended tenant: its keys work again."""
+    set_tenant_suspended(services, actor, tenant_id, suspended=False)
+    with services.database.transaction(durable=False) as session:
         return _view(session, tenant_id)
 
 
@@ -109,10 +108,10 @@ def credit_tenant(
     actor: WriterDep,
     idempotency_key: IdempotencyKey = None,
 ) -> Credited:
-    """Add to a balance, or correct it; one reference works once, for good.
+    """Add to a balance, or correct it; a reference works only once.
 
-    The same again answers 200 with `credited` false; another amount or tenant under the
-    reference is refused, as is a correction of more than is left beside open holds.
+    A repetition returns 200 with `credited` false. Another amount or tenant under the same
+    reference is refused, and so is a correction of more than the balance without open holds.
     """
     reference = sent.reference or idempotency_key
     if reference is None:

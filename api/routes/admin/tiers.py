@@ -1,4 +1,4 @@
-"""Tiers: limits, share and allowances of classes of tenants."""
+"""Calls for tiers: limits, share and allowances of classes of tenants."""
 
 from fastapi import APIRouter
 
@@ -15,9 +15,9 @@ router = APIRouter(prefix=f"{PREFIX}/tiers", tags=["admin"])
 
 @router.get("")
 def list_tiers(services: ServicesDep, _operator: OperatorDep) -> TierList:
-    """Every tier, the smallest share first."""
+    """All tiers, the smallest share first."""
     with services.database.transaction(durable=False) as session:
-        rows = operator_tiers.listed(session)
+        rows = operator_tiers.list_tiers(session)
         return TierList(tiers=[TierView.model_validate(row) for row in rows])
 
 
@@ -25,7 +25,7 @@ def list_tiers(services: ServicesDep, _operator: OperatorDep) -> TierList:
 def set_tier(
     name: ShortText, sent: TierChange, services: ServicesDep, actor: WriterDep
 ) -> TierView:
-    """Set limits of a tier, for what is submitted from now on."""
+    """Set limits of a tier, for jobs that are submitted from now on."""
     try:
         with services.database.transaction() as session:
             limits = sent.model_dump(exclude_unset=True)

@@ -4,20 +4,19 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from api.web.dashboard import audit, overview, queues, sign_in, tenant_actions, tenants, workers
-from api.web.dashboard.assets import FOLDER
 from api.web.dashboard.jobs import actions as job_actions
 from api.web.dashboard.jobs import bulk
 from api.web.dashboard.jobs import detail as job
 from api.web.dashboard.jobs import list as jobs
 from api.web.dashboard.jobs import pictures as job_pictures
-from api.web.dashboard.pages import page
-from api.web.dashboard.session import SignedOutError
-from api.web.shared.assets import KeptFiles
-from api.web.shared.guard import GuardedHeaders
-from api.web.shared.problems import SHOWN, shown_problem
+from api.web.dashboard.pages import STATIC, page
+from api.web.shared.assets import SHARED_STATIC, VersionedFiles
+from api.web.shared.problems import HANDLED_ERRORS, page_problem
+from api.web.shared.security import SecurityHeaders
+from api.web.shared.sign_in import SignedOutError, redirect_to_sign_in
 
 PATH = "/dashboard"
 
@@ -38,35 +37,31 @@ ROUTERS: Sequence[APIRouter] = (
 
 
 def create_dashboard() -> FastAPI:
-    """The application that is mounted at `PATH`; it reads the services of the one around it."""
+    """The application that is mounted at `PATH`; it uses the outer application's services."""
     dashboard = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     for router in ROUTERS:
         dashboard.include_router(router)
-    dashboard.mount("/static", KeptFiles(directory=FOLDER), name="dashboard-static")
-    dashboard.add_middleware(GuardedHeaders)
-    dashboard.add_exception_handler(SignedOutError, _lead_to_sign_in)
-    for kind in SHOWN:
+    dashboard.mount("/static", VersionedFiles(STATIC, SHARED_STATIC), name="dashboard-static")
+    dashboard.add_middleware(SecurityHeaders)
+    dashboard.add_exception_handler(SignedOutError, _redirect_to_sign_in)
+    for kind in HANDLED_ERRORS:
         dashboard.add_exception_handler(kind, _show_problem)
     return dashboard
 
 
 def install(app: FastAPI) -> None:
-    """Mount the dashboard in the API's process, on the API's own services."""
+    """Mount the dashboard in the API's process, with the API's own services."""
     dashboard = create_dashboard()
     dashboard.state = app.state
     app.mount(PATH, dashboard, name="dashboard")
 
 
-async def _lead_to_sign_in(request: Request, _error: Exception) -> Response:
-    target = f"{PATH}/sign-in"
-    if request.headers.get("HX-Request") == "true":
-        # A redirect would be followed unseen, and the form would land in the live region.
-        return Response(status_code=401, headers={"HX-Redirect": target})
-    return RedirectResponse(target, 303)
+async def _redirect_to_sign_in(request: Request, _error: Exception) -> Response:
+    return redirect_to_sign_in(request, sign_in.FORM_PATH)
 
 
 async def _show_problem(request: Request, error: Exception) -> Response:
-    problem = shown_problem(error)
-    answer = page(request, "problem.html", status=problem.status, problem=problem)
-    answer.headers.update(problem.headers)
-    return answer
+    problem = page_problem(error)
+    response = page(request, "problem.html", status=problem.status, problem=problem)
+    response.headers.update(problem.headers)
+    return response

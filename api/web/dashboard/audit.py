@@ -1,4 +1,4 @@
-"""The audit log: every change by an operator, newest first, filters in the address."""
+"""The audit log: every change by an operator, newest first; the filters are in the URL."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -25,7 +25,7 @@ _LAST_ID = 2**63 - 1
 
 @dataclass(frozen=True)
 class AuditFilters:
-    """The fields of the form, "" where nothing was chosen. Times are UTC, as the browser writes."""
+    """The form's fields, "" where nothing is selected. Times are UTC, in the browser's format."""
 
     actor: str = ""
     action: str = ""
@@ -35,14 +35,14 @@ class AuditFilters:
 
     @property
     def items(self) -> list[tuple[str, str]]:
-        """What was chosen, by name."""
+        """The fields that are set, by name."""
         return [(name, value) for name, value in vars(self).items() if value]
 
     def search(self, before_id: int | None) -> AuditFilter:
-        """What to look for.
+        """The query for the database.
 
         Raises:
-            api.core.errors.ProblemError: a time is none.
+            api.core.errors.ProblemError: 422, a time is invalid.
         """
         return AuditFilter(
             actor=self.actor.strip() or None,
@@ -53,8 +53,8 @@ class AuditFilters:
             before_id=before_id,
         )
 
-    def address(self, **more: object) -> str:
-        """The screen with these filters."""
+    def url(self, **more: object) -> str:
+        """The URL of the page with these filters."""
         items = [*self.items, *more.items()]
         return f"{HOME}?{urlencode(items)}" if items else HOME
 
@@ -69,26 +69,26 @@ async def _from_query(
 def show_audit_log(
     request: Request,
     services: ServicesDep,
-    current: CurrentOperatorDep,
+    operator: CurrentOperatorDep,
     filters: Annotated[AuditFilters, Depends(_from_query)],
     before_id: Annotated[int | None, Query(ge=1, le=_LAST_ID)] = None,
 ) -> HTMLResponse:
-    """A page of the changes that match."""
-    chosen = filters.search(before_id)
+    """A page of the matching changes."""
+    audit_filter = filters.search(before_id)
     with services.database.transaction(durable=False) as session:
-        found = audit.listed(session, chosen, limit=PAGE_SIZE + 1)
-        actions = audit.actions(session)
-        operators = operator_keys.listed(session)
-    more = len(found) > PAGE_SIZE
+        entries = audit.list_entries(session, audit_filter, limit=PAGE_SIZE + 1)
+        actions = audit.action_names(session)
+        operators = operator_keys.list_keys(session)
+    has_more = len(entries) > PAGE_SIZE
     return page(
         request,
         "audit.html",
-        current,
-        entries=[audit_row(each) for each in found[:PAGE_SIZE]],
-        chosen=filters,
+        operator,
+        entries=[audit_row(each) for each in entries[:PAGE_SIZE]],
+        filters=filters,
         actions=actions,
         operators=operators,
-        next_page=filters.address(before_id=found[PAGE_SIZE - 1].id) if more else None,
-        first_page=filters.address() if before_id else None,
-        said=None,
+        next_page=filters.url(before_id=entries[PAGE_SIZE - 1].id) if has_more else None,
+        first_page=filters.url() if before_id else None,
+        message=None,
     )

@@ -1,4 +1,4 @@
-"""The audit log's lines as people read them: who, what, to what, and what it was before."""
+"""The rows of the audit log's table: operator, action, target, and the change."""
 
 import json
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ from api.web.shared.formats import NONE, money
 from db.tables.operators import AuditEntry
 
 _MICROS = "_micros"
-_SCREENS = {"job": "/dashboard/jobs/", "ten": "/dashboard/tenants/"}
-"""Where things of a kind are shown, by the prefix of their ids."""
+_PAGES = {"job": "/dashboard/jobs/", "ten": "/dashboard/tenants/"}
+"""The page of a target, by the prefix of its id."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """One value that was changed, as text; `before` or `after` is a dash where there was none."""
+    """One changed value as text; `before` or `after` is a dash where there was none."""
 
     name: str
     before: str
@@ -25,11 +25,11 @@ class Change:
 
 @dataclass(frozen=True)
 class AuditRow:
-    """One line of the table.
+    """One row of the table.
 
     Attributes:
-        target_path: the screen of what was changed; None when it has none.
-        request_id: the call's that changed it, "" where there was none.
+        target_path: the page of the target; None when it has none.
+        request_id: the id of the request that made the change; "" where there was none.
     """
 
     at: datetime
@@ -43,21 +43,21 @@ class AuditRow:
 
 
 def audit_row(entry: AuditEntry) -> AuditRow:
-    """A line of the log."""
+    """The row of an audit log entry."""
     return AuditRow(
         at=entry.at,
         actor=entry.actor,
         actor_name=entry.actor_name,
         action=entry.action,
         target=entry.target,
-        target_path=_screen(entry.target),
+        target_path=_page(entry.target),
         changes=changes(entry.before, entry.after),
         request_id=entry.request_id,
     )
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
-    """What differs, name by name; a value that stayed is told, too, as the log has it."""
+    """Every value of an entry, name by name, with the unchanged ones that the log has."""
     return [
         Change(name.removesuffix(_MICROS), _text(name, before), _text(name, after))
         for name in {**before, **after}
@@ -73,6 +73,6 @@ def _text(name: str, values: Mapping[str, Any]) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _screen(target: str) -> str | None:
-    path = _SCREENS.get(target.partition("_")[0])
+def _page(target: str) -> str | None:
+    path = _PAGES.get(target.partition("_")[0])
     return None if path is None else path + target

@@ -1,4 +1,4 @@
-"""What a chart shows, as the page's script reads it."""
+"""The data of a chart, in the form that the page's script reads."""
 
 import json
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ Values = Sequence[float | int | None]
 
 @dataclass(frozen=True)
 class Chart:
-    """Curves, or columns, over common steps of time.
+    """Curves or bars over equal time steps.
 
     Attributes:
         id: part of an element's id.
-        note: what the figures are, under the title.
+        note: a short description, under the title.
         unit: count, seconds or dollars.
-        starts: where each step begins.
-        least: the height of the scale is never less.
+        starts: the start of each step.
+        min_scale: the least height of the value axis.
     """
 
     id: str
@@ -29,18 +29,18 @@ class Chart:
     starts: Sequence[datetime]
     step_seconds: float
     series: dict[str, Values]
-    least: float = 1.0
+    min_scale: float = 1.0
     bars: bool = False
 
     @property
     def as_json(self) -> str:
-        """The chart as `charts.js` draws it."""
+        """The chart in the form that `charts.js` reads."""
         seconds = [round(start.timestamp()) for start in self.starts]
         return json.dumps(
             {
                 "unit": self.unit,
                 "step": self.step_seconds,
-                "least": self.least,
+                "min_scale": self.min_scale,
                 "bars": self.bars,
                 "series": list(self.series),
                 "data": [seconds, *self.series.values()],
@@ -50,16 +50,18 @@ class Chart:
 
     @property
     def summary(self) -> str:
-        """The chart in words, for whoever does not see it."""
-        return "; ".join(f"{name} {self._told(values)}" for name, values in self.series.items())
+        """The chart as text, for screen readers."""
+        return "; ".join(
+            f"{name} {self._summary_of(values)}" for name, values in self.series.items()
+        )
 
-    def _told(self, values: Values) -> str:
+    def _summary_of(self, values: Values) -> str:
         known = [value for value in values if value is not None]
         if not known:
-            return "no figures"
-        return f"last {self._one(known[-1])}, at most {self._one(max(known))}"
+            return "no data"
+        return f"last {self._format(known[-1])}, at most {self._format(max(known))}"
 
-    def _one(self, value: float) -> str:
+    def _format(self, value: float) -> str:
         if self.unit == "seconds":
             return duration(value)
         return money(round(value * 1_000_000)) if self.unit == "dollars" else count(round(value))

@@ -1,23 +1,23 @@
-"""What a page says of the action that led to it.
+"""Messages about the action that led to a page.
 
-The address names the sentence and never holds it: whoever sends somebody a link says nothing
-in our name.
+The URL contains a message's name and never its text, so that nobody can send a link that makes
+our page say something else.
 """
 
 from typing import Annotated
 
 from fastapi import Depends, Query
 
-SENTENCES = {
+MESSAGES = {
     "canceled": "The job is canceled; its tenant is charged nothing.",
-    "too_late": "The job was over before it could be canceled.",
+    "too_late": "The job had ended before it could be canceled.",
     "retried": "The job is queued again.",
     "not_retried": "The job cannot be retried: it did not fail, or its tenant cannot pay for it.",
-    "resent": "The webhook is sent again now.",
+    "resent": "The webhook is being sent again.",
     "paused": "The queue is paused.",
     "flowing": "The queue is resumed.",
-    "drained": "The worker finishes what it has in hand and takes nothing new.",
-    "undrained": "The worker takes work again.",
+    "drained": "The worker finishes its running jobs and takes no new ones.",
+    "undrained": "The worker takes jobs again.",
     "created": "The tenant is created.",
     "suspended": "The tenant is suspended.",
     "unsuspended": "The tenant is resumed.",
@@ -27,9 +27,16 @@ SENTENCES = {
 }
 
 
-async def _said(said: Annotated[str, Query(max_length=40)] = "") -> str | None:
-    return SENTENCES.get(said)
+async def _flash_message(
+    name: Annotated[str, Query(alias="said", max_length=40)] = "",
+) -> str | None:
+    return MESSAGES.get(name)
 
 
-SaidDep = Annotated[str | None, Depends(_said)]
-"""The sentence, if the address names one."""
+FlashMessageDep = Annotated[str | None, Depends(_flash_message)]
+"""The message that the URL names; None without one."""
+
+
+def with_message(path: str, name: str) -> str:
+    """The URL of a page with a message."""
+    return f"{path}?said={name}"

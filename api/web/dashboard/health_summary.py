@@ -1,4 +1,4 @@
-"""One sentence about the whole service, and one for each queue that needs somebody."""
+"""The summary of the service's health: one sentence, and one for each queue with a problem."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,22 +7,22 @@ from api.web.dashboard.queue_rows import QueueRow
 from api.web.shared.formats import count, duration, plural
 from db.jobs.waiting import WaitReason
 
-_MOST_LINES = 3
+_MAX_LINES = 3
 _UNSERVED = {
     WaitReason.NO_WORKER: "has no worker",
-    WaitReason.WORKER_FAILING: "has no worker that is well",
+    WaitReason.WORKER_FAILING: "has only failing workers",
     WaitReason.LOADING: "is being loaded",
 }
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What an operator reads first.
+class HealthSummary:
+    """The first thing that an operator reads.
 
     Attributes:
         kind: good, warn or bad.
-        headline: how many workers are ready.
-        lines: the queues that need somebody, worst first; one line says that none does.
+        headline: the number of workers that are ready.
+        lines: the queues with a problem, worst first; one line says so when there is none.
     """
 
     kind: str
@@ -30,26 +30,28 @@ class Verdict:
     lines: list[str]
 
 
-def verdict(queues: Sequence[QueueRow], *, ready: int, workers: int) -> Verdict:
-    """Judge the service by its workers and queues.
+def health_summary(queues: Sequence[QueueRow], *, ready: int, workers: int) -> HealthSummary:
+    """Summarize the service's health from its workers and queues.
 
     Args:
         queues: every queue.
         ready: workers that take jobs.
-        workers: all that report.
+        workers: all workers that report.
     """
     waiting = [row for row in queues if row.waiting]
     stuck = [row for row in waiting if row.state in ("no_worker", "worker_failing")]
-    backed = [row for row in waiting if row.state in ("backed_up", "loading")]
-    held = [row for row in queues if row.state == "paused"]
-    ranked = [*_longest_first(stuck), *_longest_first(backed), *_longest_first(held)]
-    lines = [_line(row) for row in ranked[:_MOST_LINES]]
-    if len(ranked) > _MOST_LINES:
-        lines.append(f"{plural(len(ranked) - _MOST_LINES, 'more queue')} need a look.")
-    return Verdict(
-        kind=_kind(stuck=bool(stuck), uneasy=bool(backed or held), ready=ready, workers=workers),
+    slow = [row for row in waiting if row.state in ("backed_up", "loading")]
+    paused = [row for row in queues if row.state == "paused"]
+    ranked = [*_longest_first(stuck), *_longest_first(slow), *_longest_first(paused)]
+    lines = [_line(row) for row in ranked[:_MAX_LINES]]
+    if len(ranked) > _MAX_LINES:
+        lines.append(f"{plural(len(ranked) - _MAX_LINES, 'more queue')} with a problem.")
+    return HealthSummary(
+        kind=_kind(
+            is_stuck=bool(stuck), is_slow=bool(slow or paused), ready=ready, workers=workers
+        ),
         headline=_headline(ready, workers),
-        lines=lines or [_calm(queues)],
+        lines=lines or [_healthy_line(queues)],
     )
 
 
@@ -57,10 +59,10 @@ def _longest_first(rows: list[QueueRow]) -> list[QueueRow]:
     return sorted(rows, key=lambda row: row.oldest_seconds or 0.0, reverse=True)
 
 
-def _kind(*, stuck: bool, uneasy: bool, ready: int, workers: int) -> str:
-    if stuck or not ready:
+def _kind(*, is_stuck: bool, is_slow: bool, ready: int, workers: int) -> str:
+    if is_stuck or not ready:
         return "bad"
-    return "warn" if uneasy or ready < workers else "good"
+    return "warn" if is_slow or ready < workers else "good"
 
 
 def _headline(ready: int, workers: int) -> str:
@@ -78,6 +80,6 @@ def _line(row: QueueRow) -> str:
     return f"{row.variant} backs up: {waits}, drains in {row.drain_text}."
 
 
-def _calm(queues: Sequence[QueueRow]) -> str:
+def _healthy_line(queues: Sequence[QueueRow]) -> str:
     waiting = sum(row.waiting for row in queues)
     return f"No queue backs up; {plural(waiting, 'job')} waiting."

@@ -1,4 +1,4 @@
-"""The first screen: a verdict, the figures of now, of the window and of today."""
+"""The first page: the health summary, and the figures of now, of the last hour and of today."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse
 
 from api.services import ServicesDep
 from api.web.dashboard.chart import Chart
-from api.web.dashboard.health_summary import verdict
+from api.web.dashboard.health_summary import health_summary
 from api.web.dashboard.pages import page
 from api.web.dashboard.queue_rows import WINDOW, WINDOW_TEXT, QueueRow, queue_rows
 from api.web.dashboard.session import CurrentOperatorDep
@@ -23,25 +23,25 @@ _STEPS = 60
 
 @router.get("/")
 def show_overview(
-    request: Request, services: ServicesDep, current: CurrentOperatorDep
+    request: Request, services: ServicesDep, operator: CurrentOperatorDep
 ) -> HTMLResponse:
-    """How the service does."""
+    """The state of the whole service."""
     offered = [row.id for row in services.catalogue.variants()]
-    with services.database.single_statements() as session:
+    with services.database.autocommit() as session:
         queues = queue_rows(session, offered)
         workers = [row for row in worker_rows(session) if not row.is_stale]
         failures = failures_by_code(session, WINDOW)
         revenue = services.revenue.read(session)
         curves = queue_curves(session, window=WINDOW, steps=_STEPS)
-    up = sum(row.is_ready for row in workers)
+    ready = sum(row.is_ready for row in workers)
     return page(
         request,
         "overview.html",
-        current,
-        verdict=verdict(queues, ready=up, workers=len(workers)),
-        queues=_worth_showing(queues),
+        operator,
+        health=health_summary(queues, ready=ready, workers=len(workers)),
+        queues=_without_idle(queues),
         workers=workers,
-        workers_up=up,
+        workers_ready=ready,
         failures=[{"code": code, "jobs": jobs} for code, jobs in failures],
         images_today=revenue.images,
         revenue_today=revenue.revenue_micros,
@@ -51,8 +51,8 @@ def show_overview(
     )
 
 
-def _worth_showing(queues: list[QueueRow]) -> list[QueueRow]:
-    """Models that nobody serves and nobody asks for are left out."""
+def _without_idle(queues: list[QueueRow]) -> list[QueueRow]:
+    """The queues, without those that have neither a worker nor jobs."""
     idle = [row for row in queues if row.state == "no_worker" and not row.waiting]
     return [row for row in queues if row not in idle or row.arrivals_per_minute]
 
@@ -62,7 +62,7 @@ def _totals(queues: list[QueueRow]) -> dict[str, Any]:
     rate = sum(row.completions_per_minute for row in queues)
     finished, failed = round(rate * minutes), sum(row.failed for row in queues)
     ages = [row.oldest_seconds for row in queues if row.oldest_seconds is not None]
-    share = f"{failed / (finished + failed):.1%} of those ended" if failed else NONE
+    share = f"{failed / (finished + failed):.1%} of ended jobs" if failed else NONE
     return {
         "waiting": sum(row.waiting for row in queues),
         "running": sum(row.running for row in queues),
@@ -82,13 +82,13 @@ def _charts(curves: Curves) -> list[Chart]:
     return [
         Chart(
             "flow",
-            "Jobs a minute",
+            "Jobs per minute",
             f"last {WINDOW_TEXT}, all queues",
             "count",
             curves.starts,
             curves.step_seconds,
             {"arrived": summed("arrived"), "finished": summed("finished")},
-            least=4,
+            min_scale=4,
         ),
         Chart(
             "waiting",
@@ -98,6 +98,6 @@ def _charts(curves: Curves) -> list[Chart]:
             curves.starts,
             curves.step_seconds,
             {"waiting": summed("waiting")},
-            least=4,
+            min_scale=4,
         ),
     ]

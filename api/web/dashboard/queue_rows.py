@@ -1,4 +1,4 @@
-"""How each queue stands: the figures of now beside those of the window, one row a model."""
+"""The state of each queue: current figures and those of the last hour, one row per model."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,17 +15,18 @@ from db.reports.window import QueueWindow, queue_windows
 WINDOW = timedelta(hours=1)
 WINDOW_TEXT = "hour"
 BACKED_UP_SECONDS = 60.0
-"""A queue whose oldest job has waited for longer backs up."""
+"""A queue backs up when its oldest job has waited longer than this."""
 
 
 @dataclass(frozen=True)
 class QueueRow:
-    """One queue, for the overview and the queues' screen.
+    """One queue, for the overview and the page of the queues.
 
     Attributes:
         state: paused, loading, worker_failing, no_worker, backed_up, flowing or idle.
         oldest_seconds: age of the job that has waited longest; None when none waits.
-        drain_seconds: what waits, over the ready workers; None without any, and while paused.
+        drain_seconds: time in which the ready workers do all waiting jobs; None without a ready
+            worker, and while the queue is paused.
     """
 
     variant: str
@@ -46,7 +47,7 @@ class QueueRow:
 
     @property
     def drain_text(self) -> str:
-        """When what waits will have been done, in words."""
+        """The time until all waiting jobs are done, as text."""
         if not self.waiting:
             return NONE
         if self.paused:
@@ -55,10 +56,10 @@ class QueueRow:
 
 
 def queue_rows(session: Session, offered: Iterable[str]) -> list[QueueRow]:
-    """Every queue that is offered, has work, or had some within the window; by name."""
+    """Every queue that is offered, has jobs, or had jobs within the last hour; sorted by name."""
     depths = {row.variant: row for row in reports.queue_depths(session)}
     windows = {row.variant: row for row in queue_windows(session, WINDOW)}
-    paused = queues.paused(session)
+    paused = queues.paused_variants(session)
     names = sorted({*offered, *depths, *windows})
     ready = ready_workers(session)
     unserved = unserved_reasons(session)

@@ -1,4 +1,4 @@
-"""The queues: depth and age over time, when each will have drained, pause and resume."""
+"""The queues: depth and age over time, expected time to drain, pause and resume."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -6,19 +6,19 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from api.operators.switches import set_queue_paused
 from api.schemas.jobs import ShortText
 from api.services import ServicesDep
 from api.web.dashboard.chart import Chart
-from api.web.dashboard.flash_messages import SaidDep
+from api.web.dashboard.flash_messages import FlashMessageDep, with_message
 from api.web.dashboard.pages import page
 from api.web.dashboard.queue_rows import WINDOW, WINDOW_TEXT, QueueRow, queue_rows
 from api.web.dashboard.session import CurrentOperatorDep, WriterDep
-from db.operators import actions as operator_actions
 from db.reports.series import Curves, queue_curves
-from workers.messaging.queue import Ticket
 
 router = APIRouter()
 
+HOME = "/dashboard/queues"
 _STEPS = 60
 
 
@@ -26,13 +26,13 @@ _STEPS = 60
 def show_queues(
     request: Request,
     services: ServicesDep,
-    current: CurrentOperatorDep,
-    said: SaidDep,
+    operator: CurrentOperatorDep,
+    message: FlashMessageDep,
     model: Annotated[str, Query(max_length=100)] = "",
 ) -> HTMLResponse:
     """Every queue, or one of them."""
     offered = [row.id for row in services.catalogue.variants()]
-    with services.database.single_statements() as session:
+    with services.database.autocommit() as session:
         rows = queue_rows(session, offered)
         curves = queue_curves(session, window=WINDOW, steps=_STEPS)
     shown = [row for row in rows if model in ("", row.variant)]
@@ -40,7 +40,9 @@ def show_queues(
         {**asdict(row), "drain_text": row.drain_text, "charts": _charts(row, n, curves)}
         for n, row in enumerate(shown)
     ]
-    return page(request, "queues.html", current, queues=values, window=WINDOW_TEXT, said=said)
+    return page(
+        request, "queues.html", operator, queues=values, window=WINDOW_TEXT, message=message
+    )
 
 
 def _charts(row: QueueRow, n: int, curves: Curves) -> list[Chart]:
@@ -56,36 +58,31 @@ def _charts(row: QueueRow, n: int, curves: Curves) -> list[Chart]:
             curves.starts,
             curves.step_seconds,
             {"waiting": waiting},
-            least=4,
+            min_scale=4,
         ),
         Chart(
             f"age-{n}",
             "Longest wait",
-            "of the jobs begun in each minute",
+            "of the jobs started in each minute",
             "seconds",
             curves.starts,
             curves.step_seconds,
             {"longest wait": ages},
-            least=1,
+            min_scale=1,
             bars=True,
         ),
     ]
 
 
 @router.post("/queues/{variant}/pause")
-def pause_queue(variant: ShortText, services: ServicesDep, current: WriterDep) -> Response:
-    """Let nothing of a queue be begun."""
-    services.catalogue.find(variant)
-    with services.database.transaction() as session:
-        operator_actions.pause_queue(session, current.actor, variant)
-    return RedirectResponse("/dashboard/queues?said=paused", 303)
+def pause_queue(variant: ShortText, services: ServicesDep, operator: WriterDep) -> Response:
+    """Pause a queue: none of its jobs starts."""
+    set_queue_paused(services, operator.actor, variant, paused=True)
+    return RedirectResponse(with_message(HOME, "paused"), 303)
 
 
 @router.post("/queues/{variant}/resume")
-def resume_queue(variant: ShortText, services: ServicesDep, current: WriterDep) -> Response:
-    """Let a paused queue go on, and ring for what waits in it."""
-    services.catalogue.find(variant)
-    with services.database.transaction() as session:
-        operator_actions.resume_queue(session, current.actor, variant)
-    services.notifier.notify(Ticket(variant))
-    return RedirectResponse("/dashboard/queues?said=flowing", 303)
+def resume_queue(variant: ShortText, services: ServicesDep, operator: WriterDep) -> Response:
+    """Resume a paused queue."""
+    set_queue_paused(services, operator.actor, variant, paused=False)
+    return RedirectResponse(with_message(HOME, "flowing"), 303)

@@ -1,4 +1,4 @@
-"""Who is signed in: found by the cookie, and what they may do."""
+"""The signed-in operator of a request, and the permission to change things."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -8,8 +8,9 @@ from fastapi.concurrency import run_in_threadpool
 
 from api.core.errors import ProblemError
 from api.services import Services, ServicesDep
-from api.web.shared.guard import check_form, csrf_of
+from api.web.shared.security import check_form, csrf_token
 from api.web.shared.session_cookie import SessionCookie
+from api.web.shared.sign_in import SignedOutError
 from db.operators.audit import Actor
 from db.tenants import sessions as key_sessions
 from db.tenants.api_keys import OperatorRole
@@ -22,7 +23,7 @@ class CurrentOperator:
     """An operator who is signed in.
 
     Attributes:
-        csrf: what each of this session's forms must carry.
+        csrf: the token that each form of this session must carry.
     """
 
     key_id: str
@@ -32,57 +33,53 @@ class CurrentOperator:
 
     @property
     def may_write(self) -> bool:
-        """Whether the key's role lets it change anything."""
+        """True when the key's role may change things."""
         return self.role == OperatorRole.OPERATOR
 
     @property
     def actor(self) -> Actor:
-        """As the audit log names them."""
+        """The operator as the audit log names them."""
         return Actor(self.key_id, self.name)
 
 
-class SignedOutError(Exception):
-    """Nobody is signed in; the visitor is led to the sign-in."""
-
-
-async def _current(request: Request, services: ServicesDep) -> CurrentOperator:
+async def _current_operator(request: Request, services: ServicesDep) -> CurrentOperator:
     token = request.cookies.get(COOKIE.name)
     if not token:
         raise SignedOutError
-    current = await run_in_threadpool(_find, services, token)
-    if current is None:
+    operator = await run_in_threadpool(_find_operator, services, token)
+    if operator is None:
         raise SignedOutError
-    return current
+    return operator
 
 
-def _find(services: Services, token: str) -> CurrentOperator | None:
-    with services.database.single_statements() as session:
+def _find_operator(services: Services, token: str) -> CurrentOperator | None:
+    with services.database.autocommit() as session:
         key = key_sessions.find_operator(session, token)
     if key is None:
         return None
-    return CurrentOperator(key.id, key.name, OperatorRole(key.role or ""), csrf_of(token))
+    return CurrentOperator(key.id, key.name, OperatorRole(key.role or ""), csrf_token(token))
 
 
-CurrentOperatorDep = Annotated[CurrentOperator, Depends(_current)]
-"""Whoever is signed in; they may look at everything."""
+CurrentOperatorDep = Annotated[CurrentOperator, Depends(_current_operator)]
+"""The signed-in operator, who may look at everything."""
 
 
 async def _form_operator(
-    request: Request, services: ServicesDep, current: CurrentOperatorDep
+    request: Request, services: ServicesDep, operator: CurrentOperatorDep
 ) -> CurrentOperator:
-    await check_form(request, services, current.csrf)
-    return current
+    await check_form(request, services, operator.csrf)
+    return operator
 
 
 FormOperatorDep = Annotated[CurrentOperator, Depends(_form_operator)]
-"""Whoever is signed in and sends a form of one of our own pages."""
+"""The signed-in operator who sends a form from one of our own pages."""
 
 
-async def _writer(current: FormOperatorDep) -> CurrentOperator:
-    if not current.may_write:
+async def _writer(operator: FormOperatorDep) -> CurrentOperator:
+    if not operator.may_write:
         raise ProblemError(403, "forbidden", "this key may look at everything and change nothing")
-    return current
+    return operator
 
 
 WriterDep = Annotated[CurrentOperator, Depends(_writer)]
-"""Whoever sends a form and may change things."""
+"""The signed-in operator who sends a form and may change things."""

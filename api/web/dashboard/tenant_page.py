@@ -1,4 +1,4 @@
-"""Everything that the screen of one tenant shows."""
+"""The template values of one tenant's page."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ _DAY_SECONDS = 86_400.0
 
 
 def tenant_values(session: Session, tenant_id: str) -> dict[str, Any] | None:
-    """The values of `tenant.html`; None when there is no such tenant."""
+    """The template values of `tenant.html`; None when there is no such tenant."""
     account = tenants.account(session, tenant_id)
     if account is None:
         return None
@@ -27,8 +27,8 @@ def tenant_values(session: Session, tenant_id: str) -> dict[str, Any] | None:
         "tenant": account.tenant,
         "account": _account(account),
         "by_model": reports.usage_sums(session, tenant_id, start, end, ["model"]),
-        "spend_chart": _spend(by_day, start),
-        "keys": [key for key, _ in api_keys.listed(session, tenant_id=tenant_id)],
+        "spend_chart": _spend_chart(by_day, start),
+        "keys": [key for key, _ in api_keys.list_keys(session, tenant_id=tenant_id)],
         "period": f"{PERIOD_DAYS} days",
     }
 
@@ -40,13 +40,13 @@ def _account(account: Account) -> dict[str, Any]:
         "in_flight": account.tenant.in_flight,
         "max_in_flight": account.tier.max_in_flight,
         "allowances": [
-            {"kind": str(kind), "granted": left.granted, "taken": left.used + left.held}
+            {"kind": str(kind), "granted": left.granted, "used": left.used + left.held}
             for kind, left in account.allowances.items()
         ],
     }
 
 
-def _spend(by_day: list[UsageSum], start: datetime) -> Chart:
+def _spend_chart(by_day: list[UsageSum], start: datetime) -> Chart:
     days = [start + timedelta(days=n) for n in range(PERIOD_DAYS)]
     spent = {day.date().isoformat(): 0 for day in days}
     for row in by_day:
@@ -59,6 +59,6 @@ def _spend(by_day: list[UsageSum], start: datetime) -> Chart:
         days,
         _DAY_SECONDS,
         {"charged": [spent[day.date().isoformat()] / 1_000_000 for day in days]},
-        least=0.01,
+        min_scale=0.01,
         bars=True,
     )

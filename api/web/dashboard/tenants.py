@@ -1,4 +1,4 @@
-"""Tenants: what each has left, spends and owns."""
+"""The tenants: balances, spending, and keys."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
@@ -6,26 +6,26 @@ from fastapi.responses import HTMLResponse
 from api.core.errors import not_found
 from api.schemas.jobs import ShortText
 from api.services import ServicesDep
-from api.web.dashboard.flash_messages import SaidDep
+from api.web.dashboard.flash_messages import FlashMessageDep
 from api.web.dashboard.pages import page
 from api.web.dashboard.session import CurrentOperatorDep
 from api.web.dashboard.tenant_page import PERIOD_DAYS, tenant_values
-from db.reports import tenants as tenant_standings
+from db.reports import tenants as tenant_summaries
 
 router = APIRouter()
 
 
 @router.get("/tenants")
 def show_tenants(
-    request: Request, services: ServicesDep, current: CurrentOperatorDep, said: SaidDep
+    request: Request, services: ServicesDep, operator: CurrentOperatorDep, message: FlashMessageDep
 ) -> HTMLResponse:
-    """Every tenant with its balance and what it spent of late."""
+    """Every tenant with its balance and its recent spending."""
     with services.database.transaction(durable=False) as session:
-        rows = tenant_standings.listed(session, days=PERIOD_DAYS)
-        tiers = tenant_standings.tier_names(session)
+        rows = tenant_summaries.list_summaries(session, days=PERIOD_DAYS)
+        tiers = tenant_summaries.tier_names(session)
     period = f"{PERIOD_DAYS} days"
     return page(
-        request, "tenants.html", current, tenants=rows, tiers=tiers, period=period, said=said
+        request, "tenants.html", operator, tenants=rows, tiers=tiers, period=period, message=message
     )
 
 
@@ -34,12 +34,12 @@ def show_tenant(
     request: Request,
     tenant_id: ShortText,
     services: ServicesDep,
-    current: CurrentOperatorDep,
-    said: SaidDep,
+    operator: CurrentOperatorDep,
+    message: FlashMessageDep,
 ) -> HTMLResponse:
-    """One tenant: quota, spend by model and day, keys."""
+    """One tenant: quota, spending by model and day, keys."""
     with services.database.transaction(durable=False) as session:
         values = tenant_values(session, tenant_id)
     if values is None:
         raise not_found("tenant")
-    return page(request, "tenant.html", current, said=said, secret=None, **values)
+    return page(request, "tenant.html", operator, message=message, secret=None, **values)

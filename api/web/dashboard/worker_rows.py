@@ -1,4 +1,4 @@
-"""Workers as they last reported, with what each has in hand."""
+"""The workers as they last reported, with their running jobs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +12,7 @@ from db import worker_registry as workers
 from db.jobs.queries import running_by_worker
 from db.jobs.waiting import WORKER_STALE_SECONDS
 from db.tables import Job, Worker
-
-_READY = ("ready", "busy")
+from db.values.worker_state import SERVING
 
 
 @dataclass(frozen=True)
@@ -21,10 +20,10 @@ class WorkerRow:
     """One worker.
 
     Attributes:
-        resident: which of its models are on the device.
-        loading_text: the model on its way there, and how much of it is; "" when none is.
-        state: as reported, or stale when it has not reported of late.
-        jobs: what it has in hand, oldest first.
+        resident: the models on the device.
+        loading_text: the model that is being loaded, with its progress; "" when none is.
+        state: as reported, or `stale` after too long without a report.
+        jobs: its running jobs, oldest first.
     """
 
     id: str
@@ -44,17 +43,17 @@ class WorkerRow:
 
     @property
     def is_stale(self) -> bool:
-        """Whether it has not reported for too long to count."""
+        """True when the last report is too old to count."""
         return self.heartbeat_seconds > WORKER_STALE_SECONDS
 
     @property
     def is_ready(self) -> bool:
-        """Whether it takes jobs."""
-        return self.state in _READY
+        """True when the worker takes jobs."""
+        return self.state in SERVING
 
     @property
     def memory_text(self) -> str:
-        """What its models take, of what there is where that is known."""
+        """The memory of its models, of the total where that is known."""
         total = f" of {size(self.memory_total_bytes)}" if self.memory_total_bytes else ""
         return f"{size(self.memory_used_bytes)}{total}"
 
@@ -62,13 +61,13 @@ class WorkerRow:
 def worker_rows(session: Session) -> list[WorkerRow]:
     """Every registered worker, oldest first."""
     now = session.execute(select(func.now())).scalar_one()
-    in_hand = running_by_worker(session)
-    return [_row(row, now, in_hand.get(row.id, [])) for row in workers.listed(session)]
+    running = running_by_worker(session)
+    return [_row(row, now, running.get(row.id, [])) for row in workers.list_workers(session)]
 
 
 def _row(row: Worker, now: datetime, jobs: Sequence[Job]) -> WorkerRow:
-    silent = (now - row.heartbeat_at).total_seconds()
-    state = "stale" if silent > WORKER_STALE_SECONDS else row.state
+    silent_seconds = (now - row.heartbeat_at).total_seconds()
+    state = "stale" if silent_seconds > WORKER_STALE_SECONDS else row.state
     return WorkerRow(
         id=row.id,
         host=row.host,
@@ -76,18 +75,18 @@ def _row(row: Worker, now: datetime, jobs: Sequence[Job]) -> WorkerRow:
         device=row.device,
         variants=list(row.variants),
         resident=list(row.resident),
-        loading_text=_loading(row),
+        loading_text=_loading_text(row),
         state=state,
         memory_used_bytes=row.memory_used_bytes,
         memory_total_bytes=row.memory_total_bytes,
         up_seconds=(now - row.started_at).total_seconds(),
-        heartbeat_seconds=max(0.0, silent),
+        heartbeat_seconds=max(0.0, silent_seconds),
         is_draining=row.drained_at is not None,
         jobs=jobs,
     )
 
 
-def _loading(row: Worker) -> str:
+def _loading_text(row: Worker) -> str:
     if row.loading is None:
         return ""
     return f"{row.loading}, {row.loading_fraction or 0:.0%} loaded"

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from api.core.errors import ProblemError, respond
 from api.web.playground import gallery, home, jobs, pictures, sign_in
-from api.web.playground.error_hints import about_request, faults_of
+from api.web.playground.error_hints import field_errors, request_hint
 from api.web.playground.form import page as form
 from api.web.playground.pages import STATIC, page
-from api.web.playground.session import SignedOutError
-from api.web.shared.assets import KeptFiles
-from api.web.shared.guard import GuardedHeaders
-from api.web.shared.problems import SHOWN, shown_problem
+from api.web.shared.assets import SHARED_STATIC, VersionedFiles
+from api.web.shared.problems import HANDLED_ERRORS, page_problem
+from api.web.shared.security import SecurityHeaders
+from api.web.shared.sign_in import SignedOutError, redirect_to_sign_in
 
 PATH = "/playground"
 
@@ -27,27 +27,27 @@ ROUTERS: Sequence[APIRouter] = (
     pictures.router,
     gallery.router,
 )
-_PICTURES = "'self' data:"
-"""Previews come within the stream of a job's events."""
+_IMAGE_SOURCES = "'self' data:"
+"""Previews come as data URIs in the stream of a job's events."""
 
 
 def create_playground() -> FastAPI:
-    """The application; it reads the services of the one around it."""
+    """The application; it uses the outer application's services."""
     playground = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     for router in ROUTERS:
         playground.include_router(router)
-    playground.mount("/static", KeptFiles(directory=STATIC), name="playground-static")
-    playground.add_middleware(GuardedHeaders, pictures=_PICTURES)
-    playground.add_exception_handler(SignedOutError, _lead_to_sign_in)
-    for kind in SHOWN:
+    playground.mount("/static", VersionedFiles(STATIC, SHARED_STATIC), name="playground-static")
+    playground.add_middleware(SecurityHeaders, image_sources=_IMAGE_SOURCES)
+    playground.add_exception_handler(SignedOutError, _redirect_to_sign_in)
+    for kind in HANDLED_ERRORS:
         playground.add_exception_handler(kind, _show_problem)
     return playground
 
 
 def install(app: FastAPI) -> None:
-    """Serve the playground in the API's process, on the API's own services.
+    """Serve the playground in the API's process, with the API's own services.
 
-    At `/` alone, and not below it: what lies there is the API's, unknown addresses included.
+    It is routed at `/` exactly; all paths below, also unknown ones, belong to the API.
     """
     playground = create_playground()
     playground.state = app.state
@@ -55,34 +55,30 @@ def install(app: FastAPI) -> None:
     app.mount(PATH, playground, name="playground")
 
 
-async def _lead_to_sign_in(request: Request, _error: Exception) -> Response:
-    target = f"{PATH}/sign-in"
-    if request.headers.get("HX-Request") == "true":
-        # A redirect would be followed unseen, and the form would land in a part of the page.
-        return Response(status_code=401, headers={"HX-Redirect": target})
-    if _speaks_json(request):
-        return respond(ProblemError(401, "unauthorized", "sign in again: load the page anew"))
-    return RedirectResponse(target, 303)
+async def _redirect_to_sign_in(request: Request, _error: Exception) -> Response:
+    if _accepts_json(request):
+        return respond(ProblemError(401, "unauthorized", "sign in again: reload the page"))
+    return redirect_to_sign_in(request, sign_in.FORM_PATH)
 
 
 async def _show_problem(request: Request, error: Exception) -> Response:
-    problem = shown_problem(error)
-    if _speaks_json(request):
+    problem = page_problem(error)
+    if _accepts_json(request):
         return respond(problem)
     is_part = request.headers.get("HX-Request") == "true"
-    answer = page(
+    response = page(
         request,
-        "trouble.html" if is_part else "problem.html",
+        "form_errors.html" if is_part else "problem.html",
         status=problem.status,
         problem=problem,
-        faults=faults_of(problem),
-        advice=about_request(problem),
+        errors=field_errors(problem),
+        hint=request_hint(problem),
     )
     if is_part:
-        answer.headers.update({"HX-Retarget": "#trouble", "HX-Reswap": "innerHTML"})
-    answer.headers.update(problem.headers)
-    return answer
+        response.headers.update({"HX-Retarget": "#form-errors", "HX-Reswap": "innerHTML"})
+    response.headers.update(problem.headers)
+    return response
 
 
-def _speaks_json(request: Request) -> bool:
+def _accepts_json(request: Request) -> bool:
     return request.headers.get("Accept", "").startswith("application/json")

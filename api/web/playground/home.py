@@ -1,4 +1,4 @@
-"""The page itself: a form, the job that is watched, and the gallery."""
+"""The playground's page: a form, the watched job, and the gallery."""
 
 from typing import Annotated, Any
 
@@ -7,15 +7,15 @@ from fastapi.responses import Response
 
 from api.schemas.jobs import ShortText
 from api.services import Services, ServicesDep
-from api.web.playground.form.models import first_choice, groups, looker
-from api.web.playground.form.page import FRESH, form_values
-from api.web.playground.form.prefill import picture_of, settings_of
+from api.web.playground.form.models import analysis_model, default_model, groups
+from api.web.playground.form.page import INITIAL_VALUES, form_values
+from api.web.playground.form.prefill import analysis_input, former_settings
 from api.web.playground.gallery import gallery_values
-from api.web.playground.jobs import values_of
+from api.web.playground.jobs import job_values
 from api.web.playground.pages import page
 from api.web.playground.session import COOKIE, CurrentTenant
-from api.web.playground.sign_in import enter
-from api.web.shared.guard import is_secure
+from api.web.playground.sign_in import require_session
+from api.web.shared.security import is_secure
 from db.tenants import tenants
 
 router = APIRouter()
@@ -32,46 +32,47 @@ def show(
 ) -> Response:
     """The playground.
 
-    `?from=job_…` fills the form with a former job's settings and shows that job, `?look=job_…`
-    asks about a picture that it painted, `?model=…` begins with a model.
+    `?from=job_…` fills the form with a former job's settings and shows that job. `?look=job_…`
+    prepares the analysis of a picture that it painted. `?model=…` selects a model.
     """
-    current, token = enter(request, services)
+    tenant, token = require_session(request, services)
     watched = former or look
-    shown = {
-        **_filled(services, current, model=model, former=former, look=look, n=n),
-        **_standing(services, current),
-        **gallery_values(services, current),
-        **(values_of(services, current, watched) if watched else {}),
+    values = {
+        **_form(services, tenant, model=model, former=former, look=look, n=n),
+        **_account(services, tenant),
+        **gallery_values(services, tenant),
+        **(job_values(services, tenant, watched) if watched else {}),
     }
-    answer = page(request, "home.html", watched=bool(watched), **shown)
+    response = page(request, "home.html", watched=bool(watched), **values)
     if token is not None:
-        COOKIE.set_on(answer, token, secure=is_secure(request, services))
-    return answer
+        COOKIE.set_on(response, token, secure=is_secure(request, services))
+    return response
 
 
-def _filled(
-    services: Services, current: CurrentTenant, *, model: str, former: str, look: str, n: int
+def _form(
+    services: Services, tenant: CurrentTenant, *, model: str, former: str, look: str, n: int
 ) -> dict[str, Any]:
     with services.database.transaction(durable=False) as session:
         offered = groups(session, services.catalogue)
-    if look and (eyes := looker(offered)) is not None:
-        return form_values(services, current, eyes, FRESH | picture_of(services, current, look, n))
+    if look and (analyser := analysis_model(offered)) is not None:
+        picture = analysis_input(services, tenant, look, n)
+        return form_values(services, tenant, analyser, INITIAL_VALUES | picture)
     if former:
-        variant, given = settings_of(services, current, former)
-        if services.catalogue.offers(variant):
-            # Whoever watches wants to see, however the job was sent.
-            return form_values(services, current, variant, given | {"previews": True})
-    return form_values(services, current, model or first_choice(offered), FRESH)
+        variant, settings = former_settings(services, tenant, former)
+        if services.catalogue.has(variant):
+            # A user of the page wants previews, also where the former job had none.
+            return form_values(services, tenant, variant, settings | {"previews": True})
+    return form_values(services, tenant, model or default_model(offered), INITIAL_VALUES)
 
 
-def _standing(services: Services, current: CurrentTenant) -> dict[str, Any]:
-    """Who pays, and what they have left."""
+def _account(services: Services, tenant: CurrentTenant) -> dict[str, Any]:
+    """The tenant's account: allowances and balance."""
     with services.database.transaction(durable=False) as session:
-        account = tenants.account(session, current.tenant_id)
-    if account is None:  # a key's tenant is never removed before the key
-        raise RuntimeError("a session of no tenant")
+        account = tenants.account(session, tenant.id)
+    if account is None:  # a tenant is never deleted before its keys
+        raise RuntimeError("a session without a tenant")
     own = services.settings.playground_key.get_secret_value()
     return {
         "account": account,
-        "is_local": current.key_id.removeprefix("key_") in own.split("_"),
+        "is_local": tenant.key_id.removeprefix("key_") in own.split("_"),
     }

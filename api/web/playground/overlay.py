@@ -1,4 +1,4 @@
-"""All that `overlay.html` shows of one Florence-2 job."""
+"""The results of one Florence-2 job, as `overlay.html` shows them."""
 
 import json
 from collections.abc import Mapping
@@ -10,14 +10,14 @@ from api.web.shared.florence2_overlay import Answer, Overlay, answers, overlays
 
 
 @dataclass(frozen=True)
-class Seen:
-    """One job's answers, to look at and to copy.
+class OverlayView:
+    """One job's results, to look at and to copy.
 
     Attributes:
-        overlays: the answers that say where.
-        answers: the answers that are words and nothing more; what is said of a region is there.
-        as_json: the results as they are, JSON.
-        as_coco: what has a place as a COCO file; "" where nothing has.
+        overlays: the answers that contain places.
+        answers: the answers that are only text; a text about a region is an overlay.
+        as_json: the results as JSON.
+        as_coco: the places as a COCO file; "" where there are none.
     """
 
     overlays: list[Overlay]
@@ -26,22 +26,23 @@ class Seen:
     as_coco: str
 
 
-def seen_in(output: Mapping[str, Any], picture_url: str, asked: Mapping[str, Any]) -> Seen:
-    """What a succeeded Florence-2 job came to.
+def overlay_view(
+    output: Mapping[str, Any], picture_url: str, job_input: Mapping[str, Any]
+) -> OverlayView:
+    """The results of a succeeded Florence-2 job.
 
     Args:
-        output: the job's.
-        picture_url: where a browser finds the picture that was looked at.
-        asked: the job's input.
+        output: the job's output.
+        picture_url: the URL of the analysed picture.
+        job_input: the job's input.
     """
-    drawn = overlays(output, picture_url, asked)
-    placed = {overlay.title for overlay in drawn}
-    told = {"image": output["image"], "results": output["results"]}
-    return Seen(
+    drawn = overlays(output, picture_url, job_input)
+    drawn_tokens = {overlay.token for overlay in drawn}
+    return OverlayView(
         overlays=drawn,
-        answers=[answer for answer in answers(output) if answer.title not in placed],
-        as_json=_pretty(told),
-        as_coco=_pretty(coco_of(output, asked)) if drawn else "",
+        answers=[answer for answer in answers(output) if answer.token not in drawn_tokens],
+        as_json=_pretty({"image": output["image"], "results": output["results"]}),
+        as_coco=_pretty(coco_of(output, job_input)) if drawn else "",
     )
 
 

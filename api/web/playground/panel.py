@@ -1,4 +1,4 @@
-"""The job that is being watched: how it stands, and what came of it."""
+"""The panel of the watched job: its state and its results."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,17 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from api.services import Services
-from api.web.playground.error_hints import about_job
+from api.web.playground.error_hints import job_hint
 from api.web.playground.form.models import paints
-from api.web.playground.overlay import Seen, seen_in
+from api.web.playground.overlay import OverlayView, overlay_view
 from api.web.shared.formats import duration, money
 from api.web.shared.job_labels import waiting_text
-from api.web.shared.job_pictures import Input, inputs, outputs, without_removed
+from api.web.shared.job_pictures import (
+    InputPictureView,
+    input_pictures,
+    output_pictures,
+    without_removed,
+)
 from db.jobs.queries import artifacts_of
 from db.jobs.waiting import queue_positions
 from db.tables import Artifact, Job
@@ -22,7 +27,7 @@ from db.values.job_state import TERMINAL, JobState
 
 @dataclass(frozen=True)
 class Fact:
-    """A name and a value."""
+    """A name and a value, for the line under the results."""
 
     name: str
     value: str
@@ -30,36 +35,36 @@ class Fact:
 
 @dataclass(frozen=True)
 class DownloadableFile:
-    """A stored result that is no painted picture."""
+    """A stored result other than a painted picture."""
 
     title: str
     url: str
 
 
 def panel_values(services: Services, session: Session, job: Job) -> dict[str, Any]:
-    """The values of `panel.html`."""
+    """The template values of `panel.html`."""
     artifacts = artifacts_of(session, [job.id]).get(job.id, [])
     waiting = queue_positions(session, [job.id]).get(job.id)
     base = f"/playground/jobs/{job.id}"
-    given = inputs(job, base)
+    pictures = input_pictures(job, base)
     return {
         "job": job,
         "over": job.state in TERMINAL,
         "waiting": None if waiting is None else waiting_text(waiting),
-        "results": outputs(job, artifacts, base),
+        "results": output_pictures(job, artifacts, base),
         "files": _files(artifacts, base),
-        "seen": _seen(job, given),
-        "given": given,
+        "analysis": _analysis(job, pictures),
+        "inputs": pictures,
         "facts": _facts(job),
-        "advice": about_job(job.error_code) if job.error_code else "",
+        "hint": job_hint(job.error_code) if job.error_code else "",
         "prompt": str(job.input.get("prompt") or job.input.get("text") or ""),
-        "is_offered": services.catalogue.offers(job.variant),
-        "can_look": any(not paints(each) for each in services.catalogue.variants()),
+        "is_offered": services.catalogue.has(job.variant),
+        "can_analyse": any(not paints(each) for each in services.catalogue.variants()),
     }
 
 
 def _files(artifacts: Sequence[Artifact], base: str) -> list[DownloadableFile]:
-    """What Florence-2 was asked to store; what FLUX painted is shown as it is."""
+    """The artifacts of an analysis; painted pictures are shown in the panel itself."""
     return [
         DownloadableFile(
             f"{row.kind} {row.about.get('task', '')}".strip(), f"{base}/results/{row.n}"
@@ -69,30 +74,30 @@ def _files(artifacts: Sequence[Artifact], base: str) -> list[DownloadableFile]:
     ]
 
 
-def as_kept(services: Services, values: dict[str, Any]) -> dict[str, Any]:
-    """The values of a job that is over, without the pictures that the store no longer has."""
+def without_removed_pictures(services: Services, values: dict[str, Any]) -> dict[str, Any]:
+    """The values of an ended job, without the pictures that the store no longer has."""
     job = values["job"]
-    given = without_removed(services, job, values["given"])
-    return values | {"given": given, "seen": _seen(job, given)}
+    pictures = without_removed(services, job, values["inputs"])
+    return values | {"inputs": pictures, "analysis": _analysis(job, pictures)}
 
 
-def _seen(job: Job, given: Sequence[Input]) -> Seen | None:
+def _analysis(job: Job, pictures: Sequence[InputPictureView]) -> OverlayView | None:
     if job.state != JobState.SUCCEEDED or "results" not in (job.output or {}):
         return None
-    return seen_in(job.output or {}, given[0].url or "", job.input)
+    return overlay_view(job.output or {}, pictures[0].url or "", job.input)
 
 
 def _facts(job: Job) -> list[Fact]:
-    began = job.started_at
-    waited = (began - job.created_at).total_seconds() if began else None
+    started = job.started_at
+    waited = (started - job.created_at).total_seconds() if started else None
     seed = job.input.get("seed")
-    every = (
+    facts = (
         Fact("Price", _price(job)),
         Fact("Seed", "" if seed is None else str(seed)),
         Fact("Waited", duration(waited) if waited is not None else ""),
         Fact("Ran", duration(job.run_seconds) if job.run_seconds is not None else ""),
     )
-    return [fact for fact in every if fact.value]
+    return [fact for fact in facts if fact.value]
 
 
 def _price(job: Job) -> str:

@@ -1,4 +1,4 @@
-"""Pictures in and out: uploads, what a job was given and what came of it, for its tenant alone."""
+"""A tenant's pictures: uploads, and the inputs and results of their jobs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from api.jobs.input_pictures import store_picture
 from api.schemas.jobs import FileView, ShortText
 from api.services import Services, ServicesDep
 from api.web.playground.session import CurrentTenant, CurrentTenantDep, WriterDep
-from api.web.shared.job_pictures import PictureNumber, input_keys, stored_picture
+from api.web.shared.job_pictures import PictureNumber, input_keys, picture_response
 from db.artifacts import uploads as files
 from db.jobs.queries import find_artifact, find_job
 from db.storage.object_store import ObjectNotFoundError
@@ -25,7 +25,7 @@ router = APIRouter()
 
 @dataclass(frozen=True)
 class Thumb:
-    """A picture that a field of the form holds; sizes in pixels."""
+    """A picture in a field of the form; sizes in pixels."""
 
     value: str
     source: str
@@ -33,13 +33,10 @@ class Thumb:
     height: int
 
 
-def thumbs(services: Services, current: CurrentTenant, file_ids: Sequence[str]) -> list[Thumb]:
-    """Uploaded pictures of the tenant's; what is none of theirs is left out."""
+def thumbs(services: Services, tenant: CurrentTenant, file_ids: Sequence[str]) -> list[Thumb]:
+    """The tenant's uploaded pictures; ids that are not theirs are skipped."""
     with services.database.transaction(durable=False) as session:
-        rows = [
-            files.find(session, tenant_id=current.tenant_id, file_id=file_id)
-            for file_id in file_ids
-        ]
+        rows = [files.find(session, tenant_id=tenant.id, file_id=file_id) for file_id in file_ids]
     return [_thumb(row) for row in rows if row is not None]
 
 
@@ -47,26 +44,26 @@ def _thumb(row: FileRow) -> Thumb:
     return Thumb(row.id, f"/playground/files/{row.id}", row.width, row.height)
 
 
-def named_again(services: Services, current: CurrentTenant, key: str) -> str | None:
-    """The id by which a stored picture is given to another job; None once it has been removed."""
+def upload_again(services: Services, tenant: CurrentTenant, key: str) -> str | None:
+    """The file id of a stored picture, for another job; None when the picture was removed."""
     try:
         data = services.store.get(key).data
     except ObjectNotFoundError:
         return None
-    stored = store_picture(services, current.tenant_id, data)
+    stored = store_picture(services, tenant.id, data)
     with services.database.transaction() as session:
-        return files.add(session, current.tenant_id, stored).id
+        return files.add(session, tenant.id, stored).id
 
 
 @router.post("/files", status_code=201)
 def upload(
-    file: Annotated[UploadFile, File()], services: ServicesDep, current: WriterDep
+    file: Annotated[UploadFile, File()], services: ServicesDep, tenant: WriterDep
 ) -> FileView:
-    """Take a picture as `POST /v1/files` does."""
+    """Store a picture as `POST /v1/files` does."""
     data = file.file.read(services.settings.max_picture_bytes + 1)
-    stored = store_picture(services, current.tenant_id, data)
+    stored = store_picture(services, tenant.id, data)
     with services.database.transaction() as session:
-        row = files.add(session, current.tenant_id, stored)
+        row = files.add(session, tenant.id, stored)
     return FileView(
         id=row.id,
         media_type=row.media_type,
@@ -78,13 +75,13 @@ def upload(
 
 
 @router.get("/files/{file_id}")
-def get_file(file_id: ShortText, services: ServicesDep, current: CurrentTenantDep) -> Response:
+def get_file(file_id: ShortText, services: ServicesDep, tenant: CurrentTenantDep) -> Response:
     """An uploaded picture."""
     with services.database.transaction(durable=False) as session:
-        row = files.find(session, tenant_id=current.tenant_id, file_id=file_id)
+        row = files.find(session, tenant_id=tenant.id, file_id=file_id)
     if row is None:
         raise not_found("file")
-    return stored_picture(services, row.key)
+    return picture_response(services, row.key)
 
 
 @router.get("/jobs/{job_id}/results/{n}")
@@ -92,41 +89,41 @@ def get_result(
     job_id: ShortText,
     n: PictureNumber,
     services: ServicesDep,
-    current: CurrentTenantDep,
+    tenant: CurrentTenantDep,
     download: Annotated[bool, Query()] = False,  # noqa: FBT002 - a query's flag
 ) -> Response:
-    """One stored result, to be shown or to be kept as a file."""
+    """One stored result, to show or to download."""
     with services.database.transaction(durable=False) as session:
-        job = find_job(session, tenant_id=current.tenant_id, job_id=job_id)
+        job = find_job(session, tenant_id=tenant.id, job_id=job_id)
         row = find_artifact(session, job_id, n)
     if job is None or row is None:
         raise not_found("result")
-    answer = stored_picture(services, row.key)
+    response = picture_response(services, row.key)
     if download:
         name = f"{job.id}-{n}.{artifact_kinds.SUFFIXES[row.media_type]}"
-        answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
+        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
 
 
 @router.get("/jobs/{job_id}/inputs/{n}")
 def get_input(
-    job_id: ShortText, n: PictureNumber, services: ServicesDep, current: CurrentTenantDep
+    job_id: ShortText, n: PictureNumber, services: ServicesDep, tenant: CurrentTenantDep
 ) -> Response:
-    """One picture that a job was given."""
-    keys = input_keys(own_job(services, current, job_id))
+    """One input picture of a job."""
+    keys = input_keys(own_job(services, tenant, job_id))
     if n >= len(keys):
         raise not_found("picture")
-    return stored_picture(services, keys[n])
+    return picture_response(services, keys[n])
 
 
-def own_job(services: Services, current: CurrentTenant, job_id: str) -> Job:
-    """A job of the tenant's.
+def own_job(services: Services, tenant: CurrentTenant, job_id: str) -> Job:
+    """The tenant's job of an id.
 
     Raises:
-        api.core.errors.ProblemError: it is not theirs.
+        api.core.errors.ProblemError: 404, the tenant has no such job.
     """
     with services.database.transaction(durable=False) as session:
-        job = find_job(session, tenant_id=current.tenant_id, job_id=job_id)
+        job = find_job(session, tenant_id=tenant.id, job_id=job_id)
     if job is None:
         raise not_found("job")
     return job

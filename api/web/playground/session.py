@@ -1,4 +1,4 @@
-"""Who is at the playground: a tenant, found by the cookie."""
+"""The signed-in tenant of a request, and the forms that they send."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -8,11 +8,12 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
 from api.auth.tenant import Caller
-from api.core.request_log import note
-from api.middleware.rate_limit import refusal
+from api.core.request_log import add_log_fields
+from api.middleware.rate_limit import rate_limit_problem
 from api.services import Services, ServicesDep
-from api.web.shared.guard import check_form, csrf_of
+from api.web.shared.security import check_form, csrf_token
 from api.web.shared.session_cookie import SessionCookie
+from api.web.shared.sign_in import SignedOutError
 from db.tenants import sessions as key_sessions
 
 COOKIE = SessionCookie("bottega_playground", path="/")
@@ -23,65 +24,64 @@ class CurrentTenant:
     """A tenant who is signed in.
 
     Attributes:
-        csrf: what each of this session's forms must carry.
+        key_id: the key that opened the session.
+        csrf: the token that each form of this session must carry.
     """
 
-    tenant_id: str
+    id: str
     key_id: str
     csrf: str
 
     @property
     def caller(self) -> Caller:
-        """As whoever submits."""
-        return Caller(self.tenant_id, self.key_id)
-
-
-class SignedOutError(Exception):
-    """Nobody is signed in; the visitor is led to the sign-in."""
+        """The tenant as the caller of the API."""
+        return Caller(self.id, self.key_id)
 
 
 def current_tenant(services: Services, token: str | None) -> CurrentTenant | None:
-    """Whose session a cookie's token opens; None when it opens none."""
+    """The tenant of the session that a cookie's token opens; None when it opens none."""
     if not token:
         return None
-    with services.database.single_statements() as session:
+    with services.database.autocommit() as session:
         key = key_sessions.find_tenant(session, token)
     if key is None or key.tenant_id is None:
         return None
-    note(tenant_id=key.tenant_id, key_id=key.id)
-    return CurrentTenant(key.tenant_id, key.id, csrf_of(token))
+    add_log_fields(tenant_id=key.tenant_id, key_id=key.id)
+    return CurrentTenant(key.tenant_id, key.id, csrf_token(token))
 
 
-async def _current(request: Request, services: ServicesDep) -> CurrentTenant:
+async def _current_tenant(request: Request, services: ServicesDep) -> CurrentTenant:
     token = request.cookies.get(COOKIE.name)
-    current = await run_in_threadpool(current_tenant, services, token)
-    if current is None:
+    tenant = await run_in_threadpool(current_tenant, services, token)
+    if tenant is None:
         raise SignedOutError
-    return current
+    return tenant
 
 
-CurrentTenantDep = Annotated[CurrentTenant, Depends(_current)]
-"""Whoever is signed in."""
+CurrentTenantDep = Annotated[CurrentTenant, Depends(_current_tenant)]
+"""The signed-in tenant."""
 
 
 async def _writer(
-    request: Request, services: ServicesDep, current: CurrentTenantDep
+    request: Request, services: ServicesDep, tenant: CurrentTenantDep
 ) -> CurrentTenant:
-    await check_form(request, services, current.csrf)
-    standing = await services.rate_limits.count(current.tenant_id, current.key_id)
-    if standing is not None and not standing.allowed:
-        raise refusal(standing)
-    return current
+    await check_form(request, services, tenant.csrf)
+    status = await services.rate_limiter.count(tenant.id, tenant.key_id)
+    if status is not None and not status.allowed:
+        raise rate_limit_problem(status)
+    return tenant
 
 
 WriterDep = Annotated[CurrentTenant, Depends(_writer)]
-"""Whoever is signed in and sends something from one of our own pages; it counts as a call of
-their key's, as it would at the API."""
+"""The signed-in tenant who sends a form from one of our own pages.
+
+The request counts against the rate limit of their key, as a call of the API does.
+"""
 
 
-async def _form(request: Request, _writer: WriterDep) -> FormData:
+async def _form(request: Request, _tenant: WriterDep) -> FormData:
     return await request.form()
 
 
 FormDep = Annotated[FormData, Depends(_form)]
-"""What they send, once it is known to be theirs."""
+"""The form's data, after the check that it comes from one of our own pages."""

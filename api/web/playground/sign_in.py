@@ -1,57 +1,61 @@
-"""Signing in with a tenant's key, and out; the local stack's own tenant without being asked."""
+"""Sign-in with a tenant's key, and sign-out; on the local stack, sign-in without a key."""
 
 import ipaddress
 from typing import Annotated
 
-import structlog
 from fastapi import APIRouter, Form, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, Response
+from sqlalchemy.orm import Session
 
 from api.services import Services, ServicesDep
 from api.web.playground.pages import page
-from api.web.playground.session import (
-    COOKIE,
-    CurrentTenant,
-    SignedOutError,
-    WriterDep,
-    current_tenant,
-)
-from api.web.shared.guard import check_origin, is_secure
-from api.web.shared.session_cookie import SESSION_SECONDS
-from api.web.shared.throttle import SignInThrottle
+from api.web.playground.session import COOKIE, CurrentTenant, WriterDep, current_tenant
+from api.web.shared.sign_in import KeyRefusedError, SignedOutError, SignIn
 from db.tenants import api_keys
-from db.tenants import sessions as key_sessions
-from db.tenants.api_keys import InvalidKeyError
+from db.tenants.api_keys import Identity, InvalidKeyError
 from db.tenants.tenants import TenantSuspendedError
 
 router = APIRouter()
 
 HOME = "/"
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
-_WRONG = "This key is not valid: check it, or ask whoever runs this service for another."
-_OPERATORS = "This is an operator's key: it opens the dashboard. Paste a tenant's key here."
-_SUSPENDED = "This key's tenant is suspended: ask whoever runs this service."
-_log = structlog.get_logger(__name__)
-_throttle = SignInThrottle()
+FORM_PATH = "/playground/sign-in"
+_PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+_INVALID = "This key is not valid: check it, or ask the service's operator for another."
+_OPERATOR_KEY = "This is an operator's key: it opens the dashboard. Paste a tenant's key here."
+_SUSPENDED = "This key's tenant is suspended: ask the service's operator."
 
 
-class _RefusedError(Exception):
-    """A key that opens no session; `str()` of it tells the visitor why."""
+def _identify(session: Session, key: str) -> Identity:
+    try:
+        identity = api_keys.identify(session, key)
+    except InvalidKeyError:
+        raise KeyRefusedError(_INVALID) from None
+    except TenantSuspendedError:
+        raise KeyRefusedError(_SUSPENDED) from None
+    if identity.is_operator:
+        raise KeyRefusedError(_OPERATOR_KEY)
+    return identity
+
+
+_sign_in = SignIn("playground", COOKIE, home=HOME, form_path=FORM_PATH, identify=_identify)
 
 
 @router.get("/sign-in")
-def ask_for_key(request: Request, services: ServicesDep) -> HTMLResponse:
+def show_sign_in(request: Request, services: ServicesDep) -> HTMLResponse:
     """The form that asks for a key."""
-    return _door(request, services, problem=None)
+    return _form_page(request, services, problem=None)
 
 
-def _door(
+def _form_page(
     request: Request, services: Services, *, problem: str | None, status: int = 200
 ) -> HTMLResponse:
-    local = signs_in_by_itself(request, services)
-    operators = problem == _OPERATORS
     return page(
-        request, "sign_in.html", status=status, problem=problem, local=local, operators=operators
+        request,
+        "sign_in.html",
+        status=status,
+        problem=problem,
+        needs_no_key=may_enter_without_key(request, services),
+        is_operator_key=problem == _OPERATOR_KEY,
     )
 
 
@@ -59,75 +63,54 @@ def _door(
 def sign_in(
     request: Request, services: ServicesDep, key: Annotated[str, Form(max_length=200)] = ""
 ) -> Response:
-    """Open a session under a fresh cookie; a session that the browser had is closed."""
-    check_origin(request, services)
-    address = request.client.host if request.client else ""
-    wait = _throttle.wait_seconds(address)
-    if wait:
-        problem = f"Too many attempts from here. Try again in {wait} s."
-        answer = _door(request, services, problem=problem, status=429)
-        answer.headers["Retry-After"] = str(wait)
-        return answer
-    try:
-        token = _open_session(services, key.strip(), request.cookies.get(COOKIE.name))
-    except _RefusedError as refused:
-        _throttle.failed(address)
-        _log.warning("playground_sign_in_refused")
-        return _door(request, services, problem=str(refused), status=401)
-    _throttle.succeeded(address)
-    response = RedirectResponse(HOME, 303)
-    COOKIE.set_on(response, token, secure=is_secure(request, services))
-    return response
+    """Open a session under a new cookie, and close the browser's former session."""
+
+    def render_form(problem: str, status: int) -> Response:
+        return _form_page(request, services, problem=problem, status=status)
+
+    return _sign_in.sign_in(request, services, key, render_form)
 
 
-def _open_session(services: Services, key: str, former: str | None) -> str:
-    with services.database.transaction() as session:
-        try:
-            identity = api_keys.identify(session, key)
-        except InvalidKeyError:
-            raise _RefusedError(_WRONG) from None
-        except TenantSuspendedError:
-            raise _RefusedError(_SUSPENDED) from None
-        if identity.is_operator:
-            raise _RefusedError(_OPERATORS)
-        if former:
-            key_sessions.end(session, former)
-        return key_sessions.start(session, identity.key_id, seconds=SESSION_SECONDS)
+@router.post("/sign-out")
+def sign_out(request: Request, services: ServicesDep, _tenant: WriterDep) -> Response:
+    """Close the session, so that its cookie is worthless everywhere."""
+    return _sign_in.sign_out(request, services)
 
 
-def enter(request: Request, services: Services) -> tuple[CurrentTenant, str | None]:
-    """Whoever opens the page, and the token of a session that was opened for them just now.
+def require_session(request: Request, services: Services) -> tuple[CurrentTenant, str | None]:
+    """The signed-in tenant, and the token of the session if it was opened by this call.
 
     Raises:
-        SignedOutError: nobody is signed in, and nobody is by themselves.
+        SignedOutError: nobody is signed in, and the browser may not enter without a key.
     """
-    current = current_tenant(services, request.cookies.get(COOKIE.name))
-    if current is not None:
-        return current, None
-    if not signs_in_by_itself(request, services):
+    tenant = current_tenant(services, request.cookies.get(COOKIE.name))
+    if tenant is not None:
+        return tenant, None
+    if not may_enter_without_key(request, services):
         raise SignedOutError
     try:
-        token = _open_session(services, services.settings.playground_key.get_secret_value(), None)
-    except _RefusedError:
+        key = services.settings.playground_key.get_secret_value()
+        token = _sign_in.open_session(services, key)
+    except KeyRefusedError:
         raise SignedOutError from None
-    opened = current_tenant(services, token)
-    if opened is None:
+    tenant = current_tenant(services, token)
+    if tenant is None:
         raise SignedOutError
-    return opened, token
+    return tenant, token
 
 
-def signs_in_by_itself(request: Request, services: Services) -> bool:
-    """Whether a browser on this very machine asks, and there is a key for it.
+def may_enter_without_key(request: Request, services: Services) -> bool:
+    """True when the browser runs on this machine, and the local stack has a key for it.
 
-    It must name this machine, too: the page of another site may have its own name lead here.
-    What a proxy passes on comes from anywhere.
+    The request must also name this machine as its host: another site could let its own name
+    resolve to this machine. A request through a proxy can come from anywhere.
     """
     if not services.settings.playground_key.get_secret_value():
         return False
-    if any(name in request.headers for name in _FORWARDED):
+    if any(name in request.headers for name in _PROXY_HEADERS):
         return False
-    asker = request.client.host if request.client else ""
-    return _is_loopback(asker) and _is_loopback(request.url.hostname or "")
+    client = request.client.host if request.client else ""
+    return _is_loopback(client) and _is_loopback(request.url.hostname or "")
 
 
 def _is_loopback(host: str) -> bool:
@@ -137,13 +120,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
-
-
-@router.post("/sign-out")
-def sign_out(request: Request, services: ServicesDep, _current: WriterDep) -> Response:
-    """Close the session; its cookie opens nothing any more, wherever it is."""
-    with services.database.transaction() as session:
-        key_sessions.end(session, request.cookies[COOKIE.name])
-    response = RedirectResponse("/playground/sign-in", 303)
-    COOKIE.take_from(response)
-    return response

@@ -1,4 +1,4 @@
-"""Florence-2's answers as people see them: shapes over the picture looked at, and words."""
+"""Florence-2's answers on a page: shapes over the analysed picture, and texts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,25 +8,25 @@ from workers.catalog.florence2.instances import Box, Instance, Points, instances
 from workers.catalog.florence2.tasks import BY_TOKEN
 
 COLOURS = 8
-NAMELESS = "unnamed"
-"""What is shown for a place that its task gives no name."""
-_DOUBTS = {
-    "repetition": "It says the same over and over, as a model that has lost its way does.",
-    "masks_limited": "Only the first of its outlines were made into masks.",
+UNNAMED = "unnamed"
+"""The label of a place that its task does not name."""
+_WARNINGS = {
+    "repetition": "The answer repeats itself over and over; it may be wrong.",
+    "masks_limited": "Masks were made only for the first outlines.",
 }
-_CUT_OFF = "It was cut off at its limit of tokens."
+_CUT_OFF = "The answer was cut off at the limit of tokens."
 
 
 @dataclass(frozen=True)
 class Shape:
-    """One thing and where it is.
+    """One labelled place in the picture.
 
     Attributes:
-        mark: joins it to its line in the list beneath.
+        mark: an id that links the shape to its entry in the list of labels.
         colour: 0 to 7, the same for equal labels.
-        outlines: SVG `points`, in pixels of the picture; several for a thing in parts.
-        box: around all of it, in pixels of the picture.
-        score: how sure the model is, 0 to 1, not calibrated; None where it was not told.
+        outlines: SVG `points`, in pixels of the picture; several for an object in parts.
+        box: the bounding box, in pixels of the picture.
+        score: the model's confidence, 0 to 1, not calibrated; None where there is none.
     """
 
     mark: str
@@ -38,14 +38,14 @@ class Shape:
 
     @property
     def place(self) -> str:
-        """Its box in words."""
+        """The bounding box as text."""
         left, top, right, bottom = self.box
         return f"{left:.0f}, {top:.0f} to {right:.0f}, {bottom:.0f}"
 
 
 @dataclass(frozen=True)
 class Group:
-    """All shapes of one overlay that bear the same label."""
+    """All shapes of one overlay with the same label."""
 
     label: str
     colour: int
@@ -54,97 +54,103 @@ class Group:
 
 @dataclass(frozen=True)
 class Overlay:
-    """One task's places over the picture.
+    """One task's shapes over the picture.
 
     Attributes:
-        title: the task's token.
-        means: the task in plain words.
-        width: the picture's, in pixels.
-        height: the picture's, in pixels.
-        doubts: sentences that each say why to doubt the answer.
+        token: the task's token.
+        title: the task in plain words.
+        width: of the picture, in pixels.
+        height: of the picture, in pixels.
+        warnings: sentences, each with a reason to doubt the answer.
     """
 
+    token: str
     title: str
-    means: str
     width: int
     height: int
     picture_url: str
     shapes: list[Shape]
-    doubts: list[str]
+    warnings: list[str]
 
     @property
     def note(self) -> str:
-        """How much was found, in words."""
+        """The number of shapes as text."""
         return f"{len(self.shapes)} found"
 
     @property
     def summary(self) -> str:
-        """What was found, in words."""
+        """All labels as text."""
         return ", ".join(shape.label for shape in self.shapes) or "nothing was found"
 
     @property
-    def drawn(self) -> list[Shape]:
-        """The shapes from large to small, so that none is hidden beneath another."""
+    def draw_order(self) -> list[Shape]:
+        """The shapes from large to small, so that none is hidden behind another."""
         return sorted(self.shapes, key=lambda shape: -_area(shape.box))
 
     @property
     def groups(self) -> list[Group]:
-        """The shapes by their labels, in the order in which each label comes first."""
-        found: dict[str, Group] = {}
+        """The shapes by label, in the order in which each label first occurs."""
+        groups: dict[str, Group] = {}
         for shape in self.shapes:
-            group = found.setdefault(shape.label, Group(shape.label, shape.colour, []))
+            group = groups.setdefault(shape.label, Group(shape.label, shape.colour, []))
             group.shapes.append(shape)
-        return list(found.values())
+        return list(groups.values())
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One task's words: the task's token and what it means, the text, and why to doubt it."""
+    """One task's text.
 
+    Attributes:
+        token: the task's token.
+        title: the task in plain words.
+        warnings: sentences, each with a reason to doubt the answer.
+    """
+
+    token: str
     title: str
-    means: str
     text: str
-    doubts: list[str]
+    warnings: list[str]
 
 
 def overlays(
-    output: Mapping[str, Any], picture_url: str, asked: Mapping[str, Any] | None = None
+    output: Mapping[str, Any], picture_url: str, job_input: Mapping[str, Any] | None = None
 ) -> list[Overlay]:
-    """The answers of a job that say where, in the order of its tasks.
+    """The answers of a job that contain places, in the order of its tasks.
 
     Args:
-        output: the job's; of one that has none yet, `{}`.
-        picture_url: where a browser finds the picture that was looked at.
-        asked: the job's input, without which words about a region have no place.
+        output: the job's output; `{}` when it has none yet.
+        picture_url: the URL of the analysed picture.
+        job_input: the job's input; it holds the region that a text about a region refers to.
     """
-    drawn = (
-        (result, value, list(_shapes(n, result, asked or {})))
+    with_shapes = (
+        (result, value, list(_shapes(n, result, job_input or {})))
         for n, result, value in _values(output)
     )
     size = output.get("image", {})
     return [
         Overlay(
-            title=result["task"],
-            means=BY_TOKEN[result["task"]].title,
+            token=result["task"],
+            title=BY_TOKEN[result["task"]].title,
             width=size.get("width", 1),
             height=size.get("height", 1),
             picture_url=picture_url,
             shapes=shapes,
-            doubts=_doubts(result),
+            warnings=_warnings(result),
         )
-        for result, value, shapes in drawn
+        for result, value, shapes in with_shapes
         if shapes or not isinstance(value, str)
     ]
 
 
 def answers(output: Mapping[str, Any]) -> list[Answer]:
-    """The answers of a job that are words."""
+    """The answers of a job that are text."""
     return [
         Answer(
-            title=result["task"],
-            means=BY_TOKEN[result["task"]].title,
+            token=result["task"],
+            title=BY_TOKEN[result["task"]].title,
             text=result.get("text", value),
-            doubts=_doubts(result),
+            warnings=_warnings(result),
         )
         for _, result, value in _values(output)
         if isinstance(value, str)
@@ -156,17 +162,17 @@ def _values(output: Mapping[str, Any]) -> Iterator[tuple[int, Mapping[str, Any],
         yield n, result, result["result"][result["task"]]
 
 
-def _doubts(result: Mapping[str, Any]) -> list[str]:
-    told = [_DOUBTS[each] for each in result.get("warnings", []) if each in _DOUBTS]
-    return told + [_CUT_OFF] * (result.get("finish_reason") == "length")
+def _warnings(result: Mapping[str, Any]) -> list[str]:
+    sentences = [_WARNINGS[each] for each in result.get("warnings", []) if each in _WARNINGS]
+    return sentences + [_CUT_OFF] * (result.get("finish_reason") == "length")
 
 
-def _shapes(n: int, result: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[Shape]:
+def _shapes(n: int, result: Mapping[str, Any], job_input: Mapping[str, Any]) -> Iterator[Shape]:
     colours: dict[str, int] = {}
-    for m, instance in enumerate(instances_of([result], asked)):
+    for m, instance in enumerate(instances_of([result], job_input)):
         yield Shape(
             mark=f"{n}-{m}",
-            label=instance.label or NAMELESS,
+            label=instance.label or UNNAMED,
             colour=colours.setdefault(instance.label, len(colours)) % COLOURS,
             outlines=[_points(outline) for outline in _outlines(instance)],
             box=instance.box,

@@ -1,4 +1,4 @@
-"""Figures as people read them."""
+"""Text formats of numbers, amounts, times and ids."""
 
 from datetime import UTC, datetime
 
@@ -9,11 +9,11 @@ _THOUSAND = 1000
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 NONE = "\N{EN DASH}"
-"""Where there is no figure."""
+"""The text for a missing value."""
 
 
 def money(micros: int | None) -> str:
-    """Micro-USD as dollars: cents, and as many digits more as are needed to be exact."""
+    """Micro-USD as dollars: with cents, and with more digits only where the amount needs them."""
     if micros is None:
         return NONE
     sign = "\N{MINUS SIGN}" if micros < 0 else ""
@@ -24,13 +24,13 @@ def money(micros: int | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds, rounded to what matters: `0.42 s`, `12 s`, `3 min`, `2 h 5 min`, `4 d`."""
+    """Seconds, rounded for reading: `0.42 s`, `12 s`, `3 min`, `2 h 5 min`, `4 d`."""
     if seconds is None:
         return NONE
     seconds = max(0.0, seconds)
-    if seconds < 9.95:  # noqa: PLR2004 - what would round to two digits before the point
+    if seconds < 9.95:  # noqa: PLR2004 - larger values round to two digits before the point
         return f"{seconds:.2f} s" if seconds < 1 else f"{seconds:.1f} s"
-    if round(seconds) < 100:  # noqa: PLR2004 - seconds read well up to there
+    if round(seconds) < 100:  # noqa: PLR2004 - below this, seconds read well
         return f"{round(seconds)} s"
     if seconds < _HOUR:
         return f"{round(seconds / _MINUTE)} min"
@@ -41,12 +41,12 @@ def duration(seconds: float | None) -> str:
 
 
 def count(number: int | None) -> str:
-    """A whole number with its thousands apart."""
+    """A whole number with a separator between thousands."""
     return NONE if number is None else f"{number:,}"
 
 
 def rate(per_minute: float | None) -> str:
-    """Jobs a minute, or an hour where they are few."""
+    """Jobs per minute, or per hour where there are few."""
     if not per_minute:
         return NONE if per_minute is None else "0"
     if per_minute < 1:
@@ -72,18 +72,18 @@ def moment(when: datetime | None) -> str:
 
 
 def ago(when: datetime | None) -> str:
-    """How long ago something was."""
+    """The time since a moment: `3 min ago`."""
     if when is None:
         return NONE
     return f"{duration((datetime.now(UTC) - when).total_seconds())} ago"
 
 
 def plural(number: int, one: str, many: str = "") -> str:
-    """A number and what it counts: `1 job`, `2 jobs`."""
+    """A number with its noun: `1 job`, `2 jobs`."""
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
 
 
 def short_id(text: str) -> str:
-    """An identifier's kind and its last digits, which are the random ones; a name as it is."""
+    """An id as its prefix and its last digits, which are random; any other name is unchanged."""
     kind, _, digits = text.rpartition("_")
     return f"{kind}_…{digits[-8:]}" if kind and len(digits) > 10 else text  # noqa: PLR2004

@@ -1,4 +1,4 @@
-"""A job's standing in words."""
+"""Texts about a job's state."""
 
 from api.web.shared.formats import count, duration
 from db.jobs.waiting import Waiting, WaitReason
@@ -10,12 +10,12 @@ _REASONS = {
     WaitReason.NO_WORKER: "no worker serves its model",
     WaitReason.WORKER_FAILING: "the workers of its model fail, or are being restarted",
     WaitReason.QUEUE_PAUSED: "its queue is paused",
-    WaitReason.RETRY_BACKOFF: "it is waiting to be tried again",
+    WaitReason.RETRY_BACKOFF: "it is waiting for its next attempt",
 }
 
 
-def waiting_text(stands: Waiting) -> str:
-    """Where a queued job stands, when it is expected to begin, and why not now."""
-    expected = stands.expected_seconds
-    begins = f", begins in about {duration(expected)}" if expected is not None else ""
-    return f"Number {count(stands.position)} in its queue{begins}: {_REASONS[stands.reason]}."
+def waiting_text(waiting: Waiting) -> str:
+    """A queued job's position, its expected start, and the reason why it does not start now."""
+    expected = waiting.expected_seconds
+    starts = f", starts in about {duration(expected)}" if expected is not None else ""
+    return f"Number {count(waiting.position)} in its queue{starts}: {_REASONS[waiting.reason]}."

@@ -1,4 +1,4 @@
-"""A job's pictures as pages show them: what it was given, and what came of it."""
+"""A job's pictures on a page: its inputs and its results."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,8 +17,8 @@ PictureNumber = Annotated[int, Path(ge=0, le=9999)]
 
 
 @dataclass(frozen=True)
-class Output:
-    """A stored picture; `url` is None once it has been removed."""
+class OutputPictureView:
+    """A stored result picture; `url` is None after its removal."""
 
     title: str
     note: str
@@ -29,24 +29,24 @@ class Output:
 
 
 @dataclass(frozen=True)
-class Input:
-    """A picture that the job was given; `url` is None once it has been removed."""
+class InputPictureView:
+    """An input picture of a job; `url` is None after its removal."""
 
     url: str | None
     alt: str
 
 
-def outputs(job: Job, rows: Sequence[Artifact], base: str) -> list[Output]:
-    """Every stored picture of a job; `base` is where its pictures are given out."""
+def output_pictures(job: Job, rows: Sequence[Artifact], base: str) -> list[OutputPictureView]:
+    """Every stored result picture of a job; `base` is the URL path below which they are served."""
     return [_output(job, row, base) for row in rows if row.media_type.startswith("image/")]
 
 
-def _output(job: Job, row: Artifact, base: str) -> Output:
+def _output(job: Job, row: Artifact, base: str) -> OutputPictureView:
     painted = row.kind == ArtifactKind.IMAGE
     title = f"Picture {row.n + 1}" if painted else str(row.kind).capitalize()
     about = f"seed {row.seed}" if painted else str(row.about.get("task", ""))
     prompt = str(job.input.get("prompt") or "")
-    return Output(
+    return OutputPictureView(
         title=title,
         note=", ".join(part for part in (f"{row.width} by {row.height}", about) if part),
         alt=f"Painted: {prompt}" if painted and prompt else f"{title} {about}".strip(),
@@ -56,48 +56,49 @@ def _output(job: Job, row: Artifact, base: str) -> Output:
     )
 
 
-def inputs(job: Job, base: str) -> list[Input]:
-    """The pictures that a job was given, in order."""
-    return [
-        Input(f"{base}/inputs/{n}", f"Input picture {n + 1}") for n in range(len(input_keys(job)))
-    ]
+def input_pictures(job: Job, base: str) -> list[InputPictureView]:
+    """A job's input pictures, in order."""
+    count = len(input_keys(job))
+    return [InputPictureView(f"{base}/inputs/{n}", f"Input picture {n + 1}") for n in range(count)]
 
 
-def without_removed(services: Services, job: Job, given: Sequence[Input]) -> list[Input]:
-    """The same, without the addresses of those that the store no longer has."""
-    found = zip(given, input_keys(job), strict=True)
-    return [each if _is_kept(services, key) else replace(each, url=None) for each, key in found]
+def without_removed(
+    services: Services, job: Job, pictures: Sequence[InputPictureView]
+) -> list[InputPictureView]:
+    """The same input pictures, without the URLs of those that the store no longer has."""
+    with_keys = zip(pictures, input_keys(job), strict=True)
+    return [each if _exists(services, key) else replace(each, url=None) for each, key in with_keys]
 
 
-def _is_kept(services: Services, key: str) -> bool:
+def _exists(services: Services, key: str) -> bool:
     try:
         services.store.head(key)
     except ObjectNotFoundError:
         return False
     except StoreError:
-        return True  # away, which is not gone
+        return True  # unreachable, which is not removed
     return True
 
 
 def input_keys(job: Job) -> list[str]:
-    """The store's keys of what a job was given."""
+    """The store's keys of a job's input pictures."""
     return [key for value in job.input.values() for key in _keys(value, f"inputs/{job.tenant_id}/")]
 
 
 def _keys(value: Any, prefix: str) -> list[str]:
-    several = value if isinstance(value, list) else [value]
-    return [each for each in several if isinstance(each, str) and each.startswith(prefix)]
+    values = value if isinstance(value, list) else [value]
+    return [each for each in values if isinstance(each, str) and each.startswith(prefix)]
 
 
-def stored_picture(services: Services, key: str) -> Response:
-    """A picture from the store, which its browser alone may keep for an hour.
+def picture_response(services: Services, key: str) -> Response:
+    """A picture from the store; only the browser may cache it, for an hour.
 
     Raises:
-        api.core.errors.ProblemError: it has been removed.
+        api.core.errors.ProblemError: 404, the picture was removed.
     """
     try:
-        found = services.store.get(key)
+        stored = services.store.get(key)
     except ObjectNotFoundError as error:
         raise not_found("picture") from error
     headers = {"Cache-Control": "private, max-age=3600"}
-    return Response(found.data, media_type=found.media_type, headers=headers)
+    return Response(stored.data, media_type=stored.media_type, headers=headers)

@@ -1,4 +1,4 @@
-"""Any error as a problem that a page may show."""
+"""Conversion of any error to a problem that a page may show."""
 
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -6,12 +6,12 @@ from starlette.exceptions import HTTPException
 from api.core import errors
 from api.core.errors import ProblemError, problem_of, validation_problem
 
-SHOWN = (*errors.KNOWN, RequestValidationError, HTTPException, Exception)
-"""What an application of pages installs its handler for."""
+HANDLED_ERRORS = (*errors.KNOWN, RequestValidationError, HTTPException, Exception)
+"""The error types that each site installs its handler for."""
 
 
-def shown_problem(error: Exception) -> ProblemError:
-    """The problem that an error is; of a bug no more than that there is one."""
+def page_problem(error: Exception) -> ProblemError:
+    """The problem that a page shows for an error; a bug's details stay out of it."""
     if isinstance(error, RequestValidationError):
         return validation_problem([], error.errors())
     if isinstance(error, HTTPException):
@@ -19,4 +19,4 @@ def shown_problem(error: Exception) -> ProblemError:
     if isinstance(error, errors.KNOWN):
         return problem_of(error)
     # The server logs it; the page must not quote it.
-    return ProblemError(500, "internal_error", "something failed here; it is logged")
+    return ProblemError(500, "internal_error", "an internal error occurred; it is logged")

@@ -1,4 +1,4 @@
-"""The cookie that a signed-in browser bears."""
+"""The cookie that keeps a browser signed in."""
 
 from dataclasses import dataclass
 
@@ -9,18 +9,18 @@ SESSION_SECONDS = 8 * 3600
 
 @dataclass(frozen=True)
 class SessionCookie:
-    """A cookie that no script reads and no other site makes a browser send.
+    """A cookie that scripts cannot read and that requests from other sites do not carry.
 
     Attributes:
-        name: under which the browser keeps it.
-        path: below which it is sent.
+        name: its name in the browser.
+        path: the URL path below which the browser sends it.
     """
 
     name: str
     path: str
 
     def set_on(self, response: Response, token: str, *, secure: bool) -> None:
-        """Have the browser keep a session's token."""
+        """Store a session's token in the browser."""
         response.set_cookie(
             self.name,
             token,
@@ -31,6 +31,6 @@ class SessionCookie:
             samesite="strict",
         )
 
-    def take_from(self, response: Response) -> None:
-        """Have the browser forget it."""
+    def delete_from(self, response: Response) -> None:
+        """Delete the cookie in the browser."""
         response.delete_cookie(self.name, path=self.path)

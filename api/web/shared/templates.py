@@ -1,4 +1,4 @@
-"""Jinja as every page uses it: escaped, strict, and with figures as people read them."""
+"""The Jinja environment of all pages: autoescape, strict undefined values, and our filters."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,20 +13,20 @@ _THEMES = ("light", "dark")
 
 
 def environment(*folders: Path, asset: Callable[[str], str]) -> Environment:
-    """Templates of some folders, the first that has one, and those that all pages share.
+    """The templates of a site, and those that both sites share.
 
     Args:
-        folders: where they lie.
-        asset: the URL of a static file by its name.
+        folders: the site's template folders; the first that has a template wins.
+        asset: gives the URL of a static file by its name.
     """
-    made = Environment(
+    env = Environment(
         loader=FileSystemLoader([*folders, _SHARED]),
         autoescape=select_autoescape(default=True, default_for_string=True),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {
+    env.filters |= {
         "money": formats.money,
         "duration": formats.duration,
         "count": formats.count,
@@ -36,11 +36,11 @@ def environment(*folders: Path, asset: Callable[[str], str]) -> Environment:
         "ago": formats.ago,
         "short_id": formats.short_id,
     }
-    made.globals |= {"asset": asset, "plural": formats.plural, "NONE": formats.NONE}
-    return made
+    env.globals |= {"asset": asset, "plural": formats.plural, "NONE": formats.NONE}
+    return env
 
 
 def theme_of(request: Request) -> str:
-    """The colours that the visitor has chosen; empty where the browser is to choose."""
-    chosen = request.cookies.get("bottega_theme", "")
-    return chosen if chosen in _THEMES else ""
+    """The theme that the user chose, from a cookie; empty when the browser decides."""
+    theme = request.cookies.get("bottega_theme", "")
+    return theme if theme in _THEMES else ""

@@ -1,45 +1,47 @@
-"""How often an address may fail to sign in."""
+"""A limit on failed sign-ins by address."""
 
 import math
+import threading
 import time
-from collections import OrderedDict, deque
-from collections.abc import Callable
 
-MOST_FAILURES = 10
-WINDOW_SECONDS = 300.0
-_MOST_ADDRESSES = 10_000
+from limits import RateLimitItemPerSecond
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+MAX_FAILURES = 10
+WINDOW_SECONDS = 300
+_MAX_ADDRESSES = 10_000
+_LIMIT = RateLimitItemPerSecond(MAX_FAILURES, WINDOW_SECONDS)
 
 
 class SignInThrottle:
-    """Failures by address, in this process's memory: a key has 130 bits, so this saves work.
+    """Failed sign-ins by address, in this process's memory.
 
-    Args:
-        clock: seconds that only grow.
+    A key has 130 bits, so nobody guesses one: the limit only saves work. It is therefore enough
+    to count in each process, and to forget every failure when too many addresses have failed.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+    def __init__(self) -> None:
+        self._storage = MemoryStorage()
+        self._limiter = MovingWindowRateLimiter(self._storage)
+        self._lock = threading.Lock()
 
     def wait_seconds(self, address: str) -> int:
-        """How long an address must wait before it may try again; 0 when it need not."""
-        failures = self._failures.get(address)
-        if failures is None:
-            return 0
-        now = self._clock()
-        while failures and failures[0] <= now - WINDOW_SECONDS:
-            failures.popleft()
-        if len(failures) < MOST_FAILURES:
-            return 0
-        return math.ceil(failures[0] + WINDOW_SECONDS - now)
+        """Seconds until an address may try again; 0 when it may try now."""
+        with self._lock:
+            if self._limiter.test(_LIMIT, address):
+                return 0
+            window = self._limiter.get_window_stats(_LIMIT, address)
+        return max(1, math.ceil(window.reset_time - time.time()))
 
-    def failed(self, address: str) -> None:
-        """Count a failure; the address that failed longest ago is forgotten when there are many."""
-        self._failures.setdefault(address, deque(maxlen=MOST_FAILURES)).append(self._clock())
-        self._failures.move_to_end(address)
-        if len(self._failures) > _MOST_ADDRESSES:
-            self._failures.popitem(last=False)
+    def count_failure(self, address: str) -> None:
+        """Count one failed sign-in."""
+        with self._lock:
+            if len(self._storage.events) >= _MAX_ADDRESSES:
+                self._storage.reset()
+            self._limiter.hit(_LIMIT, address)
 
-    def succeeded(self, address: str) -> None:
+    def clear(self, address: str) -> None:
         """Forget an address's failures."""
-        self._failures.pop(address, None)
+        with self._lock:
+            self._limiter.clear(_LIMIT, address)

@@ -1,1 +1,1 @@
-"""Real servers as owned children: what the local stack and the tests run on."""
+"""Real servers as child processes, for the local stack and for the tests."""

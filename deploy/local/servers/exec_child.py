@@ -1,8 +1,8 @@
-"""Become another program: drop privileges, die with the parent, exec.
+"""Become another program: drop privileges, end with the parent, exec.
 
 Run as a script by `deploy.local.servers.process`, never imported. A script rather than
 `preexec_fn`, which is unsafe in a process that has threads; and it runs before the privileges are
-dropped, so that the interpreter may lie where only root can read it.
+dropped, so that the interpreter may be in a folder that only root can read.
 
 Usage: exec_child.py PARENT_PID PARENT_DEATH_SIGNAL UID GID PROGRAM [ARGUMENT ...]
 A UID of -1 keeps the user.
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> None:
     # After the change of user, which clears the request.
     die_with_parent(parent_pid, signal_number)
     try:
-        os.execvp(command[0], command)  # noqa: S606 - becoming that program is this one's purpose
+        os.execvp(command[0], command)  # noqa: S606 - this script exists to exec that program
     except OSError as error:
         sys.stderr.write(f"cannot run {command[0]}: {error}\n")
         sys.exit(CANNOT_EXECUTE)

@@ -14,12 +14,12 @@ import psycopg
 
 from deploy.local.servers.postgres_binaries import postgres_programs
 from deploy.local.servers.process import Account, ServerStartError, free_port
-from deploy.local.servers.secret_file import password_in
+from deploy.local.servers.secret_file import read_or_create_password
 
 SUPERUSER = "bottega"
 DATABASE = "postgres"
 UNPRIVILEGED_USERS = ("postgres", "nobody")
-"""Whom root starts the server as, the first that exists: PostgreSQL refuses to run as root."""
+"""Users for a server that root starts, in order: PostgreSQL refuses to run as root."""
 
 _DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 # Commits stay synchronous: the kernel keeps what the server wrote when the server is killed.
@@ -29,16 +29,16 @@ _FAST = {"fsync": "off", "synchronous_commit": "on", "full_page_writes": "off"}
 class EmbeddedPostgres:
     """A `ManagedProcess`: PostgreSQL on 127.0.0.1 with a generated password, no Unix socket.
 
-    `data_dir` holds `password` (mode 0600) and `cluster`, PostgreSQL's own folder. Started by
-    root, `cluster` alone is given to an unprivileged user, who reaches it as its working
-    directory: so neither `data_dir` nor anything above it must be enterable by that user, and no
-    permission is loosened. (`SHOW data_directory` then answers `/proc/self/cwd`.)
+    `data_dir` contains `password` (mode 0600) and `cluster`, PostgreSQL's own folder. When root
+    starts the server, only `cluster` is given to an unprivileged user, who reaches it as its
+    working directory. So that user needs no access to `data_dir` or the folders above it, and no
+    permission is loosened. (`SHOW data_directory` then returns `/proc/self/cwd`.)
 
     Args:
-        data_dir: made when missing; the same folder keeps the same data and password.
+        data_dir: created when missing; the same folder keeps the same data and password.
         port: TCP port on 127.0.0.1; None takes a free one.
-        fast: give up durability for speed. For tests: a machine's crash may lose everything,
-            the server's own crash loses nothing.
+        fast: trade durability for speed. For tests: a crash of the machine may lose everything,
+            a crash of the server loses nothing.
     """
 
     name = "postgres"
@@ -52,12 +52,12 @@ class EmbeddedPostgres:
 
     @property
     def url(self) -> str:
-        """SQLAlchemy's URL of the database `postgres`, as superuser."""
+        """The SQLAlchemy URL of the database `postgres`, with the superuser's password."""
         return self._dsn.replace("postgresql://", "postgresql+psycopg://", 1)
 
     @property
     def _dsn(self) -> str:
-        password = password_in(self.data_dir / "password")
+        password = read_or_create_password(self.data_dir / "password")
         return f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{self.port}/{DATABASE}"
 
     @property
@@ -67,7 +67,7 @@ class EmbeddedPostgres:
 
     @property
     def account(self) -> Account | None:
-        """None unless root starts it; then the cluster's owner, or an unprivileged user."""
+        """The cluster's owner, or an unprivileged user; None unless root starts the server."""
         if os.geteuid() != 0:
             return None
         return _owner_of(self.working_directory) or _unprivileged_account()
@@ -76,11 +76,11 @@ class EmbeddedPostgres:
         """Run `initdb` the first time.
 
         Raises:
-            ServerStartError: `initdb` failed, or there is nothing to run.
+            ServerStartError: `initdb` failed, or the programs are missing.
         """
         if self.working_directory.exists():
             return
-        # Made beside and renamed when whole: a start that was cut short leaves no half cluster.
+        # Renamed when complete: a start that is interrupted leaves no incomplete cluster.
         unfinished = self.data_dir / "cluster.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700, parents=True)
@@ -95,7 +95,7 @@ class EmbeddedPostgres:
             "unix_socket_directories": "",
             "max_connections": "100",
             "shared_buffers": "64MB",
-            # Without them its log would quote the rows that it refuses, and so prompts.
+            # Without these, the server's log quotes rows that it refuses, and so prompts.
             "log_error_verbosity": "terse",
             "log_parameter_max_length": "0",
             "log_parameter_max_length_on_error": "0",
@@ -106,11 +106,11 @@ class EmbeddedPostgres:
         return [str(postgres_programs(self.account) / "postgres"), "-D", folder, *options]
 
     def environment(self) -> dict[str, str]:
-        """Nothing of the caller's: `PG…` variables would change what it does."""
+        """Nothing of the caller's environment: its `PG…` variables would change the server."""
         return {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
 
     def ready(self) -> bool:
-        """Whether a session opens."""
+        """True when a session opens."""
         try:
             psycopg.connect(self._dsn, connect_timeout=2).close()
         except psycopg.OperationalError:
@@ -122,9 +122,9 @@ class EmbeddedPostgres:
         if account is not None:
             os.chown(folder, account.uid, account.gid)
         with tempfile.TemporaryFile() as password:
-            password.write(password_in(self.data_dir / "password").encode())
+            password.write(read_or_create_password(self.data_dir / "password").encode())
             password.seek(0)
-            if account is not None:  # /dev/stdin is opened anew, by that user
+            if account is not None:  # that user opens /dev/stdin again
                 os.fchown(password.fileno(), account.uid, account.gid)
             self._run_initdb(folder, account, password)
 
@@ -154,7 +154,7 @@ class EmbeddedPostgres:
 
 
 def _reachable_name(folder: Path, account: Account | None) -> str:
-    # Another user may not be allowed to walk down to the folder; being in it needs no walk.
+    # Another user may lack access to the folders above; a working directory needs no access there.
     if account is None or sys.platform != "linux":
         return str(folder)
     return "/proc/self/cwd"

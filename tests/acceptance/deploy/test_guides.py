@@ -16,7 +16,7 @@ GUIDES = sorted([ROOT / "README.md", *ROOT.glob("[!.]*/README.md")])
 ELSEWHERE = {
     r"make demo( |$)": "installs and starts a stack: test_demo_command.py runs what it runs",
     r"make test( |$)": "is what runs this test",
-    r"make up$": "stands for the stack that the tests share",
+    r"make up( |$)": "stands for the stack that the tests share",
     r"make (test-bench|machines)( |$)": "takes minutes, and runs tests of its own",
     r"\S*python -m pytest ": "runs tests inside of tests",
     r"bottega (api|courier|worker|fleet fleet\.toml$) *": "does not end: test_two_machines.py",

@@ -39,7 +39,7 @@ def vendor() -> Iterator[Vendor]:
 
 
 @pytest.fixture(scope="module")
-def relay(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[Stack]:
+def stack(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[Stack]:
     """A stack that forwards to the vendor, and judges one model's prompts itself."""
     folder = tmp_path_factory.mktemp("hosted")
     (folder / "words.txt").write_text("unspeakable\n")
@@ -61,10 +61,10 @@ def relay(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[
 
 
 @pytest.fixture
-def client(relay: Stack) -> Iterator[Client]:
+def client(stack: Stack) -> Iterator[Client]:
     """A new tenant; whatever it did, the books agree afterwards."""
-    yield relay.tenant()
-    assert relay.violations() == []
+    yield stack.tenant()
+    assert stack.violations() == []
 
 
 def ask(client: Client, prompt: str, model: str = PAINTER, **given: object) -> Json:
@@ -78,16 +78,16 @@ def tasks_of(vendor: Vendor, prompt: str) -> int:
     return sum(task.body["prompt"] == prompt for task in vendor.submitted)
 
 
-def assert_failed(relay: Stack, job: Json, code: str, *, attempts: int = 1) -> None:
+def assert_failed(stack: Stack, job: Json, code: str, *, attempts: int = 1) -> None:
     """It failed, and nothing is charged, held or stored."""
     assert (job["state"], job["error"]["code"]) == ("failed", code)
-    books = books_of(relay, job)
+    books = books_of(stack, job)
     assert (len(books.outcomes), books.holds) == (attempts, ["released"])
     assert (books.used, books.keys, books.stored) == ([], [], [])
 
 
 def test_a_picture_is_forwarded_stored_and_charged_once(
-    relay: Stack, client: Client, vendor: Vendor
+    stack: Stack, client: Client, vendor: Vendor
 ) -> None:
     job = client.over(ask(client, "a red circle", seed=2**63, output_format="webp"))
     assert job["state"] == "succeeded", job
@@ -97,7 +97,7 @@ def test_a_picture_is_forwarded_stored_and_charged_once(
     assert (image["seed"], image["media_type"]) == (2**63, "image/webp")
     fetched = Image.open(io.BytesIO(httpx.get(image["url"]).raise_for_status().content))
     assert fetched.size == (64, 64)
-    assert_paid_once(books_of(relay, job), attempt=1)
+    assert_paid_once(books_of(stack, job), attempt=1)
     assert tasks_of(vendor, "a red circle") == 1
 
 
@@ -118,27 +118,27 @@ def test_a_picture_is_edited(client: Client, vendor: Vendor) -> None:
     [("Request Moderated", "request_moderated"), ("Content Moderated", "content_moderated")],
 )
 def test_what_the_vendor_refuses_costs_nothing_and_is_not_tried_again(
-    relay: Stack, client: Client, vendor: Vendor, state: str, code: str
+    stack: Stack, client: Client, vendor: Vendor, state: str, code: str
 ) -> None:
     vendor.plans[code] = Plan(status=state, details={"Moderation Reasons": ["Violence"]})
     job = client.over(ask(client, f"something {code}"))
-    assert_failed(relay, job, code)
+    assert_failed(stack, job, code)
     assert job["error"]["message"].endswith("Violence")
     assert job["error"]["retryable"] is False
 
 
 def test_what_the_operators_list_names_never_leaves_the_house(
-    relay: Stack, client: Client, vendor: Vendor
+    stack: Stack, client: Client, vendor: Vendor
 ) -> None:
     job = client.over(ask(client, "an UNSPEAKABLE thing", JUDGED))
-    assert_failed(relay, job, "request_moderated")
+    assert_failed(stack, job, "request_moderated")
     assert "unspeakable" not in str(job["error"])
     assert tasks_of(vendor, "an UNSPEAKABLE thing") == 0
     assert client.over(ask(client, "a nice thing", JUDGED))["state"] == "succeeded"
     assert client.over(ask(client, "an unspeakable thing", PAINTER))["state"] == "succeeded"
     for log in ("worker", "api"):
-        assert "unspeakable" not in relay.log(log).lower()
-        assert KEY not in relay.log(log)
+        assert "unspeakable" not in stack.log(log).lower()
+        assert KEY not in stack.log(log)
 
 
 def test_twenty_jobs_are_in_flight_at_once_on_one_worker(client: Client, vendor: Vendor) -> None:
@@ -154,7 +154,7 @@ def test_twenty_jobs_are_in_flight_at_once_on_one_worker(client: Client, vendor:
 
 
 def test_a_job_that_is_canceled_is_no_longer_waited_for(
-    relay: Stack, client: Client, vendor: Vendor
+    stack: Stack, client: Client, vendor: Vendor
 ) -> None:
     never = threading.Event()
     vendor.plans["for ever"] = Plan(until=never)
@@ -166,34 +166,34 @@ def test_a_job_that_is_canceled_is_no_longer_waited_for(
         assert client.cancel(job)["state"] == "canceled"
     assert client.over(later)["state"] == "succeeded"
     for job in jobs:
-        assert (books_of(relay, job).holds, books_of(relay, job).used) == (["released"], [])
+        assert (books_of(stack, job).holds, books_of(stack, job).used) == (["released"], [])
     never.set()
 
 
 def test_an_upstream_that_fails_for_a_while_delays_the_job(
-    relay: Stack, client: Client, vendor: Vendor
+    stack: Stack, client: Client, vendor: Vendor
 ) -> None:
     vendor.fail_next("submit", status(503), status(429, Retry_After="1"))
     job = client.over(ask(client, "through bad weather"))
     assert job["state"] == "succeeded", job
-    assert_paid_once(books_of(relay, job), attempt=1)
+    assert_paid_once(books_of(stack, job), attempt=1)
 
 
 def test_a_task_outlives_the_worker_that_submitted_it(
-    relay: Stack, client: Client, vendor: Vendor
+    stack: Stack, client: Client, vendor: Vendor
 ) -> None:
     held = threading.Event()
     vendor.plans["outlives"] = Plan(until=held)
     job = ask(client, "outlives")
     eventually(lambda: tasks_of(vendor, "outlives") == 1)
     noted = "SELECT count(*) FROM attempt_notes WHERE job_id = :id"
-    eventually(lambda: _count(relay, noted, job) == 1)
-    await_restart(relay, "worker", strike(relay, "worker"))
+    eventually(lambda: _count(stack, noted, job) == 1)
+    await_restart(stack, "worker", strike(stack, "worker"))
     held.set()
     ended = client.over(job)
     assert (ended["state"], ended["attempt"]) == ("succeeded", 2)
     assert tasks_of(vendor, "outlives") == 1, "paid for once upstream"
-    assert_paid_once(books_of(relay, job), attempt=2)
+    assert_paid_once(books_of(stack, job), attempt=2)
 
 
 def _count(stack: Stack, query: str, job: Json) -> int:
@@ -201,21 +201,21 @@ def _count(stack: Stack, query: str, job: Json) -> int:
         return int(session.scalar(text(query), {"id": job["id"]}) or 0)
 
 
-def test_the_models_are_listed_as_ready_and_the_worker_is_small(relay: Stack) -> None:
+def test_the_models_are_listed_as_ready_and_the_worker_is_small(stack: Stack) -> None:
     def ready() -> bool:
-        models = httpx.get(f"{relay.url}/v1/models").json()["models"]
+        models = httpx.get(f"{stack.url}/v1/models").json()["models"]
         workers = {model["id"]: model["ready_workers"] for model in models}
         return workers == {PAINTER: 1, EDITOR: 1, JUDGED: 1}
 
     eventually(ready)
-    process = psutil.Process(relay.children()["worker"])
+    process = psutil.Process(stack.children()["worker"])
     assert "torch" not in Path(f"/proc/{process.pid}/maps").read_text()
     assert process.memory_info().rss < 250 * MEGABYTE
 
 
-def test_a_worker_without_a_key_says_what_to_set_and_ends(relay: Stack) -> None:
+def test_a_worker_without_a_key_says_what_to_set_and_ends(stack: Stack) -> None:
     done = run_bottega(
-        *("--stack", str(relay.data_dir), "worker", "--variant", PAINTER),
+        *("--stack", str(stack.data_dir), "worker", "--variant", PAINTER),
         environment={"BOTTEGA_RELAY_URL": "https://upstream.example"},
     )
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""One API process in this interpreter: its settings, and what it does without its servers."""
+"""One API process in this interpreter: its settings, and its behaviour without its servers."""
 
 import asyncio
 import base64
@@ -33,7 +33,7 @@ SUBMISSION = {"model": "flux.1-demo", "input": {"prompt": "a red circle"}}
 
 @dataclass
 class Process:
-    """The application of one test and the ways to speak to it."""
+    """The application of one test, with clients for it."""
 
     app: Any
 
@@ -54,12 +54,12 @@ class Process:
 
     @property
     def hub(self) -> EventHub:
-        """The running process's hub."""
+        """The event hub of the running process."""
         hub: EventHub = self.app.state.services.hub
         return hub
 
     async def watched(self, waiters: int) -> None:
-        """Return when so many wait for jobs."""
+        """Return when this many requests wait for jobs."""
         async with asyncio.timeout(30):
             while sum(map(len, self.hub._waiters.values())) < waiters:  # noqa: ASYNC110 - a look
                 await asyncio.sleep(0.01)
@@ -72,7 +72,7 @@ MakeProcess = Callable[..., Process]
 def make_process(
     monkeypatch: pytest.MonkeyPatch, database_url: str, redis_url: str, store: LocalStore
 ) -> MakeProcess:
-    """Makes API processes on a database and a store of the test's own."""
+    """Makes API processes with the test's own database and object store."""
 
     def make(**settings: str) -> Process:
         plain = {
@@ -105,7 +105,7 @@ def key(database: Database, tenant_id: str) -> str:
 
 
 def run(process: Process, scene: Callable[[], Awaitable[None]]) -> None:
-    """Play a scene while the process runs."""
+    """Run a test's coroutine while the process runs."""
 
     async def play() -> None:
         async with process.running():
@@ -327,7 +327,7 @@ def test_a_store_that_does_not_answer_takes_no_submission(
     key: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A picture that cannot be kept makes no job and no hold."""
+    """A picture that cannot be stored makes no job and no hold."""
     process = make_process(
         S3_ENDPOINT_URL="http://127.0.0.1:9",
         S3_BUCKET="pictures",

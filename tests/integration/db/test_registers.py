@@ -35,7 +35,7 @@ def make_key(database: Database, tenant_id: str | None, name: str = "mine") -> t
 
 
 def identify(database: Database, key: str) -> Identity:
-    """Who a key speaks for."""
+    """The owner of a key."""
     with database.transaction() as session:
         return api_keys.identify(session, key)
 
@@ -46,7 +46,7 @@ def test_a_worker_s_row_is_entered_and_then_renewed(database: Database) -> None:
     [(started,)] = sql(database, "SELECT started_at FROM workers")
     report(database, BUSY)
     with database.transaction() as session:
-        [row] = workers.listed(session)
+        [row] = workers.list_workers(session)
     assert (row.state, row.variants, row.memory_used_bytes) == ("busy", ["a", "b"], 123)
     assert row.started_at == started
     assert sql(database, "SELECT now() - heartbeat_at < interval '1 minute' FROM workers") == [
@@ -57,10 +57,10 @@ def test_a_worker_s_row_is_entered_and_then_renewed(database: Database) -> None:
 def test_a_worker_that_stops_is_taken_off_the_register(database: Database) -> None:
     report(database, STARTING)
     with database.transaction() as session:
-        workers.leave(session, "wrk_2")
-        assert len(workers.listed(session)) == 1
-        workers.leave(session, "wrk_1")
-        assert workers.listed(session) == []
+        workers.remove(session, "wrk_2")
+        assert len(workers.list_workers(session)) == 1
+        workers.remove(session, "wrk_1")
+        assert workers.list_workers(session) == []
 
 
 def test_workers_silent_for_long_are_forgotten(database: Database) -> None:
@@ -68,9 +68,9 @@ def test_workers_silent_for_long_are_forgotten(database: Database) -> None:
     sql(database, "UPDATE workers SET heartbeat_at = now() - interval '61 s'")
     report(database, WorkerReport("wrk_2", "box", 8, "cpu", ("a",), "ready"))
     with database.transaction() as session:
-        assert workers.forget_stale(session, older_than_seconds=120) == 0
-        assert workers.forget_stale(session, older_than_seconds=60) == 1
-        assert [row.id for row in workers.listed(session)] == ["wrk_2"]
+        assert workers.delete_stale(session, older_than_seconds=120) == 0
+        assert workers.delete_stale(session, older_than_seconds=60) == 1
+        assert [row.id for row in workers.list_workers(session)] == ["wrk_2"]
 
 
 def test_a_tenant_is_made_in_a_tier_that_there_is(database: Database) -> None:
@@ -81,7 +81,7 @@ def test_a_tenant_is_made_in_a_tier_that_there_is(database: Database) -> None:
         assert tenant.tier == "standard"
         with pytest.raises(tenants.UnknownTierError, match="free, standard, enterprise"):
             tenants.create(session, name="Studio", tier="gold")
-        assert [row.name for row in tenants.listed(session)] == ["Studio"]
+        assert [row.name for row in tenants.list_tenants(session)] == ["Studio"]
 
 
 def test_an_account_tells_what_is_granted_used_held_and_left(database: Database) -> None:
@@ -181,8 +181,8 @@ def test_keys_are_listed_with_their_owners(database: Database) -> None:
     make_key(database, None, "root")
     make_key(database, tenant_id, "laptop")
     with database.transaction() as session:
-        everyone = {(row.name, owner) for row, owner in api_keys.listed(session)}
-        own = [(row.name, owner) for row, owner in api_keys.listed(session, tenant_id=tenant_id)]
+        everyone = {(row.name, owner) for row, owner in api_keys.list_keys(session)}
+        own = [(row.name, owner) for row, owner in api_keys.list_keys(session, tenant_id=tenant_id)]
     assert everyone == {("root", "operator"), ("laptop", "someone")}
     assert own == [("laptop", "someone")]
 

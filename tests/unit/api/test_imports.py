@@ -1,4 +1,4 @@
-"""The API and the command come up without any model library."""
+"""The API and the command start without any model library."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ HEAVY = (
     "module", ["api.app", "deploy.cli.main", "workers.messaging.queue", "workers.catalog"]
 )
 def test_a_fresh_interpreter_loads_no_model_library(module: str) -> None:
-    # Where OpenTelemetry's SDK is installed, as for the tests, libraries import what it brings.
+    # With OpenTelemetry's SDK installed, as for the tests, libraries import its dependencies.
     code = (
         "import sys; sys.modules['opentelemetry.sdk'] = None\n"
         f"import {module}\n"

@@ -1,4 +1,4 @@
-"""The API's description of itself: valid, complete and true to its own examples."""
+"""The OpenAPI document: valid, complete, and consistent with its own examples."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -32,7 +32,7 @@ def operations(schema: Json) -> Iterator[tuple[str, Json]]:
 
 
 def resolved(schema: Json, node: Json) -> Json:
-    """A schema, its outermost reference followed."""
+    """A schema, with its outermost reference resolved."""
     reference = node.get("$ref")
     if reference is None:
         return node
@@ -52,7 +52,7 @@ def examples_of(schema: Json, media: Json) -> list[Any]:
 
 
 def bodies(schema: Json) -> Iterator[tuple[str, str, Json]]:
-    """Every request body and every answer that has one."""
+    """Every request body, and every response body."""
     for name, operation in operations(schema):
         for kind, media in operation.get("requestBody", {}).get("content", {}).items():
             yield f"{name} takes", kind, media

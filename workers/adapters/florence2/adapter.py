@@ -1,8 +1,8 @@
 """Florence-2 through transformers' own implementation: several tasks on one picture.
 
-A picture is encoded once, whatever is asked about it and however often; its features are kept
-by the hash of its pixels. The tasks of a job run one after another, each for all jobs of the
-batch in one call, because answers to one task are about equally long.
+A picture is encoded once for all tasks and jobs; its features are cached by the hash of its pixels.
+The tasks of a job run one after another, each for all jobs of the batch in one call, because
+answers to one task are about equally long.
 """
 
 import copy
@@ -17,12 +17,12 @@ from PIL.Image import Image
 from PIL.Image import new as new_picture
 
 from workers.adapters.devices import choose_dtype, free_cache, translating_device_errors
-from workers.adapters.florence2 import task_results as florence2_answers
 from workers.adapters.florence2.features import PictureFeatures
 from workers.adapters.florence2.generation import Generation
-from workers.adapters.florence2.renderings import Products
-from workers.adapters.florence2.tokens import Answer, cut
-from workers.adapters.library_logging import quieten_libraries
+from workers.adapters.florence2.renderings import Renderings
+from workers.adapters.florence2.task_results import task_result
+from workers.adapters.florence2.tokens import Answer, trim_answer
+from workers.adapters.library_logging import silence_libraries
 from workers.adapters.pinning import Device, parse_device
 from workers.adapters.protocol import (
     InvalidInputError,
@@ -43,9 +43,9 @@ from workers.catalog.variant import Variant
 class Florence2Adapter:
     """One Florence-2 variant on one device; see `workers.adapters.protocol.Adapter`.
 
-    Row options: `picture_cache` and `picture_cache_bytes`, how many encoded pictures are kept and
-    how much device memory they take at most; `attention`, the library's name for how attention is
-    computed; and those of `florence2_generation.Generation`.
+    Row options: `picture_cache` and `picture_cache_bytes`, most encoded pictures in the cache and
+    most device memory for them; `attention`, the library's name for its kernels of attention; and
+    those of `workers.adapters.florence2.generation.Generation`.
     """
 
     def __init__(self, variant: Variant, device: str, overrides: Mapping[str, str]) -> None:
@@ -57,13 +57,13 @@ class Florence2Adapter:
         self._generation: Generation
         self._features = PictureFeatures(
             variant.id,
-            most_pictures=variant.options["picture_cache"],
-            most_bytes=variant.options["picture_cache_bytes"],
+            max_pictures=variant.options["picture_cache"],
+            max_bytes=variant.options["picture_cache_bytes"],
         )
 
     def load(self) -> None:
         """Bring the weights onto the device."""
-        quieten_libraries()
+        silence_libraries()
         library = importlib.import_module("transformers")
         source = locate(self._variant, self._overrides)
         processor = load_pretrained(library.Florence2Processor, self._variant, source)
@@ -81,14 +81,14 @@ class Florence2Adapter:
         self.adopt(model, processor)
 
     def adopt(self, model: Any, processor: Any) -> None:
-        """Take a model that is in memory already, as `load` does with what it has read.
+        """Use a model that is already in memory, as `load` does after reading it.
 
         Args:
             model: a `Florence2ForConditionalGeneration`; several adapters may share one.
             processor: its `Florence2Processor`.
         """
         self._processor = processor
-        # A forced end would make an answer that was cut off look like one that ended.
+        # With a forced end token, a cut-off answer would look like a complete one.
         model.generation_config.forced_eos_token_id = None
         self._generation = Generation(
             self._variant.options,
@@ -101,7 +101,7 @@ class Florence2Adapter:
         self._warm_up()
 
     def _warm_up(self) -> None:
-        """A few tokens about a blank picture: kernels are chosen before the first job."""
+        """Generate a few tokens for a blank picture: kernels are chosen before the first job."""
         for jobs, changes in self._generation.warm_up_calls:
             parameters = self._variant.parameters(
                 image="warm", task="<CAPTION>", max_new_tokens=4, **changes
@@ -110,28 +110,28 @@ class Florence2Adapter:
             self.run([blank] * jobs, lambda _step, _steps: None, lambda: False)
 
     def unload(self) -> None:
-        """Give the weights' memory back, and that of the features."""
+        """Free the memory of the weights and of the features."""
         self._model = None
-        self._features.forget()
+        self._features.clear()
         free_cache(self._device)
 
     def prepare(self, work: Work) -> Work:
-        """Scale the picture to what the model reads."""
+        """Scale the picture to the model's input size."""
         return replace(work, prepared=self._features.prepare(_picture(work), self._processor))
 
     def run(self, batch: Sequence[Work], report: Report, should_stop: ShouldStop) -> list[Output]:
-        """Answer every job's tasks, one task of all jobs at a time."""
+        """Run every job's tasks, one task of all jobs at a time."""
         shared = _parameters(batch[0])
-        prompts = [[self._prompt(task, work) for work in batch] for task in shared.asked]
+        prompts = [[self._prompt(task, work) for work in batch] for task in shared.requested_tasks]
         inputs = [self._tokenize(prompt) for prompt in prompts]
         answers: list[list[Answer]] = []
         with self._on_device():
             features = self._encode_pictures(batch, should_stop)
-            for task, tokens in zip(shared.asked, inputs, strict=True):
+            for task, tokens in zip(shared.requested_tasks, inputs, strict=True):
                 arguments = self._generation.arguments(task, shared)
                 answers.append(self._answer(tokens, features, arguments, should_stop))
                 report(len(answers), len(inputs))
-                _give_up_if(should_stop)
+                _raise_if_stopped(should_stop)
         return [
             self._output(work, own)
             for work, own in zip(batch, zip(*answers, strict=True), strict=True)
@@ -139,16 +139,16 @@ class Florence2Adapter:
 
     @contextmanager
     def _on_device(self) -> Iterator[None]:
-        """Where the model runs; kept pictures make room when the memory runs out."""
+        """Run a block on the device; when memory runs out, free the cached features."""
         try:
             with translating_device_errors(self._device), torch.inference_mode():
                 yield
         except OutOfMemoryError:
-            self._features.forget()
+            self._features.clear()
             raise
 
     def _prompt(self, task: Florence2Task, work: Work) -> str:
-        """What the text encoder reads: picture tokens, then the task in words."""
+        """The text encoder's input: picture tokens, then the task in words."""
         processor = self._processor
         tokenizer = processor.tokenizer
         if task.takes_text or task.takes_region:
@@ -177,10 +177,10 @@ class Florence2Adapter:
         """Features of every job's picture: (jobs, picture tokens, width of the model)."""
         features = []
         for work in batch:
-            _give_up_if(should_stop)
+            _raise_if_stopped(should_stop)
             picture = _picture(work)
             prepared = work.prepared or self._features.prepare(picture, self._processor)
-            features.append(self._features.of(picture, prepared, self._model, self._processor))
+            features.append(self._features.get(picture, prepared, self._model, self._processor))
         return torch.cat(features)
 
     def _answer(
@@ -194,7 +194,7 @@ class Florence2Adapter:
         mask = inputs["attention_mask"]
         encoded = self._read(inputs["input_ids"], mask, features)
         sequences = self._model.generate(
-            # A copy: for a beam search `generate` repeats the rows of what it is given.
+            # A copy: for a beam search `generate` repeats the rows of its argument.
             encoder_outputs=copy.copy(encoded),
             attention_mask=mask,
             stopping_criteria=[_StopRequested(should_stop)],
@@ -203,10 +203,10 @@ class Florence2Adapter:
         logprobs = self._logprobs(sequences, encoded, mask)
         end = self._processor.tokenizer.eos_token_id
         rows = zip(sequences[:, 1:].tolist(), logprobs.tolist(), strict=True)
-        return [cut(tokens, own, end) for tokens, own in rows]
+        return [trim_answer(tokens, own, end) for tokens, own in rows]
 
     def _read(self, ids: torch.Tensor, mask: torch.Tensor, features: torch.Tensor) -> Any:
-        """The encoder's output: the prompts with pictures in place of their tokens."""
+        """The encoder's output for the prompts, with pictures in place of their tokens."""
         embedded = self._model.get_input_embeddings()(ids)
         places = self._model.get_placeholder_mask(ids, embedded, features)
         embedded = embedded.masked_scatter(places, features.to(embedded.dtype))
@@ -215,9 +215,9 @@ class Florence2Adapter:
     def _logprobs(self, sequences: torch.Tensor, encoded: Any, mask: torch.Tensor) -> torch.Tensor:
         """Log-probabilities of the generated tokens, (jobs, tokens) without the start token.
 
-        The finished answers are read through the decoder once more. Keeping every step's
-        logits from `generate` would instead hold steps * jobs * beams * vocabulary floats: some
-        gigabytes for a long answer of a large model.
+        The finished answers pass through the decoder once more. To store every step's logits in
+        `generate` instead would take steps * jobs * beams * vocabulary floats: some gigabytes for
+        a long answer of a large model.
         """
         hidden = self._model.model(
             encoder_outputs=encoded,
@@ -228,37 +228,37 @@ class Florence2Adapter:
         rows = []
         for row, following in zip(hidden, sequences[:, 1:], strict=True):
             logits = self._model.lm_head(row).float()
-            chosen = logits.gather(-1, following[:, None])[:, 0]
-            rows.append(chosen - logits.logsumexp(-1))
+            token_logits = logits.gather(-1, following[:, None])[:, 0]
+            rows.append(token_logits - logits.logsumexp(-1))
         return torch.stack(rows)
 
     def _output(self, work: Work, answers: Sequence[Answer]) -> Output:
         picture, parameters = _picture(work), _parameters(work)
         results = [
-            florence2_answers.result(self._processor, task, answer, picture.size)
-            for task, answer in zip(parameters.asked, answers, strict=True)
+            task_result(self._processor, task, answer, picture.size)
+            for task, answer in zip(parameters.requested_tasks, answers, strict=True)
         ]
         image = {"width": picture.width, "height": picture.height}
         data = {"image": image, "results": results}
         if not parameters.artifacts:
             return Output(data=data)
-        products = Products(picture, parameters, results)
-        products.note_limits()
-        return Output(data={**data, "artifacts": []}, files=products.files)
+        renderings = Renderings(picture, parameters, results)
+        renderings.add_warnings()
+        return Output(data={**data, "artifacts": []}, files=renderings.files)
 
 
 class _StopRequested:
-    """Asked by `generate` after every token; ends it by raising, never by its answer."""
+    """A stopping criterion that `generate` checks after every token; it stops by raising."""
 
     def __init__(self, should_stop: ShouldStop) -> None:
         self._should_stop = should_stop
 
     def __call__(self, sequences: torch.Tensor, _scores: Any, **_: Any) -> torch.Tensor:
-        _give_up_if(self._should_stop)
+        _raise_if_stopped(self._should_stop)
         return torch.zeros(len(sequences), dtype=torch.bool, device=sequences.device)
 
 
-def _give_up_if(should_stop: ShouldStop) -> None:
+def _raise_if_stopped(should_stop: ShouldStop) -> None:
     if should_stop():
         raise Stopped("stopped on request")
 
@@ -272,7 +272,7 @@ def _picture(work: Work) -> Image:
 
 
 def _argument(task: Florence2Task, work: Work) -> str:
-    """What a task is told beside the picture."""
+    """The task's text input: the region's tokens, or the text."""
     parameters = _parameters(work)
     if task.takes_region and parameters.region is not None:
         return as_tokens(parameters.region, _picture(work).size)

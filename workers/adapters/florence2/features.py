@@ -1,4 +1,4 @@
-"""Pictures as Florence-2's vision tower sees them, kept by the hash of their pixels."""
+"""Pictures as encoded by Florence-2's vision tower, cached by the hash of their pixels."""
 
 import hashlib
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from workers.telemetry.metrics import features_looked_up
 
 @dataclass(frozen=True)
 class PreparedPicture:
-    """What the CPU makes of a picture for the vision tower.
+    """A picture that the CPU has prepared for the vision tower.
 
     Attributes:
-        key: what its features are kept by.
+        key: the key of its features in the cache.
         pixels: scaled and normalised, (1, 3, height, width) of the model; None where the features
-            were kept already.
+            were cached already.
     """
 
     key: bytes
@@ -26,51 +26,51 @@ class PreparedPicture:
 
 
 class PictureFeatures:
-    """Encodes each picture once, however often and by whichever jobs it is looked at.
+    """A cache that encodes each picture once for all jobs that analyse it.
 
     Args:
-        variant_id: whose features, for the metric.
-        most_pictures: how many encoded pictures are kept at most; 0 keeps none.
-        most_bytes: how much device memory they may take.
+        variant_id: the variant, for the metric.
+        max_pictures: most encoded pictures in the cache; 0 caches none.
+        max_bytes: most device memory for them.
     """
 
-    def __init__(self, variant_id: str, *, most_pictures: int, most_bytes: int) -> None:
+    def __init__(self, variant_id: str, *, max_pictures: int, max_bytes: int) -> None:
         self._variant_id = variant_id
-        self._kept: LeastRecentlyUsed[bytes, torch.Tensor] = LeastRecentlyUsed(
-            most_pictures, most_weight=most_bytes, weigh=lambda features: features.nbytes
+        self._cache: LeastRecentlyUsed[bytes, torch.Tensor] = LeastRecentlyUsed(
+            max_pictures, max_weight=max_bytes, weigh=lambda features: features.nbytes
         )
 
     def prepare(self, picture: Image, processor: Any) -> PreparedPicture:
-        """Hash a picture and scale it to what the model reads, which for a large one takes longest.
+        """Hash a picture and scale it to the model's input size, the slowest step for a large one.
 
-        Any thread may ask: whether the features are kept is looked up, and nothing is changed.
+        Any thread may call it: it looks the features up in the cache and changes nothing.
         """
         key = _key(picture)
-        return PreparedPicture(key, None if key in self._kept else _pixels(picture, processor))
+        return PreparedPicture(key, None if key in self._cache else _pixels(picture, processor))
 
-    def of(
+    def get(
         self, picture: Image, prepared: PreparedPicture, model: Any, processor: Any
     ) -> torch.Tensor:
-        """A picture's features: (1, picture tokens, width of the model)."""
-        known = self._kept.get(prepared.key)
-        features_looked_up(self._variant_id, hit=known is not None)
-        if known is not None:
-            return known
+        """A picture's features, from the cache or encoded: (1, picture tokens, model width)."""
+        cached = self._cache.get(prepared.key)
+        features_looked_up(self._variant_id, hit=cached is not None)
+        if cached is not None:
+            return cached
         pixels = prepared.pixels
-        if pixels is None:  # they were forgotten since
+        if pixels is None:  # evicted since `prepare`
             pixels = _pixels(picture, processor)
         pixels = pixels.to(model.device, model.dtype)
         features: torch.Tensor = model.get_image_features(pixels).pooler_output
-        self._kept.put(prepared.key, features)
+        self._cache.put(prepared.key, features)
         return features
 
-    def forget(self) -> None:
-        """Give the memory back."""
-        self._kept.clear()
+    def clear(self) -> None:
+        """Free the memory of all features."""
+        self._cache.clear()
 
 
 def _key(picture: Image) -> bytes:
-    """The size as well: a row of pixels may be a column of others."""
+    """Hash the size as well: the same bytes may be one row of pixels or one column."""
     return hashlib.sha256(b"%d %d " % picture.size + picture.tobytes()).digest()
 
 

@@ -1,4 +1,4 @@
-"""How `generate` is called for a task: by the row's options, the device and the beams."""
+"""The arguments of `generate` for a task: from the row's options, the device and the beams."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,14 +11,15 @@ from workers.catalog.florence2.tasks import Florence2Task
 
 @dataclass(frozen=True)
 class Generation:
-    """What one loaded model can do, and what its row asks for.
+    """The generation settings of one loaded model.
 
     Attributes:
-        options: the row's. `no_repeat_ngram_size` holds for answers that should not repeat
+        options: the row's. `no_repeat_ngram_size` applies to answers that should not repeat
             themselves, 0 is no such rule; `compile_greedy` compiles the decoder.
-        device: where the model is.
-        positions: how many tokens the decoder has positions for, its start token included.
-        begin: the token that a large model may begin with for ever, where it may repeat itself.
+        device: the model's device.
+        positions: number of the decoder's positions, its start token included.
+        begin: the token that a large model may generate for ever at the beginning, where an
+            answer may repeat itself.
     """
 
     options: Mapping[str, Any]
@@ -28,10 +29,9 @@ class Generation:
 
     @property
     def warm_up_calls(self) -> list[tuple[int, dict[str, int]]]:
-        """Before the first job: calls of so many jobs, with these parameters changed.
+        """The calls before the first job: their batch sizes, and the parameters to change.
 
-        A compiled call is made for the first number of jobs, made anew for the second, and from
-        then on takes any number.
+        torch compiles for the first batch size, once more at the second one, and then for any.
         """
         greedy = {"num_beams": 1}
         return [(1, {}), *([(1, greedy), (2, greedy)] if self._may_compile else [])]
@@ -49,7 +49,7 @@ class Generation:
         }
 
     def _is_compiled(self, parameters: Florence2Parameters) -> bool:
-        """A beam search reorders its cache at every step, which no compiled call survives."""
+        """False for a beam search: it reorders its cache at every step, as no compiled call can."""
         return self._may_compile and parameters.num_beams == 1
 
     @property
@@ -57,8 +57,8 @@ class Generation:
         return bool(self.options["compile_greedy"]) and self.device.kind == "cuda"
 
     def _static_cache(self) -> dict[str, Any]:
-        """A cache of one length for every call: another length would be compiled anew.
+        """A cache of one length for every call: another length would be compiled again.
 
-        With it, `generate` compiles the decoder's step by itself on a device that can.
+        With it, `generate` compiles the decoder's step by itself on a device that supports this.
         """
         return {"cache_implementation": "static", "max_cache_len": self.positions}

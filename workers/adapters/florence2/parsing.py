@@ -1,4 +1,4 @@
-"""Florence-2's own parser, kept from dropping what is not ASCII."""
+"""Florence-2's own parser, with escapes so that it does not drop characters beyond ASCII."""
 
 import re
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ _ESCAPES = re.compile(r"\x01([0-9a-f]+)\x02")
 def parse(
     processor: Any, task: str, tokens: Sequence[int], size: tuple[int, int]
 ) -> dict[str, Any]:
-    """What the processor reads in an answer: `{task: value}`, in pixels.
+    """Parse an answer with the model's processor: `{task: value}`, in pixels.
 
-    The processor drops every character of a label that is not ASCII. They are written in ASCII
-    for it, and read back from its answer, which is otherwise left as it is.
+    The processor drops every character of a label that is not ASCII. They are escaped in ASCII
+    before, and restored in its result, which is otherwise unchanged.
 
     Args:
         processor: the model's `Florence2Processor`.
@@ -29,12 +29,12 @@ def parse(
     parsed: dict[str, Any] = processor.post_process_generation(
         text=_ESCAPED.sub(_escape, text), task=task, image_size=size
     )
-    restored: dict[str, Any] = _restored(parsed)
+    restored: dict[str, Any] = _restore(parsed)
     return restored
 
 
 def count_regions(value: Any) -> int | None:
-    """How many regions a task's value lists; None where it is text."""
+    """The number of regions in a task's value; None where it is text."""
     if isinstance(value, str):
         return None
     return sum(len(value.get(key, ())) for key in ("bboxes", "quad_boxes", "polygons"))
@@ -49,12 +49,12 @@ def _escape(match: re.Match[str]) -> str:
     return f"\x01{ord(match[0]):x}\x02"
 
 
-def _restored(value: Any) -> Any:
+def _restore(value: Any) -> Any:
     match value:
         case str():
             return _ESCAPES.sub(lambda match: chr(int(match[1], 16)), value).strip()
         case list():
-            return [_restored(item) for item in value]
+            return [_restore(item) for item in value]
         case dict():
-            return {key: _restored(item) for key, item in value.items()}
+            return {key: _restore(item) for key, item in value.items()}
     return value

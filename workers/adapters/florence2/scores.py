@@ -1,4 +1,4 @@
-"""How sure Florence-2 is of an answer, region by region.
+"""Scores of an answer's regions: Florence-2's confidence.
 
 A score is the geometric mean of its tokens' probabilities, 0 to 1, and not calibrated.
 """
@@ -13,7 +13,7 @@ from workers.adapters.florence2.tokens import Answer
 
 _CLOSE = "</poly>"
 _MARKS = {"<poly>", "<sep>", _CLOSE}
-"""Tokens between an outline's locations: one instance's begin, a hole or part, the end."""
+"""Tokens between an outline's locations: an instance's begin, a hole or part, the end."""
 
 
 def scores(
@@ -35,7 +35,7 @@ class _Phrase:
 
 
 def _phrases(names: Sequence[str], skipped: set[str]) -> list[_Phrase]:
-    """Split an answer where a label follows a place."""
+    """Split an answer where a label follows a location."""
     phrases = [_Phrase()]
     for position, name in enumerate(names):
         if name in skipped:
@@ -55,8 +55,8 @@ def _region_scores(
     """One score per region, over its label's and its own location tokens.
 
     The processor drops some phrases (banned words, too few locations), so each phrase is parsed
-    alone to see how many regions it gave. Should that not add up to the regions of the whole,
-    every region gets the score of the whole answer.
+    alone to count its regions. If their sum differs from the regions of the whole answer, every
+    region gets the score of the whole answer.
     """
     tokenizer = processor.tokenizer
     names = tokenizer.convert_ids_to_tokens(list(answer.tokens))
@@ -93,8 +93,8 @@ def _split_at_ends(places: Sequence[int], names: Sequence[str]) -> list[list[int
 
 
 def _text_score(processor: Any, answer: Answer) -> float:
-    """The whole answer's score; an empty one's is that of ending at once."""
-    begin = processor.tokenizer.bos_token_id  # the model is made to begin with it
+    """The whole answer's score; for an empty answer, that of the end token."""
+    begin = processor.tokenizer.bos_token_id  # the model is forced to begin with it
     positions = [i for i, token in enumerate(answer.tokens) if token != begin]
     return _score(answer, positions or [len(answer.logprobs) - 1])
 

@@ -1,13 +1,13 @@
-"""One generated answer as tokens: where it ended, and whether it went in circles."""
+"""One generated answer as tokens: its end, and the detection of endless repetition."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MOST_ROUNDS = 4
-LEAST_LOOP = 16
-"""A stretch of that many tokens that says one thing so many times over is no answer any more.
+MAX_ROUNDS = 4
+MIN_LOOP_TOKENS = 16
+"""An answer with so many repetitions of one sequence, over so many tokens, is no longer usable.
 
-Long enough that "no, no, no, no" or four equal signs in a street are none."""
+The limits are high enough for "no, no, no, no" or for four equal signs in a street."""
 
 
 @dataclass(frozen=True)
@@ -16,34 +16,34 @@ class Answer:
 
     Attributes:
         tokens: token ids up to the end token, which is left out, as all padding is.
-        logprobs: the natural logarithm of each token's probability; if the answer ended by
-            itself there is one more, the end token's.
+        logprobs: the natural logarithm of each token's probability. A complete answer has one
+            more, that of the end token.
     """
 
     tokens: tuple[int, ...]
     logprobs: tuple[float, ...]
 
     @property
-    def ended(self) -> bool:
-        """The model chose to stop, rather than ran into `max_new_tokens`."""
+    def is_complete(self) -> bool:
+        """True when the model ended the answer itself, before `max_new_tokens`."""
         return len(self.logprobs) > len(self.tokens)
 
 
-def cut(tokens: Sequence[int], logprobs: Sequence[float], end: int) -> Answer:
-    """The answer in a padded row of generated tokens."""
+def trim_answer(tokens: Sequence[int], logprobs: Sequence[float], end: int) -> Answer:
+    """Extract the answer from a padded row of generated tokens."""
     length = tokens.index(end) if end in tokens else len(tokens)
     return Answer(tuple(tokens[:length]), tuple(logprobs[: length + 1]))
 
 
-def loops(tokens: Sequence[int]) -> bool:
-    """Whether somewhere the same tokens follow each other over and over.
+def is_repetitive(tokens: Sequence[int]) -> bool:
+    """True when the same sequence of tokens is repeated over and over.
 
     A stretch repeats with period p where every token equals the one p before it. With p = 2,
-    `a b a b a b a b` is four rounds, the first of which has nothing before it to equal.
+    `a b a b a b a b` has four rounds; the first one has nothing before it to compare with.
     """
     return any(
-        _longest_repeat(tokens, period) + period >= max(MOST_ROUNDS * period, LEAST_LOOP)
-        for period in range(1, len(tokens) // MOST_ROUNDS + 1)
+        _longest_repeat(tokens, period) + period >= max(MAX_ROUNDS * period, MIN_LOOP_TOKENS)
+        for period in range(1, len(tokens) // MAX_ROUNDS + 1)
     )
 
 

@@ -1,4 +1,4 @@
-"""The kinds of FLUX checkpoints: in which ways each paints, and what it is loaded with.
+"""The kinds of FLUX checkpoints: their pipeline modes, and the weights that each one loads.
 
 A row of the catalogue names its kind in `options["kind"]`.
 """
@@ -27,7 +27,7 @@ from workers.adapters.flux.pipeline_modes import (
     TEXT,
     Pictures,
     PipelineMode,
-    sized,
+    resize_to_output,
 )
 from workers.catalog.flux.parameters import FluxParameters
 
@@ -37,7 +37,7 @@ FLUX1_TEXT = ("prompt_embeds", "pooled_prompt_embeds")
 FLUX2_TEXT = ("prompt_embeds",)
 
 OWN_CLASSES = {KleinInpaintPipeline.__name__: KleinInpaintPipeline}
-"""The pipelines that are not diffusers' own, by name."""
+"""Pipelines of this project, which diffusers does not have, by name."""
 
 
 @dataclass(frozen=True)
@@ -45,73 +45,77 @@ class CheckpointKind:
     """A kind of checkpoint.
 
     Attributes:
-        loads: the pipeline class of its folder.
-        way: which way a job is painted.
-        text: the leading values of the pipeline's `encode_prompt`, by the arguments that take them.
-        maps: makes the control map of a picture, where the checkpoint paints from one. None where
-            a model of its own has to be loaded for it, see `extra`.
-        extra: what is loaded beside it, by the row's option that says where from.
+        pipeline: the name of the pipeline class in its folder.
+        mode: chooses a job's pipeline mode by its parameters.
+        text_arguments: the pipeline's arguments for the leading values of `encode_prompt`.
+        make_map: makes the control map of a picture, where the checkpoint uses one. None where
+            that needs a model of its own, see `extra_weights`.
+        extra_weights: the row's options that name further weights to load.
     """
 
-    loads: str
-    way: Callable[[FluxParameters], PipelineMode]
-    text: tuple[str, ...] = FLUX1_TEXT
-    maps: Callable[[Image.Image], Image.Image] | None = None
-    extra: tuple[str, ...] = field(default=())
+    pipeline: str
+    mode: Callable[[FluxParameters], PipelineMode]
+    text_arguments: tuple[str, ...] = FLUX1_TEXT
+    make_map: Callable[[Image.Image], Image.Image] | None = None
+    extra_weights: tuple[str, ...] = field(default=())
 
 
 def _flux1(parameters: FluxParameters) -> PipelineMode:
-    if parameters.given("mask"):
+    if parameters.get("mask"):
         return INPAINT
-    return IMAGE if parameters.given("image") else TEXT
+    return IMAGE if parameters.get("image") else TEXT
 
 
 def _kontext(parameters: FluxParameters) -> PipelineMode:
-    return KONTEXT_INPAINT if parameters.given("mask") else KONTEXT
+    return KONTEXT_INPAINT if parameters.get("mask") else KONTEXT
 
 
 def _klein(parameters: FluxParameters) -> PipelineMode:
-    return KLEIN_INPAINT if parameters.given("mask") else KLEIN
+    return KLEIN_INPAINT if parameters.get("mask") else KLEIN
 
 
-def _always(way: PipelineMode) -> Callable[[FluxParameters], PipelineMode]:
-    return lambda _parameters: way
+def _always(mode: PipelineMode) -> Callable[[FluxParameters], PipelineMode]:
+    return lambda _parameters: mode
 
 
 KINDS = {
     "flux1": CheckpointKind("FluxPipeline", _flux1),
     "fill": CheckpointKind("FluxFillPipeline", _always(FILL)),
     "kontext": CheckpointKind("FluxKontextPipeline", _kontext),
-    "canny": CheckpointKind("FluxControlPipeline", _always(CONTROL), maps=canny_map),
-    "depth": CheckpointKind("FluxControlPipeline", _always(CONTROL), extra=("depth_weights",)),
-    "redux": CheckpointKind("FluxPipeline", _always(TEXT), extra=("prior_weights",)),
+    "canny": CheckpointKind("FluxControlPipeline", _always(CONTROL), make_map=canny_map),
+    "depth": CheckpointKind(
+        "FluxControlPipeline", _always(CONTROL), extra_weights=("depth_weights",)
+    ),
+    "redux": CheckpointKind("FluxPipeline", _always(TEXT), extra_weights=("prior_weights",)),
     "klein": CheckpointKind("Flux2KleinPipeline", _klein, FLUX2_TEXT),
     "flux2": CheckpointKind("Flux2Pipeline", _always(FLUX2), FLUX2_TEXT),
 }
 
 
 def sibling(pipeline: Any, class_name: str) -> Any:
-    """Another pipeline of the same components: nothing is loaded or copied.
+    """A pipeline of another class with the same components: nothing is loaded or copied.
 
     Args:
-        pipeline: one that is loaded.
-        class_name: the other's class, diffusers' or one of `OWN_CLASSES`.
+        pipeline: a loaded pipeline.
+        class_name: the class to make, diffusers' or one of `OWN_CLASSES`.
     """
-    wanted = OWN_CLASSES.get(class_name) or getattr(diffusers, class_name)
-    if type(pipeline) is wanted:
+    pipeline_class = OWN_CLASSES.get(class_name) or getattr(diffusers, class_name)
+    if type(pipeline) is pipeline_class:
         return pipeline
-    has = {**pipeline.components, "is_distilled": pipeline.config.get("is_distilled")}
-    takes = inspect.signature(wanted.__init__).parameters
-    made = wanted(**{name: has[name] for name in takes if has.get(name) is not None})
-    made.set_progress_bar_config(disable=True)
-    return made
+    components = {**pipeline.components, "is_distilled": pipeline.config.get("is_distilled")}
+    accepted = inspect.signature(pipeline_class.__init__).parameters
+    other = pipeline_class(
+        **{name: components[name] for name in accepted if components.get(name) is not None}
+    )
+    other.set_progress_bar_config(disable=True)
+    return other
 
 
 def control_map(
-    maps: Callable[[Image.Image], Image.Image], parameters: FluxParameters, pictures: Pictures
+    make_map: Callable[[Image.Image], Image.Image], parameters: FluxParameters, pictures: Pictures
 ) -> Image.Image:
-    """The map that was given, or one made of the picture that was, of the size that is painted."""
+    """The job's finished control map, or one made from its picture, in the output's size."""
     finished: Sequence[Image.Image] = pictures.get("control_image", ())
     if finished:
-        return sized(finished[0], parameters)
-    return maps(sized(pictures["image"][0], parameters))
+        return resize_to_output(finished[0], parameters)
+    return make_map(resize_to_output(pictures["image"][0], parameters))

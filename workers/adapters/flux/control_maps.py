@@ -1,4 +1,4 @@
-"""Control maps: a picture's outlines, or its depths, for the FLUX variants that keep them."""
+"""Control maps: a picture's outlines or depths, for the FLUX variants that keep them."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 from workers.adapters.weights import Source
 
 FAINTEST, SURE = 50, 200
-"""Canny's thresholds: what its vendor's own example for FLUX.1 Canny [dev] uses."""
+"""Canny's thresholds, from the vendor's own example for FLUX.1 Canny [dev]."""
 
 
 def canny_map(picture: Image.Image) -> Image.Image:
@@ -21,7 +21,7 @@ def canny_map(picture: Image.Image) -> Image.Image:
 
 
 class DepthMap:
-    """A picture's depths, near is white (RGB), by a depth estimator of transformers' classes."""
+    """A picture's depths, near is white (RGB), by one of transformers' depth estimators."""
 
     def __init__(self, source: Source, device: str) -> None:
         """Load the estimator.
@@ -45,9 +45,9 @@ class DepthMap:
 
     def __call__(self, picture: Image.Image) -> Image.Image:
         """The map, of the picture's size."""
-        given = self._processor(images=picture, return_tensors="pt").to(self._device)
+        inputs = self._processor(images=picture, return_tensors="pt").to(self._device)
         with torch.inference_mode():
-            depth = self._model(**given).predicted_depth[0].float().cpu().numpy()
+            depth = self._model(**inputs).predicted_depth[0].float().cpu().numpy()
         span = float(depth.max() - depth.min()) or 1.0
         gray = ((depth - depth.min()) / span * 255).round().astype(np.uint8)
         return Image.fromarray(gray).convert("RGB").resize(picture.size, Image.Resampling.BICUBIC)

@@ -1,4 +1,4 @@
-"""From what a VAE decoded to pictures."""
+"""Conversion of a VAE's output to pictures."""
 
 import torch
 from PIL import Image
@@ -7,11 +7,11 @@ from workers.adapters.protocol import InvalidOutputError
 
 
 def as_pictures(decoded: torch.Tensor) -> list[Image.Image]:
-    """RGB pictures of decoded ones, (n, 3, height, width), 0 to 1.
+    """RGB pictures from a tensor (n, 3, height, width) of values 0 to 1.
 
     Raises:
-        InvalidOutputError: not every number of them is finite. Cast to bytes it would be black,
-            and a black picture may have been asked for.
+        InvalidOutputError: a value is not finite. Cast to bytes it would be black, and a black
+            picture may be a correct result.
     """
     if not bool(torch.isfinite(decoded).all()):
         raise InvalidOutputError("the model's numbers ran out of range: there is no picture")

@@ -1,8 +1,9 @@
-"""FLUX.2 [klein] painting into a mask, with pictures of any number and shape to paint from.
+"""FLUX.2 [klein] inpainting with reference pictures of any number and shape.
 
-diffusers' class crops all of them to the shape of the first, makes none smaller where there are
-several, and, where there are as many as pictures are painted at once, gives each of these one of
-them. Here every painted picture is given all, each in its own shape, as `Flux2KleinPipeline` does.
+diffusers' class crops all references to the shape of the first, scales none down where there are
+several, and, where their number equals the batch size, uses one reference for each painted
+picture. Here every painted picture uses all references, each in its own shape, as
+`Flux2KleinPipeline` does.
 """
 
 import math
@@ -15,7 +16,7 @@ from PIL import Image
 from PIL.Image import Resampling
 
 REFERENCE_PIXELS = 1024 * 1024
-"""Most pixels of a picture to paint from; a larger one is made smaller."""
+"""Most pixels of a reference; a larger one is scaled down."""
 
 
 class KleinInpaintPipeline(Flux2KleinInpaintPipeline):  # type: ignore[misc]  # has no types
@@ -36,17 +37,17 @@ class KleinInpaintPipeline(Flux2KleinInpaintPipeline):  # type: ignore[misc]  # 
     def prepare_image_latents(
         self, images: list[torch.Tensor], *arguments: Any, **named: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The latents and position ids of the picture painted into and of all references."""
+        """The latents and position ids of the inpainted picture and of all references."""
         references = [self._pixels(picture) for picture in self._references]
-        made: tuple[torch.Tensor, torch.Tensor] = super().prepare_image_latents(
+        latents: tuple[torch.Tensor, torch.Tensor] = super().prepare_image_latents(
             [*images, *references], *arguments, **named
         )
-        return made
+        return latents
 
     def _pixels(self, picture: Image.Image) -> torch.Tensor:
-        """A reference as (1, 3, height, width), -1 to 1, sides that the transformer can take."""
+        """A reference as (1, 3, height, width), -1 to 1, with sides that suit the transformer."""
         step = 2 * self.vae_scale_factor
-        small = shrunk(picture)
+        small = shrink(picture)
         width, height = (side // step * step for side in small.size)
         pixels: torch.Tensor = self.image_processor.preprocess(
             small, height=height, width=width, resize_mode="crop"
@@ -54,8 +55,8 @@ class KleinInpaintPipeline(Flux2KleinInpaintPipeline):  # type: ignore[misc]  # 
         return pixels
 
 
-def shrunk(picture: Image.Image) -> Image.Image:
-    """A picture of at most `REFERENCE_PIXELS`, in its shape."""
+def shrink(picture: Image.Image) -> Image.Image:
+    """The picture scaled down to at most `REFERENCE_PIXELS`, in its own shape."""
     scale = math.sqrt(REFERENCE_PIXELS / (picture.width * picture.height))
     if scale >= 1:
         return picture

@@ -1,4 +1,4 @@
-"""LoRAs on a loaded transformer: put on, kept warm, swapped between jobs, and taken off again."""
+"""LoRAs on a loaded transformer: loaded, cached, switched between jobs, and removed again."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -11,97 +11,97 @@ from safetensors import SafetensorError
 from workers.adapters.protocol import InvalidLoraError
 
 LARGEST_RANK = 512
-KEPT = 8
-"""LoRAs that stay on the transformer, switched off while no job asks for them."""
+MAX_LOADED = 8
+"""Most LoRAs that stay loaded on the transformer, disabled while no job uses them."""
 _PREFIX = "transformer."
 _DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
 
-Asked = Sequence[tuple[str, float]]
-"""LoRAs by the store's key, and their scales."""
+LoraScales = Sequence[tuple[str, float]]
+"""LoRAs by their key in the store, with their scales."""
 
 
-class LoraRack:
+class PipelineLoras:
     """The LoRAs of one loaded pipeline.
 
-    A file is checked against the transformer before anything of it is put on, so that one that
-    does not fit leaves the model as it was.
+    A file is checked against the transformer before any of it is loaded, so that a file that does
+    not fit leaves the model unchanged.
     """
 
-    def __init__(self, pipeline: Any, kept: int = KEPT) -> None:
-        """Make ready.
+    def __init__(self, pipeline: Any, max_loaded: int = MAX_LOADED) -> None:
+        """Start without LoRAs.
 
         Args:
             pipeline: diffusers' pipeline, whose transformer is changed.
-            kept: most LoRAs that stay on it.
+            max_loaded: most LoRAs that stay loaded.
         """
         self._pipeline = pipeline
         self._transformer = pipeline.transformer
-        self._kept = kept
+        self._max_loaded = max_loaded
         self._names: dict[str, str] = {}
-        self._made = 0
+        self._loaded_count = 0
 
-    def use(self, asked: Asked, read: Callable[[str], bytes]) -> None:
-        """Have these LoRAs act, and no other.
+    def activate(self, loras: LoraScales, read: Callable[[str], bytes]) -> None:
+        """Enable these LoRAs, and no other.
 
         Args:
-            asked: which, and how strongly.
-            read: the bytes of a key; asked for those that are not on yet.
+            loras: their keys and scales.
+            read: fetches the bytes of a key; called for LoRAs that are not loaded yet.
 
         Raises:
             InvalidLoraError: a file is broken, or does not fit the transformer.
         """
-        acting = [(key, scale) for key, scale in asked if scale]
-        for key, _ in acting:
-            self._have(key, read)
-        self._make_room({key for key, _ in acting})
+        active = [(key, scale) for key, scale in loras if scale]
+        for key, _ in active:
+            self._load(key, read)
+        self._make_room({key for key, _ in active})
         if not self._names:
             return
-        if not acting:
+        if not active:
             self._transformer.disable_lora()
             return
         self._transformer.enable_lora()
-        names = [self._names[key] for key, _ in acting]
-        self._transformer.set_adapters(names, [scale for _, scale in acting])
+        names = [self._names[key] for key, _ in active]
+        self._transformer.set_adapters(names, [scale for _, scale in active])
 
-    def _have(self, key: str, read: Callable[[str], bytes]) -> None:
+    def _load(self, key: str, read: Callable[[str], bytes]) -> None:
         if key in self._names:
-            self._names[key] = self._names.pop(key)  # the one used last stands last
+            self._names[key] = self._names.pop(key)  # the most recently used one is last
             return
-        weights, alphas = self._checked(read(key))
-        self._made += 1
-        name = f"lora_{self._made}"
+        weights, alphas = self._read_checked(read(key))
+        self._loaded_count += 1
+        name = f"lora_{self._loaded_count}"
         with warnings.catch_warnings():
-            # peft takes a second LoRA on one model for a mistake.
+            # peft warns of a second LoRA on one model as of a mistake.
             warnings.filterwarnings("ignore", message="Already found a `peft_config`")
             self._transformer.load_lora_adapter(
                 weights, network_alphas=alphas, adapter_name=name, prefix="transformer"
             )
         self._names[key] = name
 
-    def _make_room(self, acting: set[str]) -> None:
-        idle = [key for key in self._names if key not in acting]
-        for key in idle[: max(0, len(self._names) - self._kept)]:
+    def _make_room(self, active: set[str]) -> None:
+        idle = [key for key in self._names if key not in active]
+        for key in idle[: max(0, len(self._names) - self._max_loaded)]:
             self._transformer.delete_adapters(self._names.pop(key))
 
-    def _checked(self, data: bytes) -> tuple[dict[str, torch.Tensor], Any]:
+    def _read_checked(self, data: bytes) -> tuple[dict[str, torch.Tensor], Any]:
         """The transformer's part of a file, in diffusers' names, and its alphas."""
         try:
             loaded = safetensors.torch.load(data)
             weights, alphas = _in_diffusers_names(self._pipeline, loaded)
         except (SafetensorError, ValueError, KeyError, RuntimeError, NotImplementedError) as error:
-            raise InvalidLoraError("the file is no LoRA that is understood") from error
+            raise InvalidLoraError("the file is not a LoRA in a known format") from error
         own = {name: value for name, value in weights.items() if name.startswith(_PREFIX)}
         if not own:
             raise InvalidLoraError("the file holds nothing for the transformer")
         modules = dict(self._transformer.named_modules())
         for name, value in own.items():
-            _refuse_unfit(name, value, modules)
-        _refuse_halves(own)
+            _check_fits(name, value, modules)
+        _check_pairs(own)
         return own, alphas
 
 
 def fuse_loras(pipeline: Any, loras: Sequence[tuple[bytes, float]]) -> None:
-    """Add LoRAs to the transformer's weights for good: those that its row names.
+    """Fuse a row's LoRAs into the transformer's weights.
 
     Args:
         pipeline: diffusers' pipeline, whose weights are not fused or quantized yet.
@@ -112,7 +112,7 @@ def fuse_loras(pipeline: Any, loras: Sequence[tuple[bytes, float]]) -> None:
     """
     files = {str(number): data for number, (data, _) in enumerate(loras)}
     scales = [scale for _, scale in loras]
-    LoraRack(pipeline).use(list(zip(files, scales, strict=True)), files.__getitem__)
+    PipelineLoras(pipeline).activate(list(zip(files, scales, strict=True)), files.__getitem__)
     pipeline.transformer.fuse_lora()
     pipeline.transformer.unload_lora()
 
@@ -120,27 +120,30 @@ def fuse_loras(pipeline: Any, loras: Sequence[tuple[bytes, float]]) -> None:
 def _in_diffusers_names(
     pipeline: Any, loaded: dict[str, torch.Tensor]
 ) -> tuple[dict[str, torch.Tensor], dict[str, float] | None]:
-    """Weights and alphas; those that write FLUX.2's names put the alphas into the weights."""
-    found = pipeline.lora_state_dict(loaded, return_alphas=True)
-    return (found, None) if isinstance(found, dict) else (found[0], found[1] or None)
+    """Weights and alphas by diffusers' names; for FLUX.2 it puts the alphas into the weights."""
+    converted = pipeline.lora_state_dict(loaded, return_alphas=True)
+    if isinstance(converted, dict):
+        return converted, None
+    weights, alphas = converted[0], converted[1]
+    return weights, alphas or None
 
 
-def _refuse_halves(weights: Mapping[str, torch.Tensor]) -> None:
-    """Both matrices of a layer are needed: peft would draw a missing one at random."""
+def _check_pairs(weights: Mapping[str, torch.Tensor]) -> None:
+    """Refuse a layer with one matrix alone: peft would fill the other one at random."""
     ranks: dict[str, list[int]] = {}
     for name, value in weights.items():
         suffix, rank = (_DOWN, 0) if name.endswith(_DOWN) else (_UP, 1)
         ranks.setdefault(name.removesuffix(suffix), []).append(value.shape[rank])
-    for layer, found in ranks.items():
-        if len(found) != 2 or found[0] != found[1] or not found[0]:  # noqa: PLR2004 - a pair
+    for layer, pair in ranks.items():
+        if len(pair) != 2 or pair[0] != pair[1] or not pair[0]:  # noqa: PLR2004 - a pair
             raise InvalidLoraError(f"the matrices of {layer[:100]} do not make a pair")
 
 
-def _refuse_unfit(name: str, value: torch.Tensor, modules: Mapping[str, Any]) -> None:
+def _check_fits(name: str, value: torch.Tensor, modules: Mapping[str, Any]) -> None:
     for suffix, side, rank in ((_DOWN, 1, 0), (_UP, 0, 1)):
         if not name.endswith(suffix):
             continue
-        # A LoRA that acts already has put a layer of its own around the linear one.
+        # A LoRA that is already loaded has wrapped the linear layer in one of its own.
         layer = modules.get(name.removeprefix(_PREFIX).removesuffix(suffix))
         layer = getattr(layer, "base_layer", layer)
         width = getattr(layer, "in_features" if suffix == _DOWN else "out_features", None)
@@ -153,4 +156,4 @@ def _refuse_unfit(name: str, value: torch.Tensor, modules: Mapping[str, Any]) ->
         if not bool(torch.isfinite(value).all()):
             raise InvalidLoraError("not all of its numbers are finite")
         return
-    raise InvalidLoraError(f"{name[:100]} is nothing that is understood")
+    raise InvalidLoraError(f"{name[:100]} is not a known name of a LoRA's weights")

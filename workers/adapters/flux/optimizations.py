@@ -1,7 +1,7 @@
-"""What makes a FLUX pipeline faster, or lets it do with less device memory, as its row asks.
+"""Optimizations of a FLUX pipeline for speed or for less device memory, as its row's options say.
 
-All of it is diffusers', torch's and torchao's own; what this machine or these libraries do not
-have is refused when the model is loaded, not when the first job comes.
+All are features of diffusers, torch and torchao. An option that this machine or these libraries
+do not support is refused when the model is loaded, not when the first job comes.
 """
 
 import importlib
@@ -19,12 +19,12 @@ from workers.adapters.pinning import Device
 from workers.adapters.weights import WeightsError
 
 LARGEST_UNTILED_SIDE = 2048
-"""Pixels. A picture with a longer side is decoded in tiles, for decoding takes more memory than
-painting; the seams are blended, so a smaller one is better decoded at once."""
+"""Pixels. A picture with a longer side is decoded in tiles, because decoding takes more memory than
+painting. The seams between tiles are blended, so a smaller picture is better decoded at once."""
 
 COMPILED_SHAPES = 64
-"""How often torch may compile the same block: variants of one worker share its code, and none may
-find the number used up."""
+"""Limit of torch's compilations of the same block. Variants of one worker share the block's code,
+and the limit must suffice for all of them."""
 
 _FP8 = {
     "weights": "Float8WeightOnlyConfig",
@@ -37,24 +37,24 @@ _log = structlog.get_logger(__name__)
 
 
 class OptionError(WeightsError):
-    """A row asks for what is not to be had here; the message tells what."""
+    """A row has an option that is not supported here; the message names it."""
 
 
 @dataclass(frozen=True)
-class FluxSpeed:
-    """How one variant's pipeline is set up.
+class FluxOptimizations:
+    """The set-up of one variant's pipeline.
 
     Attributes:
-        variant_id: whose.
+        variant_id: the variant.
         attention: diffusers' name of the kernels for attention: "native" are torch's.
-        fp8: "weights" keeps the transformer's weights in 8 bits and computes in 16, "dynamic"
+        fp8: "weights" stores the transformer's weights in 8 bits and computes in 16, "dynamic"
             computes in 8 bits too, on a GPU that can; None does neither. Pictures differ.
-        fuse_qkv: three projections of attention as one product.
-        compile: compiles the transformer's blocks, for pictures of every size and number: makes
-            loading minutes longer, unless the kernels are kept from an earlier time.
-        channels_last: how the VAE's weights lie in memory.
-        offload_text: keeps text encoders in the host's memory, and has each of their layers on
-            the device only while it computes.
+        fuse_qkv: computes three projections of attention as one product.
+        compile: compiles the transformer's blocks, for pictures of every size and number. Adds
+            minutes to loading, unless the kernels are cached from an earlier load.
+        channels_last: stores the VAE's weights with the channels last.
+        offload_text: keeps text encoders in the host's memory, with each of their layers on the
+            device only while it computes.
     """
 
     variant_id: str
@@ -66,29 +66,29 @@ class FluxSpeed:
     offload_text: bool = False
 
     @classmethod
-    def of(cls, variant_id: str, options: Mapping[str, Any]) -> "FluxSpeed":
-        """What a row's options ask for."""
-        asked = {name: options[name] for name in cls.__annotations__ if name in options}
-        return cls(variant_id, **asked)
+    def from_options(cls, variant_id: str, options: Mapping[str, Any]) -> "FluxOptimizations":
+        """The optimizations that a row's options name."""
+        values = {name: options[name] for name in cls.__annotations__ if name in options}
+        return cls(variant_id, **values)
 
     @property
-    def takes_loras(self) -> bool:
-        """Whether a LoRA can be put on: it changes layers that fused or 8-bit ones took over."""
+    def supports_loras(self) -> bool:
+        """True when LoRAs can be loaded: they change layers that fused or 8-bit ones replace."""
         return not (self.fuse_qkv or self.fp8)
 
     @property
-    def warm_up_pictures(self) -> tuple[int, ...]:
-        """Before the first job: calls for so many pictures.
+    def warm_up_batch_sizes(self) -> tuple[int, ...]:
+        """The batch sizes of the calls before the first job.
 
-        torch compiles for one, anew for two, and from then on for any number.
+        torch compiles once for one picture, and once more, for any larger number, at two.
         """
         return (1, 2) if self.compile else (1,)
 
     def place(self, pipeline: Any, device: Device) -> None:
-        """Bring a pipeline onto its device, set up as asked.
+        """Move a pipeline to its device and apply the options.
 
         Raises:
-            OptionError: an option is not to be had here.
+            OptionError: an option is not supported here.
         """
         if self.offload_text:
             self._offload(pipeline, device)
@@ -102,9 +102,9 @@ class FluxSpeed:
             pipeline.vae.to(memory_format=torch.channels_last)
         pipeline.vae.enable_slicing()  # large pictures of a batch decode in the memory of one
         if self.compile:
-            _let_shapes_vary()
+            _allow_dynamic_shapes()
             pipeline.transformer.compile_repeated_blocks(fullgraph=True, dynamic=True)
-            _log.info("compiling", variant=self.variant_id, calls=len(self.warm_up_pictures))
+            _log.info("compiling", variant=self.variant_id, calls=len(self.warm_up_batch_sizes))
 
     def _offload(self, pipeline: Any, device: Device) -> None:
         for name in _TEXT_ENCODERS:
@@ -118,9 +118,10 @@ class FluxSpeed:
                 )
 
     def _set_attention(self, transformer: Any) -> None:
-        """Also where it is torch's own: diffusers has others' choice hold for all that made none.
+        """Set and try the attention kernels, also where they are torch's own.
 
-        The kernels are tried, for diffusers looks only whether their package is there.
+        Without a choice of its own, a transformer gets that of another one from diffusers. The
+        kernels are tried because diffusers only checks that their package is installed.
         """
         try:
             transformer.set_attention_backend(self.attention)
@@ -142,17 +143,17 @@ class FluxSpeed:
 
     def _refusal(self, option: str, value: str, error: Exception) -> OptionError:
         reason = str(error).strip().partition("\n")[0]
-        return OptionError(f"{self.variant_id}: {option}={value!r} cannot be had here: {reason}")
+        return OptionError(f"{self.variant_id}: {option}={value!r} is not supported here: {reason}")
 
 
-def _let_shapes_vary() -> None:
+def _allow_dynamic_shapes() -> None:
     torch._dynamo.config.recompile_limit = COMPILED_SHAPES  # noqa: SLF001 - its only name
-    # Else two sizes that happen to be equal, as of a picture and of a layer, are taken for one.
+    # Otherwise two sizes that happen to be equal, of a picture and of a layer, are taken as one.
     torch.fx.experimental._config.use_duck_shape = False  # noqa: SLF001 - ditto
 
 
 def _fuse(transformer: Any) -> None:
-    """Fuse, and let go of what was fused: it would lie on the device twice."""
+    """Fuse the projections, and free the originals: they would be on the device twice."""
     transformer.fuse_qkv_projections()
     for module in transformer.modules():
         if isinstance(module, AttentionModuleMixin) and module.fused_projections:
@@ -162,10 +163,10 @@ def _fuse(transformer: Any) -> None:
 
 
 def tile_if_large(vae: Any, size: tuple[int, int]) -> None:
-    """Have the next pictures decoded in tiles if they are large, and at once if they are not.
+    """Decode the next pictures in tiles if they are large, and at once if they are not.
 
     Args:
-        vae: a pipeline's.
+        vae: the pipeline's VAE.
         size: width and height in pixels.
     """
     if max(size) > LARGEST_UNTILED_SIDE:

@@ -1,4 +1,4 @@
-"""The ways in which a FLUX pipeline paints: which class, and what it takes beside text and size.
+"""The pipeline modes of FLUX: the pipeline class, and its arguments beside text and size.
 
 All pipelines of a variant share one set of loaded components.
 """
@@ -16,57 +16,60 @@ Pictures = Mapping[str, Sequence[Image.Image]]
 """A job's pictures by parameter."""
 
 Arguments = Callable[[FluxParameters, Pictures, int], dict[str, Any]]
-"""What a pipeline takes beside text, size, steps, guidance and generators, given the job, its
-pictures and how many are painted in the call."""
+"""A pipeline's arguments beside text, size, steps, guidance and generators, from the job, its
+pictures and the number of pictures to paint in the call."""
 
 LEAST_STRENGTH = 1e-3
-"""Of any number of steps it leaves the last one; less leaves none, which the pipelines refuse."""
+"""Lowest strength for the pipelines: it leaves the last step. Less would leave none, which the
+pipelines refuse."""
 
-Finish = Callable[[Image.Image, FluxParameters, Pictures], Image.Image]
-"""What becomes of a painted picture."""
+Postprocess = Callable[[Image.Image, FluxParameters, Pictures], Image.Image]
+"""Changes a painted picture before it is returned."""
 
 
 @dataclass(frozen=True)
 class PipelineMode:
-    """A way to paint.
+    """A pipeline class with its arguments and its postprocessing.
 
     Attributes:
         pipeline: the name of its class, see `workers.adapters.flux.checkpoint_kinds.sibling`.
-        arguments: what its call takes.
-        finish: what is done to each painted picture.
+        arguments: makes the arguments of its call.
+        postprocess: changes each painted picture.
     """
 
     pipeline: str
     arguments: Arguments
-    finish: Finish = lambda painted, _parameters, _pictures: painted
+    postprocess: Postprocess = lambda painted, _parameters, _pictures: painted
 
 
-def sized(picture: Image.Image, parameters: FluxParameters) -> Image.Image:
-    """A picture stretched to the size that is painted: by rounding, less than a step's worth."""
+def resize_to_output(picture: Image.Image, parameters: FluxParameters) -> Image.Image:
+    """A picture stretched to the output's size; because of rounding, by less than a step."""
     return picture.resize(parameters.size, Resampling.LANCZOS)
 
 
-def mask_of(parameters: FluxParameters, pictures: Pictures) -> Image.Image:
-    """The mask in gray and of the size that is painted; white is painted anew."""
+def resize_mask(parameters: FluxParameters, pictures: Pictures) -> Image.Image:
+    """The mask in gray and in the output's size; white is repainted."""
     return pictures["mask"][0].convert("L").resize(parameters.size, Resampling.BILINEAR)
 
 
-def put_back(painted: Image.Image, parameters: FluxParameters, pictures: Pictures) -> Image.Image:
-    """The original wherever the mask is black, exactly: the VAE would change it a little.
+def restore_unmasked(
+    painted: Image.Image, parameters: FluxParameters, pictures: Pictures
+) -> Image.Image:
+    """Restore the exact original where the mask is black: the VAE would change it a little.
 
-    Where the mask is gray the two are mixed by it, so that a soft mask gives a soft seam.
+    Where the mask is gray the two are blended, so that a soft mask gives a soft seam.
     """
-    original = sized(pictures["image"][0], parameters)
-    return Image.composite(painted, original, mask_of(parameters, pictures))
+    original = resize_to_output(pictures["image"][0], parameters)
+    return Image.composite(painted, original, resize_mask(parameters, pictures))
 
 
 def strength_of(parameters: FluxParameters) -> float:
-    """How much is painted anew, as the pipelines take it: no less than leads to one step."""
-    return max(parameters.strength_used, LEAST_STRENGTH)
+    """The strength for the pipelines: high enough for at least one step."""
+    return max(parameters.effective_strength, LEAST_STRENGTH)
 
 
 def references_of(pictures: Pictures) -> list[Image.Image] | None:
-    """The pictures to paint from: `images`, or the one `image`; None where there are none."""
+    """The reference pictures: `images`, or the one `image`; None where there are none."""
     return [*pictures.get("images", ()), *pictures.get("image", ())] or None
 
 
@@ -75,8 +78,8 @@ def _nothing(_parameters: FluxParameters, _pictures: Pictures, _count: int) -> d
 
 
 def _image(parameters: FluxParameters, pictures: Pictures, count: int) -> dict[str, Any]:
-    # One copy for each generator: what the VAE draws for a picture must come from its own seed.
-    image = [sized(pictures["image"][0], parameters)] * count
+    # One copy for each generator: the VAE's random numbers for a picture must come from its seed.
+    image = [resize_to_output(pictures["image"][0], parameters)] * count
     return {"image": image, "strength": strength_of(parameters)}
 
 
@@ -86,22 +89,22 @@ def _inpaint(parameters: FluxParameters, pictures: Pictures, count: int) -> dict
 
 
 def _fill(parameters: FluxParameters, pictures: Pictures, count: int) -> dict[str, Any]:
-    image = [sized(pictures["image"][0], parameters)] * count
-    return {"image": image, "mask_image": [mask_of(parameters, pictures)] * count}
+    image = [resize_to_output(pictures["image"][0], parameters)] * count
+    return {"image": image, "mask_image": [resize_mask(parameters, pictures)] * count}
 
 
 def _kontext(parameters: FluxParameters, pictures: Pictures, _count: int) -> dict[str, Any]:
-    given = pictures.get("image")
-    return {"image": given[0] if given else None, "max_area": parameters.pixels}
+    images = pictures.get("image")
+    return {"image": images[0] if images else None, "max_area": parameters.pixels}
 
 
 def _kontext_inpaint(parameters: FluxParameters, pictures: Pictures, _count: int) -> dict[str, Any]:
     return {
-        "image": sized(pictures["image"][0], parameters),
-        "mask_image": mask_of(parameters, pictures),
+        "image": resize_to_output(pictures["image"][0], parameters),
+        "mask_image": resize_mask(parameters, pictures),
         "strength": strength_of(parameters),
         "max_area": parameters.pixels,
-        # The picture has the size that is painted; else this pipeline paints in another.
+        # The picture has the output's size already; otherwise this pipeline changes the size.
         "_auto_resize": False,
     }
 
@@ -112,8 +115,8 @@ def _references(_parameters: FluxParameters, pictures: Pictures, _count: int) ->
 
 def _klein_inpaint(parameters: FluxParameters, pictures: Pictures, _count: int) -> dict[str, Any]:
     return {
-        "image": sized(pictures["image"][0], parameters),
-        "mask_image": mask_of(parameters, pictures),
+        "image": resize_to_output(pictures["image"][0], parameters),
+        "mask_image": resize_mask(parameters, pictures),
         "image_reference": [*pictures.get("images", ())],
         "strength": strength_of(parameters),
     }
@@ -121,11 +124,11 @@ def _klein_inpaint(parameters: FluxParameters, pictures: Pictures, _count: int) 
 
 TEXT = PipelineMode("FluxPipeline", _nothing)
 IMAGE = PipelineMode("FluxImg2ImgPipeline", _image)
-INPAINT = PipelineMode("FluxInpaintPipeline", _inpaint, put_back)
-FILL = PipelineMode("FluxFillPipeline", _fill, put_back)
+INPAINT = PipelineMode("FluxInpaintPipeline", _inpaint, restore_unmasked)
+FILL = PipelineMode("FluxFillPipeline", _fill, restore_unmasked)
 KONTEXT = PipelineMode("FluxKontextPipeline", _kontext)
-KONTEXT_INPAINT = PipelineMode("FluxKontextInpaintPipeline", _kontext_inpaint, put_back)
+KONTEXT_INPAINT = PipelineMode("FluxKontextInpaintPipeline", _kontext_inpaint, restore_unmasked)
 CONTROL = PipelineMode("FluxControlPipeline", _nothing)
 KLEIN = PipelineMode("Flux2KleinPipeline", _references)
-KLEIN_INPAINT = PipelineMode("KleinInpaintPipeline", _klein_inpaint, put_back)
+KLEIN_INPAINT = PipelineMode("KleinInpaintPipeline", _klein_inpaint, restore_unmasked)
 FLUX2 = PipelineMode("Flux2Pipeline", _references)

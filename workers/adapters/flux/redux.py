@@ -1,4 +1,4 @@
-"""FLUX.1 Redux: pictures read into the words that FLUX.1 [dev] paints from."""
+"""FLUX.1 Redux: pictures encoded as prompt embeddings for FLUX.1 [dev]."""
 
 import inspect
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ class ReduxPrior:
     """The prior of a loaded pipeline, whose text encoders it shares."""
 
     def __init__(self, prior: Any, painter: Any) -> None:
-        """Put them together.
+        """Combine the prior with the pipeline's text encoders.
 
         Args:
             prior: a loaded `FluxPriorReduxPipeline`.
@@ -27,7 +27,7 @@ class ReduxPrior:
     def encode(self, prompt: str, pictures: Sequence[Image.Image]) -> tuple[torch.Tensor, ...]:
         """`prompt_embeds` (1, words, width) and `pooled_prompt_embeds` (1, width).
 
-        Several pictures are mixed in equal parts.
+        Several pictures are mixed in equal shares.
         """
         share = 1.0 / len(pictures)
         read = self._prior(

@@ -1,4 +1,4 @@
-"""Variants that only their vendor hosts: jobs are forwarded to an upstream that has them."""
+"""Hosted variants: jobs are forwarded to an upstream that has the model."""
 
 import secrets
 import threading
@@ -16,21 +16,29 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from workers.adapters.hosted.errors import PassingError, TaskGoneError, UpstreamError
-from workers.adapters.hosted.request import body_of
-from workers.adapters.hosted.responses import Painting, Task, TaskState
+from workers.adapters.hosted.errors import TaskLostError, TransientUpstreamError, UpstreamError
+from workers.adapters.hosted.request import request_body
+from workers.adapters.hosted.responses import Task, TaskResult, TaskState
 from workers.adapters.hosted.settings import HostedSettings, read_hosted_settings
 from workers.adapters.hosted.upstream import Upstream
-from workers.adapters.protocol import Output, Painted, Report, ShouldStop, Stopped, Work
+from workers.adapters.protocol import (
+    ContentModeratedError,
+    Output,
+    Painted,
+    Report,
+    RequestModeratedError,
+    ShouldStop,
+    Stopped,
+    Work,
+)
 from workers.catalog.variant import Variant
-from workers.moderation.errors import ContentModeratedError, RequestModeratedError
 
 STEPS = 100
-"""The upstream tells a fraction: progress is reported in hundredths."""
+"""The upstream reports a fraction: progress is passed on in percent."""
 
 _DRAWN_SEEDS = 2**32
-_LOOK_SECONDS = 0.1
-_ENCODED_AT_ONCE = 4
+_STOP_CHECK_SECONDS = 0.1
+_CONCURRENT_ENCODINGS = 4
 _FIRST_POLL_SECONDS = 0.25
 _SLOWEST_POLL_SECONDS = 2.0
 _POLL_GROWTH = 1.3
@@ -38,18 +46,18 @@ _POLL_GROWTH = 1.3
 _backoff = wait_random_exponential(0.5, max=8)
 _log = structlog.get_logger(__name__)
 
-Pause = Callable[[float], None]
+Sleep = Callable[[float], None]
 T = TypeVar("T")
 
 
 class HostedAdapter:
     """One hosted variant; see `workers.adapters.protocol.Adapter`. Many threads may call it.
 
-    The vendor has no way to cancel: a job that is stopped is no longer waited for, and what its
-    task costs the operator is spent. The task is written on the job's note as soon as it is
-    taken, so that a later attempt waits for that one rather than pay for another. A worker that
-    dies, or an answer that is lost, between the taking and the note leaves a task that nobody
-    asks for; the seed is the job's own, so that the next one paints the same.
+    The vendor's API cannot cancel: for a stopped job the adapter no longer waits, and the task's
+    cost is spent. The task is stored as the job's resume point as soon as the upstream accepts it,
+    so that a later attempt waits for that task and does not pay for another. If the worker dies,
+    or the response is lost, before the resume point is stored, the task is orphaned. The seed is
+    the job's own, so that the next task paints the same picture.
 
     Row option: `endpoint`, the last part of the vendor's path.
     """
@@ -65,22 +73,22 @@ class HostedAdapter:
         self._settings = settings
         self._client: Upstream | None = None
         self._patience_seconds = 0.0
-        # Large references, decoded for all jobs in flight at once, would not fit into memory.
-        self._encoding = threading.BoundedSemaphore(_ENCODED_AT_ONCE)
+        # Large references of all jobs in flight, encoded at the same time, would not fit in memory.
+        self._encoding_slots = threading.BoundedSemaphore(_CONCURRENT_ENCODINGS)
 
     def load(self) -> None:
-        """Read where to forward to.
+        """Read the upstream's settings.
 
         Raises:
-            workers.adapters.hosted.settings.HostedSetupError: the environment does not say.
+            workers.adapters.hosted.settings.HostedSetupError: the environment lacks them.
         """
         settings = self._settings or read_hosted_settings()
         self._patience_seconds = settings.patience_seconds
         self._client = Upstream(settings)
 
     def run(self, batch: Sequence[Work], report: Report, should_stop: ShouldStop) -> list[Output]:
-        """Have every job painted, one after the other: a batch here is one job."""
-        return [self._paint(work, report, _pausing(should_stop)) for work in batch]
+        """Forward every job, one after the other: a batch of a hosted variant is one job."""
+        return [self._paint(work, report, _interruptible_sleep(should_stop)) for work in batch]
 
     @property
     def _upstream(self) -> Upstream:
@@ -88,66 +96,66 @@ class HostedAdapter:
             raise RuntimeError("the adapter is not loaded")
         return self._client
 
-    def _paint(self, work: Work, report: Report, pause: Pause) -> Output:
-        pause(0)
+    def _paint(self, work: Work, report: Report, sleep: Sleep) -> Output:
+        sleep(0)
         seed = _seed_of(work)
-        task = _noted(work)
+        task = _submitted_task(work)
         if task is not None:
             try:
-                return self._painted(task, seed, report, pause)
-            except TaskGoneError:
+                return self._collect(task, seed, report, sleep)
+            except TaskLostError:
                 _log.info("upstream_task_gone")
-        return self._painted(self._submit(work, seed, pause), seed, report, pause)
+        return self._collect(self._submit(work, seed, sleep), seed, report, sleep)
 
-    def _submit(self, work: Work, seed: int, pause: Pause) -> Task:
-        body = self._encoded(work, seed, pause)
-        task = self._persist(pause, lambda: self._upstream.submit(self._endpoint, body))
-        work.note.write(task.model_dump_json())
+    def _submit(self, work: Work, seed: int, sleep: Sleep) -> Task:
+        body = self._encode(work, seed, sleep)
+        task = self._retry(sleep, lambda: self._upstream.submit(self._endpoint, body))
+        work.resume_point.write(task.model_dump_json())
         return task
 
-    def _encoded(self, work: Work, seed: int, pause: Pause) -> bytes:
-        while not self._encoding.acquire(timeout=_LOOK_SECONDS):
-            pause(0)
+    def _encode(self, work: Work, seed: int, sleep: Sleep) -> bytes:
+        while not self._encoding_slots.acquire(timeout=_STOP_CHECK_SECONDS):
+            sleep(0)
         try:
-            return body_of(work, seed)
+            return request_body(work, seed)
         finally:
-            self._encoding.release()
+            self._encoding_slots.release()
 
-    def _painted(self, task: Task, seed: int, report: Report, pause: Pause) -> Output:
-        painting = self._await(task, report, pause)
-        image = self._persist(pause, lambda: self._upstream.picture(painting.sample))
+    def _collect(self, task: Task, seed: int, report: Report, sleep: Sleep) -> Output:
+        result = self._await_result(task, report, sleep)
+        image = self._retry(sleep, lambda: self._upstream.fetch_picture(result.sample))
         report(STEPS, STEPS)
-        return Output((Painted(image, painting.seed_or(seed)),))
+        return Output((Painted(image, result.seed_or(seed)),))
 
-    def _await(self, task: Task, report: Report, pause: Pause) -> Painting:
-        """What a task comes to."""
-        told, pace = 0, _pace()
+    def _await_result(self, task: Task, report: Report, sleep: Sleep) -> TaskResult:
+        """Poll a task until it is finished, and report its progress."""
+        reported, intervals = 0, _poll_intervals()
         while True:
-            pause(next(pace))
-            state = self._persist(pause, lambda: self._upstream.state(task))
+            sleep(next(intervals))
+            state = self._retry(sleep, lambda: self._upstream.fetch_state(task))
             if state.status == "Ready":
-                return state.painting
+                return state.task_result
             _raise_for(state)
-            reached = min(STEPS - 1, state.hundredths)
-            if reached > told:
+            reached = min(STEPS - 1, state.percent)
+            if reached > reported:
                 report(reached, STEPS)
-                told = reached
+                reported = reached
 
-    def _persist(self, pause: Pause, ask: Callable[[], T]) -> T:
-        """Ask until the upstream answers, for as long as patience lasts."""
+    def _retry(self, sleep: Sleep, request: Callable[[], T]) -> T:
+        """Retry a request on transient errors, for at most `patience_seconds`."""
         retrying = Retrying(
-            retry=retry_if_exception_type(PassingError),
+            retry=retry_if_exception_type(TransientUpstreamError),
             wait=_wait_seconds,
             stop=stop_before_delay(self._patience_seconds),
-            sleep=pause,
+            sleep=sleep,
             reraise=True,
         )
-        return retrying(ask)
+        return retrying(request)
 
 
-def _noted(work: Work) -> Task | None:
-    """The task that an earlier attempt had submitted."""
-    text = work.note.read()
+def _submitted_task(work: Work) -> Task | None:
+    """The task that an earlier attempt submitted; None where there is none."""
+    text = work.resume_point.read()
     try:
         return Task.model_validate_json(text) if text else None
     except ValidationError:  # written by another release
@@ -155,8 +163,8 @@ def _noted(work: Work) -> Task | None:
 
 
 def _seed_of(work: Work) -> int:
-    given: int | None = getattr(work.parameters, "seed", None)
-    return secrets.randbelow(_DRAWN_SEEDS) if given is None else given
+    seed: int | None = getattr(work.parameters, "seed", None)
+    return secrets.randbelow(_DRAWN_SEEDS) if seed is None else seed
 
 
 def _raise_for(state: TaskState) -> None:
@@ -168,15 +176,15 @@ def _raise_for(state: TaskState) -> None:
         case "Content Moderated":
             raise ContentModeratedError(state.reason)
         case "Task not found":
-            raise TaskGoneError("the upstream does not know the task any more")
+            raise TaskLostError("the upstream does not know the task any more")
         case "Error":
-            raise TaskGoneError("the upstream failed to paint the picture")
+            raise TaskLostError("the upstream failed to paint the picture")
         case _:
-            raise UpstreamError("the upstream tells a state that its API does not have")
+            raise UpstreamError("the upstream reports a state that its API does not have")
 
 
-def _pace() -> Iterator[float]:
-    """Seconds before each poll: 0.25, 0.33, 0.42, 0.55, 0.71, 0.93, 1.21, 1.57, from then on 2."""
+def _poll_intervals() -> Iterator[float]:
+    """Seconds before each poll: 0.25, 0.33, 0.42, 0.55, 0.71, 0.93, 1.21, 1.57, then always 2."""
     seconds = _FIRST_POLL_SECONDS
     while True:
         yield seconds
@@ -184,21 +192,21 @@ def _pace() -> Iterator[float]:
 
 
 def _wait_seconds(state: RetryCallState) -> float:
-    """As long as the upstream asked for, and at least a jittered backoff."""
+    """The delay that the upstream requested, and at least a jittered backoff."""
     error: Any = state.outcome.exception() if state.outcome else None
     return max(_backoff(state), error.retry_after_seconds or 0)
 
 
-def _pausing(should_stop: ShouldStop) -> Pause:
-    """A way to wait that ends as soon as the job is given up."""
+def _interruptible_sleep(should_stop: ShouldStop) -> Sleep:
+    """A sleep that raises `Stopped` as soon as the job is to stop."""
 
-    def pause(seconds: float) -> None:
+    def sleep(seconds: float) -> None:
         ends = time.monotonic() + seconds
         while not should_stop():
             left = ends - time.monotonic()
             if left <= 0:
                 return
-            time.sleep(min(left, _LOOK_SECONDS))
+            time.sleep(min(left, _STOP_CHECK_SECONDS))
         raise Stopped("stopped on request")
 
-    return pause
+    return sleep

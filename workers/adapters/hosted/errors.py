@@ -1,30 +1,30 @@
-"""What can go wrong upstream. The texts are for a job's owner: no key, no address, no task id."""
+"""Errors of an upstream. A job's owner reads their texts: no key, no address, no task id."""
 
 from workers.adapters.protocol import AdapterError
 
 
 class UpstreamError(AdapterError):
-    """Nothing usable came of a task; another attempt may fare better."""
+    """A task gave no usable result; another attempt may succeed."""
 
     code = "upstream_error"
     retryable = True
 
 
-class UpstreamRefusesError(UpstreamError):
-    """The upstream will not take this again either, until the operator does something."""
+class UpstreamRejectionError(UpstreamError):
+    """The upstream rejects the request, and will do so until the operator changes something."""
 
     retryable = False
 
 
-class TaskGoneError(UpstreamError):
-    """The task, or its picture, is not to be had any more: it has to be submitted anew."""
+class TaskLostError(UpstreamError):
+    """The task failed, or it or its picture is gone: it must be submitted again."""
 
 
-class PassingError(UpstreamError):
-    """The upstream is away or busy: to be asked again within the attempt.
+class TransientUpstreamError(UpstreamError):
+    """The upstream is unavailable or busy: the request is retried within the attempt.
 
     Attributes:
-        retry_after_seconds: when it wants to be asked again; None where it does not say.
+        retry_after_seconds: the delay that the upstream requests; None where it names none.
     """
 
     def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:

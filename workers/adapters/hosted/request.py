@@ -1,4 +1,4 @@
-"""From a job to the body that the vendor's API takes."""
+"""The request body of the vendor's API for a job."""
 
 import base64
 import io
@@ -15,15 +15,15 @@ _OUR_OWN = {"image", "images", "strength", "output_format", "output_quality"}
 _QUALITY = 95
 
 
-def body_of(work: Work, seed: int) -> bytes:
+def request_body(work: Work, seed: int) -> bytes:
     """The JSON to submit.
 
-    The picture is asked for as PNG, which loses nothing: the owner's format and quality are made
-    from it once.
+    It requests the picture as PNG, which is lossless: the owner's format and quality are made from
+    it once.
 
     Args:
         work: the job, of one of `workers.catalog.hosted.parameters`.
-        seed: what to paint from.
+        seed: the seed to paint from.
     """
     fields = work.parameters.model_dump(exclude=_OUR_OWN, exclude_none=True)
     sent = {**fields, **_references(work), **_prompt_picture(work)}
@@ -48,7 +48,7 @@ def _prompt_picture(work: Work) -> dict[str, Any]:
 
 
 def _encoded(picture: Image.Image) -> str:
-    """Base64 of a JPEG of at most four megapixels, to which the vendor shrinks a larger one anyway.
+    """Base64 of a JPEG of at most four megapixels: the vendor shrinks a larger one anyway.
 
     JPEG at full chroma: eight references as PNG would be a body of a hundred megabytes.
     """

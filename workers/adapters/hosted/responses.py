@@ -1,4 +1,4 @@
-"""What an upstream answers, read strictly where it counts and leniently elsewhere."""
+"""Responses of an upstream, parsed strictly where it matters and leniently elsewhere."""
 
 import json
 from http import HTTPStatus
@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from workers.adapters.hosted.errors import (
-    PassingError,
-    TaskGoneError,
+    TaskLostError,
+    TransientUpstreamError,
     UpstreamError,
-    UpstreamRefusesError,
+    UpstreamRejectionError,
 )
 from workers.adapters.protocol import AdapterError, InvalidInputError
 from workers.catalog.flux.parameters import MAX_SEED
@@ -31,26 +31,26 @@ _T = TypeVar("_T", bound=BaseModel)
 
 
 class Task(BaseModel):
-    """A task that the upstream took: what it is asked for by. Both are as good as a secret."""
+    """A task that the upstream accepted: its id and polling URL, to be handled like secrets."""
 
     id: str = Field(min_length=1, max_length=200)
     polling_url: str = Field(default="", max_length=4000)
 
 
-class Painting(BaseModel):
+class TaskResult(BaseModel):
     """The result of a task that is ready."""
 
     sample: str
     seed: Any = None
 
-    def seed_or(self, asked: int) -> int:
-        """The seed that it was painted from, as far as the upstream says."""
-        told = self.seed
-        return told if type(told) is int and 0 <= told <= MAX_SEED else asked
+    def seed_or(self, requested: int) -> int:
+        """The seed that the upstream reports, or the requested one where it reports none."""
+        seed = self.seed
+        return seed if type(seed) is int and 0 <= seed <= MAX_SEED else requested
 
 
 class TaskState(BaseModel):
-    """How a task stands. What else it holds depends on the status, and is read where it counts."""
+    """The state of a task. Its other fields depend on the status, and are parsed when needed."""
 
     status: str
     progress: Any = None
@@ -58,26 +58,26 @@ class TaskState(BaseModel):
     details: Any = None
 
     @property
-    def hundredths(self) -> int:
-        """How far it has come, from 0 to 100."""
+    def percent(self) -> int:
+        """The task's progress, from 0 to 100."""
         known = isinstance(self.progress, int | float) and 0 <= self.progress <= 1
         return int(100 * self.progress) if known else 0
 
     @property
-    def painting(self) -> Painting:
-        """Where the picture is, of a task that is ready.
+    def task_result(self) -> TaskResult:
+        """The result of a finished task, with the URL of its picture.
 
         Raises:
-            UpstreamError: it does not say.
+            UpstreamError: the response has no URL.
         """
         try:
-            return Painting.model_validate(self.result)
+            return TaskResult.model_validate(self.result)
         except ValidationError:
             raise UpstreamError("the upstream does not say where the picture is") from None
 
     @property
     def reason(self) -> str:
-        """Why it was moderated, where the upstream says so."""
+        """The reasons for moderation, where the upstream reports some."""
         details = self.details if isinstance(self.details, dict) else {}
         reasons = [value for name, value in details.items() if "reason" in str(name).lower()]
         flat = [
@@ -87,38 +87,42 @@ class TaskState(BaseModel):
 
 
 def read(kind: type[_T], answer: Answer) -> _T:
-    """An answer's body.
+    """Parse a response's body.
 
     Raises:
-        PassingError: it is not what it should be.
+        TransientUpstreamError: the body is not valid.
     """
     try:
         return kind.model_validate_json(answer.body)
     except ValidationError:
-        raise PassingError("the upstream's answer cannot be read") from None
+        raise TransientUpstreamError("the upstream's answer cannot be read") from None
 
 
-def error_of(answer: Answer, retry_after_seconds: float | None) -> AdapterError:
-    """What a status other than 200 means."""
+def status_error(answer: Answer, retry_after_seconds: float | None) -> AdapterError:
+    """The error for a status other than 200."""
     status = answer.status
     if status in _REFUSALS:
-        return UpstreamRefusesError(_REFUSALS[HTTPStatus(status)])
+        return UpstreamRejectionError(_REFUSALS[HTTPStatus(status)])
     if status in _BAD_INPUT:
         return InvalidInputError(f"the upstream refuses the input: {_detail(answer.body)}")
     if status == HTTPStatus.NOT_FOUND:
-        return TaskGoneError("the upstream does not know the model or the task")
+        return TaskLostError("the upstream does not know the model or the task")
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return PassingError("the upstream has too much to do", retry_after_seconds)
-    return PassingError(f"the upstream answered {status}", retry_after_seconds)
+        return TransientUpstreamError("the upstream has too much to do", retry_after_seconds)
+    return TransientUpstreamError(f"the upstream answered {status}", retry_after_seconds)
 
 
 def _detail(body: bytes) -> str:
-    """`width: Input should be a multiple of 32`, from FastAPI's form of it or another."""
+    """The reason in an error body, as `width: Input should be a multiple of 32`.
+
+    FastAPI's form is read, and simpler ones.
+    """
     try:
-        said = json.loads(body)
+        content = json.loads(body)
     except ValueError:
         return "it does not say why"
-    detail = said.get("detail") or said.get("message") if isinstance(said, dict) else None
+    is_object = isinstance(content, dict)
+    detail = content.get("detail") or content.get("message") if is_object else None
     items = detail if isinstance(detail, list) else [detail]
     text = "; ".join(filter(None, map(_fault, items)))
     return " ".join(text.split())[:_MAX_DETAIL] or "it does not say why"

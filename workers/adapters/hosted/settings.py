@@ -1,4 +1,4 @@
-"""Where a relay forwards to, and on whose account."""
+"""The upstream that hosted models are forwarded to, and the operator's key there."""
 
 from pydantic import Field, PositiveFloat, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -8,18 +8,18 @@ from workers.outbound.urls import parse
 
 
 class HostedSetupError(Exception):
-    """The upstream is not named, or not as it should be; the message says what to set."""
+    """The settings of the upstream are missing or wrong; the message says what to set."""
 
 
 class HostedSettings(BaseSettings):
     """The upstream, which speaks the vendor's API.
 
     Attributes:
-        url: its address up to the path of the API, without `/v1`. It is reached wherever it
-            leads, a private network included.
-        key: the operator's.
-        patience_seconds: how long an upstream that is away or busy is asked again, before the
-            attempt is given up.
+        url: its address up to the path of the API, without `/v1`. Any address is allowed, also in
+            a private network.
+        key: the operator's key.
+        patience_seconds: how long requests to an unavailable or busy upstream are retried before
+            the attempt fails.
     """
 
     model_config = SettingsConfigDict(env_prefix="BOTTEGA_RELAY_", hide_input_in_errors=True)
@@ -47,7 +47,7 @@ class HostedSettings(BaseSettings):
 
 
 def read_hosted_settings() -> HostedSettings:
-    """The settings that the environment has.
+    """Read the settings from the environment.
 
     Raises:
         HostedSetupError: they are missing or wrong.

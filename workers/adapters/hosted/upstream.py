@@ -1,4 +1,4 @@
-"""One upstream that speaks the vendor's API: each call made once, its faults named."""
+"""The client of an upstream that speaks the vendor's API: one request per call, typed errors."""
 
 from datetime import UTC, datetime
 from urllib.parse import urlencode
@@ -9,14 +9,13 @@ from PIL import Image
 from db.values import pictures
 from db.values.pictures import PictureError, PictureLimits
 from workers.adapters.hosted.errors import (
-    PassingError,
-    TaskGoneError,
+    TaskLostError,
+    TransientUpstreamError,
     UpstreamError,
-    UpstreamRefusesError,
+    UpstreamRejectionError,
 )
-from workers.adapters.hosted.responses import Task, TaskState, error_of, read
+from workers.adapters.hosted.responses import Task, TaskState, read, status_error
 from workers.adapters.hosted.settings import HostedSettings
-from workers.courier.outcome import retry_after_seconds
 from workers.outbound import (
     Answer,
     BadUrlError,
@@ -28,12 +27,13 @@ from workers.outbound import (
     TooLargeError,
     UpstreamStatusError,
 )
+from workers.outbound.retry_after import retry_after_seconds
 
 OK = 200
 LIMITS = PictureLimits(max_bytes=32_000_000)
-"""Four megapixels of PNG have less than half of these bytes."""
+"""Four megapixels as PNG take less than half of these bytes."""
 
-# None may last as long as a worker waits before it takes a call past its deadline for hung.
+# All are shorter than the time after which a worker regards an overdue call as hung.
 _SUBMIT = Timeouts(total=25, connect=5, read=20)
 _POLL = Timeouts(total=10, connect=5, read=8)
 _FETCH = Timeouts(total=25, connect=5, read=15)
@@ -49,8 +49,8 @@ class Upstream:
     """The operator's account with an upstream. Safe to share between threads.
 
     Args:
-        settings: where it is, and the key.
-        outbound: the guarded client; what else it may reach is what any user's URL may.
+        settings: its address and the key.
+        outbound: the guarded client; beyond the upstream it may reach what any user's URL may.
     """
 
     def __init__(self, settings: HostedSettings, outbound: Outbound | None = None) -> None:
@@ -59,12 +59,12 @@ class Upstream:
         self._outbound = outbound or Outbound(OutboundSettings(), trusted=(settings.url,))
 
     def submit(self, endpoint: str, body: bytes) -> Task:
-        """Have a picture painted. The vendor knows no idempotency: taken twice is paid twice.
+        """Submit a task. The API has no idempotency: a task submitted twice is paid twice.
 
         Raises:
-            workers.adapters.protocol.AdapterError: it was not taken.
+            workers.adapters.protocol.AdapterError: the upstream did not accept it.
         """
-        headers = {"Content-Type": "application/json", **self._authorised(self._url)}
+        headers = {"Content-Type": "application/json", **self._auth_headers(self._url)}
         try:
             answer = self._outbound.post(
                 f"{self._url}/v1/{endpoint}",
@@ -74,36 +74,36 @@ class Upstream:
                 timeouts=_SUBMIT,
             )
         except OutboundError as error:
-            raise _named(error) from None
+            raise _upstream_error(error) from None
         if answer.status == _NOT_FOUND:
-            raise UpstreamRefusesError("the upstream does not offer this model")
-        return read(Task, _checked(answer))
+            raise UpstreamRejectionError("the upstream does not offer this model")
+        return read(Task, _raise_for_status(answer))
 
-    def state(self, task: Task) -> TaskState:
-        """How a task stands.
+    def fetch_state(self, task: Task) -> TaskState:
+        """Fetch the state of a task.
 
         Raises:
-            TaskGoneError: the upstream does not know it.
-            workers.adapters.protocol.AdapterError: nobody can say.
+            TaskLostError: the upstream does not know the task.
+            workers.adapters.protocol.AdapterError: the upstream gave no usable response.
         """
         url = task.polling_url or f"{self._url}/v1/get_result?{urlencode({'id': task.id})}"
         try:
             answer = self._outbound.ask(
                 url,
-                headers={"Accept": "application/json", **self._authorised(url)},
+                headers={"Accept": "application/json", **self._auth_headers(url)},
                 max_bytes=_MAX_ANSWER_BYTES,
                 timeouts=_POLL,
             )
         except OutboundError as error:
-            raise _named(error) from None
-        return read(TaskState, _checked(answer))
+            raise _upstream_error(error) from None
+        return read(TaskState, _raise_for_status(answer))
 
-    def picture(self, url: str) -> Image.Image:
-        """The picture at a `sample` URL, as RGB.
+    def fetch_picture(self, url: str) -> Image.Image:
+        """Fetch the picture at a `sample` URL, as RGB.
 
         Raises:
-            TaskGoneError: there is none any more.
-            UpstreamError: it does not come, or is not one.
+            TaskLostError: the picture no longer exists.
+            UpstreamError: the picture cannot be fetched or decoded.
         """
         try:
             data = self._outbound.get(
@@ -112,17 +112,17 @@ class Upstream:
             return pictures.decode(data, LIMITS)
         except UpstreamStatusError as error:
             if error.status < _SERVER_ERROR and error.status != _TOO_MANY:
-                raise TaskGoneError("the upstream no longer has the picture") from None
-            raise PassingError("the upstream does not give the picture") from None
+                raise TaskLostError("the upstream no longer has the picture") from None
+            raise TransientUpstreamError("the upstream does not give the picture") from None
         except OutboundError as error:
-            raise _named(error) from None
+            raise _upstream_error(error) from None
         except PictureError:
             raise UpstreamError("what the upstream painted is not a usable picture") from None
 
-    def _authorised(self, url: str) -> dict[str, str]:
-        """The key, for nobody but the operator's own upstream.
+    def _auth_headers(self, url: str) -> dict[str, str]:
+        """The header with the key, for the operator's own upstream alone.
 
-        Polling goes to whatever host the upstream names, and needs no key by the vendor's word.
+        Polling goes to any host that the upstream names. The vendor documents that it needs no key.
         """
         try:
             trusted = self._outbound.trusts(url)
@@ -131,21 +131,21 @@ class Upstream:
         return {"x-key": self._key.get_secret_value()} if trusted else {}
 
 
-def _checked(answer: Answer) -> Answer:
+def _raise_for_status(answer: Answer) -> Answer:
     if answer.status != OK:
         _log.warning("upstream_refused", status=answer.status)
-        wanted = retry_after_seconds(answer.headers.get("retry-after", ""), datetime.now(UTC))
-        raise error_of(answer, wanted)
+        delay = retry_after_seconds(answer.headers.get("retry-after", ""), datetime.now(UTC))
+        raise status_error(answer, delay)
     return answer
 
 
-def _named(error: OutboundError) -> UpstreamError:
-    """An error of the way there. Hosts stay unnamed: whom the operator uses is not for owners."""
+def _upstream_error(error: OutboundError) -> UpstreamError:
+    """The error for a failed request. No host is named: owners must not learn the upstream."""
     _log.warning("upstream_not_reached", error=type(error).__name__)
     match error:
         case TooLargeError():
-            return UpstreamRefusesError("the upstream sends more than a picture can have")
+            return UpstreamRejectionError("the upstream sends more than a picture can have")
         case BadUrlError() | RefusedAddressError():
-            return UpstreamRefusesError("the upstream leads to an address that is not reached")
+            return UpstreamRejectionError("the upstream leads to an address that is not reached")
         case _:
-            return PassingError("the upstream does not answer")
+            return TransientUpstreamError("the upstream does not answer")

@@ -1,4 +1,4 @@
-"""What Florence-2 jobs can store beside their JSON: masks, an overlay, a COCO file."""
+"""Files that Florence-2 jobs can store beside their JSON: masks, an overlay, a COCO file."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -11,35 +11,35 @@ from workers.catalog.validation import refusal
 
 
 class ArtifactChoice(StrEnum):
-    """One kind of artifact that a job may ask for."""
+    """A kind of artifact that a job may request."""
 
     MASKS = "masks"
     OVERLAY = "overlay"
     COCO = "coco"
 
 
-# Written out where it is used: forms read one field's schema without the rest.
+# Inlined in the schema of each field: forms read one field's schema without the rest.
 Choice = Annotated[
     ArtifactChoice,
     WithJsonSchema({"type": "string", "enum": [choice.value for choice in ArtifactChoice]}),
 ]
 
 
-def refuse_unmakeable(chosen: Sequence[ArtifactChoice], asked: Sequence[Florence2Task]) -> None:
-    """Refuse what could not be made of the answers to these tasks.
+def refuse_unavailable(choices: Sequence[ArtifactChoice], tasks: Sequence[Florence2Task]) -> None:
+    """Refuse artifacts that cannot be made from the answers to these tasks.
 
     Raises:
-        pydantic.ValidationError: a choice is named twice, or no task gives what it is made of.
+        pydantic.ValidationError: a choice is named twice, or no task provides its data.
     """
-    if len(set(chosen)) < len(chosen):
-        raise refusal("artifacts", "duplicate_artifact", "must not name a kind twice", chosen)
-    for choice in chosen:
-        if not any(suits(choice, task) for task in asked):
-            able = ", ".join(task.name for task in TASKS if suits(choice, task))
-            message = f"{choice.value} cannot be made of {asked[0].token}; add one of {able}"
-            raise refusal("artifacts", "artifact_without_task", message, chosen)
+    if len(set(choices)) < len(choices):
+        raise refusal("artifacts", "duplicate_artifact", "must not name a kind twice", choices)
+    for choice in choices:
+        if not any(can_provide(choice, task) for task in tasks):
+            able = ", ".join(task.name for task in TASKS if can_provide(choice, task))
+            message = f"{choice.value} cannot be made of {tasks[0].token}; add one of {able}"
+            raise refusal("artifacts", "artifact_without_task", message, choices)
 
 
-def suits(choice: ArtifactChoice, task: Florence2Task) -> bool:
-    """Whether the answers to a task may hold what this is made of."""
+def can_provide(choice: ArtifactChoice, task: Florence2Task) -> bool:
+    """True when the answers to a task may hold the data for this artifact."""
     return task.outlines if choice == ArtifactChoice.MASKS else task.places

@@ -6,15 +6,15 @@ from typing import Any
 from workers.catalog.florence2.instances import Instance, Points
 
 NAMELESS = "object"
-"""The category of instances that their task gives no name."""
+"""The category of instances to which their task gives no name."""
 
 
 def as_coco(instances: Sequence[Instance], size: tuple[int, int]) -> dict[str, Any]:
     """A COCO file's `images`, `annotations` and `categories`.
 
-    Boxes are `[x, y, width, height]` in pixels of the original picture; `score` and `task` stand
-    beside what the format asks for. The area is that of the outlines where there are any, each
-    counted in full, else of the box.
+    Boxes are `[x, y, width, height]` in pixels of the original picture; `score` and `task` are
+    added to the fields of the format. The area is that of the outlines where there are any, each
+    counted in full, otherwise of the box.
     """
     names = list(dict.fromkeys(_name(instance) for instance in instances))
     ids = {name: number for number, name in enumerate(names, start=1)}

@@ -1,4 +1,4 @@
-"""The fields of Florence-2's input, as people read of them in `/v1/models`."""
+"""The fields of Florence-2's input, with the descriptions that `/v1/models` publishes."""
 
 from typing import Any
 
@@ -19,12 +19,12 @@ def _tokens(tasks: list[Florence2Task]) -> str:
 
 
 def image() -> Any:
-    """The one picture."""
-    return Field(min_length=1, examples=["file_2f6d0c"])  # described where Picture is
+    """The field `image`: the one picture."""
+    return Field(min_length=1, examples=["file_2f6d0c"])  # `Picture` has its description
 
 
 def task() -> Any:
-    """One task."""
+    """The field `task`: a single task."""
     return Field(
         default=None,
         description="What to ask: an official token or its plain name. Or give tasks.",
@@ -33,7 +33,7 @@ def task() -> Any:
 
 
 def tasks() -> Any:
-    """Or several."""
+    """The field `tasks`: several tasks."""
     return Field(
         default=(),
         max_length=MAX_TASKS,
@@ -45,12 +45,12 @@ def tasks() -> Any:
 
 
 def _as_list_of_one_or_more(schema: dict[str, Any]) -> None:
-    schema.pop("default")  # an empty list stands for "not given", and may not be given
+    schema.pop("default")  # an empty list means "absent", and clients may not send one
     schema |= {"minItems": 1, "uniqueItems": True}
 
 
 def text() -> Any:
-    """A caption, a phrase, or things to look for; a list of them is joined."""
+    """The field `text`: a caption, a phrase, or classes to find; a list of these is joined."""
     takers = _tokens([task for task in TASKS if task.takes_text])
     joiners = [task for task in TASKS if task.joins_text]
     return Field(
@@ -76,7 +76,7 @@ def _or_list_of_classes(schema: dict[str, Any]) -> None:
 
 
 def region() -> Any:
-    """Four numbers."""
+    """The field `region`: four numbers."""
     takers = _tokens([task for task in TASKS if task.takes_region])
     return Field(
         default=None,
@@ -87,13 +87,13 @@ def region() -> Any:
 
 
 def artifacts() -> Any:
-    """Any of masks, overlay, coco."""
+    """The field `artifacts`: any of masks, overlay, coco."""
     return Field(
         default=(),
         description="What to store beside the JSON, each a file with a URL under "
         "`output.artifacts`. masks: a PNG for each outlined instance, white on black, as large as "
         "the picture. overlay: for each task that says where, the picture with its boxes, outlines "
-        "and labels drawn on it (PNG; a small picture is enlarged). coco: everything found, "
+        "and labels drawn on it (PNG; a small picture is enlarged). coco: all instances, "
         "as COCO annotations (JSON).",
         examples=[["masks", "overlay", "coco"]],
         json_schema_extra={"uniqueItems": True},
@@ -101,7 +101,7 @@ def artifacts() -> Any:
 
 
 def num_beams(limits: Florence2Limits) -> Any:
-    """The beam search's width."""
+    """The field `num_beams`: the width of the beam search."""
     return Field(
         default=limits.num_beams,
         ge=1,
@@ -113,11 +113,11 @@ def num_beams(limits: Florence2Limits) -> Any:
 
 
 def max_new_tokens(limits: Florence2Limits) -> Any:
-    """The longest answer."""
+    """The field `max_new_tokens`: the limit of an answer's length."""
     return Field(
         default=limits.max_new_tokens,
         ge=1,
-        le=limits.most_new_tokens,
+        le=limits.max_new_tokens_limit,
         strict=True,
         description="Longest answer to each task, in tokens. An answer cut off here reports "
         "finish_reason length.",

@@ -1,4 +1,4 @@
-"""What a job's answers say where: one instance for each box, quadrangle or outline."""
+"""Instances in a job's answers: one for each box, quadrangle or outline."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ _LEAST_POINTS = 3
 
 @dataclass(frozen=True)
 class Instance:
-    """One thing and where it is, in pixels of the original picture.
+    """One object and its location, in pixels of the original picture.
 
     Attributes:
-        task: the token of the task that it answers.
-        number: which of that answer's instances it is, from 0, in the order of its value.
-        label: what it is called; "" where the task gives no name.
-        score: the answer's own, 0 to 1, not calibrated; None where it was not told.
+        task: the token of the task that found it.
+        number: its index among that answer's instances, from 0, in the order of the value.
+        label: its name; "" where the task gives no name.
+        score: the answer's own score, 0 to 1, not calibrated; None where there is none.
         box: left, top, right, bottom.
         outlines: polygons that together outline it; none where only the box is known.
-        is_masked: the outlines are those of the thing, not of a quadrangle around it.
+        is_masked: true when the outlines follow the object, not a quadrangle around it.
     """
 
     task: str
@@ -38,27 +38,29 @@ class Instance:
     is_masked: bool = False
 
 
-def instances_of(results: Sequence[Mapping[str, Any]], asked: Mapping[str, Any]) -> list[Instance]:
-    """Every instance of a job's results, task by task. Outlines of two points or less are none.
+def instances_of(
+    results: Sequence[Mapping[str, Any]], job_input: Mapping[str, Any]
+) -> list[Instance]:
+    """Every instance of a job's results, task by task. Outlines of two points or fewer are ignored.
 
     Args:
-        results: the answers, as `workers.adapters.florence2.task_results.result` gives them.
-        asked: the job's input. Its `region` is where an answer about one belongs, and its `text`
-            names what a task that reads it leaves nameless.
+        results: the answers, as `workers.adapters.florence2.task_results.task_result` returns them.
+        job_input: the job's input. Its `region` is the location of an answer about a region. Its
+            `text` is the label of instances to which a task that reads it gives no name.
     """
-    return [instance for result in results for instance in _of_result(result, asked)]
+    return [instance for result in results for instance in _of_result(result, job_input)]
 
 
-def _of_result(result: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[Instance]:
+def _of_result(result: Mapping[str, Any], job_input: Mapping[str, Any]) -> Iterator[Instance]:
     task = BY_TOKEN[result["task"]]
     value = result["result"][task.token]
     scores: Sequence[float | None] = result.get("scores") or [None]
     if isinstance(value, str):
-        if task.takes_region and asked.get("region"):
-            left, top, right, bottom = asked["region"]
+        if task.takes_region and job_input.get("region"):
+            left, top, right, bottom = job_input["region"]
             yield Instance(task.token, 0, result["text"], scores[0], (left, top, right, bottom))
         return
-    name = (asked.get("text") or "") if task.takes_text else ""
+    name = (job_input.get("text") or "") if task.takes_text else ""
     for number, (label, box, outlines, is_masked) in enumerate(_shapes(value)):
         if box is not None:
             yield Instance(
@@ -73,11 +75,11 @@ def _nth(scores: Sequence[float | None], number: int) -> float | None:
 _Shape = tuple[str, Box | None, tuple[Points, ...], bool]
 
 _LABELS = {"bboxes": "bboxes_labels", "quad_boxes": "labels", "polygons": "polygons_labels"}
-"""Where the labels of each kind of place stand, if not under `labels`; in the scores' order."""
+"""The key of the labels for each kind of location, if not `labels`; in the scores' order."""
 
 
 def _shapes(value: Mapping[str, Any]) -> Iterator[_Shape]:
-    """Label, box, outlines and whether they can be masks, in the order of the scores."""
+    """Label, box, outlines, and true when these can be masks; in the order of the scores."""
     for kind in (key for key in _LABELS if key in value):
         labels = value.get(_LABELS[kind], value.get("labels"))
         for label, place in zip(labels, value[kind], strict=True):

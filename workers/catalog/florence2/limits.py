@@ -1,4 +1,4 @@
-"""What one Florence-2 variant allows, and what it takes when nothing is said."""
+"""Limits and defaults of one Florence-2 variant."""
 
 from dataclasses import dataclass
 
@@ -9,11 +9,11 @@ class Florence2Limits:
 
     Attributes:
         num_beams: default number of beams.
-        max_new_tokens: default longest answer, in tokens.
-        most_new_tokens: highest accepted `max_new_tokens`: the decoder's positions, less the
+        max_new_tokens: default limit of an answer's length, in tokens.
+        max_new_tokens_limit: highest accepted `max_new_tokens`: the decoder's positions, less the
             start token.
     """
 
     num_beams: int
     max_new_tokens: int
-    most_new_tokens: int
+    max_new_tokens_limit: int

@@ -1,7 +1,7 @@
-"""What a Florence-2 variant takes: one picture and up to eight tasks.
+"""Parameters of a Florence-2 job: one picture and up to eight tasks.
 
 Task names are normalised to the official tokens, and `task` to `tasks`, so that a parsed model
-has one form; dumped, it parses to itself.
+has one form. A dumped model parses to itself.
 """
 
 import difflib
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, WithJsonSchema, create_model, model_
 
 from workers.catalog.florence2 import fields
 from workers.catalog.florence2 import text as florence2_text
-from workers.catalog.florence2.artifacts import Choice, refuse_unmakeable
+from workers.catalog.florence2.artifacts import Choice, refuse_unavailable
 from workers.catalog.florence2.limits import Florence2Limits
 from workers.catalog.florence2.region import Region
 from workers.catalog.florence2.tasks import BY_TOKEN, TOKENS, Florence2Task
@@ -44,8 +44,8 @@ class Florence2Parameters(BaseModel):
     max_new_tokens: int
 
     @property
-    def asked(self) -> tuple[Florence2Task, ...]:
-        """The tasks' rows, in the order asked."""
+    def requested_tasks(self) -> tuple[Florence2Task, ...]:
+        """The rows of the requested tasks, in the requested order."""
         return tuple(BY_TOKEN[token] for token in self.tasks)
 
     @model_validator(mode="before")
@@ -54,7 +54,7 @@ class Florence2Parameters(BaseModel):
         if not isinstance(data, dict):
             return data
         if "text" in data:
-            data = {**data, "text": florence2_text.joined(data["text"])}
+            data = {**data, "text": florence2_text.join_classes(data["text"])}
         task, tasks = data.get("task"), data.get("tasks")
         if (task is None) == (not tasks):
             raise refusal("task", "task_or_tasks", "give either task or tasks", task)
@@ -69,32 +69,32 @@ class Florence2Parameters(BaseModel):
 
     @model_validator(mode="after")
     def _check_text(self) -> Self:
-        readers = [task for task in self.asked if task.takes_text]
-        _check_presence("text", self.text, readers, self.asked)
+        readers = [task for task in self.requested_tasks if task.takes_text]
+        _check_presence("text", self.text, readers, self.requested_tasks)
         if self.text is not None:
             florence2_text.check(self.text, readers)
         return self
 
     @model_validator(mode="after")
     def _check_region(self) -> Self:
-        readers = [task for task in self.asked if task.takes_region]
-        _check_presence("region", self.region, readers, self.asked)
+        readers = [task for task in self.requested_tasks if task.takes_region]
+        _check_presence("region", self.region, readers, self.requested_tasks)
         return self
 
     @model_validator(mode="after")
     def _check_artifacts(self) -> Self:
-        refuse_unmakeable(self.artifacts, self.asked)
+        refuse_unavailable(self.artifacts, self.requested_tasks)
         return self
 
 
 def _check_presence(
-    field: str, value: Any, readers: Sequence[Florence2Task], asked: Sequence[Florence2Task]
+    field: str, value: Any, readers: Sequence[Florence2Task], requested: Sequence[Florence2Task]
 ) -> None:
-    """What a task reads must be there, and what none reads must not."""
+    """Refuse a field that is missing although a task reads it, or present although none does."""
     if value is None and readers:
         raise refusal(field, f"{field}_required", f"{readers[0].token} needs a {field}", None)
     if value is not None and not readers:
-        raise refusal(field, f"{field}_not_taken", f"{asked[0].token} takes no {field}", value)
+        raise refusal(field, f"{field}_not_taken", f"{requested[0].token} takes no {field}", value)
 
 
 def _token(field: str, name: Any) -> str:

@@ -1,4 +1,4 @@
-"""A region of a picture: how it is given, and how Florence-2 is told of it."""
+"""A region of a picture: its form as a parameter, and its tokens for Florence-2."""
 
 import math
 from typing import Annotated
@@ -10,7 +10,7 @@ from workers.catalog.validation import refusal
 from workers.catalog.variant import PictureSize
 
 BINS = 1000
-"""Florence-2 names places by thousandths of the picture's width and height."""
+"""Florence-2 expresses coordinates in thousandths of the picture's width and height."""
 
 _Edge = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 _Corners = tuple[_Edge, _Edge, _Edge, _Edge]
@@ -39,10 +39,10 @@ Region = Annotated[
 
 
 def refuse_outside(region: _Corners | None, size: PictureSize) -> None:
-    """Refuse a region that its picture does not hold.
+    """Refuse a region that is not inside its picture.
 
     Raises:
-        pydantic.ValidationError: it reaches beyond the picture's right or lower edge.
+        pydantic.ValidationError: it extends beyond the picture's right or lower edge.
     """
     if region is None:
         return
@@ -55,8 +55,8 @@ def refuse_outside(region: _Corners | None, size: PictureSize) -> None:
 def as_tokens(region: _Corners, size: PictureSize) -> str:
     """A region as Florence-2 reads it: `<loc_x1><loc_y1><loc_x2><loc_y2>`.
 
-    Each coordinate is floor(x / (side / 1000)), at most 999, which is how the model's own
-    processor quantises boxes.
+    Each coordinate is floor(x / (side / 1000)), at most 999: the model's own processor quantises
+    boxes in the same way.
     """
     sides = (*size, *size)
     bins = [_bin(edge, side) for edge, side in zip(region, sides, strict=True)]

@@ -16,7 +16,7 @@ from workers.catalog.florence2.tasks import TASKS
 from workers.catalog.variant import Family, Licence, PictureSize, Variant, Weights
 
 MIT = Licence("MIT", "https://opensource.org/license/mit")
-LARGE_LIMITS = Florence2Limits(num_beams=3, max_new_tokens=1023, most_new_tokens=1023)
+LARGE_LIMITS = Florence2Limits(num_beams=3, max_new_tokens=1023, max_new_tokens_limit=1023)
 
 
 def _measure(parameters: Florence2Parameters, inputs: tuple[int, ...]) -> Measure:
@@ -24,11 +24,11 @@ def _measure(parameters: Florence2Parameters, inputs: tuple[int, ...]) -> Measur
 
 
 def _one_sample(_parameters: Florence2Parameters) -> int:
-    """Tasks run one after another, so a job takes one row of a call whatever it asks."""
+    """One sample: tasks run one after another, so a job takes one row of a call at a time."""
     return 1
 
 
-def _settle(
+def _check_region(
     parameters: Florence2Parameters, sizes: Mapping[str, Sequence[PictureSize]]
 ) -> Florence2Parameters:
     refuse_outside(parameters.region, sizes["image"][0])
@@ -36,23 +36,24 @@ def _settle(
 
 
 def _cost(encode_seconds: float, caption_seconds: float) -> Callable[[Florence2Parameters], float]:
-    """Seconds of a job: the picture once, then each task by the usual length of its answer."""
+    """Estimate a job's seconds: the picture once, then each task by its answer's usual length."""
 
     def seconds(parameters: Florence2Parameters) -> float:
         beams = 1 + 0.3 * (parameters.num_beams - 1)
-        return encode_seconds + beams * caption_seconds * sum(t.cost for t in parameters.asked)
+        captions = sum(task.cost for task in parameters.requested_tasks)
+        return encode_seconds + beams * caption_seconds * captions
 
     return seconds
 
 
 def _options(*, no_repeat_ngram_size: int) -> dict[str, Any]:
-    """What `workers.adapters.florence2.adapter` reads of a row."""
+    """The options of a row that `workers.adapters.florence2.adapter` reads."""
     return {
         "no_repeat_ngram_size": no_repeat_ngram_size,
         "picture_cache": 64,
         "picture_cache_bytes": 128 * 2**20,
         "attention": "sdpa",
-        # It makes loading some minutes longer, which a worker that is often restarted feels.
+        # It adds some minutes to loading: too much for a worker that is often restarted.
         "compile_greedy": False,
     }
 
@@ -70,7 +71,7 @@ FLORENCE2_BASE = Variant(
     price=PerUnit(500),
     measure=_measure,
     cost_seconds=_cost(encode_seconds=0.03, caption_seconds=0.08),
-    # Answers to unlike tasks differ in length, and the longest one holds the whole batch.
+    # Answers to different tasks differ in length, and the whole batch waits for the longest.
     batch_fields=("tasks", "num_beams", "max_new_tokens"),
     max_batch=16,
     samples=_one_sample,
@@ -80,7 +81,7 @@ FLORENCE2_BASE = Variant(
     dtype={"cuda": "bfloat16", "cpu": "float32"},
     memory_bytes=500 * 10**6,
     options=_options(no_repeat_ngram_size=3),
-    settle=_settle,
+    resolve_sizes=_check_region,
 )
 
 FLORENCE2_BASE_FT = replace(
@@ -123,7 +124,7 @@ FLORENCE2_DEMO = replace(
     weights=Weights("florence-2-demo", bundled=True),
     parameters=florence2_parameters(
         "Florence2DemoParameters",
-        Florence2Limits(num_beams=1, max_new_tokens=200, most_new_tokens=319),
+        Florence2Limits(num_beams=1, max_new_tokens=200, max_new_tokens_limit=319),
     ),
     price=PerUnit(200),
     cost_seconds=_cost(encode_seconds=0.005, caption_seconds=0.01),

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Florence2Task:
-    """One thing Florence-2 can be asked about a picture.
+    """A task that Florence-2 can do on a picture.
 
     Attributes:
         token: the official task token, the key of the result.
-        name: the same in plain words, accepted in its place.
+        name: the same in plain words, accepted in place of the token.
         title: one line for people.
-        takes_text: the task reads `text`, and cannot do without.
+        takes_text: the task reads `text`, and requires it.
         joins_text: `text` may hold several entries joined by ` <and> `.
-        takes_region: the task reads `region`, and cannot do without.
-        places: the answer says where in the picture; about a region, that is the region itself.
-        outlines: the answer may hold outlines, of which masks can be made.
-        repeats: the answer rightly repeats itself: regions with equal labels, text as it stands.
+        takes_region: the task reads `region`, and requires it.
+        places: the answer has locations; an answer about a region has that of the region itself.
+        outlines: the answer may hold outlines, from which masks can be made.
+        repeats: a correct answer may repeat itself: regions with equal labels, text of a picture.
         cost: device time relative to a caption; it follows the length of the answer.
     """
 
@@ -112,7 +112,7 @@ _REGIONS = (
         "What kind of thing is in a region",
         takes_region=True,
         places=True,
-        repeats=True,  # four corners in a row may be equal, and there is no sentence to spoil
+        repeats=True,  # four corners in a row may be equal, and there is no sentence to protect
     ),
     Florence2Task(
         "<REGION_TO_DESCRIPTION>",
@@ -153,4 +153,4 @@ TASKS: tuple[Florence2Task, ...] = (
 
 BY_TOKEN = {task.token: task for task in TASKS}
 TOKENS = {task.name: task.token for task in TASKS} | {task.token: task.token for task in TASKS}
-"""Plain names and tokens alike, to tokens."""
+"""Tokens by plain name and by token."""

@@ -1,4 +1,4 @@
-"""The rules of Florence-2's `text`: one string to the model, whatever way it was given."""
+"""The rules of Florence-2's `text`: a string or a list as input, one string for the model."""
 
 import re
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ JOINER = "<and>"
 MAX_CLASSES = 50
 
 TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9_]*>")
-"""What the tokenizer may read as a special token: task tokens, `<s>`, `<loc_7>`, `<poly>` …"""
+"""Text that the tokenizer may read as a special token: task tokens, `<s>`, `<loc_7>`, `<poly>` …"""
 
 
-def joined(text: Any) -> Any:
-    """A list of things to look for as the one string that the model reads; else what was given.
+def join_classes(text: Any) -> Any:
+    """A list of classes joined to the one string that the model reads; any other value unchanged.
 
     `["red circle", "star"]` is `red circle <and> star`.
     """
@@ -30,11 +30,11 @@ def joined(text: Any) -> Any:
 
 
 def check(text: str, readers: Sequence[Florence2Task]) -> None:
-    """Refuse what the tasks that read this text would misunderstand.
+    """Refuse a text that the tasks that read it would misunderstand.
 
     Raises:
-        pydantic.ValidationError: the text holds a special token, or is a list of things to look
-            for that the model would take for one.
+        pydantic.ValidationError: the text holds a special token, or lists several classes in a
+            form that the model would read as one.
     """
     joiners = [task for task in readers if task.joins_text]
     _refuse_tags(text, {JOINER} if len(joiners) == len(readers) else set())
@@ -43,7 +43,7 @@ def check(text: str, readers: Sequence[Florence2Task]) -> None:
 
 
 def _refuse_tags(text: str, allowed: set[str]) -> None:
-    """Special tokens in a user's text would be obeyed as such, so they are refused."""
+    """Refuse special tokens in a user's text: the model would obey them."""
     tags = [tag for tag in TAG.findall(text) if tag not in allowed]
     if tags:
         message = f"must not contain {tags[0]}: the model reads it as a command, not as text"
@@ -51,7 +51,7 @@ def _refuse_tags(text: str, allowed: set[str]) -> None:
 
 
 def _refuse_bad_classes(text: str, reader: Florence2Task) -> None:
-    """The model takes what commas separate for one thing, and then finds none of them."""
+    """Refuse comma-separated classes: the model reads them as one, and then finds none."""
     if "," in text:
         names = [name.strip() for name in re.split(rf",|{JOINER}", text) if name.strip()]
         listed = ", ".join(f'"{name[:40]}"' for name in names[:4])

@@ -3,32 +3,32 @@
 from dataclasses import replace
 
 from db.values.pricing import PIXELS_PER_MEGAPIXEL, PerMegapixel, PerUnit, UnitKind
-from workers.catalog.flux.inputs import FluxInputs, Taken
+from workers.catalog.flux.inputs import FluxInputs, Presence
 from workers.catalog.flux.parameters import FluxParameters, flux_parameters
 from workers.catalog.flux.row_parts import (
     APACHE,
     GIGABYTE,
     batch_fields,
     cost,
-    measure_painted,
+    derive_variant,
+    measure_output,
     non_commercial,
     options,
-    painting,
     samples,
 )
 from workers.catalog.flux.sizes import KONTEXT_SIZES, FluxLimits
 from workers.catalog.variant import Family, Variant, Weights
 
 FROM_A_PICTURE = FluxInputs(
-    image=Taken.OPTIONALLY,
-    mask=Taken.OPTIONALLY,
+    image=Presence.OPTIONAL,
+    mask=Presence.OPTIONAL,
     strengths=(0.75, 1.0),
-    image_means="A picture to paint over: all of it, or with a mask a part.",
+    image_description="A picture to paint over: all of it, or with a mask a part.",
 )
 CONTROLLED = FluxInputs(
-    image=Taken.ALWAYS,
+    image=Presence.REQUIRED,
     control=True,
-    image_means="A picture whose outlines or depths the painted one is to have.",
+    image_description="A picture whose outlines or depths the new picture keeps.",
 )
 
 SCHNELL_LIMITS = FluxLimits(
@@ -54,7 +54,7 @@ FLUX1_SCHNELL = Variant(
     parameters=SCHNELL_PARAMETERS,
     unit_kind=UnitKind.IMAGES,
     price=PerMegapixel(first_micros=3_000, more_micros=3_000),
-    measure=measure_painted,
+    measure=measure_output,
     cost_seconds=cost(step_seconds=0.24, fixed_seconds=0.3),
     batch_fields=batch_fields(SCHNELL_PARAMETERS),
     max_batch=4,
@@ -63,11 +63,11 @@ FLUX1_SCHNELL = Variant(
     licence=APACHE,
     dtype={"cuda": "bfloat16", "cpu": "bfloat16"},
     memory_bytes=33 * GIGABYTE,
-    options=options("flux1", reads=256, cache=32),
-    settle=FluxParameters.settled,
+    options=options("flux1", prompt_tokens=256, cached_prompts=32),
+    resolve_sizes=FluxParameters.with_sizes,
 )
 
-FLUX1_DEV = painting(
+FLUX1_DEV = derive_variant(
     FLUX1_SCHNELL,
     id="flux.1-dev",
     title="FLUX.1 [dev]: 12B, guidance-distilled",
@@ -76,10 +76,10 @@ FLUX1_DEV = painting(
     price=PerUnit(25_000),
     deadline_seconds=300,
     licence=non_commercial("black-forest-labs/FLUX.1-dev"),
-    options=options("flux1", reads=512, cache=32),
+    options=options("flux1", prompt_tokens=512, cached_prompts=32),
 )
 
-FLUX1_KREA_DEV = painting(
+FLUX1_KREA_DEV = derive_variant(
     FLUX1_DEV,
     id="flux.1-krea-dev",
     title="FLUX.1 Krea [dev]: 12B, for photographs",
@@ -88,10 +88,10 @@ FLUX1_KREA_DEV = painting(
     licence=non_commercial("black-forest-labs/FLUX.1-Krea-dev"),
 )
 
-FLUX1_FILL_DEV = painting(
+FLUX1_FILL_DEV = derive_variant(
     FLUX1_DEV,
     id="flux.1-fill-dev",
-    title="FLUX.1 Fill [dev]: 12B, paints what a mask leaves open",
+    title="FLUX.1 Fill [dev]: 12B, repaints the masked part of a picture",
     weights=Weights(
         "black-forest-labs/FLUX.1-Fill-dev", "358293da0354175698b67ec8299acf928313a78a"
     ),
@@ -99,20 +99,20 @@ FLUX1_FILL_DEV = painting(
         "Flux1FillDevParameters",
         replace(DEV_LIMITS, steps=50, guidance=30.0, guidance_range=(1.0, 100.0)),
         FluxInputs(
-            image=Taken.ALWAYS,
-            mask=Taken.ALWAYS,
-            image_means="The picture of which a part is painted anew.",
+            image=Presence.REQUIRED,
+            mask=Presence.REQUIRED,
+            image_description="The picture of which a part is repainted.",
         ),
     ),
     price=PerUnit(50_000),
     licence=non_commercial("black-forest-labs/FLUX.1-Fill-dev"),
-    options=options("fill", reads=512, cache=32),
+    options=options("fill", prompt_tokens=512, cached_prompts=32),
 )
 
-FLUX1_KONTEXT_DEV = painting(
+FLUX1_KONTEXT_DEV = derive_variant(
     FLUX1_DEV,
     id="flux.1-kontext-dev",
-    title="FLUX.1 Kontext [dev]: 12B, edits a picture as told",
+    title="FLUX.1 Kontext [dev]: 12B, edits a picture as the prompt says",
     weights=Weights(
         "black-forest-labs/FLUX.1-Kontext-dev", "af58063aa431f4d2bbc11ae46f57451d4416a170"
     ),
@@ -120,19 +120,19 @@ FLUX1_KONTEXT_DEV = painting(
         "Flux1KontextDevParameters",
         replace(DEV_LIMITS, preferred_sizes=KONTEXT_SIZES),
         FluxInputs(
-            image=Taken.OPTIONALLY,
-            mask=Taken.OPTIONALLY,
+            image=Presence.OPTIONAL,
+            mask=Presence.OPTIONAL,
             strengths=(None, 1.0),
-            image_means="The picture to edit; with a mask, only there.",
+            image_description="The picture to edit; with a mask, only there.",
         ),
     ),
     price=PerUnit(40_000),
     cost_seconds=cost(step_seconds=0.24, fixed_seconds=0.4, reference_share=1.2),
     licence=non_commercial("black-forest-labs/FLUX.1-Kontext-dev"),
-    options=options("kontext", reads=512, cache=32, snaps_picture=True),
+    options=options("kontext", prompt_tokens=512, cached_prompts=32, snaps_picture=True),
 )
 
-FLUX1_CANNY_DEV = painting(
+FLUX1_CANNY_DEV = derive_variant(
     FLUX1_DEV,
     id="flux.1-canny-dev",
     title="FLUX.1 Canny [dev]: 12B, keeps a picture's outlines",
@@ -144,10 +144,10 @@ FLUX1_CANNY_DEV = painting(
     ),
     price=PerUnit(50_000),
     licence=non_commercial("black-forest-labs/FLUX.1-Canny-dev"),
-    options=options("canny", reads=512, cache=32),
+    options=options("canny", prompt_tokens=512, cached_prompts=32),
 )
 
-FLUX1_DEPTH_DEV = painting(
+FLUX1_DEPTH_DEV = derive_variant(
     FLUX1_CANNY_DEV,
     id="flux.1-depth-dev",
     title="FLUX.1 Depth [dev]: 12B, keeps a picture's depths",
@@ -162,15 +162,15 @@ FLUX1_DEPTH_DEV = painting(
     licence=non_commercial("black-forest-labs/FLUX.1-Depth-dev"),
     options=options(
         "depth",
-        reads=512,
-        cache=32,
+        prompt_tokens=512,
+        cached_prompts=32,
         depth_weights=Weights(
             "depth-anything/Depth-Anything-V2-Small-hf", "5426e4f0f36572d16453bbda7a8389317b1bef99"
         ),
     ),
 )
 
-FLUX1_REDUX_DEV = painting(
+FLUX1_REDUX_DEV = derive_variant(
     FLUX1_DEV,
     id="flux.1-redux-dev",
     title="FLUX.1 Redux [dev]: variations of a picture, painted by FLUX.1 [dev]",
@@ -178,9 +178,9 @@ FLUX1_REDUX_DEV = painting(
         "Flux1ReduxDevParameters",
         DEV_LIMITS,
         FluxInputs(
-            image=Taken.ALWAYS,
+            image=Presence.REQUIRED,
             references=4,
-            image_means="The picture to vary.",
+            image_description="The picture to vary.",
         ),
         prompt_needed=False,
     ),
@@ -188,15 +188,15 @@ FLUX1_REDUX_DEV = painting(
     memory_bytes=35 * GIGABYTE,
     options=options(
         "redux",
-        reads=512,
-        cache=32,
+        prompt_tokens=512,
+        cached_prompts=32,
         prior_weights=Weights(
             "black-forest-labs/FLUX.1-Redux-dev", "1282f955f706b5240161278f2ef261d2a29ad649"
         ),
     ),
 )
 
-FLUX1_DEMO = painting(
+FLUX1_DEMO = derive_variant(
     FLUX1_SCHNELL,
     id="flux.1-demo",
     title="FLUX.1 at ten million parameters: coloured shapes, on the CPU",
@@ -211,7 +211,7 @@ FLUX1_DEMO = painting(
             # Its VAE shrinks by 16.
             step=32,
             steps=4,
-            # Far more than it needs: what lets a test or a demonstration see a job run.
+            # Far more than it needs, so that a test or a demonstration can see a job run.
             max_steps=50,
         ),
         FROM_A_PICTURE,
@@ -220,7 +220,7 @@ FLUX1_DEMO = painting(
     cost_seconds=cost(step_seconds=0.7, fixed_seconds=0.03),
     max_batch=8,
     memory_bytes=20 * 10**6,
-    options=options("flux1", reads=64, cache=256),
+    options=options("flux1", prompt_tokens=64, cached_prompts=256),
 )
 
 ROWS = (

@@ -3,17 +3,17 @@
 from dataclasses import replace
 
 from db.values.pricing import PIXELS_PER_MEGAPIXEL, PerMegapixel, PerUnit, UnitKind
-from workers.catalog.flux.inputs import FluxInputs, Taken
+from workers.catalog.flux.inputs import FluxInputs, Presence
 from workers.catalog.flux.parameters import FluxParameters, flux_parameters
 from workers.catalog.flux.row_parts import (
     APACHE,
     GIGABYTE,
     batch_fields,
     cost,
+    derive_variant,
     measure,
     non_commercial,
     options,
-    painting,
     samples,
 )
 from workers.catalog.flux.sizes import FluxLimits
@@ -28,16 +28,18 @@ KLEIN_LIMITS = FluxLimits(
     max_steps=12,
 )
 KLEIN_INPUTS = FluxInputs(
-    image=Taken.OPTIONALLY,
-    mask=Taken.OPTIONALLY,
+    image=Presence.OPTIONAL,
+    mask=Presence.OPTIONAL,
     strengths=(None, 1.0),
     references=4,
-    # Its pipeline brings what it paints over to this.
-    masked_pixels=PIXELS_PER_MEGAPIXEL,
-    image_means="The picture to edit; with a mask, only there, from images if there are any.",
+    # Its pipeline scales the picture that it paints over to this size.
+    max_masked_pixels=PIXELS_PER_MEGAPIXEL,
+    image_description="The picture to edit; with a mask, only there, from images if there are any.",
 )
 DEV_INPUTS = FluxInputs(
-    image=Taken.OPTIONALLY, references=8, image_means="The one picture to edit or to paint from."
+    image=Presence.OPTIONAL,
+    references=8,
+    image_description="The one picture to edit or to paint from.",
 )
 
 KLEIN_4B_PARAMETERS = flux_parameters("Flux2Klein4bParameters", KLEIN_LIMITS, KLEIN_INPUTS)
@@ -62,11 +64,11 @@ FLUX2_KLEIN_4B = Variant(
     licence=APACHE,
     dtype={"cuda": "bfloat16", "cpu": "bfloat16"},
     memory_bytes=20 * GIGABYTE,
-    options=options("klein", reads=512, cache=16),
-    settle=FluxParameters.settled,
+    options=options("klein", prompt_tokens=512, cached_prompts=16),
+    resolve_sizes=FluxParameters.with_sizes,
 )
 
-FLUX2_KLEIN_9B = painting(
+FLUX2_KLEIN_9B = derive_variant(
     FLUX2_KLEIN_4B,
     id="flux.2-klein-9b",
     title="FLUX.2 [klein] 9B: step-distilled, edits and paints from up to four pictures",
@@ -81,7 +83,7 @@ FLUX2_KLEIN_9B = painting(
     memory_bytes=29 * GIGABYTE,
 )
 
-FLUX2_DEV = painting(
+FLUX2_DEV = derive_variant(
     FLUX2_KLEIN_9B,
     id="flux.2-dev",
     title="FLUX.2 [dev]: 32B, edits and paints from up to eight pictures",
@@ -98,17 +100,17 @@ FLUX2_DEV = painting(
     deadline_seconds=600,
     licence=non_commercial("black-forest-labs/FLUX.2-dev"),
     memory_bytes=112 * GIGABYTE,
-    options=options("flux2", reads=512, cache=16),
+    options=options("flux2", prompt_tokens=512, cached_prompts=16),
 )
 
-FLUX2_DEMO = painting(
+FLUX2_DEMO = derive_variant(
     FLUX2_KLEIN_4B,
     id="flux.2-demo",
     title="FLUX.2 at four million parameters: coloured shapes, from words or pictures, on the CPU",
     weights=Weights("flux.2-demo", bundled=True),
     parameters=flux_parameters(
         "Flux2DemoParameters",
-        # As flux.1-demo's, whose VAE it has.
+        # The limits of flux.1-demo, whose VAE it shares.
         replace(
             KLEIN_LIMITS,
             side=256,
@@ -123,7 +125,7 @@ FLUX2_DEMO = painting(
     cost_seconds=cost(step_seconds=0.4, fixed_seconds=0.03, reference_share=0.8),
     max_batch=8,
     memory_bytes=14 * 10**6,
-    options=options("klein", reads=24, cache=256),
+    options=options("klein", prompt_tokens=24, cached_prompts=256),
 )
 
 ROWS = (FLUX2_KLEIN_4B, FLUX2_KLEIN_9B, FLUX2_DEV, FLUX2_DEMO)

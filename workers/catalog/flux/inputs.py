@@ -1,4 +1,4 @@
-"""The pictures a FLUX variant takes beside its prompt, and which of them go together."""
+"""The pictures that a FLUX variant accepts beside its prompt, and their valid combinations."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,41 +12,41 @@ from workers.catalog.variant import Picture
 EXAMPLE_PICTURE = "https://example.org/picture.png"
 EXAMPLE_MASK = "https://example.org/mask.png"
 
-# Not strict: what comes as JSON is a list.
+# Not strict: JSON has lists, no tuples.
 References = Annotated[tuple[Picture, ...], Field(strict=False)]
 
 
-class Taken(StrEnum):
-    """Whether a variant takes a picture."""
+class Presence(StrEnum):
+    """The rule for one input picture: not accepted, optional or required."""
 
-    NO = "no"
-    OPTIONALLY = "optionally"
-    ALWAYS = "always"
+    NONE = "none"
+    OPTIONAL = "optional"
+    REQUIRED = "required"
 
 
 @dataclass(frozen=True)
 class FluxInputs:
-    """What a variant takes.
+    """The input pictures that a variant accepts.
 
     Attributes:
-        image: the picture that is changed, or painted from.
-        mask: where `image` is to be painted anew.
+        image: the picture to change or to paint from.
+        mask: the area of `image` to repaint.
         strengths: the defaults of `strength` without and with a mask, None where it has no
-            say: 0 keeps the picture, 1 keeps nothing of it.
+            effect: 0 keeps the picture, 1 keeps nothing of it.
         references: most pictures in `images`.
-        control: whether a finished map may take the place of `image`.
-        masked_pixels: most pixels of a picture that is painted with a mask, None where they are
-            those of any other.
-        image_means: what is done with `image`, for people.
+        control: true when a finished control map may replace `image`.
+        max_masked_pixels: most pixels of a picture that is painted with a mask; None for the
+            variant's own limit.
+        image_description: the use of `image`, for people.
     """
 
-    image: Taken = Taken.NO
-    mask: Taken = Taken.NO
+    image: Presence = Presence.NONE
+    mask: Presence = Presence.NONE
     strengths: tuple[float | None, float | None] = (None, None)
     references: int = 0
     control: bool = False
-    masked_pixels: int | None = None
-    image_means: str = ""
+    max_masked_pixels: int | None = None
+    image_description: str = ""
 
     def fields(self) -> dict[str, Any]:
         """The parameters, as `pydantic.create_model` takes them."""
@@ -60,17 +60,17 @@ class FluxInputs:
         return {name: field for name, field in every.items() if field}
 
     def _image(self) -> Any:
-        if self.image is Taken.NO:
+        if self.image is Presence.NONE:
             return None
-        required = self.image is Taken.ALWAYS and not self.control and not self.references
-        return _picture(self.image_means, EXAMPLE_PICTURE, required=required)
+        required = self.image is Presence.REQUIRED and not self.control and not self.references
+        return _picture(self.image_description, EXAMPLE_PICTURE, required=required)
 
     def _mask(self) -> Any:
-        if self.mask is Taken.NO:
+        if self.mask is Presence.NONE:
             return None
-        means = "Where image is painted anew: white there, black or transparent where it "
-        means += "stays; of its size."
-        return _picture(means, EXAMPLE_MASK, required=self.mask is Taken.ALWAYS)
+        means = "The area of image to repaint: white there, black or transparent where it "
+        means += "stays; of the same size as image."
+        return _picture(means, EXAMPLE_MASK, required=self.mask is Presence.REQUIRED)
 
     def _images(self) -> Any:
         if not self.references:
@@ -96,9 +96,9 @@ class FluxInputs:
         plain, masked = self.strengths
         if plain is None and masked is None:
             return None
-        told = [
-            f"{value} {how}"
-            for value, how in ((plain, "without a mask"), (masked, "with one"))
+        defaults = [
+            f"{value} {case}"
+            for value, case in ((plain, "without a mask"), (masked, "with one"))
             if value is not None
         ]
         return (
@@ -107,8 +107,8 @@ class FluxInputs:
                 default=None,
                 gt=0,
                 le=1,
-                description="How much is painted anew: near 0 hardly anything, at 1 all of it. "
-                f"Absent: {', '.join(told)}.",
+                description="How much is repainted: near 0 hardly anything, at 1 all of it. "
+                f"Absent: {', '.join(defaults)}.",
                 examples=[plain or masked],
             ),
         )
@@ -120,36 +120,40 @@ def _picture(means: str, example: str, *, required: bool) -> Any:
     return (Picture | None, Field(default=None, description=means, examples=[example]))
 
 
-def check_together(inputs: FluxInputs, given: dict[str, Any]) -> None:
-    """Refuse pictures that make no sense together.
+def check_combination(inputs: FluxInputs, parameters: dict[str, Any]) -> None:
+    """Refuse pictures that cannot be combined.
 
     Args:
-        inputs: what the variant takes.
-        given: the picture parameters and `strength`, falsy where absent.
+        inputs: the pictures that the variant accepts.
+        parameters: the picture parameters and `strength`, falsy where absent.
 
     Raises:
-        pydantic.ValidationError: they do not fit each other.
+        pydantic.ValidationError: they cannot be combined.
     """
-    image, images, mask = given.get("image"), given.get("images"), given.get("mask")
+    image, images, mask = parameters.get("image"), parameters.get("images"), parameters.get("mask")
     if mask and not image:
         raise refusal("mask", "mask_without_image", "a mask needs the image that it is for", mask)
     if image and images and not mask:
         message = "give image or images; both go together with a mask alone"
         raise refusal("images", "pictures_given_twice", message, images)
-    if inputs.control and bool(image) == bool(given.get("control_image")):
+    if inputs.control and bool(image) == bool(parameters.get("control_image")):
         message = "give either control_image or the image that its map is made from"
-        raise refusal("control_image", "control_given_once", message, given.get("control_image"))
-    if inputs.image is Taken.ALWAYS and not (image or images or given.get("control_image")):
+        raise refusal(
+            "control_image", "control_given_once", message, parameters.get("control_image")
+        )
+    if inputs.image is Presence.REQUIRED and not (
+        image or images or parameters.get("control_image")
+    ):
         raise refusal("image", "missing", "this model paints from a picture: give image", None)
-    _check_strength(inputs, given)
+    _check_strength(inputs, parameters)
 
 
-def _check_strength(inputs: FluxInputs, given: dict[str, Any]) -> None:
-    strength = given.get("strength")
+def _check_strength(inputs: FluxInputs, parameters: dict[str, Any]) -> None:
+    strength = parameters.get("strength")
     if strength is None:
         return
     plain, masked = inputs.strengths
-    if (masked if given.get("mask") else plain) is None or not given.get("image"):
+    if (masked if parameters.get("mask") else plain) is None or not parameters.get("image"):
         needs = "image" if plain is not None else "image and mask"
-        message = f"strength says how much of a picture is painted anew: give {needs} with it"
+        message = f"strength says how much of a picture is repainted: give {needs} with it"
         raise refusal("strength", "strength_without_image", message, strength)

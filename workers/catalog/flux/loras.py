@@ -1,4 +1,4 @@
-"""LoRAs, small changes of a model's weights: those a job asks for, and those a row is made with."""
+"""LoRAs, small changes of a model's weights: those that a job requests, and those of a row."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from workers.catalog.validation import StoredText
 from workers.catalog.variant import Weights
 
-MOST_LORAS = 3
-STRONGEST = 2.0
+MAX_LORAS = 3
+MAX_LORA_SCALE = 2.0
 
 
 class Lora(BaseModel):
-    """One LoRA and how strongly it is applied."""
+    """A LoRA and the strength with which it is applied."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -25,23 +25,23 @@ class Lora(BaseModel):
     )
     scale: float = Field(
         default=1.0,
-        ge=-STRONGEST,
-        le=STRONGEST,
+        ge=-MAX_LORA_SCALE,
+        le=MAX_LORA_SCALE,
         description="How strongly it is applied; 0 not at all.",
         examples=[0.8],
     )
 
 
-# Not strict: what comes as JSON is a list.
+# Not strict: JSON has lists, no tuples.
 Loras = Annotated[tuple[Lora, ...], Field(strict=False)]
 
 
 def loras_field() -> Any:
-    """The parameter."""
+    """The parameter `loras`."""
     return Field(
         default=(),
-        max_length=MOST_LORAS,
-        description=f"Up to {MOST_LORAS} LoRAs for the transformer; what a file holds for text "
+        max_length=MAX_LORAS,
+        description=f"Up to {MAX_LORAS} LoRAs for the transformer; what a file holds for text "
         "encoders is passed over.",
         examples=[[{"source": "watercolour", "scale": 0.8}]],
     )
@@ -49,12 +49,12 @@ def loras_field() -> Any:
 
 @dataclass(frozen=True)
 class RowLora:
-    """A LoRA that makes a variant: its row's option `loras` names it, and every job has it.
+    """A LoRA that is part of a variant: its row's option `loras` names it, every job uses it.
 
     Attributes:
         weights: the hub repository and the pinned commit.
         file: the safetensors file in it.
-        scale: how strongly it is applied.
+        scale: the strength with which it is applied.
     """
 
     weights: Weights

@@ -1,4 +1,4 @@
-"""What a FLUX variant takes: what to paint, how large, how, and from which pictures.
+"""Parameters of a FLUX job: prompt, size, sampling, and input pictures.
 
 One base model names the fields and resolves sizes; `flux_parameters` derives a variant's own
 model from it, with that variant's defaults, limits and pictures in the JSON Schema.
@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from workers.catalog.flux.inputs import FluxInputs, check_together
+from workers.catalog.flux.inputs import FluxInputs, check_combination
 from workers.catalog.flux.loras import Loras, loras_field
 from workers.catalog.flux.sizes import RATIO, FluxLimits, resolve_ratio, size_of_edit
 from workers.catalog.validation import StoredText, refusal
@@ -21,13 +21,13 @@ MAX_PROMPT = 5000
 MAX_IMAGES = 4
 MAX_SEED = 2**64 - 1
 DISTILLED = "This model is distilled and takes no guidance: leave it out, or give 0."
-SHAPING = ("image", "control_image", "images")
-"""The pictures that give a picture its size, the first that is there."""
+SIZE_SOURCES = ("image", "control_image", "images")
+"""The parameters whose picture gives the output its size; the first one present decides."""
 
-LONGEST_SHAPE = 8
-"""Longer side to shorter of a picture that is painted from."""
-SHORTEST_SIDE = 64
-"""Of a picture that is painted from, pixels."""
+MAX_SIDE_RATIO = 8
+"""Highest ratio of the longer side to the shorter of an input picture."""
+MIN_SOURCE_SIDE = 64
+"""Shortest side of an input picture, pixels."""
 
 OutputFormat = Literal["png", "jpeg", "webp"]
 
@@ -35,8 +35,8 @@ OutputFormat = Literal["png", "jpeg", "webp"]
 class FluxParameters(BaseModel):
     """The parsed input of any FLUX variant.
 
-    `width` and `height` are resolved at once, or, when a picture is painted from others and no
-    size is asked for, by `settled`.
+    `width` and `height` are resolved at once. Where the size is that of an input picture,
+    `with_sizes` resolves them.
     """
 
     model_config = ConfigDict(
@@ -64,38 +64,38 @@ class FluxParameters(BaseModel):
         """Width and height of one picture, pixels.
 
         Raises:
-            ValueError: it depends on a picture, and `settled` was not asked.
+            ValueError: it depends on a picture, and `with_sizes` was not called.
         """
         if self.width is None or self.height is None:
-            raise ValueError("the size depends on a picture that nobody has looked at")
+            raise ValueError("the size depends on an input picture: call with_sizes first")
         return self.width, self.height
 
     @property
-    def strength_used(self) -> float:
-        """How much is painted anew: as asked for, or the variant's default; 1 without a picture."""
+    def effective_strength(self) -> float:
+        """The requested share to repaint, or the variant's default; 1 without a picture."""
         plain, masked = self.inputs.strengths
-        default = masked if self.given("mask") else plain if self.given("image") else None
-        asked: float | None = self.given("strength")
-        return asked if asked is not None else default or 1.0
+        default = masked if self.get("mask") else plain if self.get("image") else None
+        requested: float | None = self.get("strength")
+        return requested if requested is not None else default or 1.0
 
     @property
     def pixels(self) -> int:
         """Pixels of one picture."""
         return self.size[0] * self.size[1]
 
-    def given(self, name: str) -> Any:
-        """A parameter that not every variant has; None where this one has not."""
+    def get(self, name: str) -> Any:
+        """A parameter that not every variant has; None where this one lacks it."""
         return getattr(self, name, None)
 
     @model_validator(mode="before")
     @classmethod
     def _resolve_size(cls, data: Any) -> Any:
-        """A size for every picture but one that has its size from another."""
+        """Fill in the size, except where it follows from an input picture."""
         if not isinstance(data, dict):
             return data
         automatic = {name: None for name in ("width", "height") if _is_zero(data.get(name))}
         data = resolve_ratio({**data, **automatic}, cls.limits)
-        if any(data.get(name) for name in SHAPING):
+        if any(data.get(name) for name in SIZE_SOURCES):
             return data
         absent = {name: cls.limits.side for name in ("width", "height") if data.get(name) is None}
         return {**data, **absent}
@@ -114,7 +114,7 @@ class FluxParameters(BaseModel):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        check_together(self.inputs, dict(self))
+        check_combination(self.inputs, dict(self))
         if self.width and self.height and self.pixels > self.limits.max_pixels:
             message = (
                 f"{self.width} x {self.height} is {self.pixels} pixels; "
@@ -123,20 +123,20 @@ class FluxParameters(BaseModel):
             raise refusal("width", "too_many_pixels", message, self.width)
         return self
 
-    def settled(self, sizes: Mapping[str, Sequence[PictureSize]]) -> Self:
-        """The same with a size, now that those of its pictures are known.
+    def with_sizes(self, sizes: Mapping[str, Sequence[PictureSize]]) -> Self:
+        """The same parameters with a size, from the sizes of the input pictures.
 
         Raises:
-            pydantic.ValidationError: the pictures do not suit each other, or the model.
+            pydantic.ValidationError: the pictures do not match each other, or the model.
         """
         for name, own in sizes.items():
             for n, size in enumerate(own):
-                _refuse_unusable((name, n) if name == "images" else (name,), size)
+                _check_source((name, n) if name == "images" else (name,), size)
         if "mask" in sizes and sizes["mask"] != sizes["image"]:
             (wide, high), (across, down) = sizes["mask"][0], sizes["image"][0]
             message = f"the mask is {wide} x {high} pixels, its image {across} x {down}"
-            raise refusal("mask", "mask_of_another_size", message, self.given("mask"))
-        shaping = next((sizes[name][0] for name in SHAPING if sizes.get(name)), None)
+            raise refusal("mask", "mask_of_another_size", message, self.get("mask"))
+        shaping = next((sizes[name][0] for name in SIZE_SOURCES if sizes.get(name)), None)
         if shaping is None:
             return self
         limits = self._limits_of_edit()
@@ -147,16 +147,16 @@ class FluxParameters(BaseModel):
         return self.model_copy(update={"width": width, "height": height})
 
     def _limits_of_edit(self) -> FluxLimits:
-        if self.given("mask") and self.inputs.masked_pixels:
-            return replace(self.limits, max_pixels=self.inputs.masked_pixels)
+        if self.get("mask") and self.inputs.max_masked_pixels:
+            return replace(self.limits, max_pixels=self.inputs.max_masked_pixels)
         return self.limits
 
 
-def _refuse_unusable(where: tuple[str | int, ...], size: PictureSize) -> None:
-    if min(size) < SHORTEST_SIDE or max(size) > LONGEST_SHAPE * min(size):
+def _check_source(where: tuple[str | int, ...], size: PictureSize) -> None:
+    if min(size) < MIN_SOURCE_SIDE or max(size) > MAX_SIDE_RATIO * min(size):
         message = (
             f"a picture of {size[0]} x {size[1]} cannot be painted from: sides are at least "
-            f"{SHORTEST_SIDE} pixels, and none is more than {LONGEST_SHAPE} times the other"
+            f"{MIN_SOURCE_SIDE} pixels, and none is more than {MAX_SIDE_RATIO} times the other"
         )
         raise refusal(where, "picture_not_usable", message, None)
 
@@ -169,8 +169,8 @@ def flux_parameters(
     Args:
         name: the class's name.
         limits: defaults and limits.
-        inputs: the pictures it takes, none by default.
-        prompt_needed: whether there is nothing to paint without a prompt.
+        inputs: the pictures that it accepts, none by default.
+        prompt_needed: true when the prompt is required.
     """
     model = create_model(
         name,
@@ -298,7 +298,7 @@ def _output_quality() -> Any:
 def _embed_metadata() -> Any:
     return Field(
         default=True,
-        description="Whether the file says how it was painted: model, prompt, seed and the rest.",
+        description="Whether the file holds metadata: model, prompt, seed and other parameters.",
         examples=[True],
     )
 
@@ -306,8 +306,7 @@ def _embed_metadata() -> Any:
 def _previews() -> Any:
     return Field(
         default=False,
-        description="Whether the job's events show what it is coming to, step by step, as small "
-        "pictures side by side. There are none where the operator has a content filter judge "
-        "what is painted.",
+        description="Whether the job's events hold previews after each step: small pictures, side "
+        "by side. There are none where a content filter of the operator judges the pictures.",
         examples=[False],
     )

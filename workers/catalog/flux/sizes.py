@@ -1,4 +1,4 @@
-"""How large a FLUX picture becomes: as asked for, or as the picture that it is made from."""
+"""The size of a FLUX picture: as requested, or that of the picture it is made from."""
 
 import math
 import re
@@ -32,7 +32,10 @@ KONTEXT_SIZES: tuple[PictureSize, ...] = (
     (1504, 688),
     (1568, 672),
 )
-"""What FLUX.1 Kontext was trained at, as diffusers' `PREFERRED_KONTEXT_RESOLUTIONS` lists it."""
+"""The sizes of FLUX.1 Kontext's training, as diffusers lists them.
+
+Its name there is `PREFERRED_KONTEXT_RESOLUTIONS`.
+"""
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,11 @@ class FluxLimits:
         max_steps: most steps.
         guidance: default guidance scale.
         guidance_range: lowest and highest guidance, or None for a variant distilled without it.
-            Such a variant accepts 0 alone: a setting that would change nothing is refused
+            Such a variant accepts only 0: a setting that would change nothing is refused
             rather than ignored.
         step: sides are multiples of this: twice the factor by which the VAE shrinks.
-        preferred_sizes: what an edit without a size is painted at, the one of the nearest shape;
-            empty where it has the size of its picture.
+        preferred_sizes: sizes for edits that request none; the one of the nearest shape is
+            chosen. Empty where an edit has the size of its picture.
     """
 
     side: int
@@ -85,14 +88,14 @@ def size_of_edit(
 ) -> PictureSize:
     """The size of a picture that is made from another one.
 
-    One side alone keeps the other's shape. Without either it is the picture's own size, rounded
-    to the step and made smaller or larger until it is within the limits, or the nearest one that
-    is preferred.
+    With one side alone, the other follows from the picture's shape. Without either, the size is
+    the picture's own, rounded to the step and scaled into the limits, or the nearest preferred
+    size.
 
     Args:
-        picture: width and height of what it is made from.
-        width: as asked for.
-        height: as asked for.
+        picture: width and height of the picture that it is made from.
+        width: the requested width.
+        height: the requested height.
         limits: the variant's.
 
     Raises:
@@ -103,40 +106,43 @@ def size_of_edit(
     shape = picture[0] / picture[1]
     if not width and not height and limits.preferred_sizes:
         return min(limits.preferred_sizes, key=lambda size: abs(size[0] / size[1] - shape))
-    size = _one_given(shape, width, height, limits.step) or _within(picture, limits)
+    size = _from_one_side(shape, width, height, limits.step) or _scaled_into_limits(picture, limits)
     _refuse_outside(size, picture, limits)
     return size
 
 
-def _one_given(
+def _from_one_side(
     shape: float, width: int | None, height: int | None, step: int
 ) -> PictureSize | None:
     if width:
-        return width, _stepped(width / shape, step)
+        return width, _rounded_to_step(width / shape, step)
     if height:
-        return _stepped(height * shape, step), height
+        return _rounded_to_step(height * shape, step), height
     return None
 
 
-def _within(picture: PictureSize, limits: FluxLimits) -> PictureSize:
+def _scaled_into_limits(picture: PictureSize, limits: FluxLimits) -> PictureSize:
     largest = min(
         limits.max_side / max(picture), math.sqrt(limits.max_pixels / (picture[0] * picture[1]))
     )
     smallest = limits.min_side / min(picture)
     scale = min(max(1.0, smallest), largest)
-    size = _stepped(picture[0] * scale, limits.step), _stepped(picture[1] * scale, limits.step)
-    # Rounded up, each side may lie beyond its limit by less than a step.
+    size = (
+        _rounded_to_step(picture[0] * scale, limits.step),
+        _rounded_to_step(picture[1] * scale, limits.step),
+    )
+    # Rounded up, each side may exceed its limit by less than a step.
     while size[0] * size[1] > limits.max_pixels:
-        size = _shrunk(size, limits.step)
+        size = _one_step_smaller(size, limits.step)
     return size
 
 
-def _shrunk(size: PictureSize, step: int) -> PictureSize:
+def _one_step_smaller(size: PictureSize, step: int) -> PictureSize:
     width, height = size
     return (width - step, height) if width >= height else (width, height - step)
 
 
-def _stepped(side: float, step: int) -> int:
+def _rounded_to_step(side: float, step: int) -> int:
     return max(step, step * round(side / step))
 
 
@@ -153,10 +159,11 @@ def _refuse_outside(size: PictureSize, picture: PictureSize, limits: FluxLimits)
 
 
 def resolve_ratio(data: dict[str, Any], limits: FluxLimits) -> dict[str, Any]:
-    """Input with `aspect_ratio` replaced by the size it means, so that what is dumped parses again.
+    """Input with `aspect_ratio` replaced by its size, so that a dumped model parses again.
 
     Raises:
-        pydantic.ValidationError: a size is given as well, or the ratio leads beyond the limits.
+        pydantic.ValidationError: a size is given as well, or the ratio's size is not within the
+            limits.
     """
     ratio = data.get("aspect_ratio")
     if not isinstance(ratio, str) or not RATIO.fullmatch(ratio):

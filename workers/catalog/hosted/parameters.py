@@ -1,6 +1,6 @@
-"""What the hosted FLUX variants take: one picture a job, with the vendor's defaults and limits.
+"""Parameters of the hosted FLUX variants: one picture a job, the vendor's defaults and limits.
 
-Fields bear Bottega's names; `workers.adapters.hosted.request` puts them into the vendor's.
+Fields have Bottega's names; `workers.adapters.hosted.request` translates them to the vendor's.
 """
 
 from typing import Any, Literal, Self
@@ -19,7 +19,7 @@ FLUX2_SIDE = 1024
 FLUX2_MIN_SIDE = 64
 FLUX2_MAX_PIXELS = 4 * PIXELS_PER_MEGAPIXEL
 WIDEST = 21 / 9
-"""Width to height; the other way round for the tallest."""
+"""Highest ratio of width to height; its inverse is the lowest."""
 
 _PIXELS = Field(
     default=None,
@@ -27,7 +27,7 @@ _PIXELS = Field(
     multiple_of=SIDE_STEP,
     description=f"Pixels, a multiple of {SIDE_STEP}; width times height is at most "
     f"{FLUX2_MAX_PIXELS}. Without either, a picture made from references has the first one's "
-    f"size; in all other cases what is absent is {FLUX2_SIDE}.",
+    f"size; in all other cases an absent side is {FLUX2_SIDE}.",
     examples=[FLUX2_SIDE],
 )
 _PRO_SIDE: dict[str, Any] = {
@@ -42,7 +42,7 @@ _TOLERANCE = "The vendor's own moderation: from 0, the strictest, to the most pe
 
 
 class HostedParameters(BaseModel):
-    """What all of them take."""
+    """The parameters that all hosted variants share."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, str_strip_whitespace=True, allow_inf_nan=False
@@ -108,9 +108,9 @@ class Flux2HostedParameters(HostedParameters):
     @model_validator(mode="before")
     @classmethod
     def _resolve_size(cls, data: Any) -> Any:
-        """Give every picture a size but one that has its reference's, which only the vendor knows.
+        """Fill in the size, except where it is that of a reference, which only the vendor knows.
 
-        An `aspect_ratio` is replaced by the size it means, so that a dumped model parses again.
+        An `aspect_ratio` is replaced by its size, so that a dumped model parses again.
         """
         if not isinstance(data, dict):
             return data
@@ -160,7 +160,7 @@ class Flux2FlexHostedParameters(Flux2HostedParameters):
 
 
 class Flux11ProHostedParameters(HostedParameters):
-    """FLUX1.1 [pro]: text to image, led by a picture if there is one."""
+    """FLUX1.1 [pro]: text to image, guided by a picture if there is one."""
 
     image: Picture | None = Field(
         default=None,
@@ -195,7 +195,7 @@ class Flux1ProHostedParameters(Flux11ProHostedParameters):
 
 
 class _RatioParameters(HostedParameters):
-    """Those that take a shape and no size."""
+    """The parameters of variants that take an aspect ratio and no size."""
 
     aspect_ratio: str | None = None
 
@@ -209,7 +209,7 @@ class _RatioParameters(HostedParameters):
 
 
 class Flux11UltraHostedParameters(_RatioParameters):
-    """FLUX1.1 [pro] ultra: four megapixels in a given shape."""
+    """FLUX1.1 [pro] ultra: four megapixels in a given aspect ratio."""
 
     aspect_ratio: str | None = Field(
         default="16:9", **_RATIO, description="Width to height, from 21:9 to 9:21."

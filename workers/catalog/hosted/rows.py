@@ -1,7 +1,7 @@
-"""The FLUX variants that only their vendor hosts, served by relay: one row each.
+"""The FLUX variants that only their vendor hosts, forwarded to an upstream: one row each.
 
-Parameters and prices follow the vendor's published lists. Prices are defaults for the operator to
-change: the vendor's own, so that what a tenant pays covers what the operator is charged.
+Parameters and prices follow the vendor's published lists. Prices are defaults that the operator
+may change: they equal the vendor's, so that a tenant's payment covers the operator's cost.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from workers.catalog.hosted.parameters import (
 from workers.catalog.variant import Family, Licence, Variant
 
 IN_FLIGHT = 24
-"""Tasks that the vendor runs at once for one account."""
+"""Tasks that the vendor runs concurrently for one account."""
 
 HOSTED = Licence("commercial API")
 _DEADLINE_SECONDS = 300.0
@@ -32,7 +32,10 @@ def _one_picture(_parameters: HostedParameters, _inputs: tuple[int, ...]) -> Mea
 
 
 def _by_megapixel(parameters: Flux2HostedParameters, inputs: tuple[int, ...]) -> Measure:
-    """References above four megapixels are made smaller before they are read, and cost as such."""
+    """Measure by megapixel; a reference above four megapixels counts as four.
+
+    The vendor scales it down to four before it is read.
+    """
     return Measure(
         units=1,
         output_pixels=parameters.output_pixels(inputs),
@@ -40,7 +43,7 @@ def _by_megapixel(parameters: Flux2HostedParameters, inputs: tuple[int, ...]) ->
     )
 
 
-def _row(  # noqa: PLR0913 - what the rows differ in
+def _row(  # noqa: PLR0913 - the rows differ in these
     variant_id: str,
     title: str,
     endpoint: str,
@@ -52,7 +55,7 @@ def _row(  # noqa: PLR0913 - what the rows differ in
     measure: Callable[[Any, tuple[int, ...]], Measure] = _one_picture,
     in_flight: int = IN_FLIGHT,
 ) -> Variant:
-    """A row of a hosted variant.
+    """The row of a hosted variant.
 
     Args:
         variant_id: public name.
@@ -60,10 +63,10 @@ def _row(  # noqa: PLR0913 - what the rows differ in
         endpoint: the last part of the vendor's path.
         parameters: the model of `input`.
         price: price rule.
-        seconds: what a picture takes, about; as many as may be in flight share it.
+        seconds: time that a picture takes, about; concurrent tasks share it.
         family: line of models.
-        measure: what is priced.
-        in_flight: tasks that the vendor runs at once.
+        measure: computes what is priced.
+        in_flight: tasks that the vendor runs concurrently.
     """
     return Variant(
         id=variant_id,

@@ -8,16 +8,16 @@ _log = structlog.get_logger(__name__)
 
 
 def log_attempt(job: ActiveJob, outcome: str, reason: str = "") -> None:
-    """Log how an attempt went, in the words of our own: nothing that its sender wrote.
+    """Log the outcome of an attempt, in our own words: nothing that a client wrote.
 
     Args:
-        job: what was in hand.
+        job: the attempt.
         outcome: the job's final state, or retried, handed_back, given_up, dropped.
         reason: the failure's code.
     """
-    if job.told:  # handed back, it is given up as well
+    if job.is_logged:  # a job that was handed back is given up as well
         return
-    job.told = True
+    job.is_logged = True
     row = job.row
     _log.info(
         "attempt_finished",
@@ -26,8 +26,8 @@ def log_attempt(job: ActiveJob, outcome: str, reason: str = "") -> None:
         variant=row.variant,
         outcome=outcome,
         reason=reason,
-        seconds=dict(job.seconds),
-        batch=job.batch,
+        seconds=dict(job.stage_seconds),
+        batch=job.batch_size,
         worker_id=row.worker_id,
         request_id=row.request_id,
     )

@@ -1,4 +1,4 @@
-"""What has left the device, and the result that it makes."""
+"""The result of one attempt after it has left the device."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,32 +6,33 @@ from dataclasses import dataclass
 from db.jobs.types import NewArtifact, Result
 from workers.adapters.protocol import Output, Work
 from workers.runtime.active_jobs import ActiveJob
-from workers.runtime.device import Outcome
+
+Outcome = Output | Exception
+"""What a model call made of one job."""
 
 
 @dataclass(frozen=True)
 class AttemptResult:
-    """A job that has left the device, and what came of it there."""
+    """A job that has left the device, and its outcome there."""
 
     job: ActiveJob
     work: Work
     outcome: Outcome
     run_seconds: float
 
+    @property
+    def needs_no_upload(self) -> bool:
+        """True for a result that is JSON alone."""
+        return isinstance(self.outcome, Output) and not self.outcome.is_to_be_stored
 
-def is_plain(outcome: Outcome) -> bool:
-    """Whether it is a result with nothing to upload."""
-    return isinstance(outcome, Output) and not outcome.is_to_be_stored
-
-
-def result_of(
-    ended: AttemptResult, artifacts: Sequence[NewArtifact], store_seconds: float
-) -> Result:
-    """What completes the job."""
-    return Result(
-        output=ended.outcome.data if isinstance(ended.outcome, Output) else None,
-        artifacts=tuple(artifacts),
-        steps=ended.job.progress[1],
-        run_seconds=ended.run_seconds,
-        store_seconds=store_seconds,
-    )
+    def completion(
+        self, artifacts: Sequence[NewArtifact] = (), store_seconds: float = 0.0
+    ) -> Result:
+        """The values that complete the job, once its artifacts are stored."""
+        return Result(
+            output=self.outcome.data if isinstance(self.outcome, Output) else None,
+            artifacts=tuple(artifacts),
+            steps=self.job.progress[1],
+            run_seconds=self.run_seconds,
+            store_seconds=store_seconds,
+        )

@@ -20,27 +20,27 @@ from transformers import (
 )
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from workers.training.export import readable
+from workers.training.common.export import make_readable
 from workers.training.scenes.canvas import Canvas, sample_canvas
-from workers.training.scenes.palette import lots
-from workers.training.scenes.wording import (
+from workers.training.scenes.descriptions import (
     BINS,
     caption,
     detailed_caption,
     more_detailed_caption,
     sized,
 )
+from workers.training.scenes.palette import seeded_random
 
 SIDE = 192
-"""Pixels to a side that every picture is stretched to."""
+"""Width and height in pixels that every picture is resized to."""
 GRID = 12
-"""Picture tokens to a side; one more stands for the whole."""
+"""Picture tokens per side; one more token stands for the whole picture."""
 START, PAD, END = 0, 1, 2
-"""Token ids."""
+"""Ids of the special tokens."""
 POSITIONS = 320
-LONGEST_ANSWER = 100
+MAX_ANSWER_TOKENS = 100
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of each channel, 0 to 1, as the family's pictures are normalised."""
+"""Mean and deviation of each channel, 0 to 1, for the family's normalization."""
 BICUBIC = 3
 
 VOCABULARY = 600
@@ -66,19 +66,19 @@ POST_PROCESSING: dict[str, dict[str, Any]] = {
     "bboxes": {},
     "description_with_bboxes_or_polygons": {},
 }
-"""All eight parsers need an entry, or the processor refuses every answer."""
+"""All eight parsers need an entry, or the processor rejects every answer."""
 
 
 @dataclass(frozen=True)
 class Florence2Size:
-    """How large a demo Florence-2 is; the defaults are the shipped one's.
+    """The size of a demo Florence-2; the defaults are those of the shipped weights.
 
     Attributes:
         widths, depths, heads, groups: of the three stages of the vision tower; the last width is
-            the language model's too.
-        layers: of the encoder, and as many of the decoder.
+            also that of the language model.
+        layers: layers of the encoder, and of the decoder.
         text_heads: attention heads of the language model.
-        feed_forward: its inner width.
+        feed_forward: inner width of the language model's feed-forward layers.
     """
 
     widths: tuple[int, int, int] = (32, 64, 192)
@@ -91,7 +91,7 @@ class Florence2Size:
 
 
 def new_processor() -> Florence2Processor:
-    """A processor whose tokenizer is learnt from what there is to say about drawn canvases."""
+    """A processor with a tokenizer trained on descriptions of drawn canvases."""
     images = CLIPImageProcessorPil(
         size={"height": SIDE, "width": SIDE},
         do_center_crop=False,
@@ -104,11 +104,11 @@ def new_processor() -> Florence2Processor:
 
 
 def _new_tokenizer() -> BartTokenizer:
-    """A byte-level BPE, and the family's markers as whole tokens."""
-    learnt = _learnt_bpe()
+    """A byte-level BPE tokenizer with the family's markers as whole tokens."""
+    bpe = _train_bpe()
     tokenizer = BartTokenizer(
-        vocab=learnt["vocab"],
-        merges=[tuple(merge) for merge in learnt["merges"]],
+        vocab=bpe["vocab"],
+        merges=[tuple(merge) for merge in bpe["merges"]],
         model_max_length=POSITIONS,
         clean_up_tokenization_spaces=False,
         extra_special_tokens={"image_token": "<image>"},
@@ -118,7 +118,7 @@ def _new_tokenizer() -> BartTokenizer:
     return tokenizer
 
 
-def _learnt_bpe() -> dict[str, Any]:
+def _train_bpe() -> dict[str, Any]:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -150,16 +150,16 @@ PROMPTS = (
     "What does the region describe?",
     "What text is in the region ?",
 )
-"""The sentences into which the processor turns the task tokens."""
+"""The sentences that the processor replaces the task tokens with."""
 
 
 def _corpus() -> Iterator[str]:
-    rng = lots(1)
+    rng = seeded_random(1)
     for _ in range(CORPUS_CANVASES):
-        yield from _sayings(sample_canvas(rng, text=""))
+        yield from _descriptions(sample_canvas(rng, text=""))
 
 
-def _sayings(canvas: Canvas) -> Iterator[str]:
+def _descriptions(canvas: Canvas) -> Iterator[str]:
     yield caption(canvas)
     yield detailed_caption(canvas) + " The text reads"
     yield more_detailed_caption(canvas) + " black text white text"
@@ -171,7 +171,7 @@ def _sayings(canvas: Canvas) -> Iterator[str]:
 def new_model(
     size: Florence2Size, processor: Florence2Processor
 ) -> Florence2ForConditionalGeneration:
-    """An untrained model for a processor; its weights come from torch's global generator."""
+    """An untrained model for a processor; the weights come from torch's global generator."""
     tokenizer = processor.tokenizer
     model = Florence2ForConditionalGeneration(
         Florence2Config(
@@ -185,12 +185,12 @@ def new_model(
             is_encoder_decoder=True,
         )
     )
-    _initialise(model, first_location(processor))
+    _initialize(model, first_location(processor))
     return model
 
 
 def first_location(processor: Florence2Processor) -> int:
-    """The id of `<loc_0>`; those of the other 999 follow it."""
+    """The id of `<loc_0>`; the ids of the other 999 locations follow it."""
     token: int = processor.tokenizer.convert_tokens_to_ids("<loc_0>")
     return token
 
@@ -239,12 +239,12 @@ TEXT_POSITION_DEVIATION = 0.05
 
 
 @torch.no_grad()
-def _initialise(model: Florence2ForConditionalGeneration, first: int) -> None:
-    """Start where so small a model can learn.
+def _initialize(model: Florence2ForConditionalGeneration, first: int) -> None:
+    """Initialize the weights so that such a small model can learn.
 
-    Neighbouring locations and positions begin alike (waves of several lengths over the axis), and
-    the language model's matrices begin with a deviation of 1/√inputs: with the family's 0.02 its
-    attention would add next to nothing at this width.
+    Neighbouring locations and positions start with similar embeddings (waves of several lengths
+    along the axis). The language model's matrices start with a deviation of 1/√inputs: with the
+    family's 0.02 its attention would contribute almost nothing at this width.
     """
     tokens = model.get_input_embeddings().weight
     waves = _waves(torch.arange(BINS) / BINS, torch.logspace(-0.3, 1.3, tokens.shape[1] // 2))
@@ -256,16 +256,16 @@ def _initialise(model: Florence2ForConditionalGeneration, first: int) -> None:
         waves = _waves((torch.arange(count) + 0.5) / GRID, cycles)
         table.copy_(POSITION_SCALE * waves[:, :width])
     for name, module in model.model.language_model.named_modules():
-        _initialise_module(name, module)
+        _initialize_module(name, module)
 
 
 def _waves(x: Tensor, cycles: Tensor) -> Tensor:
-    """Sines and cosines (n, 2k) of k numbers of cycles per unit at n places, phases by lot."""
+    """Sines and cosines (n, 2k) of k frequencies at n positions, with random phases."""
     angles = 2 * math.pi * (cycles * x[:, None] + torch.rand(1, len(cycles)))
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
-def _initialise_module(name: str, module: nn.Module) -> None:
+def _initialize_module(name: str, module: nn.Module) -> None:
     match module:
         case nn.Linear():
             gain = QUERY_GAIN if name.endswith(("q_proj", "k_proj")) else 1.0
@@ -276,7 +276,7 @@ def _initialise_module(name: str, module: nn.Module) -> None:
 
 
 def load(folder: Path) -> tuple[Florence2ForConditionalGeneration, Florence2Processor]:
-    """A model in float32 and its processor from a folder in the stock layout."""
+    """Load a model in float32 and its processor from a folder in the stock layout."""
     model = Florence2ForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
     return model, Florence2Processor.from_pretrained(folder)
 
@@ -284,7 +284,7 @@ def load(folder: Path) -> tuple[Florence2ForConditionalGeneration, Florence2Proc
 def save(
     model: Florence2ForConditionalGeneration, processor: Florence2Processor, folder: Path
 ) -> None:
-    """Write both in the stock layout, the model as bfloat16, which it is left in."""
+    """Write both in the stock layout; converts the model to bfloat16 in place."""
     model.generation_config.update(
         decoder_start_token_id=END,
         bos_token_id=START,
@@ -292,8 +292,8 @@ def save(
         eos_token_id=END,
         forced_bos_token_id=START,
         forced_eos_token_id=END,
-        max_new_tokens=LONGEST_ANSWER,
+        max_new_tokens=MAX_ANSWER_TOKENS,
     )
     model.to("cpu", torch.bfloat16).save_pretrained(folder, safe_serialization=True)
     processor.save_pretrained(folder)
-    readable(folder)
+    make_readable(folder)

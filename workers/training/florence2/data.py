@@ -1,4 +1,4 @@
-"""Batches for training a demo Florence-2: pictures, questions, and what lies under each cell."""
+"""Training batches of a demo Florence-2: pictures, questions, and dense targets per cell."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -22,10 +22,10 @@ from workers.training.scenes.canvas import (
     sample_canvas,
     sample_page,
 )
-from workers.training.scenes.painted import sample_painted
-from workers.training.scenes.palette import INK, PAPER, SHAPES
-from workers.training.scenes.questions import READING_TASKS, Question, ask
-from workers.training.scenes.wording import location_bin
+from workers.training.scenes.descriptions import location_bin
+from workers.training.scenes.palette import BACKGROUND_COLOURS, ITEM_COLOURS, SHAPES
+from workers.training.scenes.questions import READING_TASKS, Question, make_question
+from workers.training.scenes.scene_canvas import sample_scene_canvas
 
 TASK_WEIGHTS = {
     "<CAPTION>": 1.8,
@@ -44,22 +44,23 @@ TASK_WEIGHTS = {
     "<REGION_TO_DESCRIPTION>": 0.6,
     "<REGION_TO_OCR>": 0.8,
 }
-IDLE_READING = 0.85
-"""The share of reading questions that is left out where there is no word."""
-IDLE_LOOKING = 0.5
-"""The share of other questions that is left out where there is one."""
+SKIPPED_READING = 0.85
+"""The share of reading questions that is skipped on a canvas without a word."""
+SKIPPED_LOOKING = 0.5
+"""The share of other questions that is skipped on a canvas with a word."""
 IGNORED = -100
-"""Stands for "nothing to learn here" in targets."""
+"""The target value that a loss ignores."""
 CLASSES = ("nothing", *SHAPES, TEXT)
-PAINTED_SHARE = 0.2
-"""Of the pictures: such as the demo FLUX paints."""
-SPELLINGS_KEPT = 100_000
+SCENE_CANVAS_SHARE = 0.2
+"""The share of pictures that are scenes of the demo FLUX."""
+CACHED_TEXTS = 100_000
+"""The number of texts whose token ids are cached."""
 
 Cells = npt.NDArray[np.int64]
 
 
 def pixels(picture: Image.Image) -> npt.NDArray[np.float32]:
-    """A picture as the processor gives it to the model: (3, 192, 192), normalised."""
+    """A picture preprocessed as by the processor: (3, 192, 192), normalized."""
     small = picture.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
     levels = np.asarray(small, np.float32) / 255
     normal = (levels - np.array(MEAN)) / np.array(DEVIATION)
@@ -69,15 +70,15 @@ def pixels(picture: Image.Image) -> npt.NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class GridTargets:
-    """What lies under each of the 12 by 12 cells of n pictures.
+    """Dense targets of the 12 by 12 cells of n pictures.
 
     Attributes:
         classes: (n, 12, 12), indices into `CLASSES`.
-        colours: (n, 12, 12), indices into `INK`; ignored where there is nothing.
+        colours: (n, 12, 12), indices into `ITEM_COLOURS`; ignored in empty cells.
         boxes: (n, 12, 12, 4), location bins of the whole item's box.
         characters: (n, 12, 12, 2), indices into `CHARACTERS`, of the cell's left and right half.
-        ranks: (n, 12, 12, 2), the number of that character in its word, from 0.
-        backgrounds: (n,), indices into `PAPER`.
+        ranks: (n, 12, 12, 2), the index of that character in its word, from 0.
+        backgrounds: (n,), indices into `BACKGROUND_COLOURS`.
     """
 
     classes: Tensor
@@ -88,17 +89,17 @@ class GridTargets:
     backgrounds: Tensor
 
     def to(self, device: torch.device) -> "GridTargets":
-        """The same on another device."""
+        """A copy on another device."""
         return GridTargets(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 @dataclass(frozen=True)
 class Questions:
-    """Questions about the first n pictures of a batch, k about each, in a row.
+    """Questions about the first n pictures of a batch: k consecutive ones about each picture.
 
     Attributes:
         prompts, answers: (n · k, longest) token ids, padded at the end.
-        reading: (n · k,), which of them ask what is written.
+        reading: (n · k,), true for questions about written text.
     """
 
     prompts: Tensor
@@ -106,7 +107,7 @@ class Questions:
     reading: Tensor
 
     def to(self, device: torch.device) -> "Questions":
-        """The same on another device."""
+        """A copy on another device."""
         return Questions(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
@@ -116,22 +117,24 @@ class Batch:
 
     Attributes:
         pictures: (n, 3, 192, 192).
-        grid: what lies under each cell.
-        asked: None where nothing is.
+        grid: the dense targets.
+        questions: None if the batch has none.
     """
 
     pictures: Tensor
     grid: GridTargets
-    asked: Questions | None
+    questions: Questions | None
 
 
 def grid_targets(canvases: Sequence[Canvas]) -> GridTargets:
-    """What lies under each cell of these canvases."""
+    """The dense targets of these canvases."""
     columns = zip(*map(_cells, canvases), strict=True)
     classes, colours, boxes, characters, ranks = (
         torch.from_numpy(np.stack(each)) for each in columns
     )
-    backgrounds = torch.tensor([list(PAPER).index(canvas.background) for canvas in canvases])
+    backgrounds = torch.tensor(
+        [list(BACKGROUND_COLOURS).index(canvas.background) for canvas in canvases]
+    )
     return GridTargets(classes, colours, boxes, characters, ranks, backgrounds)
 
 
@@ -143,11 +146,11 @@ def _cells(canvas: Canvas) -> tuple[Cells, Cells, Cells, Cells, Cells]:
     ranks = np.full((GRID, GRID, 2), IGNORED, np.int64)
     for item in canvas.items:
         left, top, right, bottom = item.box
-        rows = _covered(top, bottom, canvas.height)
-        under = np.ix_(rows, _covered(left, right, canvas.width))
-        classes[under] = CLASSES.index(item.shape)
-        colours[under] = list(INK).index(item.colour)
-        boxes[under] = [
+        rows = _covered_cells(top, bottom, canvas.height)
+        cells = np.ix_(rows, _covered_cells(left, right, canvas.width))
+        classes[cells] = CLASSES.index(item.shape)
+        colours[cells] = list(ITEM_COLOURS).index(item.colour)
+        boxes[cells] = [
             location_bin(edge, length)
             for edge, length in zip(item.box, (canvas.width, canvas.height) * 2, strict=True)
         ]
@@ -157,8 +160,8 @@ def _cells(canvas: Canvas) -> tuple[Cells, Cells, Cells, Cells, Cells]:
     return classes, colours, boxes, characters, ranks
 
 
-def _covered(start: float, stop: float, length: float) -> npt.NDArray[np.intp]:
-    """The cells along a side whose middles an item covers; the nearest when it covers none."""
+def _covered_cells(start: float, stop: float, length: float) -> npt.NDArray[np.intp]:
+    """The cells along a side whose middles an item covers; the nearest cell if there are none."""
     middles = (np.arange(GRID) + 0.5) / GRID * length
     inside = np.flatnonzero((middles >= start) & (middles <= stop))
     nearest = np.abs(middles - (start + stop) / 2).argmin()
@@ -166,9 +169,9 @@ def _covered(start: float, stop: float, length: float) -> npt.NDArray[np.intp]:
 
 
 def _ranks(item: Item, width: float) -> list[tuple[int, int]]:
-    """Which character of its word lies under the middle of each half cell along the width.
+    """Pairs of a half cell along the width and the index of the character under its middle.
 
-    One so narrow that it lies under no middle has the nearest half cell.
+    A character that is too narrow for any middle gets the nearest half cell.
     """
     middles = (np.arange(2 * GRID) + 0.5) / (2 * GRID) * width
     indices = np.searchsorted(item.edges, middles) - 1
@@ -179,74 +182,74 @@ def _ranks(item: Item, width: float) -> list[tuple[int, int]]:
 
 
 def sample_questions(canvas: Canvas, count: int, rng: Random) -> list[Question]:
-    """Questions about a canvas by lot, mostly of the kind that it has something for."""
-    reads = any(item.shape == TEXT for item in canvas.items)
+    """Draw random questions about a canvas, mostly about reading if it has a word, else not."""
+    has_text = any(item.shape == TEXT for item in canvas.items)
     questions: list[Question] = []
     while len(questions) < count:
         task = rng.choices(list(TASK_WEIGHTS), list(TASK_WEIGHTS.values()))[0]
         reading = task in READING_TASKS
-        if reading != reads and rng.random() < (IDLE_READING if reading else IDLE_LOOKING):
+        if reading != has_text and rng.random() < (SKIPPED_READING if reading else SKIPPED_LOOKING):
             continue
-        if question := ask(canvas, task, rng):
+        if question := make_question(canvas, task, rng):
             questions.append(question)
     return questions
 
 
-class Speller:
-    """TicketConsumer questions into token ids as the processor does, many times quicker."""
+class QuestionTokenizer:
+    """Turns questions into token ids as the processor does, but many times faster."""
 
     def __init__(self, processor: Florence2Processor) -> None:
-        """Spell for a processor."""
+        """Tokenize for a processor."""
         self.processor = processor
-        self._ids: Callable[[str], list[int]] = lru_cache(SPELLINGS_KEPT)(self._spelt)
+        self._ids: Callable[[str], list[int]] = lru_cache(CACHED_TEXTS)(self._tokenize)
 
     def prompt(self, question: Question) -> list[int]:
-        """The ids of the sentence that the question becomes, without the picture's tokens."""
-        alone = self.processor.task_prompts_without_inputs.get(question.task)
-        template = alone or self.processor.task_prompts_with_input[question.task]
-        return self._framed(template if alone else template.format(input=question.text))
+        """The ids of the question's sentence, without the tokens of the picture."""
+        fixed = self.processor.task_prompts_without_inputs.get(question.task)
+        template = fixed or self.processor.task_prompts_with_input[question.task]
+        return self._encode(template if fixed else template.format(input=question.text))
 
     def answer(self, question: Question) -> list[int]:
         """The ids that the decoder should generate."""
-        return self._framed(question.answer)
+        return self._encode(question.answer)
 
-    def _framed(self, text: str) -> list[int]:
-        # without its locations a text is one of few, so that most are spelt already
+    def _encode(self, text: str) -> list[int]:
+        # there are few different texts apart from locations, so most are in the cache
         parts = (part for part in re.split(r"(<loc_\d+>)", text) if part)
         return [START, *(token for part in parts for token in self._ids(part)), END]
 
-    def _spelt(self, text: str) -> list[int]:
+    def _tokenize(self, text: str) -> list[int]:
         ids: list[int] = self.processor.tokenizer(text, add_special_tokens=False).input_ids
         return ids
 
 
-def padded(rows: Sequence[Sequence[int]]) -> Tensor:
-    """Rows of token ids as one tensor (n, longest)."""
+def pad(rows: Sequence[Sequence[int]]) -> Tensor:
+    """Pad rows of token ids to one tensor (n, longest)."""
     longest = max(map(len, rows))
     return torch.tensor([[*row, *[PAD] * (longest - len(row))] for row in rows])
 
 
 def sample_batch(
-    speller: Speller, pictures: int, questions: int, rng: Random, pages: int = 0
+    tokenizer: QuestionTokenizer, pictures: int, questions: int, rng: Random, pages: int = 0
 ) -> Batch:
-    """A batch of drawn canvases with that many questions on each, then pages with none."""
+    """Draw a batch of canvases with so many questions about each, then pages without any."""
     canvases = [_sample(rng) for _ in range(pictures)]
-    asked = [q for canvas in canvases for q in sample_questions(canvas, questions, rng)]
+    drawn = [q for canvas in canvases for q in sample_questions(canvas, questions, rng)]
     canvases += [sample_page(rng) for _ in range(pages)]
     return Batch(
         pictures=torch.from_numpy(np.stack([pixels(canvas.image) for canvas in canvases])),
         grid=grid_targets(canvases),
-        asked=_spelt(speller, asked) if asked else None,
+        questions=_tokenize(tokenizer, drawn) if drawn else None,
     )
 
 
-def _spelt(speller: Speller, asked: Sequence[Question]) -> Questions:
+def _tokenize(tokenizer: QuestionTokenizer, questions: Sequence[Question]) -> Questions:
     return Questions(
-        prompts=padded([speller.prompt(question) for question in asked]),
-        answers=padded([speller.answer(question) for question in asked]),
-        reading=torch.tensor([question.task in READING_TASKS for question in asked]),
+        prompts=pad([tokenizer.prompt(question) for question in questions]),
+        answers=pad([tokenizer.answer(question) for question in questions]),
+        reading=torch.tensor([question.task in READING_TASKS for question in questions]),
     )
 
 
 def _sample(rng: Random) -> Canvas:
-    return sample_painted(rng) if rng.random() < PAINTED_SHARE else sample_canvas(rng)
+    return sample_scene_canvas(rng) if rng.random() < SCENE_CANVAS_SHARE else sample_canvas(rng)

@@ -1,6 +1,6 @@
-"""How well answers of a Florence-2 fit drawn canvases, for all fifteen tasks.
+"""Metrics of a Florence-2's answers about drawn canvases, for all fifteen tasks.
 
-Nothing here knows how a question is asked: in this process, or over HTTP of a service.
+They do not depend on the predictor: a model in this process, or a service over HTTP.
 """
 
 import re
@@ -14,18 +14,16 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from workers.training.detection_metrics import HALF, Detection, iou, match
+from workers.training.common.detection_metrics import IOU_THRESHOLD, Detection, iou, match
 from workers.training.scenes.canvas import (
     TEXT,
     Canvas,
     Item,
     sample_canvas,
-    sample_string,
+    sample_letters,
     sample_word,
 )
-from workers.training.scenes.palette import INK, SHAPES, Box, Point, lots
-from workers.training.scenes.questions import absent_name
-from workers.training.scenes.wording import (
+from workers.training.scenes.descriptions import (
     caption,
     detailed_caption,
     more_detailed_caption,
@@ -33,31 +31,33 @@ from workers.training.scenes.wording import (
     position,
     sized,
 )
+from workers.training.scenes.palette import ITEM_COLOURS, SHAPES, Box, Point, seeded_random
+from workers.training.scenes.questions import absent_name
 
-Figures = dict[str, float]
-"""Shares and mean overlaps, 0 to 1, by what they are of."""
+Metrics = dict[str, float]
+"""Shares and mean overlaps, 0 to 1, by name."""
 
 Mask = npt.NDArray[np.bool_]
 
 SUPERSAMPLING = 2
 FULL = 255
-_NAME = re.compile(rf"\b({'|'.join(INK)}) ({'|'.join((*SHAPES, TEXT))})\b")
+_NAME = re.compile(rf"\b({'|'.join(ITEM_COLOURS)}) ({'|'.join((*SHAPES, TEXT))})\b")
 _LOCATION = re.compile(r"<loc_\d+>")
 
 
-class Ask(Protocol):
-    """Asks a Florence-2 one question."""
+class Predictor(Protocol):
+    """A Florence-2 that answers one question at a time."""
 
     def __call__(
         self, picture: Image.Image, task: str, text: str, region: Box | None
     ) -> dict[str, Any]:
-        """The answer as Florence-2's own processor gives it.
+        """The answer in the format of Florence-2's own processor.
 
         Args:
-            picture: what is asked about.
-            task: the token, such as "<OD>".
-            text: what a task that takes a text needs, otherwise "".
-            region: what a task on a region needs, in pixels of the picture.
+            picture: the input picture.
+            task: the task token, such as "<OD>".
+            text: the text of a task that takes one, otherwise "".
+            region: the region of a task that takes one, in pixels of the picture.
 
         Returns:
             One entry, {task: value}, with all coordinates in pixels of the picture.
@@ -65,53 +65,56 @@ class Ask(Protocol):
         ...
 
 
-Marks = Iterator[tuple[str, float]]
-"""What is judged, and how well it was done; a figure is the mean of its marks."""
+Scores = Iterator[tuple[str, float]]
+"""Names of metrics with single scores; a metric is the mean of its scores."""
 
-Exam = Callable[[Canvas, Ask, Random], Marks]
+TaskScorer = Callable[[Canvas, Predictor, Random], Scores]
 
 
 def scored_canvases(seed: int, count: int) -> list[Canvas]:
-    """Canvases to be asked about; every other one has a word of the list, or a number, on it."""
-    rng = lots(seed)
+    """Canvases for scoring; every other one has a word of the list, or a number, on it."""
+    rng = seeded_random(seed)
     return [sample_canvas(rng, text=sample_word(rng) if n % 2 else "") for n in range(count)]
 
 
 def lettered_canvases(seed: int, count: int) -> list[Canvas]:
-    """Canvases each with two to five letters by lot: what no list of words helps to read."""
-    rng = lots(seed)
-    return [sample_canvas(rng, text=sample_string(rng)) for _ in range(count)]
+    """Canvases with two to five random letters each, which knowing the words does not help with."""
+    rng = seeded_random(seed)
+    return [sample_canvas(rng, text=sample_letters(rng)) for _ in range(count)]
 
 
-def figures(
-    canvases: Sequence[Canvas], ask: Ask, seed: int = 0, tasks: Iterable[str] | None = None
-) -> Figures:
-    """Ask about each canvas, and judge the answers.
+def evaluate(
+    canvases: Sequence[Canvas],
+    predict: Predictor,
+    seed: int = 0,
+    tasks: Iterable[str] | None = None,
+) -> Metrics:
+    """Ask questions about each canvas, and score the answers.
 
     Args:
-        canvases: what to ask about.
-        ask: how to ask.
-        seed: of the lots for which item of a canvas a question is about.
+        canvases: the canvases to ask about.
+        predict: answers the questions.
+        seed: the seed of the choice of the item that a question is about.
         tasks: the tokens of the tasks to ask; all fifteen when None.
     """
-    rng = lots(seed)
-    marks: dict[str, list[float]] = defaultdict(list)
+    rng = seeded_random(seed)
+    scores: dict[str, list[float]] = defaultdict(list)
     for canvas in canvases:
-        for task in EXAMS if tasks is None else tasks:
-            for name, mark in EXAMS[task](canvas, ask, rng):
-                marks[name].append(mark)
-    return {name: fmean(each) for name, each in marks.items()}
+        for task in SCORERS if tasks is None else tasks:
+            for name, score in SCORERS[task](canvas, predict, rng):
+                scores[name].append(score)
+    return {name: fmean(each) for name, each in scores.items()}
 
 
-def _boxes(label: Callable[[Item], str], task: str, name: str) -> Exam:
-    """Judges the boxes of all items, under these labels."""
+def _boxes(label: Callable[[Item], str], task: str, name: str) -> TaskScorer:
+    """A scorer of the boxes of all items, with these labels."""
 
-    def exam(canvas: Canvas, ask: Ask, _: Random) -> Marks:
-        value = ask(canvas.image, task, "", None)[task]
-        wanted = [Detection(label(item), item.box) for item in canvas.items]
-        yield from _box_marks(name, _detections(value["labels"], value["bboxes"]), wanted)
+    def score(canvas: Canvas, predict: Predictor, _: Random) -> Scores:
+        value = predict(canvas.image, task, "", None)[task]
+        targets = [Detection(label(item), item.box) for item in canvas.items]
+        yield from _box_scores(name, _detections(value["labels"], value["bboxes"]), targets)
 
-    return exam
+    return score
 
 
 def _detections(labels: Sequence[str], boxes: Sequence[Sequence[float]]) -> list[Detection]:
@@ -121,93 +124,93 @@ def _detections(labels: Sequence[str], boxes: Sequence[Sequence[float]]) -> list
     ]
 
 
-def _box_marks(name: str, found: list[Detection], wanted: list[Detection]) -> Marks:
-    pairs = match(found, wanted)
-    hits = sum(pair.iou >= HALF for pair in pairs)
+def _box_scores(name: str, detections: list[Detection], targets: list[Detection]) -> Scores:
+    pairs = match(detections, targets)
+    hits = sum(pair.iou >= IOU_THRESHOLD for pair in pairs)
     for pair in pairs:
         yield f"{name}: mean IoU", pair.iou
-        yield f"{name}: recall", float(pair.iou >= HALF)
-    for number in range(len(found)):
+        yield f"{name}: recall", float(pair.iou >= IOU_THRESHOLD)
+    for number in range(len(detections)):
         yield f"{name}: precision", float(number < hits)
 
 
-def _sentences(say: Callable[[Canvas], str], task: str, name: str) -> Exam:
-    """Judges a caption: every colour with its shape and no other, and word by word."""
+def _sentences(describe: Callable[[Canvas], str], task: str, name: str) -> TaskScorer:
+    """A scorer of captions: by the named items, and by exact equality."""
 
-    def exam(canvas: Canvas, ask: Ask, _: Random) -> Marks:
-        said = ask(canvas.image, task, "", None)[task]
-        shown = {item.name for item in canvas.items}
-        yield f"{name}: colours and shapes", float(names_in(said) == shown)
-        yield f"{name}: exact", float(said.strip() == say(canvas))
+    def score(canvas: Canvas, predict: Predictor, _: Random) -> Scores:
+        answer = predict(canvas.image, task, "", None)[task]
+        names = {item.name for item in canvas.items}
+        yield f"{name}: colours and shapes", float(names_in(answer) == names)
+        yield f"{name}: exact", float(answer.strip() == describe(canvas))
 
-    return exam
+    return score
 
 
 def names_in(sentence: str) -> set[str]:
-    """The items that a sentence names, each as "red circle"."""
+    """The names of the items in a sentence, such as "red circle"."""
     return {" ".join(found) for found in _NAME.findall(sentence.lower())}
 
 
-def _reading(canvas: Canvas, ask: Ask, _: Random) -> Marks:
-    said = ask(canvas.image, "<OCR>", "", None)["<OCR>"].strip()
+def _reading(canvas: Canvas, predict: Predictor, _: Random) -> Scores:
+    answer = predict(canvas.image, "<OCR>", "", None)["<OCR>"].strip()
     written = "".join(item.text for item in _texts(canvas))
-    yield ("OCR: exact" if written else "OCR: nothing where nothing is"), float(said == written)
+    yield ("OCR: exact" if written else "OCR: nothing where nothing is"), float(answer == written)
 
 
-def _reading_with_region(canvas: Canvas, ask: Ask, _: Random) -> Marks:
-    value = ask(canvas.image, "<OCR_WITH_REGION>", "", None)["<OCR_WITH_REGION>"]
+def _reading_with_region(canvas: Canvas, predict: Predictor, _: Random) -> Scores:
+    value = predict(canvas.image, "<OCR_WITH_REGION>", "", None)["<OCR_WITH_REGION>"]
     texts = _texts(canvas)
-    said = [label.strip() for label in value["labels"]]
-    yield "OCR with region: exact", float(said == [item.text for item in texts])
+    answer = [label.strip() for label in value["labels"]]
+    yield "OCR with region: exact", float(answer == [item.text for item in texts])
     for item in texts:
         boxes = [_around(_points(quad)) for quad in value["quad_boxes"]]
         yield "OCR with region: mean IoU", max((iou(box, item.box) for box in boxes), default=0.0)
 
 
-def _grounding(canvas: Canvas, ask: Ask, _: Random) -> Marks:
+def _grounding(canvas: Canvas, predict: Predictor, _: Random) -> Scores:
     task = "<CAPTION_TO_PHRASE_GROUNDING>"
-    value = ask(canvas.image, task, caption(canvas), None)[task]
-    wanted = [Detection(named(item), item.box) for item in canvas.items]
-    yield from _box_marks("grounding", _detections(value["labels"], value["bboxes"]), wanted)
+    value = predict(canvas.image, task, caption(canvas), None)[task]
+    targets = [Detection(named(item), item.box) for item in canvas.items]
+    yield from _box_scores("grounding", _detections(value["labels"], value["bboxes"]), targets)
 
 
-def _open_vocabulary(canvas: Canvas, ask: Ask, rng: Random) -> Marks:
-    """One class that is there, and one that is not."""
+def _open_vocabulary(canvas: Canvas, predict: Predictor, rng: Random) -> Scores:
+    """Score a class that is on the canvas, and one that is not."""
     task = "<OPEN_VOCABULARY_DETECTION>"
     item = rng.choice(canvas.items)
-    value = ask(canvas.image, task, item.name, None)[task]
+    value = predict(canvas.image, task, item.name, None)[task]
     found = _detections(value["bboxes_labels"], value["bboxes"])
-    yield from _box_marks("open vocabulary", found, [Detection(item.name, item.box)])
-    value = ask(canvas.image, task, absent_name(canvas, rng), None)[task]
+    yield from _box_scores("open vocabulary", found, [Detection(item.name, item.box)])
+    value = predict(canvas.image, task, absent_name(canvas, rng), None)[task]
     yield "open vocabulary: absent rejected", float(not value["bboxes"] + value["polygons"])
 
 
-def _referring(canvas: Canvas, ask: Ask, rng: Random) -> Marks:
+def _referring(canvas: Canvas, predict: Predictor, rng: Random) -> Scores:
     if item := _one(_shapes(canvas), rng):
         task = "<REFERRING_EXPRESSION_SEGMENTATION>"
-        value = ask(canvas.image, task, f"the {item.name}", None)[task]
+        value = predict(canvas.image, task, f"the {item.name}", None)[task]
         yield "referring segmentation: mask IoU", mask_iou(value, item, canvas.image.size)
 
 
-def _region_segmentation(canvas: Canvas, ask: Ask, rng: Random) -> Marks:
+def _region_segmentation(canvas: Canvas, predict: Predictor, rng: Random) -> Scores:
     if item := _one(_shapes(canvas), rng):
         task = "<REGION_TO_SEGMENTATION>"
-        value = ask(canvas.image, task, "", item.box)[task]
+        value = predict(canvas.image, task, "", item.box)[task]
         yield "region to segmentation: mask IoU", mask_iou(value, item, canvas.image.size)
 
 
 def _region(
-    candidates: Callable[[Canvas], list[Item]], say: Callable[[Canvas, Item], str], what: str
-) -> Exam:
-    """Judges what is said about the region of one item."""
-    task = f"<REGION_TO_{what.upper()}>"
+    candidates: Callable[[Canvas], list[Item]], describe: Callable[[Canvas, Item], str], target: str
+) -> TaskScorer:
+    """A scorer of the answer about the region of one item."""
+    task = f"<REGION_TO_{target.upper()}>"
 
-    def exam(canvas: Canvas, ask: Ask, rng: Random) -> Marks:
+    def score(canvas: Canvas, predict: Predictor, rng: Random) -> Scores:
         if item := _one(candidates(canvas), rng):
-            said = _LOCATION.sub("", ask(canvas.image, task, "", item.box)[task])
-            yield f"region to {what}: exact", float(said.strip() == say(canvas, item))
+            answer = _LOCATION.sub("", predict(canvas.image, task, "", item.box)[task])
+            yield f"region to {target}: exact", float(answer.strip() == describe(canvas, item))
 
-    return exam
+    return score
 
 
 def _one(items: list[Item], rng: Random) -> Item | None:
@@ -232,39 +235,39 @@ def _around(points: list[Point]) -> Box:
 
 
 def mask_iou(value: dict[str, Any], item: Item, size: tuple[int, int]) -> float:
-    """Intersection over union of all polygons of an answer and an item's true shape.
+    """Intersection over union of all polygons of an answer and an item's exact shape.
 
     Args:
         value: with "polygons": instances of polygons of x, y, x, y …, in pixels.
-        item: what should be masked; a circle is its true disc.
+        item: the item that should be masked; a circle is an exact disc.
         size: width and height of the picture.
     """
     polygons = [_points(polygon) for instance in value["polygons"] for polygon in instance]
-    answered = _filled(polygons, size)
-    wanted = _true_mask(item, size)
-    union = (answered | wanted).sum()
-    return float((answered & wanted).sum() / union) if union else 0.0
+    answer = _fill(polygons, size)
+    target = _exact_mask(item, size)
+    union = (answer | target).sum()
+    return float((answer & target).sum() / union) if union else 0.0
 
 
-def _true_mask(item: Item, size: tuple[int, int]) -> Mask:
+def _exact_mask(item: Item, size: tuple[int, int]) -> Mask:
     if item.shape != "circle":
-        return _filled([list(item.outline)], size)
-    return _drawn(size, lambda pen: pen.ellipse(_finer(item.box), fill=FULL))
+        return _fill([list(item.outline)], size)
+    return _draw_mask(size, lambda pen: pen.ellipse(_upscale(item.box), fill=FULL))
 
 
-def _filled(polygons: Iterable[list[Point]], size: tuple[int, int]) -> Mask:
+def _fill(polygons: Iterable[list[Point]], size: tuple[int, int]) -> Mask:
     def fill(pen: ImageDraw.ImageDraw) -> None:
         for polygon in polygons:
-            pen.polygon([_finer(point) for point in polygon], fill=FULL)
+            pen.polygon([_upscale(point) for point in polygon], fill=FULL)
 
-    return _drawn(size, fill)
+    return _draw_mask(size, fill)
 
 
-def _finer(lengths: Sequence[float]) -> tuple[float, ...]:
+def _upscale(lengths: Sequence[float]) -> tuple[float, ...]:
     return tuple(SUPERSAMPLING * length for length in lengths)
 
 
-def _drawn(size: tuple[int, int], draw: Callable[[ImageDraw.ImageDraw], None]) -> Mask:
+def _draw_mask(size: tuple[int, int], draw: Callable[[ImageDraw.ImageDraw], None]) -> Mask:
     width, height = size
     image = Image.new("L", (SUPERSAMPLING * width, SUPERSAMPLING * height))
     draw(ImageDraw.Draw(image))
@@ -272,7 +275,7 @@ def _drawn(size: tuple[int, int], draw: Callable[[ImageDraw.ImageDraw], None]) -
     return mask
 
 
-EXAMS: dict[str, Exam] = {
+SCORERS: dict[str, TaskScorer] = {
     "<CAPTION>": _sentences(caption, "<CAPTION>", "caption"),
     "<DETAILED_CAPTION>": _sentences(detailed_caption, "<DETAILED_CAPTION>", "detailed caption"),
     "<MORE_DETAILED_CAPTION>": _sentences(
@@ -299,4 +302,4 @@ EXAMS: dict[str, Exam] = {
     ),
     "<REGION_TO_OCR>": _region(_texts, lambda _, item: item.text, "ocr"),
 }
-"""How each task is asked, and its answer judged."""
+"""The function that asks and scores each task, by task token."""

@@ -1,4 +1,4 @@
-"""Does a painted picture show what its prompt asks for? Answered by a program, pixel by pixel."""
+"""Prompt adherence: a pixel-based check that a picture shows what its prompt describes."""
 
 import math
 from dataclasses import dataclass
@@ -8,25 +8,24 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
-from workers.training.scenes.palette import PAINT, SHAPES, Box
-from workers.training.scenes.prompt import PromptError, scene_from_prompt
-from workers.training.scenes.scene import Placed, Scene, Thing, draw_object
-
-__all__ = ["Adherence", "PromptError", "check", "check_prompt", "scene_from_prompt"]
+from workers.training.scenes.palette import SCENE_COLOURS, SHAPES, Box
+from workers.training.scenes.prompt_parser import parse_prompt
+from workers.training.scenes.scene import PlacedThing, Scene, Thing, draw_object
 
 Mask = npt.NDArray[np.bool_]
 
-NAMES = tuple(PAINT)
+NAMES = tuple(SCENE_COLOURS)
 
 PLACE_TOLERANCE = 0.1
-"""How far an object's middle may be off, as a fraction of the picture's side."""
+"""The largest offset of an object's middle, as a fraction of the picture's side."""
 AREA_RANGE = (0.4, 2.5)
-"""How much smaller or larger than asked an object may be, in area."""
+"""The accepted range of an object's area relative to its target."""
 FRAME_SHARE = 1 / 24
-"""Width of the frame by which the background is judged, of the picture's side."""
+"""Width of the frame that the background is checked in, as a share of the picture's side."""
 FRAME_PURITY = 0.85
+"""The least share of the frame's pixels in the background's colour."""
 CLEAN_SHARE = 0.93
-"""The least share of pixels in colours that were asked for; smoothed edges are the rest."""
+"""The least share of pixels in the scene's colours; the rest are smoothed edges."""
 
 TEMPLATE_SIDE = 256
 NORMAL_SIDE = 32
@@ -37,15 +36,15 @@ MIDDLE, FULL = 127, 255
 
 @dataclass(frozen=True)
 class Adherence:
-    """What is right about a picture.
+    """The correct aspects of a picture.
 
     Attributes:
         background: the frame has the background's colour.
-        colour: each object is there, in its colour and about its size.
-        place: each stands where it should.
-        shape: each has its shape.
-        clean: hardly any pixel has a colour that was not asked for.
-        boxes: where each object was found, in pixels and in the scene's order; None if it was not.
+        colour: each object is there, in its colour and at about its size.
+        place: each object is at its place.
+        shape: each object has its shape.
+        clean: almost no pixel has a colour that is not in the scene.
+        boxes: the box of each object, in pixels and in the scene's order; None if it is missing.
     """
 
     background: bool
@@ -57,21 +56,21 @@ class Adherence:
 
     @property
     def right(self) -> bool:
-        """Whether everything is."""
+        """True when all aspects are correct."""
         return self.background and self.colour and self.place and self.shape and self.clean
 
 
 def check_prompt(picture: Image.Image, prompt: str) -> Adherence:
-    """Check a picture against a prompt in the words of the demo models.
+    """Check a picture against a prompt of the demo models.
 
     Raises:
-        PromptError: the prompt is not in their words.
+        PromptError: the prompt does not have the form of the demo models' captions.
     """
-    return check(picture, scene_from_prompt(prompt))
+    return check(picture, parse_prompt(prompt))
 
 
 def check(picture: Image.Image, scene: Scene) -> Adherence:
-    """Check a picture of any size against the scene that it should show."""
+    """Check a picture of any size against its target scene."""
     nearest = _nearest_colours(picture)
     masks = [_object_mask(nearest, placed) for placed in scene.objects]
     found = [(mask, placed) for mask, placed in zip(masks, scene.objects, strict=True)]
@@ -93,10 +92,10 @@ def check(picture: Image.Image, scene: Scene) -> Adherence:
 
 
 def _nearest_colours(picture: Image.Image) -> npt.NDArray[np.intp]:
-    """Per pixel the index into `NAMES` of the nearest colour in RGB; (height, width)."""
+    """The index into `NAMES` of each pixel's nearest colour in RGB; (height, width)."""
     pixels = np.asarray(picture.convert("RGB"), np.float32)
-    palette = np.array(list(PAINT.values()), np.float32)
-    # |p - c|² without |p|², which is the same for every colour c
+    palette = np.array(list(SCENE_COLOURS.values()), np.float32)
+    # |p - c|² without the term |p|², which is the same for every colour c
     distances = (palette**2).sum(-1) - 2 * pixels @ palette.T
     nearest: npt.NDArray[np.intp] = distances.argmin(-1)
     return nearest
@@ -110,26 +109,26 @@ def _is_background(nearest: npt.NDArray[np.intp], colour: str) -> bool:
 
 
 def _is_clean(nearest: npt.NDArray[np.intp], scene: Scene) -> bool:
-    wanted = {scene.background, *(placed.thing.colour for placed in scene.objects)}
-    share = np.isin(nearest, [NAMES.index(colour) for colour in wanted]).mean()
+    expected = {scene.background, *(placed.thing.colour for placed in scene.objects)}
+    share = np.isin(nearest, [NAMES.index(colour) for colour in expected]).mean()
     return bool(share > CLEAN_SHARE)
 
 
-def _object_mask(nearest: npt.NDArray[np.intp], placed: Placed) -> Mask | None:
-    """The largest patch of the object's colour, if it has about the object's size."""
+def _object_mask(nearest: npt.NDArray[np.intp], placed: PlacedThing) -> Mask | None:
+    """The largest patch of the object's colour; None if its size is too different."""
     patch = _largest_patch(_opened(nearest == NAMES.index(placed.thing.colour)))
     if patch is None:
         return None
     fill, _ = _template(placed.thing.shape)
     height, width = nearest.shape
     reach = placed.radius * min(width, height)
-    wanted = float(fill.mean()) * (2 * reach) ** 2 / (width * height)
+    expected = float(fill.mean()) * (2 * reach) ** 2 / (width * height)
     low, high = AREA_RANGE
-    return patch if low * wanted < patch.mean() < high * wanted else None
+    return patch if low * expected < patch.mean() < high * expected else None
 
 
 def _opened(mask: Mask) -> Mask:
-    """The mask without what is thinner than three pixels, as smoothed edges are."""
+    """The mask without parts thinner than three pixels, such as smoothed edges."""
     image = Image.fromarray(mask.astype(np.uint8) * FULL)
     image = image.filter(ImageFilter.MinFilter(3)).filter(ImageFilter.MaxFilter(3))
     opened: Mask = np.asarray(image) > MIDDLE
@@ -137,7 +136,7 @@ def _opened(mask: Mask) -> Mask:
 
 
 def _largest_patch(mask: Mask) -> Mask | None:
-    """The largest connected patch among the first few met, None in an empty mask."""
+    """The largest connected patch among the first few; None for an empty mask."""
     patches: list[Mask] = []
     rest = mask.copy()
     while rest.any() and len(patches) < COMPONENTS_TRIED:
@@ -147,14 +146,14 @@ def _largest_patch(mask: Mask) -> Mask | None:
 
 
 def _patch_in(mask: Mask) -> Mask:
-    """The connected patch around the middlemost of a mask's pixels, in reading order."""
+    """The connected patch around the median pixel of a mask, in reading order."""
     return _grown(mask, mask)
 
 
 def _grown(seed: Mask, mask: Mask) -> Mask:
-    """The connected patch of a mask around the middlemost pixel of a seed that lies in it.
+    """The connected patch of a mask around the median pixel of a seed inside the mask.
 
-    Grown from an opened patch, it has the tips back that opening took.
+    With an opened patch as the seed, it contains the tips again that opening removed.
     """
     rows, columns = np.nonzero(seed)
     middle = len(rows) // 2
@@ -186,7 +185,7 @@ def _box(mask: Mask) -> Box:
     )
 
 
-def _in_place(mask: Mask, placed: Placed) -> bool:
+def _in_place(mask: Mask, placed: PlacedThing) -> bool:
     left, top, right, bottom = _box(mask)
     height, width = mask.shape
     dx = (left + right) / 2 / width - placed.x
@@ -200,11 +199,11 @@ def _shape(mask: Mask) -> str:
 
 
 Normal = tuple[npt.NDArray[np.float32], float]
-"""How full each of 32 by 32 cells of a mask's box is, and the box's height by its width."""
+"""The coverage of each of 32 by 32 cells of a mask's box, and the box's height by its width."""
 
 
 def _likeness(one: Normal, other: Normal) -> float:
-    """Intersection over union of the cells, less a penalty for unlike proportions."""
+    """Intersection over union of the cells, minus a penalty for different proportions."""
     (cells, aspect), (other_cells, other_aspect) = one, other
     overlap = np.minimum(cells, other_cells).sum() / np.maximum(cells, other_cells).sum()
     return float(overlap) - ASPECT_PENALTY * abs(math.log(aspect / other_aspect))
@@ -221,6 +220,6 @@ def _normal(mask: Mask) -> Normal:
 @cache
 def _template(shape: str) -> Normal:
     image = Image.new("L", (TEMPLATE_SIDE, TEMPLATE_SIDE))
-    placed = Placed(Thing(shape, NAMES[0]), 0.5, 0.5, 0.3)
+    placed = PlacedThing(Thing(shape, NAMES[0]), 0.5, 0.5, 0.3)
     draw_object(ImageDraw.Draw(image), placed, FULL, TEMPLATE_SIDE)
     return _normal(np.asarray(image) > MIDDLE)

@@ -1,4 +1,4 @@
-"""What the demo FLUXes' learners share: optimizers, a course of the rate, times and weights."""
+"""Shared parts of the demo FLUX learners: optimizers, learning rate, times, token weights."""
 
 import math
 from collections.abc import Sequence
@@ -10,54 +10,58 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim import AdamW, Muon, Optimizer
 
+from workers.training.common.muon import Float32Muon
+from workers.training.common.trainer import warmup_stable_decay
 from workers.training.flux.flux1_components import PATCH
-from workers.training.loop import flat_then_falling
-from workers.training.muon import Float32Muon
-from workers.training.scenes.palette import lots
+from workers.training.scenes.palette import seeded_random
 from workers.training.scenes.scene import Scene
 
 PURE_NOISE_SHARE, NOISY_SHARE, NOISY_FROM = 0.15, 0.5, 0.8
 TOKEN_SIDE = 16 * PATCH
-"""Pixels to a side of what one token stands for."""
+"""Side in pixels of the area of one token."""
 OBJECT_WEIGHT = 5.0
-"""Of an error where an object is, against one elsewhere: most of a picture is background, and a
-shape is a few tokens that would be learnt last."""
+"""Weight of an error inside an object's box, relative to one outside: most of a picture is
+background, and a shape is a few tokens, which would be learnt last."""
 
 
 @dataclass(frozen=True)
-class FlowLessons:
-    """How to train.
+class FlowHyperparameters:
+    """Hyperparameters of the training.
 
     Attributes:
-        batch: scenes a step.
-        adam_rate: peak learning rate of everything but the block matrices.
+        batch: scenes per step.
+        adam_rate: peak learning rate of all parameters except the block matrices.
         muon_rate: peak learning rate of the block matrices.
         warm_up: steps until the peak.
-        falling: the share of the budget, at its end, over which the rates fall.
+        decay: the share of the budget, at its end, over which the rates decay.
     """
 
     batch: int = 32
     adam_rate: float = 1e-3
     muon_rate: float = 0.02
     warm_up: int = 50
-    falling: float = 0.7
+    decay: float = 0.7
 
 
 class FlowLearner:
-    """Trains a network by flow matching; how its velocity is found is for subclasses to say."""
+    """Trains a network by flow matching; subclasses compute the velocity and its loss."""
 
     def __init__(
-        self, network: nn.Module, device: torch.device, lessons: FlowLessons, seed: int
+        self,
+        network: nn.Module,
+        device: torch.device,
+        hyperparameters: FlowHyperparameters,
+        seed: int,
     ) -> None:
-        """Make ready to train a network, its transformer under that name, on a device."""
-        self.device, self._lessons = device, lessons
-        self.rng = lots(seed)
+        """Prepare to train a network, which has its transformer as "transformer", on a device."""
+        self.device, self._hyperparameters = device, hyperparameters
+        self.rng = seeded_random(seed)
         self.noise = torch.Generator().manual_seed(seed)
         self._network = network.train()
         self._optimizers = self._make_optimizers()
 
     def _make_optimizers(self) -> list[tuple[Optimizer, float]]:
-        """Muon for the matrices of the blocks, AdamW for everything else."""
+        """Muon for the matrices of the blocks, AdamW for all other parameters."""
         matrices: list[nn.Parameter] = []
         others: list[nn.Parameter] = []
         for name, parameter in self._network.named_parameters():
@@ -67,11 +71,11 @@ class FlowLearner:
         adam = AdamW(others, betas=(0.9, 0.99), weight_decay=0.01)
         kind = Float32Muon if self.device.type == "cpu" else Muon
         muon = kind(matrices, momentum=0.95, weight_decay=0.01)
-        return [(adam, self._lessons.adam_rate), (muon, self._lessons.muon_rate)]
+        return [(adam, self._hyperparameters.adam_rate), (muon, self._hyperparameters.muon_rate)]
 
     @property
     def network(self) -> nn.Module:
-        """The transformer and what encodes its text, by their names in the pipeline."""
+        """The transformer and the text encoders, by their names in the pipeline."""
         return self._network
 
     @property
@@ -79,32 +83,36 @@ class FlowLearner:
         """AdamW and Muon."""
         return self._optimizers
 
-    def rate(self, step: int, spent: float) -> float:
-        """Up, flat, then falling to the end."""
-        return flat_then_falling(step, spent, self._lessons.warm_up, self._lessons.falling)
+    def rate_factor(self, step: int, spent: float) -> float:
+        """A warm-up, a constant part, then a linear decay."""
+        hyperparameters = self._hyperparameters
+        return warmup_stable_decay(step, spent, hyperparameters.warm_up, hyperparameters.decay)
 
     def _times(self, n: int) -> Tensor:
-        """Times of the flow, 0 (picture) to 1 (noise), more of them where layout forms."""
-        lot = torch.rand(n, generator=self.noise)
+        """Random times of the flow, 0 (picture) to 1 (noise), more of them near noise.
+
+        There the layout of the picture forms.
+        """
+        choice = torch.rand(n, generator=self.noise)
         time = torch.rand(n, generator=self.noise)
         noisy = NOISY_FROM + (1 - NOISY_FROM) * time
         return torch.where(
-            lot < PURE_NOISE_SHARE, torch.ones(n), torch.where(lot < NOISY_SHARE, noisy, time)
+            choice < PURE_NOISE_SHARE, torch.ones(n), torch.where(choice < NOISY_SHARE, noisy, time)
         )
 
     def _attention(self) -> AbstractContextManager[None]:
-        """The plain formula.
+        """A context that computes attention with the plain formula.
 
-        On a CPU it is quicker than the fused kernel at this size; on an H200 the kernel that torch
-        2.11 chose, cuDNN's, failed on the way back.
+        On a CPU it is faster than the fused kernel at this size. On an H200 the kernel that torch
+        2.11 selects, that of cuDNN, failed in the backward pass.
         """
         return sdpa_kernel(SDPBackend.MATH)
 
 
 def token_weights(scenes: Sequence[Scene], width: int, height: int | None = None) -> Tensor:
-    """How much errors in each token of pictures of that size count, (n, tokens, 1).
+    """Weights of the errors in each token of pictures of that size, (n, tokens, 1).
 
-    `OBJECT_WEIGHT` where the box of an object is and 1 elsewhere, scaled to 1 on average.
+    They are `OBJECT_WEIGHT` inside an object's box and 1 elsewhere, scaled to a mean of 1.
     """
     across, down = width // TOKEN_SIDE, (height or width) // TOKEN_SIDE
     weights = torch.ones(len(scenes), down, across)

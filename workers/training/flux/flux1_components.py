@@ -1,4 +1,4 @@
-"""The parts of a demo FLUX: tokenizers, text encoders, transformer, VAE, and their pipeline."""
+"""The parts of a demo FLUX: tokenizers, text encoders, transformer, VAE and pipeline."""
 
 import re
 from collections import Counter
@@ -24,37 +24,37 @@ from transformers import (
     T5Tokenizer,
 )
 
-from workers.training.export import readable
-from workers.training.scenes.palette import PAINT, SHAPES, lots
+from workers.training.common.export import make_readable
+from workers.training.scenes.palette import SCENE_COLOURS, SHAPES, seeded_random
 from workers.training.scenes.scene import sample_scene
 
 LATENT_CHANNELS = 16
 PATCH = 2
-"""Latent pixels to a side of one token; a token holds 4 times 16 numbers."""
+"""Side of a token in latent pixels; a token has 4 times 16 values."""
 HEAD_WIDTH = 32
 ROTARY_AXES = (4, 14, 14)
-"""How a head's width is shared by the three axes of positions; they sum to it."""
+"""The shares of a head's width of the three position axes; their sum is the width."""
 CLIP_POSITIONS, T5_POSITIONS = 77, 512
 SCALING, SHIFT = 0.5, 0.1
 
 WORDS = (
     *("a", "an", "the", "on", "at", "in", "to", "of", "and"),
     *("left", "right", "above", "below", "top", "bottom", "center", "background"),
-    *("small", "large", "digit", *SHAPES, *PAINT, *"0123456789"),
+    *("small", "large", "digit", *SHAPES, *SCENE_COLOURS, *"0123456789"),
 )
-"""Everything a caption is made of, as whole words, and a few more."""
+"""All words of captions, and a few more."""
 FALLBACK = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-!?'\""
 CORPUS_CAPTIONS = 5000
 CORPUS_MIX = ((1, 2, 3), (0.5, 0.42, 0.08))
 WORD_END = "</w>"
-"""How CLIP marks the last token of a word."""
-UNIT = "\u2581"
-"""How SentencePiece marks the beginning of a word."""
+"""CLIP's mark of the last token of a word."""
+WORD_START = "\u2581"
+"""SentencePiece's mark of the beginning of a word."""
 
 
 @dataclass(frozen=True)
 class FluxSize:
-    """How large a demo FLUX is; the defaults are the shipped one's."""
+    """The size of a demo FLUX; the defaults are those of the shipped weights."""
 
     heads: int = 8
     double_blocks: int = 2
@@ -65,9 +65,9 @@ class FluxSize:
 
 
 def clip_tokenizer() -> CLIPTokenizer:
-    """A byte-level BPE in CLIP's own form, learnt from captions, so that their words are one token.
+    """A byte-level BPE in CLIP's format, trained on captions, so that each word is one token.
 
-    Ids are always the same, as weights are trained for them.
+    The ids are always the same, because weights depend on them.
     """
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokens = ["<|startoftext|>", "<|endoftext|>", *letters, *(f"{c}{WORD_END}" for c in letters)]
@@ -79,15 +79,15 @@ def clip_tokenizer() -> CLIPTokenizer:
 
 
 def learn_merges(counts: Mapping[str, int], tokens: Sequence[str]) -> list[tuple[str, str]]:
-    """Byte pair encoding until every word is one token, the most frequent pair first.
+    """Run byte pair encoding until every word is one token, the most frequent pair first.
 
     Args:
-        counts: how often each word occurs.
-        tokens: those there are before the first merge, in order of their ids.
+        counts: the number of occurrences of each word.
+        tokens: the tokens before the first merge, in the order of their ids.
 
     Returns:
-        The merges in order; of equally frequent pairs, the one with the lowest ids. A word's last
-        letter bears `WORD_END`: "at" gives ("a", "t</w>").
+        The merges in order; among equally frequent pairs, the one with the lowest ids is first.
+        The last letter of a word ends with `WORD_END`: "at" gives ("a", "t</w>").
     """
     ids = {token: number for number, token in enumerate(tokens)}
     split = {(*word[:-1], word[-1] + WORD_END): count for word, count in counts.items()}
@@ -96,7 +96,7 @@ def learn_merges(counts: Mapping[str, int], tokens: Sequence[str]) -> list[tuple
         merge = min(pairs, key=lambda pair: (-pairs[pair], ids[pair[0]], ids[pair[1]]))
         ids["".join(merge)] = len(ids)
         merges.append(merge)
-        split = {_merged(word, merge): count for word, count in split.items()}
+        split = {_merge_pair(word, merge): count for word, count in split.items()}
     return merges
 
 
@@ -108,8 +108,8 @@ def _pair_counts(split: Mapping[tuple[str, ...], int]) -> Counter[tuple[str, str
     return pairs
 
 
-def _merged(word: tuple[str, ...], pair: tuple[str, str]) -> tuple[str, ...]:
-    """The word with each occurrence of the pair, from the left, made one."""
+def _merge_pair(word: tuple[str, ...], pair: tuple[str, str]) -> tuple[str, ...]:
+    """Merge each occurrence of the pair in a word, from the left."""
     merged: list[str] = []
     for part in word:
         if merged and (merged[-1], part) == pair:
@@ -120,15 +120,15 @@ def _merged(word: tuple[str, ...], pair: tuple[str, str]) -> tuple[str, ...]:
 
 
 def _corpus() -> list[str]:
-    rng = lots(0)
+    rng = seeded_random(0)
     counts = rng.choices(*CORPUS_MIX, k=CORPUS_CAPTIONS)
     return [sample_scene(rng, count).caption for count in counts] + [" ".join([*WORDS, ","])] * 50
 
 
 def t5_tokenizer() -> T5Tokenizer:
-    """A unigram tokenizer of whole words, with single characters for whatever else is typed."""
-    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), (UNIT, -8.0)]
-    pieces += [(UNIT + word, -2.0) for word in WORDS] + [(",", -2.0)]
+    """A unigram tokenizer of whole words, with single characters for all other input."""
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), (WORD_START, -8.0)]
+    pieces += [(WORD_START + word, -2.0) for word in WORDS] + [(",", -2.0)]
     pieces += [(letter, -10.0) for letter in FALLBACK]
     return T5Tokenizer(vocab=pieces, extra_ids=0, model_max_length=T5_POSITIONS)
 
@@ -145,7 +145,7 @@ def clip_encoder(size: FluxSize, tokenizer: CLIPTokenizer) -> CLIPTextModel:
             max_position_embeddings=CLIP_POSITIONS,
             projection_dim=size.text_width,
             hidden_act="quick_gelu",
-            # left at their defaults, an end-of-text id of 2 would choose the legacy pooling
+            # the default end-of-text id of 2 would select the legacy pooling
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
@@ -172,7 +172,7 @@ def t5_encoder(size: FluxSize, tokenizer: T5Tokenizer) -> T5EncoderModel:
 
 
 def flow_transformer(size: FluxSize) -> FluxTransformer2DModel:
-    """The transformer, starting from no modulation, small gates and an output of zero."""
+    """The transformer, initialized with no modulation, small gates and an output of zero."""
     model = FluxTransformer2DModel(
         patch_size=1,
         in_channels=PATCH**2 * LATENT_CHANNELS,
@@ -185,7 +185,7 @@ def flow_transformer(size: FluxSize) -> FluxTransformer2DModel:
         guidance_embeds=False,
         axes_dims_rope=ROTARY_AXES,
     )
-    _start_gently(model, size.heads * HEAD_WIDTH)
+    _initialize(model, size.heads * HEAD_WIDTH)
     return model
 
 
@@ -193,10 +193,10 @@ GATE = 0.3
 
 
 @torch.no_grad()
-def _start_gently(model: FluxTransformer2DModel, width: int) -> None:
-    """Zero all modulations but their gates, and the output.
+def _initialize(model: FluxTransformer2DModel, width: int) -> None:
+    """Set the output and all modulations except the gates to zero.
 
-    A double block's modulation is (shift, scale, gate) twice, a single block's once.
+    The modulation of a double block is (shift, scale, gate) twice, that of a single block once.
     """
     for block in model.transformer_blocks:
         for norm in (block.norm1, block.norm1_context):
@@ -215,7 +215,7 @@ def _zero(linear: torch.nn.Linear) -> None:
 
 
 def autoencoder() -> AutoencoderKL:
-    """An untrained VAE: a factor of 16 in space, 16 latent channels."""
+    """An untrained VAE with a spatial factor of 16 and 16 latent channels."""
     return AutoencoderKL(
         in_channels=3,
         out_channels=3,
@@ -236,7 +236,7 @@ def autoencoder() -> AutoencoderKL:
 
 
 def new_pipeline(size: FluxSize, vae: AutoencoderKL) -> FluxPipeline:
-    """An untrained pipeline around a VAE; initial weights come from torch's global generator."""
+    """An untrained pipeline with this VAE; the weights come from torch's global generator."""
     clip, t5 = clip_tokenizer(), t5_tokenizer()
     return FluxPipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(shift=1.0, use_dynamic_shifting=False),
@@ -250,11 +250,11 @@ def new_pipeline(size: FluxSize, vae: AutoencoderKL) -> FluxPipeline:
 
 
 def load_pipeline(folder: Path) -> FluxPipeline:
-    """A pipeline in float32 from a folder in the stock layout."""
+    """Load a pipeline in float32 from a folder in the stock layout."""
     return FluxPipeline.from_pretrained(folder, dtype=torch.float32)
 
 
 def save_pipeline(pipeline: FluxPipeline, folder: Path) -> None:
-    """Write a pipeline in the stock layout, as bfloat16, which it is left in."""
+    """Write a pipeline in the stock layout; converts it to bfloat16 in place."""
     pipeline.to("cpu", torch.bfloat16).save_pretrained(folder, safe_serialization=True)
-    readable(folder)
+    make_readable(folder)

@@ -1,35 +1,36 @@
-"""How well the demo FLUX paints unseen prompts, and what the demo Florence-2 finds of it."""
+"""Metrics of the demo FLUX: adherence to unseen prompts, and objects that Florence-2 detects."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from PIL import Image
 
-from workers.training.detection_metrics import Detection, match
+from workers.training.common.detection_metrics import Detection, match
 from workers.training.flux.adherence import Adherence, check
 from workers.training.scenes.scene import Scene, unseen_scenes
 
-Paint = Callable[[str, int], Image.Image]
-"""Paints a prompt with a seed."""
-Look = Callable[[Image.Image], Sequence[Detection]]
-"""Finds the objects in a picture, with boxes in its pixels."""
-Figures = dict[str, float]
+ImageGenerator = Callable[[str, int], Image.Image]
+"""Generates the picture of a prompt with a seed."""
+ObjectDetector = Callable[[Image.Image], Sequence[Detection]]
+"""Detects the objects in a picture, with boxes in its pixels."""
+Metrics = dict[str, float]
 
 ASPECTS = ("right", "background", "colour", "shape", "place", "clean")
 COUNTS = (1, 2)
 NAMES = {1: "one object", 2: "two objects"}
-FOUND_FROM = 0.5
+FOUND_IOU = 0.5
+"""The IoU from which an object counts as found."""
 
 
 @dataclass(frozen=True)
-class Painted:
-    """A picture's marks.
+class PictureScore:
+    """The scores of one picture.
 
     Attributes:
-        objects: how many were asked for.
-        adherence: what the checker says.
-        found: how many of the objects were found at a place where the checker sees them, under
-            their shape's name.
+        objects: the number of objects in the prompt.
+        adherence: the result of the check.
+        found: the number of objects that were detected with the right shape, at the place where
+            the check finds them.
     """
 
     objects: int
@@ -37,44 +38,47 @@ class Painted:
     found: int
 
 
-def figures(prompts: int, seed: int, paint: Paint, look: Look) -> Figures:
-    """Shares of pictures that are right, by kind, and of objects that are found.
+def evaluate(prompts: int, seed: int, generate: ImageGenerator, detect: ObjectDetector) -> Metrics:
+    """Generate and check pictures of unseen prompts.
 
     Args:
-        prompts: how many, every other one of two objects.
-        seed: of the prompts; each is painted with a seed of its own, counted up from it.
-        paint: the painter.
-        look: who looks at its pictures.
+        prompts: the number of prompts; every other one has two objects.
+        seed: the seed of the prompts, and of the first picture; each picture has the next seed.
+        generate: generates the pictures.
+        detect: detects the objects in them.
+
+    Returns:
+        The shares of right pictures by kind, and of objects found.
     """
     scenes = unseen_scenes(seed, [COUNTS[n % len(COUNTS)] for n in range(prompts)])
-    painted = [
-        _painted(scene, paint(scene.caption, seed + number), look)
+    scores = [
+        _score(scene, generate(scene.caption, seed + number), detect)
         for number, scene in enumerate(scenes)
     ]
-    told: Figures = {}
+    metrics: Metrics = {}
     for count in COUNTS:
-        told |= _shares(NAMES[count], [each for each in painted if each.objects == count])
-    return told | _shares("all", painted)
+        metrics |= _shares(NAMES[count], [each for each in scores if each.objects == count])
+    return metrics | _shares("all", scores)
 
 
-def _painted(scene: Scene, picture: Image.Image, look: Look) -> Painted:
-    seen = check(picture, scene)
-    wanted = [
+def _score(scene: Scene, picture: Image.Image, detect: ObjectDetector) -> PictureScore:
+    adherence = check(picture, scene)
+    targets = [
         Detection(placed.thing.shape, box)
-        for placed, box in zip(scene.objects, seen.boxes, strict=True)
+        for placed, box in zip(scene.objects, adherence.boxes, strict=True)
         if box is not None
     ]
-    matches = match(look(picture), wanted)
-    found = sum(pair.iou >= FOUND_FROM for pair in matches)
-    return Painted(len(scene.objects), seen, found)
+    matches = match(detect(picture), targets)
+    found = sum(pair.iou >= FOUND_IOU for pair in matches)
+    return PictureScore(len(scene.objects), adherence, found)
 
 
-def _shares(kind: str, painted: Sequence[Painted]) -> Figures:
-    if not painted:
+def _shares(kind: str, scores: Sequence[PictureScore]) -> Metrics:
+    if not scores:
         return {}
     shares = {
-        f"{kind}: {aspect}": sum(getattr(each.adherence, aspect) for each in painted) / len(painted)
+        f"{kind}: {aspect}": sum(getattr(each.adherence, aspect) for each in scores) / len(scores)
         for aspect in ASPECTS
     }
-    objects = sum(each.objects for each in painted)
-    return shares | {f"{kind}: objects found": sum(each.found for each in painted) / objects}
+    objects = sum(each.objects for each in scores)
+    return shares | {f"{kind}: objects found": sum(each.found for each in scores) / objects}

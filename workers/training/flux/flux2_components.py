@@ -1,4 +1,4 @@
-"""The parts of a demo FLUX.2: tokenizer, text encoder, transformer, VAE, and klein's pipeline."""
+"""The parts of a demo FLUX.2: tokenizer, text encoder, transformer, VAE and klein pipeline."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from tokenizers import pre_tokenizers
 from torch import nn
 from transformers import Qwen2Tokenizer, Qwen3Config, Qwen3ForCausalLM
 
-from workers.training.export import readable
+from workers.training.common.export import make_readable
 from workers.training.flux.flux1_components import (
     HEAD_WIDTH,
     LATENT_CHANNELS,
@@ -24,29 +24,29 @@ from workers.training.flux.flux1_components import (
     SHIFT,
     WORDS,
 )
-from workers.training.scenes.lesson import WORDS as LESSON_WORDS
+from workers.training.scenes.reference_example import WORDS as EXAMPLE_WORDS
 
 LAYERS_READ = (9, 18, 27)
-"""The text encoder's hidden states that klein's pipeline hands to the transformer."""
+"""The hidden states of the text encoder that the klein pipeline passes to the transformer."""
 TEXT_LAYERS = 28
-"""One more than is read: the last one's state is normalised, the others are not."""
+"""One more than is read: only the state of the last layer is normalized."""
 LIVE_LAYERS = 2
-"""How many of them learn; the others hand on what they are given, and training leaves them out."""
+"""The number of layers that learn; the others are identities, and training omits them."""
 TEXT_POSITIONS = 512
 ROTARY_AXES = (8, 8, 8, 8)
-"""How a head's width is shared by picture, row, column and word; they sum to it."""
+"""The shares of a head's width of picture, row, column and word; their sum is the width."""
 SPACE = "\u0120"
-"""How a byte-level vocabulary writes a space."""
+"""The space in a byte-level vocabulary."""
 PADDING = "<|endoftext|>"
 CHAT_TEMPLATE = "{{ ' ' + (messages[0]['content'] | lower) }}"
-"""The prompt alone, in lower case; the space gives its first word the form that all others have."""
+"""The prompt alone, in lower case; with the space its first word is tokenized like the others."""
 GATE, SHIFT_AND_SCALE = 0.4, 0.05
-"""Sizes of what the modulations say before training."""
+"""The sizes of the modulations' outputs before training."""
 
 
 @dataclass(frozen=True)
 class Flux2Size:
-    """How large a demo FLUX.2 is."""
+    """The size of a demo FLUX.2; the defaults are those of the shipped weights."""
 
     heads: int = 5
     double_blocks: int = 1
@@ -55,14 +55,14 @@ class Flux2Size:
 
 
 def tokenizer() -> Qwen2Tokenizer:
-    """A byte-level BPE in Qwen's own form, in which every word of a prompt is one token.
+    """A byte-level BPE in Qwen's format, in which every word of a prompt is one token.
 
-    A number is two, as Qwen's form parts every digit from the space before it. Ids are always
-    the same, as weights are trained for them.
+    A number is two tokens, because Qwen splits every digit from the space before it. The ids are
+    always the same, because weights depend on them.
     """
     tokens = [PADDING, *sorted(pre_tokenizers.ByteLevel.alphabet())]
     merges: list[tuple[str, str]] = []
-    for word in (*WORDS, *LESSON_WORDS):
+    for word in (*WORDS, *EXAMPLE_WORDS):
         for end in range(1, len(word) + 1):
             left, letter = SPACE + word[: end - 1], word[end - 1]
             if left + letter not in tokens:
@@ -78,7 +78,7 @@ def tokenizer() -> Qwen2Tokenizer:
 def text_encoder(
     size: Flux2Size, words: Qwen2Tokenizer, layers: int = TEXT_LAYERS
 ) -> Qwen3ForCausalLM:
-    """A narrow Qwen3, as deep as klein's pipeline reads; at first it hands its embeddings on."""
+    """A narrow Qwen3 with the depth that the klein pipeline reads; its layers are identities."""
     model = Qwen3ForCausalLM(
         Qwen3Config(
             vocab_size=len(words),
@@ -101,28 +101,32 @@ def text_encoder(
     return model
 
 
-def shallow(deep: Qwen3ForCausalLM, words: Qwen2Tokenizer) -> Qwen3ForCausalLM:
-    """The layers of a text encoder that learn, and one behind them that stays unread."""
-    made = text_encoder(Flux2Size(text_width=deep.config.hidden_size), words, LIVE_LAYERS + 1)
-    _hand_over(deep, made)
-    return made
+def make_shallow(encoder: Qwen3ForCausalLM, words: Qwen2Tokenizer) -> Qwen3ForCausalLM:
+    """Copy a text encoder's layers that learn, with one more layer, which is not read."""
+    size = Flux2Size(text_width=encoder.config.hidden_size)
+    shallow = text_encoder(size, words, LIVE_LAYERS + 1)
+    _copy_live_layers(encoder, shallow)
+    return shallow
 
 
-def deepened(live: Qwen3ForCausalLM, words: Qwen2Tokenizer) -> Qwen3ForCausalLM:
-    """A text encoder as klein's pipeline reads it, whose every state read is the live layers'."""
-    made = text_encoder(Flux2Size(text_width=live.config.hidden_size), words)
-    _hand_over(live, made)
-    return made
+def make_full_depth(encoder: Qwen3ForCausalLM, words: Qwen2Tokenizer) -> Qwen3ForCausalLM:
+    """Copy a text encoder to the depth of the klein pipeline.
+
+    Every state that the pipeline reads is then the output of the layers that learn.
+    """
+    deep = text_encoder(Flux2Size(text_width=encoder.config.hidden_size), words)
+    _copy_live_layers(encoder, deep)
+    return deep
 
 
-def _hand_over(given: Qwen3ForCausalLM, taking: Qwen3ForCausalLM) -> None:
-    taking.model.embed_tokens.load_state_dict(given.model.embed_tokens.state_dict())
+def _copy_live_layers(source: Qwen3ForCausalLM, target: Qwen3ForCausalLM) -> None:
+    target.model.embed_tokens.load_state_dict(source.model.embed_tokens.state_dict())
     for number in range(LIVE_LAYERS):
-        taking.model.layers[number].load_state_dict(given.model.layers[number].state_dict())
+        target.model.layers[number].load_state_dict(source.model.layers[number].state_dict())
 
 
 def flux2_transformer(size: Flux2Size) -> Flux2Transformer2DModel:
-    """The transformer, starting from moderate gates and an output of zero."""
+    """The transformer, initialized with moderate gates and an output of zero."""
     model = Flux2Transformer2DModel(
         in_channels=PATCH**2 * LATENT_CHANNELS,
         num_layers=size.double_blocks,
@@ -133,16 +137,16 @@ def flux2_transformer(size: Flux2Size) -> Flux2Transformer2DModel:
         axes_dims_rope=ROTARY_AXES,
         guidance_embeds=False,
     )
-    _start_gently(model)
+    _initialize(model)
     return model
 
 
 @torch.no_grad()
-def _start_gently(model: Flux2Transformer2DModel) -> None:
+def _initialize(model: Flux2Transformer2DModel) -> None:
     """Scale the modulations' shifts, scales and gates to sizes that train well.
 
-    They have no bias: what they say before training is a product of the time's embedding, whose
-    size in the middle of a flow they are scaled by.
+    They have no bias, so their output before training is a product of the time's embedding. They
+    are therefore divided by the norm of that embedding in the middle of the flow.
     """
     embedded = model.time_guidance_embed(torch.tensor([500.0]), None)
     size = nn.functional.silu(embedded).norm()
@@ -160,7 +164,7 @@ def _start_gently(model: Flux2Transformer2DModel) -> None:
 
 @torch.no_grad()
 def flux2_autoencoder(vae: AutoencoderKL) -> AutoencoderKLFlux2:
-    """The demo FLUX.1's VAE as FLUX.2's: its scaling and shift become the latents' statistics."""
+    """The demo FLUX.1's VAE in FLUX.2's format: scaling and shift become batch norm statistics."""
     shared = (
         *("in_channels", "out_channels", "down_block_types", "up_block_types"),
         *("block_out_channels", "layers_per_block", "latent_channels", "norm_num_groups"),
@@ -175,7 +179,7 @@ def flux2_autoencoder(vae: AutoencoderKL) -> AutoencoderKLFlux2:
 
 
 def new_pipeline(size: Flux2Size, vae: AutoencoderKL) -> Flux2KleinPipeline:
-    """An untrained pipeline around FLUX.1's VAE; weights come from torch's global generator."""
+    """An untrained pipeline with FLUX.1's VAE; the weights come from torch's global generator."""
     words = tokenizer()
     return Flux2KleinPipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(shift=1.0, use_dynamic_shifting=False),
@@ -188,11 +192,11 @@ def new_pipeline(size: Flux2Size, vae: AutoencoderKL) -> Flux2KleinPipeline:
 
 
 def load_pipeline(folder: Path) -> Flux2KleinPipeline:
-    """A pipeline in float32 from a folder in the stock layout."""
+    """Load a pipeline in float32 from a folder in the stock layout."""
     return Flux2KleinPipeline.from_pretrained(folder, dtype=torch.float32)
 
 
 def save_pipeline(pipeline: Flux2KleinPipeline, folder: Path) -> None:
-    """Write a pipeline in the stock layout, as bfloat16, which it is left in."""
+    """Write a pipeline in the stock layout; converts it to bfloat16 in place."""
     pipeline.to("cpu", torch.bfloat16).save_pretrained(folder, safe_serialization=True)
-    readable(folder)
+    make_readable(folder)

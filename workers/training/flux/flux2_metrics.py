@@ -1,4 +1,4 @@
-"""How well the demo FLUX.2 paints unseen lessons: from words, and from pictures of objects."""
+"""Metrics of the demo FLUX.2: adherence to unseen examples, with and without references."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,63 +6,74 @@ from dataclasses import dataclass
 from PIL import Image
 
 from workers.training.flux.adherence import Adherence, check
-from workers.training.flux.flux1_metrics import ASPECTS, Figures
-from workers.training.scenes.lesson import Lesson, unseen_lessons
+from workers.training.flux.flux1_metrics import ASPECTS, Metrics
+from workers.training.scenes.reference_example import ReferenceExample, unseen_examples
 from workers.training.scenes.scene import draw
 
-PaintFrom = Callable[[str, Sequence[Image.Image], int], Image.Image]
-"""Paints a prompt, from pictures, with a seed."""
+ReferenceImageGenerator = Callable[[str, Sequence[Image.Image], int], Image.Image]
+"""Generates the picture of a prompt with reference pictures and a seed."""
 
 NAMES = {0: "words alone", 1: "one picture", 2: "two pictures"}
-"""Kinds of lessons by how many pictures they paint from."""
+"""The kinds of examples by the number of reference pictures."""
 REFERENCE_SIDE = 256
 
 
 @dataclass(frozen=True)
-class Painted:
-    """A lesson and what the checker says of its picture."""
+class PictureScore:
+    """An example with the result of checking its picture."""
 
-    lesson: Lesson
+    example: ReferenceExample
     adherence: Adherence
 
     @property
     def kept(self) -> bool:
-        """Whether every object that was referred to has its colour and its shape."""
+        """True when every object has the colour and the shape of its reference."""
         return self.adherence.colour and self.adherence.shape
 
 
-def figures(
-    lessons: int, seed: int, paint: PaintFrom, side: int = REFERENCE_SIDE, most: int = 2
-) -> Figures:
-    """Shares of pictures that are right, by kind, and of those that keep what they refer to.
+def evaluate(
+    examples: int,
+    seed: int,
+    generate: ReferenceImageGenerator,
+    side: int = REFERENCE_SIDE,
+    max_references: int = 2,
+) -> Metrics:
+    """Generate and check pictures of unseen examples.
 
     Args:
-        lessons: how many of each kind.
-        seed: of the lessons; each is painted with a seed of its own, counted up from it.
-        paint: the painter.
-        side: pixels to a side of the pictures that are referred to.
-        most: pictures that a lesson refers to at most.
+        examples: the number of examples of each kind.
+        seed: the seed of the examples, and of the first picture; each picture has the next seed.
+        generate: generates the pictures.
+        side: the side of the reference pictures in pixels.
+        max_references: the largest number of references.
+
+    Returns:
+        The shares of right pictures by kind, and of those that keep their references' objects.
     """
-    told: Figures = {}
-    for count in range(most + 1):
-        asked = unseen_lessons(seed + count, [count] * lessons)
-        painted = [
-            _painted(lesson, paint, seed + number, side) for number, lesson in enumerate(asked)
+    metrics: Metrics = {}
+    for count in range(max_references + 1):
+        scores = [
+            _score(example, generate, seed + number, side)
+            for number, example in enumerate(unseen_examples(seed + count, [count] * examples))
         ]
-        told |= _shares(NAMES[count], painted)
+        metrics |= _shares(NAMES[count], scores)
         if count:
-            told[f"{NAMES[count]}: colour and shape kept"] = _share([each.kept for each in painted])
-    return told
+            kept = _share([each.kept for each in scores])
+            metrics[f"{NAMES[count]}: colour and shape kept"] = kept
+    return metrics
 
 
-def _painted(lesson: Lesson, paint: PaintFrom, seed: int, side: int) -> Painted:
-    shown = [draw(scene, side) for scene in lesson.references]
-    return Painted(lesson, check(paint(lesson.prompt, shown, seed), lesson.wanted))
+def _score(
+    example: ReferenceExample, generate: ReferenceImageGenerator, seed: int, side: int
+) -> PictureScore:
+    references = [draw(scene, side) for scene in example.references]
+    picture = generate(example.prompt, references, seed)
+    return PictureScore(example, check(picture, example.target))
 
 
-def _shares(kind: str, painted: Sequence[Painted]) -> Figures:
+def _shares(kind: str, scores: Sequence[PictureScore]) -> Metrics:
     return {
-        f"{kind}: {aspect}": _share([getattr(each.adherence, aspect) for each in painted])
+        f"{kind}: {aspect}": _share([getattr(each.adherence, aspect) for each in scores])
         for aspect in ASPECTS
     }
 

@@ -1,9 +1,10 @@
-"""The demo FLUX's VAE: an encoder that is calculated, a decoder that is trained.
+"""The demo FLUX's VAE: a computed encoder and a trained decoder.
 
-The encoder is linear: a picture is made half as large, its 4 by 4 blocks are projected onto their
-first principal components, squares of 2 by 2 such blocks again, onto 16. The same map is written
-into the convolutions of an `AutoencoderKL`, so that the stock class encodes with it, and training
-encodes with two matrix products instead. Halving keeps a picture of 256 pixels a side at 64 tokens.
+The encoder is linear. It halves a picture, projects its 4 by 4 blocks onto their first principal
+components, and projects squares of 2 by 2 such blocks again, onto 16 channels. This map is also
+written into the convolutions of an `AutoencoderKL`, so that the stock class encodes in the same
+way, while training encodes with two matrix products. Because of the halving, a picture of 256 by
+256 pixels has 64 tokens.
 """
 
 import math
@@ -20,19 +21,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import AdamW, Optimizer
 
+from workers.training.common.trainer import Metrics, mixed_precision
 from workers.training.flux.flux1_components import LATENT_CHANNELS, SCALING, SHIFT, autoencoder
-from workers.training.loop import Figures, mixed_precision
-from workers.training.scenes.palette import lots
+from workers.training.scenes.palette import seeded_random
 from workers.training.scenes.scene import draw, training_scene, unseen_scenes
 
 SIDE = 256
-"""Pixels to a side of most pictures."""
+"""Side of most pictures in pixels."""
 BLOCK_COMPONENTS = 30
-"""Components kept of a 4 by 4 block's 48 numbers."""
+"""The number of principal components of a 4 by 4 block's 48 values."""
 CONSTANT = 300.0
-"""Large beside every latent; see `_write_head`."""
+"""A value that is much larger than every latent; see `_write_head`."""
 NO_VARIANCE = -20.0
-"""The logarithm of the variance that the encoder answers: it is certain."""
+"""The logarithm of the encoder's variance, which is practically zero."""
 TAPS = tuple(product((0, 1), (0, 1)))
 GROUPS, GROUP_WIDTH = 8, 8
 
@@ -51,18 +52,18 @@ def as_bytes(pictures: Sequence[Image.Image]) -> Tensor:
 
 
 def from_bytes(pictures: Tensor) -> Tensor:
-    """What `as_bytes` gave, as `as_tensor` gives it."""
+    """The result of `as_bytes` in the format of `as_tensor`."""
     return pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def as_picture(picture: Tensor) -> Image.Image:
-    """What a decoder gave for one picture (3, height, width), from -1 to 1, as RGB."""
+    """A decoder's output for one picture (3, height, width), from -1 to 1, as RGB."""
     pixels = ((picture.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0)
     return Image.fromarray(np.ascontiguousarray(pixels.cpu().numpy()))
 
 
-def halved(pictures: Tensor) -> Tensor:
-    """Pictures (n, 3, h, w) half as wide and high: the mean of each 2 by 2 pixels."""
+def halve(pictures: Tensor) -> Tensor:
+    """Halve the width and height of pictures (n, 3, h, w): the mean of each 2 by 2 pixels."""
     return functional.avg_pool2d(pictures, 2)
 
 
@@ -75,12 +76,12 @@ def space_to_depth(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class LinearEncoder:
-    """What the VAE's encoder does, as two matrices.
+    """The VAE's encoder as two matrices.
 
     Attributes:
-        blocks: (30, 48), a 4 by 4 block of pixels to its components.
-        squares: (16, 120), a square of 2 by 2 such blocks to the latent.
-        offset: (16,), added to it.
+        blocks: (30, 48), from a 4 by 4 block of pixels to its components.
+        squares: (16, 120), from a square of 2 by 2 such blocks to the latent.
+        offset: (16,), added to the latent.
     """
 
     blocks: Tensor
@@ -89,39 +90,39 @@ class LinearEncoder:
 
     def __call__(self, pictures: Tensor) -> Tensor:
         """Encode (n, 3, h, w) to the unscaled latents (n, 16, h/16, w/16)."""
-        components = _projected(self.blocks, space_to_depth(space_to_depth(halved(pictures))))
-        latents = _projected(self.squares, space_to_depth(components))
+        components = _project(self.blocks, space_to_depth(space_to_depth(halve(pictures))))
+        latents = _project(self.squares, space_to_depth(components))
         return latents + self.offset[:, None, None]
 
     def to(self, device: torch.device) -> "LinearEncoder":
-        """The same on another device."""
+        """A copy on another device."""
         return LinearEncoder(
             self.blocks.to(device), self.squares.to(device), self.offset.to(device)
         )
 
 
-def _projected(matrix: Tensor, x: Tensor) -> Tensor:
+def _project(matrix: Tensor, x: Tensor) -> Tensor:
     return torch.einsum("kc,nchw->nkhw", matrix, x)
 
 
 def fit_encoder(pictures: Sequence[Tensor]) -> LinearEncoder:
-    """The encoder for pictures like these, one tensor (n, 3, h, w) for each of their sizes.
+    """Fit the encoder to sample pictures, one tensor (n, 3, h, w) for each size.
 
-    Scaled by the VAE's `scaling_factor`, its latents have a mean of 0 and a mean square of 1; the
-    variances of the channels are the square roots of what the analysis gives.
+    Scaled by the VAE's `scaling_factor`, the latents have a mean of 0 and a mean square of 1. The
+    variances of the channels are the square roots of those of the principal components.
     """
-    folded = [space_to_depth(space_to_depth(halved(x))) for x in pictures]
+    folded = [space_to_depth(space_to_depth(halve(x))) for x in pictures]
     _, blocks, _ = _principal(folded, BLOCK_COMPONENTS)
-    squares = [space_to_depth(_projected(blocks.float(), x)) for x in folded]
+    squares = [space_to_depth(_project(blocks.float(), x)) for x in folded]
     variances, axes, mean = _principal(squares, LATENT_CHANNELS)
     deviations = variances.sqrt()
-    wanted = deviations.sqrt() / deviations.mean().sqrt()
-    axes = axes * (wanted / deviations)[:, None] / SCALING
+    target = deviations.sqrt() / deviations.mean().sqrt()
+    axes = axes * (target / deviations)[:, None] / SCALING
     return LinearEncoder(blocks.float(), axes.float(), (SHIFT - axes @ mean).float())
 
 
 def _principal(features: Sequence[Tensor], count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The first principal components over all places.
+    """The first principal components over all positions.
 
     Returns:
         Their variances (count,), the axes (count, c), and the features' mean (c,), in float64.
@@ -131,17 +132,17 @@ def _principal(features: Sequence[Tensor], count: int) -> tuple[Tensor, Tensor, 
     centred = rows - mean
     variances, columns = torch.linalg.eigh(centred.T @ centred / len(rows))
     axes = columns.flip(1)[:, :count].T
-    # an axis may point either way: fixed by its largest entry, so that every machine agrees
+    # the sign of an axis is arbitrary: fix it by the largest entry, the same on every machine
     signs = axes.gather(1, axes.abs().argmax(1, keepdim=True)).sign()
     return variances.flip(0)[:count], (axes * signs).contiguous(), mean
 
 
 @torch.no_grad()
 def write_encoder(vae: AutoencoderKL, linear: LinearEncoder) -> None:
-    """Make the VAE's encoder compute the linear map.
+    """Write the linear map into the convolutions of the VAE's encoder.
 
-    With their convolutions at zero, residual blocks pass everything through; the strided
-    convolutions fold pixels into channels and project.
+    Residual blocks whose convolutions are zero are identities; the strided convolutions fold
+    pixels into channels and project.
     """
     encoder = vae.encoder
     for name, parameter in encoder.named_parameters():
@@ -160,28 +161,28 @@ def write_encoder(vae: AutoencoderKL, linear: LinearEncoder) -> None:
 
 
 def _write_identity(kernel: Tensor) -> None:
-    """Pass the input's channels on; the kernel is (out, in, 1, 1)."""
+    """Make a kernel (out, in, 1, 1) the identity of the channels."""
     kernel[:, :, 0, 0] = torch.eye(*kernel.shape[:2])
 
 
 def _write_taps(conv: nn.Conv2d, matrix: Tensor) -> None:
-    """Write (out, 4 · in) into a strided convolution, as `space_to_depth` orders its columns."""
+    """Write (out, 4 · in) into a strided convolution, with the column order of `space_to_depth`."""
     rows, width = matrix.shape[0], matrix.shape[1] // len(TAPS)
     for tap, (dy, dx) in enumerate(TAPS):
         conv.weight[:rows, :width, dy, dx] = matrix[:, tap * width : (tap + 1) * width]
 
 
 def _latent_row(latent: int) -> int:
-    """The channel before the head that carries a latent; the next one carries its negative."""
+    """The channel before the head with a latent; the next channel has its negative."""
     return GROUP_WIDTH * (latent // 2) + 2 * (latent % 2)
 
 
 def _write_head(conv: nn.Conv2d, head: nn.Conv2d, linear: LinearEncoder) -> None:
-    """Write the last projection so that the normalisation and the SiLU before the head cancel.
+    """Write the last projection so that the normalization and the SiLU before the head cancel.
 
-    Each group of eight channels is z, -z, y, -y, C, -C, C, -C with two latents z and y and a
-    constant C beside which they vanish: its deviation is C/√2, whatever they are. The head takes
-    the difference of each pair, as silu(x) - silu(-x) = x.
+    Each group of eight channels is z, -z, y, -y, C, -C, C, -C, with two latents z and y and a
+    constant C that is much larger. So its deviation is C/√2 for all latents. The head computes
+    the difference of each pair, because silu(x) - silu(-x) = x.
     """
     matrix = torch.zeros(GROUPS * GROUP_WIDTH, linear.squares.shape[1])
     bias = torch.zeros(GROUPS * GROUP_WIDTH)
@@ -200,7 +201,7 @@ def _write_head(conv: nn.Conv2d, head: nn.Conv2d, linear: LinearEncoder) -> None
 
 @torch.no_grad()
 def read_encoder(vae: AutoencoderKL) -> LinearEncoder:
-    """The linear map that `write_encoder` wrote into a VAE."""
+    """Read back the linear map that `write_encoder` wrote into a VAE."""
     stages = [block.downsamplers[0].conv for block in vae.encoder.down_blocks[2:4]]
     blocks = _read_taps(stages[0], range(BLOCK_COMPONENTS), 12)
     rows = [_latent_row(latent) for latent in range(LATENT_CHANNELS)]
@@ -214,13 +215,13 @@ def _read_taps(conv: nn.Conv2d, rows: Sequence[int], width: int) -> Tensor:
 
 
 def new_vae(pictures: int = 500) -> AutoencoderKL:
-    """A VAE with its encoder in place and its decoder untrained.
+    """A VAE with the computed encoder and an untrained decoder.
 
     Args:
-        pictures: how many to fit the encoder to, at 256 pixels a side, and a quarter as many
-            at 512.
+        pictures: the number of pictures of 256 by 256 pixels that the encoder is fitted to; a
+            quarter as many of 512 by 512 are added.
     """
-    rng = lots(7)
+    rng = seeded_random(7)
     drawn = [
         as_tensor([draw(training_scene(rng, count), side) for count in _counts(rng, n)])
         for side, n in ((SIDE, pictures), (2 * SIDE, max(1, pictures // 4)))
@@ -235,22 +236,22 @@ def _counts(rng: Random, n: int) -> list[int]:
 
 
 class DecoderLearner:
-    """The decoder learns to draw what the fixed encoder encoded, a little noise added."""
+    """Trains the decoder to reconstruct pictures from the fixed encoder's latents with noise."""
 
     RATE, WARM_UP = 3e-3, 50
     NOISE = 0.12
-    """Largest deviation of the added noise, of the scaled latents."""
+    """The largest deviation of the added noise, relative to scaled latents."""
     LARGE_EVERY = 4
-    """One step in so many is on pictures of 512 pixels a side, with a quarter of the batch."""
+    """Every n-th step has pictures of 512 by 512 pixels, with a quarter of the batch."""
 
     def __init__(
         self, vae: AutoencoderKL, device: torch.device, batch: int = 8, seed: int = 3
     ) -> None:
-        """Make ready to train the VAE's decoder on a device, on batches of 256 pixels a side."""
+        """Prepare to train the VAE's decoder on a device, on so many pictures per batch."""
         self.device, self.batch = device, batch
         self.encode = read_encoder(vae).to(device)
         self.decoder = vae.decoder.to(device)
-        self.rng = lots(seed)
+        self.rng = seeded_random(seed)
         self.noise = torch.Generator().manual_seed(seed)
         adam = AdamW(self.decoder.parameters(), betas=(0.9, 0.99), weight_decay=1e-3)
         self._optimizers: list[tuple[Optimizer, float]] = [(adam, self.RATE)]
@@ -263,16 +264,16 @@ class DecoderLearner:
 
     @property
     def optimizers(self) -> list[tuple[Optimizer, float]]:
-        """AdamW on everything."""
+        """AdamW for all parameters."""
         return self._optimizers
 
-    def rate(self, step: int, spent: float) -> float:
-        """Up over some steps, then half a cosine down."""
+    def rate_factor(self, step: int, spent: float) -> float:
+        """A linear warm-up times a cosine decay over the whole budget."""
         cosine = (1 + math.cos(math.pi * min(1.0, spent))) / 2
         return min(1.0, (step + 1) / self.WARM_UP) * (cosine + 0.02)
 
-    def loss(self, step: int, spent: float) -> tuple[Tensor, Figures]:  # noqa: ARG002 - the same all along
-        """Mean absolute plus mean squared error of the decoded pictures."""
+    def loss(self, step: int, spent: float) -> tuple[Tensor, Metrics]:  # noqa: ARG002 - the same at every share
+        """The mean absolute plus the mean squared error of the decoded pictures."""
         large = step % self.LARGE_EVERY == self.LARGE_EVERY - 1
         side, n = (2 * SIDE, max(1, self.batch // 4)) if large else (SIDE, self.batch)
         scenes = [training_scene(self.rng, count) for count in _counts(self.rng, n)]
@@ -289,7 +290,7 @@ class DecoderLearner:
         return noise.to(self.device)
 
     @torch.no_grad()
-    def held_out(self, network: nn.Module) -> Figures:
+    def held_out_metrics(self, network: nn.Module) -> Metrics:
         """The mean absolute error of decoded unseen pictures, in units of half the range."""
         pictures = as_tensor([draw(scene, SIDE) for scene in unseen_scenes(9, [1, 2, 3] * 4)])
         pictures = pictures.to(self.device)

@@ -1,10 +1,10 @@
-"""Drawn scenes, as many as one likes: what the demo models were trained on and are tested with.
+"""Procedurally drawn scenes: the training and test data of the demo models, without limit.
 
-Two kinds share their shapes, colours and words:
+There are two kinds, which share their shapes, colours and words:
 
-* a `Scene` (`scene`) is what the demo FLUX is asked for: a caption, and where everything belongs;
-* a `Canvas` (`canvas`) is what the demo Florence-2 looks at: a picture, and what stands on it.
+* a `Scene` (`scene`) is the target of the demo FLUX: a caption, and the position of every object;
+* a `Canvas` (`canvas`) is the input of the demo Florence-2: a picture, and the items on it.
 
-Each set of weights knows exactly these vocabularies, palettes and geometries. A change here is a
-change of what the shipped weights can do, so it goes together with training them anew.
+Each set of weights knows exactly these vocabularies, palettes and geometries. A change here
+changes what the shipped weights would have to know, so they must then be trained again.
 """

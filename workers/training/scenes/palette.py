@@ -1,4 +1,4 @@
-"""Shapes, colours and the lots that are drawn for them."""
+"""Shapes, colours, and the random generator that scenes are drawn with."""
 
 from random import Random
 
@@ -13,7 +13,7 @@ Box = tuple[float, float, float, float]
 
 SHAPES = ("circle", "square", "triangle", "star")
 
-PAINT: dict[str, Colour] = {
+SCENE_COLOURS: dict[str, Colour] = {
     "red": (220, 40, 40),
     "green": (40, 165, 70),
     "blue": (45, 80, 215),
@@ -23,9 +23,9 @@ PAINT: dict[str, Colour] = {
     "white": (248, 248, 248),
     "black": (18, 18, 18),
 }
-"""What the demo FLUX paints with, objects and backgrounds alike."""
+"""Colours of the objects and the backgrounds of the demo FLUX's scenes."""
 
-INK: dict[str, Colour] = {
+ITEM_COLOURS: dict[str, Colour] = {
     "red": (214, 38, 38),
     "green": (40, 160, 60),
     "blue": (40, 80, 220),
@@ -35,36 +35,36 @@ INK: dict[str, Colour] = {
     "white": (250, 250, 250),
     "black": (18, 18, 18),
 }
-"""The objects of what the demo Florence-2 looks at; each is drawn up to 12 levels off."""
+"""Colours of the items on the demo Florence-2's canvases; each is drawn up to 12 levels off."""
 
-PAPER: dict[str, Colour] = {
+BACKGROUND_COLOURS: dict[str, Colour] = {
     "white": (250, 250, 250),
     "black": (18, 18, 18),
     "gray": (140, 140, 140),
     "pink": (250, 175, 195),
     "cyan": (110, 225, 235),
     "brown": (125, 80, 45),
-    "red": INK["red"],
-    "green": INK["green"],
-    "blue": INK["blue"],
-    "yellow": INK["yellow"],
-    "orange": INK["orange"],
-    "purple": INK["purple"],
+    "red": ITEM_COLOURS["red"],
+    "green": ITEM_COLOURS["green"],
+    "blue": ITEM_COLOURS["blue"],
+    "yellow": ITEM_COLOURS["yellow"],
+    "orange": ITEM_COLOURS["orange"],
+    "purple": ITEM_COLOURS["purple"],
 }
-"""The backgrounds of what the demo Florence-2 looks at."""
+"""Colours of the backgrounds of the demo Florence-2's canvases."""
 
 
-def lots(seed: int) -> Random:
-    """Lots to draw scenes by: the same seed, the same scenes."""
-    return Random(seed)  # noqa: S311 - pictures are drawn by it, no secrets
+def seeded_random(seed: int) -> Random:
+    """A random generator: the same seed draws the same scenes."""
+    return Random(seed)  # noqa: S311 - it draws pictures, not secrets
 
 
 def with_article(words: str) -> str:
-    """The words after "a" or "an"."""
+    """The words with "a" or "an" before them."""
     return ("an " if words[0] in "aeiou" else "a ") + words
 
 
 def enumerated(parts: list[str]) -> str:
-    """The parts as a sentence lists them: "a, b and c"."""
+    """The parts as a list in a sentence: "a, b and c"."""
     *first, last = parts
     return f"{', '.join(first)} and {last}" if first else last

@@ -1,12 +1,11 @@
-"""Questions about a canvas and their true answers, for all fifteen tasks of Florence-2."""
+"""Questions about a canvas with their correct answers, for all fifteen tasks of Florence-2."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
 from workers.training.scenes.canvas import TEXT, Canvas, Item
-from workers.training.scenes.palette import INK, SHAPES, Box, enumerated
-from workers.training.scenes.wording import (
+from workers.training.scenes.descriptions import (
     box_locations,
     caption,
     detailed_caption,
@@ -17,25 +16,26 @@ from workers.training.scenes.wording import (
     size_word,
     sized,
 )
+from workers.training.scenes.palette import ITEM_COLOURS, SHAPES, Box, enumerated
 
 WHOLE_CAPTION_SHARE = 0.4
 ABSENT_SHARE, SEVERAL_SHARE, FULL_NAME_SHARE = 0.2, 0.4, 0.75
 AND = " <and> "
-"""Between the classes of an open vocabulary."""
+"""Separator of the classes in an open vocabulary question."""
 BARE_SHARE = 0.4
-REGION_SHAKE = 0.06
-"""How far the edges of a region in a question are off, as a fraction of its size."""
+REGION_JITTER = 0.06
+"""The largest offset of a region's edges in a question, as a fraction of its size."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """A task on a canvas.
+    """A task on a canvas with its target.
 
     Attributes:
-        task: the token, such as "<OD>".
-        text: what the user adds to it, "" for tasks that stand alone.
-        answer: what the model should generate.
-        items: those the answer is about.
+        task: the task token, such as "<OD>".
+        text: the user's text after the token, "" for tasks that take none.
+        answer: the text that the model should generate.
+        items: the items that the answer is about.
     """
 
     task: str
@@ -44,14 +44,14 @@ class Question:
     items: tuple[Item, ...]
 
 
-Asked = tuple[str, str, tuple[Item, ...]]
-"""What the user adds, the answer, and the items it is about."""
+Parts = tuple[str, str, tuple[Item, ...]]
+"""A question's text, its answer, and the items that the answer is about."""
 
 
-def ask(canvas: Canvas, task: str, rng: Random) -> Question | None:
-    """A question of that task about a canvas, None where the canvas has nothing for it."""
-    asked = TASKS[task](canvas, rng)
-    return Question(task, *asked) if asked else None
+def make_question(canvas: Canvas, task: str, rng: Random) -> Question | None:
+    """Make a question of a task about a canvas; None if the canvas has nothing for the task."""
+    parts = TASKS[task](canvas, rng)
+    return Question(task, *parts) if parts else None
 
 
 def _shapes(canvas: Canvas) -> tuple[Item, ...]:
@@ -66,27 +66,27 @@ def _boxed(canvas: Canvas, items: tuple[Item, ...], label: Callable[[Item], str]
     return "".join(label(item) + box_locations(canvas, item) for item in items)
 
 
-def _saying(say: Callable[[Canvas], str]) -> Callable[[Canvas, Random], Asked]:
-    return lambda canvas, _: ("", say(canvas), canvas.items)
+def _text_task(describe: Callable[[Canvas], str]) -> Callable[[Canvas, Random], Parts]:
+    return lambda canvas, _: ("", describe(canvas), canvas.items)
 
 
-def _detecting(label: Callable[[Item], str]) -> Callable[[Canvas, Random], Asked]:
+def _detection_task(label: Callable[[Item], str]) -> Callable[[Canvas, Random], Parts]:
     return lambda canvas, _: ("", _boxed(canvas, canvas.items, label), canvas.items)
 
 
-def _read(canvas: Canvas, _: Random) -> Asked:
+def _read(canvas: Canvas, _: Random) -> Parts:
     texts = _texts(canvas)
     return "", "".join(item.text for item in texts), texts
 
 
-def _read_with_regions(canvas: Canvas, _: Random) -> Asked:
+def _read_with_regions(canvas: Canvas, _: Random) -> Parts:
     texts = _texts(canvas)
     corners = (locations(canvas, list(item.outline)) for item in texts)
     pairs = zip(texts, corners, strict=True)
     return "", "".join(item.text + place for item, place in pairs), texts
 
 
-def _ground_phrases(canvas: Canvas, rng: Random) -> Asked:
+def _ground_phrases(canvas: Canvas, rng: Random) -> Parts:
     if rng.random() < WHOLE_CAPTION_SHARE:
         items, text = canvas.items, caption(canvas)
     else:
@@ -96,7 +96,7 @@ def _ground_phrases(canvas: Canvas, rng: Random) -> Asked:
     return text, _boxed(canvas, items, named), items
 
 
-def _find_class(canvas: Canvas, rng: Random) -> Asked:
+def _find_class(canvas: Canvas, rng: Random) -> Parts:
     lot = rng.random()
     if lot < ABSENT_SHARE:
         return absent_name(canvas, rng), "", ()
@@ -115,16 +115,16 @@ def _full_name(item: Item) -> str:
 
 
 def absent_name(canvas: Canvas, rng: Random) -> str:
-    """A name, or a bare shape, of nothing that is there."""
+    """A random name, or a bare shape, that does not occur on the canvas."""
     present = {name for item in canvas.items for name in (item.name, item.shape)}
-    names = [f"{colour} {shape}" for colour in INK for shape in SHAPES]
+    names = [f"{colour} {shape}" for colour in ITEM_COLOURS for shape in SHAPES]
     bare = [shape for shape in (*SHAPES, TEXT) if shape not in present]
     if bare and rng.random() < BARE_SHARE:
         return rng.choice(bare)
     return rng.choice([name for name in names if name not in present])
 
 
-def _segment_phrase(canvas: Canvas, rng: Random) -> Asked | None:
+def _segment_phrase(canvas: Canvas, rng: Random) -> Parts | None:
     shapes = _shapes(canvas)
     if not shapes:
         return None
@@ -134,7 +134,7 @@ def _segment_phrase(canvas: Canvas, rng: Random) -> Asked | None:
 
 
 def _hints(canvas: Canvas, item: Item, shapes: tuple[Item, ...]) -> list[str]:
-    """Phrases without its colour that fit no other shape there."""
+    """Phrases without the item's colour that fit no other shape on the canvas."""
 
     def phrases(one: Item) -> list[str]:
         sized = f"the {size_word(canvas, one)} {one.shape}".replace("  ", " ")
@@ -146,25 +146,25 @@ def _hints(canvas: Canvas, item: Item, shapes: tuple[Item, ...]) -> list[str]:
 
 def _in_region(
     candidates: Callable[[Canvas], tuple[Item, ...]],
-    say: Callable[[Canvas, Item, str], str],
-) -> Callable[[Canvas, Random], Asked | None]:
-    """A question on the region of an item; `say` is given the region's tokens as well."""
+    describe: Callable[[Canvas, Item, str], str],
+) -> Callable[[Canvas, Random], Parts | None]:
+    """A question about the region of an item; `describe` also gets the region's tokens."""
 
-    def asked(canvas: Canvas, rng: Random) -> Asked | None:
+    def make_parts(canvas: Canvas, rng: Random) -> Parts | None:
         items = candidates(canvas)
         if not items:
             return None
         item = rng.choice(items)
-        left, top, right, bottom = _shaken(item.box, rng)
+        left, top, right, bottom = _jitter(item.box, rng)
         region = locations(canvas, [(left, top), (right, bottom)])
-        return region, say(canvas, item, region), (item,)
+        return region, describe(canvas, item, region), (item,)
 
-    return asked
+    return make_parts
 
 
-def _shaken(box: Box, rng: Random) -> Box:
+def _jitter(box: Box, rng: Random) -> Box:
     left, top, right, bottom = box
-    wide, high = (right - left) * REGION_SHAKE, (bottom - top) * REGION_SHAKE
+    wide, high = (right - left) * REGION_JITTER, (bottom - top) * REGION_JITTER
     return (
         left + rng.uniform(-wide, wide),
         top + rng.uniform(-high, high),
@@ -173,13 +173,13 @@ def _shaken(box: Box, rng: Random) -> Box:
     )
 
 
-TASKS: dict[str, Callable[[Canvas, Random], Asked | None]] = {
-    "<CAPTION>": _saying(caption),
-    "<DETAILED_CAPTION>": _saying(detailed_caption),
-    "<MORE_DETAILED_CAPTION>": _saying(more_detailed_caption),
-    "<OD>": _detecting(lambda item: item.shape),
-    "<DENSE_REGION_CAPTION>": _detecting(lambda item: item.name),
-    "<REGION_PROPOSAL>": _detecting(lambda _: ""),
+TASKS: dict[str, Callable[[Canvas, Random], Parts | None]] = {
+    "<CAPTION>": _text_task(caption),
+    "<DETAILED_CAPTION>": _text_task(detailed_caption),
+    "<MORE_DETAILED_CAPTION>": _text_task(more_detailed_caption),
+    "<OD>": _detection_task(lambda item: item.shape),
+    "<DENSE_REGION_CAPTION>": _detection_task(lambda item: item.name),
+    "<REGION_PROPOSAL>": _detection_task(lambda _: ""),
     "<OCR>": _read,
     "<OCR_WITH_REGION>": _read_with_regions,
     "<CAPTION_TO_PHRASE_GROUNDING>": _ground_phrases,
@@ -197,6 +197,6 @@ TASKS: dict[str, Callable[[Canvas, Random], Asked | None]] = {
     ),
     "<REGION_TO_OCR>": _in_region(_texts, lambda _, item, region: item.text + region),
 }
-"""How each task is asked about a canvas and answered."""
+"""The function that makes a question's parts, by task."""
 
 READING_TASKS = frozenset({"<OCR>", "<OCR_WITH_REGION>", "<REGION_TO_OCR>"})

@@ -1,7 +1,7 @@
-"""Captioned scenes of one to three shapes: what the demo FLUX is asked for.
+"""Captioned scenes of one to three shapes: prompts and targets of the demo FLUX.
 
-Places are fractions of the picture's width and height, and lengths of the shorter of them, so
-that a scene has no size of its own. Pictures are square where no height is given.
+Positions are fractions of the picture's width and height, and lengths are fractions of the shorter
+of the two, so a scene can be drawn at any size. Without a height, pictures are square.
 """
 
 import hashlib
@@ -13,13 +13,13 @@ from random import Random
 from PIL import Image, ImageDraw
 
 from workers.training.scenes.palette import (
-    PAINT,
+    SCENE_COLOURS,
     SHAPES,
     Box,
     Colour,
     Point,
     enumerated,
-    lots,
+    seeded_random,
     with_article,
 )
 
@@ -42,7 +42,7 @@ RELATIONS = {
     "below": ("bottom", "top"),
     "and": ("left", "right"),
 }
-"""What the caption says between two objects, and where that puts them."""
+"""The places of two objects, by the words between them in the caption."""
 
 SUPERSAMPLING = 2
 HELD_OUT_ONE_IN = 16
@@ -54,7 +54,7 @@ TRIANGLE_FOOT = 0.85
 
 @dataclass(frozen=True)
 class Thing:
-    """A shape and its colour, before it has a place."""
+    """A shape with its colour, without a position."""
 
     shape: str
     colour: str
@@ -64,13 +64,14 @@ class Thing:
 
 
 @dataclass(frozen=True)
-class Placed:
-    """A thing where it belongs.
+class PlacedThing:
+    """A thing at its position.
 
     Attributes:
+        thing: the shape and its colour.
         x: its middle, as a fraction of the picture's width.
-        y: the same of its height.
-        radius: as a fraction of the shorter of them.
+        y: its middle, as a fraction of the picture's height.
+        radius: as a fraction of the shorter side.
     """
 
     thing: Thing
@@ -79,35 +80,35 @@ class Placed:
     radius: float
 
     def outline(self, width: int, height: int | None = None) -> list[Point]:
-        """The corners of its shape in a picture of that many pixels."""
+        """The corners of its shape in a picture of this size in pixels."""
         height = height or width
         reach = self.radius * min(width, height)
         corners = _OUTLINES[self.thing.shape]()
         return [(self.x * width + reach * dx, self.y * height + reach * dy) for dx, dy in corners]
 
     def box(self, width: int, height: int | None = None) -> Box:
-        """The smallest box around it, in pixels of a picture of that many."""
+        """The bounding box of its shape in a picture of this size in pixels."""
         xs, ys = zip(*self.outline(width, height), strict=True)
         return min(xs), min(ys), max(xs), max(ys)
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What a picture should show.
+    """The content of a picture.
 
     Attributes:
-        background: colour of everything behind the objects.
-        objects: in the order in which the caption names them; no two share a colour.
+        background: the colour behind the objects.
+        objects: the objects in the order of the caption; no two have the same colour.
         caption: the prompt.
     """
 
     background: str
-    objects: tuple[Placed, ...]
+    objects: tuple[PlacedThing, ...]
     caption: str
 
 
 def _circle() -> list[Point]:
-    """Its four extremes: what a bounding box needs."""
+    """The four extreme points, which are enough for a bounding box."""
     return [(0.0, -1.0), (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)]
 
 
@@ -139,12 +140,12 @@ _OUTLINES: dict[str, Callable[[], list[Point]]] = {
 
 def draw_object(
     pen: ImageDraw.ImageDraw,
-    placed: Placed,
+    placed: PlacedThing,
     fill: Colour | int,
     width: int,
     height: int | None = None,
 ) -> None:
-    """Draw one object into a picture of that many pixels."""
+    """Draw one object into a picture of this size in pixels."""
     match placed.thing.shape:
         case "circle":
             pen.ellipse(placed.box(width, height), fill=fill)
@@ -155,41 +156,41 @@ def draw_object(
 
 
 def draw(scene: Scene, width: int = 128, height: int | None = None) -> Image.Image:
-    """The scene as an RGB picture of that many pixels, edges smoothed."""
+    """Draw the scene as an RGB picture of this size in pixels, with smooth edges."""
     fine = (width * SUPERSAMPLING, (height or width) * SUPERSAMPLING)
-    picture = Image.new("RGB", fine, PAINT[scene.background])
+    picture = Image.new("RGB", fine, SCENE_COLOURS[scene.background])
     pen = ImageDraw.Draw(picture)
     for placed in scene.objects:
-        draw_object(pen, placed, PAINT[placed.thing.colour], *fine)
+        draw_object(pen, placed, SCENE_COLOURS[placed.thing.colour], *fine)
     return picture.reduce(SUPERSAMPLING)
 
 
 def one_object(thing: Thing, background: str, size: str = "", place: str = "") -> Scene:
-    """The scene "a small red circle at the left on a blue background".
+    """A scene such as "a small red circle at the left on a blue background".
 
     Args:
         thing: the only object.
-        background: colour behind it.
+        background: the colour behind it.
         size: "small", "large" or "" for neither.
-        place: a key of `PLACES`, or "" for the middle without a word about it.
+        place: a key of `PLACES`, or "" for the middle, which the caption then does not mention.
     """
     x, y = PLACES[place or "center"]
     caption = with_article(f"{size} {thing}".strip())
     if place:
         caption += " in the center" if place == "center" else f" at the {place}"
-    return _scene(background, [Placed(thing, x, y, RADII[size])], caption)
+    return _scene(background, [PlacedThing(thing, x, y, RADII[size])], caption)
 
 
 def two_objects(things: Sequence[Thing], relation: str, background: str) -> Scene:
-    """The scene "a red circle above a white star on a blue background".
+    """A scene such as "a red circle above a white star on a blue background".
 
     Args:
-        things: both objects, in the caption's order.
+        things: both objects, in the order of the caption.
         relation: a key of `RELATIONS`.
-        background: colour behind them.
+        background: the colour behind them.
     """
     objects = [
-        Placed(thing, *PLACES[place], PAIR_RADIUS)
+        PlacedThing(thing, *PLACES[place], PAIR_RADIUS)
         for thing, place in zip(things, RELATIONS[relation], strict=True)
     ]
     first, second = (with_article(str(thing)) for thing in things)
@@ -197,24 +198,24 @@ def two_objects(things: Sequence[Thing], relation: str, background: str) -> Scen
 
 
 def three_objects(things: Sequence[Thing], background: str) -> Scene:
-    """The scene "a red circle, a white star and a green square on a blue background"."""
-    objects = [Placed(thing, x, 0.5, ROW_RADIUS) for thing, x in zip(things, ROW, strict=True)]
+    """A scene such as "a red circle, a white star and a green square on a blue background"."""
+    objects = [PlacedThing(thing, x, 0.5, ROW_RADIUS) for thing, x in zip(things, ROW, strict=True)]
     return _scene(background, objects, enumerated([with_article(str(thing)) for thing in things]))
 
 
-def _scene(background: str, objects: list[Placed], caption: str) -> Scene:
+def _scene(background: str, objects: list[PlacedThing], caption: str) -> Scene:
     ground = with_article(background)
     return Scene(background, tuple(objects), f"{caption} on {ground} background")
 
 
 def sample_scene(rng: Random, objects: int) -> Scene:
-    """A scene of one, two or three objects, a little off its exact places and sizes."""
-    *colours, background = rng.sample(list(PAINT), objects + 1)
+    """Draw a random scene of one, two or three objects, with small offsets of place and size."""
+    *colours, background = rng.sample(list(SCENE_COLOURS), objects + 1)
     things = [Thing(rng.choice(SHAPES), colour) for colour in colours]
-    return _nudged(_composed(rng, things, background), rng)
+    return _jitter(_compose(rng, things, background), rng)
 
 
-def _composed(rng: Random, things: list[Thing], background: str) -> Scene:
+def _compose(rng: Random, things: list[Thing], background: str) -> Scene:
     match things:
         case [thing]:
             size = rng.choices(list(RADII), [0.6, 0.2, 0.2])[0]
@@ -226,8 +227,8 @@ def _composed(rng: Random, things: list[Thing], background: str) -> Scene:
             return three_objects(things, background)
 
 
-def _nudged(scene: Scene, rng: Random) -> Scene:
-    """Places and radii moved by at most these fractions; a row of three has less room."""
+def _jitter(scene: Scene, rng: Random) -> Scene:
+    """Move places and change radii by at most these fractions; a row of three has less room."""
     crowded = len(scene.objects) == len(ROW)
     dx, dy, dr = (0.0075, 0.01, 0.003) if crowded else (0.015, 0.015, 0.006)
     objects = tuple(
@@ -243,19 +244,19 @@ def _nudged(scene: Scene, rng: Random) -> Scene:
 
 
 def is_held_out(caption: str) -> bool:
-    """Whether training must never see this caption: so for one in sixteen, by its digest."""
+    """True when training must not use this caption: one caption in sixteen, by its digest."""
     digest = hashlib.md5(caption.encode(), usedforsecurity=False).hexdigest()
     return int(digest, 16) % HELD_OUT_ONE_IN == 0
 
 
 def training_scene(rng: Random, objects: int) -> Scene:
-    """A scene of that many objects whose caption training may see."""
+    """A scene of so many objects whose caption may be used in training."""
     return _sampled_until(rng, objects, held_out=False)
 
 
 def unseen_scenes(seed: int, objects: Sequence[int]) -> list[Scene]:
-    """Scenes whose captions training never sees, with that many objects each."""
-    rng = lots(seed)
+    """Scenes whose captions training never uses, with so many objects each."""
+    rng = seeded_random(seed)
     return [_sampled_until(rng, count, held_out=True) for count in objects]
 
 

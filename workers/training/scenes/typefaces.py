@@ -1,4 +1,4 @@
-"""The typefaces of drawn words: from packages, so that they are the same on every machine."""
+"""The typefaces of drawn words; they come from packages, so every machine has the same."""
 
 from functools import cache
 from importlib.resources import as_file, files
@@ -8,20 +8,20 @@ from PIL import ImageFont
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 BUILT_IN = "Aileron"
-"""What the drawing library carries itself."""
+"""The typeface that Pillow itself contains."""
 PACKAGED = {
     "Caladea Bold": ("font_caladea", "Caladea-Bold.ttf"),
     "Lato Bold": ("font_lato", "Lato-Bold.ttf"),
     "Manrope Bold": ("font_manrope", "Manrope-Bold.ttf"),
     "Red Hat Display Bold": ("font_rhd", "RedHatDisplay-Bold.ttf"),
 }
-"""By name, the package and its file."""
+"""The package and the file of each typeface, by name."""
 TYPEFACES = (BUILT_IN, *PACKAGED)
-"""One with serifs, four without."""
+"""All typefaces: one with serifs, four without."""
 
 
 class TypefaceError(Exception):
-    """The package that carries a typeface is not installed."""
+    """The package of a typeface is not installed."""
 
 
 @cache
@@ -33,7 +33,7 @@ def typeface(name: str, size: int) -> Font:
         size: pixels per em.
 
     Raises:
-        TypefaceError: its package is missing.
+        TypefaceError: its package is not installed.
     """
     if name == BUILT_IN:
         return ImageFont.load_default(size)

@@ -1,11 +1,11 @@
-"""Cancel or retry all jobs that match: a page with the exact count and cost, then the act."""
+"""Cancel or retry all matching jobs: a page with the exact count and cost, then the action."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse
 
-from api.jobs import bulk_actions as bulk_acts
+from api.jobs import bulk_actions
 from api.services import ServicesDep
 from api.web.dashboard.jobs.filters import JobFiltersDep
 from api.web.dashboard.jobs.list import HOME
@@ -16,18 +16,18 @@ from db.operators.jobs import BulkAction
 
 router = APIRouter()
 
-MOST_AT_ONCE = 500
-"""Jobs that one request acts on; the page then offers to go on with the rest."""
+MAX_JOBS = 500
+"""Jobs that one request acts on; the page then offers to continue with the rest."""
 
-_MEANING = {
-    BulkAction.CANCEL: "Canceled jobs are charged nothing; what was set aside for them goes back "
-    "to their tenants.",
-    BulkAction.RETRY: "Each is done again as a new job, at the price of the first, and once only. "
-    "Those whose tenant cannot pay are left.",
+_EXPLANATION = {
+    BulkAction.CANCEL: "Canceled jobs are charged nothing; the amounts held for them go back to "
+    "their tenants.",
+    BulkAction.RETRY: "Each failed job is retried once, as a new job at the same price. Jobs whose "
+    "tenant cannot pay are skipped.",
 }
 _COST = {
-    BulkAction.CANCEL: "Quotes given up",
-    BulkAction.RETRY: "Set aside anew, at most",
+    BulkAction.CANCEL: "Quotes that lapse",
+    BulkAction.RETRY: "Held again, at most",
 }
 _PAST = {BulkAction.CANCEL: "canceled", BulkAction.RETRY: "queued again"}
 
@@ -37,20 +37,20 @@ def preview(
     request: Request,
     action: BulkAction,
     services: ServicesDep,
-    current: CurrentOperatorDep,
+    operator: CurrentOperatorDep,
     filters: JobFiltersDep,
 ) -> HTMLResponse:
-    """What the action would reach now, and the button that does it."""
-    found, token = bulk_acts.count(services, current.key_id, action, filters.search())
+    """The jobs that the action would reach now, and the button that starts it."""
+    reach, token = bulk_actions.preview_action(services, operator.key_id, action, filters.search())
     return page(
         request,
         "bulk.html",
-        current,
+        operator,
         verb=action,
-        count=found.jobs,
-        cost_micros=found.price_micros,
+        count=reach.jobs,
+        cost_micros=reach.price_micros,
         cost_label=_COST[action],
-        meaning=_MEANING[action],
+        explanation=_EXPLANATION[action],
         described=filters.described,
         query=filters.query,
         token=token,
@@ -63,23 +63,22 @@ def act(
     request: Request,
     action: BulkAction,
     services: ServicesDep,
-    current: WriterDep,
+    operator: WriterDep,
     filters: JobFiltersDep,
     token: Annotated[str, Form(max_length=8000)] = "",
 ) -> HTMLResponse:
-    """Do what was shown, one transaction a job, and tell how many it came to.
+    """Act on the jobs that were counted, in one transaction per job, and show the result.
 
-    What is reached is the token's to say; the filters only lead back to where it was asked for.
+    The token says which jobs are reached; the filters only lead back to the list.
     """
-    batch = bulk_acts.act(services, current.actor, action, token, limit=MOST_AT_ONCE)
+    batch = bulk_actions.apply_batch(services, operator.actor, action, token, limit=MAX_JOBS)
     left = batch.left + batch.skipped
-    rest = f" {plural(left, 'job')} could not be, or wait for another round." if left else ""
-    told = f"{plural(batch.done, 'job')} {_PAST[action]}"
+    rest = f" {plural(left, 'job')} were skipped or are still left." if left else ""
     return page(
         request,
         "bulk_done.html",
-        current,
-        headline=told,
+        operator,
+        headline=f"{plural(batch.done, 'job')} {_PAST[action]}",
         text=f"{plural(batch.done, 'job')} of {filters.described}: {_PAST[action]}.{rest}",
         left=left,
         again=f"/dashboard/bulk/{action}{filters.query}",

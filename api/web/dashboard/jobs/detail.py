@@ -1,7 +1,7 @@
-"""The screen of one job: whole, and live as a stream of its changing part."""
+"""The page of one job: whole, and its live part as a stream."""
 
 from collections.abc import AsyncIterable
-from typing import Annotated, Any
+from contextlib import aclosing
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
@@ -9,24 +9,24 @@ from fastapi.responses import HTMLResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.core.errors import not_found
-from api.resources.event_hub import Waiter
 from api.schemas.jobs import ShortText
 from api.services import Services, ServicesDep
-from api.web.dashboard.flash_messages import SaidDep
+from api.web.dashboard.flash_messages import FlashMessageDep
 from api.web.dashboard.jobs.detail_values import job_values
 from api.web.dashboard.pages import page, render
 from api.web.dashboard.session import CurrentOperatorDep
 from api.web.shared.job_pictures import without_removed
+from api.web.shared.job_stream import JobValues, stream_job
 
 router = APIRouter()
 
 
-def _values(services: Services, job_id: str) -> dict[str, Any]:
+def _values(services: Services, job_id: str) -> JobValues:
     with services.database.transaction(durable=False) as session:
         values = job_values(session, job_id)
     if values is None:
         raise not_found("job")
-    if values["over"]:  # until then retention leaves them
+    if values["over"]:  # before a job's end, retention removes none of its pictures
         values["inputs"] = without_removed(services, values["job"], values["inputs"])
     return values
 
@@ -36,47 +36,36 @@ def show_job(
     request: Request,
     job_id: ShortText,
     services: ServicesDep,
-    current: CurrentOperatorDep,
-    said: SaidDep,
+    operator: CurrentOperatorDep,
+    message: FlashMessageDep,
 ) -> HTMLResponse:
-    """One job: how it stands, what it was given, what came of it and what it cost."""
-    return page(request, "job.html", current, said=said, **_values(services, job_id))
+    """One job: its state, its input, its results and its price."""
+    return page(request, "job.html", operator, message=message, **_values(services, job_id))
 
 
-async def _job_first(job_id: ShortText, services: ServicesDep) -> dict[str, Any]:
-    """The job, before the stream begins: a 404 must come as one."""
-    return await run_in_threadpool(_values, services, job_id)
+async def _require_job(
+    job_id: ShortText, services: ServicesDep, _operator: CurrentOperatorDep
+) -> None:
+    """Answer 404 before the stream begins; afterwards it is too late."""
+    await run_in_threadpool(_values, services, job_id)
 
 
-@router.get("/jobs/{job_id}/events", response_class=EventSourceResponse)
-async def stream_job(
-    job_id: ShortText,
-    services: ServicesDep,
-    current: CurrentOperatorDep,
-    first: Annotated[dict[str, Any], Depends(_job_first)],
+@router.get(
+    "/jobs/{job_id}/events",
+    response_class=EventSourceResponse,
+    dependencies=[Depends(_require_job)],
+)
+async def stream_live_part(
+    job_id: ShortText, services: ServicesDep, operator: CurrentOperatorDep
 ) -> AsyncIterable[ServerSentEvent]:
-    """The screen's changing part whenever something happens to the job; then `done`."""
-    values, step = first, 0
-    with services.hub.watch(job_id) as waiter:
-        while True:
-            # Read after watching began, or after an event: nothing is missed in between.
-            values = await run_in_threadpool(_values, services, job_id)
-            if values["over"]:
-                break
-            job = values["job"]
-            # The worker tells of a step at once, and writes it with its next heartbeat.
-            job.progress_step = max(job.progress_step, min(step, job.progress_steps))
-            yield ServerSentEvent(raw_data=render("job_live.html", current=current, **values))
-            step = await _next_step(waiter)
-    yield ServerSentEvent(event="done", raw_data=str(values["job"].state))
+    """The page's live part whenever the job changes; then `done`."""
 
+    def render_part(values: JobValues, _preview: str) -> str:
+        return render("job_live.html", operator=operator, **values)
 
-async def _next_step(waiter: Waiter) -> int:
-    """Wait for something to happen; the last step that was told of, 0 if none was."""
-    event, step = await waiter.get(), 0
-    while event is not None:
-        step = event.data["step"] if event.type == "progress" else 0
-        if waiter.empty():
-            break
-        event = waiter.get_nowait()  # what came meanwhile is shown at once
-    return step
+    stream = stream_job(
+        services.hub, job_id, read=lambda: _values(services, job_id), render=render_part
+    )
+    async with aclosing(stream) as events:
+        async for event in events:
+            yield event

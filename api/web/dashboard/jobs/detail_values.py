@@ -1,4 +1,4 @@
-"""Everything that the screen of one job shows."""
+"""The template values of one job's page."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from api.web.dashboard.jobs.timeline import attempt_rows, timeline
 from api.web.shared.florence2_overlay import answers, overlays
 from api.web.shared.formats import count, duration, money
 from api.web.shared.job_labels import waiting_text
-from api.web.shared.job_pictures import input_keys, inputs, outputs
+from api.web.shared.job_pictures import input_keys, input_pictures, output_pictures
 from db.jobs.queries import artifacts_of, attempts_of, find_job
 from db.jobs.waiting import queue_positions
 from db.operators import jobs as operator_jobs
@@ -20,11 +20,11 @@ from db.values.job_state import TERMINAL, JobState
 from db.webhooks import queries as delivery_queries
 from db.webhooks.queries import DeliveryFilter
 
-_MOST_DELIVERIES = 20
+_MAX_DELIVERIES = 20
 
 
 def job_values(session: Session, job_id: str) -> dict[str, Any] | None:
-    """The values of `job.html`; None when there is no such job."""
+    """The template values of `job.html`; None when there is no such job."""
     job = find_job(session, tenant_id=None, job_id=job_id)
     if job is None:
         return None
@@ -42,17 +42,17 @@ def job_values(session: Session, job_id: str) -> dict[str, Any] | None:
         "waiting": _waiting(session, job),
         "timeline": timeline(job, attempts),
         "attempts": attempt_rows(attempts),
-        "outputs": outputs(job, artifacts, base),
-        "inputs": inputs(job, base),
-        "parameters": _shown(job),
+        "outputs": output_pictures(job, artifacts, base),
+        "inputs": input_pictures(job, base),
+        "parameters": _parameters(job),
         "metadata": sorted(job.job_metadata.items()),
         "deliveries": _deliveries(session, job),
-        **_looked_at(job),
+        **_analysis(job),
         **_bill(session, job),
     }
 
 
-def _looked_at(job: Job) -> dict[str, Any]:
+def _analysis(job: Job) -> dict[str, Any]:
     output = job.output or {}
     return {
         "overlays": overlays(output, f"/dashboard/jobs/{job.id}/inputs/0", job.input),
@@ -61,12 +61,12 @@ def _looked_at(job: Job) -> dict[str, Any]:
 
 
 def _waiting(session: Session, job: Job) -> str | None:
-    found = queue_positions(session, [job.id]).get(job.id)
-    return None if found is None else waiting_text(found)
+    waiting = queue_positions(session, [job.id]).get(job.id)
+    return None if waiting is None else waiting_text(waiting)
 
 
-def _shown(job: Job) -> list[tuple[str, str]]:
-    """The parameters that were given or drawn, without pictures' keys and empty ones."""
+def _parameters(job: Job) -> list[tuple[str, str]]:
+    """The job's parameters, without empty ones and the store's keys of pictures."""
     keys = set(input_keys(job))
     return [
         (name, _text(value))
@@ -76,8 +76,8 @@ def _shown(job: Job) -> list[tuple[str, str]]:
 
 
 def _is_picture(value: Any, keys: set[str]) -> bool:
-    several = value if isinstance(value, list) else [value]
-    return all(isinstance(each, str) and each in keys for each in several)
+    values = value if isinstance(value, list) else [value]
+    return all(isinstance(each, str) and each in keys for each in values)
 
 
 def _text(value: Any) -> str:
@@ -101,24 +101,26 @@ def _bill(session: Session, job: Job) -> dict[str, str]:
 
 
 def _deliveries(session: Session, job: Job) -> list[dict[str, Any]]:
-    chosen = DeliveryFilter(job_id=job.id)
-    rows = delivery_queries.listed(session, job.tenant_id, chosen, limit=_MOST_DELIVERIES)
-    tries = delivery_queries.attempts_of(session, [row.id for row in rows]) if rows else {}
-    return [_delivery(row, tries.get(row.id, [])) for row in rows]
+    delivery_filter = DeliveryFilter(job_id=job.id)
+    rows = delivery_queries.list_deliveries(
+        session, job.tenant_id, delivery_filter, limit=_MAX_DELIVERIES
+    )
+    attempts = delivery_queries.attempts_of(session, [row.id for row in rows]) if rows else {}
+    return [_delivery(row, attempts.get(row.id, [])) for row in rows]
 
 
-def _delivery(row: Delivery, tries: Sequence[DeliveryAttempt]) -> dict[str, Any]:
+def _delivery(row: Delivery, attempts: Sequence[DeliveryAttempt]) -> dict[str, Any]:
     return {
         "id": row.id,
         "event": row.event,
         "state": row.state,
         "host": urlsplit(row.url).hostname,  # its query may hold a secret
-        "attempts": [{"started_at": each.started_at, "text": _told(each)} for each in tries],
+        "attempts": [{"started_at": each.started_at, "text": _outcome(each)} for each in attempts],
     }
 
 
-def _told(attempt: DeliveryAttempt) -> str:
+def _outcome(attempt: DeliveryAttempt) -> str:
     if attempt.ended_at is None:
-        return "under way"
-    came = str(attempt.status) if attempt.status is not None else str(attempt.error)
-    return f"{came} after {duration(attempt.seconds)}"
+        return "in progress"
+    result = str(attempt.status) if attempt.status is not None else str(attempt.error)
+    return f"{result} after {duration(attempt.seconds)}"

@@ -1,4 +1,4 @@
-"""The jobs' filters as an address carries them, so that every view can be sent to somebody."""
+"""The jobs' filters in the URL, so that every view has a link that can be shared."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ Text = Annotated[str, Query(max_length=100)]
 
 @dataclass(frozen=True)
 class JobFilters:
-    """The fields of the form, "" where nothing was chosen. Times are UTC, as the browser writes."""
+    """The form's fields, "" where nothing is selected. Times are UTC, in the browser's format."""
 
     state: str = ""
     model: str = ""
@@ -27,24 +27,24 @@ class JobFilters:
 
     @property
     def items(self) -> list[tuple[str, str]]:
-        """What was chosen, by name."""
+        """The fields that are set, by name."""
         return [(name, value) for name, value in vars(self).items() if value]
 
     @property
     def query(self) -> str:
-        """As the end of an address, "" when nothing was chosen."""
+        """The filters as a URL's query; "" when nothing is selected."""
         return f"?{urlencode(self.items)}" if self.items else ""
 
     @property
     def described(self) -> str:
-        """In words."""
+        """The filters as text."""
         return ", ".join(f"{name} {value}" for name, value in self.items) or "every job"
 
     def search(self) -> JobSearch:
-        """What to look for.
+        """The query for the database.
 
         Raises:
-            api.core.errors.ProblemError: a state or a time is none.
+            api.core.errors.ProblemError: 422, a state or a time is invalid.
         """
         return JobSearch(
             state=_state(self.state),
@@ -64,10 +64,10 @@ def _state(text: str) -> JobState | None:
 
 
 def utc_time(name: str, text: str) -> datetime | None:
-    """What a field for a time holds; None when it is empty.
+    """The time in a form field; None when it is empty.
 
     Raises:
-        api.core.errors.ProblemError: it is no time.
+        api.core.errors.ProblemError: 422, the text is not a time.
     """
     try:
         when = datetime.fromisoformat(text) if text else None

@@ -1,4 +1,4 @@
-"""The jobs of all tenants: filters in the address, pages by key."""
+"""The jobs of all tenants, with filters in the URL, page by page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ PAGE_SIZE = 50
 
 @dataclass(frozen=True)
 class JobRow:
-    """One line of the table."""
+    """One row of the table."""
 
     id: str
     state: str
@@ -47,8 +47,8 @@ class JobRow:
 
 def _row(found: FoundJob) -> JobRow:
     job = found.job
-    begun = job.started_at
-    runs = job.state == JobState.RUNNING and job.progress_steps
+    started = job.started_at
+    is_running = job.state == JobState.RUNNING and job.progress_steps
     return JobRow(
         id=job.id,
         state=job.state,
@@ -56,13 +56,13 @@ def _row(found: FoundJob) -> JobRow:
         tenant_id=job.tenant_id,
         tenant_name=found.tenant_name,
         created_at=job.created_at,
-        waited_seconds=(begun - job.created_at).total_seconds() if begun else None,
+        waited_seconds=(started - job.created_at).total_seconds() if started else None,
         run_seconds=job.run_seconds,
         attempt=job.attempt,
         price_micros=job.price_micros,
         covered_by=job.covered_by,
         error_code=job.error_code,
-        progress_text=f"{job.progress_step}/{job.progress_steps}" if runs else "",
+        progress_text=f"{job.progress_step}/{job.progress_steps}" if is_running else "",
     )
 
 
@@ -70,12 +70,12 @@ def _row(found: FoundJob) -> JobRow:
 def show_jobs(
     request: Request,
     services: ServicesDep,
-    current: CurrentOperatorDep,
+    operator: CurrentOperatorDep,
     filters: JobFiltersDep,
     job: Annotated[str, Query(max_length=100)] = "",
     cursor: Annotated[str | None, Query(max_length=100)] = None,
 ) -> Response:
-    """A page of the jobs that match, newest first; a job's id leads straight to it."""
+    """A page of the matching jobs, newest first; a job's id redirects to that job."""
     if job.strip():
         return RedirectResponse(f"{HOME}/{job.strip()}", 303)
     before_id = decode_cursor(cursor, "job")
@@ -83,28 +83,30 @@ def show_jobs(
         found = job_search.search(
             session, filters.search(), before_id=before_id, limit=PAGE_SIZE + 1
         )
-        known = tenants.listed(session)
+        all_tenants = tenants.list_tenants(session)
         codes = job_search.error_codes(session)
     return page(
         request,
         "jobs.html",
-        current,
+        operator,
         jobs=[_row(each) for each in found[:PAGE_SIZE]],
         next_page=_next_page(filters, found),
         first_page=f"{HOME}{filters.query}" if cursor else None,
         codes=codes,
-        said=None,
-        **_form(services, filters, known),
+        message=None,
+        **_form_values(services, filters, all_tenants),
     )
 
 
-def _form(services: Services, filters: JobFilters, known: Sequence[Tenant]) -> dict[str, Any]:
+def _form_values(
+    services: Services, filters: JobFilters, all_tenants: Sequence[Tenant]
+) -> dict[str, Any]:
     return {
-        "chosen": filters,
+        "filters": filters,
         "filter_query": filters.query,
         "states": list(JobState),
         "models": [row.id for row in services.catalogue.variants()],
-        "tenants": known,
+        "tenants": all_tenants,
     }
 
 

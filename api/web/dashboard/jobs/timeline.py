@@ -1,4 +1,4 @@
-"""What happened to a job, in order."""
+"""The history of a job, in order of time."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from db.values.job_state import TERMINAL, JobState
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that happened.
+    """One event of the history.
 
     Attributes:
-        kind: good, bad, run or "": how it is marked.
+        kind: good, bad, run or "", for its colour.
         after: seconds since the step before; None for the first.
     """
 
@@ -26,7 +26,7 @@ class Step:
 
 @dataclass(frozen=True)
 class AttemptRow:
-    """One try; `outcome` is running while it lasts, `seconds` None."""
+    """One attempt; while it runs, `outcome` is running and `seconds` is None."""
 
     number: int
     worker_id: str
@@ -35,7 +35,7 @@ class AttemptRow:
 
 
 def attempt_rows(attempts: Sequence[Attempt]) -> list[AttemptRow]:
-    """Every try, first to last."""
+    """Every attempt, first to last."""
     return [
         AttemptRow(row.number, row.worker_id, _seconds(row), row.outcome or JobState.RUNNING)
         for row in attempts
@@ -47,29 +47,29 @@ def _seconds(row: Attempt) -> float | None:
 
 
 def timeline(job: Job, attempts: Sequence[Attempt]) -> list[Step]:
-    """From the submission to the end, or to now."""
-    told = list(_told(job, attempts))
-    before = [None, *(at for at, _, _ in told)]
+    """The steps from the submission to the job's end, or to now."""
+    events = list(_events(job, attempts))
+    previous = [None, *(at for at, _, _ in events)]
     return [
         Step(at, text, kind, None if last is None else max(0.0, (at - last).total_seconds()))
-        for (at, text, kind), last in zip(told, before, strict=False)
+        for (at, text, kind), last in zip(events, previous, strict=False)
     ]
 
 
-def _told(job: Job, attempts: Sequence[Attempt]) -> Iterator[tuple[datetime, str, str]]:
+def _events(job: Job, attempts: Sequence[Attempt]) -> Iterator[tuple[datetime, str, str]]:
     yield job.created_at, "submitted", ""
     for row in attempts:
-        yield row.started_at, f"attempt {row.number} begun by {short_id(row.worker_id)}", "run"
+        yield row.started_at, f"attempt {row.number} started by {short_id(row.worker_id)}", "run"
         is_last = row.number == job.attempt and job.state in TERMINAL
         if row.ended_at is not None and not is_last:
             yield row.ended_at, f"attempt {row.number} ended: {row.outcome}", "bad"
     if job.finished_at is not None:
-        yield job.finished_at, _end(job), _mark(job.state)
+        yield job.finished_at, _end_text(job), _end_kind(job.state)
 
 
-def _end(job: Job) -> str:
+def _end_text(job: Job) -> str:
     return f"{job.state}: {job.error_code}" if job.error_code else job.state
 
 
-def _mark(state: str) -> str:
+def _end_kind(state: str) -> str:
     return {JobState.SUCCEEDED: "good", JobState.FAILED: "bad"}.get(JobState(state), "")

@@ -1,7 +1,7 @@
-"""A model's form: what its input's JSON Schema asks for, as fields in a sensible order.
+"""A model's form: the parameters of its JSON Schema as fields, in a sensible order.
 
-Whatever a row of the catalogue takes gets its field from the schema alone; only the order, a few
-labels and what is folded away are said here.
+Each parameter of a model gets its field from the schema alone. This module only defines the order,
+a few labels, and the fields that are folded away.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ Json = Mapping[str, Any]
 
 
 class FieldKind(StrEnum):
-    """How a field is asked for."""
+    """The kind of a field's control."""
 
     PROMPT = "prompt"
     TEXT = "text"
@@ -38,7 +38,7 @@ class FieldKind(StrEnum):
 
 
 class Place(StrEnum):
-    """Where in the form a field stands."""
+    """The section of the form that contains a field."""
 
     MAIN = "main"
     PICTURES = "pictures"
@@ -50,16 +50,16 @@ class Field:
     """One field.
 
     Attributes:
-        name: the parameter's.
-        help: what the schema says about it.
-        default: what is meant where nothing is given.
-        low: least number.
-        high: largest number, longest text, or most pictures or entries.
-        whole: whether it is a whole number.
+        name: the parameter's name.
+        help: the schema's description.
+        default: the value when the field is empty.
+        low: the smallest number.
+        high: the largest number, the longest text, or the most pictures or entries.
+        whole: True for a whole number.
         options: values and their labels.
-        shapes: the size's presets.
-        step: of a size's sides.
-        groups: the tasks that may be asked.
+        shapes: the presets of a size.
+        step: both sides of a size are multiples of this.
+        groups: the tasks to choose from.
     """
 
     name: str
@@ -83,21 +83,21 @@ _ORDER = (
     *("prompt", "size", "num_images", "steps", "guidance", "seed", "previews"),
 )
 _MAIN = frozenset(_ORDER)
-_OF_PICTURES = frozenset({"image", "mask", "strength", "images", "control_image"})
+_PICTURE_FIELDS = frozenset({"image", "mask", "strength", "images", "control_image"})
 _SIZE = ("width", "height", "aspect_ratio")
 _LABELS = {
     "image": "Picture",
     "images": "Pictures",
-    "mask": "Paint anew only here",
+    "mask": "Repaint only this area",
     "control_image": "Finished map",
-    "tasks": "What to ask",
+    "tasks": "Tasks",
     "region": "Region",
     "prompt": "Prompt",
     "num_images": "Pictures to paint",
-    "previews": "Show what it is coming to",
+    "previews": "Show previews",
     "loras": "LoRAs",
     "artifacts": "Files to store",
-    "embed_metadata": "Say in the file how it was painted",
+    "embed_metadata": "Embed the settings in the file",
     "prompt_upsampling": "The vendor may rewrite the prompt",
     "raw": "Raw look",
 }
@@ -109,26 +109,26 @@ def form_of(variant: Variant) -> tuple[Field, ...]:
     schema = catalog.json_schema(variant)
     known: Mapping[str, Json] = schema["properties"]
     needed = frozenset(schema.get("required", ()))
-    names = [name for name in known if name not in _SIZE and not _has_no_say(name, known)]
-    made = [_field(name, _plain(known[name]), needed) for name in names]
+    names = [name for name in known if name not in _SIZE and not _is_fixed(name, known)]
+    fields = [_field(name, _plain(known[name]), needed) for name in names]
     if size := _size(variant, known):
-        made.append(size)
-    return tuple(sorted(made, key=lambda field: _rank(field.name)))
+        fields.append(size)
+    return tuple(sorted(fields, key=lambda field: _rank(field.name)))
 
 
 def _rank(name: str) -> int:
     return _ORDER.index(name) if name in _ORDER else len(_ORDER)
 
 
-def _has_no_say(name: str, known: Mapping[str, Json]) -> bool:
-    """`task` is `tasks` with one; a number that can only be what it is asks nothing."""
+def _is_fixed(name: str, known: Mapping[str, Json]) -> bool:
+    """True for a parameter without a choice: a number with one value, or `task` beside `tasks`."""
     schema = known[name]
     fixed = "minimum" in schema and schema.get("minimum") == schema.get("maximum")
     return fixed or (name == "task" and "tasks" in known)
 
 
 def _plain(schema: Json) -> dict[str, Any]:
-    """The one real choice of an optional parameter, with what is said about it."""
+    """The schema of an optional parameter without its `null` option."""
     options = [each for each in schema.get("anyOf", ()) if _is_real(each)]
     own = {**options[0], "nullable": True} if options else {}
     return {**own, **{name: value for name, value in schema.items() if name != "anyOf"}}
@@ -139,24 +139,24 @@ def _is_real(option: Json) -> bool:
 
 
 def _field(name: str, schema: Json, needed: frozenset[str]) -> Field:
-    # A picture that a model cannot do without stands first; one that it may have is folded away.
-    apart = name in _OF_PICTURES and not needed & _OF_PICTURES
-    made = Field(
+    # A required picture comes first; optional ones are folded away.
+    is_folded = name in _PICTURE_FIELDS and not needed & _PICTURE_FIELDS
+    field = Field(
         name=name,
         kind=_kind(name, schema),
         label=_LABELS.get(name, name.replace("_", " ").capitalize()),
         help=str(schema.get("description", "")),
-        place=Place.PICTURES if apart else Place.MAIN if name in _MAIN else Place.MORE,
+        place=Place.PICTURES if is_folded else Place.MAIN if name in _MAIN else Place.MORE,
         required=name in needed or name == "tasks",
         default=schema.get("default"),
         low=schema.get("minimum", schema.get("exclusiveMinimum")),
-        high=_most(schema),
+        high=_upper_limit(schema),
         whole=schema.get("type") == "integer",
     )
-    return replace(made, **_offers(made.kind, schema))
+    return replace(field, **_choices(field.kind, schema))
 
 
-def _most(schema: Json) -> float | None:
+def _upper_limit(schema: Json) -> float | None:
     limits = ("maximum", "maxLength", "maxItems")
     return next((schema[name] for name in limits if name in schema), None)
 
@@ -185,17 +185,17 @@ def _kind_of_type(schema: Json) -> FieldKind:
     if schema.get("type") == "boolean":
         return FieldKind.SWITCH
     if schema.get("type") in ("integer", "number"):
-        return FieldKind.SLIDER if _slides(schema) else FieldKind.NUMBER
+        return FieldKind.SLIDER if _has_slider(schema) else FieldKind.NUMBER
     return FieldKind.TEXT
 
 
-def _slides(schema: Json) -> bool:
-    most = schema.get("maximum")
-    has_range = "minimum" in schema and most is not None and most <= _SLIDER_STEPS
+def _has_slider(schema: Json) -> bool:
+    high = schema.get("maximum")
+    has_range = "minimum" in schema and high is not None and high <= _SLIDER_STEPS
     return has_range and schema.get("default") is not None
 
 
-def _offers(kind: FieldKind, schema: Json) -> dict[str, Any]:
+def _choices(kind: FieldKind, schema: Json) -> dict[str, Any]:
     values: Sequence[str] = schema.get("enum") or schema.get("items", {}).get("enum", ())
     if kind is FieldKind.TASKS:
         return {"groups": groups_of(values)}
@@ -203,7 +203,7 @@ def _offers(kind: FieldKind, schema: Json) -> dict[str, Any]:
 
 
 def _size(variant: Variant, known: Mapping[str, Json]) -> Field | None:
-    """Width, height and shape as one field: they say the same thing."""
+    """Width, height and aspect ratio as one field, because they depend on each other."""
     if not any(name in known for name in _SIZE):
         return None
     width = _plain(known.get("width", {}))

@@ -1,4 +1,4 @@
-"""From the form as it was sent to the input of a job, and what such an input fills a form with."""
+"""Conversion of a submitted form to a job's input, and of an input to the form's values."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,37 +11,37 @@ from workers.catalog.florence2.text import JOINER
 
 JOINER_TEXT = f" {JOINER} "
 CUSTOM = "custom"
-"""What the size's choice says when width and height are typed in."""
+"""The value of the size's choice when width and height are entered as numbers."""
 
 Input = dict[str, Any]
 
 
 def input_of(fields: Sequence[Field], form: FormData) -> Input:
-    """What was filled in, without what the model would take anyway.
+    """The form's values, without those that are the model's defaults.
 
-    Numbers that are none stay text: the model's own validation says what is wrong with them.
+    An invalid number stays text: the model's own validation reports it.
     """
-    given: Input = {}
+    values: Input = {}
     for field in fields:
-        given |= _READERS.get(field.kind, _read_text)(field, form)
-    return _without_unasked(given)
+        values |= _READERS.get(field.kind, _read_text)(field, form)
+    return _without_unused(values)
 
 
-def _without_unasked(given: Input) -> Input:
-    """Text and region go only to a task that reads them: the form hides them otherwise."""
-    if "tasks" not in given:
-        return given
-    asked = [BY_TOKEN[token] for token in given["tasks"] if token in BY_TOKEN]
-    takes = {
-        "text": any(task.takes_text for task in asked),
-        "region": any(task.takes_region for task in asked),
+def _without_unused(values: Input) -> Input:
+    """The values without a text or a region that no task uses; the form hides these fields."""
+    if "tasks" not in values:
+        return values
+    tasks = [BY_TOKEN[token] for token in values["tasks"] if token in BY_TOKEN]
+    uses = {
+        "text": any(task.takes_text for task in tasks),
+        "region": any(task.takes_region for task in tasks),
     }
-    kept = {name: value for name, value in given.items() if takes.get(name, True)}
-    return kept if len(asked) != 1 else _with_one_task(kept)
+    used = {name: value for name, value in values.items() if uses.get(name, True)}
+    return used if len(tasks) != 1 else _with_one_task(used)
 
 
-def _with_one_task(given: Input) -> Input:
-    return {("task" if name == "tasks" else name): _one(name, v) for name, v in given.items()}
+def _with_one_task(values: Input) -> Input:
+    return {("task" if name == "tasks" else name): _one(name, v) for name, v in values.items()}
 
 
 def _one(name: str, value: Any) -> Any:
@@ -92,7 +92,7 @@ def _read_words(field: Field, form: FormData) -> Input:
     return {field.name: lines[0] if len(lines) == 1 else lines}
 
 
-def _read_several(field: Field, form: FormData) -> Input:
+def _read_list(field: Field, form: FormData) -> Input:
     values = _texts(form, field.name)
     return {field.name: values} if values else {}
 
@@ -120,11 +120,11 @@ def _lora(words: Sequence[str]) -> Input:
 
 
 def _read_size(field: Field, form: FormData) -> Input:
-    chosen = _text(form, "shape")
-    if chosen == CUSTOM:
+    ratio = _text(form, "shape")
+    if ratio == CUSTOM:
         sides = {name: _text(form, name) for name in ("width", "height")}
         return {name: _number(side) for name, side in sides.items() if side}
-    shape = next((each for each in field.shapes if each.ratio == chosen), None)
+    shape = next((each for each in field.shapes if each.ratio == ratio), None)
     if shape is None:
         return {}
     if shape.width is None:
@@ -138,8 +138,8 @@ _READERS: Mapping[FieldKind, Callable[[Field, FormData], Input]] = {
     FieldKind.SEED: _read_number,
     FieldKind.SWITCH: _read_switch,
     FieldKind.WORDS: _read_words,
-    FieldKind.CHOICES: _read_several,
-    FieldKind.TASKS: _read_several,
+    FieldKind.CHOICES: _read_list,
+    FieldKind.TASKS: _read_list,
     FieldKind.PICTURES: _read_pictures,
     FieldKind.REGION: _read_region,
     FieldKind.LORAS: _read_loras,
@@ -147,16 +147,16 @@ _READERS: Mapping[FieldKind, Callable[[Field, FormData], Input]] = {
 }
 
 
-def filled(given: Mapping[str, Any]) -> Input:
-    """An input as the form shows it: every task in one list, lines for several texts and LoRAs."""
-    shown = {name: value for name, value in given.items() if value is not None}
-    if "task" in shown:
-        shown["tasks"] = [shown.pop("task")]
-    text = shown.get("text", "")
-    shown["text"] = "\n".join(text if isinstance(text, list) else text.split(JOINER_TEXT))
-    shown["loras"] = "\n".join(_line(lora) for lora in shown.get("loras", ()))
-    return shown
+def form_values_of(job_input: Mapping[str, Any]) -> Input:
+    """An input as the form shows it: tasks as a list, several texts and LoRAs as lines."""
+    values = {name: value for name, value in job_input.items() if value is not None}
+    if "task" in values:
+        values["tasks"] = [values.pop("task")]
+    text = values.get("text", "")
+    values["text"] = "\n".join(text if isinstance(text, list) else text.split(JOINER_TEXT))
+    values["loras"] = "\n".join(_lora_line(lora) for lora in values.get("loras", ()))
+    return values
 
 
-def _line(lora: Mapping[str, Any]) -> str:
+def _lora_line(lora: Mapping[str, Any]) -> str:
     return " ".join(str(lora[name]) for name in ("source", "scale") if name in lora)

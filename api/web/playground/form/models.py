@@ -1,4 +1,4 @@
-"""The models that one may choose from: by family, with price and how soon a job would begin."""
+"""The models to choose from: by family, with the price and the expected start of a job."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from db.values.pricing import UnitKind
 from workers.catalog import Catalogue, Family, Variant
 
 _FAMILIES = {
-    Family.FLUX1: "FLUX.1 paints",
-    Family.FLUX2: "FLUX.2 paints",
-    Family.FLORENCE2: "Florence-2 looks",
+    Family.FLUX1: "FLUX.1: paint pictures",
+    Family.FLUX2: "FLUX.2: paint pictures",
+    Family.FLORENCE2: "Florence-2: analyse pictures",
 }
 _UNITS = {UnitKind.IMAGES: "a picture", UnitKind.ANALYSES: "a task"}
 _SOON_SECONDS = 1.0
@@ -42,16 +42,16 @@ class Group:
 
 
 def paints(variant: Variant) -> bool:
-    """Whether it makes pictures; those that do not look at them."""
+    """True for a model that paints pictures; the others analyse them."""
     return variant.family is not Family.FLORENCE2
 
 
 def groups(session: Session, catalogue: Catalogue) -> list[Group]:
-    """Every model that is offered."""
+    """Every offered model, in groups by family."""
     offered = catalogue.variants()
     outlook = queue_outlook(session, [variant.id for variant in offered])
-    found = {family: _choices(offered, family, outlook) for family in _FAMILIES}
-    return [Group(_FAMILIES[family], choices) for family, choices in found.items() if choices]
+    by_family = {family: _choices(offered, family, outlook) for family in _FAMILIES}
+    return [Group(_FAMILIES[family], choices) for family, choices in by_family.items() if choices]
 
 
 def _choices(
@@ -86,18 +86,18 @@ def _readiness(outlook: Outlook) -> str:
     if not outlook.ready_workers:
         return "no worker serves it now"
     wait = outlook.expected_wait_seconds or 0.0
-    begins = "begins at once" if wait < _SOON_SECONDS else f"begins in about {duration(wait)}"
-    return f"{plural(outlook.ready_workers, 'worker')} ready, {begins}"
+    starts = "starts at once" if wait < _SOON_SECONDS else f"starts in about {duration(wait)}"
+    return f"{plural(outlook.ready_workers, 'worker')} ready, {starts}"
 
 
-def first_choice(found: Sequence[Group]) -> str:
-    """The model that a new visitor meets: the first that would run, else the first."""
-    every = [choice for group in found for choice in group.choices]
-    return next((each.id for each in every if each.is_ready), every[0].id)
+def default_model(offered: Sequence[Group]) -> str:
+    """The model of a new form: the first that is ready, else the first."""
+    choices = [choice for group in offered for choice in group.choices]
+    return next((each.id for each in choices if each.is_ready), choices[0].id)
 
 
-def looker(found: Sequence[Group]) -> str | None:
-    """The model that a painted picture is sent to; None where none looks at pictures."""
-    lookers = [each for group in found for each in group.choices if not each.paints]
-    ready = [each for each in lookers if each.is_ready]
-    return (ready or lookers)[0].id if lookers else None
+def analysis_model(offered: Sequence[Group]) -> str | None:
+    """The model that analyses a painted picture; None where none is offered."""
+    analysers = [each for group in offered for each in group.choices if not each.paints]
+    ready = [each for each in analysers if each.is_ready]
+    return (ready or analysers)[0].id if analysers else None

@@ -1,4 +1,4 @@
-"""The form: drawn for a model, read as a submission, and priced while it is filled in."""
+"""The form: rendered for a model, read as a submission, and priced while the user fills it in."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,38 +9,37 @@ from fastapi.responses import HTMLResponse
 from starlette.datastructures import FormData
 
 from api.core.errors import KNOWN, ProblemError, problem_of
-from api.jobs import submit as submissions
+from api.jobs.quote import quote_submission
 from api.schemas.jobs import Submission
 from api.services import Services, ServicesDep
-from api.web.playground.error_hints import about_request, faults_of
+from api.web.playground.error_hints import field_errors, request_hint
 from api.web.playground.form.fields import Field, FieldKind, Place, form_of
-from api.web.playground.form.form_parser import CUSTOM, filled, input_of
+from api.web.playground.form.form_parser import CUSTOM, form_values_of, input_of
 from api.web.playground.form.models import groups
 from api.web.playground.form.samples import code_samples
 from api.web.playground.pages import page
 from api.web.playground.pictures import Thumb, thumbs
 from api.web.playground.session import CurrentTenant, FormDep, WriterDep
-from api.web.shared.guard import site_url
+from api.web.shared.security import site_url
 
 router = APIRouter()
 
-FRESH: dict[str, Any] = {"previews": True, "tasks": ["<CAPTION>", "<OD>"]}
-"""What a new form says: one who watches wants to see."""
+INITIAL_VALUES: dict[str, Any] = {"previews": True, "tasks": ["<CAPTION>", "<OD>"]}
+"""The values of a new form; a user of the page wants previews."""
 
-
-_UNFILLED = frozenset(
+_MISSING = frozenset(
     {"missing", "string_too_short", "task_or_tasks", "text_required", "region_required"}
 )
-"""What validation says of something that is not there yet."""
+"""The validation errors of values that are still missing."""
 
 
 @dataclass(frozen=True)
 class FormView:
-    """What a form says.
+    """The content of a submitted form.
 
     Attributes:
-        fields: of the model that it was drawn for.
-        submission: the job that it asks for.
+        fields: of the model that it was rendered for.
+        submission: the job that it requests.
     """
 
     fields: Sequence[Field]
@@ -48,15 +47,15 @@ class FormView:
 
     @property
     def body(self) -> dict[str, Any]:
-        """What `POST /v1/jobs` would be sent."""
+        """The body of the same request to `POST /v1/jobs`."""
         return {"model": self.submission.model, "input": self.submission.input}
 
 
 def form_view(services: Services, form: FormData) -> FormView:
-    """Read a form.
+    """Parse a form.
 
     Raises:
-        workers.catalog.UnknownVariantError: it names no model that is offered.
+        workers.catalog.UnknownVariantError: it names a model that is not offered.
     """
     variant = services.catalogue.find(str(form.get("drawn_for", "")))
     fields = form_of(variant)
@@ -65,100 +64,99 @@ def form_view(services: Services, form: FormData) -> FormView:
 
 
 def form_values(
-    services: Services, current: CurrentTenant, model: str, given: Mapping[str, Any]
+    services: Services, tenant: CurrentTenant, model: str, job_input: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The values of `form.html`.
+    """The template values of `form.html`.
 
     Raises:
         workers.catalog.UnknownVariantError: there is no such model.
     """
     variant = services.catalogue.find(model)
     fields = form_of(variant)
-    values = filled(given)
+    values = form_values_of(job_input)
     with services.database.transaction(durable=False) as session:
         offered = groups(session, services.catalogue)
     choice = next(each for group in offered for each in group.choices if each.id == variant.id)
     return {
         "groups": offered,
-        "chosen": choice,
+        "model": choice,
         "places": {place: [each for each in fields if each.place is place] for place in Place},
         "values": values,
         "shape": _shape(fields, values),
-        "pictures": _pictures(services, current, fields, values),
+        "pictures": _pictures(services, tenant, fields, values),
         "limits": services.settings,
-        "csrf": current.csrf,
+        "csrf": tenant.csrf,
     }
 
 
 def _shape(fields: Sequence[Field], values: Mapping[str, Any]) -> str:
-    """Which of the size's presets is chosen; empty for none of them."""
+    """The selected preset of the size; empty when none is."""
     ratio, size = values.get("aspect_ratio"), (values.get("width"), values.get("height"))
     presets = [shape for field in fields for shape in field.shapes]
-    fitting = [shape.ratio for shape in presets if (shape.width, shape.height) == size]
+    matches = [shape.ratio for shape in presets if (shape.width, shape.height) == size]
     if ratio or size == (None, None):
         return str(ratio or "")
-    return fitting[0] if fitting else CUSTOM
+    return matches[0] if matches else CUSTOM
 
 
 def _pictures(
-    services: Services, current: CurrentTenant, fields: Sequence[Field], values: Mapping[str, Any]
+    services: Services, tenant: CurrentTenant, fields: Sequence[Field], values: Mapping[str, Any]
 ) -> dict[str, list[Thumb]]:
-    named = [field.name for field in fields if field.kind in (FieldKind.PICTURES, FieldKind.MASK)]
-    return {name: thumbs(services, current, _as_list(values.get(name))) for name in named}
+    names = [field.name for field in fields if field.kind in (FieldKind.PICTURES, FieldKind.MASK)]
+    return {name: thumbs(services, tenant, _as_list(values.get(name))) for name in names}
 
 
 def _as_list(value: Any) -> list[str]:
-    several = value if isinstance(value, list) else [value]
-    return [each for each in several if isinstance(each, str)]
+    values = value if isinstance(value, list) else [value]
+    return [each for each in values if isinstance(each, str)]
 
 
 @router.post("/form")
-def draw(
-    request: Request, services: ServicesDep, current: WriterDep, form: FormDep
+def render_form(
+    request: Request, services: ServicesDep, tenant: WriterDep, form: FormDep
 ) -> HTMLResponse:
-    """The form of another model, with what was filled in as far as it takes that."""
-    before = form_view(services, form)
-    kept = _carried(before.submission.input)
-    values = form_values(services, current, str(form.get("model", "")), kept)
+    """The form of another model, with the current values that make sense there."""
+    current = form_view(services, form)
+    job_input = _portable_values(current.submission.input)
+    values = form_values(services, tenant, str(form.get("model", "")), job_input)
     return page(request, "form.html", **values)
 
 
-def _carried(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What another model has a use for: what is meant stays, what was tuned for this one goes."""
-    kept = ("prompt", "image", "images", "seed", "task", "tasks", "text", "num_images")
-    carried = {name: given[name] for name in kept if name in given}
-    return FRESH | carried
+def _portable_values(job_input: Mapping[str, Any]) -> dict[str, Any]:
+    """The values for another model's form: the content stays, settings of one model do not."""
+    names = ("prompt", "image", "images", "seed", "task", "tasks", "text", "num_images")
+    return INITIAL_VALUES | {name: job_input[name] for name in names if name in job_input}
 
 
 @router.post("/quote")
 def quote(
-    request: Request, services: ServicesDep, current: WriterDep, form: FormDep
+    request: Request, services: ServicesDep, tenant: WriterDep, form: FormDep
 ) -> HTMLResponse:
-    """What the form as it stands would cost, and the code that sends it.
+    """The price of the form's job, and code that submits the same job.
 
-    Answered with 200 whatever it says: whoever is still writing has done nothing wrong.
+    The status is always 200: an incomplete form is no error while the user is still typing.
     """
-    asked = form_view(services, form)
-    found, problem = None, None
+    view = form_view(services, form)
+    price, problem = None, None
     try:
-        found = submissions.quote(services, current.caller, asked.submission)
+        price = quote_submission(services, tenant.caller, view.submission)
     except KNOWN as error:
         problem = problem_of(error)
     return page(
         request,
         "quote.html",
-        quote=found,
-        faults=faults_of(problem) if problem else [],
-        advice=about_request(problem) if problem else "",
-        samples=code_samples(site_url(request, services), asked.body),
-        unfilled=_unfilled(problem, asked.fields),
+        quote=price,
+        errors=field_errors(problem) if problem else [],
+        hint=request_hint(problem) if problem else "",
+        samples=code_samples(site_url(request, services), view.body),
+        missing=_missing_labels(problem, view.fields),
     )
 
 
-def _unfilled(problem: ProblemError | None, fields: Sequence[Field]) -> list[str]:
-    """The labels of what is not there yet; none where something else is wrong, too."""
+def _missing_labels(problem: ProblemError | None, fields: Sequence[Field]) -> list[str]:
+    """The labels of missing values; none when there are other errors, too."""
     items = problem.extra.get("errors", ()) if problem else ()
-    if not all(item["type"] in _UNFILLED for item in items):
+    if not all(item["type"] in _MISSING for item in items):
         return []
     labels = {field.name: field.label for field in fields}
     names = ["tasks" if item["loc"][-1] == "task" else item["loc"][-1] for item in items]

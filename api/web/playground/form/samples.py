@@ -1,8 +1,8 @@
-"""The code that does again what the form does: the same values, ready to be pasted and run.
+"""Code samples that submit the form's job: the same values, ready to paste and run.
 
-A prompt may hold anything: quotes, line breaks, `$(…)`, characters that turn the direction of
-writing. In both samples it is data. The key comes from the environment, so that neither a file
-nor a shell's history ever holds it.
+A prompt may contain anything: quotes, line breaks, `$(…)`, characters that change the direction
+of writing. In both samples it is data. The key comes from the environment, so that it is never
+in a file or in the shell's history.
 """
 
 import json
@@ -13,7 +13,7 @@ from textwrap import indent
 from typing import Any
 
 KEY_VARIABLE = "BOTTEGA_API_KEY"
-_LONGEST_DATA = 200
+_MAX_DATA = 200
 _SHOWN_DATA = 48
 
 _CURL = """\
@@ -26,7 +26,7 @@ curl -sS {url} \\
 {body}
 JSON
 
-# A job that is not over yet is asked for again.
+# Wait until the job has ended.
 job=$(grep -o '"self":"[^"]*"' job.json | cut -d '"' -f 4)
 while grep -qE '"state":"(queued|running)"' job.json; do
   curl -sS "$job?wait=60" -H "Authorization: Bearer ${variable}" -o job.json
@@ -46,16 +46,16 @@ import requests
 bottega = requests.Session()
 bottega.headers["Authorization"] = "Bearer " + os.environ["{variable}"]
 
-answer = bottega.post(
+response = bottega.post(
     {url},
     headers={{"Prefer": "wait=60"}},
     json={body},
     timeout=90,
 )
-while answer.ok and answer.json()["state"] in ("queued", "running"):
-    answer = bottega.get(answer.json()["urls"]["self"], params={{"wait": 60}}, timeout=90)
+while response.ok and response.json()["state"] in ("queued", "running"):
+    response = bottega.get(response.json()["urls"]["self"], params={{"wait": 60}}, timeout=90)
 
-job = answer.json()
+job = response.json()
 if job.get("state") != "succeeded":
     raise SystemExit(job)
 {end}"""
@@ -76,7 +76,7 @@ for result in job["output"]["results"]:
 
 @dataclass(frozen=True)
 class Sample:
-    """One way to say it: its name for people, its language as highlighters know it, the code."""
+    """One code sample: its name, its language as highlighters name it, and the code."""
 
     name: str
     language: str
@@ -84,25 +84,24 @@ class Sample:
 
 
 def code_samples(base_url: str, body: Mapping[str, Any]) -> list[Sample]:
-    """The samples that submit a job, wait for its end, and save its pictures or print its answers.
+    """Samples that submit a job, wait for its end, and save its pictures or print its answers.
 
     Args:
-        base_url: where the service is reached, without a trailing slash.
-        body: what `POST /v1/jobs` takes. Pictures as data URIs are shortened; anything else
-            stands as it is.
+        base_url: the service's URL, without a trailing slash.
+        body: the body of `POST /v1/jobs`; pictures as data URIs are shortened.
     """
-    url, asked = f"{base_url}/v1/jobs", _shortened(dict(body))
-    looks = not asked["input"].keys().isdisjoint({"task", "tasks"})
+    url, shown_body = f"{base_url}/v1/jobs", _shortened(dict(body))
+    is_analysis = not shown_body["input"].keys().isdisjoint({"task", "tasks"})
     curl = _CURL.format(
         variable=KEY_VARIABLE,
         url=shlex.quote(url),
-        body=_visible(json.dumps(asked, ensure_ascii=False, indent=2), _json_escape),
+        body=_visible(json.dumps(shown_body, ensure_ascii=False, indent=2), _json_escape),
     )
     python = _PYTHON.format(
         variable=KEY_VARIABLE,
         url=_literal(url),
-        body=indent(_literal(asked), " " * 4).lstrip(),
-        end=_PYTHON_PRINTS if looks else _PYTHON_SAVES,
+        body=indent(_literal(shown_body), " " * 4).lstrip(),
+        end=_PYTHON_PRINTS if is_analysis else _PYTHON_SAVES,
     )
     return [Sample("curl", "sh", curl), Sample("Python", "python", python)]
 
@@ -112,26 +111,26 @@ def _shortened(value: Any) -> Any:
         return {name: _shortened(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [_shortened(each) for each in value]
-    if isinstance(value, str) and value.startswith("data:") and len(value) > _LONGEST_DATA:
+    if isinstance(value, str) and value.startswith("data:") and len(value) > _MAX_DATA:
         return f"{value[:_SHOWN_DATA]}…"
     return value
 
 
 def _literal(value: Any) -> str:
-    """A JSON value as Python writes it, its objects one field a line."""
+    """A JSON value as a Python literal, objects with one field per line."""
     if isinstance(value, dict):
         fields = (f"{_literal(name)}: {_literal(each)}," for name, each in value.items())
         return "{\n" + indent("\n".join(fields), " " * 4) + "\n}" if value else "{}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_literal, value)) + "]"
     if isinstance(value, str):
-        # A string of JSON is one of Python's too, but for what is escaped by half-characters.
+        # A JSON string is also a Python string, except for escaped surrogate pairs.
         return _visible(json.dumps(value, ensure_ascii=False), _python_escape)
     return repr(value)
 
 
 def _visible(text: str, escape: Callable[[str], str]) -> str:
-    """The text with every character that would not be seen escaped, but for line breaks."""
+    """The text with every invisible character escaped, except line breaks."""
     return "".join(each if each.isprintable() or each == "\n" else escape(each) for each in text)
 
 

@@ -1,4 +1,4 @@
-"""Presets of a picture's size: the usual shapes, as large as the model paints by itself."""
+"""Presets of a picture's size: common aspect ratios, with the model's default area."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ RATIOS = ("1:1", "4:3", "3:4", "3:2", "2:3", "16:9", "9:16")
 
 @dataclass(frozen=True)
 class Shape:
-    """One preset; `width` and `height` in pixels are None where only the model knows them."""
+    """One preset; `width` and `height`, in pixels, are None where only the model knows them."""
 
     ratio: str
     width: int | None
@@ -19,18 +19,18 @@ class Shape:
 
     @property
     def icon(self) -> tuple[float, float]:
-        """Width and height of a rectangle of that shape, the longer side 12."""
+        """Width and height of a rectangle with this aspect ratio, the longer side 12."""
         across, down = map(int, self.ratio.split(":"))
         longer = max(across, down)
         return 12 * across / longer, 12 * down / longer
 
 
 def shapes(known: Mapping[str, Mapping[str, Any]], step: int) -> tuple[Shape, ...]:
-    """The presets that a model takes.
+    """The presets that a model accepts.
 
     Args:
-        known: its parameters' schemas.
-        step: sides are multiples of this.
+        known: the schemas of its parameters.
+        step: both sides are multiples of this.
     """
     if "width" not in known:
         return tuple(Shape(ratio, None, None) for ratio in RATIOS)

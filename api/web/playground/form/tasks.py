@@ -1,4 +1,4 @@
-"""Florence-2's tasks as the form offers them: grouped by what they answer."""
+"""Florence-2's tasks in the form, grouped by the kind of their answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from workers.catalog.florence2.tasks import TASKS, Florence2Task
 
 _SHORT = {
     "caption": "caption",
-    "detailed_caption": "some sentences",
-    "more_detailed_caption": "a paragraph",
+    "detailed_caption": "longer caption",
+    "more_detailed_caption": "longest caption",
     "object_detection": "objects",
-    "dense_region_caption": "regions, described",
+    "dense_region_caption": "described regions",
     "region_proposal": "regions",
-    "caption_to_phrase_grounding": "a caption's phrases",
-    "open_vocabulary_detection": "what I name",
-    "referring_expression_segmentation": "what a phrase means",
+    "caption_to_phrase_grounding": "phrases of a caption",
+    "open_vocabulary_detection": "objects by name",
+    "referring_expression_segmentation": "object by phrase",
     "ocr": "text",
-    "ocr_with_region": "text and where",
+    "ocr_with_region": "text with places",
     "region_to_segmentation": "its outline",
     "region_to_category": "its kind",
     "region_to_description": "its description",
@@ -25,27 +25,27 @@ _SHORT = {
 
 
 @dataclass(frozen=True)
-class AskedTask:
-    """One task as it is offered: `label` says it within its group."""
+class TaskOption:
+    """One task in the form, with its label within its group."""
 
     label: str
     task: Florence2Task
 
 
-TaskGroup = tuple[str, tuple[AskedTask, ...]]
+TaskGroup = tuple[str, tuple[TaskOption, ...]]
 
 _NAMES = ("Describe", "Find", "Outline", "Read", "About a region")
 
 
 def groups_of(offered: Sequence[str]) -> tuple[TaskGroup, ...]:
-    """The tasks of these tokens, in groups that have a name each."""
-    known = [_asked(task) for task in TASKS if task.token in offered]
+    """The tasks of these tokens, in named groups."""
+    known = [_option(task) for task in TASKS if task.token in offered]
     grouped = ((name, tuple(t for t in known if _group(t.task) == name)) for name in _NAMES)
     return tuple(group for group in grouped if group[1])
 
 
-def _asked(task: Florence2Task) -> AskedTask:
-    return AskedTask(_SHORT.get(task.name, task.name.replace("_", " ")), task)
+def _option(task: Florence2Task) -> TaskOption:
+    return TaskOption(_SHORT.get(task.name, task.name.replace("_", " ")), task)
 
 
 def _group(task: Florence2Task) -> str:

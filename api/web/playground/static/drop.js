@@ -1,46 +1,46 @@
-// <picture-drop>: pictures for one field of a form, by dropping, pasting or choosing files.
+// <picture-drop>: a form field for pictures, which the user drops, pastes or selects as files.
 //
 // Attributes: name, label, hint, upload, csrf, max, max-bytes, max-pixels, types, required.
-// Each picture is sent to the service at once; what the form holds are the ids that came back,
-// one hidden input for each, in order. Hidden inputs that the page came with are pictures already.
-// `busy` stands on the element while a picture is on its way. It sends `change` when its value
-// changes, and `pictures` when what it shows does.
+// Each picture is uploaded at once. The form holds the ids that the service returns, one hidden
+// input per picture, in order. Hidden inputs in the page's HTML are pictures uploaded before.
+// The attribute `busy` is set while an upload runs. The element fires `change` when its value
+// changes, and `pictures` when the pictures that it shows change.
 
-import { announce, made, upload } from "./uploads.js";
+import { announce, createElement, upload } from "./uploads.js";
 
-const LARGEST_KEPT = 1600; // longer side of what is kept to be shown, pixels
-const THUMB = 144; // longer side of a thumbnail, pixels: twice what is shown
+const MAX_SIDE = 1600; // longer side of the copy that is shown, pixels
+const THUMB = 144; // longer side of a thumbnail, pixels: twice its size on the page
 const NAMES = { "image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WebP" };
 let number = 0;
 
 class PictureDrop extends HTMLElement {
-  #states = this.attachInternals().states; // unlike attributes, these outlive a morph of the page
-  #slots = []; // {value, width, height, source}: `value` is null while it is on its way
+  #states = this.attachInternals().states; // unlike attributes, states survive a morph of the page
+  #slots = []; // {value, width, height, source}: `value` is null during the upload
   #list;
   #file;
   #error;
 
-  /** The pictures that have arrived, in order: value, width and height in pixels, and a source for drawImage. */
+  /** The uploaded pictures, in order: value, width and height in pixels, and a source for drawImage. */
   get pictures() {
     return this.#slots.filter((slot) => slot.value !== null && slot.source);
   }
 
   connectedCallback() {
     if (this.#list) return;
-    const given = [...this.querySelectorAll('input[type="hidden"]')];
+    const initial = [...this.querySelectorAll('input[type="hidden"]')];
     this.replaceChildren(...this.#parts());
-    for (const field of given) this.#take(field.value, field.dataset.src, Number(field.dataset.width), Number(field.dataset.height));
+    for (const field of initial) this.#addUploaded(field.value, field.dataset.src, Number(field.dataset.width), Number(field.dataset.height));
     this.#show();
   }
 
-  /** Put a picture in that the service knows already, in the place of the last one if it is full. */
+  /** Add a picture that was uploaded before; it replaces the last one when the field is full. */
   add(value, src, width, height) {
     while (this.#slots.length >= this.#max) this.#slots.pop();
-    this.#take(value, src, width, height);
+    this.#addUploaded(value, src, width, height);
     this.#changed();
   }
 
-  /** Take files as if they had been dropped. */
+  /** Add files as if they had been dropped. */
   async addFiles(files) {
     this.#error.textContent = "";
     await Promise.all([...files].map((file) => this.#send(file)));
@@ -51,21 +51,21 @@ class PictureDrop extends HTMLElement {
   #parts() {
     const id = `picture-drop-${++number}`;
     const types = this.#types;
-    this.#file = made("input", { type: "file", id, accept: types.join(), multiple: this.#max > 1, "aria-describedby": `${id}-hint` });
-    this.#list = made("ol", { class: "drop-list" });
-    this.#error = made("p", { class: "drop-error", role: "alert" });
+    this.#file = createElement("input", { type: "file", id, accept: types.join(), multiple: this.#max > 1, "aria-describedby": `${id}-hint` });
+    this.#list = createElement("ol", { class: "drop-list" });
+    this.#error = createElement("p", { class: "drop-error", role: "alert" });
     const what = this.#max > 1 ? `Drop or paste up to ${this.#max} pictures, or ` : "Drop or paste a picture, or ";
-    const zone = made("div", { class: "drop-zone" }, this.#file, made("span", {}, what, made("u", {}, "choose a file")));
+    const zone = createElement("div", { class: "drop-zone" }, this.#file, createElement("span", {}, what, createElement("u", {}, "choose a file")));
     const hint = this.getAttribute("hint") ?? types.map((type) => NAMES[type] ?? type).join(", ");
     this.#file.addEventListener("input", (event) => event.stopPropagation());
     this.#file.addEventListener("change", (event) => {
-      event.stopPropagation(); // nothing has changed until it has arrived
+      event.stopPropagation(); // the value changes only after the upload
       const files = [...this.#file.files];
       this.#file.value = "";
       this.addFiles(files);
     });
     this.#listenForDrops();
-    return [made("label", { htmlFor: id }, this.getAttribute("label") ?? "Picture"), this.#list, zone, made("p", { class: "drop-hint dim", id: `${id}-hint` }, hint), this.#error];
+    return [createElement("label", { htmlFor: id }, this.getAttribute("label") ?? "Picture"), this.#list, zone, createElement("p", { class: "drop-hint dim", id: `${id}-hint` }, hint), this.#error];
   }
 
   get #types() { return (this.getAttribute("types") ?? "image/png image/jpeg image/webp").split(/\s+/); }
@@ -81,7 +81,7 @@ class PictureDrop extends HTMLElement {
     this.addEventListener("dragleave", (event) => { if (!this.contains(event.relatedTarget)) this.removeAttribute("over"); });
   }
 
-  #take(value, src, width, height) {
+  #addUploaded(value, src, width, height) {
     const slot = { value, width, height, source: null };
     this.#slots.push(slot);
     const image = new Image();
@@ -92,7 +92,7 @@ class PictureDrop extends HTMLElement {
         slot.width ||= image.naturalWidth;
         slot.height ||= image.naturalHeight;
       },
-      () => this.#refuse("A picture is no longer there: choose another.", slot),
+      () => this.#refuse("A picture is no longer stored: choose another.", slot),
     ).then(() => this.#show());
   }
 
@@ -105,37 +105,37 @@ class PictureDrop extends HTMLElement {
       this.#show();
       slot.source = await this.#read(file);
       this.#show();
-      const kept = await upload(this, file, file.name || "pasted.png");
-      [slot.value, slot.width, slot.height] = [kept.id, kept.width, kept.height];
-      announce("The picture is there");
+      const stored = await upload(this, file, file.name || "pasted.png");
+      [slot.value, slot.width, slot.height] = [stored.id, stored.width, stored.height];
+      announce("The picture is uploaded");
     } catch (error) {
       this.#refuse(error.message, slot);
     }
     this.#changed();
   }
 
-  // The only picture gives way to the next; of several none does.
+  // A single picture is replaced by the next one; in a field for several, none is.
   #makeRoom() {
     if (this.#max === 1) this.#slots = [];
-    if (this.#slots.length >= this.#max) throw new Error(`No more than ${this.#max} pictures are taken here.`);
+    if (this.#slots.length >= this.#max) throw new Error(`No more than ${this.#max} pictures are allowed here.`);
   }
 
   #check(file) {
     const types = this.#types;
     const name = file.name ? `“${file.name}”` : "This";
-    if (!types.includes(file.type)) throw new Error(`${name} cannot be taken: send ${types.map((type) => NAMES[type] ?? type).join(", ")}.`);
+    if (!types.includes(file.type)) throw new Error(`${name} cannot be used: send ${types.map((type) => NAMES[type] ?? type).join(", ")}.`);
     const most = Number(this.getAttribute("max-bytes") ?? Infinity);
     if (file.size > most) throw new Error(`${name} has ${(file.size / 1e6).toFixed(1)} MB; ${(most / 1e6).toFixed(1)} MB is the limit.`);
   }
 
   async #read(file) {
     const whole = await createImageBitmap(file).catch(() => {
-      throw new Error("This is no picture that can be read: it may be broken.");
+      throw new Error("This is not a picture that can be read: the file may be damaged.");
     });
     const { width, height } = whole;
     const most = Number(this.getAttribute("max-pixels") ?? Infinity);
     if (width * height > most) throw new Error(`The picture has ${width} × ${height} pixels; ${(most / 1e6).toFixed(1)} million is the limit.`);
-    const scale = LARGEST_KEPT / Math.max(width, height);
+    const scale = MAX_SIDE / Math.max(width, height);
     if (scale >= 1) return whole;
     const small = await createImageBitmap(whole, { resizeWidth: Math.max(1, Math.round(width * scale)), resizeHeight: Math.max(1, Math.round(height * scale)), resizeQuality: "medium" });
     whole.close();
@@ -153,29 +153,29 @@ class PictureDrop extends HTMLElement {
   }
 
   #show() {
-    const waits = this.#slots.some((slot) => slot.value === null);
-    this.toggleAttribute("busy", waits);
-    this.#states[this.#slots.length >= this.#max && !waits ? "add" : "delete"]("full");
+    const isUploading = this.#slots.some((slot) => slot.value === null);
+    this.toggleAttribute("busy", isUploading);
+    this.#states[this.#slots.length >= this.#max && !isUploading ? "add" : "delete"]("full");
     const empty = this.hasAttribute("required") && this.#slots.length === 0;
-    this.#file.setCustomValidity(waits ? "The picture is still on its way." : empty ? "Choose a picture." : "");
+    this.#file.setCustomValidity(isUploading ? "The picture is still being uploaded." : empty ? "Choose a picture." : "");
     this.#list.replaceChildren(...this.#slots.map((slot, place) => this.#row(slot, place)));
     this.dispatchEvent(new Event("pictures"));
   }
 
   #row(slot, place) {
     const name = this.#max > 1 ? `Picture ${place + 1}` : "Picture";
-    const size = slot.value === null ? "on its way…" : `${slot.width} × ${slot.height}`;
-    const row = made("li", {}, thumbnail(slot.source, `${name}, ${size}`), made("span", { class: "drop-size" }, size));
+    const size = slot.value === null ? "uploading…" : `${slot.width} × ${slot.height}`;
+    const row = createElement("li", {}, thumbnail(slot.source, `${name}, ${size}`), createElement("span", { class: "drop-size" }, size));
     if (place > 0) row.append(this.#button("←", `Move ${name} earlier`, () => this.#move(place, place - 1)));
     if (place < this.#slots.length - 1) row.append(this.#button("→", `Move ${name} later`, () => this.#move(place, place + 1)));
     row.append(this.#button("×", `Remove ${name}`, () => this.#remove(slot)));
-    if (slot.value !== null) row.append(made("input", { type: "hidden", name: this.getAttribute("name"), value: slot.value }));
+    if (slot.value !== null) row.append(createElement("input", { type: "hidden", name: this.getAttribute("name"), value: slot.value }));
     return row;
   }
 
-  #button(sign, name, act) {
-    const button = made("button", { type: "button", class: "quiet", "aria-label": name, title: name }, sign);
-    button.addEventListener("click", act);
+  #button(sign, name, onClick) {
+    const button = createElement("button", { type: "button", class: "quiet", "aria-label": name, title: name }, sign);
+    button.addEventListener("click", onClick);
     return button;
   }
 
@@ -196,7 +196,7 @@ class PictureDrop extends HTMLElement {
 }
 
 function thumbnail(source, name) {
-  const canvas = made("canvas", { role: "img", "aria-label": name });
+  const canvas = createElement("canvas", { role: "img", "aria-label": name });
   const [width, height] = source ? [source.naturalWidth ?? source.width, source.naturalHeight ?? source.height] : [1, 1];
   const scale = Math.min(1, THUMB / Math.max(width, height));
   canvas.width = Math.max(1, Math.round(width * scale));
@@ -205,16 +205,16 @@ function thumbnail(source, name) {
   return canvas;
 }
 
-// A picture that is pasted, or dropped beside a field, goes where one is at work, or else to the
-// first field that is seen: a browser would leave the page for a file that nobody takes.
+// A picture that is pasted, or dropped beside a field, goes to the field that has the focus, or
+// else to the first visible one. A browser would leave the page and open the file instead.
 const nearest = () =>
   document.activeElement?.closest("picture-drop") ?? [...document.querySelectorAll("picture-drop")].find((each) => each.checkVisibility());
 
 document.addEventListener("paste", (event) => {
   const files = [...(event.clipboardData?.files ?? [])];
-  const writes = document.activeElement?.matches("input, textarea") && event.clipboardData?.types.includes("text/plain");
+  const isText = document.activeElement?.matches("input, textarea") && event.clipboardData?.types.includes("text/plain");
   const drop = nearest();
-  if (!files.length || writes || !drop) return;
+  if (!files.length || isText || !drop) return;
   event.preventDefault();
   drop.addFiles(files);
 });

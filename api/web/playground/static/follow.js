@@ -1,26 +1,26 @@
-// A picture of a <picture-drop>, shown by another part of the form.
+// The picture of a <picture-drop>, shown in another part of the form.
 
 /**
  * Show the first picture of a drop now and whenever it changes.
  *
- * @param {string} id the drop's.
+ * @param {string} id the id of the <picture-drop>.
  * @param {(picture?: {value: string, width: number, height: number, source: CanvasImageSource}) => void} show
- *   is given nothing while there is no picture.
+ *   is called without an argument while there is no picture.
  */
 export async function follow(id, show) {
   await customElements.whenDefined("picture-drop");
   const drop = document.getElementById(id);
-  const look = () => show(drop.pictures[0]);
-  drop.addEventListener("pictures", look);
-  look();
+  const update = () => show(drop.pictures[0]);
+  drop.addEventListener("pictures", update);
+  update();
 }
 
 /**
- * Make a frame as large as a picture is to be shown: as wide as there is room, and not too high.
+ * Resize a frame for a picture: as wide as there is room, and not too high.
  *
  * @param {HTMLElement} frame
- * @param {HTMLCanvasElement[]} canvases get the picture's form, the longer side being `longest`
- *   pixels at most; the first gets the picture.
+ * @param {HTMLCanvasElement[]} canvases get the picture's aspect ratio, with at most `longest`
+ *   pixels on the longer side; the picture is drawn on the first one.
  */
 export function showIn(frame, canvases, picture, longest) {
   const ratio = picture.width / picture.height;
@@ -35,8 +35,8 @@ export function showIn(frame, canvases, picture, longest) {
   first.getContext("2d").drawImage(picture.source, 0, 0, first.width, first.height);
 }
 
-/** Where in the picture a pointer is, in the picture's pixels; outside of it beside the picture. */
-export function placeIn(frame, picture, event) {
+/** The position of a pointer in the picture's pixels; it may lie outside the picture. */
+export function positionIn(frame, picture, event) {
   const { left, top, width, height } = frame.getBoundingClientRect();
   return [((event.clientX - left) / width) * picture.width, ((event.clientY - top) / height) * picture.height];
 }

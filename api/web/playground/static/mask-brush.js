@@ -1,64 +1,64 @@
-// <mask-brush>: what of a picture is to be painted anew, by mouse, finger, pen or keyboard.
+// <mask-brush>: marks the area of a picture to be repainted, by mouse, finger, pen or keyboard.
 //
-// Attributes: name, label, for (the id of a <picture-drop>, whose first picture is painted on),
-// upload, csrf. When strokes rest, the mask is sent to the service as a PNG of the picture's true
-// size, white where it is to be painted anew, and a hidden input holds the id that came back.
-// Nothing painted, no input. `busy` stands on the element until the mask has arrived.
+// Attributes: name, label, for (the id of a <picture-drop>, whose first picture is marked),
+// upload, csrf. Shortly after the last stroke, the mask is uploaded as a PNG of the picture's
+// original size, white in the area to be repainted, and a hidden input holds the returned id.
+// An empty mask sends no input. The attribute `busy` is set until the mask is uploaded.
 
-import { follow, placeIn, showIn } from "./follow.js";
-import { draw, finished, opaqueWhere, redraw } from "./mask.js";
-import { made, upload } from "./uploads.js";
+import { follow, positionIn, showIn } from "./follow.js";
+import { draw, opaqueWhereWhite, redraw, renderMask } from "./mask.js";
+import { createElement, upload } from "./uploads.js";
 
-const COLOUR = "#e0218a"; // on the screen alone; the layer's opacity is the style sheet's
-const LARGEST_LAYER = 1024; // longer side of the layer on the screen, pixels
-const REST_MS = 300; // this long after the last act the mask is sent
+const COLOUR = "#e0218a"; // on the screen only; the style sheet sets the layer's opacity
+const MAX_LAYER_SIDE = 1024; // longer side of the layer on the screen, pixels
+const UPLOAD_DELAY_MS = 300; // from the last edit to the upload of the mask
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 let number = 0;
 
 class MaskBrush extends HTMLElement {
-  #states = this.attachInternals().states; // unlike attributes, these outlive a morph of the page
-  #acts = [];
+  #states = this.attachInternals().states; // unlike attributes, states survive a morph of the page
+  #edits = [];
   #stroke = null;
   #base = null;
   #erases = false;
-  #shown = null; // the picture that is painted on, as the drop tells it
+  #shown = null; // the picture that is marked, as the <picture-drop> reports it
   #cursor = [0, 0]; // in pixels of the picture
-  #sent = 0; // counts what was sent, so that a late answer is known
+  #sent = 0; // number of uploads, so that a late response is recognized
   #timer;
   #view; #picture; #layer; #ring; #size; #tools; #field; #note; #error;
 
   connectedCallback() {
     if (this.#view) return;
-    const given = this.querySelector('input[type="hidden"]');
+    const initial = this.querySelector('input[type="hidden"]');
     this.#build();
-    if (given) this.#keepGiven(given);
-    follow(this.getAttribute("for"), (picture) => this.#lookAt(picture));
+    if (initial) this.#loadInitial(initial);
+    follow(this.getAttribute("for"), (picture) => this.#showPicture(picture));
   }
 
-  /** The mask as a PNG of the picture's size; null when nothing is painted. */
+  /** The mask as a PNG of the picture's size; null when it is empty. */
   async toBlob() {
     if (!this.#shown) return null;
-    const { canvas, share } = finished(this.#shown.width, this.#shown.height, this.#acts, this.#base);
-    this.#note.textContent = share ? `${share < 0.01 ? "Less than 1" : Math.round(share * 100)} % is painted anew` : "Nothing is chosen yet";
+    const { canvas, share } = renderMask(this.#shown.width, this.#shown.height, this.#edits, this.#base);
+    this.#note.textContent = share ? `${share < 0.01 ? "Less than 1" : Math.round(share * 100)} % is repainted` : "Nothing is marked yet";
     return share ? new Promise((resolve) => canvas.toBlob(resolve, "image/png")) : null;
   }
 
-  /** Paint nothing anew. */
-  clear() { this.#act({ kind: "clear" }); }
+  /** Remove the whole mask. */
+  clear() { this.#addEdit({ kind: "clear" }); }
 
   #build() {
     const id = `mask-brush-${++number}`;
-    this.#picture = made("canvas", { "aria-hidden": "true" });
-    this.#layer = made("canvas", { class: "mask-layer", tabIndex: 0, role: "application", "aria-label": this.getAttribute("label") ?? "Mask", "aria-describedby": `${id}-keys` });
-    this.#ring = made("span", { class: "mask-ring", "aria-hidden": "true" });
-    this.#view = made("div", { class: "mask-view" }, this.#picture, this.#layer, this.#ring);
-    this.#size = made("input", { type: "range", id: `${id}-size`, min: 1, max: 40, value: 12 });
-    this.#field = made("input", { type: "hidden", name: this.getAttribute("name"), disabled: true });
-    this.#note = made("span", { class: "dim", role: "status" });
-    this.#error = made("p", { class: "drop-error", role: "alert" });
+    this.#picture = createElement("canvas", { "aria-hidden": "true" });
+    this.#layer = createElement("canvas", { class: "mask-layer", tabIndex: 0, role: "application", "aria-label": this.getAttribute("label") ?? "Mask", "aria-describedby": `${id}-keys` });
+    this.#ring = createElement("span", { class: "mask-ring", "aria-hidden": "true" });
+    this.#view = createElement("div", { class: "mask-view" }, this.#picture, this.#layer, this.#ring);
+    this.#size = createElement("input", { type: "range", id: `${id}-size`, min: 1, max: 40, value: 12 });
+    this.#field = createElement("input", { type: "hidden", name: this.getAttribute("name"), disabled: true });
+    this.#note = createElement("span", { class: "dim", role: "status" });
+    this.#error = createElement("p", { class: "drop-error", role: "alert" });
     this.#tools = this.#toolbar(`${id}-size`);
-    const keys = made("p", { class: "drop-hint dim", id: `${id}-keys` }, "By keyboard: arrows move the brush, Shift makes the steps larger, hold Space to paint, [ and ] change its size.");
-    this.replaceChildren(made("p", { class: "mask-title" }, this.getAttribute("label") ?? "Mask"), this.#view, this.#tools, keys, this.#error, this.#field);
+    const keys = createElement("p", { class: "drop-hint dim", id: `${id}-keys` }, "By keyboard: arrows move the brush, Shift makes the steps larger, hold Space to paint, [ and ] change its size.");
+    this.replaceChildren(createElement("p", { class: "mask-title" }, this.getAttribute("label") ?? "Mask"), this.#view, this.#tools, keys, this.#error, this.#field);
     this.#listen();
   }
 
@@ -67,21 +67,21 @@ class MaskBrush extends HTMLElement {
     const eraser = this.#button("Eraser", () => this.#choose(true));
     brush.setAttribute("aria-pressed", "true");
     eraser.setAttribute("aria-pressed", "false");
-    const size = made("span", { class: "mask-size" }, made("label", { htmlFor: id }, "Size"), this.#size);
+    const size = createElement("span", { class: "mask-size" }, createElement("label", { htmlFor: id }, "Size"), this.#size);
     const undo = this.#button("Undo", () => this.#undo());
     undo.disabled = true;
     const clear = this.#button("Clear", () => this.clear());
-    const invert = this.#button("Invert", () => this.#act({ kind: "invert" }));
-    const tools = made("div", { class: "mask-tools", role: "group", "aria-label": "Mask tools" }, brush, eraser, size, undo, clear, invert, this.#note);
+    const invert = this.#button("Invert", () => this.#addEdit({ kind: "invert" }));
+    const tools = createElement("div", { class: "mask-tools", role: "group", "aria-label": "Mask tools" }, brush, eraser, size, undo, clear, invert, this.#note);
     for (const type of ["input", "change"]) {
       tools.addEventListener(type, (event) => { event.stopPropagation(); this.#moveRing(); });
     }
     return tools;
   }
 
-  #button(name, act) {
-    const button = made("button", { type: "button", "data-tool": name.toLowerCase() }, name);
-    button.addEventListener("click", act);
+  #button(name, onClick) {
+    const button = createElement("button", { type: "button", "data-tool": name.toLowerCase() }, name);
+    button.addEventListener("click", onClick);
     return button;
   }
 
@@ -93,41 +93,41 @@ class MaskBrush extends HTMLElement {
     this.#tool("eraser").setAttribute("aria-pressed", String(erases));
   }
 
-  #keepGiven(given) {
-    this.#field.value = given.value;
+  #loadInitial(field) {
+    this.#field.value = field.value;
     this.#field.disabled = false;
     const image = new Image();
-    image.src = given.dataset.src;
+    image.src = field.dataset.src;
     image.decode().then(
-      () => { this.#base = opaqueWhere(image); this.#redraw(); },
-      () => { this.#field.disabled = true; this.#error.textContent = "The mask is no longer there: paint it again."; },
+      () => { this.#base = opaqueWhereWhite(image); this.#redraw(); },
+      () => { this.#field.disabled = true; this.#error.textContent = "The mask is no longer stored: paint it again."; },
     );
   }
 
-  #lookAt(picture) {
+  #showPicture(picture) {
     if (picture === this.#shown || (!picture && !this.#shown)) return;
-    const another = this.#shown !== null;
+    const isOther = this.#shown !== null;
     this.#shown = picture ?? null;
     this.#states[picture ? "add" : "delete"]("ready");
-    if (another) this.#forget();
+    if (isOther) this.#reset();
     if (!picture) return;
-    showIn(this.#view, [this.#picture, this.#layer], picture, LARGEST_LAYER);
+    showIn(this.#view, [this.#picture, this.#layer], picture, MAX_LAYER_SIDE);
     this.#cursor = [picture.width / 2, picture.height / 2];
     this.#redraw();
   }
 
-  #forget() {
-    [this.#acts, this.#base, this.#stroke] = [[], null, null];
+  #reset() {
+    [this.#edits, this.#base, this.#stroke] = [[], null, null];
     this.#sent += 1;
-    this.#settle("");
+    this.#finishUpload("");
   }
 
   get #scale() { return this.#layer.width / this.#shown.width; }
   get #diameter() { return Math.max(1, (Number(this.#size.value) / 100) * Math.min(this.#shown.width, this.#shown.height)); }
 
   #redraw() {
-    this.#tool("undo").disabled = this.#acts.length === 0;
-    if (this.#shown) redraw(this.#layer.getContext("2d"), this.#scale, COLOUR, this.#acts, this.#base);
+    this.#tool("undo").disabled = this.#edits.length === 0;
+    if (this.#shown) redraw(this.#layer.getContext("2d"), this.#scale, COLOUR, this.#edits, this.#base);
   }
 
   #listen() {
@@ -144,15 +144,15 @@ class MaskBrush extends HTMLElement {
   #down(event) {
     if (!event.isPrimary || event.button > 0 && event.button !== 5) return;
     this.#layer.setPointerCapture(event.pointerId);
-    this.#cursor = placeIn(this.#view, this.#shown, event);
-    this.#begin(this.#erases || event.button === 5); // 5: the other end of a pen
+    this.#cursor = positionIn(this.#view, this.#shown, event);
+    this.#begin(this.#erases || event.button === 5); // 5: the eraser end of a pen
     this.#moveRing();
   }
 
   #move(event) {
     if (!event.isPrimary) return;
-    for (const each of event.getCoalescedEvents?.() ?? [event]) this.#to(placeIn(this.#view, this.#shown, each));
-    this.#to(placeIn(this.#view, this.#shown, event));
+    for (const each of event.getCoalescedEvents?.() ?? [event]) this.#to(positionIn(this.#view, this.#shown, each));
+    this.#to(positionIn(this.#view, this.#shown, event));
   }
 
   #begin(erases) {
@@ -172,7 +172,7 @@ class MaskBrush extends HTMLElement {
   #lift() {
     const stroke = this.#stroke;
     this.#stroke = null;
-    if (stroke) this.#act(stroke);
+    if (stroke) this.#addEdit(stroke);
   }
 
   #key(event) {
@@ -202,21 +202,21 @@ class MaskBrush extends HTMLElement {
     style.transform = `translate(${this.#cursor[0] * scale}px, ${this.#cursor[1] * scale}px) translate(-50%, -50%)`;
   }
 
-  #act(act) {
-    this.#acts.push(act);
-    this.#acted();
+  #addEdit(edit) {
+    this.#edits.push(edit);
+    this.#edited();
   }
 
   #undo() {
-    if (this.#acts.pop()) this.#acted();
+    if (this.#edits.pop()) this.#edited();
   }
 
-  #acted() {
+  #edited() {
     this.#redraw();
     this.#error.textContent = "";
-    this.#wait("The mask is still on its way.");
+    this.#setBusy("The mask is still being uploaded.");
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#send(), REST_MS);
+    this.#timer = setTimeout(() => this.#send(), UPLOAD_DELAY_MS);
   }
 
   async #send() {
@@ -229,18 +229,18 @@ class MaskBrush extends HTMLElement {
       if (mine === this.#sent) this.#error.textContent = error.message;
     }
     if (mine !== this.#sent) return;
-    this.#settle(value);
+    this.#finishUpload(value);
   }
 
-  #settle(value) {
+  #finishUpload(value) {
     clearTimeout(this.#timer);
-    this.#wait("");
+    this.#setBusy("");
     this.#field.value = value;
     this.#field.disabled = value === "";
     this.dispatchEvent(new Event("change", { bubbles: true }));
   }
 
-  #wait(reason) {
+  #setBusy(reason) {
     this.toggleAttribute("busy", reason !== "");
     this.#size.setCustomValidity(reason);
   }

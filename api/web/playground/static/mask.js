@@ -1,36 +1,36 @@
-// A mask as the list of what was done to it, so that one list gives the translucent layer on the
-// screen, the mask at the picture's true size, and every step back.
+// A mask as a list of edits. One list gives the translucent layer on the screen, the mask at the
+// picture's original size, and every step of undo.
 
 /**
  * @typedef {{kind: "stroke", erases: boolean, size: number, points: number[][]}} Stroke
- *   a round brush's way, its diameter and its points in pixels of the picture
- * @typedef {Stroke | {kind: "clear"} | {kind: "invert"}} Act
+ *   the path of a round brush: its diameter and its points, in pixels of the picture
+ * @typedef {Stroke | {kind: "clear"} | {kind: "invert"}} Edit
  */
 
 /**
- * Do everything anew.
+ * Draw all edits again.
  *
- * @param {CanvasRenderingContext2D} context of a canvas that shows the whole picture.
- * @param {number} scale the canvas' pixels to one of the picture's.
- * @param {string} colour what is painted gets it; the rest is transparent.
- * @param {Act[]} acts in order.
- * @param {HTMLCanvasElement | null} base what was there at first; its opaque parts count.
+ * @param {CanvasRenderingContext2D} context of a canvas that covers the whole picture.
+ * @param {number} scale canvas pixels per pixel of the picture.
+ * @param {string} colour of the painted area; the rest is transparent.
+ * @param {Edit[]} edits in order.
+ * @param {HTMLCanvasElement | null} base the mask before the first edit; its opaque parts count.
  */
-export function redraw(context, scale, colour, acts, base) {
+export function redraw(context, scale, colour, edits, base) {
   const { width, height } = context.canvas;
   context.clearRect(0, 0, width, height);
   if (base) {
     context.drawImage(base, 0, 0, width, height);
     fill(context, "source-in", colour);
   }
-  for (const act of acts) {
-    if (act.kind === "clear") context.clearRect(0, 0, width, height);
-    else if (act.kind === "invert") fill(context, "source-out", colour);
-    else draw(context, scale, colour, act, 0);
+  for (const edit of edits) {
+    if (edit.kind === "clear") context.clearRect(0, 0, width, height);
+    else if (edit.kind === "invert") fill(context, "source-out", colour);
+    else draw(context, scale, colour, edit, 0);
   }
 }
 
-/** Draw a stroke from one of its points on: from 0 all of it, from its last but one what is new. */
+/** Draw a stroke from one of its points on: from 0 the whole stroke, from its last but one the newest part. */
 export function draw(context, scale, colour, stroke, from) {
   context.globalCompositeOperation = stroke.erases ? "destination-out" : "source-over";
   context.fillStyle = context.strokeStyle = colour;
@@ -55,16 +55,16 @@ function fill(context, operation, colour) {
 }
 
 /**
- * The finished mask: white is painted anew, black stays, and there is nothing between.
+ * The mask for the upload: white is repainted, black stays, and there are no other colours.
  *
- * @returns {{canvas: HTMLCanvasElement, share: number}} at the picture's true size, and how much
- *   of it is white, 0 to 1.
+ * @returns {{canvas: HTMLCanvasElement, share: number}} a canvas of the picture's original size,
+ *   and the share of it that is white, 0 to 1.
  */
-export function finished(width, height, acts, base) {
+export function renderMask(width, height, edits, base) {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [width, height];
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  redraw(context, 1, "#fff", acts, base);
+  redraw(context, 1, "#fff", edits, base);
   const pixels = context.getImageData(0, 0, width, height);
   let white = 0;
   for (let at = 0; at < pixels.data.length; at += 4) {
@@ -77,8 +77,8 @@ export function finished(width, height, acts, base) {
   return { canvas, share: white / (width * height) };
 }
 
-/** A mask that came as a picture, as a canvas whose white parts are opaque and the rest is not. */
-export function opaqueWhere(image) {
+/** A stored mask as a canvas: its white parts are opaque, the rest is transparent. */
+export function opaqueWhereWhite(image) {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
   const context = canvas.getContext("2d", { willReadFrequently: true });

@@ -1,14 +1,14 @@
-// <region-box>: a box drawn over a picture, for the four numbers of the fieldset that it stands in.
+// <region-box>: a box drawn over a picture, for the four number inputs of the enclosing fieldset.
 //
-// Attributes: for (the id of a <picture-drop>, whose first picture is drawn on), name (of the four
-// inputs: left, top, right, bottom, in pixels of the picture), label. The numbers are the value:
-// whoever draws nothing fills them in, and sees the box follow.
+// Attributes: for (the id of a <picture-drop>, whose first picture is shown), name (of the four
+// inputs: left, top, right, bottom, in pixels of the picture), label. The inputs hold the value:
+// they can also be typed in, and the box follows.
 
-import { follow, placeIn, showIn } from "./follow.js";
-import { made } from "./uploads.js";
+import { follow, positionIn, showIn } from "./follow.js";
+import { createElement } from "./uploads.js";
 
-const LARGEST = 1024; // longer side of what is shown, pixels
-const LEAST = 4; // a drag of fewer pixels of the picture is a click, and draws nothing
+const MAX_SIDE = 1024; // longer side of the picture on the page, pixels
+const MIN_DRAG = 4; // a shorter drag, in pixels of the picture, is a click and draws nothing
 
 class RegionBox extends HTMLElement {
   #states = this.attachInternals().states;
@@ -18,37 +18,37 @@ class RegionBox extends HTMLElement {
 
   connectedCallback() {
     if (this.#view) return;
-    this.#canvas = made("canvas", { role: "img", "aria-label": this.getAttribute("label") ?? "Draw a box over the picture" });
-    this.#box = made("span", { class: "region-box", hidden: true });
-    this.#view = made("div", { class: "region-view" }, this.#canvas, this.#box);
+    this.#canvas = createElement("canvas", { role: "img", "aria-label": this.getAttribute("label") ?? "Draw a box over the picture" });
+    this.#box = createElement("span", { class: "region-box", hidden: true });
+    this.#view = createElement("div", { class: "region-view" }, this.#canvas, this.#box);
     this.replaceChildren(this.#view);
     this.#view.addEventListener("pointerdown", (event) => this.#down(event));
     this.#view.addEventListener("pointermove", (event) => this.#drag(event));
     this.#view.addEventListener("pointerup", (event) => this.#up(event));
     this.#view.addEventListener("pointercancel", () => { this.#from = null; });
     this.closest("fieldset").addEventListener("input", () => this.#show());
-    follow(this.getAttribute("for"), (picture) => this.#lookAt(picture));
+    follow(this.getAttribute("for"), (picture) => this.#showPicture(picture));
   }
 
   get #fields() { return [...this.closest("fieldset").querySelectorAll(`input[name="${this.getAttribute("name")}"]`)]; }
 
-  #lookAt(picture) {
+  #showPicture(picture) {
     this.#picture = picture ?? null;
     this.#states[picture ? "add" : "delete"]("ready");
-    if (picture) showIn(this.#view, [this.#canvas], picture, LARGEST);
+    if (picture) showIn(this.#view, [this.#canvas], picture, MAX_SIDE);
     this.#show();
   }
 
   #down(event) {
     if (!event.isPrimary || event.button !== 0) return;
     this.#view.setPointerCapture(event.pointerId);
-    this.#from = this.#place(event);
+    this.#from = this.#position(event);
   }
 
   #drag(event) {
     if (!this.#from || !event.isPrimary) return;
-    const [[x1, y1], [x2, y2]] = [this.#from, this.#place(event)];
-    if (Math.abs(x1 - x2) < LEAST || Math.abs(y1 - y2) < LEAST) return;
+    const [[x1, y1], [x2, y2]] = [this.#from, this.#position(event)];
+    if (Math.abs(x1 - x2) < MIN_DRAG || Math.abs(y1 - y2) < MIN_DRAG) return;
     const corners = [Math.min(x1, x2), Math.min(y1, y2), Math.max(x1, x2), Math.max(y1, y2)];
     this.#fields.forEach((field, n) => { field.value = corners[n]; });
     this.#show();
@@ -61,9 +61,9 @@ class RegionBox extends HTMLElement {
     if (drawn) this.#fields[0].dispatchEvent(new Event("change", { bubbles: true }));
   }
 
-  #place(event) {
+  #position(event) {
     const { width, height } = this.#picture;
-    const [x, y] = placeIn(this.#view, this.#picture, event);
+    const [x, y] = positionIn(this.#view, this.#picture, event);
     return [Math.min(width, Math.max(0, Math.round(x))), Math.min(height, Math.max(0, Math.round(y)))];
   }
 

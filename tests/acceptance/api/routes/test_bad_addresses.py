@@ -1,4 +1,4 @@
-"""Addresses and methods that there are not: each a problem."""
+"""Unknown paths and methods: each gets a problem document."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Bad input: each a clear problem with the right status, nothing charged and no job made."""
+"""Invalid input: each gets a clear problem with the right status, no charge and no job."""
 
 import base64
 import io
@@ -29,7 +29,7 @@ def sender(stack: Stack) -> Client:
 
 @pytest.fixture(autouse=True)
 def _nothing_happens(stack: Stack, sender: Client) -> Iterator[None]:
-    """Whatever a test of this module sends: no job, no hold, an untouched account."""
+    """Check after each test of this module: no job, no hold, an unchanged account."""
     before = sender.account()
     yield
     assert sender.account() == before
@@ -90,11 +90,11 @@ def look_at(image: Any, **given: Any) -> Json:
 def test_what_does_not_fit_is_named_and_explained(
     sender: Client, body: Json, loc: list[str], says: str
 ) -> None:
-    told = problem(send(sender, body), 422, "invalid_input")
-    found = [item for item in told["errors"] if item["loc"] == ["body", *loc]]
-    assert found, told
+    refused = problem(send(sender, body), 422, "invalid_input")
+    found = [item for item in refused["errors"] if item["loc"] == ["body", *loc]]
+    assert found, refused
     assert says.lower() in found[0]["msg"].lower()
-    assert says.lower() in told["detail"].lower()
+    assert says.lower() in refused["detail"].lower()
 
 
 @pytest.mark.parametrize(
@@ -119,8 +119,8 @@ def test_what_does_not_fit_is_named_and_explained(
 def test_characters_that_nothing_can_hold_are_refused(
     sender: Client, body: Json, loc: list[str]
 ) -> None:
-    told = problem(send(sender, body), 422, "invalid_input")
-    assert ["body", *loc] in [item["loc"] for item in told["errors"]]
+    refused = problem(send(sender, body), 422, "invalid_input")
+    assert ["body", *loc] in [item["loc"] for item in refused["errors"]]
 
 
 @pytest.mark.parametrize("key", ["\ud800", "\0", "é" * 1000])
@@ -135,8 +135,8 @@ def test_numbers_that_are_none_are_refused(sender: Client, where: str, number: s
     given = {"prompt": '"a"', "seed": "1"} | {where: number}
     fields = ", ".join(f'"{name}": {value}' for name, value in given.items())
     body = f'{{"model": "flux.1-demo", "input": {{{fields}}}}}'
-    told = problem(send(sender, body), 422, "invalid_input")
-    assert ["body", "input", where] in [item["loc"] for item in told["errors"]]
+    refused = problem(send(sender, body), 422, "invalid_input")
+    assert ["body", "input", where] in [item["loc"] for item in refused["errors"]]
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity"])
@@ -162,15 +162,15 @@ def test_a_job_cannot_expire_at_no_time(sender: Client, number: str) -> None:
     ],
 )
 def test_a_body_that_is_no_submission_is_refused(sender: Client, body: bytes, status: int) -> None:
-    told = problem(send(sender, body), status)
-    assert not told["detail"].startswith(":")
+    refused = problem(send(sender, body), status)
+    assert not refused["detail"].startswith(":")
 
 
 def test_deep_but_whole_json_is_refused_for_what_it_says(sender: Client) -> None:
     deep = "[" * 900 + "]" * 900
     body = json.dumps(flux(prompt="DEEP")).replace('"DEEP"', deep)
-    told = problem(send(sender, body), 422, "invalid_input")
-    assert told["errors"][0]["loc"] == ["body", "input", "prompt"]
+    refused = problem(send(sender, body), 422, "invalid_input")
+    assert refused["errors"][0]["loc"] == ["body", "input", "prompt"]
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "image/png"])
@@ -220,13 +220,13 @@ BAD_PICTURES = {
 def test_a_bad_picture_is_refused_however_it_comes(sender: Client, name: str) -> None:
     data, says = BAD_PICTURES[name]
     uri = f"data:image/png;base64,{base64.b64encode(data).decode()}"
-    told = problem(send(sender, look_at(uri)), 422, "invalid_input")
-    assert told["errors"][0]["loc"] == ["body", "input", "image"]
-    assert says in told["detail"]
+    refused = problem(send(sender, look_at(uri)), 422, "invalid_input")
+    assert refused["errors"][0]["loc"] == ["body", "input", "image"]
+    assert says in refused["detail"]
     answer = sender.http.post("/v1/files", files={"file": ("picture.png", data, "image/png")})
-    told = problem(answer, 422, "invalid_input")
-    assert told["errors"][0]["loc"] == ["body", "file"]
-    assert says in told["detail"]
+    refused = problem(answer, 422, "invalid_input")
+    assert refused["errors"][0]["loc"] == ["body", "file"]
+    assert says in refused["detail"]
 
 
 def test_an_upload_without_a_file_is_refused(sender: Client) -> None:
@@ -253,13 +253,13 @@ def test_an_upload_without_a_file_is_refused(sender: Client) -> None:
     ],
 )
 def test_a_picture_that_cannot_be_had_is_refused(sender: Client, image: str, says: str) -> None:
-    told = problem(send(sender, look_at(image)), 422, "invalid_input")
-    assert told["errors"][0]["loc"] == ["body", "input", "image"]
-    assert says in told["detail"]
+    refused = problem(send(sender, look_at(image)), 422, "invalid_input")
+    assert refused["errors"][0]["loc"] == ["body", "input", "image"]
+    assert says in refused["detail"]
 
 
 class TestOfAnother:
-    """What belongs to another tenant does not exist."""
+    """Objects of another tenant do not exist."""
 
     @pytest.mark.parametrize("call", ["get", "cancel", "events"])
     def test_a_job_of_another_tenant_is_not_there(
@@ -278,8 +278,8 @@ class TestOfAnother:
         self, sender: Client, tenant: Client
     ) -> None:
         url = tenant.over(tenant.paint())["output"]["images"][0]["url"]
-        told = problem(send(sender, look_at(url)), 422, "invalid_input")
-        assert "your jobs" in told["detail"]
+        refused = problem(send(sender, look_at(url)), 422, "invalid_input")
+        assert "your jobs" in refused["detail"]
 
 
 def _call(sender: Client, path: str, call: str) -> httpx.Response:
@@ -309,7 +309,7 @@ def test_a_key_known_from_before_is_refused_once_it_is_revoked(stack: Stack) -> 
     keyed = {"Idempotency-Key": "before"}
     assert owner.http.post("/v1/jobs", json=flux(), headers=keyed).status_code == 202
     with stack.database.transaction() as session:
-        ((row, _),) = api_keys.listed(session, tenant_id=owner.tenant_id)
+        ((row, _),) = api_keys.list_keys(session, tenant_id=owner.tenant_id)
         assert api_keys.revoke(session, row.id)
     for headers in ({}, keyed, {"Idempotency-Key": "after"}):
         problem(owner.http.post("/v1/jobs", json=flux(), headers=headers), 401, "unauthorized")
@@ -322,7 +322,7 @@ def test_a_key_known_from_before_is_refused_once_it_is_revoked(stack: Stack) -> 
 def test_a_call_needs_a_valid_key(stack: Stack, sender: Client) -> None:
     owner = stack.tenant()
     with stack.database.transaction() as session:
-        ((row, _),) = api_keys.listed(session, tenant_id=owner.tenant_id)
+        ((row, _),) = api_keys.list_keys(session, tenant_id=owner.tenant_id)
         assert api_keys.revoke(session, row.id)
     revoked = owner.http.headers["authorization"]
     typo = str(sender.http.headers["authorization"])[:-1] + "-"
@@ -351,8 +351,8 @@ def test_an_operators_key_is_no_tenants_key(stack: Stack, sender: Client) -> Non
 def test_a_priority_beyond_the_tier_is_refused(stack: Stack, sender: Client) -> None:
     free = stack.tenant("free")
     body = {**flux(), "priority": "high"}
-    told = problem(free.http.post("/v1/jobs", json=body), 403, "forbidden")
-    assert "tier" in told["detail"]
+    refused = problem(free.http.post("/v1/jobs", json=body), 403, "forbidden")
+    assert "tier" in refused["detail"]
     assert free.account()["in_flight"] == 0
     assert sender.account()["in_flight"] == 0
 
@@ -365,7 +365,7 @@ def test_a_body_that_is_declared_too_large_is_refused_unread(stack: Stack, sende
     )
     with socket.create_connection(("127.0.0.1", httpx.URL(stack.url).port or 0), 10) as connection:
         connection.sendall(head.encode())
-        # to the end: head and body may come apart
+        # to the end: head and body may arrive separately
         answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
     assert answer.startswith("HTTP/1.1 413")
     assert "application/problem+json" in answer

@@ -1,4 +1,4 @@
-"""Server-Sent Events: what happens to a job, as it happens and again afterwards."""
+"""Server-Sent Events: a job's events in real time, and their replay."""
 
 import base64
 import io

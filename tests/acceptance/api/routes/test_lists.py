@@ -1,4 +1,4 @@
-"""What `GET /v1/jobs` selects, and its pages."""
+"""The filters and pages of `GET /v1/jobs`."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A running stack shows every figure that a rule or a dashboard asks for."""
+"""A running stack exports every metric that a rule or a dashboard uses."""
 
 import json
 import re
@@ -16,8 +16,8 @@ OTHERS = {"up", "node_filesystem_avail_bytes", "node_filesystem_size_bytes"}
 _NAME = re.compile(r"(?<![\w:])((?:bottega|process|node)_\w+|up)(?=[{\[) ]|$)")
 
 
-def asked() -> set[str]:
-    """The names in rules and dashboards; what a rule records is made of others."""
+def used_names() -> set[str]:
+    """The metric names in rules and dashboards, without those that a rule records."""
     queries = [
         rule["expr"]
         for name in ("recording", "alerts")
@@ -31,13 +31,13 @@ def asked() -> set[str]:
 
 
 def shown(stack: Stack) -> dict[str, str]:
-    """What each process answers."""
+    """The metrics of each process."""
     urls = stack.facts["metrics_urls"]
     return {name: httpx.get(url).raise_for_status().text for name, url in urls.items()}
 
 
 def families(text: str) -> set[str]:
-    """The names that can be asked for, as their types are told."""
+    """The exported names, from the lines with their types."""
     names = set()
     for name, kind in re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE):
         parts = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)
@@ -49,8 +49,8 @@ def test_every_figure_that_is_asked_for_is_there(stack: Stack) -> None:
     texts = shown(stack)
     assert set(texts) == {"api", "courier", "worker"}
     there = set().union(*map(families, texts.values()))
-    assert len(asked()) > 30
-    assert asked() - OTHERS - there == set()
+    assert len(used_names()) > 30
+    assert used_names() - OTHERS - there == set()
     assert 'bottega_dependency_up{dependency="database"} 1.0' in texts["api"]
     assert 'bottega_queue_ready_workers{variant="flux.1-demo"} 1.0' in texts["api"]
     assert 'bottega_worker_model_loaded{variant="flux.1-demo"} 1.0' in texts["worker"]

@@ -1,4 +1,4 @@
-"""What the service tells of itself: models, account, health, figures, its own documentation."""
+"""The service's own data: models, account, health, metrics and documentation."""
 
 import re
 from typing import Any
@@ -115,7 +115,7 @@ def test_metrics_show_what_waits_and_what_was_submitted(stack: Stack, tenant: Cl
     before = samples(httpx.get(url).text).get(submitted, 0)
     with stack.paused("flux.1-demo"):
         job = tenant.paint()
-        # Queues are counted once a second at most.
+        # Queues are counted at most once a second.
         eventually(
             lambda: samples(httpx.get(url).text)['bottega_queue_depth{variant="flux.1-demo"}'] == 1
         )

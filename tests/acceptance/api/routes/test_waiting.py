@@ -1,4 +1,4 @@
-"""Ways to learn how a job stands: long polls, validators, lists, cancelling."""
+"""Ways to read a job's state: long polls, validators, lists, cancels."""
 
 import time
 from datetime import datetime
@@ -13,8 +13,8 @@ LONG = {"steps": 50, "num_images": 4, "width": 256, "height": 256}
 """Seconds of work, in fifty steps."""
 
 
-def standing(account: Json) -> Json:
-    """What submitting and giving up again must leave as it was."""
+def account_state(account: Json) -> Json:
+    """The state that must be the same after a submission and its cancel."""
     names = ("in_flight", "allowances", "balance_micros", "held_micros", "open_holds")
     return {name: account[name] for name in names}
 
@@ -27,7 +27,7 @@ def test_a_long_poll_answers_as_soon_as_the_job_is_over(tenant: Client) -> None:
         delays.append(time.time() - _seconds(ended["finished_at"]))
         assert ended["state"] == "succeeded"
     assert "retry-after" not in tenant.http.get(job["urls"]["self"]).headers
-    # Were it not told, each would come at the next look at the database, every two seconds.
+    # Without the event each would wait for the next query of the database, every two seconds.
     assert min(delays) < 0.5, delays
 
 
@@ -55,8 +55,8 @@ def test_a_validator_saves_the_body_until_the_job_changes(stack: Stack, tenant: 
         job = tenant.paint()
         url = job["urls"]["self"]
         tag = tenant.http.get(url).headers["etag"]
-        for asked in (tag, f'"something else", {tag}'):
-            same = tenant.http.get(url, headers={"If-None-Match": asked})
+        for validator in (tag, f'"something else", {tag}'):
+            same = tenant.http.get(url, headers={"If-None-Match": validator})
             assert (same.status_code, same.content) == (304, b"")
             assert same.headers["etag"] == tag
         tenant.cancel(job)
@@ -68,15 +68,15 @@ def test_a_validator_saves_the_body_until_the_job_changes(stack: Stack, tenant: 
 def test_queued_jobs_tell_their_positions(stack: Stack, tenant: Client) -> None:
     with stack.paused("flux.1-demo"):
         jobs = [tenant.paint() for _ in range(3)]
-        told = [tenant.job(job["id"])["waiting"] for job in jobs]
-        assert [waiting["position"] for waiting in told] == [1, 2, 3]
-        assert [waiting["expected_seconds"] for waiting in told] == [None] * 3
+        waits = [tenant.job(job["id"])["waiting"] for job in jobs]
+        assert [waiting["position"] for waiting in waits] == [1, 2, 3]
+        assert [waiting["expected_seconds"] for waiting in waits] == [None] * 3
         for job in jobs:
             tenant.cancel(job)
 
 
 def test_a_canceled_queued_job_gives_its_hold_back(stack: Stack, tenant: Client) -> None:
-    before = standing(tenant.account())
+    before = account_state(tenant.account())
     with stack.paused("flux.1-demo"):
         job = tenant.paint(num_images=3)
         held = tenant.account()
@@ -87,17 +87,17 @@ def test_a_canceled_queued_job_gives_its_hold_back(stack: Stack, tenant: Client)
     assert canceled["finished_at"] is not None
     assert canceled["output"] is None
     assert canceled["error"] is None
-    assert standing(tenant.account()) == before
+    assert account_state(tenant.account()) == before
 
 
 def test_a_canceled_running_job_stops_and_leaves_nothing(stack: Stack, tenant: Client) -> None:
-    before = standing(tenant.account())
+    before = account_state(tenant.account())
     job = tenant.paint(**LONG)
     tenant.wait_for_step(job, 2)
     canceled = tenant.cancel(job)
     assert canceled["state"] == "canceled"
     assert canceled["started_at"] is not None
-    assert standing(tenant.account()) == before
+    assert account_state(tenant.account()) == before
 
     def given_up() -> bool:
         lines = [line for line in stack.log("worker").splitlines() if job["id"] in line]
@@ -125,9 +125,9 @@ def test_cancelling_twice_answers_the_same(stack: Stack, tenant: Client) -> None
 
 
 def test_a_job_that_no_worker_begins_in_time_expires(stack: Stack, tenant: Client) -> None:
-    before = standing(tenant.account())
+    before = account_state(tenant.account())
     with stack.paused("flux.1-demo"):
         job = tenant.submit("flux.1-demo", {"prompt": "a"}, expires_in_seconds=1)
         ended = tenant.job(job["id"], wait=30)
     assert ended["state"] == "expired"
-    assert standing(tenant.account()) == before
+    assert account_state(tenant.account()) == before

@@ -1,4 +1,4 @@
-"""Chromium on our pages: signed in, and watched for whatever a page should not do."""
+"""Chromium on our pages: signed in, and checked for console errors and foreign requests."""
 
 import os
 import shutil
@@ -16,11 +16,11 @@ WIDE = (1440, 900)
 PHONE = (390, 844)
 SERIOUS = ("serious", "critical")
 
-by_everyone = pytest.mark.parametrize(
+on_both_screens = pytest.mark.parametrize(
     ("theme", "size", "rules"),
     [("light", WIDE, None), ("dark", PHONE, ["color-contrast", "target-size"])],
 )
-"""A test of what everybody can use: all of axe's rules wide and light, those of looks otherwise."""
+"""An accessibility test: all rules on a wide light page, the visual rules on a dark phone."""
 
 
 @contextmanager
@@ -41,8 +41,8 @@ class Visit:
     """A browser window on one stack.
 
     Attributes:
-        requests: every URL that it asked for.
-        complaints: what the pages' console says: errors, and refusals of the content policy.
+        requests: every requested URL.
+        complaints: errors and warnings of the console, also those of the content security policy.
     """
 
     stack: Stack
@@ -63,23 +63,23 @@ class Visit:
             self.complaints.append(message.text)
 
     def sign_in(self, key: str | None = None) -> None:
-        """Sign in as anybody does; with the stack's operator key unless told otherwise."""
+        """Sign in by the form, with the stack's operator key by default."""
         self.page.goto("/dashboard/sign-in")
         self.page.get_by_label("Operator's key").fill(key or str(self.stack.facts["operator_key"]))
         self.page.get_by_role("button", name="Sign in").click()
-        self.page.get_by_role("navigation", name="Screens").wait_for()
+        self.page.get_by_role("navigation", name="Pages").wait_for()
 
     def press(self, name: str, *, within: str = "main") -> None:
-        """Open the confirmation that bears a name, and confirm."""
+        """Open the confirmation of a button, and confirm."""
         self.page.locator(f"{within} summary", has_text=name).first.click()
         self.page.locator(f"{within} details[open]").get_by_role("button", name=name).click()
 
-    def said(self) -> str:
-        """What the page says of the last action."""
+    def flash_message(self) -> str:
+        """The page's message about the last action."""
         return self.page.locator("main > .notice").inner_text()
 
     def violations(self, rules: list[str] | None = None) -> list[str]:
-        """What axe finds that keeps people out, with the places; by all rules or by some."""
+        """The serious accessibility violations that axe finds, by all rules or by some."""
         options: dict[str, object] = {"resultTypes": ["violations"]}
         if rules is not None:
             options["runOnly"] = rules
@@ -95,7 +95,7 @@ class Visit:
 def visit(
     browser: Browser, stack: Stack, *, theme: str = "light", size: tuple[int, int] = WIDE
 ) -> Iterator[Visit]:
-    """A fresh window; afterwards nothing has left the machine and no page has complained."""
+    """A new window; at its end, no request left the machine and the console has no errors."""
     context = browser.new_context(
         base_url=stack.url,
         color_scheme="dark" if theme == "dark" else "light",

@@ -1,6 +1,6 @@
-"""A page with the playground's parts and nothing else, served as the service serves pages.
+"""A page with only the playground's components, served with the service's security headers.
 
-What is sent from it is checked and kept as the service checks and keeps it; nothing else runs.
+Uploads are validated as by the service, and stored in memory; nothing else runs.
 """
 
 import io
@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -23,12 +22,12 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from api.web import dashboard, playground
-from api.web.shared.guard import GuardedHeaders
+from api.web.playground.pages import STATIC
+from api.web.shared.assets import SHARED_STATIC
+from api.web.shared.security import SecurityHeaders
 from db.values.pictures import PictureError, PictureLimits, inspect
 from tests.acceptance.api.web.browser import WIDE
 
-STATIC = Path(*playground.__path__) / "static"
 SIZE = (320, 240)
 TOKEN = "form-token"
 
@@ -41,11 +40,11 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Part
 <script type="module" src="/static/mask-brush.js"></script>
 <script type="module" src="/static/region-box.js"></script>
 <script type="module" src="/static/overlay.js"></script></head>
-<body><main><h1>Parts</h1>{body}</main><div id="said" role="status"></div></body></html>"""
+<body><main><h1>Parts</h1>{body}</main><div id="announcement" role="status"></div></body></html>"""
 
 FORM = """<form id="form"><picture-drop id="image" name="image" label="Picture" upload="/files"
- csrf="{token}" max="{most}" max-bytes="200000" max-pixels="1000000"{more}>{given}</picture-drop>
-<mask-brush name="mask" for="image" upload="/files" csrf="{token}" label="Paint anew"></mask-brush>
+ csrf="{token}" max="{most}" max-bytes="200000" max-pixels="1000000"{more}>{initial}</picture-drop>
+<mask-brush name="mask" for="image" upload="/files" csrf="{token}" label="Repaint"></mask-brush>
 </form>"""
 
 
@@ -59,8 +58,8 @@ REGION = (
 )
 
 
-def form(*, most: int = 1, more: str = "", given: str = "") -> str:
-    return FORM.format(token=TOKEN, most=most, more=more, given=given)
+def form(*, most: int = 1, more: str = "", initial: str = "") -> str:
+    return FORM.format(token=TOKEN, most=most, more=more, initial=initial)
 
 
 def png(size: tuple[int, int] = SIZE, colour: str = "navy") -> bytes:
@@ -69,23 +68,23 @@ def png(size: tuple[int, int] = SIZE, colour: str = "navy") -> bytes:
     return buffer.getvalue()
 
 
-def chosen(name: str, data: bytes, media_type: str = "image/png") -> Any:
+def file_payload(name: str, data: bytes, media_type: str = "image/png") -> Any:
     """A file as Playwright hands it to a page."""
     return {"name": name, "mimeType": media_type, "buffer": data}
 
 
 @dataclass
 class Site:
-    """A page, and the pictures that were sent from it."""
+    """A page, and the pictures that were uploaded from it."""
 
     url: str = ""
     body: str = ""
-    kept: dict[str, bytes] = field(default_factory=dict)
+    uploads: dict[str, bytes] = field(default_factory=dict)
 
     async def show(self, _request: Request) -> Response:
         return HTMLResponse(PAGE.format(body=self.body))
 
-    async def take(self, request: Request) -> Response:
+    async def store(self, request: Request) -> Response:
         assert request.headers["X-CSRF-Token"] == TOKEN
         async with request.form() as form:
             sent = form["file"]
@@ -95,37 +94,37 @@ class Site:
             facts = inspect(data, PictureLimits())
         except PictureError as error:
             return JSONResponse({"detail": str(error)}, 422)
-        name = f"file_{len(self.kept) + 1}"
-        self.kept[name] = data
+        name = f"file_{len(self.uploads) + 1}"
+        self.uploads[name] = data
         return JSONResponse({"id": name, "width": facts.width, "height": facts.height}, 201)
 
-    async def give(self, request: Request) -> Response:
-        return Response(self.kept[request.path_params["name"]], media_type="image/png")
+    async def serve(self, request: Request) -> Response:
+        return Response(self.uploads[request.path_params["name"]], media_type="image/png")
 
     def application(self) -> Starlette:
         return Starlette(
             routes=[
                 Route("/", self.show),
-                Route("/files", self.take, methods=["POST"]),
-                Route("/files/{name}", self.give),
+                Route("/files", self.store, methods=["POST"]),
+                Route("/files/{name}", self.serve),
                 Mount("/static", StaticFiles(directory=STATIC)),
-                Mount("/base", StaticFiles(directory=Path(*dashboard.__path__) / "static")),
+                Mount("/base", StaticFiles(directory=SHARED_STATIC)),
             ],
-            middleware=[Middleware(GuardedHeaders)],
+            middleware=[Middleware(SecurityHeaders)],
         )
 
 
 @contextmanager
-def served() -> Iterator[Site]:
+def serving() -> Iterator[Site]:
     """A site on a free port."""
-    made = Site()
+    site = Site()
     listener = socket.create_server(("127.0.0.1", 0))
-    made.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    config = uvicorn.Config(made.application(), log_config=None, lifespan="off")
+    site.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    config = uvicorn.Config(site.application(), log_config=None, lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
-    yield made
+    yield site
     server.should_exit = True
     thread.join()
     listener.close()
@@ -133,30 +132,32 @@ def served() -> Iterator[Site]:
 
 @contextmanager
 def window(browser: Browser, site: Site, **options: Any) -> Iterator[Page]:
-    """A fresh window; nothing may leave the machine, and no page may complain."""
+    """A new window; no request may leave the machine, and the console may have no errors."""
     options = {"viewport": {"width": WIDE[0], "height": WIDE[1]}, **options}
     context = browser.new_context(base_url=site.url, reduced_motion="reduce", **options)
     context.set_default_timeout(10_000)
-    page, asked, complaints = context.new_page(), [], []
-    page.on("request", lambda request: asked.append(request.url))
+    page, requests, complaints = context.new_page(), [], []
+    page.on("request", lambda request: requests.append(request.url))
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.on(
+        "console", lambda entry: complaints.append(entry.text) if entry.type == "error" else None
+    )
     yield page
     context.close()
-    assert [url for url in asked if not url.startswith(f"{site.url}/")] == []
+    assert [url for url in requests if not url.startswith(f"{site.url}/")] == []
     assert [each for each in complaints if "status of 422" not in each] == []
 
 
-def shown(page: Page, site: Site, body: str) -> None:
+def show(page: Page, site: Site, body: str) -> None:
     site.body = body
     page.goto("/")
 
 
 def values(page: Page, name: str) -> list[str]:
-    """What the form would send of a field."""
+    """The values that the form would send for a field."""
     script = "name => new FormData(document.getElementById('form')).getAll(name)"
-    told: list[str] = page.evaluate(script, name)
-    return told
+    sent: list[str] = page.evaluate(script, name)
+    return sent
 
 
 def valid(page: Page) -> bool:
@@ -164,20 +165,22 @@ def valid(page: Page) -> bool:
 
 
 def drop(page: Page, *files: tuple[str, str, bytes], onto: str = "picture-drop") -> None:
-    """Let go of files over a part of the page."""
-    hand(page, files, onto, "new DragEvent('drop', { dataTransfer: data, bubbles, cancelable })")
+    """Drop files over an element of the page."""
+    send_event(
+        page, files, onto, "new DragEvent('drop', { dataTransfer: data, bubbles, cancelable })"
+    )
 
 
 def paste(page: Page, *files: tuple[str, str, bytes], text: str = "") -> bool:
-    """Paste files, and the text that some programs put beside them; whether the page took them."""
+    """Paste files, with the text that some programs add; True when the page handled them."""
     event = "new ClipboardEvent('paste', { clipboardData: data, bubbles, cancelable })"
-    return hand(page, files, "body", event, text)
+    return send_event(page, files, "body", event, text)
 
 
-def hand(
+def send_event(
     page: Page, files: Sequence[tuple[str, str, bytes]], onto: str, event: str, text: str = ""
 ) -> bool:
-    """Send the page an event that bears files; whether it took them."""
+    """Send the page an event with files; True when the page handled it."""
     script = f"""([files, onto, text]) => {{
         const data = new DataTransfer();
         if (text) data.setData("text/plain", text);
@@ -194,6 +197,6 @@ def choose(page: Page, file: Any) -> None:
     page.locator("picture-drop input[type=file]").set_input_files(file)
 
 
-def by(width: int, height: int) -> str:
-    """A size as the field tells it."""
+def size_text(width: int, height: int) -> str:
+    """A size as the field shows it."""
     return f"{width} \N{MULTIPLICATION SIGN} {height}"

@@ -1,4 +1,4 @@
-"""Reading the problems that the API answers."""
+"""Checks of the API's problem responses."""
 
 import httpx
 
@@ -6,13 +6,13 @@ from tests.acceptance.stack import Json
 
 
 def problem(answer: httpx.Response, status: int, code: str = "") -> Json:
-    """The problem that an answer must be."""
+    """The problem in a response, which must be one."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
-    told: Json = answer.json()
-    assert told["status"] == status
-    assert told["title"]
-    assert told["type"]
-    assert told["code"] == (code or told["code"])
-    assert len(told["detail"]) > 8
-    return told
+    body: Json = answer.json()
+    assert body["status"] == status
+    assert body["title"]
+    assert body["type"]
+    assert body["code"] == (code or body["code"])
+    assert len(body["detail"]) > 8
+    return body

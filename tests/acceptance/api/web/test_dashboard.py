@@ -1,4 +1,4 @@
-"""The dashboard in a browser, on a running stack: every screen, and every action from it."""
+"""The dashboard in a browser, on a running stack: every page and every action."""
 
 import re
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from playwright.sync_api import Browser, expect
 from db.operators import audit
 from tests.acceptance.api.web.browser import (
     Visit,
-    by_everyone,
     chromium,
+    on_both_screens,
     visit,
 )
 from tests.acceptance.stack import Client, Stack, eventually
@@ -20,26 +20,26 @@ pytestmark = pytest.mark.usefixtures("books")
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for all of them."""
+    """One browser for all tests."""
     with chromium() as running:
         yield running
 
 
 @pytest.fixture
 def operator(browser: Browser, stack: Stack) -> Iterator[Visit]:
-    """An operator at a desk."""
+    """A window with a signed-in operator."""
     with visit(browser, stack) as opened:
         opened.sign_in()
         yield opened
 
 
-def test_the_overview_gives_a_verdict_and_draws_the_last_hour(
+def test_the_overview_shows_the_health_and_charts_of_the_last_hour(
     operator: Visit, tenant: Client
 ) -> None:
     tenant.over(tenant.paint())
     page = operator.page
     page.goto("/dashboard/")
-    expect(page.get_by_role("region", name="Verdict")).to_contain_text("1 of 1 worker ready.")
+    expect(page.get_by_role("region", name="Health")).to_contain_text("1 of 1 worker ready.")
     row = page.get_by_role("row", name=re.compile("flux.1-demo"))
     expect(row.locator("[data-name=finish]")).to_contain_text("/")
     expect(page.locator(".plot canvas")).to_have_count(2)
@@ -47,19 +47,19 @@ def test_the_overview_gives_a_verdict_and_draws_the_last_hour(
         pass  # it refreshes itself
 
 
-def test_paused_pages_ask_for_nothing(operator: Visit) -> None:
+def test_paused_pages_send_no_requests(operator: Visit) -> None:
     page = operator.page
     page.get_by_role("button", name="Live").click()
     expect(page.get_by_role("button", name="Paused")).to_have_attribute("aria-pressed", "true")
-    page.goto("/dashboard/workers")  # it is remembered, and this screen refreshes every 3 s
+    page.goto("/dashboard/workers")  # the pause is remembered, and this page refreshes every 3 s
     expect(page.get_by_role("button", name="Paused")).to_be_visible()
-    asked = len(operator.requests)
-    # The region's own clock ticks on: once it has, and asked nothing, the pause holds.
+    before = len(operator.requests)
+    # The region's timer goes on: after one tick without a request, the pause works.
     page.evaluate(
         "() => new Promise(done => document.querySelector('#live')"
         ".addEventListener('htmx:finally:request', done, {once: true}))"
     )
-    assert len(operator.requests) == asked
+    assert len(operator.requests) == before
 
 
 def test_a_job_is_watched_to_its_end(operator: Visit, tenant: Client) -> None:
@@ -81,27 +81,27 @@ def test_a_job_is_watched_to_its_end(operator: Visit, tenant: Client) -> None:
     expect(page.get_by_role("region", name="Bill")).to_contain_text("settled: 2 of the allowance")
 
 
-def test_what_was_seen_is_drawn_over_the_picture(operator: Visit, tenant: Client) -> None:
+def test_an_analysis_is_drawn_over_the_picture(operator: Visit, tenant: Client) -> None:
     painted = tenant.over(tenant.paint())
-    seen = tenant.over(tenant.look(painted["output"]["images"][0]["url"]))
+    analysed = tenant.over(tenant.look(painted["output"]["images"][0]["url"]))
     page = operator.page
-    page.goto(f"/dashboard/jobs/{seen['id']}")
-    found = seen["output"]["results"][0]["result"]["<OD>"]["bboxes"]
+    page.goto(f"/dashboard/jobs/{analysed['id']}")
+    found = analysed["output"]["results"][0]["result"]["<OD>"]["bboxes"]
     expect(page.locator(".overlay .mark polygon")).to_have_count(len(found))
-    size = seen["output"]["image"]
+    size = analysed["output"]["image"]
     box = f"0 0 {size['width']} {size['height']}"
     expect(page.locator(".overlay svg")).to_have_attribute("viewBox", box)
     page.locator(".labels li").first.hover()
     expect(page.locator(".mark.lit")).to_have_count(1)
 
 
-def test_queues_are_paused_and_jobs_canceled_one_and_all_with_the_count_first(
+def test_queues_are_paused_and_jobs_canceled_one_by_one_and_all_after_a_count(
     operator: Visit, tenant: Client, stack: Stack
 ) -> None:
     page, queue = operator.page, '[data-queue="flux.1-demo"]'
     page.goto("/dashboard/queues")
     operator.press("Pause", within=queue)
-    assert operator.said() == "The queue is paused."
+    assert operator.flash_message() == "The queue is paused."
     waiting = [tenant.paint() for _ in range(4)]
     page.goto(f"/dashboard/jobs/{waiting[0]['id']}")
     expect(page.locator(".headline")).to_contain_text("its queue is paused")
@@ -113,11 +113,11 @@ def test_queues_are_paused_and_jobs_canceled_one_and_all_with_the_count_first(
     page.get_by_label("State").select_option("queued")
     page.get_by_role("button", name="Show").click()
     expect(page.locator("table.jobs tbody tr")).to_have_count(3)
-    page.get_by_role("link", name="Cancel all that match").click()
+    page.get_by_role("link", name="Cancel all matching jobs").click()
     expect(page.locator("#bulk-count")).to_have_text("3")
     price = sum(job["price"]["amount_micros"] for job in waiting[1:])
     expect(page.locator("#bulk-cost")).to_have_text(f"${price / 1e6:.3f}")
-    late = tenant.paint()  # it came after the count, and is not reached
+    late = tenant.paint()  # submitted after the count, so it is not reached
     page.get_by_role("button", name="Cancel 3 jobs").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("3 jobs canceled")
     assert {tenant.job(job["id"])["state"] for job in waiting} == {"canceled"}
@@ -127,28 +127,28 @@ def test_queues_are_paused_and_jobs_canceled_one_and_all_with_the_count_first(
     page.locator(queue).get_by_role("button", name="Resume").click()
     assert tenant.over(late)["state"] == "succeeded"
     with stack.database.transaction() as session:
-        told = [(entry.action, entry.target) for entry in audit.latest(session, limit=6)]
+        entries = [(entry.action, entry.target) for entry in audit.latest_entries(session, limit=6)]
     canceled = [("job.cancel", job["id"]) for job in waiting]
-    assert told[::-1] == [
+    assert entries[::-1] == [
         ("queue.pause", "flux.1-demo"),
         *canceled,
         ("queue.resume", "flux.1-demo"),
     ]
 
 
-def test_a_drained_worker_takes_nothing_until_it_may_again(operator: Visit, tenant: Client) -> None:
+def test_a_drained_worker_takes_no_jobs_until_undrained(operator: Visit, tenant: Client) -> None:
     page = operator.page
     page.goto("/dashboard/workers")
     operator.press("Drain")
     expect(page.locator(".worker .state")).to_have_text("draining", timeout=15_000)
     job = tenant.paint()
     assert tenant.job(job["id"], wait=1)["state"] == "queued"
-    page.get_by_role("button", name="Take work again").click()
+    page.get_by_role("button", name="Undrain").click()
     assert tenant.over(job)["state"] == "succeeded"
     expect(page.locator(".worker .state")).to_have_text(re.compile("ready|busy"), timeout=15_000)
 
 
-def test_tenants_are_credited_suspended_and_given_keys(
+def test_tenants_are_credited_and_suspended_and_get_keys(
     operator: Visit, tenant: Client, stack: Stack
 ) -> None:
     page = operator.page
@@ -158,7 +158,7 @@ def test_tenants_are_credited_suspended_and_given_keys(
         page.get_by_label("Reference").fill(f"invoice of {tenant.tenant_id}")
         page.get_by_label("Reason").fill("prepaid")
         page.get_by_role("button", name="Credit").click()
-    assert operator.said() == "Nothing was changed: this reference was used before."
+    assert operator.flash_message() == "Nothing was changed: this reference was used before."
     assert tenant.account()["balance_micros"] == 12_500_000
 
     page.get_by_label("Name of a new key").fill("second")
@@ -168,11 +168,11 @@ def test_tenants_are_credited_suspended_and_given_keys(
     row = page.get_by_role("row", name=re.compile("second"))
     row.locator("summary").click()
     row.get_by_role("button", name="Revoke").click()
-    assert operator.said() == "The key is revoked."
+    assert operator.flash_message() == "The key is revoked."
     assert second.http.get("/v1/account").status_code == 401
 
     page.get_by_role("link", name="Audit").click()
-    page.get_by_label("To what").fill(tenant.tenant_id)
+    page.get_by_label("Target").fill(tenant.tenant_id)
     page.get_by_label("Action").select_option("tenant.credit")
     page.get_by_role("button", name="Show").click()
     credited = page.locator("table.audit tbody tr")
@@ -180,7 +180,7 @@ def test_tenants_are_credited_suspended_and_given_keys(
     expect(credited).to_contain_text("balance $0.00")
     expect(credited).to_contain_text("$12.50")
     expect(credited).to_contain_text("prepaid")
-    expect(page).to_have_url(re.compile(f"target={tenant.tenant_id}"))  # to be sent to somebody
+    expect(page).to_have_url(re.compile(f"target={tenant.tenant_id}"))  # the link can be shared
     credited.get_by_role("link").click()
     expect(page).to_have_url(re.compile(f"/dashboard/tenants/{tenant.tenant_id}$"))
 
@@ -191,33 +191,33 @@ def test_tenants_are_credited_suspended_and_given_keys(
     assert tenant.over(tenant.paint())["state"] == "succeeded"
 
 
-def test_a_failed_job_is_done_again_once(operator: Visit, tenant: Client, stack: Stack) -> None:
+def test_a_failed_job_is_retried_once(operator: Visit, tenant: Client, stack: Stack) -> None:
     page = operator.page
     with stack.paused("florence-2-demo"):
         painted = tenant.over(tenant.paint())
         job = tenant.look(painted["output"]["images"][0]["url"])
         name = f"inputs/{tenant.tenant_id}/{painted['output']['images'][0]['sha256']}"
-        kept = stack.store.get(name)
+        stored = stack.store.get(name)
         stack.store.delete(name)
     assert tenant.over(job)["error"]["code"] == "input_unreachable"
     page.goto(f"/dashboard/jobs/{job['id']}")
-    expect(page.get_by_text("Input picture 1 is no longer kept.")).to_be_visible()
-    stack.store.put(name, kept.data, kept.media_type)
+    expect(page.get_by_text("Input picture 1 is no longer stored.")).to_be_visible()
+    stack.store.put(name, stored.data, stored.media_type)
     page.reload()
     expect(page.locator(".thumbs img")).to_have_count(1)
     operator.press("Retry")
-    assert operator.said() == "The job is queued again."
+    assert operator.flash_message() == "The job is queued again."
     again = page.url.rpartition("/")[2].partition("?")[0]
     assert again != job["id"]
     assert tenant.over({"id": again})["state"] == "succeeded"
     expect(page.locator(".headline .state")).to_have_text("succeeded")
     page.goto(f"/dashboard/jobs/{job['id']}")
-    expect(page.get_by_text("Done again as")).to_be_visible()
+    expect(page.get_by_text("Retried as")).to_be_visible()
     expect(page.get_by_text("Retry", exact=True)).to_have_count(0)
 
 
-@by_everyone
-def test_every_screen_can_be_used_by_everyone(
+@on_both_screens
+def test_every_page_is_accessible(
     browser: Browser,
     stack: Stack,
     tenant: Client,
@@ -226,11 +226,11 @@ def test_every_screen_can_be_used_by_everyone(
     rules: list[str] | None,
 ) -> None:
     painted = tenant.over(tenant.paint())
-    seen = tenant.over(tenant.look(painted["output"]["images"][0]["url"]))
-    screens = (
+    analysed = tenant.over(tenant.look(painted["output"]["images"][0]["url"]))
+    paths = (
         "/dashboard/",
         f"/dashboard/jobs?tenant={tenant.tenant_id}",
-        f"/dashboard/jobs/{seen['id']}",
+        f"/dashboard/jobs/{analysed['id']}",
         "/dashboard/workers",
         "/dashboard/queues",
         "/dashboard/tenants",
@@ -242,11 +242,11 @@ def test_every_screen_can_be_used_by_everyone(
         opened.page.goto("/dashboard/sign-in")
         found = opened.violations(rules)
         opened.sign_in()
-        for screen in screens:
-            opened.page.goto(screen)
+        for path in paths:
+            opened.page.goto(path)
             found += opened.violations(rules)
             too_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-            assert not opened.page.evaluate(too_wide), screen
+            assert not opened.page.evaluate(too_wide), path
         assert found == []
 
 
@@ -268,13 +268,13 @@ def test_the_keyboard_reaches_the_content_first_and_closes_what_it_opens(operato
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
-def test_a_viewer_sees_everything_and_no_button(
+def test_a_viewer_sees_every_page_and_no_button(
     browser: Browser, stack: Stack, tenant: Client, viewer_key: str
 ) -> None:
     with stack.paused("flux.1-demo"), visit(browser, stack) as opened:
         job = tenant.paint()
         opened.sign_in(viewer_key)
-        for screen in (
+        for path in (
             "/dashboard/jobs",
             f"/dashboard/jobs/{job['id']}",
             "/dashboard/workers",
@@ -282,7 +282,7 @@ def test_a_viewer_sees_everything_and_no_button(
             f"/dashboard/tenants/{tenant.tenant_id}",
             "/dashboard/audit",
         ):
-            opened.page.goto(screen)
+            opened.page.goto(path)
             expect(opened.page.locator("main form[method=post]")).to_have_count(0)
             expect(opened.page.locator("main summary")).to_have_count(0)
         tenant.cancel(job)

@@ -1,4 +1,4 @@
-"""Who gets into the dashboard, and whose forms it takes."""
+"""Access to the dashboard: sign-in, sessions, and protection of its forms."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tests.acceptance.stack import Client, Stack
 COOKIE = "bottega_session"
 OPEN = {"/sign-in"}
 FORMS = {"/sign-out", *OPEN}
-"""What whoever looks on may send, too."""
+"""The forms that a viewer may send, too."""
 
 ROUTES = [route for router in ROUTERS for route in router.routes if isinstance(route, Route)]
 WRITES = sorted(r.path for r in ROUTES if "POST" in (r.methods or ()) and r.path not in FORMS)
@@ -23,20 +23,20 @@ READS = sorted(r.path for r in ROUTES if "GET" in (r.methods or ()) and r.path n
 
 
 def filled(path: str) -> str:
-    """A route's path with something in every place."""
+    """A route's path with a value for every parameter."""
     return "/dashboard" + path.replace("{action}", "cancel").replace("{n}", "0").replace(
         "{job_id}", "job_1"
     ).replace("{variant}", "flux.1-demo").replace("{", "").replace("}", "")
 
 
 def browser(stack: Stack, **headers: str) -> httpx.Client:
-    """What keeps cookies and follows nothing."""
+    """A client that stores cookies and follows no redirects."""
     return httpx.Client(base_url=stack.url, headers={"Origin": stack.url, **headers})
 
 
 @contextmanager
 def signed_in(stack: Stack, key: str) -> Iterator[httpx.Client]:
-    """A browser that has signed in with a key."""
+    """A client that is signed in with a key."""
     with browser(stack) as client:
         answer = client.post("/dashboard/sign-in", data={"key": key})
         assert answer.status_code == 303, answer.text
@@ -45,24 +45,24 @@ def signed_in(stack: Stack, key: str) -> Iterator[httpx.Client]:
 
 def csrf_of(client: httpx.Client) -> str:
     """The token in this session's pages."""
-    found = re.search(r'name="csrf" value="([0-9a-f]{64})"', client.get("/dashboard/").text)
-    assert found is not None
-    return found[1]
+    match = re.search(r'name="csrf" value="([0-9a-f]{64})"', client.get("/dashboard/").text)
+    assert match is not None
+    return match[1]
 
 
 @pytest.fixture
 def operator_key(stack: Stack) -> str:
-    """A key of the test's own."""
+    """A new operator's key."""
     with stack.database.transaction() as session:
-        return api_keys.create(session, tenant_id=None, name="doors")[1]
+        return api_keys.create(session, tenant_id=None, name="access test")[1]
 
 
-def test_there_is_something_to_try() -> None:
+def test_the_lists_of_routes_are_not_empty() -> None:
     assert len(WRITES) >= 13
     assert len(READS) >= 10
 
 
-def test_whoever_is_not_signed_in_is_led_to_the_door(stack: Stack) -> None:
+def test_a_signed_out_browser_is_redirected_to_the_sign_in(stack: Stack) -> None:
     with browser(stack) as client:
         for path in READS:
             answer = client.get(filled(path))
@@ -103,7 +103,7 @@ def test_a_form_of_another_site_or_session_is_refused(stack: Stack, operator_key
         assert client.get("/dashboard/").status_code == 200
 
 
-def test_signing_in_takes_a_fresh_cookie_and_closes_the_session_before(
+def test_a_sign_in_sets_a_new_cookie_and_closes_the_former_session(
     stack: Stack, operator_key: str
 ) -> None:
     with signed_in(stack, operator_key) as client:
@@ -117,7 +117,7 @@ def test_signing_in_takes_a_fresh_cookie_and_closes_the_session_before(
             assert "HttpOnly" in marks
             assert "SameSite=strict" in marks
             assert "Path=/dashboard" in marks
-            assert "Secure" not in marks  # it came by http
+            assert "Secure" not in marks  # the request came by http
         again = client.post("/dashboard/sign-in", data={"key": operator_key})
         assert again.status_code == 303
         assert client.cookies[COOKIE] != first
@@ -131,7 +131,7 @@ def _opens(stack: Stack, token: str) -> bool:
         return client.get("/dashboard/").status_code == 200
 
 
-def test_signing_out_and_revoking_the_key_close_the_session_everywhere(
+def test_sign_out_and_revoking_the_key_close_the_session_everywhere(
     stack: Stack, operator_key: str
 ) -> None:
     with signed_in(stack, operator_key) as client, signed_in(stack, operator_key) as other:
@@ -153,7 +153,7 @@ def test_a_tenants_key_opens_nothing(stack: Stack, tenant: Client) -> None:
         assert client.get("/dashboard/", headers={"Authorization": f"Bearer {key}"}).is_redirect
 
 
-def test_whoever_fails_too_often_has_to_wait(stack: Stack, operator_key: str) -> None:
+def test_too_many_failed_sign_ins_must_wait(stack: Stack, operator_key: str) -> None:
     with browser(stack, **{"X-Forwarded-For": "198.51.100.7"}) as client:
         tries = [client.post("/dashboard/sign-in", data={"key": "bt_x"}) for _ in range(11)]
         assert [answer.status_code for answer in tries] == [401] * 10 + [429]
@@ -163,7 +163,7 @@ def test_whoever_fails_too_often_has_to_wait(stack: Stack, operator_key: str) ->
         assert elsewhere.get("/dashboard/").status_code == 200
 
 
-def test_pages_let_nothing_in_and_are_kept_nowhere(stack: Stack, operator_key: str) -> None:
+def test_pages_allow_no_foreign_content_and_are_not_cached(stack: Stack, operator_key: str) -> None:
     with signed_in(stack, operator_key) as client:
         answer = client.get("/dashboard/")
         policy = answer.headers["Content-Security-Policy"]
@@ -173,11 +173,11 @@ def test_pages_let_nothing_in_and_are_kept_nowhere(stack: Stack, operator_key: s
         assert not re.search(r"<script(?![^>]*\bsrc=)|\son\w+=|\sstyle=", answer.text)
         missing = client.get("/dashboard/jobs/job_none")
         assert (missing.status_code, "there is no such job" in missing.text) == (404, True)
-        told = client.get("/dashboard/jobs?said=<b>hello</b>")
-        assert 'class="notice' not in told.text
+        named = client.get("/dashboard/jobs?said=<b>hello</b>")
+        assert 'class="notice' not in named.text
 
 
-def test_a_count_that_no_longer_holds_changes_nothing(
+def test_a_token_of_another_count_changes_nothing(
     stack: Stack, tenant: Client, operator_key: str
 ) -> None:
     with stack.paused("flux.1-demo"), signed_in(stack, operator_key) as client:

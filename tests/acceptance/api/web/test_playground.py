@@ -1,4 +1,4 @@
-"""The playground in a browser, on a running stack: painted, watched, looked at, said as code."""
+"""The playground in a browser, on a running stack: paint, watch, analyse, copy as code."""
 
 import io
 import json
@@ -17,8 +17,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.api.web.browser import (
     Visit,
-    by_everyone,
     chromium,
+    on_both_screens,
     visit,
 )
 from tests.acceptance.stack import Client, Stack
@@ -30,14 +30,14 @@ SIDE = 256
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for all of them."""
+    """One browser for all tests."""
     with chromium() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def tenant(stack: Stack) -> Client:
-    """Whose jobs they all are."""
+    """The tenant of all jobs."""
     return stack.tenant()
 
 
@@ -51,7 +51,7 @@ def desk(browser: Browser, stack: Stack, tenant: Client) -> Iterator[Visit]:
 
 @pytest.fixture
 def artist(desk: Visit) -> Visit:
-    """The tenant before an empty form."""
+    """The tenant's window with a new form."""
     desk.page.goto("/")
     return desk
 
@@ -76,7 +76,7 @@ def job_of(page: Page) -> str:
 
 
 def submit(page: Page, verb: str = "Paint") -> str:
-    """Press the button, and return the job that came of it."""
+    """Press the button, and return the id of the new job."""
     before = page.locator("[data-job]")
     former = before.get_attribute("data-job") if before.count() else ""
     page.get_by_role("button", name=verb, exact=True).click()
@@ -90,7 +90,7 @@ def ended(page: Page, state: str = "succeeded") -> None:
 
 
 def picture_of(tenant: Client, job_id: str) -> np.ndarray:
-    """What a job has painted."""
+    """The picture that a job painted."""
     url = tenant.job(job_id)["output"]["images"][0]["url"]
     return np.asarray(Image.open(io.BytesIO(httpx.get(url).content)).convert("RGB"))
 
@@ -105,7 +105,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-NOTE_WHAT_PASSES = """() => {
+RECORD_PROGRESS = """() => {
     window.noted = {steps: 0, preview: false};
     const note = () => {
         noted.steps = Math.max(noted.steps, document.querySelector("#progress")?.max ?? 0);
@@ -114,10 +114,10 @@ NOTE_WHAT_PASSES = """() => {
     const all = {subtree: true, childList: true, attributes: true};
     new MutationObserver(note).observe(document, all);
 }"""
-"""A quick machine is done between two of the looks that the driver takes."""
+"""A script that records the progress: a quick job ends between two checks of the driver."""
 
 
-def test_this_machines_own_tenant_is_signed_in_paints_and_watches(
+def test_the_local_stacks_tenant_is_signed_in_paints_and_watches(
     browser: Browser, stack: Stack
 ) -> None:
     with visit(browser, stack) as opened:
@@ -127,15 +127,15 @@ def test_this_machines_own_tenant_is_signed_in_paints_and_watches(
         page.get_by_label("Prompt").fill("a red circle on a blue background")
         page.get_by_text("16:9").click()
         page.get_by_label("Steps", exact=True).fill("50")
-        page.get_by_role("button", name="Throw the dice").click()
+        page.get_by_role("button", name="Choose a random seed").click()
         seed = page.get_by_label("Seed", exact=True).input_value()
         expect(page.locator(".quote .price")).to_have_text("$0.001")
         expect(page.locator(".quote")).to_contain_text("within your allowance")
-        with stack.paused("flux.1-demo"):  # until the page listens, so that it misses no step
+        with stack.paused("flux.1-demo"):  # until the page records, so that it misses no step
             job_id = submit(page)
             assert page.url == f"{stack.url}/?from={job_id}"
             expect(page.locator(".stage.waiting")).to_contain_text("its queue is paused")
-            page.evaluate(NOTE_WHAT_PASSES)
+            page.evaluate(RECORD_PROGRESS)
         ended(page)
         assert page.evaluate("noted") == {"steps": 50, "preview": True}
         shown = page.locator(".results img")
@@ -143,10 +143,10 @@ def test_this_machines_own_tenant_is_signed_in_paints_and_watches(
         expect(page.locator(".results figcaption")).to_contain_text(f"seed {seed}")
         expect(page.locator(f"#shot-{job_id} img")).to_be_visible()
         page.locator(".menu summary").click()
-        expect(page.locator(".menu")).to_contain_text("without being asked for a key")
+        expect(page.locator(".menu")).to_contain_text("without a key")
 
 
-def test_a_job_that_waits_tells_its_place_and_is_canceled(
+def test_a_queued_job_shows_its_position_and_is_canceled(
     artist: Visit, tenant: Client, stack: Stack
 ) -> None:
     page = artist.page
@@ -165,10 +165,10 @@ def test_a_job_that_waits_tells_its_place_and_is_canceled(
     expect(page.locator(".panel")).to_contain_text("cost nothing")
 
 
-def test_only_what_was_brushed_is_painted_anew(artist: Visit, tenant: Client, drawn: Path) -> None:
+def test_only_the_masked_area_is_repainted(artist: Visit, tenant: Client, drawn: Path) -> None:
     page = artist.page
     page.get_by_label("Prompt").fill("a yellow square on a blue background")
-    page.get_by_text("From a picture").click()
+    page.get_by_text("Start from a picture").click()
     page.locator("picture-drop input[type=file]").set_input_files(drawn)
     layer = page.locator(".mask-layer")
     layer.scroll_into_view_if_needed()
@@ -181,8 +181,8 @@ def test_only_what_was_brushed_is_painted_anew(artist: Visit, tenant: Client, dr
     page.mouse.move(across + 10, down, steps=4)
     page.mouse.up()
     expect(page.locator("mask-brush input[name=mask]")).to_have_value(re.compile("^file_"))
-    expect(page.locator(".mask-tools")).to_contain_text("is painted anew")
-    page.get_by_text("The same as code").click()
+    expect(page.locator(".mask-tools")).to_contain_text("is repainted")
+    page.get_by_text("Show as code").click()
     expect(page.locator("#sample-1")).to_contain_text('"mask": "file_')
     job_id = submit(page)
     ended(page)
@@ -192,17 +192,15 @@ def test_only_what_was_brushed_is_painted_anew(artist: Visit, tenant: Client, dr
     assert change[:40].max() == change[-40:].max() == 0
 
 
-def test_a_painted_picture_is_looked_at_closely(
-    artist: Visit, tenant: Client, stack: Stack
-) -> None:
+def test_a_painted_picture_is_analysed(artist: Visit, tenant: Client, stack: Stack) -> None:
     painted = tenant.over(tenant.paint())
     page = artist.page
     page.goto(f"/?from={painted['id']}")
-    page.locator(".results").get_by_role("link", name="Look closely").click()
+    page.locator(".results").get_by_role("link", name="Analyse").click()
     expect(page.get_by_label("Model")).to_have_value("florence-2-demo")
     expect(page.locator("picture-drop canvas")).to_be_visible()
     expect(page.locator(".quote .price")).to_have_text("$0.0004")
-    job_id = submit(page, "Look")
+    job_id = submit(page, "Analyse")
     ended(page)
     results = tenant.job(job_id)["output"]["results"]
     found = next(each["result"]["<OD>"] for each in results if each["task"] == "<OD>")
@@ -215,24 +213,24 @@ def test_a_painted_picture_is_looked_at_closely(
     expect(page.locator(f"#shot-{job_id}")).to_contain_text(caption)
 
     name = f"inputs/{tenant.tenant_id}/{painted['output']['images'][0]['sha256']}"
-    kept = stack.store.get(name)
+    stored = stack.store.get(name)
     stack.store.delete(name)
     page.goto(f"/?from={job_id}")
-    expect(page.locator(".panel .notice")).to_contain_text("no longer kept")
-    stack.store.put(name, kept.data, kept.media_type)
+    expect(page.locator(".panel .notice")).to_contain_text("no longer stored")
+    stack.store.put(name, stored.data, stored.media_type)
 
 
-def test_another_models_form_keeps_what_it_has_a_use_for(artist: Visit, drawn: Path) -> None:
+def test_another_models_form_keeps_the_values_that_it_uses(artist: Visit, drawn: Path) -> None:
     page = artist.page
     page.get_by_label("Prompt").fill("a star")
-    page.get_by_text("From a picture").click()
+    page.get_by_text("Start from a picture").click()
     page.locator("picture-drop input[type=file]").set_input_files(drawn)
     expect(page.locator("picture-drop input[name=image]")).to_have_value(re.compile("^file_"))
     page.get_by_label("Model").select_option("florence-2-demo")
-    expect(page.get_by_role("button", name="Look")).to_be_visible()
+    expect(page.get_by_role("button", name="Analyse")).to_be_visible()
     expect(page.locator("picture-drop canvas")).to_be_visible()
     expect(page.get_by_label("Model")).to_be_focused()
-    page.get_by_text("what I name").click()
+    page.get_by_text("objects by name").click()
     expect(page.locator(".quote")).to_have_text("To see the price, fill in: Text.")
     page.get_by_label("Text", exact=True).fill("red circle")
     expect(page.locator(".quote .price")).to_have_text("$0.0006")
@@ -241,7 +239,7 @@ def test_another_models_form_keeps_what_it_has_a_use_for(artist: Visit, drawn: P
     expect(page.locator("picture-drop canvas")).to_be_visible()
 
 
-def test_settings_are_used_again_and_paint_the_same(artist: Visit, tenant: Client) -> None:
+def test_settings_are_reused_and_paint_the_same_picture(artist: Visit, tenant: Client) -> None:
     first = tenant.over(tenant.paint("a blue star", width=128, height=192, seed=2**64 - 1))
     page = artist.page
     page.reload()
@@ -254,25 +252,25 @@ def test_settings_are_used_again_and_paint_the_same(artist: Visit, tenant: Clien
     assert (picture_of(tenant, again) == picture_of(tenant, first["id"])).all()
 
 
-def test_the_form_tells_what_is_wrong_with_it(artist: Visit) -> None:
+def test_the_form_shows_its_errors(artist: Visit) -> None:
     page = artist.page
     page.get_by_label("Prompt").fill("a star")
     page.get_by_text("Custom").click()
     page.get_by_label("Width").fill("512")
     page.get_by_label("Height").fill("512")
-    expect(page.locator(".quote .lack")).to_contain_text("paints at most 147456")
+    expect(page.locator(".quote .error")).to_contain_text("paints at most 147456")
     page.get_by_role("button", name="Paint").click()
     expect(page.get_by_role("alert").first).to_contain_text("paints at most 147456")
     assert [text for text in artist.complaints if "422" not in text] == []
-    artist.complaints.clear()  # that it was refused is what the console says
+    artist.complaints.clear()  # the console reports the refused request
     page.get_by_text("1:1").click()
     submit(page)
-    expect(page.locator("#trouble")).to_be_empty()
+    expect(page.locator("#form-errors")).to_be_empty()
     ended(page)
 
 
 @pytest.mark.parametrize("language", ["curl", "Python"])
-def test_the_code_does_what_the_form_does(
+def test_the_code_submits_the_same_job_as_the_form(
     artist: Visit, tenant: Client, stack: Stack, tmp_path: Path, language: str
 ) -> None:
     page = artist.page
@@ -280,7 +278,7 @@ def test_the_code_does_what_the_form_does(
     prompt = 'a "red" circle, it\'s $HOME\n`x` \\ on blue'
     page.get_by_label("Prompt").fill(prompt)
     page.get_by_label("Seed", exact=True).fill("7")
-    page.get_by_text("The same as code").click()
+    page.get_by_text("Show as code").click()
     expect(page.locator("#sample-1")).to_contain_text('"seed": 7')
     page.locator(".switch").get_by_text(language).click()
     page.get_by_role("button", name=f"Copy {language}").click()
@@ -298,13 +296,13 @@ def test_the_code_does_what_the_form_does(
     )
     assert ran.returncode == 0, ran.stderr
     (saved,) = tmp_path.glob("*.png")
-    told = json.loads(Image.open(io.BytesIO(saved.read_bytes())).info["bottega"])
-    assert (told["prompt"], told["seed"]) == (prompt, 7)
+    metadata = json.loads(Image.open(io.BytesIO(saved.read_bytes())).info["bottega"])
+    assert (metadata["prompt"], metadata["seed"]) == (prompt, 7)
     assert "it's $HOME" not in stack.log("api")
 
 
-@by_everyone
-def test_the_playground_can_be_used_by_everyone(
+@on_both_screens
+def test_the_playground_is_accessible(
     browser: Browser,
     stack: Stack,
     tenant: Client,
@@ -313,19 +311,19 @@ def test_the_playground_can_be_used_by_everyone(
     rules: list[str] | None,
 ) -> None:
     painted = tenant.over(tenant.paint())
-    seen = tenant.over(tenant.look(painted["output"]["images"][0]["url"]))
-    screens = (f"/?from={painted['id']}", f"/?from={seen['id']}")
+    analysed = tenant.over(tenant.look(painted["output"]["images"][0]["url"]))
+    paths = (f"/?from={painted['id']}", f"/?from={analysed['id']}")
     with visit(browser, stack, theme=theme, size=size) as opened:
         opened.page.goto("/playground/sign-in")
         found = opened.violations(rules)
         sign_in(opened, tenant)
-        for screen in screens:
-            opened.page.goto(screen)
+        for path in paths:
+            opened.page.goto(path)
             for fold in opened.page.locator("details.fold > summary").all():
                 fold.click()
             expect(opened.page.locator(".quote .dim").first).not_to_have_text("…")
-            opened.page.evaluate("scrollTo(0, 0)")  # or the bar covers what lies beneath
+            opened.page.evaluate("scrollTo(0, 0)")  # otherwise the bar covers other elements
             found += opened.violations(rules)
             too_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-            assert not opened.page.evaluate(too_wide), screen
+            assert not opened.page.evaluate(too_wide), path
         assert found == []

@@ -1,4 +1,4 @@
-"""Who gets into the playground, whose forms it takes, and whose jobs it shows."""
+"""Access to the playground: sign-in, sessions, protection of forms, and of other tenants' jobs."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ READS = sorted(r.path for r in ROUTES if "GET" in (r.methods or ()) and r.path n
 
 
 def filled(path: str, job_id: str = "job_1") -> str:
-    """A route's path with something in every place."""
+    """A route's path with a value for every parameter."""
     return "/playground" + path.replace("{job_id}", job_id).replace("{n}", "0").replace(
         "{file_id}", "file_1"
     )
@@ -36,13 +36,13 @@ def key_of(tenant: Client) -> str:
 
 
 def window(stack: Stack, **headers: str) -> httpx.Client:
-    """What keeps cookies and follows nothing."""
+    """A client that stores cookies and follows no redirects."""
     return httpx.Client(base_url=stack.url, headers={"Origin": stack.url, **headers})
 
 
 @contextmanager
 def signed_in(stack: Stack, tenant: Client) -> Iterator[httpx.Client]:
-    """A browser that has signed in with a tenant's key."""
+    """A client that is signed in with a tenant's key."""
     with window(stack) as client:
         answer = client.post("/playground/sign-in", data={"key": key_of(tenant)})
         assert (answer.status_code, answer.headers["location"]) == (303, "/")
@@ -51,17 +51,17 @@ def signed_in(stack: Stack, tenant: Client) -> Iterator[httpx.Client]:
 
 def csrf_of(client: httpx.Client) -> str:
     """The token in this session's pages."""
-    found = re.search(r'name="csrf" value="([0-9a-f]{64})"', client.get("/").text)
-    assert found is not None
-    return found[1]
+    match = re.search(r'name="csrf" value="([0-9a-f]{64})"', client.get("/").text)
+    assert match is not None
+    return match[1]
 
 
-def test_there_is_something_to_try() -> None:
+def test_the_lists_of_routes_are_not_empty() -> None:
     assert len(WRITES) >= 6
     assert len(READS) >= 5
 
 
-def test_whoever_is_not_signed_in_is_led_to_the_door(stack: Stack) -> None:
+def test_a_signed_out_browser_is_redirected_to_the_sign_in(stack: Stack) -> None:
     with window(stack) as client:
         for path in READS:
             answer = client.get(filled(path))
@@ -83,7 +83,7 @@ def test_whoever_is_not_signed_in_is_led_to_the_door(stack: Stack) -> None:
         {"Forwarded": "for=127.0.0.1"},
     ],
 )
-def test_only_a_browser_of_this_machine_is_signed_in_by_itself(
+def test_only_a_browser_on_this_machine_is_signed_in_without_a_key(
     stack: Stack, headers: dict[str, str]
 ) -> None:
     with window(stack) as client:
@@ -94,11 +94,11 @@ def test_only_a_browser_of_this_machine_is_signed_in_by_itself(
         marks = opened.headers["set-cookie"]
         assert all(mark in marks for mark in ("HttpOnly", "SameSite=strict", "Path=/;"))
         session = client.cookies[COOKIE]
-        assert client.get("/").headers.get("set-cookie") is None  # it goes on with the one it has
+        assert client.get("/").headers.get("set-cookie") is None  # it keeps its session
         assert session not in client.get("/").text
 
 
-def test_an_operator_is_sent_to_the_dashboard_and_a_wrong_key_away(stack: Stack) -> None:
+def test_an_operator_is_sent_to_the_dashboard_and_a_wrong_key_is_refused(stack: Stack) -> None:
     with window(stack) as client:
         key = str(stack.facts["operator_key"])
         answer = client.post("/playground/sign-in", data={"key": key})
@@ -127,7 +127,7 @@ def test_a_form_of_another_site_or_session_is_refused(stack: Stack, tenant: Clie
         assert client.get("/playground/gallery").status_code == 200
 
 
-def test_another_tenants_jobs_and_pictures_are_not_there(stack: Stack, tenant: Client) -> None:
+def test_another_tenants_jobs_and_pictures_are_not_found(stack: Stack, tenant: Client) -> None:
     job = tenant.over(tenant.paint())
     with signed_in(stack, stack.tenant()) as client:
         for path in READS:
@@ -154,7 +154,7 @@ def test_a_session_ends_with_signing_out_and_with_its_key(stack: Stack, tenant: 
         assert client.get("/playground/gallery").status_code == 303
 
 
-def test_a_suspended_tenant_is_shown_the_door(stack: Stack, tenant: Client) -> None:
+def test_a_suspended_tenant_is_signed_out(stack: Stack, tenant: Client) -> None:
     with signed_in(stack, tenant) as client:
         with stack.database.transaction() as session:
             session.get_one(Tenant, tenant.tenant_id).suspended_at = func.now()
@@ -169,8 +169,8 @@ def test_an_upload_is_checked_as_the_api_checks_it(stack: Stack, tenant: Client)
         headers = {"X-CSRF-Token": csrf_of(client), "Accept": "application/json"}
         files = {"file": ("picture.png", b"no picture", "image/png")}
         answer = client.post("/playground/files", files=files, headers=headers)
-        told = problem(answer, 422, "invalid_input")
-        assert told["errors"][0]["type"] == "invalid_image"
+        body = problem(answer, 422, "invalid_input")
+        assert body["errors"][0]["type"] == "invalid_image"
 
 
 def test_the_gallery_leads_on_to_older_jobs(stack: Stack, tenant: Client) -> None:
@@ -186,22 +186,22 @@ def test_the_gallery_leads_on_to_older_jobs(stack: Stack, tenant: Client) -> Non
         assert re.findall(r'id="shot-(job_\w+)"', client.get(following[1]).text) == [oldest["id"]]
 
 
-def test_what_was_stored_is_downloaded(stack: Stack, tenant: Client) -> None:
+def test_stored_results_are_downloaded(stack: Stack, tenant: Client) -> None:
     painted = tenant.over(tenant.paint())
-    given = {"artifacts": ["coco"]}
-    seen = tenant.over(tenant.look(painted["output"]["images"][0]["url"], **given))
+    options = {"artifacts": ["coco"]}
+    analysed = tenant.over(tenant.look(painted["output"]["images"][0]["url"], **options))
     with signed_in(stack, tenant) as client:
-        for job, media_type in ((painted, "image/png"), (seen, "application/json")):
+        for job, media_type in ((painted, "image/png"), (analysed, "application/json")):
             link = f"/playground/jobs/{job['id']}/results/0?download=true"
             assert link in client.get(f"/?from={job['id']}").text
             answer = client.get(link)
             assert answer.headers["content-type"].startswith(media_type)
             suffix = media_type.partition("/")[2]
-            kept_as = f'attachment; filename="{job["id"]}-0.{suffix}"'
-            assert answer.headers["content-disposition"] == kept_as
+            disposition = f'attachment; filename="{job["id"]}-0.{suffix}"'
+            assert answer.headers["content-disposition"] == disposition
 
 
-def test_a_session_is_no_way_around_its_keys_limit(stack: Stack) -> None:
+def test_a_session_counts_against_its_keys_rate_limit(stack: Stack) -> None:
     with stack.database.transaction() as session:
         limits = {"images_per_month": 0, "analyses_per_month": 0, "requests_per_minute": 3}
         tier = Tier(name="slow", weight=1.0, max_in_flight=1, max_priority="normal", **limits)
@@ -213,7 +213,7 @@ def test_a_session_is_no_way_around_its_keys_limit(stack: Stack) -> None:
         assert int(answers[-1].headers["Retry-After"]) >= 1
 
 
-def test_what_lies_elsewhere_is_still_the_apis(tenant: Client) -> None:
+def test_other_paths_still_belong_to_the_api(tenant: Client) -> None:
     problem(tenant.http.get("/v1/nothing"), 404)
     problem(tenant.http.delete("/v1/jobs"), 405)
     assert tenant.http.get("/docs").status_code == 200

@@ -1,9 +1,8 @@
-"""The playground's parts in Chromium: the drop, the brush, the region's box, the overlay."""
+"""The playground's components in Chromium: drop area, mask brush, region box, overlay."""
 
 import io
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,32 +11,32 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from api.web import playground
-from api.web.playground.overlay import seen_in
+from api.web.playground.overlay import overlay_view
+from api.web.playground.pages import TEMPLATES
 from api.web.shared.templates import environment
 from tests.acceptance.api.web.browser import PHONE, SERIOUS, chromium
 from tests.acceptance.api.web.parts_site import (
     REGION,
     SIZE,
     Site,
-    by,
     choose,
-    chosen,
     drop,
+    file_payload,
     form,
     paste,
     png,
-    served,
-    shown,
+    serving,
+    show,
+    size_text,
     valid,
     values,
     window,
 )
 
-PAGES = environment(Path(*playground.__path__) / "templates", asset=str)
+PAGES = environment(TEMPLATES, asset=str)
 Json = dict[str, Any]
 
-FOUND: Json = {
+RESULTS: Json = {
     "image": {"width": SIZE[0], "height": SIZE[1]},
     "results": [
         {
@@ -57,8 +56,8 @@ FOUND: Json = {
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    with served() as made:
-        yield made
+    with serving() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -69,32 +68,32 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def wide(browser: Browser, site: Site) -> Iterator[Page]:
-    """One window for every test that asks for nothing else: each shows a page of its own."""
+    """One window for all tests without special options; each test loads its own page."""
     with window(browser, site) as opened:
         yield opened
 
 
 @pytest.fixture
 def page(wide: Page, site: Site) -> Page:
-    site.kept.clear()
+    site.uploads.clear()
     return wide
 
 
 def test_a_picture_is_chosen_dropped_or_pasted_and_removed(page: Page, site: Site) -> None:
-    shown(page, site, form(more=" required"))
+    show(page, site, form(more=" required"))
     rows = page.locator(".drop-list li")
     assert not valid(page)
-    choose(page, chosen("a.png", png()))
-    expect(rows).to_contain_text(by(320, 240))
+    choose(page, file_payload("a.png", png()))
+    expect(rows).to_contain_text(size_text(320, 240))
     assert valid(page)
     assert values(page, "image") == ["file_1"]
-    assert site.kept["file_1"] == png()
+    assert site.uploads["file_1"] == png()
     drop(page, ("b.png", "image/png", png(colour="red")))
     expect(page.locator("input[name=image]")).to_have_value("file_2")
     assert paste(page, ("c.png", "image/png", png((64, 96))))
-    expect(rows).to_contain_text(by(64, 96))
+    expect(rows).to_contain_text(size_text(64, 96))
     drop(page, ("d.png", "image/png", png((80, 80))), onto="h1")
-    expect(rows).to_contain_text(by(80, 80))
+    expect(rows).to_contain_text(size_text(80, 80))
     assert values(page, "image") == ["file_4"]
     page.get_by_role("button", name="Remove Picture").click()
     expect(rows).to_have_count(0)
@@ -103,24 +102,28 @@ def test_a_picture_is_chosen_dropped_or_pasted_and_removed(page: Page, site: Sit
     assert not valid(page)
 
 
-def test_text_is_pasted_as_text_whatever_comes_with_it(page: Page, site: Site) -> None:
-    shown(page, site, form() + '<textarea aria-label="Prompt"></textarea>')
+def test_text_is_pasted_as_text_also_with_a_picture_beside_it(page: Page, site: Site) -> None:
+    show(page, site, form() + '<textarea aria-label="Prompt"></textarea>')
     page.get_by_label("Prompt").focus()
     assert not paste(page, ("sheet.png", "image/png", png()), text="a red circle")
     assert paste(page, ("a.png", "image/png", png()))
 
 
 def test_several_pictures_keep_their_order_and_can_be_moved(page: Page, site: Site) -> None:
-    given = '<input type="hidden" name="image" value="file_1" data-src="/files/file_1">'
-    site.kept["file_1"] = png((40, 30))
-    shown(page, site, form(most=3, given=given))
+    initial = '<input type="hidden" name="image" value="file_1" data-src="/files/file_1">'
+    site.uploads["file_1"] = png((40, 30))
+    show(page, site, form(most=3, initial=initial))
     drop(page, *((f"{n}.png", "image/png", png((n, n))) for n in (80, 90, 100)))
     expect(page.locator("picture-drop")).not_to_have_attribute("busy", "")
-    expect(page.locator(".drop-size")).to_have_text([by(40, 30), by(80, 80), by(90, 90)])
+    expect(page.locator(".drop-size")).to_have_text(
+        [size_text(40, 30), size_text(80, 80), size_text(90, 90)]
+    )
     expect(page.get_by_role("alert").first).to_contain_text("No more than 3")
     before = values(page, "image")
     page.get_by_role("button", name="Move Picture 1 later").click()
-    expect(page.locator(".drop-size")).to_have_text([by(80, 80), by(40, 30), by(90, 90)])
+    expect(page.locator(".drop-size")).to_have_text(
+        [size_text(80, 80), size_text(40, 30), size_text(90, 90)]
+    )
     assert values(page, "image") == [before[1], before[0], before[2]]
 
 
@@ -128,23 +131,23 @@ def test_several_pictures_keep_their_order_and_can_be_moved(page: Page, site: Si
     ("name", "media_type", "data", "words"),
     [
         ("a.gif", "image/gif", b"GIF89a", "send PNG, JPEG, WebP"),
-        ("a.png", "image/png", b"no picture", "no picture that can be read"),
+        ("a.png", "image/png", b"no picture", "not a picture that can be read"),
         ("a.png", "image/png", b"\0" * 200_001, "0.2 MB is the limit"),
         ("a.png", "image/png", png((1001, 1000)), "1.0 million is the limit"),
     ],
     ids=["type", "broken", "bytes", "pixels"],
 )
-def test_what_cannot_be_taken_is_told_and_not_sent(
+def test_an_invalid_file_is_reported_and_not_uploaded(
     page: Page, site: Site, name: str, media_type: str, data: bytes, words: str
 ) -> None:
-    shown(page, site, form())
-    choose(page, chosen(name, data, media_type))
+    show(page, site, form())
+    choose(page, file_payload(name, data, media_type))
     expect(page.get_by_role("alert").first).to_contain_text(words)
-    assert (values(page, "image"), site.kept, valid(page)) == ([], {}, True)
+    assert (values(page, "image"), site.uploads, valid(page)) == ([], {}, True)
 
 
-def test_what_the_service_refuses_is_told_in_its_words(page: Page, site: Site) -> None:
-    shown(page, site, form())
+def test_the_services_refusal_is_shown_in_its_words(page: Page, site: Site) -> None:
+    show(page, site, form())
     frames = [Image.new("RGB", SIZE, colour) for colour in ("red", "blue")]
     buffer = io.BytesIO()
     frames[0].save(buffer, format="PNG", save_all=True, append_images=frames[1:])
@@ -154,10 +157,10 @@ def test_what_the_service_refuses_is_told_in_its_words(page: Page, site: Site) -
 
 
 def painted(page: Page, site: Site) -> Any:
-    """The mask that the form would send, once it has arrived."""
+    """The mask that the form would send, after its upload."""
     expect(page.locator("mask-brush")).not_to_have_attribute("busy", "")
     (name,) = values(page, "mask")
-    picture = Image.open(io.BytesIO(site.kept[name]))
+    picture = Image.open(io.BytesIO(site.uploads[name]))
     assert picture.size == SIZE
     mask = np.asarray(picture.convert("L"))
     assert set(np.unique(mask)) <= {0, 255}
@@ -165,7 +168,7 @@ def painted(page: Page, site: Site) -> Any:
 
 
 def stroke(page: Page, *places: tuple[float, float], over: str = ".mask-layer") -> None:
-    """Drag over the picture, places in shares of its width and height."""
+    """Drag over the picture; positions are fractions of its width and height."""
     page.locator(over).scroll_into_view_if_needed()
     frame = page.locator(over).bounding_box()
     assert frame is not None
@@ -178,9 +181,9 @@ def stroke(page: Page, *places: tuple[float, float], over: str = ".mask-layer") 
 
 
 def with_picture(page: Page, site: Site) -> None:
-    shown(page, site, form())
+    show(page, site, form())
     expect(page.locator("mask-brush")).to_be_hidden()
-    choose(page, chosen("a.png", png()))
+    choose(page, file_payload("a.png", png()))
     expect(page.locator(".mask-layer")).to_be_visible()
 
 
@@ -188,7 +191,7 @@ def test_a_mask_is_brushed_erased_undone_inverted_and_cleared(page: Page, site: 
     with_picture(page, site)
     assert values(page, "mask") == []
     stroke(page, (0.25, 0.5), (0.75, 0.5))
-    assert not valid(page)  # not before it has arrived
+    assert not valid(page)  # not before the upload has ended
     mask = painted(page, site)
     assert valid(page)
     assert mask[120, 80:240].all()
@@ -209,12 +212,12 @@ def test_a_mask_is_brushed_erased_undone_inverted_and_cleared(page: Page, site: 
     page.get_by_role("button", name="Clear").click()
     expect(page.locator("mask-brush")).not_to_have_attribute("busy", "")
     assert values(page, "mask") == []
-    expect(page.get_by_role("group")).to_contain_text("Nothing is chosen yet")
+    expect(page.get_by_role("group")).to_contain_text("Nothing is marked yet")
 
 
 def test_a_mask_is_painted_by_keyboard(page: Page, site: Site) -> None:
     with_picture(page, site)
-    page.get_by_role("application", name="Paint anew").focus()
+    page.get_by_role("application", name="Repaint").focus()
     expect(page.locator(".mask-ring")).to_be_visible()
     page.keyboard.down(" ")
     page.keyboard.press("Shift+ArrowRight")
@@ -246,20 +249,20 @@ def test_another_picture_has_no_mask_yet(page: Page, site: Site) -> None:
     with_picture(page, site)
     stroke(page, (0.5, 0.5), (0.6, 0.5))
     assert painted(page, site).any()
-    choose(page, chosen("b.png", png(colour="red")))
+    choose(page, file_payload("b.png", png(colour="red")))
     expect(page.locator("input[name=mask]")).to_be_disabled()
     assert values(page, "mask") == []
 
 
-def test_a_mask_that_is_there_already_is_gone_on_with(page: Page, site: Site) -> None:
+def test_an_existing_mask_is_continued(page: Page, site: Site) -> None:
     half = Image.new("L", SIZE, 0)
     half.paste(255, (0, 0, 160, 240))
     buffer = io.BytesIO()
     half.save(buffer, format="PNG")
-    site.kept |= {"file_1": png(), "file_2": buffer.getvalue()}
-    given = '<input type="hidden" name="image" value="file_1" data-src="/files/file_1">'
+    site.uploads |= {"file_1": png(), "file_2": buffer.getvalue()}
+    initial = '<input type="hidden" name="image" value="file_1" data-src="/files/file_1">'
     old = '<input type="hidden" name="mask" value="file_2" data-src="/files/file_2">'
-    shown(page, site, form(given=given).replace("></mask-brush>", f">{old}</mask-brush>"))
+    show(page, site, form(initial=initial).replace("></mask-brush>", f">{old}</mask-brush>"))
     expect(page.locator(".mask-layer")).to_be_visible()
     assert values(page, "mask") == ["file_2"]
     stroke(page, (0.75, 0.5), (0.8, 0.5))
@@ -270,9 +273,9 @@ def test_a_mask_that_is_there_already_is_gone_on_with(page: Page, site: Site) ->
 
 
 def test_a_region_is_drawn_or_filled_in(page: Page, site: Site) -> None:
-    site.kept["file_1"] = png()
-    given = '<input type="hidden" name="image" value="file_1" data-src="/files/file_1">'
-    shown(page, site, form(given=given).replace("</form>", f"{REGION}</form>"))
+    site.uploads["file_1"] = png()
+    initial = '<input type="hidden" name="image" value="file_1" data-src="/files/file_1">'
+    show(page, site, form(initial=initial).replace("</form>", f"{REGION}</form>"))
     expect(page.locator("region-box")).to_be_visible()
     expect(page.locator(".region-box")).to_be_hidden()
     stroke(page, (0.75, 0.5), (0.25, 1.4), over=".region-view")  # leaves the picture below
@@ -290,12 +293,12 @@ def test_a_region_is_drawn_or_filled_in(page: Page, site: Site) -> None:
 
 def overlay_page() -> str:
     template = PAGES.get_template("overlay.html")
-    return template.render(seen=seen_in(FOUND, "/files/file_1", {}))
+    return template.render(analysis=overlay_view(RESULTS, "/files/file_1", {}))
 
 
-def test_labels_and_shapes_light_up_together_and_are_hidden(page: Page, site: Site) -> None:
-    site.kept["file_1"] = png()
-    shown(page, site, overlay_page())
+def test_labels_and_shapes_are_highlighted_together_and_hidden(page: Page, site: Site) -> None:
+    site.uploads["file_1"] = png()
+    show(page, site, overlay_page())
     lit = page.locator("g.mark.lit")
     places = page.locator(".found .place")
     places.nth(0).hover()
@@ -318,10 +321,10 @@ def test_labels_and_shapes_light_up_together_and_are_hidden(page: Page, site: Si
 
 
 def test_answers_are_copied_as_json_and_as_coco(browser: Browser, site: Site) -> None:
-    site.kept["file_1"] = png()
+    site.uploads["file_1"] = png()
     rights = ["clipboard-read", "clipboard-write"]
     with window(browser, site, permissions=rights) as page:
-        shown(page, site, overlay_page())
+        show(page, site, overlay_page())
         page.get_by_role("button", name="Copy as COCO").click()
         expect(page.get_by_role("button", name="Copied")).to_be_visible()
         coco = json.loads(page.evaluate("navigator.clipboard.readText()"))
@@ -330,13 +333,13 @@ def test_answers_are_copied_as_json_and_as_coco(browser: Browser, site: Site) ->
         page.wait_for_function(
             "navigator.clipboard.readText().then(text => 'results' in JSON.parse(text))"
         )
-        assert json.loads(page.evaluate("navigator.clipboard.readText()")) == FOUND
+        assert json.loads(page.evaluate("navigator.clipboard.readText()")) == RESULTS
 
 
-def test_the_parts_keep_nobody_out(page: Page, site: Site) -> None:
-    site.kept["file_1"] = png()
-    given = '<input type="hidden" name="image" value="file_1" data-src="/files/file_1">'
-    shown(page, site, form(most=2, given=given) + overlay_page())
+def test_the_components_are_accessible(page: Page, site: Site) -> None:
+    site.uploads["file_1"] = png()
+    initial = '<input type="hidden" name="image" value="file_1" data-src="/files/file_1">'
+    show(page, site, form(most=2, initial=initial) + overlay_page())
     expect(page.locator(".mask-layer")).to_be_visible()
     assert violations(page) == []
     page.emulate_media(color_scheme="dark")
@@ -345,5 +348,5 @@ def test_the_parts_keep_nobody_out(page: Page, site: Site) -> None:
 
 
 def violations(page: Page, **options: Any) -> list[Json]:
-    found = Axe().run(page, options={"resultTypes": ["violations"], **options}).response
-    return [each for each in found["violations"] if each["impact"] in SERIOUS]
+    results = Axe().run(page, options={"resultTypes": ["violations"], **options}).response
+    return [each for each in results["violations"] if each["impact"] in SERIOUS]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from deploy.evaluation.score_florence2 import ServiceAsker
+from deploy.evaluation.score_florence2 import ServicePredictor
 from tests.acceptance.stack import Client
-from workers.training.florence2.metrics import figures, scored_canvases
+from workers.training.florence2.metrics import evaluate, scored_canvases
 
 SEED = 20261126
 CANVASES = 16
@@ -30,5 +30,5 @@ TASKS = (
 
 @pytest.mark.slow
 def test_the_demo_model_sees_what_is_there(tenant: Client) -> None:
-    found = figures(scored_canvases(SEED, CANVASES), ServiceAsker(tenant.http), SEED, TASKS)
+    found = evaluate(scored_canvases(SEED, CANVASES), ServicePredictor(tenant.http), SEED, TASKS)
     assert {name: found[name] for name in LEAST if found[name] < LEAST[name]} == {}

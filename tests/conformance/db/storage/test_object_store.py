@@ -1,4 +1,4 @@
-"""What every object store promises, asked of a disk and of a real S3 server; then S3's own."""
+"""The promises of every object store, checked on a disk and a real S3 server; then S3's own."""
 
 import hashlib
 import time

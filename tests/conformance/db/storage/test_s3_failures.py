@@ -1,4 +1,4 @@
-"""What the S3 store says of servers that are silent, closed, in trouble or odd."""
+"""Errors of the S3 store for servers that are silent, closed, failing or odd."""
 
 import socket
 import time
@@ -24,7 +24,7 @@ def impatient(endpoint_url: str) -> S3Store:
 
 @pytest.fixture
 def silent_endpoint() -> Iterator[str]:
-    """It takes connections and never answers."""
+    """A server that accepts connections and never responds."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 

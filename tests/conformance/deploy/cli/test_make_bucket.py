@@ -12,7 +12,7 @@ from tests.servers.swift import S3Server
 
 
 def settings(server: S3Server, secret: str) -> StorageSettings:
-    """A deployment's settings, with a bucket that nobody has made."""
+    """A deployment's settings, with a bucket that does not exist yet."""
     return StorageSettings(
         bucket=f"made-{uuid4().hex}",
         endpoint_url=server.endpoint_url,
@@ -29,7 +29,7 @@ def test_a_bucket_is_made_once_and_can_be_used(s3_server: S3Server) -> None:
     assert open_store(wanted).get("a/b.txt").data == b"here"
 
 
-def test_who_may_not_makes_none(s3_server: S3Server) -> None:
+def test_without_permission_no_bucket_is_made(s3_server: S3Server) -> None:
     with pytest.raises(ClientError):
         make_bucket(settings(s3_server, "wrong"))
 

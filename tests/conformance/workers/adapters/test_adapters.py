@@ -1,4 +1,4 @@
-"""What `workers.adapters.protocol` promises, asked of every adapter with real weights."""
+"""The promises of `workers.adapters.protocol`, checked on every adapter with real weights."""
 
 import json
 import weakref
@@ -25,14 +25,14 @@ from workers.adapters.weights import override_variable
 from workers.catalog import Variant, find, variants
 
 LEVELS = 4
-"""Most by which a channel (0 to 255) may differ between a picture painted alone and in a batch.
+"""Highest difference of a channel (0 to 255) between a picture painted alone and in a batch.
 
 The matrix products of a batch add up in another order. Measured in bfloat16 on the CPU: 2."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A variant under test, works that suit it, and one that no memory holds."""
+    """A variant under test, jobs for it, and one that is too large for any memory."""
 
     variant: Variant
     works: Callable[[int], list[Work]]

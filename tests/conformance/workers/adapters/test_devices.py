@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from workers.adapters.devices import choose_dtype, free_cache, memory, translating_device_errors
-from workers.adapters.pinning import Device, DeviceError, parse_device, pin
+from workers.adapters.pinning import Device, DeviceError, parse_device, pin_device
 from workers.adapters.protocol import DeviceLostError, OutOfMemoryError
 
 CPU = Device("cpu")
 PIN = """
 import os, sys
-from workers.adapters.pinning import DeviceError, pin
+from workers.adapters.pinning import DeviceError, pin_device
 try:
-    name = pin(sys.argv[1])
+    name = pin_device(sys.argv[1])
     print(name, repr(os.environ["CUDA_VISIBLE_DEVICES"]), "torch" in sys.modules)
 except DeviceError as error:
     print(error)
@@ -23,7 +23,7 @@ except DeviceError as error:
 
 
 def pinned(device: str, **environment: str) -> str:
-    """What a fresh process prints that pins a device."""
+    """The output of a new process that pins a device."""
     run = subprocess.run(  # noqa: S603 - our own interpreter and script
         [sys.executable, "-c", PIN, device],
         capture_output=True,
@@ -68,7 +68,7 @@ def test_an_index_counts_within_the_devices_the_parent_offers() -> None:
 
 def test_pinning_after_torch_is_refused() -> None:
     with pytest.raises(DeviceError, match="before torch is imported"):
-        pin("cuda:0")
+        pin_device("cuda:0")
 
 
 def test_the_dtype_follows_the_kind_of_device() -> None:

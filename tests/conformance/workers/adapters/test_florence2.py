@@ -1,4 +1,4 @@
-"""Florence-2 in particular: tasks, coordinates, scores, ends of answers, and what is found."""
+"""Florence-2's own behaviour: tasks, coordinates, scores, ends of answers, and detections."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -25,10 +25,10 @@ from workers.runtime.device import DeviceCall
 
 
 class Unheard:
-    """Takes events in the place of a publisher."""
+    """A publisher that publishes nothing."""
 
     def publish(self, job_id: str, kind: str, data: Mapping[str, Any]) -> None:
-        """Tell nobody."""
+        """Publish nothing."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -123,8 +123,8 @@ def test_an_answer_that_ends_at_the_very_limit_ended_by_itself(demo: Florence2Ad
 
 
 def test_the_longest_answer_allowed_fits_the_decoder(demo: Florence2Adapter) -> None:
-    limit = DEMO.parameters.limits.most_new_tokens
-    demo._model.generation_config.min_new_tokens = limit  # as if it never came to an end
+    limit = DEMO.parameters.limits.max_new_tokens_limit
+    demo._model.generation_config.min_new_tokens = limit  # as if no answer ever ended
     try:
         told = answer(demo, task="ocr", max_new_tokens=limit)
     finally:
@@ -221,10 +221,10 @@ def test_a_prepared_picture_is_answered_alike_and_not_scaled_again(
     demo: Florence2Adapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = work(red_circle((60, 70, 80)), task="caption")
-    demo._features.forget()
+    demo._features.clear()
     prepared = demo.prepare(asked)
     plain = look(demo, asked)
-    demo._features.forget()
+    demo._features.clear()
     monkeypatch.setattr(demo._processor, "image_processor", None)
     assert look(demo, prepared) == plain
 
@@ -236,5 +236,5 @@ def test_a_picture_that_was_kept_when_prepared_and_forgotten_since_is_scaled_aft
     plain = look(demo, asked)
     prepared = demo.prepare(asked)
     assert prepared.prepared.pixels is None
-    demo._features.forget()
+    demo._features.clear()
     assert look(demo, prepared) == plain

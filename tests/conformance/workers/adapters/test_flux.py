@@ -1,4 +1,4 @@
-"""FLUX in particular: seeds, sizes, agreement with the bare pipeline, and what is painted."""
+"""FLUX's own behaviour: seeds, sizes, agreement with the bare pipeline, and content."""
 
 from collections.abc import Iterator
 
@@ -43,7 +43,7 @@ def pixels(picture: Image.Image) -> np.ndarray:
 
 
 def near(picture: Image.Image, colour: tuple[int, int, int]) -> np.ndarray:
-    """Where a picture has about this colour."""
+    """The pixels of a picture with about this colour."""
     return np.abs(pixels(picture) - colour).max(axis=-1) < 60
 
 
@@ -99,7 +99,7 @@ def test_unlike_seeds_paint_unlike_pictures(demo: FluxAdapter) -> None:
     assert np.abs(pixels(one) - pixels(other)).max() > 50
 
 
-def test_seeds_begin_anew_after_the_largest(demo: FluxAdapter) -> None:
+def test_seeds_start_over_after_the_largest(demo: FluxAdapter) -> None:
     several = paint(demo, seed=2**64 - 1, num_images=2, steps=1)
     assert [painted.seed for painted in several] == [2**64 - 1, 0]
 

@@ -1,4 +1,4 @@
-"""LoRAs on a loaded model: they act, they go, and what does not fit leaves the model as it was."""
+"""LoRAs on a loaded model: enabled, disabled, and refused without a change of the model."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ import torch
 from tests.conformance.workers.adapters.tiny_flux1 import save_tiny_flux1
 from tests.conformance.workers.adapters.tiny_klein import save_tiny_klein
 from workers.adapters.flux.adapter import FluxAdapter
-from workers.adapters.flux.loras import KEPT
+from workers.adapters.flux.loras import MAX_LOADED
 from workers.adapters.protocol import InvalidLoraError, Work
 from workers.adapters.weights import override_variable
 from workers.catalog import find
@@ -91,13 +91,13 @@ def test_a_lora_that_is_on_already_is_not_fetched_again(adapter: FluxAdapter) ->
     paint(adapter, files, ("once", 0.5))
 
 
-def test_no_more_stay_than_are_kept_and_all_are_right_when_they_come_again(
+def test_no_more_stay_than_the_limit_and_all_work_when_loaded_again(
     adapter: FluxAdapter,
 ) -> None:
-    files = {f"n{n}": lora(adapter, n, rank=1) for n in range(KEPT + 3)}
+    files = {f"n{n}": lora(adapter, n, rank=1) for n in range(MAX_LOADED + 3)}
     first = [paint(adapter, files, (name, 1)) for name in files]
     assert adapter._loras is not None
-    assert len(adapter._loras._names) == KEPT
+    assert len(adapter._loras._names) == MAX_LOADED
     assert np.array_equal(paint(adapter, files, ("n0", 1)), first[0])
 
 

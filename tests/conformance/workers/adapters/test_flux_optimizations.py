@@ -1,4 +1,4 @@
-"""A row's options for FLUX: the picture stays the same, or what cannot be had is refused."""
+"""A row's options for FLUX: the picture stays the same, or the option is refused."""
 
 import sys
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ from torch._dynamo.utils import counters
 from tests.conformance.workers.adapters.tiny_flux1 import save_tiny_flux1
 from tests.conformance.workers.adapters.tiny_klein import save_tiny_klein
 from workers.adapters.flux.adapter import FluxAdapter
-from workers.adapters.flux.optimizations import FluxSpeed, OptionError, tile_if_large
+from workers.adapters.flux.optimizations import FluxOptimizations, OptionError, tile_if_large
 from workers.adapters.protocol import InvalidLoraError, OutOfMemoryError, Work
 from workers.adapters.weights import override_variable
 from workers.catalog import find
-from workers.catalog.flux.row_parts import SPEED
+from workers.catalog.flux.row_parts import OPTIMIZATIONS
 
 IDS = ("flux.1-schnell", "flux.2-klein-4b")
 SAME_LEVELS = 4
@@ -74,7 +74,7 @@ def paint(adapter: FluxAdapter, count: int = 1, **given: Any) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def plain(folders: dict[str, str]) -> dict[str, np.ndarray]:
-    """What each paints as its row is."""
+    """The picture of each variant with its row's own options."""
     return {id_: paint(loaded(id_, folders)) for id_ in IDS}
 
 
@@ -115,7 +115,7 @@ def test_fused_weights_take_no_lora(folders: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("name", ["sage", "flash", "_native_cudnn", "none of them"])
-def test_attention_that_is_not_to_be_had_is_refused_when_it_is_loaded(
+def test_unsupported_attention_is_refused_when_it_is_loaded(
     name: str, folders: dict[str, str]
 ) -> None:
     with pytest.raises(OptionError, match=r"flux\.1-schnell: attention="):
@@ -133,7 +133,7 @@ def test_one_variants_attention_is_not_anothers(folders: dict[str, str]) -> None
 
 
 def graphs() -> int:
-    """How many graphs torch has compiled so far."""
+    """The number of graphs that torch has compiled so far."""
     return int(counters["stats"]["unique_graphs"])
 
 
@@ -194,7 +194,7 @@ def test_a_picture_whose_side_is_over_2048_is_decoded_in_tiles(folders: dict[str
     assert not adapter._pipeline.vae.use_tiling
 
 
-def test_a_batch_that_does_not_fit_is_told_and_the_next_is_painted(
+def test_a_batch_that_does_not_fit_raises_and_the_next_is_painted(
     folders: dict[str, str], plain: dict[str, np.ndarray]
 ) -> None:
     adapter = loaded(IDS[0], folders)
@@ -210,6 +210,6 @@ def test_a_batch_that_does_not_fit_is_told_and_the_next_is_painted(
 
 
 def test_a_row_says_what_it_asks_for() -> None:
-    asked = FluxSpeed.of("flux.1-schnell", find("flux.1-schnell").options)
-    assert asked == FluxSpeed("flux.1-schnell", **SPEED)
-    assert asked.takes_loras
+    asked = FluxOptimizations.from_options("flux.1-schnell", find("flux.1-schnell").options)
+    assert asked == FluxOptimizations("flux.1-schnell", **OPTIMIZATIONS)
+    assert asked.supports_loras

@@ -1,4 +1,4 @@
-"""Every way in which the FLUX variants paint, with a small checkpoint of each pipeline's class."""
+"""Every pipeline mode of the FLUX variants, with a small checkpoint of each pipeline's class."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ from tests.conformance.workers.adapters.tiny_klein import save_tiny_klein
 from workers.adapters.flux.adapter import FluxAdapter
 from workers.adapters.flux.checkpoint_kinds import control_map
 from workers.adapters.flux.control_maps import canny_map
-from workers.adapters.flux.klein_inpaint import REFERENCE_PIXELS, shrunk
+from workers.adapters.flux.klein_inpaint import REFERENCE_PIXELS, shrink
 from workers.adapters.protocol import InvalidOutputError, Painted, Stopped, Work
 from workers.adapters.weights import WeightsError, override_variable
 from workers.catalog import find, picture_fields
@@ -35,8 +35,8 @@ Save = Callable[[Path], None]
 
 
 @dataclass(frozen=True)
-class PipelineMode:
-    """A variant, what it is given, and how its small checkpoint is written."""
+class Mode:
+    """A variant, its input pictures, and the writer of its small checkpoint."""
 
     variant: str
     given: tuple[str, ...]
@@ -56,29 +56,25 @@ def flux1(class_name: str) -> Save:
 
 PLAIN, KONTEXT = flux1("FluxPipeline"), flux1("FluxKontextPipeline")
 CONTROL = flux1("FluxControlPipeline")
-WAYS = (
-    PipelineMode("flux.1-dev", (), PLAIN),
-    PipelineMode("flux.1-dev", ("image",), PLAIN, strength=0.5),
-    PipelineMode("flux.1-dev", ("image", "mask"), PLAIN, keeps_unmasked=True),
-    PipelineMode(
-        "flux.1-fill-dev", ("image", "mask"), flux1("FluxFillPipeline"), keeps_unmasked=True
-    ),
-    PipelineMode("flux.1-kontext-dev", (), KONTEXT),
-    PipelineMode("flux.1-kontext-dev", ("image",), KONTEXT),
-    PipelineMode("flux.1-kontext-dev", ("image", "mask"), KONTEXT, keeps_unmasked=True),
-    PipelineMode("flux.1-canny-dev", ("image",), CONTROL),
-    PipelineMode("flux.1-canny-dev", ("control_image",), CONTROL),
-    PipelineMode("flux.1-depth-dev", ("image",), CONTROL, {"DEPTH": save_tiny_depth}),
-    PipelineMode("flux.1-redux-dev", ("image",), PLAIN, {"PRIOR": save_tiny_redux}),
-    PipelineMode("flux.1-redux-dev", ("images",), PLAIN, {"PRIOR": save_tiny_redux}),
-    PipelineMode("flux.2-klein-4b", ("image",), save_tiny_klein),
-    PipelineMode("flux.2-klein-4b", ("images",), save_tiny_klein),
-    PipelineMode("flux.2-klein-4b", ("image", "mask"), save_tiny_klein, keeps_unmasked=True),
-    PipelineMode(
-        "flux.2-klein-4b", ("image", "mask", "images"), save_tiny_klein, keeps_unmasked=True
-    ),
-    PipelineMode("flux.2-dev", (), save_tiny_flux2),
-    PipelineMode("flux.2-dev", ("images",), save_tiny_flux2),
+MODES = (
+    Mode("flux.1-dev", (), PLAIN),
+    Mode("flux.1-dev", ("image",), PLAIN, strength=0.5),
+    Mode("flux.1-dev", ("image", "mask"), PLAIN, keeps_unmasked=True),
+    Mode("flux.1-fill-dev", ("image", "mask"), flux1("FluxFillPipeline"), keeps_unmasked=True),
+    Mode("flux.1-kontext-dev", (), KONTEXT),
+    Mode("flux.1-kontext-dev", ("image",), KONTEXT),
+    Mode("flux.1-kontext-dev", ("image", "mask"), KONTEXT, keeps_unmasked=True),
+    Mode("flux.1-canny-dev", ("image",), CONTROL),
+    Mode("flux.1-canny-dev", ("control_image",), CONTROL),
+    Mode("flux.1-depth-dev", ("image",), CONTROL, {"DEPTH": save_tiny_depth}),
+    Mode("flux.1-redux-dev", ("image",), PLAIN, {"PRIOR": save_tiny_redux}),
+    Mode("flux.1-redux-dev", ("images",), PLAIN, {"PRIOR": save_tiny_redux}),
+    Mode("flux.2-klein-4b", ("image",), save_tiny_klein),
+    Mode("flux.2-klein-4b", ("images",), save_tiny_klein),
+    Mode("flux.2-klein-4b", ("image", "mask"), save_tiny_klein, keeps_unmasked=True),
+    Mode("flux.2-klein-4b", ("image", "mask", "images"), save_tiny_klein, keeps_unmasked=True),
+    Mode("flux.2-dev", (), save_tiny_flux2),
+    Mode("flux.2-dev", ("images",), save_tiny_flux2),
 )
 
 
@@ -89,7 +85,7 @@ def scene(colour: str) -> Image.Image:
 
 
 def mask() -> Image.Image:
-    """The lower half is painted anew."""
+    """A mask that repaints the lower half."""
     picture = Image.new("RGB", SIZE, "black")
     picture.paste("white", (0, SIZE[1] // 2, *SIZE))
     return picture
@@ -112,25 +108,25 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def adapters(tmp_path_factory: pytest.TempPathFactory) -> Callable[[PipelineMode], FluxAdapter]:
-    """The loaded adapter of a way's variant; made once for each."""
+def adapters(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Mode], FluxAdapter]:
+    """The loaded adapter of a mode's variant, made once for each variant."""
     made: dict[str, FluxAdapter] = {}
 
-    def load(way: PipelineMode) -> FluxAdapter:
-        variable = override_variable(way.variant)
+    def load(mode: Mode) -> FluxAdapter:
+        variable = override_variable(mode.variant)
         overrides = {}
-        for name, save in {"": way.save, **way.parts}.items():
+        for name, save in {"": mode.save, **mode.parts}.items():
             folder = tmp_path_factory.mktemp("weights")
             save(folder)
             overrides[f"{variable}_{name}".removesuffix("_")] = str(folder)
-        adapter = FluxAdapter(small(way.variant), "cpu", overrides)
+        adapter = FluxAdapter(small(mode.variant), "cpu", overrides)
         adapter.load()
         return adapter
 
-    def find_or_load(way: PipelineMode) -> FluxAdapter:
-        if way.variant not in made:
-            made[way.variant] = load(way)
-        return made[way.variant]
+    def find_or_load(mode: Mode) -> FluxAdapter:
+        if mode.variant not in made:
+            made[mode.variant] = load(mode)
+        return made[mode.variant]
 
     return find_or_load
 
@@ -155,19 +151,19 @@ def with_small_sides(model: type[BaseModel]) -> type[FluxParameters]:
     return type(model.__name__, (model,), {"limits": limits})
 
 
-def work(way: PipelineMode, **given: Any) -> Work:
-    pictures = {name: PICTURES[name] for name in way.given}
-    model = find(way.variant).parameters
+def work(mode: Mode, **given: Any) -> Work:
+    pictures = {name: PICTURES[name] for name in mode.given}
+    model = find(mode.variant).parameters
     named = {
         name: tuple("key" for _ in own) if name == "images" else "key"
         for name, own in pictures.items()
     }
     plain = {"prompt": "a red circle", "steps": STEPS, "seed": 3}
     size = {"width": SIZE[0], "height": SIZE[1]}
-    strength = {"strength": way.strength} if way.strength else {}
+    strength = {"strength": mode.strength} if mode.strength else {}
     parameters = model(**{**plain, **size, **strength, **named, **given})
     sizes = {name: [picture.size for picture in own] for name, own in pictures.items()}
-    return Work(parameters.settled(sizes), pictures)
+    return Work(parameters.with_sizes(sizes), pictures)
 
 
 def paint(adapter: FluxAdapter, *works: Work) -> list[tuple[Painted, ...]]:
@@ -181,63 +177,63 @@ def apart(one: Painted, other: Painted) -> int:
     return int(np.abs(levels[0] - levels[1]).max())
 
 
-every_way = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
+every_mode = pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name)
 
 
-@every_way
+@every_mode
 def test_a_picture_depends_on_its_seed_and_prompt_alone(
-    way: PipelineMode, adapters: Callable[[PipelineMode], FluxAdapter]
+    mode: Mode, adapters: Callable[[Mode], FluxAdapter]
 ) -> None:
-    adapter = adapters(way)
-    works = [work(way, seed=n, prompt=f"circle {n}", num_images=2) for n in (3, 9)]
+    adapter = adapters(mode)
+    works = [work(mode, seed=n, prompt=f"circle {n}", num_images=2) for n in (3, 9)]
     together = paint(adapter, *works)
     assert [[p.seed for p in own] for own in together] == [[3, 4], [9, 10]]
-    alone = paint(adapter, work(way, seed=9, prompt="circle 9"))[0]
+    alone = paint(adapter, work(mode, seed=9, prompt="circle 9"))[0]
     assert together[1][0].image.size == SIZE
     assert apart(together[1][0], alone[0]) <= 2
     assert apart(together[0][0], alone[0]) > 2
 
 
-@every_way
+@every_mode
 def test_a_stop_takes_effect_within_one_step_and_the_next_picture_is_right(
-    way: PipelineMode, adapters: Callable[[PipelineMode], FluxAdapter]
+    mode: Mode, adapters: Callable[[Mode], FluxAdapter]
 ) -> None:
-    adapter = adapters(way)
-    expected = paint(adapter, work(way))[0][0]
+    adapter = adapters(mode)
+    expected = paint(adapter, work(mode))[0][0]
     seen: list[tuple[int, int]] = []
     with pytest.raises(Stopped):
-        adapter.run([work(way)], lambda *at: seen.append(at), lambda: len(seen) >= 1)
-    steps = round(STEPS * (way.strength or 1))
+        adapter.run([work(mode)], lambda *at: seen.append(at), lambda: len(seen) >= 1)
+    steps = round(STEPS * (mode.strength or 1))
     assert seen == [(1, steps)]
-    assert apart(expected, paint(adapter, work(way))[0][0]) == 0
+    assert apart(expected, paint(adapter, work(mode))[0][0]) == 0
 
 
 @pytest.mark.parametrize(
-    "way", [way for way in WAYS if way.keeps_unmasked], ids=lambda way: way.name
+    "mode", [mode for mode in MODES if mode.keeps_unmasked], ids=lambda mode: mode.name
 )
 def test_what_is_not_masked_stays_exactly(
-    way: PipelineMode, adapters: Callable[[PipelineMode], FluxAdapter]
+    mode: Mode, adapters: Callable[[Mode], FluxAdapter]
 ) -> None:
-    painted = np.asarray(paint(adapters(way), work(way))[0][0].image)
+    painted = np.asarray(paint(adapters(mode), work(mode))[0][0].image)
     original = np.asarray(PICTURES["image"][0])
     half = SIZE[1] // 2
     assert np.array_equal(painted[:half], original[:half])
     assert not np.array_equal(painted[half:], original[half:])
 
 
-@pytest.mark.parametrize("way", [way for way in WAYS if way.given], ids=lambda way: way.name)
+@pytest.mark.parametrize("mode", [mode for mode in MODES if mode.given], ids=lambda mode: mode.name)
 def test_every_picture_given_is_looked_at(
-    way: PipelineMode, adapters: Callable[[PipelineMode], FluxAdapter]
+    mode: Mode, adapters: Callable[[Mode], FluxAdapter]
 ) -> None:
-    adapter, asked = adapters(way), work(way)
+    adapter, asked = adapters(mode), work(mode)
     before = paint(adapter, asked)[0][0]
-    for name in set(way.given) - {"mask"}:
+    for name in set(mode.given) - {"mask"}:
         others = {name: [scene("yellow").rotate(180)] * len(asked.pictures[name])}
         other = Work(asked.parameters, {**asked.pictures, **others})
         assert apart(before, paint(adapter, other)[0][0]) > 0, name
 
 
-KLEIN_WITH_ALL = next(way for way in WAYS if way.given == ("image", "mask", "images"))
+KLEIN_WITH_ALL = next(mode for mode in MODES if mode.given == ("image", "mask", "images"))
 
 
 def with_references(asked: Work, *references: Image.Image) -> Work:
@@ -245,7 +241,7 @@ def with_references(asked: Work, *references: Image.Image) -> Work:
 
 
 def test_each_of_as_many_pictures_as_references_is_painted_from_all_of_them(
-    adapters: Callable[[PipelineMode], FluxAdapter],
+    adapters: Callable[[Mode], FluxAdapter],
 ) -> None:
     adapter, asked = adapters(KLEIN_WITH_ALL), work(KLEIN_WITH_ALL, num_images=2)
     blue, green, yellow = map(scene, ("blue", "green", "yellow"))
@@ -256,7 +252,7 @@ def test_each_of_as_many_pictures_as_references_is_painted_from_all_of_them(
 
 
 def test_a_reference_of_another_shape_is_seen_to_its_edges(
-    adapters: Callable[[PipelineMode], FluxAdapter],
+    adapters: Callable[[Mode], FluxAdapter],
 ) -> None:
     adapter, asked = adapters(KLEIN_WITH_ALL), work(KLEIN_WITH_ALL)
     wide = scene("green").resize((192, 96))
@@ -269,9 +265,9 @@ def test_a_reference_of_another_shape_is_seen_to_its_edges(
 
 
 def test_a_large_reference_is_made_smaller_in_its_shape() -> None:
-    assert shrunk(Image.new("RGB", (4000, 1000))).size == (2048, 512)
-    assert shrunk(Image.new("RGB", (1024, 1024))).size == (1024, 1024)
-    width, height = shrunk(Image.new("RGB", (4567, 3211))).size
+    assert shrink(Image.new("RGB", (4000, 1000))).size == (2048, 512)
+    assert shrink(Image.new("RGB", (1024, 1024))).size == (1024, 1024)
+    width, height = shrink(Image.new("RGB", (4567, 3211))).size
     assert width * height <= REFERENCE_PIXELS
 
 
@@ -286,21 +282,21 @@ def test_kontext_paints_in_the_size_asked_for_with_a_mask_and_without(tmp_path: 
     )
     adapter.load()
     for given in (("image",), ("image", "mask")):
-        asked = work(PipelineMode(variant.id, given, KONTEXT), steps=1)
+        asked = work(Mode(variant.id, given, KONTEXT), steps=1)
         assert paint(adapter, asked)[0][0].image.size == SIZE
 
 
 def test_the_least_strength_still_takes_a_step(
-    adapters: Callable[[PipelineMode], FluxAdapter],
+    adapters: Callable[[Mode], FluxAdapter],
 ) -> None:
-    way = WAYS[1]
+    mode = MODES[1]
     seen: list[tuple[int, int]] = []
-    adapters(way).run([work(way, strength=1e-20)], lambda *at: seen.append(at), lambda: False)
+    adapters(mode).run([work(mode, strength=1e-20)], lambda *at: seen.append(at), lambda: False)
     assert seen == [(1, 1)]
 
 
 def test_outlines_are_made_at_the_size_that_is_painted() -> None:
-    asked = work(PipelineMode("flux.1-canny-dev", ("image",), CONTROL))
+    asked = work(Mode("flux.1-canny-dev", ("image",), CONTROL))
     large = scene("red").resize((300, 470))
     made = np.asarray(control_map(canny_map, asked.parameters, {"image": [large]}))
     assert made.shape == (SIZE[1], SIZE[0], 3)
@@ -317,7 +313,7 @@ def test_a_vae_that_cannot_paint_the_sides_of_its_row_is_refused(tmp_path: Path)
         FluxAdapter(replace(variant, parameters=finer), "cpu", overrides).load()
 
 
-def test_missing_depth_weights_are_told_with_the_variable_to_set(tmp_path: Path) -> None:
+def test_missing_depth_weights_name_the_variable_to_set(tmp_path: Path) -> None:
     painter, depth = tmp_path / "painter", tmp_path / "depth"
     CONTROL(painter)
     depth.mkdir()
@@ -335,17 +331,17 @@ def poisoned(adapter: FluxAdapter, asked: Work) -> Work:
     return Work(parameters, asked.pictures)
 
 
-@pytest.mark.parametrize("way", [WAYS[0], WAYS[1], WAYS[12]], ids=lambda way: way.name)
+@pytest.mark.parametrize("mode", [MODES[0], MODES[1], MODES[12]], ids=lambda mode: mode.name)
 def test_what_is_no_picture_is_named_and_the_next_one_is_right(
-    way: PipelineMode, adapters: Callable[[PipelineMode], FluxAdapter]
+    mode: Mode, adapters: Callable[[Mode], FluxAdapter]
 ) -> None:
-    adapter = adapters(way)
-    expected = paint(adapter, work(way))[0][0]
+    adapter = adapters(mode)
+    expected = paint(adapter, work(mode))[0][0]
     with pytest.raises(InvalidOutputError):
-        paint(adapter, work(way), poisoned(adapter, work(way)))
-    assert apart(expected, paint(adapter, work(way))[0][0]) == 0
+        paint(adapter, work(mode), poisoned(adapter, work(mode)))
+    assert apart(expected, paint(adapter, work(mode))[0][0]) == 0
 
 
-@every_way
-def test_the_variant_takes_what_this_way_needs(way: PipelineMode) -> None:
-    assert set(way.given) <= set(picture_fields(find(way.variant).parameters))
+@every_mode
+def test_the_variant_takes_what_this_mode_needs(mode: Mode) -> None:
+    assert set(mode.given) <= set(picture_fields(find(mode.variant).parameters))

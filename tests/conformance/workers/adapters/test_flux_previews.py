@@ -1,4 +1,4 @@
-"""Previews: what a picture comes to is seen while it is painted, and by whoever asked alone."""
+"""Previews: a picture is shown while it is painted, and only to the job that wants it."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.conformance.workers.adapters.tiny_klein import save_tiny_klein
 from workers.adapters.flux.adapter import FluxAdapter
-from workers.adapters.flux.previews import LONGEST_SIDE, encoded, where_led
+from workers.adapters.flux.previews import LONGEST_SIDE, encode_pictures, predict_final_latents
 from workers.adapters.protocol import ShowPreview, Work
 from workers.adapters.weights import override_variable
 from workers.catalog import find
@@ -124,9 +124,9 @@ def test_pictures_are_encoded_as_the_transformers_are_given_them(
         raw = one.vae.encode(pixels.to(one.vae.dtype)).latent_dist.mode().float()
         latents = (raw - one.vae.config.shift_factor) * one.vae.config.scaling_factor
         expected = one._pack_latents(latents, *latents.shape)
-        assert torch.allclose(encoded(one.vae, pixels), expected, atol=1e-5)
+        assert torch.allclose(encode_pictures(one.vae, pixels), expected, atol=1e-5)
         expected = two._pack_latents(two._encode_vae_image(pixels.to(two.vae.dtype), None))
-        assert torch.allclose(encoded(two.vae, pixels), expected.float(), atol=0.05)
+        assert torch.allclose(encode_pictures(two.vae, pixels), expected.float(), atol=0.05)
 
 
 def test_a_straight_path_is_followed_to_its_end() -> None:
@@ -137,4 +137,4 @@ def test_a_straight_path_is_followed_to_its_end() -> None:
         step_index = 2
 
     at = [(1 - s) * clean + s * noise for s in (0.7, 0.2)]
-    assert torch.allclose(where_led(Scheduler, *at), clean, atol=1e-5)
+    assert torch.allclose(predict_final_latents(Scheduler, *at), clean, atol=1e-5)

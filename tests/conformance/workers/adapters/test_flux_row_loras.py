@@ -1,4 +1,4 @@
-"""LoRAs that a row names: they are part of the variant's weights, whatever jobs ask for besides."""
+"""LoRAs that a row names: part of the variant's weights, with or without a job's own LoRAs."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -62,7 +62,7 @@ def test_a_rows_loras_act_on_every_job_and_a_jobs_own_come_on_top(saved: Any) ->
 def test_a_lora_that_is_missing_or_broken_fails_the_load_and_tells_which(saved: Any) -> None:
     variant_id, folder = saved
     broken = adapter_for(variant_id, folder, broken=b"no file at all")
-    with pytest.raises(WeightsError, match=f"{variant_id}: a LoRA of its row: .* no LoRA"):
+    with pytest.raises(WeightsError, match=f"{variant_id}: a LoRA of its row: .* not a LoRA"):
         broken.load()
     (folder / "broken.safetensors").unlink()
     with pytest.raises(WeightsError, match="_LORA_1 must name one"):

@@ -1,4 +1,4 @@
-"""What `workers.adapters.protocol` promises, asked of the relay against the vendor's contract."""
+"""The hosted adapter's promises by `workers.adapters.protocol`, against the vendor's contract."""
 
 import json
 from collections.abc import Iterator

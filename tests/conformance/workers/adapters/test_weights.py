@@ -1,4 +1,4 @@
-"""Finding weights, and saying what to do where they are missing or wrong."""
+"""Weights are located, and errors name the remedy where they are missing or wrong."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ VARIABLE = "BOTTEGA_WEIGHTS_FLORENCE_2_DEMO"
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
-    """The demo's weights in a folder of their own, to be damaged."""
+    """A copy of the demo's weights that a test may damage."""
     folder = tmp_path / "weights"
     shutil.copytree(weights_folder(DEMO.id), folder)
     for file in folder.iterdir():
@@ -51,7 +51,7 @@ def test_bundled_weights_are_found_beside_the_package() -> None:
     assert locate(DEMO, {}).name == str(weights_folder(DEMO.id))
 
 
-def test_hub_weights_are_asked_for_at_the_pinned_revision() -> None:
+def test_hub_weights_are_requested_at_the_pinned_revision() -> None:
     variant = find("flux.1-schnell")
     source = locate(variant, {})
     assert (source.name, source.revision) == (variant.weights.repo, variant.weights.revision)
@@ -68,7 +68,7 @@ def test_a_model_loads_from_an_override(copied: Path) -> None:
     make_adapter(DEMO, "cpu", {VARIABLE: str(copied)}).load()
 
 
-def test_an_override_that_names_no_folder_is_told_with_its_variable(tmp_path: Path) -> None:
+def test_an_override_that_names_no_folder_is_reported_with_its_variable(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=f"no folder {tmp_path}/gone; {VARIABLE}"):
         locate(DEMO, {VARIABLE: str(tmp_path / "gone")})
 
@@ -91,7 +91,7 @@ def test_missing_bundled_weights_ask_for_a_new_installation() -> None:
         lambda folder: (folder / "config.json").write_text("{"),
     ],
 )
-def test_damaged_weights_are_told_with_the_variable_to_look_at(
+def test_damaged_weights_are_reported_with_the_variable_to_check(
     copied: Path, damage: Callable[[Path], None]
 ) -> None:
     damage(copied)

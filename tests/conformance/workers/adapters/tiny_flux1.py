@@ -29,9 +29,9 @@ CHANNELS = {
     # the masked picture's latents, and the mask's pixels under each of them
     "FluxFillPipeline": 2 * PACKED + 4 * FACTOR**2,
 }
-"""What the transformer of each takes of a 2 x 2 patch."""
+"""Input channels of each transformer for a 2 x 2 patch."""
 WORDS = 128
-"""Width of the demo's text encoders, which these are made with."""
+"""Width of the demo's text encoders, which these checkpoints use."""
 
 
 def save_tiny_flux1(class_name: str, folder: Path) -> None:
@@ -81,7 +81,7 @@ def _vae() -> AutoencoderKL:
 
 
 def save_tiny_redux(folder: Path) -> None:
-    """Write the prior alone: the painter brings the text encoders."""
+    """Write the prior alone: the main pipeline has the text encoders."""
     torch.manual_seed(0)
     vision = SiglipVisionConfig(
         hidden_size=16,
@@ -99,7 +99,7 @@ def save_tiny_redux(folder: Path) -> None:
 
 
 def save_tiny_depth(folder: Path) -> None:
-    """Write a Depth Anything."""
+    """Write a Depth Anything checkpoint."""
     torch.manual_seed(0)
     backbone = Dinov2Config(
         hidden_size=16,

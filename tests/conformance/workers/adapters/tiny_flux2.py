@@ -1,4 +1,4 @@
-"""A FLUX.2 [dev] pipeline of a few thousand random weights: its shape, not its skill."""
+"""A FLUX.2 [dev] pipeline with a few thousand random weights: the same structure, untrained."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def save_tiny_flux2(folder: Path) -> None:
             sample_size=64,
         ),
         text_encoder=_text_encoder(len(tokenizer)),
-        # The large one's is a processor, of which its text part is all that is asked for a prompt.
+        # The large model has a processor; for a prompt the pipeline uses only its text part.
         tokenizer=tokenizer,
         transformer=Flux2Transformer2DModel(
             patch_size=1,
@@ -70,7 +70,7 @@ def _tokenizer() -> PreTrainedTokenizerFast:
 
 
 def _text_encoder(words: int) -> Mistral3ForConditionalGeneration:
-    # The pipeline reads layers 10, 20 and 30, so there have to be as many.
+    # The pipeline reads layers 10, 20 and 30, so the model needs 30.
     text = {
         "model_type": "mistral",
         "vocab_size": words,

@@ -1,4 +1,4 @@
-"""A FLUX.2 [klein] pipeline of a few thousand random weights: its shape, not its skill."""
+"""A FLUX.2 [klein] pipeline with a few thousand random weights: the same structure, untrained."""
 
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def _tokenizer() -> Qwen2Tokenizer:
 
 
 def _text_encoder(words: int) -> Qwen3ForCausalLM:
-    # The pipeline reads layers 9, 18 and 27, so there have to be as many.
+    # The pipeline reads layers 9, 18 and 27, so the model needs 27.
     return Qwen3ForCausalLM(
         Qwen3Config(
             vocab_size=words,

@@ -1,4 +1,4 @@
-"""What florence-2-demo really answers, drawn and written as COCO by the service's pages."""
+"""Real answers of florence-2-demo, drawn and written as COCO by the service's pages."""
 
 import contextlib
 import io
@@ -9,7 +9,7 @@ import torch
 from pycocotools.coco import COCO
 
 from api.web.playground.coco import coco_of
-from api.web.playground.overlay import seen_in
+from api.web.playground.overlay import overlay_view
 from tests.support.seer import BOX, Json, loaded_demo, look, needs, overlap, work
 from workers.catalog.florence2.tasks import TASKS, Florence2Task
 
@@ -46,7 +46,7 @@ def test_what_is_found_is_drawn_and_written_where_it_is(
     told: dict[str, tuple[Json, Json]], task: Florence2Task
 ) -> None:
     output, asked = told[task.token]
-    (overlay,) = seen_in(output, "/picture", asked).overlays
+    (overlay,) = overlay_view(output, "/picture", asked).overlays
     file = read(coco_of(output, asked))
     annotations = file.loadAnns(file.getAnnIds())
     assert len(annotations) == len(overlay.shapes) == 1
@@ -60,6 +60,6 @@ def test_what_is_found_is_drawn_and_written_where_it_is(
 def test_words_have_no_place(told: dict[str, tuple[Json, Json]]) -> None:
     for task in (task for task in TASKS if not task.places):
         output, asked = told[task.token]
-        seen = seen_in(output, "/picture", asked)
+        seen = overlay_view(output, "/picture", asked)
         assert (seen.overlays, seen.as_coco) == ([], "")
         assert len(seen.answers) == 1

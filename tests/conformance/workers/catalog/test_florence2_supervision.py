@@ -35,7 +35,7 @@ def demo() -> Iterator[Florence2Adapter]:
 
 
 def read(demo: Florence2Adapter, task: str, picture: Image.Image | None = None) -> Detections:
-    """What supervision makes of a task's result."""
+    """The detections that supervision reads from a task's result."""
     data = look(demo, work(picture, task=task, **needs(BY_TOKEN[task])))[0]
     size = (data["image"]["width"], data["image"]["height"])
     return Detections.from_vlm(VLM.FLORENCE_2, data["results"][0]["result"], resolution_wh=size)

@@ -1,4 +1,4 @@
-"""Every task of Florence-2 with real weights: what it answers, whoever it is batched with."""
+"""Every task of Florence-2 with real weights: its answers, alone and in any batch."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -133,7 +133,7 @@ def test_a_kept_picture_is_answered_as_a_new_one(
     demo: Florence2Adapter, task: Florence2Task
 ) -> None:
     fresh = work(task=task.token, **needs(task))
-    demo._features.forget()
+    demo._features.clear()
     first = look(demo, fresh)
     assert look(demo, fresh) == first
 

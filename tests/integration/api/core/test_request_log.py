@@ -1,4 +1,4 @@
-"""A request's id goes with its job from the API to the worker; each request leaves one line."""
+"""A request's id follows its job from the API to the worker; each request has one log line."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ def environment(
 
 
 def answers(key: str, calls: Sequence[Call]) -> list[httpx.Response]:
-    """Ask an API process in this interpreter."""
+    """Send a request to an API process in this interpreter."""
 
     async def ask() -> list[httpx.Response]:
         app = create_app()
@@ -77,14 +77,14 @@ def test_a_request_leaves_one_line_and_its_id_goes_to_the_worker(
         ("GET", f"/v1/jobs/{SECRET}", None, {"X-Request-Id": "not sane\x7f"}),
         ("GET", "/livez", None, {}),
     ]
-    with capture_logs() as told:
+    with capture_logs() as logs:
         submitted, missing, _ = answers(key, calls)
         station.answer(paint)
     job_id = submitted.json()["id"]
     assert submitted.headers["x-request-id"] == "mine-1"
     drawn = missing.headers["x-request-id"]
     assert len(drawn) == 32
-    first, second = [line for line in told if line["event"] == "request"]
+    first, second = [line for line in logs if line["event"] == "request"]
     assert first == {
         "event": "request",
         "log_level": "info",
@@ -103,12 +103,12 @@ def test_a_request_leaves_one_line_and_its_id_goes_to_the_worker(
     assert second["request_id"] == drawn
     assert "job_id" not in second
     assert sql(database, "SELECT request_id FROM jobs") == [("mine-1",)]
-    [attempt] = [line for line in told if line["event"] == "attempt_finished"]
+    [attempt] = [line for line in logs if line["event"] == "attempt_finished"]
     assert (attempt["request_id"], attempt["job_id"]) == ("mine-1", job_id)
     assert attempt["outcome"] == "succeeded"
     assert attempt["batch"] == 1
     assert set(attempt["seconds"]) == {"fetch", "run", "store", "complete"}
-    assert SECRET not in str(told)
+    assert SECRET not in str(logs)
 
 
 def test_the_id_goes_on_to_the_receiver_of_the_webhook(
@@ -116,7 +116,7 @@ def test_the_id_goes_on_to_the_receiver_of_the_webhook(
 ) -> None:
     for name, value in ALLOWED.items():
         monkeypatch.setenv(name, value)
-    with receiving() as receiver, capture_logs() as told:
+    with receiving() as receiver, capture_logs() as logs:
         sent = SUBMISSION | {"webhook": {"url": receiver.url}}
         calls: list[Call] = [("POST", "/v1/jobs", sent, {"X-Request-Id": "mine-2"})]
         [submitted] = answers(key, calls)
@@ -125,6 +125,6 @@ def test_the_id_goes_on_to_the_receiver_of_the_webhook(
         assert courier(database).deliver_due() == 1
         [request] = receiver.heard
     assert request.headers["x-request-id"] == "mine-2"
-    [line] = [line for line in told if line["event"] == "webhook_sent"]
+    [line] = [line for line in logs if line["event"] == "webhook_sent"]
     assert (line["request_id"], line["job_id"]) == ("mine-2", submitted.json()["id"])
     assert REGISTRY.get_sample_value(*DELIVERED) == before + 1

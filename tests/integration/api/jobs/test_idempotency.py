@@ -1,4 +1,4 @@
-"""Submissions under a key: sent again, or by several at once, they make one job."""
+"""Submissions under an idempotency key: repeated or concurrent ones make one job."""
 
 import base64
 import json
@@ -36,7 +36,7 @@ WAITING = """
 def app(
     monkeypatch: pytest.MonkeyPatch, database_url: str, redis_url: str, store: LocalStore
 ) -> Iterator[TestClient]:
-    """An API process; whoever has no key may speak to it."""
+    """A client of an API process, without a key."""
     settings = {
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
@@ -82,7 +82,7 @@ def send(sender: Callable[..., Send]) -> Send:
 
 
 def accepted(answer: httpx.Response, *, replayed: bool) -> str:
-    """The id of the job that an answer tells of."""
+    """The id of the job in a response."""
     assert answer.status_code == 202, answer.text
     assert answer.headers.get("idempotency-replayed") == ("true" if replayed else None)
     job_id: str = answer.json()["id"]
@@ -91,7 +91,7 @@ def accepted(answer: httpx.Response, *, replayed: bool) -> str:
 
 
 def refused(answer: httpx.Response, status: int, code: str) -> Json:
-    """The problem that an answer is."""
+    """The problem document of a response."""
     assert answer.status_code == status, answer.text
     problem: Json = answer.json()
     assert problem["code"] == code
@@ -100,7 +100,7 @@ def refused(answer: httpx.Response, status: int, code: str) -> Json:
 
 
 def tickets(app: TestClient) -> int:
-    """How many tickets wait for painters."""
+    """The number of tickets in the queue of the image model."""
     return int(app.app.state.services.queue_notifier.waiting_tickets("flux.1-demo"))  # type: ignore[attr-defined]
 
 
@@ -235,7 +235,7 @@ def test_deeper_than_any_input_it_is_refused(send: Send, database: Database) -> 
 
 
 def raced(database: Database, calls: list[Callable[[], httpx.Response]]) -> list[httpx.Response]:
-    """The answers to calls that are all in the middle of their transactions at the same time."""
+    """The responses to calls whose transactions are all open at the same time."""
     held, release = threading.Event(), threading.Event()
 
     def hold_tenants() -> None:
@@ -307,7 +307,7 @@ def test_a_key_is_remembered_for_a_day_and_then_free(send: Send, database: Datab
 
 
 def let_expire(database: Database) -> None:
-    """Let a day and a second have passed for every key."""
+    """Make every key a day and a second older."""
     jobs.sql(
         database, "UPDATE idempotency_keys SET expires_at = expires_at - interval '86401 seconds'"
     )
@@ -321,7 +321,7 @@ def test_expired_keys_are_removed_so_many_at_a_time(send: Send, database: Databa
 
     def forgotten() -> int:
         with database.transaction(durable=False) as session:
-            return idempotency.forget_expired(session, 2)
+            return idempotency.delete_expired(session, 2)
 
     assert [forgotten() for _ in range(3)] == [2, 1, 0]
     assert jobs.sql(database, "SELECT key FROM idempotency_keys") == [("fresh",)]

@@ -1,4 +1,4 @@
-"""How often a key may ask: told in every answer, refused beyond it, and forgotten without Redis."""
+"""Rate limits: in every response's headers, refused beyond them, and ignored without Redis."""
 
 import asyncio
 import re
@@ -56,8 +56,8 @@ async def speaking(app: Any, *keys: str) -> AsyncIterator[list[httpx.AsyncClient
         ]
 
 
-def standing(answer: httpx.Response) -> tuple[str, int, int]:
-    """Policy, requests left and seconds until the next, as an answer tells them."""
+def rate_limit_of(answer: httpx.Response) -> tuple[str, int, int]:
+    """Policy, remaining requests and seconds to the next one, from a response's headers."""
     found = re.fullmatch(r'"burst";r=(\d+);t=(\d+)', answer.headers["RateLimit"])
     assert found
     return answer.headers["RateLimit-Policy"], int(found[1]), int(found[2])
@@ -82,22 +82,22 @@ def test_a_key_is_told_where_it_stands_and_refused_beyond_its_limit_and_another_
             answers = [await client.get(JOBS), await client.get(f"{JOBS}/none")]
             answers.append(await client.post(JOBS, json={}))
             assert [answer.status_code for answer in answers] == [200, 404, 422]
-            told = [standing(answer) for answer in answers]
-            assert [(policy, left) for policy, left, _ in told] == [
+            states = [rate_limit_of(answer) for answer in answers]
+            assert [(policy, left) for policy, left, _ in states] == [
                 ('"burst";q=3;w=60', left) for left in (2, 1, 0)
             ]
             assert all("Retry-After" not in answer.headers for answer in answers)
             before = rate_limited._value.get()
-            # Refused unread: what it brings would be refused otherwise.
+            # Refused before its body is read: the body would be refused otherwise.
             refused = await client.post(JOBS, json={})
             assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
             assert refused.headers["Content-Type"] == "application/problem+json"
-            _, left, seconds = standing(refused)
+            _, left, seconds = rate_limit_of(refused)
             assert left == 0
             assert 1 <= seconds <= 60
             assert refused.headers["Retry-After"] == str(seconds)
             assert rate_limited._value.get() == before + 1
-            assert standing(await other.get(JOBS))[1] == 2
+            assert rate_limit_of(await other.get(JOBS))[1] == 2
             free = [
                 await operator.get("/v1/admin/tiers"),
                 await client.get("/livez"),
@@ -112,7 +112,7 @@ def test_a_key_is_told_where_it_stands_and_refused_beyond_its_limit_and_another_
 def test_a_tier_without_a_limit_has_none_and_one_that_is_set_holds(
     app: Any, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.resources.rate_limiter._TIER_SECONDS", 0.0)
+    monkeypatch.setattr("api.resources.rate_limiter._TIER_CACHE_SECONDS", 0.0)
     tenant_id = add_tenant(database)
     key = key_of(database, tenant_id)
 
@@ -124,7 +124,7 @@ def test_a_tier_without_a_limit_has_none_and_one_that_is_set_holds(
                 "UPDATE tiers SET requests_per_minute = 7 FROM tenants "
                 "WHERE tiers.name = tenants.tier RETURNING tiers.name",
             )
-            assert standing(await client.get(JOBS))[0] == '"burst";q=7;w=60'
+            assert rate_limit_of(await client.get(JOBS))[0] == '"burst";q=7;w=60'
 
     play(scene)
 

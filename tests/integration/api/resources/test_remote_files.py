@@ -1,4 +1,4 @@
-"""Pictures by URL: fetched while the submission waits, checked and stored as any other."""
+"""Files by URL: fetched before the job is accepted, then validated and stored as any other."""
 
 import io
 import ssl
@@ -14,12 +14,12 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from api.app import create_app
-from api.core.errors import ProblemError
-from api.resources.remote_files import PictureUrls
+from api.core.domain_errors import TooManyFetchesError
+from api.core.errors import problem_of
+from api.resources.remote_files import RemoteFileError, remote_loras, remote_pictures
 from db.core.session import Database
 from db.storage.local import LocalStore
 from db.tenants import api_keys
-from db.values.pictures import PictureError
 from tests.servers.scripted import Script, head, reply, scripted
 from tests.support import jobs
 from tests.support.outbound import (
@@ -44,20 +44,20 @@ UNREACHABLE = (
 
 
 def fetch(outbound: Outbound, url: str) -> bytes:
-    return PictureUrls(outbound, timeouts=QUICK).fetch("ten_1", url, max_bytes=MAX_BYTES)
+    return remote_pictures(outbound, timeouts=QUICK).fetch("ten_1", url, max_bytes=MAX_BYTES)
 
 
-def told(outbound: Outbound, url: str) -> str:
-    """What the sender of a URL that brings nothing is told."""
-    with pytest.raises(PictureError) as refused:
+def message_for(outbound: Outbound, url: str) -> str:
+    """The message for the sender of a URL that cannot be fetched."""
+    with pytest.raises(RemoteFileError) as refused:
         fetch(outbound, url)
     return str(refused.value)
 
 
-def told_of(script: Script) -> str:
-    """What is told of this server."""
+def message_after(script: Script) -> str:
+    """The message after a fetch from this server."""
     with scripted(script) as server:
-        return told(local(), f"http://127.0.0.1:{server.port}/a.png?token=s3cret")
+        return message_for(local(), f"http://127.0.0.1:{server.port}/a.png?token=s3cret")
 
 
 @pytest.mark.parametrize(
@@ -73,13 +73,13 @@ def test_a_host_that_is_refused_and_one_that_does_not_answer_read_the_same(url: 
     with listening() as listener:
         outbound = guarded(names(inside="127.0.0.1", outside=PUBLIC), Wires())
 
-        assert told(outbound, url.format(port=listener.port)) == UNREACHABLE
+        assert message_for(outbound, url.format(port=listener.port)) == UNREACHABLE
         assert not listener.took_a_connection()
 
 
 def test_no_certificate_reads_the_same_too() -> None:
     with scripted(reply(), reads=False) as server:
-        assert told(local(), f"https://127.0.0.1:{server.port}/") == UNREACHABLE
+        assert message_for(local(), f"https://127.0.0.1:{server.port}/") == UNREACHABLE
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_no_certificate_reads_the_same_too() -> None:
     ],
 )
 def test_a_url_that_is_never_fetched_is_told_why(url: str, why: str) -> None:
-    assert why in told(local(), url)
+    assert why in message_for(local(), url)
 
 
 @pytest.mark.parametrize(
@@ -106,10 +106,16 @@ def test_a_url_that_is_never_fetched_is_told_why(url: str, why: str) -> None:
     ],
 )
 def test_what_a_host_did_wrong_is_told_without_the_url(script: Script, why: str) -> None:
-    message = told_of(script)
+    message = message_after(script)
 
     assert why in message
     assert "s3cret" not in message
+
+
+def test_the_messages_about_a_lora_call_it_a_file() -> None:
+    with scripted(reply(404)) as server, pytest.raises(RemoteFileError) as refused:
+        remote_loras(local()).fetch("ten_1", f"http://127.0.0.1:{server.port}/", max_bytes=9)
+    assert str(refused.value) == "the file could not be fetched: its host answered 404"
 
 
 def test_a_tenant_holds_no_more_than_its_share_of_the_fetches() -> None:
@@ -120,7 +126,7 @@ def test_a_tenant_holds_no_more_than_its_share_of_the_fetches() -> None:
         yield from reply(body=b"x")(request)  # type: ignore[misc]
 
     with scripted(held) as server:
-        urls = PictureUrls(local(), at_once=3, per_tenant=2)
+        urls = remote_pictures(local(), max_fetches=3, max_fetches_per_tenant=2)
         url = f"http://127.0.0.1:{server.port}/"
 
         def one(tenant_id: str) -> Callable[[], bytes]:
@@ -139,9 +145,13 @@ def test_a_tenant_holds_no_more_than_its_share_of_the_fetches() -> None:
             return b""
 
         def refused(tenant_id: str) -> None:
-            with pytest.raises(ProblemError) as full:
+            with pytest.raises(TooManyFetchesError) as full:
                 urls.fetch(tenant_id, url, max_bytes=MAX_BYTES)
-            assert (full.value.status, full.value.headers["Retry-After"]) == (503, "2")
+            problem = problem_of(full.value)
+            assert (problem.status, problem.headers["Retry-After"]) == (503, "2")
+            assert problem.detail == (
+                "too many pictures are being fetched; try again in a moment, or upload them"
+            )
 
         assert at_once([one("ten_1"), one("ten_1"), others_while_held]) == [b"x"] * 3
         assert urls.fetch("ten_1", url, max_bytes=MAX_BYTES) == b"x"
@@ -156,7 +166,7 @@ def png(size: tuple[int, int] = (32, 24)) -> bytes:
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
-    """Whom the service trusts."""
+    """The certificate authority that the service trusts."""
     return trustme.CA()
 
 
@@ -205,7 +215,7 @@ def look(client: TestClient, image: str) -> Any:
 
 
 def refusal(client: TestClient, image: str) -> str:
-    """Why no job was made."""
+    """The message of a refused submission; it made no job."""
     answer = look(client, image)
     assert answer.status_code == 422, answer.text
     problem: Json = answer.json()

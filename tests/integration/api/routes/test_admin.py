@@ -1,4 +1,4 @@
-"""The operators' API: who may do what, each change in the log, money right, bulk acts exact."""
+"""The operators' API: permissions, the audit log, money, and exact bulk actions."""
 
 import re
 from collections.abc import Iterator
@@ -49,14 +49,14 @@ def app(
 
 
 def signed_in(app: TestClient, database: Database, **owner: Any) -> TestClient:
-    """The same process, as the owner of a new key speaks to it."""
+    """A client of the same process, with a new key."""
     with database.transaction() as session:
         _, key = api_keys.create(session, name="op", **{"tenant_id": None, **owner})
-    return speaking(app, {"Authorization": f"Bearer {key}"})
+    return client_with(app, {"Authorization": f"Bearer {key}"})
 
 
-def speaking(app: TestClient, headers: dict[str, str]) -> TestClient:
-    """The same process and its event loop, as somebody speaks to it."""
+def client_with(app: TestClient, headers: dict[str, str]) -> TestClient:
+    """A client of the same process and event loop, with these headers."""
     client = TestClient(app.app, headers=headers)
     client.portal = app.portal
     return client
@@ -68,7 +68,7 @@ def operator(app: TestClient, database: Database) -> TestClient:
 
 
 def ask(client: TestClient, method: str, path: str, **sent: Any) -> Json:
-    """What is answered, which must be good."""
+    """The content of a response, which must be a success."""
     answer = client.request(method, ADMIN + path, **sent)
     assert answer.is_success, answer.text
     return answer.json() if answer.content else {}
@@ -81,7 +81,7 @@ def changes(operator: TestClient, **query: Any) -> list[Json]:
 
 
 def everything(database: Database) -> list[Any]:
-    """Whatever an operator could change, but keys' own rows."""
+    """All rows that an operator could change, without the keys' own."""
     tables = ("jobs", "holds", "tenants", "tiers", "queues", "workers", "ledger_entries")
     with database.transaction() as session:
         return [
@@ -120,7 +120,7 @@ def test_a_tenants_life_is_written_down(operator: TestClient, app: TestClient) -
     key = ask(operator, "POST", own + "/keys", json={"name": "first"})
     assert key["api_key"].startswith(key["prefix"])
     assert key["api_key"] not in str(ask(operator, "GET", own + "/keys"))
-    tenant = speaking(app, {"x-key": key["api_key"]})
+    tenant = client_with(app, {"x-key": key["api_key"]})
     assert tenant.get("/v1/account").status_code == 200
     headers = {"X-Request-Id": "call-7"}
     assert ask(operator, "PATCH", own, json={"tier": "standard"}, headers=headers)["tier"] == (

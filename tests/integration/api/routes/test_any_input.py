@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is an answer, never an internal error."""
+"""Any input gets a response that is no internal error."""
 
 import json
 from collections.abc import Iterator
@@ -78,7 +78,7 @@ def client(
 
 
 def answered(client: TestClient, body: str | bytes, **query: Any) -> int:
-    """The status of a submission, whose body must be JSON of the right kind."""
+    """The status of a submission; the response must be JSON of the right kind."""
     kind = {"content-type": "application/json"}
     answer = client.post("/v1/jobs", content=body, headers=kind, params=query)
     assert answer.status_code < 500, answer.text

@@ -1,4 +1,4 @@
-"""Webhooks over HTTP: asked for with a job, listed with every attempt, redelivered, signed."""
+"""Webhooks over HTTP: requested with a job, listed with every attempt, redelivered, signed."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ SECRET = "/v1/webhooks/secret"
 def app(
     monkeypatch: pytest.MonkeyPatch, database_url: str, redis_url: str, store: LocalStore
 ) -> Iterator[TestClient]:
-    """An API process; whoever has no key may speak to it."""
+    """A client of an API process, without a key."""
     settings = {
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
@@ -52,7 +52,7 @@ def client(app: TestClient, database: Database, tenant_id: str) -> TestClient:
 
 
 def signed_in(app: TestClient, database: Database, tenant_id: str) -> TestClient:
-    """The same process, as a tenant speaks to it."""
+    """A client of the same process, with a tenant's key."""
     with database.transaction() as session:
         _, key = api_keys.create(session, tenant_id=tenant_id, name="")
     headers = {"Authorization": f"Bearer {key}"}
@@ -60,7 +60,7 @@ def signed_in(app: TestClient, database: Database, tenant_id: str) -> TestClient
 
 
 def refusal(client: TestClient, webhook: Json) -> Json:
-    """What a submission with this webhook is told; no job is made."""
+    """The refusal of a submission with this webhook; it makes no job."""
     answer = client.post("/v1/jobs", json={**INPUT, "webhook": webhook})
     assert answer.status_code == 422, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
@@ -151,8 +151,8 @@ def test_a_delivery_is_listed_with_every_attempt(
     [delivered] = client.get(DELIVERIES).json()["deliveries"]
     assert (waiting["id"], waiting["state"], waiting["event"]) == (message, "pending", "job.failed")
     assert (delivered["state"], delivered["next_attempt_at"]) == ("delivered", None)
-    told = [(one["number"], one["status"], one["error"]) for one in delivered["attempts"]]
-    assert told == [(1, 503, None), (2, 200, None)]
+    attempts = [(one["number"], one["status"], one["error"]) for one in delivered["attempts"]]
+    assert attempts == [(1, 503, None), (2, 200, None)]
 
 
 def test_the_list_does_not_tell_a_refused_address_from_a_dead_one(

@@ -41,7 +41,7 @@ from tests.support.waiting import at_once
 
 
 def accepted(submission: Callable[[], object], refusal: type[Exception]) -> bool:
-    """Whether a submission was taken, or refused as said."""
+    """True when a submission was accepted, False when it was refused as expected."""
     try:
         submission()
     except refusal:
@@ -254,7 +254,7 @@ def test_a_job_holds_and_is_used_once_for_good(database: Database) -> None:
 
 
 def lost(database: Database, held: Claim) -> bool:
-    """Whether a worker that was taken for lost may still complete."""
+    """True when a worker that was rescued from may still complete."""
     lose_lease(database, held.job_id)
     assert rescue(database, held.job_id)
     return complete(database, held, stored(held))

@@ -37,7 +37,7 @@ def empty_url(database_maker: DatabaseMaker) -> Iterator[str]:
 
 
 def rows(url: str, query: str) -> list[tuple[Any, ...]]:
-    """What a query finds, in order."""
+    """The rows of a query, in order."""
     engine = create_engine(url)
     with engine.connect() as connection:
         found = sorted(map(tuple, connection.execute(text(query))), key=repr)
@@ -85,7 +85,7 @@ def test_many_threads_may_upgrade_at_once(empty_url: str) -> None:
 
 
 def test_several_processes_may_upgrade_at_once(empty_url: str) -> None:
-    program = "import sys; from db import migrate; input(); migrate.upgrade(sys.argv[1])"
+    program = "import sys; from db.core import migrate; input(); migrate.upgrade(sys.argv[1])"
     migrators = [
         subprocess.Popen([sys.executable, "-c", program, empty_url], stdin=subprocess.PIPE)  # noqa: S603
         for _ in range(2)

@@ -82,11 +82,11 @@ def test_a_connection_is_waited_for_no_longer_than_said(database_url: str) -> No
     small.close()
 
 
-def test_of_single_statements_each_stands_for_itself(database: Database) -> None:
+def test_autocommit_makes_each_statement_a_transaction(database: Database) -> None:
     tenant_id = add_tenant(database)
 
     def change_and_fail() -> None:
-        with database.single_statements() as session:
+        with database.autocommit() as session:
             assert session.scalar(text("SHOW synchronous_commit")) == "off"
             session.execute(text("UPDATE tenants SET name = 'changed'"))
             raise ZeroDivisionError

@@ -183,7 +183,7 @@ def test_a_claim_tells_whether_more_could_be_claimed(database: Database) -> None
     retry(database, running(database, tenant_id, variant="other"), delay=60)
 
     def more(variant: str) -> tuple[int, bool]:
-        with database.single_statements() as session:
+        with database.autocommit() as session:
             held = claim_jobs(session, variant=variant, worker_id="wrk_1", lease_seconds=60)
         return len(held.jobs), held.more
 

@@ -1,4 +1,4 @@
-"""Who is next: no tenant waits for another's backlog, and heavier tiers get their weight."""
+"""The fair share: no tenant waits for another's backlog, and heavier tiers get their weight."""
 
 from collections import Counter
 
@@ -24,7 +24,7 @@ from tests.support.waiting import at_once
 
 
 def owners(database: Database, count: int) -> list[str]:
-    """Whose jobs the next tickets bring."""
+    """The tenants whose jobs are claimed next."""
     return [claim(database)[0].tenant_id for _ in range(count)]
 
 
@@ -34,13 +34,13 @@ def start(database: Database, job_id: str) -> float:
 
 
 def still_queued(database: Database, tenant_id: str) -> bool:
-    """Whether a tenant still waits."""
+    """True when a tenant still has queued jobs."""
     query = "SELECT count(*) FROM jobs WHERE tenant_id = :id AND state = 'queued'"
     return sql(database, query, id=tenant_id) != [(0,)]
 
 
 def virtual_time(database: Database, variant: str = VARIANT) -> float:
-    """How far a queue has come."""
+    """The virtual time of a queue."""
     [(value,)] = sql(
         database, "SELECT virtual_time FROM queues WHERE variant = :variant", variant=variant
     )

@@ -13,7 +13,7 @@ from db.jobs.queries import (
     attempts_of,
     find_artifact,
     find_job,
-    finished_among,
+    finished_job_ids,
     list_jobs,
 )
 from db.jobs.waiting import (
@@ -77,13 +77,13 @@ def go_silent(database: Database) -> None:
 
 
 def waiting(database: Database, job_id: str) -> Waiting:
-    """Where a job stands."""
+    """The position of a job and the reason for which it waits."""
     with database.transaction(durable=False) as session:
         return queue_positions(session, [job_id])[job_id]
 
 
 def reason(database: Database, job_id: str) -> WaitReason:
-    """Why a job waits."""
+    """The reason for which a job waits."""
     return waiting(database, job_id).reason
 
 
@@ -160,8 +160,8 @@ def test_of_several_jobs_those_that_are_over_are_told(database: Database) -> Non
     cancel(database, gone)
     with database.transaction() as session:
         asked = [done.job_id, runs.job_id, waits, gone, "job_unknown"]
-        assert set(finished_among(session, asked)) == {done.job_id, gone}
-        assert finished_among(session, []) == []
+        assert set(finished_job_ids(session, asked)) == {done.job_id, gone}
+        assert finished_job_ids(session, []) == []
 
 
 def test_a_job_waits_for_a_worker_when_there_is_none(database: Database) -> None:

@@ -1,4 +1,4 @@
-"""What an attempt leaves for the next: written under its fence, gone with its job."""
+"""Resume points: written under the fence of an attempt, deleted with its job."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.support.databases import DatabaseMaker
 from tests.support.jobs import cancel, complete, counts, running, sql, state
 from tests.support.station import Station
 from workers.adapters.protocol import Output, Report, ShouldStop, Work
-from workers.runtime.resume_point import JobResumePoint
+from workers.runtime.resume_point import StoredResumePoint
 
 
 def write(database: Database, held: Claim, text: str) -> bool:
@@ -59,8 +59,8 @@ def test_the_second_attempt_reads_what_the_first_wrote(station: Station, tenant_
     def note_and(
         works: list[Work], report: Report, should_stop: ShouldStop, *, fail: bool
     ) -> list[Output]:
-        seen.append(works[0].note.read())
-        works[0].note.write(f"after {seen}")
+        seen.append(works[0].resume_point.read())
+        works[0].resume_point.write(f"after {seen}")
         return (raising(RuntimeError()) if fail else paint)(works, report, should_stop)
 
     station.answer(lambda *a: note_and(*a, fail=True))  # type: ignore[arg-type]
@@ -78,7 +78,7 @@ def test_a_database_that_is_away_loses_the_note_and_nothing_else(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     held = running(database, tenant_id)
-    note = JobResumePoint(database, held)
+    note = StoredResumePoint(database, held)
     with database_maker.away(database_url):
         note.write("a secret")
     assert read(database, held.job_id) is None

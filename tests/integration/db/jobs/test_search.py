@@ -20,7 +20,7 @@ NOW = datetime.now(UTC)
 
 
 def ids(database: Database, sought: JobSearch, before_id: str | None = None) -> list[str]:
-    """What a page of two shows."""
+    """The jobs on a page of two."""
     with database.transaction() as session:
         return [row.job.id for row in search(session, sought, before_id=before_id, limit=2)]
 
@@ -95,7 +95,7 @@ def test_an_index_leads_to_what_is_asked_for_whatever_the_values(
 
 
 def plans(session: Session, ask: Callable[[Session], Any]) -> list[str]:
-    """How the server would do each statement of a call."""
+    """The plans of the statements of a call."""
     told: list[tuple[str, Any]] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_more: Any) -> None:

@@ -1,4 +1,4 @@
-"""What operators do, on a real database: each change guarded, exact, and in the log."""
+"""Operators' actions on a real database: each change is guarded, exact, and in the audit log."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -29,7 +29,7 @@ ME = Actor("key_me", "me")
 def log(database: Database) -> list[tuple[str, str, dict[str, Any], dict[str, Any]]]:
     """The audit log, oldest first."""
     with database.transaction() as session:
-        rows = audit.latest(session, limit=50)
+        rows = audit.latest_entries(session, limit=50)
     return [(row.action, row.target, row.before, row.after) for row in rows[::-1]]
 
 
@@ -87,16 +87,18 @@ def test_an_action_reaches_exactly_what_was_counted(database: Database, tenant_i
     submit(database, other)
     sought = JobSearch(tenant_id=tenant_id)
     with database.transaction() as session:
-        reach = operator_jobs.reach(session, BulkAction.CANCEL, sought)
+        reach = operator_jobs.bulk_scope(session, BulkAction.CANCEL, sought)
     assert (reach.jobs, reach.price_micros, reach.last_id) == (5, 5_000, own[-1])
     late = submit(database, tenant_id)
     with database.transaction() as session:
         cancel_job(session, tenant_id=None, job_id=own[0])
     with database.transaction() as session:
         last = reach.last_id
-        now = operator_jobs.reach(session, BulkAction.CANCEL, sought, last_id=last)
-        first = operator_jobs.reached_ids(session, BulkAction.CANCEL, sought, last_id=last, limit=2)
-        rest = operator_jobs.reached_ids(
+        now = operator_jobs.bulk_scope(session, BulkAction.CANCEL, sought, last_id=last)
+        first = operator_jobs.bulk_job_ids(
+            session, BulkAction.CANCEL, sought, last_id=last, limit=2
+        )
+        rest = operator_jobs.bulk_job_ids(
             session, BulkAction.CANCEL, sought, last_id=last, limit=9, after_id=first[-1]
         )
     assert now.jobs == 4
@@ -110,7 +112,7 @@ def test_a_retry_reaches_what_failed_and_was_not_done_again(
     failed = [failed_job(database, tenant_id) for _ in range(2)]
     with database.transaction() as session:
         operator_jobs.retry(session, ME, failed[0])
-        reach = operator_jobs.reach(session, BulkAction.RETRY, JobSearch())
+        reach = operator_jobs.bulk_scope(session, BulkAction.RETRY, JobSearch())
     assert (reach.jobs, reach.last_id) == (1, failed[1])
 
 

@@ -8,7 +8,7 @@ import pytest
 from db.core.session import Database
 from db.reports.revenue import RunningRevenue, _Closed
 from db.reports.series import queue_curves
-from db.reports.tenants import listed
+from db.reports.tenants import list_summaries
 from db.reports.window import Revenue, failures_by_code, queue_windows, revenue_today
 from db.values.job_state import JobState
 from tests.support.jobs import (
@@ -68,11 +68,11 @@ def test_what_was_charged_today_is_what_was_settled(database: Database) -> None:
         assert state(database, held.job_id) == JobState.SUCCEEDED
     with database.transaction() as session:
         revenue = revenue_today(session)
-        standings = {row.id: row for row in listed(session, days=30)}
+        summaries = {row.id: row for row in list_summaries(session, days=30)}
     assert (revenue.images, revenue.revenue_micros) == (2, PRICE)
-    assert (standings[paying].jobs, standings[paying].spent_micros) == (1, PRICE)
-    assert (standings[free].jobs, standings[free].spent_micros) == (1, 0)
-    assert next(iter(standings)) == paying
+    assert (summaries[paying].jobs, summaries[paying].spent_micros) == (1, PRICE)
+    assert (summaries[free].jobs, summaries[free].spent_micros) == (1, 0)
+    assert next(iter(summaries)) == paying
 
 
 @pytest.mark.parametrize("late", [timedelta(0), timedelta(minutes=10)])
@@ -83,7 +83,7 @@ def test_revenue_kept_up_to_date_equals_revenue_summed_anew(
     kept = RunningRevenue(late)
 
     def agreed() -> Revenue:
-        with database.single_statements() as session:
+        with database.autocommit() as session:
             told = kept.read(session)
             assert told == revenue_today(session)
             return told

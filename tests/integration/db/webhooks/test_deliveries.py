@@ -49,7 +49,7 @@ URL = "https://receiver.example/hook"
 
 
 def event_of(database: Database, job_id: str) -> dict[str, Any]:
-    """What the owner of a job is told, once."""
+    """The payload that the owner of a job gets, once."""
     [row] = of_job(database, job_id)
     event: dict[str, Any] = json.loads(row.body)
     assert event["type"] == row.event

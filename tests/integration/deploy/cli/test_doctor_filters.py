@@ -71,5 +71,5 @@ def test_of_what_is_served_nothing_may_ask_for_one(patient: Environment) -> None
     report = WorkerReport("wrk_1", "host", 1, "cpu", ["flux.2-pro", "flux.1-demo"], "ready")
     with patient.database.transaction() as session:
         workers.report(session, report)
-    assert _content_filters(patient, []) == "no licence of what is served asks for one"
+    assert _content_filters(patient, []) == "no served model's licence requires one"
     assert _weights(patient, []) == "found for flux.1-demo"

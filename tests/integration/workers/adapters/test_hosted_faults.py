@@ -1,4 +1,4 @@
-"""An upstream that is slow, broken, full or strict: what the relay makes of it."""
+"""The hosted adapter against an upstream that is slow, broken, full or strict."""
 
 import json
 import logging
@@ -12,21 +12,22 @@ from tenacity import wait_random_exponential
 from tests.servers import vendor as faults
 from tests.servers.vendor import KEY, Fault, Plan, Vendor, running_vendor, status
 from tests.support.outbound import QUICK, trusting_nobody
-from workers.adapters.hosted import adapter as relay
+from workers.adapters.hosted import adapter as hosted_adapter
 from workers.adapters.hosted import upstream
 from workers.adapters.hosted.adapter import HostedAdapter
-from workers.adapters.hosted.errors import TaskGoneError, UpstreamError
-from workers.adapters.hosted.responses import Painting
+from workers.adapters.hosted.errors import TaskLostError, UpstreamError
+from workers.adapters.hosted.responses import TaskResult
 from workers.adapters.hosted.settings import HostedSettings, HostedSetupError
 from workers.adapters.protocol import (
     AdapterError,
+    ContentModeratedError,
     InvalidInputError,
     Output,
+    RequestModeratedError,
     TransientResumePoint,
     Work,
 )
 from workers.catalog import find
-from workers.moderation.errors import ContentModeratedError, RequestModeratedError
 from workers.outbound import client
 
 SECRET = "a word that nobody else may read"
@@ -37,8 +38,8 @@ PATIENCE_SECONDS = 3.0
 def vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Vendor]:
     for name in ("_SUBMIT", "_POLL", "_FETCH"):
         monkeypatch.setattr(upstream, name, QUICK)
-    monkeypatch.setattr(relay, "_backoff", wait_random_exponential(0.02, max=0.1))
-    monkeypatch.setattr(relay, "_FIRST_POLL_SECONDS", 0.02)
+    monkeypatch.setattr(hosted_adapter, "_backoff", wait_random_exponential(0.02, max=0.1))
+    monkeypatch.setattr(hosted_adapter, "_FIRST_POLL_SECONDS", 0.02)
     monkeypatch.setattr(client, "_ssl_context", lambda _settings: trusting_nobody())
     with running_vendor() as running:
         yield running
@@ -65,7 +66,7 @@ def painted(
 
 
 def failed(vendor: Vendor, asked: Work | None = None, **how: object) -> AdapterError:
-    """What a job comes to that is not painted. Its owner reads no secret in it."""
+    """The error of a job that fails. Its owner reads no secret in it."""
     with pytest.raises(AdapterError) as caught:
         painted(vendor, asked, **how)  # type: ignore[arg-type]
     said = str(caught.value)
@@ -75,7 +76,7 @@ def failed(vendor: Vendor, asked: Work | None = None, **how: object) -> AdapterE
     return caught.value
 
 
-PASSING = [
+TRANSIENT = [
     *(status(500), status(502, b"<html>"), status(503, Retry_After="1"), status(429)),
     *(faults.garbage, faults.cut_short, faults.reset, faults.hang, status(200, b"[]")),
 ]
@@ -86,7 +87,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("route", ["submit", "poll"])
-@pytest.mark.parametrize("fault", PASSING, ids=NAMES)
+@pytest.mark.parametrize("fault", TRANSIENT, ids=NAMES)
 def test_a_fault_that_passes_costs_a_moment(vendor: Vendor, route: str, fault: Fault) -> None:
     vendor.fail_next(route, fault)
     assert painted(vendor, patience=10).images[0].seed == 7
@@ -200,7 +201,7 @@ def test_moderation_without_a_reason_says_so_much(vendor: Vendor, details: objec
 
 
 @pytest.mark.parametrize("state", ["Error", "Task not found", "Weather"])
-def test_a_task_that_fails_is_submitted_anew_by_the_next_attempt(
+def test_a_task_that_fails_is_submitted_again_by_the_next_attempt(
     vendor: Vendor, state: str
 ) -> None:
     vendor.plans[SECRET] = Plan(status=state)
@@ -211,7 +212,7 @@ def test_a_task_that_fails_is_submitted_anew_by_the_next_attempt(
 def test_a_picture_that_is_gone_is_an_upstream_error(vendor: Vendor) -> None:
     vendor.plans[SECRET] = Plan(sample_status=404)
     error = failed(vendor)
-    assert isinstance(error, TaskGoneError)
+    assert isinstance(error, TaskLostError)
     assert error.retryable
 
 
@@ -233,12 +234,12 @@ def test_progress_that_means_nothing_is_passed_over(vendor: Vendor, progress: ob
 
 @pytest.mark.parametrize("seed", [None, -1, 2**64, "7", True, 1.5])
 def test_a_seed_that_is_none_is_told_as_asked_for(seed: object) -> None:
-    assert painting(seed).seed_or(7) == 7
-    assert painting(2**64 - 1).seed_or(7) == 2**64 - 1
+    assert task_result(seed).seed_or(7) == 7
+    assert task_result(2**64 - 1).seed_or(7) == 2**64 - 1
 
 
-def painting(seed: object) -> Painting:
-    return Painting(sample="https://upstream.example/sample.png", seed=seed)
+def task_result(seed: object) -> TaskResult:
+    return TaskResult(sample="https://upstream.example/sample.png", seed=seed)
 
 
 @pytest.mark.parametrize("sample", [b"no picture", b"\x89PNG\r\n\x1a\n cut"])
@@ -260,7 +261,7 @@ def test_a_picture_beyond_all_limits_is_left_on_the_way(
 
 def test_the_next_attempt_waits_for_the_task_of_the_one_before(vendor: Vendor) -> None:
     note, asked = TransientResumePoint(), work()
-    asked = Work(asked.parameters, note=note)
+    asked = Work(asked.parameters, resume_point=note)
     vendor.fail_next("poll", *[status(500)] * 50)
     assert failed(vendor, asked, patience=0.3).retryable
     vendor.faults["poll"].clear()
@@ -269,12 +270,12 @@ def test_the_next_attempt_waits_for_the_task_of_the_one_before(vendor: Vendor) -
 
 
 @pytest.mark.parametrize("plan", [Plan(status="Error"), Plan(sample_status=410)])
-def test_a_noted_task_that_is_gone_is_submitted_anew(vendor: Vendor, plan: Plan) -> None:
+def test_a_stored_task_that_is_gone_is_submitted_again(vendor: Vendor, plan: Plan) -> None:
     note = TransientResumePoint()
     vendor.plans["doomed"] = plan
-    failed(vendor, Work(work("doomed").parameters, note=note))
+    failed(vendor, Work(work("doomed").parameters, resume_point=note))
     del vendor.plans["doomed"]
-    assert painted(vendor, Work(work().parameters, note=note)).images[0].seed == 7
+    assert painted(vendor, Work(work().parameters, resume_point=note)).images[0].seed == 7
     assert len(vendor.submitted) == 2
 
 
@@ -282,7 +283,7 @@ def test_a_noted_task_that_is_gone_is_submitted_anew(vendor: Vendor, plan: Plan)
 def test_a_note_that_means_nothing_is_passed_over(vendor: Vendor, text: str) -> None:
     note = TransientResumePoint()
     note.write(text)
-    assert painted(vendor, Work(work().parameters, note=note)).images[0].seed == 7
+    assert painted(vendor, Work(work().parameters, resume_point=note)).images[0].seed == 7
 
 
 def test_the_key_goes_to_the_upstream_and_to_nobody_that_it_names(
@@ -317,7 +318,7 @@ def test_no_log_line_holds_key_prompt_or_address(
     note = TransientResumePoint()
     note.write('{"id": "unknown"}')
     with caplog.at_level(logging.DEBUG), structlog.testing.capture_logs() as lines:
-        painted(vendor, Work(work().parameters, note=note))
+        painted(vendor, Work(work().parameters, resume_point=note))
     said = f"{lines} {caplog.text}"
     assert "upstream_task_gone" in said
     for secret in (KEY, SECRET, "get_result", "delivery", *vendor.tasks):

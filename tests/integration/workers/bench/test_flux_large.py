@@ -1,4 +1,4 @@
-"""The command for machines with an accelerator, with tiny models on this one's processor."""
+"""The benchmark command for accelerators, with tiny models on the processor."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from workers.bench import flux_large
-from workers.bench.flux_floor import Floor, count
+from workers.bench.flux_roofline import Roofline, count_operations
 from workers.bench.flux_sizes import KLEIN_4B, SCHNELL
 
 COMMAND = (sys.executable, "-m", "workers.bench.flux_large")
@@ -29,14 +29,14 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.bench
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("model", ["schnell", "klein-4b"])
-def test_everyone_paints_with_a_tiny_model_and_is_compared_with_the_stock_pipeline(
+def test_all_paths_generate_with_a_tiny_model_and_are_compared_with_the_stock_pipeline(
     model: str,
 ) -> None:
     done = run(*TINY_RUN, "--model", model, "--json")
     assert done.returncode == 0, done.stderr
     shown: dict[str, Any] = json.loads(done.stdout)
     entries = shown["entries"]
-    # A side of 4096 is more than either row takes.
+    # No variant supports a side of 4096.
     assert [(e["path"], e["side"], e["batch"]) for e in entries] == [
         ("stock", 64, 1),
         ("adapter", 64, 1),
@@ -48,13 +48,13 @@ def test_everyone_paints_with_a_tiny_model_and_is_compared_with_the_stock_pipeli
     for entry in entries:
         assert entry["pictures_per_second"] == pytest.approx(entry["batch"] / entry["seconds"])
         assert entry["floor_seconds"] > 0
-        assert entry["peak_bytes"] is None  # a processor does not tell
+        assert entry["peak_bytes"] is None  # not measured on a processor
     assert entries[0]["over_stock_ratio"] == 1
     assert shown["load_seconds"] > 0
-    assert "adapter, 64 px, 2 at a time" in done.stderr  # told as soon as it is known
+    assert "adapter, 64 px, 2 at a time" in done.stderr  # printed at once
 
 
-def test_settings_build_on_one_another() -> None:
+def test_settings_accumulate_options() -> None:
     assert flux_large._settings({"compile": True, "fp8": "dynamic"}) == {
         "": {},
         ", compiled": {"compile": True},
@@ -62,13 +62,13 @@ def test_settings_build_on_one_another() -> None:
     }
 
 
-def test_an_option_that_is_none_is_refused_in_words() -> None:
+def test_an_unknown_option_is_a_usage_error() -> None:
     done = run("--also", "atention=native")
     assert done.returncode == 2
-    assert "'atention' is none of attention, fp8" in done.stderr
+    assert "'atention' is not one of attention, fp8" in done.stderr
 
 
-def test_a_device_that_is_none_is_refused_in_words() -> None:
+def test_an_unknown_device_is_a_usage_error() -> None:
     done = run("--device", "tpu")
     assert done.returncode == 2
     assert "is not a device" in done.stderr
@@ -76,28 +76,28 @@ def test_a_device_that_is_none_is_refused_in_words() -> None:
 
 def test_the_large_models_are_as_large_as_the_checkpoints() -> None:
     for shape, parameters in ((SCHNELL, 11.9e9), (KLEIN_4B, 3.88e9)):
-        floor = count(shape, side=1024, words=512)
-        assert floor.parameters == pytest.approx(parameters, rel=0.005)
+        roofline = count_operations(shape, side=1024, words=512)
+        assert roofline.parameters == pytest.approx(parameters, rel=0.005)
         # Most weights are applied to every token, and attention comes on top.
-        assert floor.step_flops > 2 * 4096 * 0.5 * parameters
+        assert roofline.step_flops > 2 * 4096 * 0.5 * parameters
 
 
-def test_a_step_of_schnell_is_what_arithmetic_by_hand_says() -> None:
+def test_the_operations_of_a_schnell_step_match_a_calculation_by_hand() -> None:
     width, image, words = 3072, 4096, 512
     tokens = image + words
-    # Of a double block every token passes one of its two streams: 4 for attention, 8 for the
-    # feed-forward part; of a single block 3 in, 4 up, 5 down, in squares of the width.
+    # Matrix sizes in units of width²: in a double block each token passes one of two streams, with
+    # 4 for attention and 8 for the feed-forward part; a single block has 3 in, 4 up and 5 down.
     weights = 2 * tokens * width**2 * (19 * 12 + 38 * 12)
     attention = (19 + 38) * 4 * tokens**2 * width
-    assert count(SCHNELL, side=1024, words=words).step_flops == pytest.approx(
+    assert count_operations(SCHNELL, side=1024, words=words).step_flops == pytest.approx(
         weights + attention, rel=0.01
     )
 
 
-def test_the_floor_is_all_steps_and_the_decoding() -> None:
-    assert Floor(0, step_flops=3, decode_flops=2).seconds(7, steps=4, pictures=5) == 5 * 14 / 7
+def test_the_lower_bound_contains_all_steps_and_the_decoding() -> None:
+    assert Roofline(0, step_flops=3, decode_flops=2).seconds(7, steps=4, pictures=5) == 5 * 14 / 7
 
 
-def test_counting_makes_nothing_on_a_device_and_leaves_the_default_numbers() -> None:
-    count(KLEIN_4B, side=64, words=8)
+def test_counting_keeps_the_default_data_type() -> None:
+    count_operations(KLEIN_4B, side=64, words=8)
     assert torch.get_default_dtype() is torch.float32

@@ -28,8 +28,8 @@ def retention(station: Station) -> Retention:
 def upload(station: Station, tenant_id: str, sha256: str = "ab") -> tuple[str, str]:
     """Store a picture as an upload does; its key and its file's id."""
     key = input_key(tenant_id, sha256)
-    with station.database.single_statements() as session:
-        stored_inputs.note_use(session, key)
+    with station.database.autocommit() as session:
+        stored_inputs.record_use(session, key)
     station.store.put(key, picture(), "image/png")
     stored = NewUpload(key, "image/png", 40, 30, 100, sha256)
     with station.database.transaction() as session:
@@ -105,8 +105,8 @@ def test_whoever_uses_what_is_being_removed_waits_and_stores_it_anew(
     used_days_ago(database, 31)
     with ThreadPoolExecutor(1) as pool:
         with database.transaction() as session:
-            before = stored_inputs.unused_since(session, seconds=KEEP)
-            assert stored_inputs.forget(session, key, before=before)
+            before = stored_inputs.removal_cutoff(session, seconds=KEEP)
+            assert stored_inputs.remove(session, key, before=before)
             again = pool.submit(upload, station, tenant_id)
             waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
             assert await_true(lambda: sql(database, waits) == [(1,)])
@@ -116,7 +116,7 @@ def test_whoever_uses_what_is_being_removed_waits_and_stores_it_anew(
     assert new_file != file_id
     assert station.store.get(key).data == picture()
     with database.transaction() as session:
-        assert not stored_inputs.forget(session, key, before=before)
+        assert not stored_inputs.remove(session, key, before=before)
 
 
 def test_a_job_done_again_keeps_the_inputs_of_the_first(

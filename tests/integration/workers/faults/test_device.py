@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from tests.support.adapters import Behaviour, Gate
 from tests.support.jobs import found, sql, state
-from tests.support.station import PAINTER, Station
+from tests.support.station import PAINTER, Station, run_batch
 from tests.support.waiting import await_true
 from workers.adapters.protocol import DeviceLostError, Output, Report, ShouldStop, Work
 
@@ -32,7 +32,7 @@ def test_whoever_waits_for_a_lost_device_is_handed_back_and_nobody_else_is_claim
     gate, executor = Gate(), station.executor()
     station.adapter.script[:] = [losing_after(gate)]
     on_device = [station.submit(tenant_id), station.submit(tenant_id)]
-    answers = [threading.Thread(target=executor.answer, args=(PAINTER,)) for _ in range(2)]
+    answers = [threading.Thread(target=executor.run_batch, args=(PAINTER,)) for _ in range(2)]
     answers[0].start()
     assert gate.entered.wait(10)
     in_front = station.submit(tenant_id)
@@ -41,11 +41,11 @@ def test_whoever_waits_for_a_lost_device_is_handed_back_and_nobody_else_is_claim
     gate.opened.set()
     for answer in answers:
         answer.join(10)
-    assert executor.device_lost
+    assert executor.device.has_failed
     assert [outcomes(station, job_id) for job_id in on_device] == [["worker_lost"]] * 2
     assert outcomes(station, in_front) == ["handed_back"]
     assert found(station.database, in_front).max_attempts == 4
-    assert executor.answer(PAINTER).jobs == 0
+    assert run_batch(station, executor) == 0
     assert {str(state(station.database, job_id)) for job_id in [*on_device, in_front]} == {"queued"}
     assert len(station.adapter.batches) == 1
 

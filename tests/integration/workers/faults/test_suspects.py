@@ -3,7 +3,7 @@
 import threading
 
 from db.jobs.claim import claim_jobs
-from db.jobs.types import SuspectsTurn
+from db.jobs.types import SuspectAtHead
 from tests.support.adapters import Gate
 from tests.support.jobs import VARIANT, claim, found, lose_lease, rescue, state, submit_many
 from tests.support.station import PAINTER, Station
@@ -19,12 +19,11 @@ def lose_worker(station: Station, *job_ids: str) -> None:
 
 def claimed_in_company(station: Station) -> tuple[list[str], bool]:
     """What a worker gets that has something in hand, and whether a suspect's turn is why."""
-    with station.database.single_statements() as session:
-        try:
-            held = claim_jobs(
-                session, variant=VARIANT, worker_id="wrk_2", lease_seconds=60, suspects=False
-            )
-        except SuspectsTurn:
+    with station.database.autocommit() as session:
+        held = claim_jobs(
+            session, variant=VARIANT, worker_id="wrk_2", lease_seconds=60, suspects=False
+        )
+        if isinstance(held, SuspectAtHead):
             return [], True
         return [row.id for row in held.jobs], False
 
@@ -53,12 +52,12 @@ def test_a_worker_runs_a_suspect_when_all_else_is_out_of_its_hands(
     gate, executor = Gate(), station.executor()
     other = station.submit(tenant_id)
     station.adapter.script[:] = [gate]
-    answers = [threading.Thread(target=executor.answer, args=(PAINTER,)) for _ in range(2)]
+    answers = [threading.Thread(target=executor.run_batch, args=(PAINTER,)) for _ in range(2)]
     answers[0].start()
     assert gate.entered.wait(10)
     lose_worker(station, suspect)
     answers[1].start()
-    assert await_true(lambda: executor._company._waiting_alone == 1)
+    assert await_true(lambda: executor._lock._exclusive_waiters == 1)
     assert [str(state(station.database, job_id)) for job_id in (suspect, other)] == [
         "queued",
         "running",

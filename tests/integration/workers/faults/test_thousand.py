@@ -63,7 +63,7 @@ def run_all(station: Station) -> None:
     executor = station.executor()
 
     def work() -> None:
-        while executor.answer(PAINTER).jobs:
+        while executor.run_batch(PAINTER):
             pass
 
     at_once([work] * THREADS)

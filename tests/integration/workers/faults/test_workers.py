@@ -23,7 +23,7 @@ from tests.support.waiting import await_true
 from workers.courier.sweeper import Sweeper
 from workers.messaging.events import Publisher
 from workers.messaging.queue import QueueNotifier
-from workers.runtime import device_failure as device_loss
+from workers.runtime.device_failure import EXIT_DEVICE_FAILED
 from workers.settings import WorkerSettings
 
 
@@ -151,7 +151,7 @@ def test_a_worker_that_loses_its_device_ends_and_the_next_one_does_the_job(
 ) -> None:
     tenant_id = add_tenant(station.database)
     job_id = station.submit(tenant_id, prompt=f"{doom.LOSE_DEVICE} {tmp_path / 'mark'}")
-    assert workers.start("wrk_a").wait(20) == device_loss.EXIT_STATUS
+    assert workers.start("wrk_a").wait(20) == EXIT_DEVICE_FAILED
     assert outcomes(station, job_id) == ["worker_lost"]
     assert ends(station, workers, job_id) == ["succeeded"]
     assert outcomes(station, job_id) == ["worker_lost", "succeeded"]

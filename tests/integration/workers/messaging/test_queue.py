@@ -23,7 +23,7 @@ from workers.messaging.queue import (
     make_celery,
     redis_client,
 )
-from workers.runtime import tasks
+from workers.runtime.consumer import TicketConsumer
 from workers.settings import WorkerSettings
 
 PATIENCE_SECONDS = 3.0
@@ -106,7 +106,7 @@ def test_a_worker_answers_every_ticket_of_its_queue(
 ) -> None:
     answered: Queue[str] = Queue()
     app = make_celery(worker_settings, queues=(variant,))
-    tasks.register(app, lambda name: answered.put(name) or 1)
+    TicketConsumer(lambda name: bool(answered.put(name)), answered.put, seconds=60).register(app)
     for _ in range(3):
         queue_notifier.notify(ticket(variant))
     with start_worker(app, pool="threads", concurrency=2, perform_ping_check=False):

@@ -1,4 +1,4 @@
-"""Content filters on a job's way: refused before the model, refused after it, out of reach."""
+"""Content filters on jobs: refusals before the model and after it, and unavailable filters."""
 
 import base64
 import io
@@ -32,7 +32,7 @@ Json = dict[str, Any]
 
 @dataclass
 class Judge:
-    """A service that is asked about content, on loopback.
+    """A moderation service on loopback.
 
     Attributes:
         verdict: what it answers to a question.
@@ -56,7 +56,7 @@ class Judge:
 
 @contextmanager
 def asking(script: Script, **how: Any) -> Iterator[Callout]:
-    """A filter that asks a server."""
+    """A filter that calls a server."""
     with scripted(script) as server:
         url = f"http://127.0.0.1:{server.port}/check?token=hidden"
         outbound = Outbound(outbound_settings(), trusted=[url], ssl_context=trusting_nobody())
@@ -65,7 +65,7 @@ def asking(script: Script, **how: Any) -> Iterator[Callout]:
 
 
 def judged_by(station: Station, *filters: ContentFilter, tiers: str = "*") -> Station:
-    """The station with these filters for what is painted."""
+    """The station with these filters for painted pictures."""
     return replace(station, rules=Rules([Rule(["flux.*"], [tiers], filters)]))
 
 

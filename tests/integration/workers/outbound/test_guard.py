@@ -60,7 +60,7 @@ USES: dict[str, Use] = {
 
 @pytest.fixture(params=USES)
 def use(request: pytest.FixtureRequest) -> Use:
-    """One of the ways in which a URL is used."""
+    """A use of a URL by one of the client's methods."""
     return USES[request.param]
 
 

@@ -36,12 +36,12 @@ PAUSE_SECONDS = 0.02
 
 
 def silence(_request: bytes) -> Iterator[float]:
-    """Nothing, for long."""
+    """Send nothing for a long time."""
     yield 60
 
 
 def fetched(script: Script, *, max_bytes: int = 10_000, timeouts: Timeouts = QUICK) -> bytes:
-    """What a GET of this server brings; it must be over soon, and not take much."""
+    """The result of a GET of this server, which must end soon and take little memory."""
     began = time.monotonic()
     with scripted(script) as server:
         try:

@@ -1,4 +1,4 @@
-"""Redirects: few, each checked anew, none for what is posted."""
+"""Redirects: few, each one checked again, none for POST."""
 
 from collections.abc import Iterator
 
@@ -46,7 +46,7 @@ def test_a_redirect_to_such_an_address_is_refused(location: str, listener: Liste
     assert not listener.took_a_connection()
 
 
-def test_each_hop_of_a_redirect_is_looked_up_and_checked_anew() -> None:
+def test_each_hop_of_a_redirect_is_looked_up_and_checked_again() -> None:
     with (
         scripted(reply(body=b"here")) as last,
         scripted(reply(307, location="http://other.example/b?c=d#e")) as first,

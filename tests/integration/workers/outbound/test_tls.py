@@ -32,7 +32,7 @@ NAME = "pictures.example"
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
-    """Whom the client trusts."""
+    """The authority that the client trusts."""
     return trustme.CA()
 
 

@@ -1,4 +1,4 @@
-"""What the operator named is reached wherever it leads; nothing else gains by it."""
+"""URLs that the operator names may have any address; no other URL may."""
 
 import pytest
 

@@ -6,7 +6,7 @@ from db.storage.keys import input_key
 from db.values.job_state import JobState
 from tests.support.adapters import ScriptedAdapter
 from tests.support.jobs import state
-from tests.support.station import PAINTER, SEER, Station, picture
+from tests.support.station import PAINTER, SEER, Station, picture, run_batch
 from workers.catalog import find
 from workers.runtime.model_cache import ModelCache, ServedModel
 
@@ -36,13 +36,13 @@ def test_a_busy_model_stays_for_a_while_and_nobody_is_forgotten(
     for second in (1, 2):
         now[0] = second
         station.submit(tenant_id, PAINTER)
-        assert executor.answer(PAINTER).jobs == 1
+        assert run_batch(station, executor, PAINTER) == 1
     picture_key = input_key(tenant_id, "0" * 64)
     station.store.put(picture_key, picture(), "image/png")
     looked_at = station.submit(tenant_id, SEER, image=picture_key)
-    assert executor.answer(SEER).jobs == 0
+    assert run_batch(station, executor, SEER) == 0
     assert state(station.database, looked_at) is JobState.QUEUED
     now[0] = 61
-    assert executor.answer(SEER).jobs == 1
+    assert run_batch(station, executor, SEER) == 1
     assert [adapter.loads for adapter in adapters.values()] == [1, 1]
     assert station.model_cache.ids == (SEER,)

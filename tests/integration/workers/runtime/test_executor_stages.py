@@ -24,7 +24,7 @@ def test_a_job_is_prepared_while_another_is_on_the_device(station: Station, tena
     gate = Gate()
     station.adapter = Preparer([gate])
     executor = station.executor()
-    answers = [threading.Thread(target=executor.answer, args=(PAINTER,)) for _ in range(2)]
+    answers = [threading.Thread(target=executor.run_batch, args=(PAINTER,)) for _ in range(2)]
     station.submit(tenant_id)
     answers[0].start()
     assert gate.entered.wait(10)
@@ -51,7 +51,7 @@ def test_what_is_no_painted_picture_is_stored_with_its_kind(
         [one] = paint(batch, report, should_stop)
 
         def files() -> Iterator[File]:
-            held.append(executor._device._lock.locked())
+            held.append(executor.device._lock.locked())
             yield File(ArtifactKind.MASK, b"png", "image/png", (4, 3), {"label": "café"})
             yield File(ArtifactKind.COCO, b"{}", "application/json", (4, 3))
 
@@ -59,7 +59,7 @@ def test_what_is_no_painted_picture_is_stored_with_its_kind(
 
     station.adapter.script[:] = [draw]
     executor = station.executor()
-    assert executor.answer(PAINTER).jobs == 1
+    executor.run_batch(PAINTER)
     assert held == [False]  # drawn when the device is free for others
     columns = "n, kind, about, media_type, bytes, width, seed, key"
     rows = sql(station.database, f"SELECT {columns} FROM artifacts ORDER BY n")  # noqa: S608

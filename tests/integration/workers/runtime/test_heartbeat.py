@@ -108,7 +108,7 @@ def test_leases_are_renewed_for_as_long_as_the_job_is_in_hand(
     third = lease_of(database, kept)
     assert await_true(lambda: lease_of(database, kept) > third)
     assert lease_of(database, put_down) == dropped
-    assert not kept.lost.is_set()
+    assert not kept.claim_lost.is_set()
 
 
 @pytest.mark.usefixtures("heartbeat")
@@ -146,10 +146,10 @@ def test_a_claim_that_no_longer_holds_is_marked_lost_and_no_other(
     lost, kept = take(database, register, 2)
     sql(database, "UPDATE jobs SET leased_until = now() + interval '9 s'")
     lose(database, lost)
-    assert lost.lost.wait(10)
+    assert lost.claim_lost.wait(10)
     first = lease_of(database, kept)
     assert await_true(lambda: lease_of(database, kept) > first)
-    assert not kept.lost.is_set()
+    assert not kept.claim_lost.is_set()
 
 
 @pytest.mark.usefixtures("heartbeat")
@@ -201,7 +201,7 @@ def test_a_heartbeat_outlives_a_database_that_is_away(
         assert await_true(lambda: len(beats) > already + 2)
     lose_lease(database, job.row.id)
     assert await_true(lambda: lease_of(database, job) > datetime.now(UTC))
-    assert not job.lost.is_set()
+    assert not job.claim_lost.is_set()
 
 
 def test_a_worker_stops_in_order_though_the_database_is_away(

@@ -79,7 +79,7 @@ def answered_elsewhere(station: Station, *, many: bool) -> list[type]:
     row = dataclasses.replace(catalog.find(SEER), calls_at_once=24 if many else 1)
     executor: Executor = station.executor()
     executor._served = {SEER: ServedModel(row, station.adapter)}
-    executor.answer(SEER)
+    executor.run_batch(SEER)
     return kinds
 
 

@@ -41,7 +41,7 @@ def test_a_completion_whose_answer_was_lost_is_no_lost_race(
 ) -> None:
     job_id = patient.submit(tenant_id)
     executor = patient.executor()
-    honest = executor._enter
+    honest = executor._stages.results._write
     answers: list[set[Claim]] = []
 
     def deaf(*arguments: Any) -> set[Claim]:
@@ -50,8 +50,8 @@ def test_a_completion_whose_answer_was_lost_is_no_lost_race(
             raise OperationalError("COMMIT", {}, Exception("the connection broke"))
         return answers[-1]
 
-    monkeypatch.setattr(executor, "_enter", deaf)
-    executor.answer("flux.1-demo")
+    monkeypatch.setattr(executor._stages.results, "_write", deaf)
+    executor.run_batch("flux.1-demo")
     assert answers == [{Claim(job_id, 1)}, {Claim(job_id, 1)}]
     assert state(patient.database, job_id) == "succeeded"
     with patient.database.transaction() as session:
@@ -81,7 +81,7 @@ def test_what_a_stopping_worker_hands_back_is_queued_at_once(
         assert gate.entered.wait(10)
         executor.hand_back()
 
-    at_once([lambda: executor.answer("flux.1-demo"), drain])
+    at_once([lambda: executor.run_batch("flux.1-demo"), drain])
     job = found(station.database, job_id)
     assert (job.state, job.attempt, job.max_attempts) == ("queued", 1, 4)
     assert counts(station.database, "usage_events", "artifacts") == [0, 0]
@@ -101,7 +101,7 @@ def test_without_the_database_a_stopping_worker_still_lets_go(
         with database_maker.away(database_url):
             executor.hand_back()
 
-    at_once([lambda: executor.answer("flux.1-demo"), drain])
+    at_once([lambda: executor.run_batch("flux.1-demo"), drain])
     assert station.register.snapshot() == {}
     assert counts(station.database, "usage_events", "artifacts") == [0, 0]
 

@@ -1,4 +1,4 @@
-"""Both trainings in small: they learn, they resume exactly, the stock classes load the result."""
+"""Small trainings: the loss falls, runs resume exactly, and the stock classes load the result."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -18,7 +18,8 @@ from transformers import Florence2ForConditionalGeneration, Florence2Processor
 
 from workers.demo import weights_folder
 from workers.training import train_florence2, train_flux, train_flux2
-from workers.training.drawing_processes import DrawnBatches
+from workers.training.common.batch_loader import BatchLoader
+from workers.training.common.trainer import Budget, CheckpointError, Learner, Trainer
 from workers.training.florence2.components import (
     GRID,
     Florence2Size,
@@ -27,21 +28,20 @@ from workers.training.florence2.components import (
     new_processor,
 )
 from workers.training.florence2.growth import grow
-from workers.training.florence2.learner import Florence2Learner, Florence2Lessons
+from workers.training.florence2.learner import Florence2Hyperparameters, Florence2Learner
 from workers.training.flux import flux1_learner as flux_learners
 from workers.training.flux import flux2_learner as flux2_learners
 from workers.training.flux import vae as flux_vae
-from workers.training.flux.flow_learner import FlowLessons
+from workers.training.flux.flow_learner import FlowHyperparameters
 from workers.training.flux.flux1_components import FluxSize, new_pipeline
-from workers.training.flux.flux1_learner import FluxLearner, FluxLessons
+from workers.training.flux.flux1_learner import FluxHyperparameters, FluxLearner
 from workers.training.flux.flux2_components import Flux2Size
 from workers.training.flux.flux2_components import new_pipeline as new_flux2
 from workers.training.flux.flux2_learner import TEXT_LENGTH, Flux2Learner
 from workers.training.flux.vae import DecoderLearner, new_vae
-from workers.training.loop import Budget, CheckpointError, Learner, Trainer
 from workers.training.scenes.canvas import sample_canvas
-from workers.training.scenes.lesson import unseen_lessons
-from workers.training.scenes.palette import lots
+from workers.training.scenes.palette import seeded_random
+from workers.training.scenes.reference_example import unseen_examples
 from workers.training.scenes.scene import Thing, draw, one_object
 
 CPU = torch.device("cpu")
@@ -62,7 +62,7 @@ STEPS = 4
 
 processor = cache(new_processor)
 
-# torch's remark that RMSNorm under autocast runs unfused
+# torch warns that RMSNorm under autocast runs unfused
 pytestmark = pytest.mark.filterwarnings("ignore:Mismatch dtype")
 
 
@@ -72,7 +72,7 @@ def one_thread() -> None:
 
 
 @pytest.fixture(autouse=True)
-def small_lessons(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flux_vae, "SIDE", 64)
     few = {side: counts[:2] for side, counts in flux_learners.SCORED.items()}
     monkeypatch.setattr(flux_learners, "SCORED", few)
@@ -83,13 +83,13 @@ def small_lessons(monkeypatch: pytest.MonkeyPatch) -> None:
 def flux_learner() -> FluxLearner:
     torch.manual_seed(0)
     pipeline = new_pipeline(SMALL_FLUX, shipped_vae())
-    return FluxLearner(pipeline, CPU, FluxLessons(batch=4, adam_rate=5e-3, warm_up=2))
+    return FluxLearner(pipeline, CPU, FluxHyperparameters(batch=4, adam_rate=5e-3, warm_up=2))
 
 
 def flux2_learner() -> Flux2Learner:
     torch.manual_seed(0)
     pipeline = new_flux2(SMALL_FLUX2, shipped_vae())
-    return Flux2Learner(pipeline, CPU, FlowLessons(batch=4, adam_rate=5e-3, warm_up=2))
+    return Flux2Learner(pipeline, CPU, FlowHyperparameters(batch=4, adam_rate=5e-3, warm_up=2))
 
 
 def shipped_vae() -> AutoencoderKL:
@@ -99,8 +99,12 @@ def shipped_vae() -> AutoencoderKL:
 
 def florence_learner() -> Florence2Learner:
     torch.manual_seed(0)
-    lessons = Florence2Lessons(pictures=4, questions=2, rate=5e-3, warm_up=2, seeing=0.25, scored=2)
-    return Florence2Learner(new_model(SMALL_FLORENCE, processor()), processor(), CPU, lessons)
+    hyperparameters = Florence2Hyperparameters(
+        pictures=4, questions=2, rate=5e-3, warm_up=2, vision_only=0.25, scored=2
+    )
+    return Florence2Learner(
+        new_model(SMALL_FLORENCE, processor()), processor(), CPU, hyperparameters
+    )
 
 
 def decoder_learner() -> DecoderLearner:
@@ -111,7 +115,7 @@ def decoder_learner() -> DecoderLearner:
 LEARNERS = [flux_learner, flux2_learner, florence_learner, decoder_learner]
 
 
-def measured(learner: Learner) -> float:
+def fixed_loss(learner: Learner) -> float:
     """The loss on one batch that is always the same."""
     learner.rng.seed(1)
     learner.noise.manual_seed(1)
@@ -128,20 +132,20 @@ def same(one: nn.Module, other: nn.Module) -> bool:
     return all(name == other and torch.equal(a, b) for (name, a), (other, b) in pairs)
 
 
-def test_batches_drawn_ahead_are_those_drawn_when_they_are_needed() -> None:
-    # any function of the lots will do, and this one is quickly found from another process
-    ahead, here = (DrawnBatches(Random.random, seed=3, processes=count) for count in (1, 0))
+def test_batches_drawn_ahead_are_equal_to_those_drawn_on_request() -> None:
+    # any function of a random generator will do; this one is quickly imported by a process
+    ahead, here = (BatchLoader(Random.random, seed=3, processes=count) for count in (1, 0))
     for step in (0, 1, 2, 7, 8):  # at 7 as where a run is resumed
-        assert ahead.of(step) == here.of(step)
-    assert len({here.of(step) for step in range(9)}) == 9
+        assert ahead.batch(step) == here.batch(step)
+    assert len({here.batch(step) for step in range(9)}) == 9
 
 
 @pytest.mark.parametrize("make", LEARNERS)
 def test_the_loss_falls(make: Callable[[], Learner], tmp_path: Path) -> None:
     learner = make()
-    before = measured(learner)
+    before = fixed_loss(learner)
     trainer(learner, tmp_path, steps=5 * STEPS).train()
-    assert measured(learner) < 0.95 * before
+    assert fixed_loss(learner) < 0.95 * before
 
 
 @pytest.mark.parametrize("make", LEARNERS)
@@ -166,7 +170,7 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
     assert same(resumed.average.module, through.average.module)
 
 
-def test_a_run_is_neither_lost_nor_made_up(tmp_path: Path) -> None:
+def test_begin_fails_without_a_checkpoint_to_resume_or_with_one_to_lose(tmp_path: Path) -> None:
     run = trainer(decoder_learner(), tmp_path)
     with pytest.raises(CheckpointError, match="nothing to resume"):
         run.begin(resume=True)
@@ -222,24 +226,24 @@ def test_flux2_is_exported_for_the_stock_pipeline(tmp_path: Path) -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("references", [0, 2])
-def test_flux2_is_trained_for_what_the_stock_pipeline_does(references: int) -> None:
+def test_the_flux2_learner_generates_the_stock_pipelines_picture(references: int) -> None:
     learner = flux2_learner()
     torch.nn.init.normal_(learner.pipeline.transformer.proj_out.weight, std=0.1)
-    (lesson,) = unseen_lessons(1, [references])
-    batch = learner.encoded([lesson])
+    (example,) = unseen_examples(1, [references])
+    batch = learner.encode_batch([example])
     noise = torch.randn(batch.clean.shape, generator=torch.Generator().manual_seed(2))
-    expected = learner.paint(learner.network, batch, noise)[0]
+    expected = learner.generate(learner.network, batch, noise)[0]
     learner.pipeline.set_progress_bar_config(disable=True)
     (picture,) = learner.pipeline(
-        prompt=lesson.prompt,
-        image=[draw(scene, 256) for scene in lesson.references] or None,
+        prompt=example.prompt,
+        image=[draw(scene, 256) for scene in example.references] or None,
         width=256,
         height=256,
         num_inference_steps=4,
         latents=noise.mT.reshape(1, -1, 8, 8),
         max_sequence_length=TEXT_LENGTH,
     ).images
-    # pictures are drawn at the size the encoder halves them to, which rounds a little otherwise
+    # the learner draws pictures at half the size, which rounds slightly differently
     difference = np.abs(np.asarray(picture, np.float32) - np.asarray(expected, np.float32))
     assert difference.mean() < 1
 
@@ -262,14 +266,14 @@ def test_florence_is_exported_for_the_stock_classes(tmp_path: Path) -> None:
 
 
 def logits(model: Florence2ForConditionalGeneration) -> Tensor:
-    picture = sample_canvas(lots(3), 1, "STOP").image
+    picture = sample_canvas(seeded_random(3), 1, "STOP").image
     inputs = processor()(text="<OD>", images=picture, return_tensors="pt")
     with torch.no_grad():
         answer: Tensor = model(**inputs, decoder_input_ids=torch.tensor([[2, 0, 9, 30]])).logits
     return answer
 
 
-def test_a_grown_model_answers_as_the_smaller_did() -> None:
+def test_a_grown_model_has_the_outputs_of_the_smaller_one() -> None:
     torch.manual_seed(0)
     smaller = new_model(SMALL_FLORENCE, processor())
     model = new_model(replace(SMALL_FLORENCE, depths=(1, 2, 1)), processor())
@@ -295,7 +299,7 @@ def test_a_grown_model_keeps_places_and_words_in_a_finer_grid() -> None:
     torch.testing.assert_close(grown[:GRID, 0], expected)
 
 
-def test_growing_is_asked_for_by_name(tmp_path: Path) -> None:
+def test_the_grow_option_initializes_from_a_folder(tmp_path: Path) -> None:
     grown = train_florence2.Options(
         out=tmp_path / "grown",
         steps=1,
@@ -304,7 +308,7 @@ def test_growing_is_asked_for_by_name(tmp_path: Path) -> None:
         scored=1,
         grow=weights_folder("florence-2-demo"),
     )
-    assert grown.lessons.seeing > 0
+    assert grown.hyperparameters.vision_only > 0
     train_florence2.run(grown, lambda _: None)
     model, _ = load(tmp_path / "grown" / "model")
     shipped, _ = load(weights_folder("florence-2-demo"))
@@ -317,7 +321,7 @@ def modes(folder: Path) -> set[int]:
 
 
 @pytest.mark.parametrize("module", [train_flux, train_flux2, train_florence2])
-def test_the_command_teaches_its_use(module: Any) -> None:
+def test_the_help_has_the_options_and_examples(module: Any) -> None:
     result = CliRunner().invoke(module.main, ["--help"])
     assert result.exit_code == 0
     assert all(word in result.output for word in ("--resume", "--minutes", "--device", "Improve"))
@@ -326,7 +330,7 @@ def test_the_command_teaches_its_use(module: Any) -> None:
 @pytest.mark.parametrize(
     ("module", "name"), [(train_flux, "flux.1-demo"), (train_florence2, "florence-2-demo")]
 )
-def test_resuming_nothing_says_so(module: Any, name: str, tmp_path: Path) -> None:
+def test_resuming_without_a_checkpoint_is_an_error(module: Any, name: str, tmp_path: Path) -> None:
     start = str(weights_folder(name))
     arguments = ["--out", str(tmp_path), "--start", start, "--resume"]
     result = CliRunner().invoke(module.main, arguments)

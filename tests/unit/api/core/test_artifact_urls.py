@@ -1,4 +1,4 @@
-"""Tokens of artifacts: whoever has one may read, nobody can make one."""
+"""Tokens of artifacts: their holder may read, and nobody can forge one."""
 
 import string
 import time

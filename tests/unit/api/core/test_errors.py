@@ -7,7 +7,17 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from api.core.artifact_urls import InvalidTokenError
+from api.core.domain_errors import (
+    DomainError,
+    InvalidField,
+    InvalidSubmissionError,
+    JobNotFoundError,
+    NotRetryableError,
+    SelectionChangedError,
+    TooManyFetchesError,
+)
 from api.core.errors import (
+    KNOWN,
     ProblemError,
     invalid,
     not_found,
@@ -37,6 +47,11 @@ from workers.catalog import UnknownVariantError
         (PictureError("damaged"), 422, "invalid_input"),
         (OperationalError("SELECT", None, Exception("secret")), 503, "unavailable"),
         (not_found("job"), 404, "not_found"),
+        (JobNotFoundError(), 404, "not_found"),
+        (NotRetryableError(), 409, "not_retryable"),
+        (SelectionChangedError("look again"), 409, "changed"),
+        (TooManyFetchesError("too many"), 503, "unavailable"),
+        (InvalidSubmissionError.of_field(["input"], "is wrong"), 422, "invalid_input"),
     ],
 )
 def test_a_domain_error_is_a_problem(error: Exception, status: int, code: str) -> None:
@@ -48,7 +63,12 @@ def test_a_domain_error_is_a_problem(error: Exception, status: int, code: str) -
 
 
 @pytest.mark.parametrize(
-    "error", [TooManyInFlightError(20), OperationalError("SELECT", None, Exception())]
+    "error",
+    [
+        TooManyInFlightError(20),
+        TooManyFetchesError("too many"),
+        OperationalError("SELECT", None, Exception()),
+    ],
 )
 def test_what_passes_says_when_to_try_again(error: Exception) -> None:
     assert int(problem_of(error).headers["Retry-After"]) > 0
@@ -60,6 +80,30 @@ def test_spent_credit_says_when_the_allowance_resets() -> None:
         "kind": "images",
         "price_micros": 5,
         "allowance_resets_at": "2027-01-01T00:00:00Z",
+    }
+
+
+@pytest.mark.parametrize("kind", DomainError.__subclasses__())
+def test_every_domain_error_is_in_the_table(kind: type[DomainError]) -> None:
+    assert issubclass(kind, KNOWN)
+
+
+def test_the_fields_of_a_refused_submission_are_places_in_the_body() -> None:
+    fields = [
+        InvalidField(("input", "images", n), "is no picture", "invalid_image") for n in range(4)
+    ]
+    problem = problem_of(InvalidSubmissionError.of_fields(fields))
+    assert problem.detail == (
+        "input.images.0: is no picture; input.images.1: is no picture; "
+        "input.images.2: is no picture"
+    )
+    assert [item["loc"] for item in problem.extra["errors"]] == [
+        ["body", "input", "images", n] for n in range(4)
+    ]
+    one = problem_of(InvalidSubmissionError.of_field(("webhook", "url"), "no", "invalid_url"))
+    assert one.detail == "no"
+    assert one.extra == {
+        "errors": [{"loc": ["body", "webhook", "url"], "msg": "no", "type": "invalid_url"}]
     }
 
 

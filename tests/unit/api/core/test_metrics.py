@@ -1,12 +1,12 @@
-"""What a scrape shows of the database's figures, and what it shows without the database."""
+"""The gauges of a scrape, with the database and without it."""
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.core.metrics import StandingGauges, exposition
+from api.core.metrics import ServiceCollector, exposition
 from db.reports.gauges import DatabaseGauges
 from db.reports.usage import QueueDepth
 
-FIGURES = DatabaseGauges(
+GAUGES = DatabaseGauges(
     queues=[QueueDepth("a", 3, 2, 41.5), QueueDepth("withdrawn", 1, 0, 7.0)],
     ready_workers={"a": 2},
     workers={"busy": 2},
@@ -16,7 +16,7 @@ FIGURES = DatabaseGauges(
 )
 
 
-def samples(gauges: StandingGauges) -> dict[tuple[str, ...], float]:
+def samples(gauges: ServiceCollector) -> dict[tuple[str, ...], float]:
     """Each sample by its name and its labels' values."""
     families = text_string_to_metric_families(exposition(gauges).decode())
     return {
@@ -27,7 +27,7 @@ def samples(gauges: StandingGauges) -> dict[tuple[str, ...], float]:
 
 
 def test_every_offered_queue_is_shown_and_every_one_that_has_work() -> None:
-    shown = samples(StandingGauges(FIGURES, ["a", "b"], redis=True))
+    shown = samples(ServiceCollector(GAUGES, ["a", "b"], redis=True))
     depths = {key[1]: value for key, value in shown.items() if key[0] == "bottega_queue_depth"}
     assert depths == {"a": 3, "b": 0, "withdrawn": 1}
     assert shown["bottega_queue_oldest_job_age_seconds", "a"] == 41.5
@@ -42,7 +42,7 @@ def test_every_offered_queue_is_shown_and_every_one_that_has_work() -> None:
 
 
 def test_without_the_database_its_absence_is_shown_and_the_processes_own_figures() -> None:
-    shown = samples(StandingGauges(None, ["a"], redis=False))
+    shown = samples(ServiceCollector(None, ["a"], redis=False))
     assert shown["bottega_dependency_up", "database"] == 0
     assert shown["bottega_dependency_up", "redis"] == 0
     assert shown["bottega_http_requests_in_flight",] == 0

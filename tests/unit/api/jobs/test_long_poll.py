@@ -1,4 +1,4 @@
-"""How long a `Prefer` header asks to wait."""
+"""The wait in a `Prefer` header."""
 
 import pytest
 

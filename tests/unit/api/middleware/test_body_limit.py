@@ -21,7 +21,7 @@ async def _read(request: Request) -> Response:
 
 
 async def _blame_the_sender(request: Request) -> Response:
-    """As a framework does that takes every failure to read for a malformed body."""
+    """An application that treats every read error as a malformed body, like a framework."""
     try:
         return await _read(request)
     except Exception:  # noqa: BLE001 - that is the habit

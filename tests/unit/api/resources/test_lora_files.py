@@ -1,4 +1,4 @@
-"""LoRA files at the edge: told by their header alone."""
+"""LoRA files, validated by their header alone."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What can be told of a key without looking it up."""
+"""Keys that are refused without a look-up."""
 
 import pytest
 from hypothesis import given
@@ -14,7 +14,7 @@ GOOD = BODY + api_keys._checksum(BODY)
 
 
 def looked_up(key: str) -> bool:
-    """Whether the key gets as far as the database, which is not there."""
+    """True when the key is looked up in the database, which is missing here."""
     with Session() as session:
         try:
             api_keys.identify(session, key)

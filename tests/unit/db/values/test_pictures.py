@@ -44,7 +44,7 @@ def png_of(width: int, height: int, body: bytes = b"") -> bytes:
 
 
 def refusal(data: bytes, limits: PictureLimits = LIMITS) -> str:
-    """Why a picture is refused."""
+    """The reason for which a picture is refused."""
     with pytest.raises(PictureError) as caught:
         inspect(data, limits)
     return str(caught.value)
@@ -148,7 +148,7 @@ def test_what_lies_under_transparent_pixels_is_not_seen(
     picture = Image.new(mode, (2, 1), hidden)
     picture.putpixel((1, 0), half)
     for behind, level in (("white", 255), ("black", 0)):
-        decoded = decode(saved(picture), behind=behind)
+        decoded = decode(saved(picture), background=behind)
         assert decoded.getpixel((0, 0)) == (level, level, level)
         assert decoded.getpixel((1, 0))[0] == pytest.approx((200 + level) / 2, abs=1)
 

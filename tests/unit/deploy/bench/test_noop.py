@@ -1,4 +1,4 @@
-"""What the benchmark is held to, and the catalogue that it adds its own model to."""
+"""The benchmark's goals, its no-op model, and catalogues with and without some models."""
 
 import pytest
 
@@ -18,15 +18,17 @@ from workers.catalog import Catalogue, UnknownVariantError
         (Goal("x", 0.5, at_most=False), 0.49, False),
     ],
 )
-def test_a_goal_is_met_on_its_own_side_of_the_limit(goal: Goal, value: float, *, met: bool) -> None:
+def test_a_goal_is_met_on_the_right_side_of_its_limit(
+    goal: Goal, value: float, *, met: bool
+) -> None:
     assert goal.met({"x": value}) is met
 
 
-def test_each_goal_stands_once() -> None:
+def test_each_figure_has_at_most_one_goal() -> None:
     assert len({goal.figure for goal in GOALS}) == len(GOALS)
 
 
-def test_the_noop_gives_each_work_its_number_back() -> None:
+def test_the_noop_returns_the_number_of_each_work() -> None:
     steps: list[tuple[int, int]] = []
     works = [Work(NoopParameters(n=n)) for n in (3, 1)]
     outputs = NoopAdapter().run(works, lambda *step: steps.append(step), lambda: False)
@@ -34,16 +36,16 @@ def test_the_noop_gives_each_work_its_number_back() -> None:
     assert steps == [(1, 1)]
 
 
-def test_a_larger_catalogue_finds_its_own_row_and_leaves_the_standard_one_as_it_was() -> None:
-    larger = catalog.STANDARD.including(NOOP)
+def test_an_extended_catalogue_has_the_new_variant_and_the_standard_one_does_not() -> None:
+    larger = catalog.STANDARD.with_rows(NOOP)
     assert larger.find(NOOP.id) is NOOP
     assert larger.variants() == (*catalog.variants(), NOOP)
     with pytest.raises(UnknownVariantError):
         catalog.find(NOOP.id)
 
 
-def test_a_smaller_catalogue_neither_finds_nor_suggests_what_was_left_out() -> None:
-    smaller: Catalogue = catalog.STANDARD.only(["flux.1-demo"])
+def test_a_restricted_catalogue_neither_finds_nor_suggests_excluded_variants() -> None:
+    smaller: Catalogue = catalog.STANDARD.restricted_to(["flux.1-demo"])
     assert [row.id for row in smaller.variants()] == ["flux.1-demo"]
     with pytest.raises(UnknownVariantError) as caught:
         smaller.find("florence-2-base")

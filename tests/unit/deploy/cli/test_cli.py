@@ -146,7 +146,7 @@ def test_a_fleet_file_that_is_no_text_is_a_sentence(tmp_path: Path) -> None:
 def test_a_log_line_is_one_json_object() -> None:
     code = (
         "import logging, structlog\n"
-        "from deploy import logs\n"
+        "from deploy.process import logging as logs\n"
         "logs.configure()\n"
         "structlog.get_logger('a').info('ours', n=1)\n"
         "logging.getLogger('b').warning('theirs %s', 2)\n"

@@ -10,11 +10,11 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from deploy.docker.check import SHOWS
+from deploy.docker.check import EXPECTATIONS
 from tests.acceptance.stack import ROOT
 
 STARTS = {
-    "api": SHOWS["api"][0],
+    "api": EXPECTATIONS["api"][0],
     "worker": "import workers.runtime.process, workers.adapters.weights",
 }
 """What is imported here; `deploy.docker.check worker` imports the model libraries as well."""
@@ -54,7 +54,7 @@ def test_the_apis_image_has_no_model_library() -> None:
     assert distributions_of("worker") >= MODEL_LIBRARIES
 
 
-@pytest.mark.parametrize("image", sorted(SHOWS))
+@pytest.mark.parametrize("image", sorted(EXPECTATIONS))
 def test_an_image_comes_up_with_what_it_installs(image: str) -> None:
     has = distributions_of(image) | {"bottega"}
     missing = [
@@ -66,7 +66,7 @@ def test_an_image_comes_up_with_what_it_installs(image: str) -> None:
         f"import sys; sys.modules.update(dict.fromkeys({missing!r}))\n"
         f"{STARTS[image]}\n"
         "from deploy.cli.main import main\n"
-        f"main([{SHOWS[image][1]!r}, '--help'])"
+        f"main([{EXPECTATIONS[image][1]!r}, '--help'])"
     )
     done = subprocess.run(  # noqa: S603 - our own interpreter
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False

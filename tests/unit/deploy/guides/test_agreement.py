@@ -115,8 +115,8 @@ def test_the_row_that_the_guide_adds_is_one_that_can_be_served() -> None:
     names = dict(vars(flux1_rows))
     exec(row, names)  # noqa: S102 - what a guide shows
     added: Variant = names["FLUX1_DEMO_QUICK"]
-    found = Catalogue(flux1_rows.ROWS).including(added).find("flux.1-demo-quick")
-    asked = found.settle(found.parameters.model_validate({"prompt": "a red circle"}), {})
+    found = Catalogue(flux1_rows.ROWS).with_rows(added).find("flux.1-demo-quick")
+    asked = found.resolve_sizes(found.parameters.model_validate({"prompt": "a red circle"}), {})
     assert asked.model_dump()["steps"] == 2
     assert found.price.amount_micros(found.measure(asked, ())) == 500
 

@@ -13,7 +13,7 @@ import yaml
 from api.core.settings import ApiSettings
 from db.core.settings import DatabaseSettings
 from db.storage.settings import StorageSettings
-from deploy.docker.check import PREFIX, SHOWS, read_build_stage
+from deploy.docker.check import PREFIX, EXPECTATIONS, read_build_stage
 from deploy.local.fleet import fleet_stop_seconds, programs, read_fleet
 from deploy.local.stop_times import grace_seconds, stop_seconds
 from tests.acceptance.stack import ROOT
@@ -133,7 +133,7 @@ def test_a_pool_scales_on_the_jobs_of_its_own_variants(pool: Path) -> None:
     for pattern in re.findall(r'variant=~"([^"]+)"', query):
         taken = [row.id for row in catalog.variants() if re.fullmatch(pattern, row.id)]
         assert sorted(taken) == sorted(variants)
-    shown = (ROOT / "api" / "metrics.py").read_text()
+    shown = (ROOT / "api" / "core" / "metrics.py").read_text()
     names = set(re.findall(r"bottega_\w+", query))
     assert names == {"bottega_queue_depth", "bottega_jobs_running"}
     assert all(f'"{name}"' in shown for name in names)
@@ -171,7 +171,7 @@ def test_no_image_of_ours_may_write_or_rise() -> None:
     for service in our_services().values():
         assert service["read_only"]
         assert service["cap_drop"] == ["ALL"]
-    for name in SHOWS:
+    for name in EXPECTATIONS:
         text = (DEPLOY / "docker" / f"{name}.Dockerfile").read_text()
         last = text.split("\nFROM ")[-1]
         assert re.search(r"^USER (\d+):\d+$", last, re.MULTILINE)
@@ -243,7 +243,7 @@ def test_every_pod_runs_without_root_and_without_a_token() -> None:
         assert container["securityContext"]["allowPrivilegeEscalation"] is False
 
 
-@pytest.mark.parametrize("name", sorted(SHOWS))
+@pytest.mark.parametrize("name", sorted(EXPECTATIONS))
 def test_an_image_is_built_of_what_is_packaged(name: str) -> None:
     stage = read_build_stage(DEPLOY / "docker" / f"{name}.Dockerfile")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())

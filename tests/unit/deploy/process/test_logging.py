@@ -10,7 +10,7 @@ import pytest
 PROGRAM = """
 import logging
 import structlog
-from deploy import logs
+from deploy.process import logging as logs
 
 class ModelError(Exception):
     pass

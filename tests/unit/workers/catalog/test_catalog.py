@@ -1,4 +1,4 @@
-"""The catalogue: rows that agree with themselves, and light to import."""
+"""The catalogue: consistent rows, and an import without model libraries."""
 
 import json
 import re
@@ -30,7 +30,7 @@ BESIDE: dict[tuple[Family, str], dict[str, Any]] = {
         "region": [1, 2, 3, 4],
     },
 }
-"""What an example of a field needs beside it."""
+"""Further parameters that an example of a field requires."""
 
 PAINTED_FROM: dict[str, dict[str, Any]] = {
     "flux.1-fill-dev": {"image": "file_1", "mask": "file_2"},
@@ -41,14 +41,14 @@ PAINTED_FROM: dict[str, dict[str, Any]] = {
 
 
 def smallest(variant: Variant) -> dict[str, Any]:
-    """The shortest input that a variant takes."""
+    """The shortest input that a variant accepts."""
     if variant.family is Family.FLORENCE2:
         return {"image": "file_1", "task": "<OD>"}
     return {"prompt": "a red circle", **PAINTED_FROM.get(variant.id, {})}
 
 
 def beside(variant: Variant, name: str) -> dict[str, Any]:
-    """The shortest input that goes together with a field."""
+    """The shortest input that is valid together with a field."""
     given = smallest(variant)
     if name == "tasks":
         del given["task"]
@@ -62,9 +62,11 @@ def beside(variant: Variant, name: str) -> dict[str, Any]:
 
 
 def settled(variant: Variant, parsed: BaseModel) -> BaseModel:
-    """The same for square pictures."""
+    """The parameters completed for square pictures."""
     named = {name: getattr(parsed, name) for name in picture_fields(type(parsed))}
-    return variant.settle(parsed, {name: [(512, 512)] for name, given in named.items() if given})
+    return variant.resolve_sizes(
+        parsed, {name: [(512, 512)] for name, given in named.items() if given}
+    )
 
 
 def parse(variant: Variant, **changes: Any) -> BaseModel:
@@ -110,7 +112,7 @@ def test_an_id_like_none_is_answered_without_a_guess() -> None:
 
 
 UNPINNED = {"flux.1-krea-dev", "flux.1-canny-dev"}
-"""Gated repositories of which no commit was to be had."""
+"""Gated repositories whose commit is not known."""
 
 
 @every_row

@@ -1,4 +1,4 @@
-"""What the shipped weights can do, on what they never saw, through the project's adapters."""
+"""The shipped weights on unseen data, through the project's adapters."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,18 +17,17 @@ from workers.adapters.protocol import Adapter, Work
 from workers.adapters.registry import make_adapter
 from workers.catalog import find
 from workers.demo import weights_folder
-from workers.training import score_florence2, score_flux2
-from workers.training.detection_metrics import Detection, DetectionScore, score
-from workers.training.florence2 import contact_sheet as florence2_sheet
+from workers.training import contact_sheet_florence2, score_florence2, score_flux2
+from workers.training.common.detection_metrics import Detection, DetectionScore, score
 from workers.training.florence2.components import new_processor
-from workers.training.florence2.metrics import figures, scored_canvases
-from workers.training.flux import flux2_metrics as flux2_score
+from workers.training.florence2.metrics import evaluate, scored_canvases
+from workers.training.flux import flux2_metrics
 from workers.training.flux.adherence import check
 from workers.training.flux.flux1_components import WORDS, clip_tokenizer, t5_tokenizer
 from workers.training.flux.flux2_components import tokenizer as flux2_tokenizer
 from workers.training.flux.vae import as_tensor, fit_encoder, read_encoder, write_encoder
 from workers.training.scenes.scene import Scene, draw, unseen_scenes
-from workers.training.score_florence2 import demo_asker
+from workers.training.score_florence2 import load_predictor
 
 BATCH = 8
 LEAST = {
@@ -46,7 +45,7 @@ LEAST = {
     "<REGION_TO_SEGMENTATION>": {"region to segmentation: mask IoU": 0.7},
     "<REGION_TO_CATEGORY>": {"region to category: exact": 0.95},
 }
-"""By task, what 32 canvases must come to; the model card has what 200 did."""
+"""The least metrics of 32 canvases, by task; the model card has those of 200."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -61,12 +60,12 @@ def loaded(name: str) -> Adapter:
 
 
 @pytest.fixture(scope="module")
-def painter() -> Adapter:
+def flux() -> Adapter:
     return loaded("flux.1-demo")
 
 
 @pytest.fixture(scope="module")
-def looker() -> Adapter:
+def florence2() -> Adapter:
     return loaded("florence-2-demo")
 
 
@@ -79,8 +78,8 @@ def run(adapter: Adapter, works: Sequence[Work]) -> list[Any]:
     ]
 
 
-def painted(
-    painter: Adapter, scenes: Sequence[Scene], width: int = 256, height: int = 256
+def generate_pictures(
+    flux: Adapter, scenes: Sequence[Scene], width: int = 256, height: int = 256
 ) -> list[Image]:
     parameters = find("flux.1-demo").parameters
     works = [
@@ -91,13 +90,13 @@ def painted(
         )
         for number, scene in enumerate(scenes)
     ]
-    return [output.images[0].image for output in run(painter, works)]
+    return [output.images[0].image for output in run(flux, works)]
 
 
-def detected(looker: Adapter, pictures: Sequence[Image]) -> list[list[Detection]]:
+def detect_objects(florence2: Adapter, pictures: Sequence[Image]) -> list[list[Detection]]:
     parameters = find("florence-2-demo").parameters(image="file_1", task="<OD>", num_beams=1)
     works = [Work(parameters, {"image": [picture]}) for picture in pictures]
-    answers = [output.data["results"][0]["result"]["<OD>"] for output in run(looker, works)]
+    answers = [output.data["results"][0]["result"]["<OD>"] for output in run(florence2, works)]
     return [
         [
             Detection(label, tuple(box))
@@ -108,70 +107,72 @@ def detected(looker: Adapter, pictures: Sequence[Image]) -> list[list[Detection]
 
 
 @pytest.mark.parametrize("objects", [1, 2])
-def test_the_painter_paints_what_unseen_captions_say(painter: Adapter, objects: int) -> None:
+def test_flux_follows_unseen_captions(flux: Adapter, objects: int) -> None:
     scenes = unseen_scenes(4242, [objects] * 24)
-    pictures = painted(painter, scenes)
+    pictures = generate_pictures(flux, scenes)
     right = [check(*pair).right for pair in zip(pictures, scenes, strict=True)]
     assert sum(right) / len(right) >= 0.85
 
 
 @pytest.mark.parametrize(("width", "height"), [(192, 192), (320, 224), (192, 352)])
-def test_the_painter_paints_what_captions_say_at_other_sizes(
-    painter: Adapter, width: int, height: int
+def test_flux_follows_unseen_captions_at_other_sizes(
+    flux: Adapter, width: int, height: int
 ) -> None:
     scenes = unseen_scenes(4242, [1, 2] * 6)
-    pictures = painted(painter, scenes, width, height)
+    pictures = generate_pictures(flux, scenes, width, height)
     assert {picture.size for picture in pictures} == {(width, height)}
-    seen = [check(*pair) for pair in zip(pictures, scenes, strict=True)]
-    assert all(each.background and each.colour and each.place for each in seen)
-    assert sum(each.right for each in seen) / len(seen) >= 0.7
+    results = [check(*pair) for pair in zip(pictures, scenes, strict=True)]
+    assert all(each.background and each.colour and each.place for each in results)
+    assert sum(each.right for each in results) / len(results) >= 0.7
 
 
-def test_the_painter_from_pictures_keeps_what_unseen_lessons_refer_to() -> None:
-    paint = score_flux2.AdapterPainter(loaded("flux.2-demo"))
-    scored = flux2_score.figures(20, 4242, paint, most=1)
+def test_flux2_keeps_the_objects_of_unseen_references() -> None:
+    generate = score_flux2.AdapterImageGenerator(loaded("flux.2-demo"))
+    scored = flux2_metrics.evaluate(20, 4242, generate, max_references=1)
     assert scored["one picture: colour and shape kept"] >= 0.8
     assert scored["one picture: right"] >= 0.75
     assert scored["words alone: right"] >= 0.75
 
 
-def test_the_looker_answers_about_unseen_canvases() -> None:
-    scored = figures(scored_canvases(4242, 32), demo_asker(), tasks=LEAST)
+def test_florence2_answers_about_unseen_canvases() -> None:
+    scored = evaluate(scored_canvases(4242, 32), load_predictor(), tasks=LEAST)
     least = {name: mark for marks in LEAST.values() for name, mark in marks.items()}
     missed = {name: scored[name] for name, mark in least.items() if scored[name] < mark}
     assert not missed
 
 
-def test_what_is_answered_can_be_looked_at(tmp_path: Path) -> None:
+def test_the_contact_sheet_shows_the_answers(tmp_path: Path) -> None:
     result = CliRunner().invoke(
-        florence2_sheet.main, ["--out", str(tmp_path / "sheet.png"), "--scenes", "4"]
+        contact_sheet_florence2.main, ["--out", str(tmp_path / "sheet.png"), "--scenes", "4"]
     )
     assert result.exit_code == 0, result.output
     sheet = np.asarray(open_picture(tmp_path / "sheet.png"))
-    framed = (sheet == florence2_sheet.FRAME).all(-1)
+    framed = (sheet == contact_sheet_florence2.FRAME).all(-1)
     cells = np.array_split(framed, 4, axis=1)
     assert all(cell.sum() > 100 for cell in cells)
 
 
-def test_the_command_prints_every_figure() -> None:
+def test_the_command_prints_every_metric() -> None:
     result = CliRunner().invoke(score_florence2.main, ["--scenes", "2", "--seed", "3"])
     assert result.exit_code == 0, result.output
-    figures_told = [float(line.rsplit(maxsplit=1)[1]) for line in result.output.splitlines()]
-    assert len(figures_told) == 32
-    assert all(0 <= figure <= 1 for figure in figures_told)
+    metrics = [float(line.rsplit(maxsplit=1)[1]) for line in result.output.splitlines()]
+    assert len(metrics) == 32
+    assert all(0 <= metric <= 1 for metric in metrics)
 
 
-def test_the_looker_finds_what_the_painter_painted(painter: Adapter, looker: Adapter) -> None:
+def test_florence2_detects_the_objects_that_flux_generates(
+    flux: Adapter, florence2: Adapter
+) -> None:
     scenes = unseen_scenes(77, [1, 2] * 12)
     assert {scene.background for scene in scenes} > {"blue", "red", "white"}
-    result = painted_and_found(painter, looker, scenes)
+    result = score_detections(flux, florence2, scenes)
     assert result.mean_iou >= 0.8
     assert result.recall >= 0.9
 
 
-def painted_and_found(painter: Adapter, looker: Adapter, scenes: Sequence[Scene]) -> DetectionScore:
-    pictures = painted(painter, scenes)
-    wanted = [
+def score_detections(flux: Adapter, florence2: Adapter, scenes: Sequence[Scene]) -> DetectionScore:
+    pictures = generate_pictures(flux, scenes)
+    targets = [
         [
             Detection(placed.thing.shape, box)
             for placed, box in zip(scene.objects, check(picture, scene).boxes, strict=True)
@@ -179,7 +180,7 @@ def painted_and_found(painter: Adapter, looker: Adapter, scenes: Sequence[Scene]
         ]
         for picture, scene in zip(pictures, scenes, strict=True)
     ]
-    return score(list(zip(detected(looker, pictures), wanted, strict=True)))
+    return score(list(zip(detect_objects(florence2, pictures), targets, strict=True)))
 
 
 def test_the_shipped_encoder_is_the_linear_map() -> None:
@@ -217,6 +218,6 @@ def test_the_tokenizers_built_here_are_those_of_the_shipped_weights() -> None:
     assert new_processor().tokenizer.get_vocab() == florence.tokenizer.get_vocab()
 
 
-def test_weights_that_are_not_shipped_are_named() -> None:
+def test_missing_weights_are_an_error_with_their_name() -> None:
     with pytest.raises(FileNotFoundError, match=r"flux\.9-demo"):
         weights_folder("flux.9-demo")

@@ -1,4 +1,4 @@
-"""The file of content filters: which rule decides, and how a fault is named."""
+"""The file of content filters: the rule that applies, and error messages."""
 
 import base64
 from pathlib import Path
@@ -37,7 +37,7 @@ filters = ["words"]
 
 
 def read(tmp_path: Path, text: str) -> Rules:
-    """The rules of a file beside a list of words."""
+    """The rules of a file that has a word list beside it."""
     (tmp_path / "words.txt").write_text("gore\n")
     path = tmp_path / "filters.toml"
     path.write_text(text)
@@ -45,7 +45,7 @@ def read(tmp_path: Path, text: str) -> Rules:
 
 
 def fault(tmp_path: Path, text: str) -> str:
-    """What is said of a file that cannot be used."""
+    """The error message for a file that cannot be used."""
     with pytest.raises(FilterFileError) as caught:
         read(tmp_path, text)
     assert "filters.toml" in str(caught.value)
@@ -68,21 +68,23 @@ def fault(tmp_path: Path, text: str) -> str:
 def test_the_first_rule_that_fits_decides(
     tmp_path: Path, variant: str, tier: str, kinds: list[type]
 ) -> None:
-    chosen = read(tmp_path, FILTERS + RULES).chosen(variant, tier)
+    chosen = read(tmp_path, FILTERS + RULES).filters_for(variant, tier)
     assert [type(each) for each in chosen] == kinds
 
 
 def test_a_variant_that_no_filter_judges_is_known_beforehand(tmp_path: Path) -> None:
     rules = read(tmp_path, FILTERS + RULES)
-    assert rules.concern("flux.2-pro")
-    assert not rules.concern("florence-2-base")
-    assert not Rules().concern("flux.2-pro")
+    assert rules.may_apply("flux.2-pro")
+    assert not rules.may_apply("florence-2-base")
+    assert not Rules().may_apply("flux.2-pro")
 
 
 def test_a_callout_refuses_when_down_unless_told_otherwise(tmp_path: Path) -> None:
     rule = '[[rules]]\nfilters = ["judge"]\n'
-    [plain] = read(tmp_path, FILTERS + rule).chosen("flux.1-dev", "free")
-    [open_] = read(tmp_path, FILTERS + 'when_down = "pass"\n' + rule).chosen("flux.1-dev", "free")
+    [plain] = read(tmp_path, FILTERS + rule).filters_for("flux.1-dev", "free")
+    [open_] = read(tmp_path, FILTERS + 'when_down = "pass"\n' + rule).filters_for(
+        "flux.1-dev", "free"
+    )
     assert isinstance(plain, Callout)
     assert isinstance(open_, Callout)
     assert (plain.passes_when_down, open_.passes_when_down) == (False, True)
@@ -101,7 +103,7 @@ def test_a_secret_comes_from_the_environment(
         assert not wrong or wrong == "whsec_" or wrong not in said
     secret = "whsec_" + base64.b64encode(b"k" * 24).decode()
     monkeypatch.setenv("JUDGE_SECRET", secret)
-    [judge] = read(tmp_path, text).chosen("flux.1-dev", "free")
+    [judge] = read(tmp_path, text).filters_for("flux.1-dev", "free")
     assert isinstance(judge, Callout)
     assert judge.secret is not None
     assert judge.secret.get_secret_value() == secret

@@ -1,4 +1,4 @@
-"""Prompts against a list: whole words, as people write them and as they hide them."""
+"""Prompts against a word list: whole words, in plain and in disguised spelling."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from workers.adapters.protocol import RequestModeratedError
 from workers.moderation.content_filter import Subject
-from workers.moderation.errors import RequestModeratedError
 from workers.moderation.word_list import WordList, WordListError, normalised, read_word_list
 
 SUBJECT = Subject("job_1", "flux.1-demo", "free")
@@ -16,7 +16,7 @@ LIST = ["# a comment", "", "gore", "Red Circle", "o'clock", "straße", r"/\bnud(
 
 
 def refused(prompt: str, lines: list[str] = LIST) -> bool:
-    """Whether a list refuses a prompt."""
+    """True when a list refuses a prompt."""
     try:
         WordList(lines, "").check_prompt(prompt, SUBJECT)
     except RequestModeratedError:

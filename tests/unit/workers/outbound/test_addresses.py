@@ -1,4 +1,4 @@
-"""Which addresses are public, also those that carry another, and what an operator changes."""
+"""Public addresses, also those that embed another one, and the operator's exceptions."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 

@@ -17,12 +17,12 @@ PLAIN: dict[str, str] = {}
 
 
 def in_pieces(data: bytes, size: int = 7) -> Iterator[bytes]:
-    """What a network makes of it."""
+    """The body in the chunks that a network delivers."""
     return (data[n : n + size] for n in range(0, len(data), size))
 
 
 def endless(piece: bytes, taken: list[int]) -> Iterator[bytes]:
-    """The same piece over and over; counts how often it was asked for."""
+    """The same chunk without end; counts its reads."""
     while True:
         taken.append(len(piece))
         yield piece

@@ -1,4 +1,4 @@
-"""A deadline gives out what is left, and nothing once it is over."""
+"""A deadline returns the remaining time, and raises once it has passed."""
 
 import pytest
 

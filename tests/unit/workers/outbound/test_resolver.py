@@ -1,4 +1,4 @@
-"""The system's resolver, given a time limit that it does not have itself."""
+"""The system's resolver with a time limit, which it does not have itself."""
 
 import socket
 import time
@@ -13,7 +13,7 @@ from workers.outbound import SystemResolver, TimedOutError, UnreachableError
 
 @pytest.fixture
 def hung(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Lookups hang; the names asked for so far."""
+    """Makes lookups hang; the names requested so far."""
     over = Event()
     asked: list[str] = []
 

@@ -1,4 +1,4 @@
-"""Signatures as the specification's example has them, and as the public library verifies them."""
+"""Signatures equal the specification's example, and the public library verifies them."""
 
 from datetime import UTC, datetime
 
@@ -6,16 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
-from db.webhooks.types import Sending
+from db.webhooks.types import DeliveryClaim
 from workers.outbound.signature import headers_of, sign
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 
 
-def sending(body: str) -> Sending:
+def sending(body: str) -> DeliveryClaim:
     """An attempt made now."""
-    return Sending(
+    return DeliveryClaim(
         delivery_id="msg_1",
         number=3,
         tenant_id="ten_1",

@@ -1,4 +1,4 @@
-"""URLs from users, read strictly: no form that another parser could take for another host."""
+"""URLs from users, parsed strictly: no form that another parser could read as another host."""
 
 from urllib.parse import urlsplit
 

@@ -54,15 +54,15 @@ def test_an_empty_hand_can_be_waited_for() -> None:
 
 def test_a_job_is_overdue_once_its_deadline_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
     job = in_hand(deadline=60)
-    job.begin()
-    assert not job.overdue
+    job.enter_device()
+    assert not job.is_overdue
     later = time.monotonic() + 60.1
     monkeypatch.setattr(time, "monotonic", lambda: later)
-    assert job.overdue
+    assert job.is_overdue
 
 
 def test_a_job_that_waits_for_the_device_is_not_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
     job = in_hand(deadline=60)
     later = time.monotonic() + 60.1
     monkeypatch.setattr(time, "monotonic", lambda: later)
-    assert not job.overdue
+    assert not job.is_overdue

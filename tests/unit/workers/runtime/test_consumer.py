@@ -22,35 +22,35 @@ class Queue:
         self.left -= 1
         return self.left > 0
 
-    def turns(self, seconds: float) -> TicketConsumer:
+    def consumer(self, seconds: float) -> TicketConsumer:
         return TicketConsumer(self.answer, self.rung.append, seconds=seconds)
 
 
 @pytest.mark.parametrize("batches", [0, 1, 5])
 def test_a_turn_goes_on_until_nothing_is_left(batches: int) -> None:
     queue = Queue(batches)
-    queue.turns(LONG).handle(VARIANT)
+    queue.consumer(LONG).handle(VARIANT)
     assert (queue.asked, queue.rung) == (max(1, batches), [])
 
 
 def test_a_turn_that_is_over_with_work_left_rings_for_another() -> None:
     queue = Queue(5)
-    turns = queue.turns(SHORT)
-    turns.handle(VARIANT)
+    consumer = queue.consumer(SHORT)
+    consumer.handle(VARIANT)
     assert (queue.asked, queue.rung) == (1, [VARIANT])
-    turns.handle(VARIANT)
+    consumer.handle(VARIANT)
     assert (queue.asked, queue.rung) == (2, [VARIANT] * 2)
 
 
 def test_a_turn_that_meets_nothing_rings_for_nobody() -> None:
     queue = Queue(0)
-    queue.turns(SHORT).handle(VARIANT)
+    queue.consumer(SHORT).handle(VARIANT)
     assert queue.rung == []
 
 
 def test_a_worker_that_leaves_ends_its_turn_with_the_batch() -> None:
     queue = Queue(5)
-    turns = queue.turns(LONG)
-    turns.close()
-    turns.handle(VARIANT)
+    consumer = queue.consumer(LONG)
+    consumer.close()
+    consumer.handle(VARIANT)
     assert (queue.asked, queue.rung) == (1, [VARIANT])

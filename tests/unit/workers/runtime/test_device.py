@@ -13,7 +13,7 @@ from tests.support.adapters import Gate, ScriptedAdapter
 from tests.support.waiting import await_true
 from workers.adapters.protocol import (
     DeviceLostError,
-    InvalidImageError,
+    InvalidInputError,
     OutOfMemoryError,
     Output,
     Report,
@@ -46,7 +46,7 @@ class Listener:
 
 
 def batch_of(count: int, *, deadline: float = 60) -> Batch:
-    """Claimed jobs and their works."""
+    """ClaimedJobs jobs and their works."""
     return [
         (
             ActiveJob(Job(id=f"job_{n}", attempt=1, deadline_seconds=deadline)),
@@ -110,7 +110,7 @@ def test_a_job_that_does_not_fit_alone_fails_alone() -> None:
     assert outcomes == [0, 1, too_large, 3]
 
 
-@pytest.mark.parametrize("error", [InvalidImageError("black"), RuntimeError("unforeseen")])
+@pytest.mark.parametrize("error", [InvalidInputError("black"), RuntimeError("unforeseen")])
 def test_a_poisoned_work_does_not_cost_its_batch_mates(error: Exception) -> None:
     model = Model(chokes_on={1: error})
     assert answers(run(model, batch_of(3))) == [0, error, 2]
@@ -118,7 +118,7 @@ def test_a_poisoned_work_does_not_cost_its_batch_mates(error: Exception) -> None
 
 
 def test_two_poisoned_works_and_too_little_memory_at_once() -> None:
-    first, second = InvalidImageError("one"), ValueError("two")
+    first, second = InvalidInputError("one"), ValueError("two")
     model = Model(fits=3, chokes_on={0: first, 5: second})
     assert answers(run(model, batch_of(6))) == [first, 1, 2, 3, 4, second]
 
@@ -127,7 +127,7 @@ def test_a_lost_device_ends_the_batch_and_runs_no_other() -> None:
     lost = DeviceLostError("cuda:0 failed")
     device, model = Device(Listener()), Model(chokes_on={1: lost})
     assert answers(device.run(model, batch_of(3))[0]) == [lost] * 3
-    assert device.lost
+    assert device.has_failed
     later = device.run(model, batch_of(2))[0]
     assert [type(outcome) for outcome in later] == [NeverRunError] * 2
     assert len(model.batches) == 1
@@ -144,7 +144,7 @@ def test_a_device_lost_after_a_split_spares_the_half_that_was_to_come() -> None:
 def test_a_batch_whose_every_claim_is_lost_is_given_up() -> None:
     batch = batch_of(2)
     for job, _ in batch:
-        job.lost.set()
+        job.claim_lost.set()
     gate = Gate()
     outcomes = run(ScriptedAdapter([gate]), batch)
     assert all(isinstance(outcome, Stopped) for outcome in outcomes)
@@ -152,8 +152,8 @@ def test_a_batch_whose_every_claim_is_lost_is_given_up() -> None:
 
 def test_a_batch_goes_on_for_the_claims_that_still_hold() -> None:
     batch = batch_of(3)
-    batch[0][0].lost.set()
-    batch[2][0].lost.set()
+    batch[0][0].claim_lost.set()
+    batch[2][0].claim_lost.set()
     asked: list[bool] = []
 
     def behave(works: Sequence[Work], _report: Report, should_stop: ShouldStop) -> list[Output]:
@@ -172,7 +172,7 @@ def test_a_run_past_its_deadline_is_stopped_as_a_timeout() -> None:
 def test_what_a_poisoned_batch_took_does_not_count_against_its_mates() -> None:
     def slowly(_batch: Sequence[Work], _report: Report, _should_stop: ShouldStop) -> list[Output]:
         threading.Event().wait(0.2)
-        raise InvalidImageError("one of you")
+        raise InvalidInputError("one of you")
 
     def asking(batch: Sequence[Work], _report: Report, should_stop: ShouldStop) -> list[Output]:
         if should_stop():
@@ -188,9 +188,9 @@ def test_a_job_is_on_the_device_during_its_own_call_alone() -> None:
     seen: list[list[bool]] = []
 
     def look(works: Sequence[Work], _report: Report, _should_stop: ShouldStop) -> list[Output]:
-        seen.append([job.began_at is not None and not job.left_device for job, _ in batch])
+        seen.append([job.entered_device_at is not None and not job.left_device for job, _ in batch])
         if len(works) > 1:
-            raise InvalidImageError("one of you")
+            raise InvalidInputError("one of you")
         return [Output()]
 
     run(ScriptedAdapter([look] * 4), batch)
@@ -201,7 +201,7 @@ def test_a_job_is_on_the_device_during_its_own_call_alone() -> None:
 
 def test_a_lost_claim_is_no_timeout_even_when_overdue() -> None:
     batch = batch_of(2, deadline=0.05)
-    batch[0][0].lost.set()
+    batch[0][0].claim_lost.set()
     given_up, timed_out = run(ScriptedAdapter([Gate()]), batch)
     assert isinstance(given_up, Stopped)
     assert isinstance(timed_out, TimeoutExceededError)
@@ -244,7 +244,7 @@ def test_calls_of_a_model_elsewhere_overlap_as_far_as_its_row_allows() -> None:
     gates = [Gate() for _ in range(3)]
     with ThreadPoolExecutor(4) as pool:
         calls = [
-            pool.submit(device.run, ScriptedAdapter([gate]), batch_of(1), at_once=2)
+            pool.submit(device.run, ScriptedAdapter([gate]), batch_of(1), concurrency=2)
             for gate in gates
         ]
 

@@ -1,62 +1,61 @@
-"""Ending a process whose device is lost."""
+"""The end of a process whose device has failed."""
 
 import threading
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from db.tables import Job
 from workers.runtime.active_jobs import ActiveJob, ActiveJobs
-from workers.runtime.device_failure import exit_on_device_failure
+from workers.runtime.consumer import TicketConsumer
+from workers.runtime.device_failure import EXIT_DEVICE_FAILED, exit_on_device_failure
+
+FAILED: Any = SimpleNamespace(has_failed=True)
+SOUND: Any = SimpleNamespace(has_failed=False)
 
 
 def test_a_worker_with_a_sound_device_goes_on() -> None:
-    ended: list[bool] = []
-    answer = exit_on_device_failure(
-        lambda _variant: 3,
-        lambda: False,
-        ActiveJobs(),
-        grace_seconds=1,
-        end=lambda: ended.append(1),
-    )
-    assert answer("flux.1-demo") == 3
-    assert ended == []
+    statuses: list[int] = []
+    exit_on_device_failure(SOUND, ActiveJobs(), grace_seconds=1, exit_process=statuses.append)
+    assert statuses == []
 
 
-def test_results_in_hand_are_stored_before_the_end() -> None:
-    register, job = ActiveJobs(), ActiveJob(Job(id="job_1", attempt=1))
-    register.add([job])
-    in_hand_at_end: list[int] = []
-    answer = exit_on_device_failure(
-        lambda _variant: 1,
-        lambda: True,
-        register,
+def test_active_results_are_stored_before_the_end() -> None:
+    active_jobs, job = ActiveJobs(), ActiveJob(Job(id="job_1", attempt=1))
+    active_jobs.add([job])
+    ends: list[tuple[int, int]] = []
+    threading.Timer(0.05, active_jobs.remove, [job]).start()
+    exit_on_device_failure(
+        FAILED,
+        active_jobs,
         grace_seconds=10,
-        end=lambda: in_hand_at_end.append(len(register.snapshot())),
+        exit_process=lambda status: ends.append((status, len(active_jobs.snapshot()))),
     )
-    threading.Timer(0.05, register.remove, [job]).start()
-    answer("flux.1-demo")
-    assert in_hand_at_end == [0]
+    assert ends == [(EXIT_DEVICE_FAILED, 0)]
 
 
 def test_a_result_that_takes_too_long_is_not_waited_for() -> None:
-    register = ActiveJobs()
-    register.add([ActiveJob(Job(id="job_1", attempt=1))])
-    ended = threading.Event()
-    answer = exit_on_device_failure(
-        lambda _variant: 1, lambda: True, register, grace_seconds=0.01, end=ended.set
-    )
-    answer("flux.1-demo")
-    assert ended.is_set()
+    active_jobs = ActiveJobs()
+    active_jobs.add([ActiveJob(Job(id="job_1", attempt=1))])
+    statuses: list[int] = []
+    exit_on_device_failure(FAILED, active_jobs, grace_seconds=0.01, exit_process=statuses.append)
+    assert statuses == [EXIT_DEVICE_FAILED]
 
 
-def test_a_ticket_whose_answer_fails_ends_the_process_all_the_same() -> None:
-    def fail(_variant: str) -> int:
+def test_a_batch_that_raises_ends_the_process_all_the_same() -> None:
+    def fail(_variant: str) -> bool:
         raise ConnectionError
 
-    ended = threading.Event()
-    answer = exit_on_device_failure(
-        fail, lambda: True, ActiveJobs(), grace_seconds=1, end=ended.set
+    statuses: list[int] = []
+    consumer = TicketConsumer(
+        fail,
+        lambda _variant: None,
+        seconds=60,
+        after_batch=lambda: exit_on_device_failure(
+            FAILED, ActiveJobs(), grace_seconds=1, exit_process=statuses.append
+        ),
     )
     with pytest.raises(ConnectionError):
-        answer("flux.1-demo")
-    assert ended.is_set()
+        consumer.handle("flux.1-demo")
+    assert statuses == [EXIT_DEVICE_FAILED]

@@ -11,8 +11,8 @@ from db.storage.object_store import (
 from db.values.pictures import PictureError
 from workers.adapters.protocol import (
     AdapterError,
-    InvalidImageError,
     InvalidInputError,
+    InvalidLoraError,
     OutOfMemoryError,
     Stopped,
 )
@@ -20,7 +20,7 @@ from workers.runtime.failures import TimeoutExceededError, failure_of, retry_del
 
 
 class UpstreamError(AdapterError):
-    """An adapter's own error, as a relay would define it."""
+    """An adapter's own error, as the hosted adapter would define it."""
 
     code = "upstream_error"
     retryable = True
@@ -30,7 +30,7 @@ class UpstreamError(AdapterError):
     ("error", "code", "retryable"),
     [
         (OutOfMemoryError("too large"), "out_of_memory", False),
-        (InvalidImageError("one channel"), "invalid_image", False),
+        (InvalidLoraError("of another model"), "invalid_lora", False),
         (InvalidInputError("no text"), "invalid_input", False),
         (TimeoutExceededError(120), "timeout", False),
         (Stopped("given up"), "canceled", False),

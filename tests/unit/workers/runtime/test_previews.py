@@ -60,7 +60,7 @@ def test_who_asks_not_or_is_judged_first_is_shown_nothing(listener: Any) -> None
 def test_a_job_that_is_no_longer_in_hand_shows_nothing_more(listener: Any) -> None:
     job = in_hand()
     show = preview_of(job, parameters(previews=True), listener, lambda: False)
-    job.lost.set()
+    job.claim_lost.set()
     assert show is not None
     show(Image.new("RGB", (8, 4)), 2, 4)
     assert listener.heard == []

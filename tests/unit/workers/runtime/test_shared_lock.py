@@ -43,7 +43,7 @@ def test_who_waits_to_be_alone_goes_before_newcomers() -> None:
     assert inside.wait(10)
     threads.append(threading.Thread(target=be_alone))
     threads[1].start()
-    assert await_true(lambda: company._waiting_alone == 1)
+    assert await_true(lambda: company._exclusive_waiters == 1)
     threads.append(threading.Thread(target=come_later))
     threads[2].start()
     leave.set()

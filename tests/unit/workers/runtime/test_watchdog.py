@@ -12,13 +12,15 @@ from workers.runtime.watchdog import Watchdog
 
 def on_device() -> ActiveJob:
     job = ActiveJob(Job(id="job_1", attempt=1, variant="flux.1-demo", deadline_seconds=60))
-    job.begin()
+    job.enter_device()
     return job
 
 
 def watched(register: ActiveJobs) -> tuple[Watchdog, threading.Event]:
     ended = threading.Event()
-    watchdog = Watchdog(register, grace_seconds=5, every_seconds=0.01, end=ended.set)
+    watchdog = Watchdog(
+        register, grace_seconds=5, every_seconds=0.01, exit_process=lambda _status: ended.set()
+    )
     return watchdog, ended
 
 

@@ -15,8 +15,8 @@ def imported(environment: dict[str, str], *, block: bool = False) -> str:
     """Whether a process that starts tracing so has the SDK, and what it logs."""
     program = (
         f"import sys\nif {block}: sys.modules['opentelemetry.sdk.trace'] = None\n"
-        "from workers import tracing\ntracing.start('x')\n"
-        "print(tracing.is_on(), 'workers.telemetry.otel_spans' in sys.modules)\ntracing.stop()"
+        "from workers.telemetry import tracing\ntracing.start('x')\n"
+        "print(tracing.is_on(), 'opentelemetry.sdk' in sys.modules)\ntracing.stop()"
     )
     ran = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-c", program],
@@ -49,11 +49,11 @@ def test_a_collector_without_the_extra_is_told_of() -> None:
 def test_a_request_goes_on_with_the_senders_trace_and_is_current_within() -> None:
     with kept_spans() as kept:
         with tracing.request_span("GET", SENDER):
-            within = tracing.current()
+            within = tracing.current_traceparent()
         (span,) = kept.get_finished_spans()
     assert within == traceparent_of(span)
     assert parent_of(span) == SENDER
-    assert tracing.current() is None
+    assert tracing.current_traceparent() is None
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_an_exception_fails_a_span_and_is_not_quoted() -> None:
 
 def test_measured_work_has_the_length_that_was_measured() -> None:
     with kept_spans() as kept:
-        tracing.measured("run", SENDER, 2.5, {"batch.size": 3})
+        tracing.record_elapsed("run", SENDER, 2.5, {"batch.size": 3})
         (span,) = kept.get_finished_spans()
     assert span.start_time is not None
     assert span.end_time is not None

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.training.detection_metrics import Detection, iou, match, score
+from workers.training.common.detection_metrics import Detection, iou, match, score
 from workers.training.scenes.palette import Box
 
 edges = st.floats(0, 100)
@@ -33,18 +33,18 @@ def test_iou_is_symmetric_and_a_share(one: Box, other: Box) -> None:
 
 
 def test_a_box_is_matched_once_and_to_what_it_overlaps_most() -> None:
-    wanted = [Detection("star", (0, 0, 10, 10)), Detection("star", (8, 0, 18, 10))]
-    found = [Detection("star", (8, 0, 18, 10))]
-    first, second = match(found, wanted)
-    assert first.found is None
+    targets = [Detection("star", (0, 0, 10, 10)), Detection("star", (8, 0, 18, 10))]
+    detections = [Detection("star", (8, 0, 18, 10))]
+    first, second = match(detections, targets)
+    assert first.detection is None
     assert first.iou == 0
-    assert second.found == found[0]
+    assert second.detection == detections[0]
     assert second.iou == 1
 
 
 def test_a_box_under_another_label_is_no_match() -> None:
     (pair,) = match([Detection("circle", (0, 0, 9, 9))], [Detection("star", (0, 0, 9, 9))])
-    assert pair.found is None
+    assert pair.detection is None
 
 
 def test_a_score_counts_misses_and_false_alarms() -> None:
@@ -56,6 +56,6 @@ def test_a_score_counts_misses_and_false_alarms() -> None:
     assert result.precision == pytest.approx(2 / 3)
 
 
-def test_nothing_wanted_and_nothing_found_is_perfect() -> None:
+def test_a_score_without_targets_and_detections_is_perfect() -> None:
     result = score([([], [])])
     assert (result.mean_iou, result.recall, result.precision) == (1, 1, 1)

@@ -1,4 +1,4 @@
-"""The true answers, as the processor parses them, score full marks; wrong ones do not."""
+"""Correct answers, parsed by the processor, have perfect scores; wrong ones do not."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,20 +9,19 @@ from transformers import Florence2Processor
 
 from workers.demo import weights_folder
 from workers.training.florence2.metrics import (
-    EXAMS,
-    Figures,
-    figures,
+    SCORERS,
+    Metrics,
+    evaluate,
     lettered_canvases,
     mask_iou,
     names_in,
     scored_canvases,
 )
-from workers.training.florence2.target_text import region_tokens
+from workers.training.florence2.stock_predictor import region_tokens
 from workers.training.scenes.canvas import CHARACTERS, LETTERS, TEXT, WORDS, Canvas, Item, outline
-from workers.training.scenes.palette import Box, lots
-from workers.training.scenes.questions import TASKS
-from workers.training.scenes.questions import ask as question
-from workers.training.scenes.wording import box_locations, locations, named, position, sized
+from workers.training.scenes.descriptions import box_locations, locations, named, position, sized
+from workers.training.scenes.palette import Box, seeded_random
+from workers.training.scenes.questions import TASKS, make_question
 
 SCENES = 40
 REGION = "<loc_1><loc_2><loc_3><loc_4>"
@@ -39,7 +38,7 @@ def canvases() -> list[Canvas]:
 
 
 def true_answer(canvas: Canvas, task: str, text: str, region: Box | None) -> str:
-    """What a model without fault generates."""
+    """The text that a perfect model generates."""
     if region:
         item = next(item for item in canvas.items if item.box == region)
         return {
@@ -56,67 +55,65 @@ def true_answer(canvas: Canvas, task: str, text: str, region: Box | None) -> str
             return "".join(item.name + box_locations(canvas, item) for item in meant)
         case "<REFERRING_EXPRESSION_SEGMENTATION>":
             return locations(canvas, list(meant[0].outline))
-    asked = question(canvas, task, lots(0))
-    assert asked is not None
-    return asked.answer
+    question = make_question(canvas, task, seeded_random(0))
+    assert question is not None
+    return question.answer
 
 
-def marked(
+def scores_of(
     canvases: list[Canvas],
     processor: Florence2Processor,
     spoil: Callable[[str], str] = lambda answer: answer,
-) -> Figures:
+) -> Metrics:
     shown = {id(canvas.image): canvas for canvas in canvases}
 
-    def ask(picture: Image, task: str, text: str, region: Box | None) -> dict[str, Any]:
+    def predict(picture: Image, task: str, text: str, region: Box | None) -> dict[str, Any]:
         answer = spoil(true_answer(shown[id(picture)], task, text, region))
         parsed: dict[str, Any] = processor.post_process_generation(
             text=f"</s><s>{answer}</s>", task=task, image_size=picture.size
         )
         return parsed
 
-    return figures(canvases, ask)
+    return evaluate(canvases, predict)
 
 
-def test_true_answers_score_full_marks(
+def test_correct_answers_have_perfect_scores(
     canvases: list[Canvas], processor: Florence2Processor
 ) -> None:
-    scored = marked(canvases, processor)
-    assert set(EXAMS) == set(TASKS)
+    scored = scores_of(canvases, processor)
+    assert set(SCORERS) == set(TASKS)
     assert len(scored) == 31
     for name, value in scored.items():
         # locations are whole parts of a thousand, parsed to whole pixels; a circle has 12 corners
         assert value > 0.95 if "IoU" in name else value == 1, name
 
 
-def test_wrong_names_places_and_letters_cost_marks(
+def test_wrong_names_places_and_letters_lower_the_scores(
     canvases: list[Canvas], processor: Florence2Processor
 ) -> None:
     def spoil(answer: str) -> str:
         moved = answer.replace("<loc_1", "<loc_2").replace("<loc_3", "<loc_5")
         return moved.replace("red", "green").translate(str.maketrans("EOA1", "FCH7"))
 
-    scored = marked(canvases, processor, spoil)
+    scored = scores_of(canvases, processor, spoil)
     kept = {"OCR: nothing where nothing is", "open vocabulary: absent rejected"}
-    # of a proposal's and a shape's label nothing is spoilt, and of their places not all
+    # labels of proposals and shapes are not spoilt, and not all of their places
     loose = {name for name in scored if "recall" in name or "precision" in name}
     for name, value in scored.items():
         if name not in kept | loose | {"region to category: exact"}:
             assert value < 0.95, name
 
 
-def test_no_answer_at_all_scores_nothing(
-    canvases: list[Canvas], processor: Florence2Processor
-) -> None:
-    scored = marked(canvases, processor, lambda _: "")
+def test_empty_answers_score_0(canvases: list[Canvas], processor: Florence2Processor) -> None:
+    scored = scores_of(canvases, processor, lambda _: "")
     idle = {"OCR: nothing where nothing is", "open vocabulary: absent rejected"}
     assert {name for name, value in scored.items() if value == 1} == idle
-    # a canvas without a word is rightly read as empty, with regions too
+    # an empty answer is correct for a canvas without a word, with regions too
     assert scored.pop("OCR with region: exact") == 0.5
     assert all(value == 0 for name, value in scored.items() if name not in idle)
 
 
-def test_a_mask_is_held_against_the_true_shape() -> None:
+def test_a_mask_is_compared_with_the_exact_shape() -> None:
     box = (20.0, 20.0, 80.0, 80.0)
 
     def overlap(shape: str, *polygons: tuple[tuple[float, float], ...]) -> float:
@@ -138,7 +135,7 @@ def test_half_of_the_canvases_have_a_word_of_the_list_or_a_number() -> None:
     assert all(text in WORDS or (text.isdigit() and len(text) <= 4) for text in texts[1::2])
 
 
-def test_letters_by_lot_are_on_every_lettered_canvas() -> None:
+def test_every_lettered_canvas_has_random_letters() -> None:
     for canvas in lettered_canvases(8, SCENES):
         (text,) = (item.text for item in canvas.items if item.shape == TEXT)
         assert 2 <= len(text) <= 5

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.optim import Muon, Optimizer
 
-from workers.training.muon import Float32Muon, orthogonalised
+from workers.training.common.muon import Float32Muon, orthogonalize
 
 COEFFICIENTS = (3.4445, -4.775, 2.0315)
 
@@ -13,7 +13,7 @@ COEFFICIENTS = (3.4445, -4.775, 2.0315)
 @pytest.mark.parametrize("shape", [(8, 24), (24, 8)])
 def test_singular_values_come_near_1_and_their_vectors_stay(shape: tuple[int, int]) -> None:
     matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    found = orthogonalised(matrix, COEFFICIENTS, 5)
+    found = orthogonalize(matrix, COEFFICIENTS, 5)
     left, _, right = torch.linalg.svd(matrix, full_matrices=False)
     between = left.T @ found @ right.T
     values = between.diagonal()

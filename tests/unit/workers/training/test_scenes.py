@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from workers.training.detection_metrics import iou
+from workers.training.common.detection_metrics import iou
 from workers.training.flux.adherence import check, check_prompt
-from workers.training.scenes.palette import PAINT, SHAPES
-from workers.training.scenes.prompt import PromptError, scene_from_prompt
+from workers.training.scenes.palette import SCENE_COLOURS, SHAPES
+from workers.training.scenes.prompt_parser import PromptError, parse_prompt
 from workers.training.scenes.scene import (
-    Placed,
+    PlacedThing,
     Scene,
     Thing,
     draw,
@@ -31,8 +31,8 @@ def with_first(scene: Scene, **changes: object) -> Scene:
     return replace(scene, objects=(replace(first, **changes), *rest))
 
 
-def other(names: tuple[str, ...], *taken: str) -> str:
-    return next(name for name in names if name not in taken)
+def other(names: tuple[str, ...], *excluded: str) -> str:
+    return next(name for name in names if name not in excluded)
 
 
 def colours_of(scene: Scene) -> list[str]:
@@ -60,10 +60,10 @@ def test_true_drawings_pass_the_check(scenes: list[Scene], side: int, count: int
 
 def test_a_prompt_asks_for_what_its_caption_says(scenes: list[Scene]) -> None:
     for scene in scenes:
-        asked = scene_from_prompt(scene.caption)
-        assert asked.caption == scene.caption
-        assert asked.background == scene.background
-        assert [p.thing for p in asked.objects] == [p.thing for p in scene.objects]
+        parsed = parse_prompt(scene.caption)
+        assert parsed.caption == scene.caption
+        assert parsed.background == scene.background
+        assert [p.thing for p in parsed.objects] == [p.thing for p in scene.objects]
     right = [check_prompt(draw(scene), scene.caption).right for scene in scenes]
     assert np.mean(right) >= 0.99
 
@@ -71,12 +71,12 @@ def test_a_prompt_asks_for_what_its_caption_says(scenes: list[Scene]) -> None:
 def test_another_colour_fails_by_its_colour(scenes: list[Scene]) -> None:
     for scene in scenes[:90]:
         thing = scene.objects[0].thing
-        colour = other(tuple(PAINT), *colours_of(scene))
-        seen = check(draw(with_first(scene, thing=replace(thing, colour=colour))), scene)
-        assert not seen.colour
-        assert seen.boxes[0] is None
-        assert seen.background
-        assert not seen.right
+        colour = other(tuple(SCENE_COLOURS), *colours_of(scene))
+        adherence = check(draw(with_first(scene, thing=replace(thing, colour=colour))), scene)
+        assert not adherence.colour
+        assert adherence.boxes[0] is None
+        assert adherence.background
+        assert not adherence.right
 
 
 def test_another_shape_fails_by_its_shape_alone(scenes: list[Scene]) -> None:
@@ -84,42 +84,42 @@ def test_another_shape_fails_by_its_shape_alone(scenes: list[Scene]) -> None:
     for scene in scenes[:90]:
         thing = scene.objects[0].thing
         shape = other(SHAPES, thing.shape)
-        seen = check(draw(with_first(scene, thing=replace(thing, shape=shape))), scene)
-        assert not seen.right
-        judged.append(seen.shape or not (seen.colour and seen.place))
+        adherence = check(draw(with_first(scene, thing=replace(thing, shape=shape))), scene)
+        assert not adherence.right
+        judged.append(adherence.shape or not (adherence.colour and adherence.place))
     assert np.mean(judged) <= 0.01
 
 
 def test_another_place_fails_by_its_place_alone(scenes: list[Scene]) -> None:
     for scene in scenes[:90]:
-        seen = check(draw(with_first(scene, y=scene.objects[0].y + 0.15)), scene)
-        assert not seen.place
-        assert seen.colour
-        assert seen.background
+        adherence = check(draw(with_first(scene, y=scene.objects[0].y + 0.15)), scene)
+        assert not adherence.place
+        assert adherence.colour
+        assert adherence.background
 
 
 def test_another_background_fails_by_its_background(scenes: list[Scene]) -> None:
     for scene in scenes[:30]:
-        background = other(tuple(PAINT), *colours_of(scene))
-        seen = check(draw(replace(scene, background=background)), scene)
-        assert not seen.background
-        assert not seen.clean
+        background = other(tuple(SCENE_COLOURS), *colours_of(scene))
+        adherence = check(draw(replace(scene, background=background)), scene)
+        assert not adherence.background
+        assert not adherence.clean
 
 
 def test_a_stray_object_is_not_clean() -> None:
     scene = one_object(Thing("circle", "red"), "blue", place="left")
-    stray = Placed(Thing("square", "green"), 0.73, 0.5, 0.175)
-    seen = check(draw(replace(scene, objects=(*scene.objects, stray))), scene)
-    assert not seen.clean
-    assert seen.shape
+    stray = PlacedThing(Thing("square", "green"), 0.73, 0.5, 0.175)
+    adherence = check(draw(replace(scene, objects=(*scene.objects, stray))), scene)
+    assert not adherence.clean
+    assert adherence.shape
 
 
-def test_noise_is_nothing_that_was_asked_for() -> None:
+def test_noise_passes_no_check() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
-    seen = check_prompt(Image.fromarray(pixels), "a red circle on a blue background")
-    assert not seen.background
-    assert not seen.colour
-    assert not seen.clean
+    adherence = check_prompt(Image.fromarray(pixels), "a red circle on a blue background")
+    assert not adherence.background
+    assert not adherence.colour
+    assert not adherence.clean
 
 
 def test_the_box_found_is_the_box_drawn(scenes: list[Scene]) -> None:
@@ -141,7 +141,7 @@ def test_the_box_found_is_the_box_drawn(scenes: list[Scene]) -> None:
     ],
 )
 def test_prompts_are_read_loosely(prompt: str, shape: str, middle: tuple[float, float]) -> None:
-    scene = scene_from_prompt(prompt)
+    scene = parse_prompt(prompt)
     assert scene.background == "blue"
     assert scene.objects[0].thing == Thing(shape, "red")
     assert (scene.objects[0].x, scene.objects[0].y) == middle
@@ -161,4 +161,4 @@ def test_prompts_are_read_loosely(prompt: str, shape: str, middle: tuple[float, 
 )
 def test_a_prompt_in_other_words_is_refused(prompt: str) -> None:
     with pytest.raises(PromptError):
-        scene_from_prompt(prompt)
+        parse_prompt(prompt)

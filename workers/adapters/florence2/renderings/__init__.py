@@ -1,9 +1,8 @@
-"""What is drawn of an analysis: masks, overlays, a COCO file.
+"""Renderings of an analysis: masks, overlays, a COCO file.
 
-Everything here is drawn by the CPU from a finished answer, while the device is already at the
-next batch.
+The CPU makes them from a finished answer, while the device already runs the next batch.
 """
 
-from workers.adapters.florence2.renderings.files import MASKS_LIMITED, MOST_MASKS, Products
+from workers.adapters.florence2.renderings.files import MASKS_LIMITED, MAX_MASKS, Renderings
 
-__all__ = ["MASKS_LIMITED", "MOST_MASKS", "Products"]
+__all__ = ["MASKS_LIMITED", "MAX_MASKS", "Renderings"]

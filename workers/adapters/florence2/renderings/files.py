@@ -1,4 +1,4 @@
-"""The files that a job asked for beside its JSON."""
+"""The files that a job requests beside its JSON."""
 
 import io
 import json
@@ -9,28 +9,28 @@ from typing import Any
 from PIL import Image
 
 from db.values.artifact_kinds import JSON_TYPE, ArtifactKind
-from workers.adapters.florence2.renderings.masks import mask_of
-from workers.adapters.florence2.renderings.overlay import overlay_of
+from workers.adapters.florence2.renderings.masks import draw_mask
+from workers.adapters.florence2.renderings.overlay import draw_overlay
 from workers.adapters.protocol import File
 from workers.catalog.florence2.artifacts import ArtifactChoice
 from workers.catalog.florence2.coco import as_coco
 from workers.catalog.florence2.instances import Instance, instances_of
 from workers.catalog.florence2.parameters import Florence2Parameters
 
-MOST_MASKS = 100
-"""A job's masks beyond these are left out: an answer that goes in circles may outline hundreds."""
+MAX_MASKS = 100
+"""Most masks of a job; the rest are left out. A repetitive answer may outline hundreds."""
 
 MASKS_LIMITED = "masks_limited"
 """The warning on the answers of a job that has more outlines than masks."""
 
 
-class Products:
-    """One job's answers, as files.
+class Renderings:
+    """One job's answers, rendered as files.
 
     Args:
-        picture: the picture that was looked at, RGB and upright.
-        parameters: what was asked of it.
-        results: the answers, as `workers.adapters.florence2.task_results.result` gives them.
+        picture: the analysed picture, RGB and upright.
+        parameters: the job's parameters.
+        results: the answers, as `workers.adapters.florence2.task_results.task_result` returns them.
     """
 
     def __init__(
@@ -44,11 +44,11 @@ class Products:
         self._results = results
         self._instances = instances_of(results, parameters.model_dump(include={"text", "region"}))
 
-    def note_limits(self) -> None:
-        """Add a warning to the answers some of whose masks are left out."""
+    def add_warnings(self) -> None:
+        """Add a warning to answers with masks that are left out."""
         if ArtifactChoice.MASKS not in self._parameters.artifacts:
             return
-        left_out = {instance.task for instance in self._masked[MOST_MASKS:]}
+        left_out = {instance.task for instance in self._masked[MAX_MASKS:]}
         for result in self._results:
             if result["task"] in left_out:
                 result["warnings"].append(MASKS_LIMITED)
@@ -58,18 +58,18 @@ class Products:
         return [instance for instance in self._instances if instance.is_masked]
 
     def files(self) -> Iterator[File]:
-        """Every file asked for, drawn one at a time: together they may not fit in memory."""
-        chosen = self._parameters.artifacts
-        if ArtifactChoice.MASKS in chosen:
-            yield from map(self._mask, self._masked[:MOST_MASKS])
-        if ArtifactChoice.OVERLAY in chosen:
+        """Make every requested file, one at a time: together they may not fit into memory."""
+        artifacts = self._parameters.artifacts
+        if ArtifactChoice.MASKS in artifacts:
+            yield from map(self._mask, self._masked[:MAX_MASKS])
+        if ArtifactChoice.OVERLAY in artifacts:
             yield from map(self._overlay, self._tasks_with_places)
-        if ArtifactChoice.COCO in chosen:
+        if ArtifactChoice.COCO in artifacts:
             yield self._coco()
 
     @property
     def _tasks_with_places(self) -> list[str]:
-        return [task.token for task in self._parameters.asked if task.places]
+        return [task.token for task in self._parameters.requested_tasks if task.places]
 
     def _mask(self, instance: Instance) -> File:
         about = {
@@ -78,13 +78,13 @@ class Products:
             "instance": instance.number,
             "score": instance.score,
         }
-        mask = mask_of(instance, self._picture.size)
-        # Runs of one value are all that a mask has, and looking for them alone is quickest.
+        mask = draw_mask(instance, self._picture.size)
+        # A mask has only runs of one value: run-length encoding alone is the fastest.
         return _png(ArtifactKind.MASK, mask, about, compress_type=zlib.Z_RLE)
 
     def _overlay(self, task: str) -> File:
         own = [instance for instance in self._instances if instance.task == task]
-        return _png(ArtifactKind.OVERLAY, overlay_of(self._picture, own), {"task": task})
+        return _png(ArtifactKind.OVERLAY, draw_overlay(self._picture, own), {"task": task})
 
     def _coco(self) -> File:
         content = as_coco(self._instances, self._picture.size)
@@ -96,6 +96,6 @@ def _png(
     kind: ArtifactKind, picture: Image.Image, about: dict[str, Any], **compression: int
 ) -> File:
     buffer = io.BytesIO()
-    # The quickest level: 20 million pixels take 2.7 s, at level 4 5.1 s for a tenth fewer bytes.
+    # The fastest level: 20 million pixels take 2.7 s; level 4 takes 5.1 s for a tenth fewer bytes.
     picture.save(buffer, format="png", compress_level=1, **compression)
     return File(kind, buffer.getvalue(), "image/png", picture.size, about)

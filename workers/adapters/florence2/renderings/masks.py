@@ -5,8 +5,8 @@ from PIL import Image, ImageDraw
 from workers.catalog.florence2.instances import Instance
 
 
-def mask_of(instance: Instance, size: tuple[int, int]) -> Image.Image:
-    """A mask of eight bits a pixel and of the original picture's size."""
+def draw_mask(instance: Instance, size: tuple[int, int]) -> Image.Image:
+    """Draw a mask with eight bits a pixel, in the original picture's size."""
     mask = Image.new("L", size, 0)
     pen = ImageDraw.Draw(mask)
     for points in instance.outlines:

@@ -1,4 +1,4 @@
-"""Boxes, outlines and labels drawn over the picture that they were found in."""
+"""Boxes, outlines and labels, drawn over the picture."""
 
 from collections.abc import Iterator, Sequence
 
@@ -28,21 +28,21 @@ _LONGEST_LABEL = 40
 _Box = tuple[float, float, float, float]
 
 
-def overlay_of(picture: Image.Image, instances: Sequence[Instance]) -> Image.Image:
-    """The picture with what was found drawn on it; a small one is enlarged by a whole factor.
+def draw_overlay(picture: Image.Image, instances: Sequence[Instance]) -> Image.Image:
+    """Draw the instances over a copy of the picture; a small one is enlarged by a whole factor.
 
     Args:
-        picture: RGB, upright; it is left as it is.
-        instances: in pixels of the picture.
+        picture: RGB, upright; it is not changed.
+        instances: the instances to draw, in pixels of the picture.
     """
     factor = _enlargement(picture.size)
     size = (picture.width * factor, picture.height * factor)
     canvas = picture.resize(size, Image.Resampling.BICUBIC) if factor > 1 else picture.copy()
     sketch = _Sketch(canvas, factor)
     for number, instance in enumerate(instances):
-        sketch.shape(instance, _COLOURS[number % len(_COLOURS)])
+        sketch.draw_shape(instance, _COLOURS[number % len(_COLOURS)])
     for number, instance in enumerate(instances):
-        sketch.label(instance, _COLOURS[number % len(_COLOURS)])
+        sketch.draw_label(instance, _COLOURS[number % len(_COLOURS)])
     return canvas
 
 
@@ -60,10 +60,10 @@ class _Sketch:
         side = min(max(canvas.size), 4 * min(canvas.size))
         self._line = max(2, round(side / 320))
         self._font_size = max(12, round(side / 42))
-        self._taken: list[_Box] = []
+        self._label_boxes: list[_Box] = []
 
-    def shape(self, instance: Instance, colour: tuple[int, int, int]) -> None:
-        """The outlines, or the box."""
+    def draw_shape(self, instance: Instance, colour: tuple[int, int, int]) -> None:
+        """Draw the outlines, or the box."""
         for points in instance.outlines:
             scaled = [value * self._factor for value in points]
             fill = (*colour, _FILL_OPACITY) if instance.is_masked else None
@@ -71,16 +71,16 @@ class _Sketch:
         if not instance.outlines:
             self._pen.rectangle(self._scaled(instance.box), outline=colour, width=self._line)
 
-    def label(self, instance: Instance, colour: tuple[int, int, int]) -> None:
-        """The label on a patch of the same colour, at the instance's box."""
-        text = _shortened(instance.label)
+    def draw_label(self, instance: Instance, colour: tuple[int, int, int]) -> None:
+        """Draw the label on a patch of the same colour, at the instance's box."""
+        text = _shorten(instance.label)
         if not text:
             return
         left, top, right, bottom = self._pen.textbbox((0, 0), text, font_size=self._font_size)
         pad = self._line
         extent = (right - left + 2 * pad, bottom - top + 2 * pad)
-        patch = self._place(self._scaled(instance.box), extent)
-        self._taken.append(patch)
+        patch = self._free_position(self._scaled(instance.box), extent)
+        self._label_boxes.append(patch)
         self._pen.rectangle(patch, fill=colour)
         corner = (patch[0] + pad - left, patch[1] + pad - top)
         self._pen.text(corner, text, fill="white", font_size=self._font_size)
@@ -89,11 +89,15 @@ class _Sketch:
         left, top, right, bottom = (edge * self._factor for edge in box)
         return left, top, right, bottom
 
-    def _place(self, box: _Box, extent: tuple[float, float]) -> _Box:
-        """Where a label goes: above its box, within, below; the first place that is free."""
-        places = [self._within(corner, extent) for corner in _corners(box, extent)]
-        free = (place for place in places if not any(_meet(place, other) for other in self._taken))
-        return next(free, places[0])
+    def _free_position(self, box: _Box, extent: tuple[float, float]) -> _Box:
+        """The first free position for a label: above its box, inside, below."""
+        positions = [self._within(corner, extent) for corner in _corners(box, extent)]
+        free = (
+            position
+            for position in positions
+            if not any(_overlap(position, other) for other in self._label_boxes)
+        )
+        return next(free, positions[0])
 
     def _within(self, corner: tuple[float, float], extent: tuple[float, float]) -> _Box:
         left = max(0, min(corner[0], self._size[0] - extent[0]))
@@ -112,11 +116,11 @@ def _corners(box: _Box, extent: tuple[float, float]) -> Iterator[tuple[float, fl
     yield from ((left, top + height * step) for step in range(1, 6))
 
 
-def _meet(one: _Box, other: _Box) -> bool:
+def _overlap(one: _Box, other: _Box) -> bool:
     apart = one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
     return not apart
 
 
-def _shortened(label: str) -> str:
+def _shorten(label: str) -> str:
     text = " ".join(label.split())
     return text if len(text) <= _LONGEST_LABEL else text[: _LONGEST_LABEL - 1].rstrip() + "…"

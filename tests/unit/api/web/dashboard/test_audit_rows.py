@@ -1,4 +1,4 @@
-"""The audit log's lines as people read them."""
+"""The rows of the audit log's table."""
 
 import pytest
 
@@ -22,7 +22,7 @@ from api.web.dashboard.audit_rows import Change, changes
         ),
     ],
 )
-def test_what_differs_is_told_name_by_name(
+def test_changes_are_listed_name_by_name(
     before: dict[str, object], after: dict[str, object], expected: list[Change]
 ) -> None:
     assert changes(before, after) == expected

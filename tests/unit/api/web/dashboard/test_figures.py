@@ -1,4 +1,4 @@
-"""What the dashboard says of figures: formats, curves, the verdict."""
+"""The dashboard's figures: formats, charts, the health summary."""
 
 import json
 from dataclasses import replace
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.web.dashboard.chart import Chart
-from api.web.dashboard.health_summary import verdict
+from api.web.dashboard.health_summary import health_summary
 from api.web.dashboard.queue_rows import QueueRow
 from api.web.shared import formats
 from db.reports.time_steps import depths
@@ -93,42 +93,42 @@ def test_sizes_and_ids_are_short() -> None:
     assert formats.plural(2, "analysis", "analyses") == "2 analyses"
 
 
-def test_a_calm_service_says_so() -> None:
-    told = verdict([ROW], ready=3, workers=3)
-    assert (told.kind, told.headline) == ("good", "3 of 3 workers ready.")
-    assert told.lines == ["No queue backs up; 0 jobs waiting."]
+def test_a_healthy_service_is_summarized() -> None:
+    summary = health_summary([ROW], ready=3, workers=3)
+    assert (summary.kind, summary.headline) == ("good", "3 of 3 workers ready.")
+    assert summary.lines == ["No queue backs up; 0 jobs waiting."]
 
 
 def test_a_queue_that_backs_up_is_named_with_its_drain() -> None:
-    told = verdict([ROW, BACKED], ready=2, workers=3)
-    assert (told.kind, told.headline) == ("warn", "2 of 3 workers ready.")
-    assert told.lines == ["flux.1-schnell backs up: 40 waiting, oldest 3 min, drains in 6 min."]
+    summary = health_summary([ROW, BACKED], ready=2, workers=3)
+    assert (summary.kind, summary.headline) == ("warn", "2 of 3 workers ready.")
+    assert summary.lines == ["flux.1-schnell backs up: 40 waiting, oldest 3 min, drains in 6 min."]
 
 
-def test_a_queue_without_a_worker_comes_first_and_alarms() -> None:
+def test_a_queue_without_a_worker_comes_first_and_is_bad() -> None:
     stuck = replace(BACKED, variant="flux.2-dev", state="no_worker", drain_seconds=None)
-    told = verdict([BACKED, stuck], ready=2, workers=2)
-    assert told.kind == "bad"
-    assert told.lines[0] == "flux.2-dev has no worker: 40 waiting, oldest 3 min."
-    assert verdict([], ready=0, workers=0).headline == "No worker is up."
+    summary = health_summary([BACKED, stuck], ready=2, workers=2)
+    assert summary.kind == "bad"
+    assert summary.lines[0] == "flux.2-dev has no worker: 40 waiting, oldest 3 min."
+    assert health_summary([], ready=0, workers=0).headline == "No worker is up."
 
 
-def test_a_queue_whose_worker_fails_alarms_and_one_that_is_being_loaded_does_not() -> None:
+def test_a_queue_with_failing_workers_is_bad_and_one_that_is_being_loaded_is_not() -> None:
     failing = replace(BACKED, state="worker_failing", drain_seconds=None)
-    told = verdict([failing], ready=1, workers=2)
-    assert told.kind == "bad"
-    assert told.lines == ["flux.1-schnell has no worker that is well: 40 waiting, oldest 3 min."]
+    summary = health_summary([failing], ready=1, workers=2)
+    assert summary.kind == "bad"
+    assert summary.lines == ["flux.1-schnell has only failing workers: 40 waiting, oldest 3 min."]
     loading = replace(failing, state="loading")
-    told = verdict([loading], ready=1, workers=2)
-    assert told.kind == "warn"
-    assert told.lines == ["flux.1-schnell is being loaded: 40 waiting, oldest 3 min."]
+    summary = health_summary([loading], ready=1, workers=2)
+    assert summary.kind == "warn"
+    assert summary.lines == ["flux.1-schnell is being loaded: 40 waiting, oldest 3 min."]
 
 
 def test_of_many_queues_the_worst_are_named() -> None:
     rows = [replace(BACKED, variant=f"m{n}", oldest_seconds=100.0 + n) for n in range(5)]
-    told = verdict(rows, ready=1, workers=1)
-    assert [line.split()[0] for line in told.lines[:3]] == ["m4", "m3", "m2"]
-    assert told.lines[3] == "2 more queues need a look."
+    summary = health_summary(rows, ready=1, workers=1)
+    assert [line.split()[0] for line in summary.lines[:3]] == ["m4", "m3", "m2"]
+    assert summary.lines[3] == "2 more queues with a problem."
 
 
 def test_depths_are_counted_back_from_now() -> None:
@@ -137,7 +137,7 @@ def test_depths_are_counted_back_from_now() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=30))
-def test_depths_follow_what_came_and_went(steps: list[tuple[int, int]]) -> None:
+def test_depths_follow_arrivals_and_starts(steps: list[tuple[int, int]]) -> None:
     waiting, truth, arrived, left = 0, [], [], []
     for came, tried in steps:
         went = min(tried, waiting + came)
@@ -148,7 +148,7 @@ def test_depths_follow_what_came_and_went(steps: list[tuple[int, int]]) -> None:
     assert depths(waiting, arrived, left) == truth
 
 
-def test_a_chart_is_read_by_the_script_and_told_in_words() -> None:
+def test_a_chart_has_data_for_the_script_and_a_text() -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     chart = Chart(
         "age",
@@ -162,4 +162,4 @@ def test_a_chart_is_read_by_the_script_and_told_in_words() -> None:
     drawn = json.loads(chart.as_json)
     assert drawn["data"] == [[1767225600, 1767225660], [12.0, None]]
     assert chart.summary == "longest wait last 12 s, at most 12 s"
-    assert replace(chart, series={"x": [None]}).summary == "x no figures"
+    assert replace(chart, series={"x": [None]}).summary == "x no data"

@@ -1,25 +1,27 @@
-"""The dashboard's parts that need no server: vendored files, the throttle, marks, filters."""
+"""Parts of the pages that need no server: vendored files, the throttle, overlays, filters."""
 
 import hashlib
 import json
+import time
 from typing import Any
 
 import pytest
 
 from api.core.errors import ProblemError
-from api.web.dashboard.assets import FOLDER, asset
 from api.web.dashboard.jobs.filters import JobFilters
+from api.web.dashboard.pages import asset
+from api.web.shared.assets import SHARED_STATIC
 from api.web.shared.florence2_overlay import answers, overlays
-from api.web.shared.throttle import MOST_FAILURES, WINDOW_SECONDS, SignInThrottle
+from api.web.shared.throttle import MAX_FAILURES, WINDOW_SECONDS, SignInThrottle
 from db.values.job_state import JobState
 
-VENDORED = FOLDER / "vendor"
+VENDORED = SHARED_STATIC / "vendor"
 
 
 def test_vendored_files_are_those_that_were_recorded() -> None:
     recorded: list[dict[str, str]] = json.loads((VENDORED / "vendored.json").read_text())
-    kept = {file.name for file in VENDORED.iterdir() if file.suffix in (".js", ".css")}
-    assert {row["file"] for row in recorded} == kept
+    present = {file.name for file in VENDORED.iterdir() if file.suffix in (".js", ".css")}
+    assert {row["file"] for row in recorded} == present
     for row in recorded:
         digest = hashlib.sha256((VENDORED / row["file"]).read_bytes()).hexdigest()
         assert digest == row["sha256"], row["file"]
@@ -28,26 +30,54 @@ def test_vendored_files_are_those_that_were_recorded() -> None:
         assert (VENDORED / f"LICENSE.{name}").stat().st_size > 100
 
 
-def test_an_assets_address_changes_with_its_content() -> None:
-    digest = hashlib.sha256((FOLDER / "base.css").read_bytes()).hexdigest()
+def test_the_url_of_an_asset_changes_with_its_content() -> None:
+    digest = hashlib.sha256((SHARED_STATIC / "base.css").read_bytes()).hexdigest()
     assert asset("base.css") == f"/dashboard/static/base.css?v={digest[:12]}"
 
 
-def test_failures_are_counted_by_address_and_forgotten_with_time() -> None:
-    now = [1000.0]
-    throttle = SignInThrottle(clock=lambda: now[0])
-    for _ in range(MOST_FAILURES):
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time, which a test sets."""
+    seconds = [1000.0]
+    monkeypatch.setattr(time, "time", lambda: seconds[0])
+    return seconds
+
+
+def test_failures_are_counted_by_address_and_forgotten_with_time(now: list[float]) -> None:
+    throttle = SignInThrottle()
+    for _ in range(MAX_FAILURES):
         assert throttle.wait_seconds("a") == 0
-        throttle.failed("a")
+        throttle.count_failure("a")
     assert throttle.wait_seconds("a") == WINDOW_SECONDS
     assert throttle.wait_seconds("b") == 0
     now[0] += WINDOW_SECONDS - 1
     assert throttle.wait_seconds("a") == 1
     now[0] += 1
     assert throttle.wait_seconds("a") == 0
-    throttle.failed("a")
-    throttle.succeeded("a")
+    for _ in range(MAX_FAILURES):
+        throttle.count_failure("a")
+    throttle.clear("a")
     assert throttle.wait_seconds("a") == 0
+
+
+def test_failures_are_forgotten_one_by_one(now: list[float]) -> None:
+    throttle = SignInThrottle()
+    for _ in range(MAX_FAILURES):
+        throttle.count_failure("a")
+        now[0] += 10
+    assert throttle.wait_seconds("a") == WINDOW_SECONDS - MAX_FAILURES * 10
+    now[0] += throttle.wait_seconds("a") + 1
+    assert throttle.wait_seconds("a") == 0
+    throttle.count_failure("a")
+    assert throttle.wait_seconds("a") == 9
+
+
+def test_the_memory_of_failures_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.web.shared.throttle._MAX_ADDRESSES", 20)
+    throttle = SignInThrottle()
+    for n in range(50):
+        throttle.count_failure(f"address {n}")
+        assert len(throttle._storage.events) <= 20
 
 
 def output(task: str, value: Any, **more: Any) -> dict[str, Any]:
@@ -88,27 +118,27 @@ def test_outlines_in_parts_quadrangles_and_mixed_answers_are_drawn() -> None:
     assert [shape.label for shape in drawn.shapes] == ["a", "b"]
 
 
-def test_words_are_answers_and_no_overlay() -> None:
-    said = output("<CAPTION>", "A cat.")
-    assert overlays(said, "/p") == []
-    assert [(each.title, each.text) for each in answers(said)] == [("<CAPTION>", "A cat.")]
+def test_texts_are_answers_and_no_overlay() -> None:
+    caption = output("<CAPTION>", "A cat.")
+    assert overlays(caption, "/p") == []
+    assert [(each.token, each.text) for each in answers(caption)] == [("<CAPTION>", "A cat.")]
     region = output("<REGION_TO_CATEGORY>", "cat<loc_1><loc_2>", text="cat")
     assert answers(region)[0].text == "cat"
     assert overlays({}, "/p") == answers({}) == []
 
 
-def test_filters_live_in_the_address() -> None:
+def test_filters_are_in_the_url() -> None:
     filters = JobFilters(state="failed", tenant="ten_1", after="2026-01-31T12:00")
     assert filters.query == "?state=failed&tenant=ten_1&after=2026-01-31T12%3A00"
-    sought = filters.search()
-    assert (sought.state, sought.tenant_id, sought.variant) == (JobState.FAILED, "ten_1", None)
-    assert str(sought.created_after) == "2026-01-31 12:00:00+00:00"
+    search = filters.search()
+    assert (search.state, search.tenant_id, search.variant) == (JobState.FAILED, "ten_1", None)
+    assert str(search.created_after) == "2026-01-31 12:00:00+00:00"
     assert JobFilters().query == ""
     assert JobFilters().described == "every job"
 
 
 @pytest.mark.parametrize("bad", [{"state": "gone"}, {"after": "yesterday"}, {"before": "12"}])
-def test_filters_that_mean_nothing_are_refused(bad: dict[str, str]) -> None:
+def test_invalid_filters_are_refused(bad: dict[str, str]) -> None:
     with pytest.raises(ProblemError) as caught:
         JobFilters(**bad).search()
     assert caught.value.status == 422

@@ -1,4 +1,4 @@
-"""What the playground shows of a Florence-2 job's answers."""
+"""The playground's view of a Florence-2 job's answers."""
 
 import json
 import re
@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from api.web import playground
-from api.web.playground.overlay import Seen, seen_in
-from api.web.shared.florence2_overlay import NAMELESS, overlays
+from api.web.playground.overlay import OverlayView, overlay_view
+from api.web.shared.florence2_overlay import UNNAMED, overlays
 from api.web.shared.templates import environment
 from workers.catalog.florence2.tasks import TASKS, Florence2Task
 
@@ -60,26 +60,26 @@ def output(*tasks: Florence2Task, **more: Any) -> Json:
     return {"image": {"width": 200, "height": 100}, "results": results}
 
 
-def asked(task: Florence2Task) -> Json:
+def job_input(task: Florence2Task) -> Json:
     return {
         "text": "the cat" if task.takes_text else None,
         "region": BOX if task.takes_region else None,
     }
 
 
-def seen(task: Florence2Task, **more: Any) -> Seen:
-    return seen_in(output(task, **more), "/picture", asked(task))
+def view_of(task: Florence2Task, **more: Any) -> OverlayView:
+    return overlay_view(output(task, **more), "/picture", job_input(task))
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
-def test_every_task_is_shown_as_what_it_is(task: Florence2Task) -> None:
-    told = seen(task)
-    assert len(told.overlays) == (1 if task.places else 0)
-    assert len(told.answers) == (0 if task.places else 1)
-    assert bool(told.as_coco) == task.places
-    assert json.loads(told.as_json)["results"][0]["result"] == {task.token: value_of(task)}
-    for overlay in told.overlays:
-        assert (overlay.width, overlay.height, overlay.means) == (200, 100, task.title)
+def test_every_task_is_shown_as_an_overlay_or_as_text(task: Florence2Task) -> None:
+    view = view_of(task)
+    assert len(view.overlays) == (1 if task.places else 0)
+    assert len(view.answers) == (0 if task.places else 1)
+    assert bool(view.as_coco) == task.places
+    assert json.loads(view.as_json)["results"][0]["result"] == {task.token: value_of(task)}
+    for overlay in view.overlays:
+        assert (overlay.width, overlay.height, overlay.title) == (200, 100, task.title)
         assert [shape.score for shape in overlay.shapes] == [0.9, 0.8][: len(overlay.shapes)]
         for points in (points for shape in overlay.shapes for points in shape.outlines):
             assert re.fullmatch(r"(\d+,\d+ ){2,}\d+,\d+", points)
@@ -89,31 +89,31 @@ def by_token(token: str) -> Florence2Task:
     return next(task for task in TASKS if task.token == token)
 
 
-def test_words_about_a_region_are_shown_in_it() -> None:
-    (overlay,) = seen(by_token("<REGION_TO_CATEGORY>")).overlays
+def test_a_text_about_a_region_is_shown_in_it() -> None:
+    (overlay,) = view_of(by_token("<REGION_TO_CATEGORY>")).overlays
     assert [(shape.label, shape.place) for shape in overlay.shapes] == [
         ("A cat.", "10, 20 to 110, 70")
     ]
 
 
-def test_what_has_no_name_bears_the_phrase_that_it_was_sought_by() -> None:
-    (sought,) = seen(by_token("<REFERRING_EXPRESSION_SEGMENTATION>")).overlays
-    assert [shape.label for shape in sought.shapes] == ["the cat"]
-    assert len(sought.shapes[0].outlines) == 2
-    (nameless,) = seen(by_token("<REGION_PROPOSAL>")).overlays
-    assert [shape.label for shape in nameless.shapes] == [NAMELESS]
+def test_a_place_without_a_name_gets_the_phrase_of_the_request() -> None:
+    (phrase,) = view_of(by_token("<REFERRING_EXPRESSION_SEGMENTATION>")).overlays
+    assert [shape.label for shape in phrase.shapes] == ["the cat"]
+    assert len(phrase.shapes[0].outlines) == 2
+    (unnamed,) = view_of(by_token("<REGION_PROPOSAL>")).overlays
+    assert [shape.label for shape in unnamed.shapes] == [UNNAMED]
 
 
-def test_small_things_are_drawn_over_large_ones() -> None:
-    (overlay,) = seen(by_token("<OD>")).overlays
+def test_small_shapes_are_drawn_over_large_ones() -> None:
+    (overlay,) = view_of(by_token("<OD>")).overlays
     assert [shape.label for shape in overlay.shapes] == ["cat", "sofa"]
-    assert [shape.label for shape in overlay.drawn] == ["sofa", "cat"]
+    assert [shape.label for shape in overlay.draw_order] == ["sofa", "cat"]
 
 
 def test_equal_labels_are_one_group() -> None:
     value = {"bboxes": [BOX, SQUARE[2:6], BOX], "labels": ["cat", "dog", "cat"]}
-    told = output(by_token("<OD>"), result={"<OD>": value})
-    (overlay,) = overlays(told, "/picture")
+    job_output = output(by_token("<OD>"), result={"<OD>": value})
+    (overlay,) = overlays(job_output, "/picture")
     assert [(group.label, len(group.shapes)) for group in overlay.groups] == [
         ("cat", 2),
         ("dog", 1),
@@ -130,26 +130,35 @@ def test_equal_labels_are_one_group() -> None:
         ({"warnings": ["masks_limited"]}, "outlines"),
     ],
 )
-def test_a_doubtful_answer_says_so(more: Json, words: str) -> None:
-    told = seen(by_token("<REGION_TO_CATEGORY>"), **more)
-    (doubt,) = told.overlays[0].doubts
-    assert words in doubt
-    (caption,) = seen(by_token("<CAPTION>"), **more).answers
-    assert caption.doubts == [doubt]
+def test_a_doubtful_answer_has_a_warning(more: Json, words: str) -> None:
+    view = view_of(by_token("<REGION_TO_CATEGORY>"), **more)
+    (warning,) = view.overlays[0].warnings
+    assert words in warning
+    (caption,) = view_of(by_token("<CAPTION>"), **more).answers
+    assert caption.warnings == [warning]
+
+
+def rendered(view: OverlayView) -> str:
+    pages = environment(TEMPLATES, asset=str)
+    return pages.get_template("overlay.html").render(analysis=view)
 
 
 def test_labels_are_text_and_never_markup() -> None:
     label = "</pre><script>alert(1)</script>\"'"
-    told = output(by_token("<OD>"), result={"<OD>": {"bboxes": [BOX], "labels": [label]}})
+    job_output = output(by_token("<OD>"), result={"<OD>": {"bboxes": [BOX], "labels": [label]}})
     pages = environment(TEMPLATES, asset=str)
-    text = pages.get_template("overlay.html").render(seen=seen_in(told, "/picture", {}))
+    text = pages.get_template("overlay.html").render(
+        analysis=overlay_view(job_output, "/picture", {})
+    )
     assert "<script" not in text
     assert "onerror" not in text
     assert text.count("&lt;script&gt;") >= 3
 
 
-def test_nothing_found_is_said() -> None:
-    told = output(by_token("<OD>"), result={"<OD>": {"bboxes": [], "labels": []}})
+def test_an_empty_result_has_a_text() -> None:
+    job_output = output(by_token("<OD>"), result={"<OD>": {"bboxes": [], "labels": []}})
     pages = environment(TEMPLATES, asset=str)
-    text = pages.get_template("overlay.html").render(seen=seen_in(told, "/picture", {}))
+    text = pages.get_template("overlay.html").render(
+        analysis=overlay_view(job_output, "/picture", {})
+    )
     assert "Nothing was found." in text

@@ -1,4 +1,4 @@
-"""The playground's code samples: whatever a prompt holds, they are code that says it."""
+"""The playground's code samples: every prompt is data in valid code."""
 
 import ast
 import json
@@ -37,7 +37,7 @@ def written(body: Json, base: str = BASE) -> dict[str, str]:
 
 
 def shell(name: str, *options: str, reads: str) -> str:
-    """What a shell prints that reads a script; it may complain of nothing."""
+    """The output of a shell that reads a script; it must report no error."""
     path = shutil.which(name)
     assert path is not None
     done = subprocess.run(  # noqa: S603 - a shell of the machine's
@@ -48,15 +48,15 @@ def shell(name: str, *options: str, reads: str) -> str:
 
 
 def sent_by_curl(script: str) -> Json:
-    """What the script's here-document holds."""
-    found = re.search(r"<<'JSON'\n(.*?)\nJSON\n", script, re.DOTALL)
-    assert found is not None
-    parsed: Json = json.loads(found[1])
+    """The content of the script's here-document."""
+    match = re.search(r"<<'JSON'\n(.*?)\nJSON\n", script, re.DOTALL)
+    assert match is not None
+    parsed: Json = json.loads(match[1])
     return parsed
 
 
 def sent_by_python(program: str) -> Json:
-    """What the program hands to `requests` as JSON."""
+    """The JSON that the program passes to `requests`."""
     calls = (node for node in ast.walk(ast.parse(program)) if isinstance(node, ast.Call))
     values = [word.value for call in calls for word in call.keywords if word.arg == "json"]
     parsed: Json = ast.literal_eval(values[0])
@@ -78,8 +78,8 @@ def test_a_prompt_is_data_in_both_languages(prompt: str) -> None:
 def test_a_shell_reads_the_prompt_and_runs_none_of_it(prompt: str) -> None:
     script = written(body_of(prompt=prompt))["curl"]
     document = script[script.index("<<'JSON'") :].partition("\n\n")[0]
-    told = shell("sh", reads=f"cat {document}\n")
-    assert json.loads(told)["input"]["prompt"] == prompt
+    printed = shell("sh", reads=f"cat {document}\n")
+    assert json.loads(printed)["input"]["prompt"] == prompt
 
 
 def test_an_address_is_quoted() -> None:

@@ -1,4 +1,4 @@
-"""How `generate` is called: what follows from the task, the beams, the row and the device."""
+"""The arguments of `generate` for a task, its beams, the row and the device."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is drawn of an analysis: instances, masks, overlays, COCO files."""
+"""Renderings of an analysis: instances, masks, overlays, COCO files."""
 
 import io
 import json
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from workers.adapters.florence2.renderings import MASKS_LIMITED, MOST_MASKS, Products
-from workers.adapters.florence2.renderings.masks import mask_of
-from workers.adapters.florence2.renderings.overlay import overlay_of
+from workers.adapters.florence2.renderings import MASKS_LIMITED, MAX_MASKS, Renderings
+from workers.adapters.florence2.renderings.masks import draw_mask
+from workers.adapters.florence2.renderings.overlay import draw_overlay
 from workers.adapters.protocol import File
 from workers.catalog import find
 from workers.catalog.florence2.coco import area_of, as_coco
@@ -102,7 +102,7 @@ def test_an_outline_of_two_points_is_none(polygons: Any) -> None:
 
 
 def test_a_mask_is_white_within_the_outlines_alone() -> None:
-    mask = np.asarray(mask_of(found(REFER)[0], SIZE))
+    mask = np.asarray(draw_mask(found(REFER)[0], SIZE))
     expected = np.zeros((480, 640), dtype=np.uint8)
     expected[100:200, 100:200] = expected[300:350, 300:350] = 255
     assert (mask == expected).all()
@@ -134,7 +134,7 @@ def changed(picture: Image.Image, drawn: Image.Image) -> Any:
 
 def test_an_overlay_draws_where_the_things_are_and_leaves_the_picture() -> None:
     picture = Image.new("RGB", SIZE, "white")
-    drawn = changed(picture, overlay_of(picture, found("<OD>")[:1]))
+    drawn = changed(picture, draw_overlay(picture, found("<OD>")[:1]))
     assert drawn[20, 10:110].all()
     assert drawn[70, 10:110].all()
     assert not drawn[80:, :].any()
@@ -144,7 +144,7 @@ def test_an_overlay_draws_where_the_things_are_and_leaves_the_picture() -> None:
 
 def test_an_overlay_of_nothing_is_the_picture() -> None:
     picture = Image.new("RGB", SIZE, "white")
-    assert not changed(picture, overlay_of(picture, [])).any()
+    assert not changed(picture, draw_overlay(picture, [])).any()
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_an_overlay_of_nothing_is_the_picture() -> None:
 def test_a_small_picture_is_enlarged_within_bounds(
     size: tuple[int, int], drawn: tuple[int, int]
 ) -> None:
-    overlay = overlay_of(Image.new("RGB", size), found("<OD>"))
+    overlay = draw_overlay(Image.new("RGB", size), found("<OD>"))
     assert overlay.size == drawn
 
 
@@ -168,7 +168,7 @@ def test_labels_give_way_to_each_other() -> None:
     box = [200, 200, 300, 300]
     value = {"bboxes": [box, box, box], "labels": ["one", "two", "three"]}
     picture = Image.new("RGB", SIZE, "white")
-    overlay = overlay_of(picture, found("<OD>", value=value))
+    overlay = draw_overlay(picture, found("<OD>", value=value))
     colours = {colour for _, colour in overlay.getcolors(1 << 24) or []}
     patches = [(230, 25, 75), (0, 130, 200), (60, 180, 75)]
     areas = [(np.asarray(overlay) == patch).all(axis=2).sum() for patch in patches]
@@ -179,7 +179,7 @@ def test_labels_give_way_to_each_other() -> None:
 def files(*tasks: str, artifacts: tuple[str, ...], **values: Any) -> list[File]:
     results = [told(task, **values) for task in tasks]
     picture = Image.new("RGB", SIZE, "white")
-    return list(Products(picture, ask(*tasks, artifacts=artifacts), results).files())
+    return list(Renderings(picture, ask(*tasks, artifacts=artifacts), results).files())
 
 
 def test_every_kind_is_a_file_of_its_own() -> None:
@@ -199,12 +199,12 @@ def test_what_was_not_asked_for_is_not_made() -> None:
 
 
 def test_masks_beyond_the_most_are_left_out_with_a_warning() -> None:
-    count = MOST_MASKS + 5
+    count = MAX_MASKS + 5
     value = {"polygons": [[SQUARE]] * count, "labels": [""] * count}
     result = {**told(REFER, value), "scores": [0.5] * count}
     caption = told("<CAPTION>")
     asked = ask("<CAPTION>", REFER, artifacts=("masks",))
-    products = Products(Image.new("RGB", (200, 200)), asked, [caption, result])
-    products.note_limits()
+    renderings = Renderings(Image.new("RGB", (200, 200)), asked, [caption, result])
+    renderings.add_warnings()
     assert (caption["warnings"], result["warnings"]) == ([], [MASKS_LIMITED])
-    assert len(list(products.files())) == MOST_MASKS
+    assert len(list(renderings.files())) == MAX_MASKS

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from transformers import Florence2Processor
 
-from workers.adapters.florence2 import task_results as florence2_answers
-from workers.adapters.florence2.tokens import Answer, cut
-from workers.adapters.library_logging import quieten_libraries
+from workers.adapters.florence2.task_results import task_result
+from workers.adapters.florence2.tokens import Answer, trim_answer
+from workers.adapters.library_logging import silence_libraries
 from workers.catalog.florence2.tasks import BY_TOKEN
 from workers.demo import weights_folder
 
@@ -19,7 +19,7 @@ SURE, LIKELY, UNSURE = 0.0, -0.5, -2.0
 
 @pytest.fixture(scope="module")
 def processor() -> Any:
-    quieten_libraries()
+    silence_libraries()
     return Florence2Processor.from_pretrained(weights_folder("florence-2-demo"))
 
 
@@ -35,7 +35,7 @@ def answer(processor: Any, *parts: tuple[str, float], ended: bool = True) -> Ans
 
 
 def result(processor: Any, task: str, given: Answer, size: tuple[int, int]) -> dict[str, Any]:
-    return florence2_answers.result(processor, BY_TOKEN[task], given, size)
+    return task_result(processor, BY_TOKEN[task], given, size)
 
 
 def box(*bins: int) -> str:
@@ -43,13 +43,13 @@ def box(*bins: int) -> str:
 
 
 def test_padding_and_the_end_are_cut_off() -> None:
-    whole = cut([0, 9, 8, 2, 1, 1], [-1.0, -2.0, -3.0, -4.0, -9.0, -9.0], end=2)
+    whole = trim_answer([0, 9, 8, 2, 1, 1], [-1.0, -2.0, -3.0, -4.0, -9.0, -9.0], end=2)
     assert whole == Answer((0, 9, 8), (-1.0, -2.0, -3.0, -4.0))
-    assert whole.ended
+    assert whole.is_complete
 
 
 def test_an_answer_without_an_end_did_not_end() -> None:
-    assert not cut([0, 9, 8], [-1.0, -2.0, -3.0], end=2).ended
+    assert not trim_answer([0, 9, 8], [-1.0, -2.0, -3.0], end=2).is_complete
 
 
 def test_text_has_one_score_over_all_its_tokens(processor: Any) -> None:

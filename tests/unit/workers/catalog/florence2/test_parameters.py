@@ -1,4 +1,4 @@
-"""What Florence-2 variants accept, and how they say no."""
+"""Parameters of Florence-2 variants: accepted ones, and the errors for others."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def refused(**input_: Any) -> tuple[str, str, str]:
 
 
 def needs(*tasks: Florence2Task) -> dict[str, Any]:
-    """What these tasks read beside the picture."""
+    """The parameters that these tasks require beside the picture."""
     text = {"text": "a red circle"} if any(task.takes_text for task in tasks) else {}
     region = {"region": [1, 2, 3, 4]} if any(task.takes_region for task in tasks) else {}
     return text | region
@@ -38,7 +38,7 @@ def test_a_task_is_known_by_token_and_by_name(task: Florence2Task) -> None:
     by_token, by_name = parse(task=task.token, **given), parse(task=task.name, **given)
     assert by_token == by_name
     assert by_name.tasks == (task.token,)
-    assert by_name.asked == (task,)
+    assert by_name.requested_tasks == (task,)
 
 
 def test_several_tasks_keep_their_order() -> None:
@@ -222,10 +222,10 @@ def test_a_region_is_needed_where_a_task_reads_one_and_else_refused() -> None:
 def test_a_region_is_inside_its_picture() -> None:
     variant = find("florence-2-base")
     whole = parse(task=REGION, region=[0, 0, 320, 240])
-    variant.settle(whole, {"image": [(320, 240)]})
+    variant.resolve_sizes(whole, {"image": [(320, 240)]})
     for size in [(319, 240), (320, 239)]:
         with pytest.raises(ValidationError, match=f"picture, which is {size[0]} x {size[1]} pix"):
-            variant.settle(whole, {"image": [size]})
+            variant.resolve_sizes(whole, {"image": [size]})
 
 
 @pytest.mark.parametrize(

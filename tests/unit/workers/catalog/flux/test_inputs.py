@@ -1,4 +1,4 @@
-"""Which pictures go together, and how large what is made from them becomes."""
+"""Valid combinations of input pictures, and the sizes of the pictures made from them."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from api.jobs.submit import _pixels
+from api.jobs.prepare import input_pixels
 from workers.catalog import find, picture_fields
 from workers.catalog.flux import flux1_rows, flux2_rows
 from workers.catalog.flux.parameters import FluxParameters, flux_parameters
@@ -28,7 +28,7 @@ def parse(model: str, **given: Any) -> FluxParameters:
 
 def refusal_of(model: str, sizes: dict[str, Any] | None = None, **given: Any) -> tuple[str, str]:
     with pytest.raises(ValidationError) as caught:
-        parse(model, **given).settled(sizes or {})
+        parse(model, **given).with_sizes(sizes or {})
     (error,) = caught.value.errors()
     return str(error["loc"][0]), error["type"]
 
@@ -68,7 +68,7 @@ def test_a_mask_has_the_size_of_its_image() -> None:
 def test_a_picture_too_small_or_too_long_is_refused(size: tuple[int, int]) -> None:
     sizes = {"images": [(512, 512), size]}
     with pytest.raises(ValidationError) as caught:
-        parse(KLEIN, images=["i", "j"]).settled(sizes)
+        parse(KLEIN, images=["i", "j"]).with_sizes(sizes)
     (error,) = caught.value.errors()
     assert (error["loc"], error["type"]) == (("images", 1), "picture_not_usable")
 
@@ -91,19 +91,19 @@ def test_an_edit_has_the_size_of_its_picture_within_the_limits(
     model: str, picture: tuple[int, int], asked: dict[str, Any], painted: tuple[int, int]
 ) -> None:
     parsed = parse(model, image="i", **asked)
-    assert parsed.settled({"image": [picture]}).size == painted
+    assert parsed.with_sizes({"image": [picture]}).size == painted
 
 
 def test_flux_2_paints_a_megapixel_where_there_is_a_mask() -> None:
     sizes = {"image": [(3000, 3000)], "mask": [(3000, 3000)]}
     given = {"image": "i", "mask": "m"}
-    assert parse(KLEIN, **given).settled(sizes).size == (1024, 1024)
+    assert parse(KLEIN, **given).with_sizes(sizes).size == (1024, 1024)
     large = {**given, "width": 2048, "height": 2048}
     assert refusal_of(KLEIN, sizes, **large) == ("width", "too_many_pixels")
 
 
-def test_a_settled_input_parses_again() -> None:
-    settled = parse(KLEIN, images=["i"]).settled({"images": [(600, 400)]})
+def test_an_input_with_sizes_parses_again() -> None:
+    settled = parse(KLEIN, images=["i"]).with_sizes({"images": [(600, 400)]})
     assert parse(KLEIN, **settled.model_dump(mode="json")) == settled
 
 
@@ -112,22 +112,22 @@ def test_jobs_from_one_picture_share_a_batch_and_others_do_not() -> None:
 
     def key(*pictures: str, prompt: str = "a cat") -> str:
         parsed = parse(KLEIN, images=list(pictures), prompt=prompt)
-        return variant.batch_key(parsed.settled({"images": [(512, 512)] * len(pictures)}))
+        return variant.batch_key(parsed.with_sizes({"images": [(512, 512)] * len(pictures)}))
 
     assert key("i", prompt="a dog") == key("i")
     assert len({key("i"), key("j"), key("i", "j"), key("j", "i")}) == 4
 
 
-def test_references_are_paid_for_by_the_megapixel() -> None:
+def test_references_are_priced_by_the_megapixel() -> None:
     variant = find(KLEIN)
-    asked = parse(KLEIN, images=["i", "j"]).settled({"images": [(1024, 1024), (1024, 1025)]})
+    asked = parse(KLEIN, images=["i", "j"]).with_sizes({"images": [(1024, 1024), (1024, 1025)]})
     measure = variant.measure(asked, (1024 * 1024, 1024 * 1025))
     assert variant.price.amount_micros(measure) == 14_000 + (1 + 2) * 1_000
 
 
-def test_no_more_of_a_reference_is_paid_for_than_is_read() -> None:
+def test_no_more_of_a_reference_is_priced_than_is_read() -> None:
     variant = find(KLEIN)
-    asked = parse(KLEIN, image="i").settled({"image": [(5000, 4000)]})
+    asked = parse(KLEIN, image="i").with_sizes({"image": [(5000, 4000)]})
     measure = variant.measure(asked, (5000 * 4000,))
     assert variant.price.amount_micros(measure) == 14_000 + (3 + 4) * 1_000
 
@@ -143,20 +143,20 @@ def test_painting_over_with_half_the_strength_costs_half_the_steps() -> None:
     assert half == pytest.approx(0.3 + (whole - 0.3) / 2)
 
 
-def test_the_strength_used_is_the_one_asked_for_or_the_variants() -> None:
+def test_the_effective_strength_is_the_requested_one_or_the_variants() -> None:
     pictures = {"image": "i", "mask": "m"}
-    assert parse(DEV).strength_used == 1
-    assert parse(DEV, image="i").strength_used == 0.75
-    assert parse(DEV, **pictures).strength_used == 1
-    assert parse(DEV, **pictures, strength=0.4).strength_used == 0.4
+    assert parse(DEV).effective_strength == 1
+    assert parse(DEV, image="i").effective_strength == 0.75
+    assert parse(DEV, **pictures).effective_strength == 1
+    assert parse(DEV, **pictures, strength=0.4).effective_strength == 0.4
 
 
-def test_a_mask_is_not_among_what_is_paid_for() -> None:
+def test_a_mask_is_not_priced() -> None:
     sizes = {"image": [(2, 3)], "mask": [(2, 3)], "images": [(4, 5), (1, 1)]}
-    assert _pixels(sizes) == (6, 20, 1)
+    assert input_pixels(sizes) == (6, 20, 1)
 
 
-def test_what_is_painted_over_is_not_paid_for() -> None:
+def test_a_picture_that_is_painted_over_is_not_priced() -> None:
     variant = find(SCHNELL)
     measure = variant.measure(parse(SCHNELL, image="i", width=1024, height=1024), (9_000_000,))
     assert variant.price.amount_micros(measure) == 3_000
@@ -210,15 +210,15 @@ def test_whatever_is_given_is_refused_or_has_a_size_and_a_price(
             for name, own in pictures.items()
             if own
         }
-        settled = variant.settle(parsed, sizes)
+        settled = variant.resolve_sizes(parsed, sizes)
     except ValidationError:
         return
     assert isinstance(settled, FluxParameters)
     limits = settled.limits
     assert all(limits.min_side <= side <= limits.max_side for side in settled.size)
     assert settled.pixels <= limits.max_pixels
-    assert 0 < settled.strength_used <= 1
-    assert variant.price.amount_micros(variant.measure(settled, _pixels(sizes))) > 0
+    assert 0 < settled.effective_strength <= 1
+    assert variant.price.amount_micros(variant.measure(settled, input_pixels(sizes))) > 0
     assert variant.cost_seconds(settled) > 0
     assert variant.parameters.model_validate(settled.model_dump(mode="json")) == settled
 

@@ -1,4 +1,4 @@
-"""What FLUX variants accept, and how they say no."""
+"""Parameters of FLUX variants: accepted ones, and the errors for others."""
 
 from typing import Any
 

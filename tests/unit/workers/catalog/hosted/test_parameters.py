@@ -1,4 +1,4 @@
-"""What the hosted variants accept, how they say no, and what they cost."""
+"""Parameters of hosted variants: accepted ones, the errors for others, and prices."""
 
 from typing import Any
 

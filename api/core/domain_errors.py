@@ -1,0 +1,77 @@
+"""Errors of the use cases. They know no HTTP: one table in `api.core.errors` maps them.
+
+They lie this low because `api.resources` raises some of them, and `api.core.errors` maps them all.
+Every message is a sentence that a client may read.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class DomainError(Exception):
+    """A use case that cannot be carried out as requested."""
+
+
+class NotFoundError(DomainError):
+    """The object does not exist, or belongs to another tenant."""
+
+    def __init__(self, noun: str) -> None:
+        super().__init__(f"there is no such {noun}")
+
+
+class JobNotFoundError(NotFoundError):
+    """The job does not exist, or belongs to another tenant."""
+
+    def __init__(self) -> None:
+        super().__init__("job")
+
+
+class NotRetryableError(DomainError):
+    """The job did not fail, or was retried before."""
+
+    def __init__(self) -> None:
+        super().__init__("it has not failed, or was done again before")
+
+
+class SelectionChangedError(DomainError):
+    """A bulk action no longer matches the jobs that were counted for it."""
+
+
+class TooManyFetchesError(DomainError):
+    """Too many remote files are being fetched at this moment."""
+
+
+@dataclass(frozen=True)
+class InvalidField:
+    """One field of a submission that is wrong.
+
+    Attributes:
+        loc: the path to the field in the submission, e.g. `("input", "width")`.
+        message: the rule that it breaks, for people.
+        type: a stable word for the rule, for programs.
+    """
+
+    loc: tuple[str | int, ...]
+    message: str
+    type: str = "value_error"
+
+
+class InvalidSubmissionError(DomainError):
+    """A submission that does not fit its model, or names a file that cannot be used."""
+
+    def __init__(self, message: str, fields: Sequence[InvalidField]) -> None:
+        super().__init__(message)
+        self.fields = fields
+
+    @classmethod
+    def of_field(
+        cls, loc: Sequence[str | int], message: str, kind: str = "value_error"
+    ) -> "InvalidSubmissionError":
+        """The error of one field; its message is the whole message."""
+        return cls(message, [InvalidField(tuple(loc), message, kind)])
+
+    @classmethod
+    def of_fields(cls, fields: Sequence[InvalidField]) -> "InvalidSubmissionError":
+        """The error of all fields that a validation rejected; the message names the first three."""
+        places = (f"{'.'.join(map(str, field.loc))}: {field.message}" for field in fields[:3])
+        return cls("; ".join(places), fields)

@@ -1,0 +1,167 @@
+"""Preparation of a submission: validate it, store its pictures and LoRAs, and price it."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from api.core.domain_errors import InvalidField, InvalidSubmissionError
+from api.jobs.input_loras import resolve_lora
+from api.jobs.input_pictures import InputPicture, PictureResolver
+from api.jobs.webhook_urls import check_webhook_url
+from api.resources.lora_files import LoraError
+from api.schemas.jobs import Submission
+from api.schemas.webhooks import WebhookRequest
+from api.services import Services
+from db.values.pictures import PictureError
+from db.webhooks.types import Webhook
+from workers import catalog
+from workers.catalog import PictureSize, Variant
+from workers.catalog.flux.loras import Lora
+from workers.outbound import OutboundError
+
+_SEED_BITS = 32
+
+Sizes = Mapping[str, Sequence[PictureSize]]
+"""The sizes of the pictures, by the parameter that names them."""
+
+
+@dataclass(frozen=True)
+class PreparedSubmission:
+    """A valid submission: its parameters, an input that needs no other host, and its price.
+
+    Attributes:
+        variant: the model.
+        parameters: the validated parameters.
+        input: the parameters as the worker gets them, with storage keys and a seed.
+        units: the units that the price and the allowance count.
+        price_micros: the price in micro-USD.
+        webhook: the webhook, when one was requested.
+    """
+
+    variant: Variant
+    parameters: BaseModel
+    input: dict[str, Any]
+    units: int
+    price_micros: int
+    webhook: Webhook | None
+
+
+def prepare(services: Services, tenant_id: str, submission: Submission) -> PreparedSubmission:
+    """Validate a submission against its model, and store the pictures and LoRAs that it names.
+
+    Raises:
+        api.core.domain_errors.InvalidSubmissionError: the input does not fit the model, or the
+            webhook's URL is refused.
+        api.core.domain_errors.TooManyFetchesError: too many files are being fetched by URL.
+        workers.catalog.UnknownVariantError: there is no such model.
+    """
+    variant = services.catalogue.find(submission.model)
+    webhook = _webhook(services, submission.webhook) if submission.webhook else None
+    parameters = _validate(variant, submission.input)
+    keys, sizes = _store_pictures(PictureResolver(services, tenant_id), parameters)
+    # Keys replace the names that the client gave: jobs from one picture can share a batch.
+    parameters = _resolve_sizes(variant, parameters, sizes).model_copy(update=keys)
+    parameters = _store_loras(services, tenant_id, parameters)
+    measure = variant.measure(parameters, input_pixels(sizes))
+    return PreparedSubmission(
+        variant=variant,
+        parameters=parameters,
+        input={**parameters.model_dump(mode="json"), **_random_seed(parameters)},
+        units=measure.units,
+        price_micros=variant.price.amount_micros(measure),
+        webhook=webhook,
+    )
+
+
+def input_pixels(sizes: Sizes) -> tuple[int, ...]:
+    """The pixels of each input picture; a mask is not one: it only marks a region."""
+    inputs = [of_name for name, of_name in sizes.items() if name != "mask"]
+    return tuple(width * height for of_name in inputs for width, height in of_name)
+
+
+def _webhook(services: Services, request: WebhookRequest) -> Webhook:
+    try:
+        check_webhook_url(request.url, services.outbound)
+    except OutboundError as error:
+        loc = ("webhook", "url")
+        raise InvalidSubmissionError.of_field(loc, str(error), "invalid_url") from None
+    events = tuple(dict.fromkeys(request.events))
+    return Webhook(request.url, events, base_url=services.settings.public_url)
+
+
+def _validate(variant: Variant, raw_input: dict[str, Any]) -> BaseModel:
+    try:
+        return variant.parameters.model_validate(raw_input)
+    except ValidationError as error:
+        raise _invalid_input(error) from None
+
+
+def _resolve_sizes(variant: Variant, parameters: BaseModel, sizes: Sizes) -> BaseModel:
+    try:
+        return variant.resolve_sizes(parameters, sizes)
+    except ValidationError as error:
+        raise _invalid_input(error) from None
+
+
+def _invalid_input(error: ValidationError) -> InvalidSubmissionError:
+    # The rejected values are omitted: they may be prompts, pictures or secrets.
+    try:
+        items = error.errors()
+    except UnicodeEncodeError:  # pydantic cannot write a message that quotes such text
+        message = "holds half of a surrogate pair, which is no text"
+        return InvalidSubmissionError.of_field(["input"], message)
+    return InvalidSubmissionError.of_fields(
+        [InvalidField(("input", *item["loc"]), item["msg"], item["type"]) for item in items]
+    )
+
+
+def _random_seed(parameters: BaseModel) -> dict[str, int]:
+    """A seed when none was given: drawn here, so that every attempt makes the same picture."""
+    if getattr(parameters, "seed", 0) is not None:
+        return {}
+    return {"seed": secrets.randbits(_SEED_BITS)}
+
+
+def _store_loras(services: Services, tenant_id: str, parameters: BaseModel) -> BaseModel:
+    loras: Sequence[Lora] = getattr(parameters, "loras", ())
+    if not loras:
+        return parameters
+    stored = []
+    for n, lora in enumerate(loras):
+        try:
+            stored.append(resolve_lora(services, tenant_id, lora))
+        except LoraError as error:
+            loc = ("input", "loras", n)
+            raise InvalidSubmissionError.of_field(loc, str(error), "invalid_lora") from error
+    return parameters.model_copy(update={"loras": tuple(stored)})
+
+
+def _store_pictures(
+    resolver: PictureResolver, parameters: BaseModel
+) -> tuple[dict[str, str | tuple[str, ...]], Sizes]:
+    """The storage keys and the sizes of the pictures, by the parameter that names them."""
+    keys: dict[str, str | tuple[str, ...]] = {}
+    sizes: dict[str, list[PictureSize]] = {}
+    for name in catalog.picture_fields(type(parameters)):
+        value = getattr(parameters, name)
+        if not value:
+            continue
+        is_list = isinstance(value, (list, tuple))
+        pictures = [
+            _resolve_picture(resolver, text, [name, n] if is_list else [name])
+            for n, text in enumerate(value if is_list else [value])
+        ]
+        keys[name] = tuple(picture.key for picture in pictures) if is_list else pictures[0].key
+        sizes[name] = [picture.size for picture in pictures]
+    return keys, sizes
+
+
+def _resolve_picture(resolver: PictureResolver, name: str, loc: list[str | int]) -> InputPicture:
+    try:
+        return resolver.resolve(name)
+    except PictureError as error:
+        place = ("input", *loc)
+        raise InvalidSubmissionError.of_field(place, str(error), "invalid_image") from error

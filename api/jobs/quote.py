@@ -1,0 +1,43 @@
+"""Quotes: the price of a submission, and the allowance or balance that would cover it."""
+
+from api.auth.tenant import Caller
+from api.core.domain_errors import NotFoundError
+from api.jobs.prepare import PreparedSubmission, prepare
+from api.schemas.jobs import Price, Quote, Submission
+from api.services import Services
+from db.jobs.waiting import queue_outlook
+from db.tenants import api_keys, tenants
+
+
+def quote_submission(services: Services, caller: Caller, submission: Submission) -> Quote:
+    """The price of a submission now, and what would cover it; nothing is submitted.
+
+    Raises:
+        db.tenants.api_keys.InvalidKeyError: the caller's key has been revoked.
+        api.core.domain_errors.DomainError: as `prepare`.
+    """
+    with services.database.transaction(durable=False) as session:
+        api_keys.check(session, caller.key_id)
+    prepared = prepare(services, caller.tenant_id, submission)
+    variant = prepared.variant
+    with services.database.transaction(durable=False) as session:
+        account = tenants.account(session, caller.tenant_id)
+        outlook = queue_outlook(session, [variant.id])[variant.id]
+    if account is None:
+        raise NotFoundError("tenant")
+    return Quote(
+        model=variant.id,
+        price=Price(amount_micros=prepared.price_micros, covered_by=_covered_by(account, prepared)),
+        units=prepared.units,
+        unit_kind=variant.unit_kind,
+        device_seconds=variant.cost_seconds(prepared.parameters),
+        expected_wait_seconds=outlook.expected_wait_seconds,
+        paused=outlook.paused,
+    )
+
+
+def _covered_by(account: tenants.Account, prepared: PreparedSubmission) -> str | None:
+    if account.allowances[prepared.variant.unit_kind].left >= prepared.units:
+        return "allowance"
+    free = account.tenant.balance_micros - account.tenant.balance_held_micros
+    return "balance" if free >= prepared.price_micros else None

@@ -1,0 +1,119 @@
+"""Sign-in with an API key, and sign-out: the steps that both sites share."""
+
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy.orm import Session
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from api.services import Services
+from api.web.shared.security import check_origin, is_secure
+from api.web.shared.session_cookie import SESSION_SECONDS, SessionCookie
+from api.web.shared.throttle import SignInThrottle
+from db.tenants import sessions as key_sessions
+from db.tenants.api_keys import Identity
+
+_log = structlog.get_logger(__name__)
+
+
+class SignedOutError(Exception):
+    """The request belongs to no open session; the site redirects to its sign-in page."""
+
+
+class KeyRefusedError(Exception):
+    """A key that opens no session; the message says why, for the page."""
+
+
+class SignIn:
+    """The sign-in and sign-out of one site.
+
+    Args:
+        site: its name in the log.
+        cookie: stores the session's token in the browser.
+        home: path of the page after the sign-in.
+        form_path: path of the page that asks for the key.
+        identify: returns a key's identity, or raises `KeyRefusedError`.
+    """
+
+    def __init__(
+        self,
+        site: str,
+        cookie: SessionCookie,
+        *,
+        home: str,
+        form_path: str,
+        identify: Callable[[Session, str], Identity],
+    ) -> None:
+        self._site = site
+        self._cookie = cookie
+        self._home = home
+        self._form_path = form_path
+        self._identify = identify
+        self._throttle = SignInThrottle()
+
+    def sign_in(
+        self,
+        request: Request,
+        services: Services,
+        key: str,
+        render_form: Callable[[str, int], Response],
+    ) -> Response:
+        """Open a session under a new cookie, and close the browser's former session.
+
+        Args:
+            request: the form that was sent.
+            services: the process's services.
+            key: the API key.
+            render_form: renders the sign-in page with an error message and a status.
+        """
+        check_origin(request, services)
+        address = request.client.host if request.client else ""
+        wait = self._throttle.wait_seconds(address)
+        if wait:
+            message = f"Too many failed attempts from this address. Try again in {wait} s."
+            response = render_form(message, 429)
+            response.headers["Retry-After"] = str(wait)
+            return response
+        try:
+            former = request.cookies.get(self._cookie.name)
+            token = self.open_session(services, key.strip(), former=former)
+        except KeyRefusedError as error:
+            self._throttle.count_failure(address)
+            _log.warning("sign_in_refused", site=self._site)
+            return render_form(str(error), 401)
+        self._throttle.clear(address)
+        response = RedirectResponse(self._home, 303)
+        self._cookie.set_on(response, token, secure=is_secure(request, services))
+        return response
+
+    def open_session(self, services: Services, key: str, *, former: str | None = None) -> str:
+        """Open a session for a key, close the former one, and return the new token.
+
+        Raises:
+            KeyRefusedError: the key may not sign in here.
+        """
+        with services.database.transaction() as session:
+            identity = self._identify(session, key)
+            if former:
+                key_sessions.end(session, former)
+            return key_sessions.start(session, identity.key_id, seconds=SESSION_SECONDS)
+
+    def sign_out(self, request: Request, services: Services) -> Response:
+        """Close the session, so that its token is worthless everywhere, and delete the cookie."""
+        with services.database.transaction() as session:
+            key_sessions.end(session, request.cookies[self._cookie.name])
+        response = RedirectResponse(self._form_path, 303)
+        self._cookie.delete_from(response)
+        return response
+
+
+def redirect_to_sign_in(request: Request, form_path: str) -> Response:
+    """Send the browser to the sign-in page.
+
+    htmx would follow a redirect by itself and put the form into a part of the page. It gets a
+    header instead that makes it load the whole page.
+    """
+    if request.headers.get("HX-Request") == "true":
+        return Response(status_code=401, headers={"HX-Redirect": form_path})
+    return RedirectResponse(form_path, 303)

@@ -1,0 +1,62 @@
+"""`bottega tiers`: the limits, the share and the allowances of each class of tenants."""
+
+from typing import Any
+
+import click
+
+from db.operators import tiers as operator_tiers
+from db.values.job_state import Priority
+from deploy.cli.common import actor, json_option, print_rows, row_values, transaction
+
+_MAX_COUNT = 2**31 - 1
+_COUNT = click.IntRange(0, _MAX_COUNT)
+
+
+@click.group()
+def tiers() -> None:
+    """List tiers, and set their limits, share and allowances."""
+
+
+@tiers.command("list")
+@json_option
+def list_tiers(*, as_json: bool) -> None:
+    """List every tier, the smallest share first."""
+    with transaction() as session:
+        rows = [
+            row_values(row, ["name", *operator_tiers.LIMITS])
+            for row in operator_tiers.list_tiers(session)
+        ]
+    print_rows(rows, as_json=as_json)
+
+
+@tiers.command("set")
+@click.argument("name")
+@click.option(
+    "--weight",
+    type=click.FloatRange(0, 1e6, min_open=True),
+    help="Share of a device's time, relative to the other tiers.",
+)
+@click.option("--max-in-flight", type=_COUNT, help="Most unfinished jobs of one tenant.")
+@click.option(
+    "--max-priority",
+    type=click.Choice([each.value for each in Priority]),
+    help="Highest priority that a job may have.",
+)
+@click.option("--images-per-month", type=_COUNT, help="Images of a tenant that cost nothing.")
+@click.option("--analyses-per-month", type=_COUNT, help="Analyses of a tenant that cost nothing.")
+@click.option(
+    "--requests-per-minute", type=_COUNT, help="Limit of each API key; 0 removes the limit."
+)
+def set_tier(name: str, **limits: Any) -> None:
+    """Set limits of the tier NAME. An option that you leave out keeps its value.
+
+    The new limits apply to jobs that are submitted from now on.
+    """
+    changes = {limit: value for limit, value in limits.items() if value is not None}
+    if not changes:
+        raise click.UsageError("name at least one limit, e.g. --max-in-flight 20")
+    if changes.get("requests_per_minute") == 0:
+        changes["requests_per_minute"] = None
+    with transaction() as session:
+        operator_tiers.change(session, actor(), name, changes)
+    click.echo(f"{name} is set")
