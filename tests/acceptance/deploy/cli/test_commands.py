@@ -1,8 +1,11 @@
 """The operator's commands, on a running stack's database."""
 
 import json
+import re
+import time
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.acceptance.stack import Client, Stack, run_bottega
@@ -11,8 +14,8 @@ pytestmark = pytest.mark.usefixtures("books")
 
 
 def bottega(stack: Stack, *arguments: str, status: int = 0) -> str:
-    """What a command prints; its exit status must be the one expected."""
-    done = run_bottega(*arguments, environment={"DATABASE_URL": stack.facts["database_url"]})
+    """The output of a command; its exit status must be the expected one."""
+    done = run_bottega("--stack", str(stack.data_dir), *arguments)
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr, done.stderr
     return done.stdout if status == 0 else done.stderr
@@ -50,6 +53,36 @@ def test_a_key_is_made_listed_and_revoked(stack: Stack, tenant: Client) -> None:
     assert client.http.get("/v1/account").status_code == 401
     assert tenant.http.get("/v1/account").status_code == 200
     assert made["key_id"] in bottega(stack, "keys", "revoke", made["key_id"], status=1)
+
+
+def finished_jobs(stack: Stack, variant: str, outcome: str) -> float:
+    """The jobs that all processes of the stack have counted, as Prometheus sums them up."""
+    pattern = (
+        rf'^bottega_jobs_finished_total{{(.*outcome="{outcome}".*variant="{variant}".*)}} (.+)$'
+    )
+    texts = [httpx.get(url).raise_for_status().text for url in stack.facts["metrics_urls"].values()]
+    found = [re.findall(pattern, text, re.MULTILINE) for text in texts]
+    return sum(float(value) for samples in found for _, value in samples)
+
+
+def test_a_job_that_a_command_cancels_is_published_at_once_and_counted_once(
+    stack: Stack, tenant: Client
+) -> None:
+    with stack.paused("flux.1-demo"):
+        one, *others = (tenant.paint() for _ in range(3))
+        before = finished_jobs(stack, "flux.1-demo", "canceled")
+        with tenant.follow(one) as events:
+            assert next(events).data["state"] == "queued"
+            bottega(stack, "jobs", "cancel", one["id"])
+            ended = time.monotonic()
+            *_, last = events  # reads until the stream ends
+        assert time.monotonic() - ended < 1
+        assert (last.type, last.data["state"]) == ("done", "canceled")
+        assert finished_jobs(stack, "flux.1-demo", "canceled") == before + 1
+        bottega(stack, "jobs", "cancel", "--tenant", tenant.tenant_id, "--yes")
+        assert {tenant.job(job["id"])["state"] for job in others} == {"canceled"}
+        assert finished_jobs(stack, "flux.1-demo", "canceled") == before + 3
+        assert finished_jobs(stack, "flux.1-demo", "canceled") == before + 3
 
 
 def test_an_operators_key_reads_the_metrics_and_is_no_tenants(stack: Stack) -> None:

@@ -21,7 +21,7 @@ from workers.adapters.protocol import (
 )
 from workers.catalog.florence2.tasks import BY_TOKEN
 from workers.runtime.active_jobs import ActiveJob
-from workers.runtime.device import DeviceCall
+from workers.runtime.device import Device
 
 
 class Unheard:
@@ -190,7 +190,7 @@ def test_the_job_that_does_not_fit_fails_alone_and_its_mates_do_not(
     fits = work(task="caption")
     too_large = replace(fits, parameters=fits.parameters.model_copy(update={"num_beams": 10**13}))
     batch = [claimed(n, asked) for n, asked in enumerate([too_large, fits, fits])]
-    outcomes, _ = DeviceCall(Unheard()).run(demo, batch)
+    outcomes, _ = Device(Unheard()).run(demo, batch)
     assert isinstance(outcomes[0], OutOfMemoryError)
     told = [outcome.data for outcome in outcomes[1:] if isinstance(outcome, Output)]
     assert told == [look(demo, fits)[0]] * 2
