@@ -18,7 +18,7 @@ from db.tenants.tenants import TenantSuspendedError
 from db.values.job_state import JobState
 from workers.messaging.events import Publisher
 from workers.messaging.queue import Ticket
-from workers.telemetry.metrics import job_finished
+from workers.telemetry.metrics import count_finished_job
 
 RETRY_REFUSALS: tuple[type[Exception], ...] = (
     NotRetryableError,
@@ -76,8 +76,8 @@ def cancel_job(
             canceled = operator_jobs.cancel(session, actor, job_id)
     if canceled is None:
         return False
-    services.publisher.done(canceled.id, JobState.CANCELED)
-    job_finished(canceled.variant, JobState.CANCELED)
+    services.publisher.publish_done(canceled.id, JobState.CANCELED)
+    count_finished_job(canceled.variant, JobState.CANCELED)
     return True
 
 
@@ -97,7 +97,7 @@ def retry_job(services: JobServices, *, actor: Actor, job_id: str) -> str:
         raise NotRetryableError
     job = accepted.job
     count_submitted_job(job.variant)
-    services.publisher.state(job.id, JobState.QUEUED, attempt=0)
+    services.publisher.publish_state(job.id, JobState.QUEUED, attempt=0)
     services.notifier.notify(
         Ticket(job_id=job.id, variant=job.variant, tier=accepted.tier, tenant=job.tenant_id)
     )

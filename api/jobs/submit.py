@@ -95,7 +95,7 @@ def _announce(services: Services, accepted: AcceptedJob) -> None:
     It runs after the commit: a worker could handle an earlier ticket before the row is visible.
     """
     job = accepted.job
-    services.publisher.state(job.id, JobState.QUEUED, attempt=0)
+    services.publisher.publish_state(job.id, JobState.QUEUED, attempt=0)
     services.notifier.notify(
         Ticket(
             job_id=job.id,

@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from api.core.metrics import count_submitted_job
 from workers.messaging.queue import redis_client
 from workers.settings import WorkerSettings
-from workers.telemetry.metrics import job_finished
+from workers.telemetry.metrics import count_finished_job
 
 REDIS_KEY = "bottega:forwarded-counts"
 MAX_ENTRIES = 10_000
@@ -26,7 +26,7 @@ MAX_ENTRIES = 10_000
 
 # By metric: the function that counts one job; its parameters are named like the metric's labels.
 _COUNT_JOB: Mapping[str, Callable[..., None]] = {
-    "bottega_jobs_finished_total": job_finished,
+    "bottega_jobs_finished_total": count_finished_job,
     "bottega_jobs_submitted_total": count_submitted_job,
 }
 

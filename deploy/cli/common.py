@@ -101,7 +101,7 @@ def errors_about(target: str, *explained: type[Exception]) -> Iterator[None]:
         target: the id that the user typed.
         explained: errors beside `NotFoundError` whose text is a sentence for the user.
     """
-    expected = (NotFoundError, *explained)
+    expected: tuple[type[Exception], ...] = (NotFoundError, *explained)
     try:
         yield
     except expected as error:

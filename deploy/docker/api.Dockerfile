@@ -20,7 +20,7 @@ ENV PATH=/opt/bottega/bin:$PATH \
 WORKDIR /tmp
 USER 10001:10001
 EXPOSE 8000
-# For `api`; the courier has a check of its own in compose.yaml and in the manifests.
+# For `api`; compose.yaml and the manifests have another check for the courier.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/livez', timeout=4)"]
 ENTRYPOINT ["bottega"]

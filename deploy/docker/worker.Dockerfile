@@ -1,10 +1,10 @@
-# One CUDA worker. torch's wheels carry the CUDA libraries; the host brings its driver and the
+# One CUDA worker. torch's wheels carry the CUDA libraries; the host has its driver and the
 # NVIDIA container toolkit.
 #   docker build -f deploy/docker/worker.Dockerfile -t bottega-worker .
 FROM python:3.11-slim AS build
 WORKDIR /src
 RUN python -m venv /opt/bottega
-# Its own layer, before the sources: several GB that change with torch's version alone.
+# Its own layer, before the sources: several GB that change only with torch's version.
 RUN /opt/bottega/bin/python -m pip install --no-cache-dir torch==2.13.0
 COPY pyproject.toml README.md LICENSE ./
 COPY api ./api
@@ -30,7 +30,7 @@ WORKDIR /tmp
 VOLUME /models
 USER 10001:10001
 EXPOSE 9400
-# The heartbeat touches the file from the first second on, while models load as well.
+# The heartbeat touches the file from the first second, also while models load.
 HEALTHCHECK --interval=20s --timeout=5s --start-period=60s --retries=3 \
     CMD ["sh", "-c", "test -n \"$(find /tmp/alive -mmin -1)\""]
 ENTRYPOINT ["bottega", "worker"]

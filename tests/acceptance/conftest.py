@@ -10,7 +10,7 @@ from tests.acceptance.stack import Client, Stack
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack that runs; stopped at the end, it exits with 0 and leaves nothing behind."""
+    """A running stack; at the end it must exit with 0 and leave no process."""
     running = Stack(tmp_path_factory.mktemp("stack") / "data")
     try:
         running.start()
@@ -28,7 +28,7 @@ def tenant(stack: Stack) -> Client:
 
 @pytest.fixture
 def viewer_key(stack: Stack) -> str:
-    """A key that looks at the dashboard and changes nothing."""
+    """A key of an operator who may view the dashboard and change nothing."""
     with stack.database.transaction() as session:
         role = api_keys.OperatorRole.VIEWER
         return api_keys.create(session, tenant_id=None, name="viewer", role=role)[1]
@@ -36,6 +36,6 @@ def viewer_key(stack: Stack) -> str:
 
 @pytest.fixture(scope="module")
 def books(stack: Stack) -> Iterator[None]:
-    """Whatever a module's tests did, the books agree afterwards."""
+    """Assert after a module's tests that the books agree."""
     yield
     assert stack.violations() == []

@@ -1,4 +1,4 @@
-"""A local stack as its user has it: the `bottega` command in a process of its own, and HTTP."""
+"""A local stack as its user runs it: the `bottega` command in a process of its own, and HTTP."""
 
 import json
 import os
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 def eventually(ask: Callable[[], T], *, seconds: float = 40) -> T:
-    """The first truthy answer; fails with the last one when there is none in time."""
+    """Call until the answer is truthy and return it; fail when there is none in time."""
     deadline = time.monotonic() + seconds
     while not (answer := ask()):
         assert time.monotonic() < deadline, f"not within {seconds} s; last seen: {answer!r}"
@@ -59,7 +59,7 @@ def run_bottega(
     )
 
 
-class Seen(NamedTuple):
+class ServerSentEvent(NamedTuple):
     """One Server-Sent Event."""
 
     id: str | None
@@ -67,52 +67,52 @@ class Seen(NamedTuple):
     data: Json
 
 
-def events_of(response: httpx.Response) -> Iterator[Seen]:
-    """The events of an open stream, as they come."""
+def events_of(response: httpx.Response) -> Iterator[ServerSentEvent]:
+    """Yield the events of an open stream as they arrive."""
     fields: dict[str, str] = {}
     for line in response.raise_for_status().iter_lines():
         name, _, value = line.partition(": ")
         if line and name:
             fields[name] = value
         elif "data" in fields:
-            yield Seen(fields.get("id"), fields["event"], json.loads(fields["data"]))
+            yield ServerSentEvent(fields.get("id"), fields["event"], json.loads(fields["data"]))
             fields = {}
 
 
 @dataclass
 class Client:
-    """A tenant, as it speaks to the service."""
+    """A tenant's HTTP client."""
 
     http: httpx.Client
     tenant_id: str = ""
 
     def submit(self, model: str, given: Json, **more: Any) -> Json:
-        """Submit a job, which must be accepted."""
+        """Submit a job; fail unless it is accepted."""
         answer = self.http.post("/v1/jobs", json={"model": model, "input": given, **more})
         assert answer.status_code == 202, answer.text
         job: Json = answer.json()
         return job
 
     def paint(self, prompt: str = "a red circle on a white background", **given: Any) -> Json:
-        """Submit a picture to be painted."""
+        """Submit a job of flux.1-demo."""
         return self.submit("flux.1-demo", {"prompt": prompt, **given})
 
     def look(self, image: str, **given: Any) -> Json:
-        """Submit a picture to be looked at; for its objects unless told otherwise."""
+        """Submit a job of florence-2-demo; it detects objects, unless `given` names a task."""
         return self.submit("florence-2-demo", {"image": image, "task": "<OD>", **given})
 
     def job(self, job_id: str, *, wait: float = 0) -> Json:
-        """The job as it stands, or once it is over."""
+        """The job now, or after its end within `wait` seconds."""
         answer = self.http.get(f"/v1/jobs/{job_id}", params={"wait": wait})
         job: Json = answer.raise_for_status().json()
         return job
 
-    def over(self, job: Json) -> Json:
-        """The job once it is over."""
+    def await_end(self, job: Json) -> Json:
+        """Wait until the job is over; return it."""
         self.job(job["id"], wait=60)
-        ended = self.job(job["id"], wait=60)  # two files of tests share the processor
-        assert ended["finished_at"] is not None, ended
-        return ended
+        job = self.job(job["id"], wait=60)  # two test files share the processor
+        assert job["finished_at"] is not None, job
+        return job
 
     def cancel(self, job: Json) -> Json:
         """Cancel a job."""
@@ -120,19 +120,19 @@ class Client:
         return canceled
 
     def account(self) -> Json:
-        """The tenant's standing."""
+        """The tenant's account."""
         account: Json = self.http.get("/v1/account").raise_for_status().json()
         return account
 
     @contextmanager
-    def follow(self, job: Json, *, after: str | None = None) -> Iterator[Iterator[Seen]]:
-        """A job's events as they come."""
+    def follow(self, job: Json, *, after: str | None = None) -> Iterator[Iterator[ServerSentEvent]]:
+        """Open a job's event stream; yield the iterator of its events."""
         headers = {} if after is None else {"Last-Event-ID": after}
         with self.http.stream("GET", job["urls"]["events"], headers=headers) as response:
             yield events_of(response)
 
     def wait_for_step(self, job: Json, step: int) -> None:
-        """Return when the model has come to a step of the job."""
+        """Wait until the model has reached a step of the job."""
         with self.follow(job) as events:
             assert any(e.type == "progress" and e.data["step"] >= step for e in events), job
 
@@ -142,10 +142,10 @@ class Stack:
     """`bottega up` in a process of its own.
 
     Attributes:
-        data_dir: everything that it keeps.
-        settings: variables added to the environment.
-        port: where the API listens; 0 takes a free one.
-        variants: what it serves; its own choice when empty.
+        data_dir: the folder of its data.
+        settings: variables that are added to the environment.
+        port: the port of the API; 0 for a free one.
+        variants: the variants that it serves; the default ones when empty.
     """
 
     data_dir: Path
@@ -159,7 +159,7 @@ class Stack:
     _database: Database | None = None
 
     def start(self) -> None:
-        """Start it, and return once it has written its ready file."""
+        """Start it; return once it has written its ready file."""
         ready_file = self.data_dir.with_name(f"{self.data_dir.name}.ready.json")
         ready_file.unlink(missing_ok=True)
         self.data_dir.parent.mkdir(parents=True, exist_ok=True)
@@ -192,12 +192,12 @@ class Stack:
 
     @property
     def output(self) -> Path:
-        """What the command printed."""
+        """The file with the command's output."""
         return self.data_dir.with_name(f"{self.data_dir.name}.output.txt")
 
     @property
     def url(self) -> str:
-        """Where the API answers."""
+        """The URL of the API."""
         return str(self.facts["url"])
 
     @property
@@ -212,14 +212,14 @@ class Stack:
         return LocalStore(self.data_dir / "store")
 
     def client(self, key: str | None = None, *, tenant_id: str = "") -> Client:
-        """A client with the stack's own key, or another."""
+        """A client with the stack's own key, or another one."""
         headers = {"Authorization": f"Bearer {key or self.facts['api_key']}"}
         http = httpx.Client(base_url=self.url, headers=headers, timeout=ASK_SECONDS)
         self._clients.append(http)
         return Client(http, tenant_id)
 
     def tenant(self, tier: str = "standard") -> Client:
-        """A new tenant's client."""
+        """Create a tenant; return its client."""
         with self.database.transaction() as session:
             row = tenants.create(session, name="Acceptance", tier=tier)
             _, key = api_keys.create(session, tenant_id=row.id, name="first")
@@ -227,7 +227,7 @@ class Stack:
 
     @contextmanager
     def paused(self, variant: str) -> Iterator[None]:
-        """Nothing of a queue is claimed meanwhile."""
+        """Pause a queue meanwhile: nothing of it is claimed."""
         self._set_paused(variant, paused=True)
         try:
             yield
@@ -243,12 +243,12 @@ class Stack:
             )
 
     def violations(self) -> list[Violation]:
-        """What the books break."""
+        """The broken invariants of the books."""
         with self.database.transaction() as session:
             return violations(session)
 
     def children(self) -> dict[str, int]:
-        """The process ids of what it keeps running now, by name."""
+        """The process ids of its running children, by name."""
         running = psutil.Process(self._running.pid).children()
         return {name: child.pid for child in running if (name := _name_of(child))}
 
@@ -257,37 +257,37 @@ class Stack:
         return (self.data_dir / "logs" / f"{name}.log").read_text()
 
     def stop(self, by: signal.Signals = signal.SIGTERM) -> None:
-        """Stop it as its user does; it must exit with 0 and leave no process behind."""
-        family = self._family()
+        """Stop it as its user does; fail unless it exits with 0 and leaves no process."""
+        processes = self._processes()
         self.close_connections()
         self._running.send_signal(by)
         status = self._running.wait(STOP_SECONDS)
         assert status == 0, self.output.read_text()
-        assert [process for process in family if process.is_running()] == []
+        assert [process for process in processes if process.is_running()] == []
         assert processes_in(self.data_dir) == []
 
     def kill(self) -> None:
-        """End the command itself with SIGKILL."""
+        """Kill the command itself with SIGKILL."""
         self.close_connections()
         self._running.kill()
         self._running.wait()
 
     def abandon(self) -> None:
-        """End it somehow, whatever state it is in."""
+        """End it in whatever state it is, without checks."""
         self.close_connections()
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             self._process.wait(STOP_SECONDS)
 
     def close_connections(self) -> None:
-        """Close what this test process holds open."""
+        """Close the connections of this test process."""
         for http in self._clients:
             http.close()
         self._clients = []
         if self._database is not None:
             self._database.close()
 
-    def _family(self) -> list[psutil.Process]:
+    def _processes(self) -> list[psutil.Process]:
         children = psutil.Process(self._running.pid).children(recursive=True)
         return [*children, *map(psutil.Process, _alive(self.facts["pids"].values()))]
 
@@ -297,7 +297,7 @@ def _alive(pids: Any) -> list[int]:
 
 
 def _name_of(process: psutil.Process) -> str:
-    """What a child is called; nothing once it has ended."""
+    """The name of a child; empty once it has ended."""
     try:
         words = process.cmdline()
     except psutil.Error:
@@ -308,7 +308,7 @@ def _name_of(process: psutil.Process) -> str:
 
 
 def processes_in(data_dir: Path) -> list[str]:
-    """The command lines of the processes that were started for a data folder and still run."""
+    """The command lines of the running processes that were started for a data folder."""
     found = []
     for process in psutil.process_iter():
         try:

@@ -1,4 +1,4 @@
-"""A TCP proxy before a store's HTTP server that fails PUTs in the ways that a network does."""
+"""A TCP proxy before a store's HTTP server that fails PUTs as a network does."""
 
 import select
 import socket
@@ -16,7 +16,7 @@ _GO_ON = b"HTTP/1.1 100"
 
 
 class Fault(StrEnum):
-    """What becomes of a PUT."""
+    """The fault of a PUT."""
 
     ERROR = "answers 500"
     SILENCE = "never answers"
@@ -29,9 +29,9 @@ class FaultProxy:
 
     Attributes:
         port: where it listens.
-        next_faults: what befalls the next PUTs, one each.
-        every_fault: what befalls every PUT after those; None is nothing.
-        met: the faults that befell, in order.
+        next_faults: the faults of the next PUTs, one each.
+        every_fault: the fault of every PUT after those; None for no fault.
+        met: the faults that happened, in order.
     """
 
     port: int
@@ -41,11 +41,11 @@ class FaultProxy:
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """The URL of the proxy."""
         return f"http://{HOST}:{self.port}"
 
-    def fault_of_next_put(self) -> Fault | None:
-        """Taken once for each PUT."""
+    def pop_fault(self) -> Fault | None:
+        """Remove and return the fault of the next PUT."""
         fault = self.next_faults.pop(0) if self.next_faults else self.every_fault
         if fault is not None:
             self.met.append(fault)
@@ -54,7 +54,7 @@ class FaultProxy:
 
 @contextmanager
 def fault_proxy(target: tuple[str, int]) -> Iterator[FaultProxy]:
-    """Stand before a server until the block ends."""
+    """Run a proxy before a server until the block ends."""
     over = Event()
     with socket.create_server((HOST, 0)) as listener:
         proxy = FaultProxy(listener.getsockname()[1])
@@ -87,14 +87,14 @@ def _serve(client: socket.socket, target: tuple[str, int], proxy: FaultProxy, ov
 
 
 def _relay(client: socket.socket, server: socket.socket, proxy: FaultProxy, over: Event) -> None:
-    """Carry bytes both ways. A client sends a request's head at once, after the last answer."""
+    """Copy bytes both ways. A client sends a request's head in one piece, after the last answer."""
     fault = None
     while not over.is_set():
         readable = select.select([client, server], [], [], LOOK_SECONDS)[0]
         if client in readable:
             sent = client.recv(_CHUNK_BYTES)
             if sent.startswith(b"PUT "):
-                fault = proxy.fault_of_next_put()
+                fault = proxy.pop_fault()
             if not sent or fault in {Fault.ERROR, Fault.SILENCE}:
                 _refuse(client, fault, over)
                 return
@@ -107,7 +107,7 @@ def _relay(client: socket.socket, server: socket.socket, proxy: FaultProxy, over
 
 
 def _refuse(client: socket.socket, fault: Fault | None, over: Event) -> None:
-    """Answer 500 or nothing; read on until the client leaves, for a reset is another fault."""
+    """Answer 500 or nothing; read until the client closes, for a reset is another fault."""
     if fault is Fault.ERROR:
         client.sendall(_ANSWER)
     while not over.is_set():

@@ -1,4 +1,4 @@
-"""A small HTTP server whose every answer is the same."""
+"""A small HTTP server that gives the same answer to every request."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from threading import Thread
 def answering(status: int, body: bytes, *, content_length: int | None = None) -> Iterator[str]:
     """The URL of a server that gives this answer to every GET.
 
-    A `content_length` above the body's makes an answer that breaks off.
+    With a `content_length` above the body's, the answer ends too early.
     """
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""A server on loopback that answers every connection with bytes and pauses of a test's choosing."""
+"""A server on loopback that answers every connection by a script of bytes and pauses."""
 
 import socket
 import ssl
@@ -8,19 +8,19 @@ from dataclasses import dataclass, field
 from threading import Event, Thread
 
 Script = Callable[[bytes], Iterable[bytes | float]]
-"""What to send on a request, and seconds to wait in between."""
+"""The bytes to send on a request, and seconds to wait in between."""
 
 HOST = "127.0.0.1"
 
 
 @dataclass
-class Seen:
-    """What a server has seen so far.
+class ServerRecord:
+    """The record of a server so far.
 
     Attributes:
-        connections: how many came, whatever followed.
-        requests: head and body of each that was read.
-        bytes_sent: of all answers.
+        connections: the number of connections, with or without a request.
+        requests: head and body of each request that was read.
+        bytes_sent: the bytes of all answers.
     """
 
     port: int
@@ -32,11 +32,11 @@ class Seen:
 @contextmanager
 def scripted(
     script: Script, tls: ssl.SSLContext | None = None, *, reads: bool = True
-) -> Iterator[Seen]:
+) -> Iterator[ServerRecord]:
     """Serve until the block ends. Without `reads` it starts to send at once and reads nothing."""
     over = Event()
     with socket.create_server((HOST, 0)) as listener:
-        seen = Seen(listener.getsockname()[1])
+        seen = ServerRecord(listener.getsockname()[1])
         thread = Thread(target=_accept, args=(listener, script, tls, reads, seen, over))
         thread.start()
         try:
@@ -53,7 +53,7 @@ def _accept(
     script: Script,
     tls: ssl.SSLContext | None,
     reads: bool,  # noqa: FBT001
-    seen: Seen,
+    seen: ServerRecord,
     over: Event,
 ) -> None:
     answering: list[Thread] = []
@@ -75,7 +75,7 @@ def _serve(
     script: Script,
     tls: ssl.SSLContext | None,
     reads: bool,  # noqa: FBT001
-    seen: Seen,
+    seen: ServerRecord,
     over: Event,
 ) -> None:
     with suppress(OSError), connection:
@@ -91,7 +91,7 @@ def _answer(
     connection: socket.socket,
     script: Script,
     reads: bool,  # noqa: FBT001
-    seen: Seen,
+    seen: ServerRecord,
     over: Event,
 ) -> None:
     request = _read(connection) if reads else b""
@@ -145,7 +145,7 @@ def _header_names(headers: dict[str, str]) -> dict[str, str]:
 
 
 def forever(start: bytes, part: bytes, pause_seconds: float = 0.0) -> Script:
-    """A start, then the same part over and over."""
+    """A start, then the same part without end."""
 
     def script(_request: bytes) -> Iterator[bytes | float]:
         yield start

@@ -89,7 +89,7 @@ use = egg:swift#versioned_writes
 
 @dataclass(frozen=True)
 class S3Server:
-    """Where a running server is and who may use it."""
+    """The URL and the credentials of a running server."""
 
     endpoint_url: str
     access_key_id: str = ACCESS_KEY_ID
@@ -111,7 +111,7 @@ class SwiftProcess:
         self._configuration = folder / f"{kind}-server.conf"
 
     def prepare(self) -> None:
-        """Nothing: its configuration is written once for all four."""
+        """Do nothing: the configuration of all four is written before."""
 
     def command(self) -> list[str]:
         script = _SCRIPTS / f"swift-{self.kind}-server"
@@ -137,7 +137,7 @@ class SwiftProcess:
 
 
 def keeps_attributes(folder: Path) -> bool:
-    """Whether the folder's file system keeps user extended attributes, where Swift has its own."""
+    """True when the folder's file system has user extended attributes, which Swift needs."""
     with tempfile.NamedTemporaryFile(dir=folder) as file:
         try:
             os.setxattr(file.name, "user.bottega", b"1")

@@ -1,4 +1,4 @@
-"""A small server that follows the vendor's contract, and breaks it where a test tells it to."""
+"""A small server that follows the vendor's contract, and breaks it where a test scripts it."""
 
 import base64
 import hashlib
@@ -55,7 +55,7 @@ class Handler(BaseHTTPRequestHandler):
         return True
 
     def answer(self, status: int, body: bytes, kind: str = "application/json", **more: str) -> None:
-        """A whole answer."""
+        """Send a whole answer."""
         self.send_response(status)
         headers = {"Content-Type": kind, "Content-Length": str(len(body)), **more}
         for name, value in headers.items():
@@ -63,9 +63,9 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def tell(self, code: int, /, **said: Any) -> None:
-        """A JSON answer."""
-        self.answer(code, json.dumps(said).encode())
+    def answer_json(self, code: int, /, **data: Any) -> None:
+        """Send a JSON answer."""
+        self.answer(code, json.dumps(data).encode())
 
     def log_message(self, *_: object) -> None:
         pass
@@ -80,7 +80,7 @@ def status(code: int, body: bytes = b"{}", **headers: str) -> Fault:
 
 
 def garbage(handler: Handler) -> None:
-    """200, and no JSON."""
+    """Answer 200 without JSON."""
     handler.answer(200, b"<html>busy</html>")
 
 
@@ -104,12 +104,12 @@ def hang(handler: Handler) -> None:
 
 @dataclass
 class Plan:
-    """What becomes of a task.
+    """The course of a task.
 
     Attributes:
-        seconds: how long it takes.
-        until: what it waits for beyond that.
-        sample: what its URL gives in place of the picture.
+        seconds: its duration.
+        until: an event that it waits for beyond that.
+        sample: the bytes of its URL in place of the picture.
     """
 
     seconds: float = 0.05
@@ -122,23 +122,23 @@ class Plan:
 
 @dataclass
 class Painting:
-    """A task that was taken."""
+    """A task that the vendor has accepted."""
 
     endpoint: str
     body: Json
     plan: Plan
-    taken_at: float = field(default_factory=time.monotonic)
+    accepted_at: float = field(default_factory=time.monotonic)
 
     @property
     def progress(self) -> float:
-        """From 0 to 1, where it is over."""
+        """From 0 to 1, the end of the task."""
         if self.plan.until is not None and not self.plan.until.is_set():
             return 0.0
-        return min(1.0, (time.monotonic() - self.taken_at) / self.plan.seconds)
+        return min(1.0, (time.monotonic() - self.accepted_at) / self.plan.seconds)
 
     @property
     def picture(self) -> Image.Image:
-        """A plain picture, whose colour comes from what it depends on."""
+        """A plain picture, whose colour depends on endpoint, prompt and seed."""
         text = json.dumps([self.endpoint, self.body["prompt"], self.body["seed"]])
         colour = hashlib.sha256(text.encode()).digest()
         return Image.new("RGB", self._size, (colour[0], colour[1], colour[2]))
@@ -155,7 +155,7 @@ class Painting:
 
     @property
     def pictures(self) -> dict[str, Image.Image]:
-        """What was sent along, decoded."""
+        """The input pictures, decoded."""
         return {
             name: Image.open(io.BytesIO(base64.b64decode(value)))
             for name, value in self.body.items()
@@ -168,9 +168,9 @@ class Vendor:
     """The server, as a test sees it.
 
     Attributes:
-        faults: what befalls the next requests, by route: submit, poll, sample.
-        plans: what becomes of a task, by a word of its prompt.
-        poll_at: the host that tasks are to be asked for at, where it is another.
+        faults: the faults of the next requests, by route: submit, poll, sample.
+        plans: the courses of tasks, by a word of their prompt.
+        poll_at: the host to poll tasks at, where it is another one.
         most_at_once: the highest number of tasks that were active at the same time.
     """
 
@@ -185,30 +185,30 @@ class Vendor:
     _lock: Lock = field(default_factory=Lock)
 
     def fail_next(self, route: str, *faults: Fault) -> None:
-        """Let these befall the next requests of a route."""
+        """Add faults for the next requests of a route."""
         self.faults[route].extend(faults)
 
     @property
     def submitted(self) -> list[Painting]:
-        """Every task that was taken, in order."""
+        """Every accepted task, in order."""
         return list(self.tasks.values())
 
     def submit(self, handler: Handler, endpoint: str, raw: bytes) -> None:
-        """`POST /v1/{endpoint}`."""
+        """Answer `POST /v1/{endpoint}`."""
         if endpoint not in ENDPOINTS:
-            handler.tell(404, detail="Not Found")
+            handler.answer_json(404, detail="Not Found")
         elif handler.headers.get("x-key") != KEY:
-            handler.tell(403, detail="Not authenticated")
+            handler.answer_json(403, detail="Not authenticated")
         elif faults := _faults_of(endpoint, json.loads(raw)):
-            handler.tell(422, detail=faults, error="invalid", message="invalid")
+            handler.answer_json(422, detail=faults, error="invalid", message="invalid")
         else:
-            self._take(handler, Painting(endpoint, json.loads(raw), self._plan(json.loads(raw))))
+            self._accept(handler, Painting(endpoint, json.loads(raw), self._plan(json.loads(raw))))
 
     def _plan(self, body: Json) -> Plan:
         words = [word for word in self.plans if word in body["prompt"]]
         return self.plans[words[0]] if words else Plan()
 
-    def _take(self, handler: Handler, painting: Painting) -> None:
+    def _accept(self, handler: Handler, painting: Painting) -> None:
         with self._lock:
             active = sum(task.progress < 1 for task in self.tasks.values())
             if active < ACTIVE_TASKS:
@@ -219,19 +219,21 @@ class Vendor:
             handler.answer(429, b'{"detail": "too many active tasks"}', Retry_After="1")
             return
         url = f"{self.poll_at or self.url}/v1/get_result?id={task_id}"
-        handler.tell(200, id=task_id, polling_url=url, cost=3.0, input_mp=0.0, output_mp=1.0)
+        handler.answer_json(200, id=task_id, polling_url=url, cost=3.0, input_mp=0.0, output_mp=1.0)
 
     def poll(self, handler: Handler, url: Any) -> None:
-        """`GET /v1/get_result?id=`."""
+        """Answer `GET /v1/get_result?id=`."""
         task_id = parse_qs(url.query)["id"][0]
         task = self.tasks.get(task_id)
         if task is None:
-            handler.tell(200, id=task_id, status="Task not found", result=None)
+            handler.answer_json(200, id=task_id, status="Task not found", result=None)
         elif task.progress < 1:
-            handler.tell(200, id=task_id, status="Pending", result=None, progress=task.progress)
+            handler.answer_json(
+                200, id=task_id, status="Pending", result=None, progress=task.progress
+            )
         else:
             ready = task.plan.status == "Ready"
-            handler.tell(
+            handler.answer_json(
                 200,
                 id=task_id,
                 status=task.plan.status,
@@ -252,7 +254,7 @@ class Vendor:
         }
 
     def sample(self, handler: Handler, url: Any) -> None:
-        """The picture of a task."""
+        """Answer with the picture of a task."""
         task = self.tasks[url.path.split("/")[2]]
         if task.plan.sample_status != 200:
             handler.answer(task.plan.sample_status, b"gone", "text/plain")
@@ -287,7 +289,7 @@ def _fault(name: str, message: str) -> Json:
 
 @contextmanager
 def running_vendor() -> Iterator[Vendor]:
-    """A vendor on loopback until the block ends."""
+    """Run a vendor on loopback until the block ends."""
     vendor = Vendor()
     handler = type("VendorHandler", (Handler,), {"vendor": vendor})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:

@@ -1,4 +1,4 @@
-"""Adapters that do what a test tells them, in place of a model."""
+"""Adapters that behave as a test scripts them, in place of a model."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ Behaviour = Callable[[Sequence[Work], Report, ShouldStop], list[Output]]
 
 
 def paint(batch: Sequence[Work], report: Report, _should_stop: ShouldStop) -> list[Output]:
-    """Two steps, then a small red picture for each."""
+    """Report two steps, then return a small red picture for each job."""
     report(1, 2)
     report(2, 2)
     return [Output((Painted(Image.new("RGB", (16, 16), "red"), seed=7),)) for _ in batch]
@@ -20,16 +20,16 @@ def paint(batch: Sequence[Work], report: Report, _should_stop: ShouldStop) -> li
 
 @dataclass
 class ScriptedAdapter:
-    """An `Adapter` that remembers every batch and answers by its script, then by `paint`."""
+    """An `Adapter` that records every batch and behaves by its script, then like `paint`."""
 
     script: list[Behaviour] = field(default_factory=list)
     batches: list[Sequence[Work]] = field(default_factory=list)
 
     def load(self) -> None:
-        """Nothing to load."""
+        """Do nothing: there is no model."""
 
     def run(self, batch: Sequence[Work], report: Report, should_stop: ShouldStop) -> list[Output]:
-        """The next behaviour of the script."""
+        """Run the next behaviour of the script."""
         self.batches.append(batch)
         behave = self.script.pop(0) if self.script else paint
         return behave(batch, report, should_stop)
@@ -37,7 +37,7 @@ class ScriptedAdapter:
 
 @dataclass
 class Gate:
-    """A behaviour that waits in the middle of its run until it is let on or told to stop."""
+    """A behaviour that waits in the middle of its run until it is opened or must stop."""
 
     entered: threading.Event = field(default_factory=threading.Event)
     opened: threading.Event = field(default_factory=threading.Event)

@@ -1,7 +1,8 @@
-"""Fresh databases, each a copy of one that was migrated once."""
+"""Fresh databases, each a copy of a template that is migrated once."""
 
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 from sqlalchemy import Engine, create_engine, make_url, text
@@ -13,7 +14,7 @@ _END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE da
 
 
 class DatabaseMaker:
-    """Makes and drops databases on one server.
+    """Creates and drops databases on one server.
 
     Args:
         server_url: SQLAlchemy's URL of a database of that server, as superuser.
@@ -23,6 +24,8 @@ class DatabaseMaker:
         self._server_url = make_url(server_url)
         self._engine: Engine = create_engine(server_url, isolation_level="AUTOCOMMIT")
         self._retired: list[str] = []
+        self._background = ThreadPoolExecutor(1)
+        self._next: Future[str] | None = None
 
     def url_of(self, name: str) -> str:
         """The URL of a database by its name."""
@@ -35,34 +38,44 @@ class DatabaseMaker:
 
     @contextmanager
     def fresh(self) -> Iterator[str]:
-        """The URL of a migrated database of one's own, dropped some time afterwards."""
-        with self._new(f"TEMPLATE {TEMPLATE} STRATEGY FILE_COPY") as url:
-            yield url
-
-    @contextmanager
-    def empty(self) -> Iterator[str]:
-        """The URL of a database without tables, dropped some time afterwards."""
-        with self._new("") as url:
-            yield url
-
-    @contextmanager
-    def _new(self, options: str) -> Iterator[str]:
-        name = f"test_{uuid.uuid4().hex}"
-        self._run(f"CREATE DATABASE {name} {options}")
-        self._drop_retired()
+        """Create a migrated database; yield its URL, and drop it after the block."""
+        name = (self._next or self._copy_soon()).result()
+        # While this test runs, the next test's database is copied: copying mostly waits.
+        self._next = self._copy_soon()
         try:
             yield self.url_of(name)
         finally:
             self._retired.append(name)
 
+    def _copy_soon(self) -> "Future[str]":
+        return self._background.submit(
+            self._create, f"TEMPLATE {TEMPLATE} STRATEGY FILE_COPY", drop=True
+        )
+
+    @contextmanager
+    def empty(self) -> Iterator[str]:
+        """Create a database without tables; yield its URL, and drop it after the block."""
+        name = self._create("", drop=False)
+        try:
+            yield self.url_of(name)
+        finally:
+            self._retired.append(name)
+
+    def _create(self, options: str, *, drop: bool) -> str:
+        name = f"test_{uuid.uuid4().hex}"
+        self._run(f"CREATE DATABASE {name} {options}")
+        if drop:
+            self._drop_retired()
+        return name
+
     def _drop_retired(self) -> None:
-        # Dropped right after its last test, a database is waited for until its sessions are gone.
+        # Right after its last test, dropping a database would wait until its sessions are gone.
         while self._retired:
             self._run(f"DROP DATABASE {self._retired.pop()} WITH (FORCE)")
 
     @contextmanager
     def away(self, url: str) -> Iterator[None]:
-        """Let a database refuse everyone for a while, as a server that is restarting does."""
+        """Let a database refuse all connections meanwhile, as a server that restarts does."""
         name = make_url(url).database
         self._run(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")
         self._run(_END_SESSIONS, name=name)
@@ -76,6 +89,7 @@ class DatabaseMaker:
             connection.execute(text(statement), values)
 
     def close(self) -> None:
-        """Drop what is left and close the connections to the server."""
+        """Drop the remaining databases and close the connections to the server."""
+        self._background.shutdown()
         self._drop_retired()
         self._engine.dispose()

@@ -1,4 +1,4 @@
-"""What the guides mention in code: commands, modules, paths, variables, links."""
+"""Mentions in the guides' code: commands, modules, paths, variables, links."""
 
 import itertools
 import re
@@ -26,13 +26,13 @@ _FOLDER = re.compile(r"(?:[\w-]+/)+")
 
 
 def inline_code(guide: Path) -> Iterator[str]:
-    """What stands between backticks in a guide's sentences and tables."""
+    """The text between backticks in a guide's sentences and tables."""
     for token in tokens_of(guide):
         yield from (child.content for child in token.children or () if child.type == "code_inline")
 
 
 def commands_of(guide: Path) -> Iterator[str]:
-    """Each command, of the blocks and between backticks."""
+    """The commands of a guide's blocks and between backticks."""
     for token in tokens_of(guide):
         if token.type in {"fence", "code_block"} and token.info in {"", "sh", "console"}:
             yield from (command.strip() for command in commands_in(token.content))
@@ -45,7 +45,7 @@ def modules_of(guide: Path) -> set[str]:
 
 
 def targets_of(guide: Path) -> set[str]:
-    """What is made."""
+    """The targets of `make` commands."""
     words = [command.split() for command in commands_of(guide)]
     return {two[1] for two in words if len(two) > 1 and two[0] == "make"}
 
@@ -56,7 +56,7 @@ def paths_of(guide: Path) -> set[str]:
 
 
 def links_of(guide: Path) -> Iterator[str]:
-    """Where a guide's links and pictures lead, within the repository."""
+    """The targets of a guide's links and pictures within the repository."""
     for token in tokens_of(guide):
         for child in token.children or ():
             target = str(child.attrs.get("href") or child.attrs.get("src") or "")
@@ -75,7 +75,7 @@ def _slug(title: Token) -> str:
 
 
 def command_lines(guide: Path) -> Iterator[list[str]]:
-    """The words behind each `bottega`; a choice (`jobs|queues`) is one line each."""
+    """The words after each `bottega`; a choice (`jobs|queues`) gives one line each."""
     for command in commands_of(guide):
         found = _OURS.search(command)
         if found:
@@ -84,7 +84,7 @@ def command_lines(guide: Path) -> Iterator[list[str]]:
 
 
 def unknown_words(words: list[str], command: click.Command) -> Iterator[str]:
-    """Commands and options among the words that there are not."""
+    """The words that name a command or an option that does not exist."""
     options = {name: option for option in command.params for name in option.opts}
     rest = iter(words)
     for word in rest:

@@ -1,4 +1,4 @@
-"""What a guide tells its reader to type, and what it says will be the answer."""
+"""The commands of a guide, the answers that it shows, and a reader who types them."""
 
 import json
 import os
@@ -27,8 +27,9 @@ class Step:
     """A command of a guide.
 
     Attributes:
-        command: as its reader types it, continued lines and all.
-        answer: the JSON that the guide shows below, shortened; of a block's last command alone.
+        command: the text to type, with its continuation lines.
+        answer: the JSON that the guide shows below it, shortened; only a block's last command
+            has one.
     """
 
     command: str
@@ -41,7 +42,7 @@ def tokens_of(guide: Path) -> list[Token]:
 
 
 def steps_of(guide: Path) -> Iterator[Step]:
-    """Every command of the fenced `sh` and `console` blocks, in order."""
+    """The commands of the fenced `sh` and `console` blocks, in order."""
     tokens = tokens_of(guide)
     for token, after in zip(tokens, [*tokens[1:], None], strict=True):
         if token.type == "fence" and token.info in {"sh", "console"}:
@@ -57,38 +58,38 @@ def commands_in(block: str) -> list[str]:
     return [line.replace("\0", "\\\n") for line in joined if line and not line.startswith("#")]
 
 
-def differences(shown: Any, given: Any, at: str = "$") -> Iterator[str]:
-    """Where an answer is not of the shape that a guide shows; it may have more than is shown.
+def differences(shown: Any, actual: Any, at: str = "$") -> Iterator[str]:
+    """The differences of an answer from the shape that a guide shows; it may have more fields.
 
     Text that holds an ellipsis stands for any text, a number for any number.
     """
-    if isinstance(shown, dict) and isinstance(given, dict):
-        yield from (f"{at} has no {name}" for name in shown.keys() - given.keys())
-        for name in shown.keys() & given.keys():
-            yield from differences(shown[name], given[name], f"{at}.{name}")
-    elif isinstance(shown, list) and isinstance(given, list) and len(shown) == len(given):
-        for n, (one, two) in enumerate(zip(shown, given, strict=True)):
+    if isinstance(shown, dict) and isinstance(actual, dict):
+        yield from (f"{at} has no {name}" for name in shown.keys() - actual.keys())
+        for name in shown.keys() & actual.keys():
+            yield from differences(shown[name], actual[name], f"{at}.{name}")
+    elif isinstance(shown, list) and isinstance(actual, list) and len(shown) == len(actual):
+        for n, (one, two) in enumerate(zip(shown, actual, strict=True)):
             yield from differences(one, two, f"{at}[{n}]")
-    elif not _alike(shown, given):
-        yield f"{at} is {given!r}, not like {shown!r}"
+    elif not _alike(shown, actual):
+        yield f"{at} is {actual!r}, not like {shown!r}"
 
 
-def _alike(shown: Any, given: Any) -> bool:
+def _alike(shown: Any, actual: Any) -> bool:
     if isinstance(shown, str) and ELLIPSIS in shown:
-        return isinstance(given, str)
+        return isinstance(actual, str)
     if isinstance(shown, int | float) and not isinstance(shown, bool):
-        return isinstance(given, int | float) and not isinstance(given, bool)
-    return type(shown) is type(given) and shown == given
+        return isinstance(actual, int | float) and not isinstance(actual, bool)
+    return type(shown) is type(actual) and shown == actual
 
 
 @dataclass(frozen=True)
 class Reader:
-    """Someone who types what a guide says, in a folder where `make up` was run.
+    """A reader who types a guide's commands, in a folder where `make up` was run.
 
     Attributes:
-        folder: theirs; it has the environment and the stack's data.
-        given: what they were told to put in place of an ellipsis, by variable.
-        replaced: what is elsewhere here than where the guide has it.
+        folder: the working directory, with the environment and the stack's data.
+        given: the values to put in place of an ellipsis, by variable.
+        replaced: texts of the guide that are replaced before a command is typed, such as URLs.
     """
 
     folder: Path
@@ -96,7 +97,7 @@ class Reader:
     replaced: Mapping[str, str]
 
     def settle(self, stack: Path) -> None:
-        """Put into the folder what it has after `make up`."""
+        """Link into the folder everything that it has after `make up`."""
         (self.folder / ".venv").symlink_to(sys.prefix)
         (self.folder / ".bottega").symlink_to(stack)
 
@@ -108,16 +109,16 @@ class Reader:
                 (self.folder / named[1]).write_text(token.content)
 
     def type(self, command: str) -> str:
-        """Run a command in the reader's shell, whose variables are kept; what it prints.
+        """Run a command in the reader's shell, whose variables persist; return its output.
 
         Raises:
-            AssertionError: it failed, or leaves open what to put in place of an ellipsis.
+            AssertionError: it failed, or an ellipsis has no value.
         """
         filled = _ASSIGNED.sub(lambda found: f"{found[1]}={self.given[found[1]]}", command)
         for written, here in self.replaced.items():
             filled = filled.replace(written, here)
         assert ELLIPSIS not in filled, filled
-        ended = subprocess.run(  # noqa: S603 - what the guide says
+        done = subprocess.run(  # noqa: S603 - a command of the guide
             [_bash(), "-c", _SCRIPT, "bash", filled],
             cwd=self.folder,
             env={**os.environ, "PATH": f"{self.folder}/.venv/bin:{os.environ['PATH']}"},
@@ -126,8 +127,8 @@ class Reader:
             check=False,
             timeout=LONGEST_SECONDS,
         )
-        assert ended.returncode == 0, f"{command}\n{ended.stdout}{ended.stderr}"
-        return ended.stdout
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        return done.stdout
 
 
 _SCRIPT = f"""

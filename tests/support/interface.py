@@ -1,6 +1,6 @@
 """The interface that people and machines outside depend on, as data.
 
-`python -m tests.support.interface` writes the kept file anew; its diff shows what a change breaks.
+`python -m tests.support.interface` rewrites the stored file; its diff shows what a change breaks.
 """
 
 import json

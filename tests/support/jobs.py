@@ -53,7 +53,7 @@ _MULTIPLY = [
 
 
 def add_tier(database: Database, name: str, **changes: Any) -> str:
-    """A tier that limits nothing but what `changes` say."""
+    """Add a tier without limits, apart from `changes`."""
     values: dict[str, Any] = {
         "weight": 1.0,
         "max_in_flight": 100_000,
@@ -67,7 +67,7 @@ def add_tier(database: Database, name: str, **changes: Any) -> str:
 
 
 def add_tenant(database: Database, *, credit_micros: int = 0, **tier: Any) -> str:
-    """A tenant in a tier of its own, or in the one named by `tier="..."`."""
+    """Add a tenant in a tier of its own, or in the tier named by `tier="..."`."""
     chosen = tier.get("tier") or add_tier(database, f"tier-{datetime.now(UTC).timestamp()}", **tier)
     with database.transaction() as session:
         tenant_id = tenants.create(session, name="someone", tier=chosen).id
@@ -77,7 +77,7 @@ def add_tenant(database: Database, *, credit_micros: int = 0, **tier: Any) -> st
 
 
 def new_job(tenant_id: str, **changes: Any) -> NewJob:
-    """A commission for one picture."""
+    """A submission of one picture."""
     plain = NewJob(
         tenant_id=tenant_id,
         variant=VARIANT,
@@ -97,19 +97,19 @@ def new_job(tenant_id: str, **changes: Any) -> NewJob:
 
 
 def submit(database: Database, tenant_id: str, **changes: Any) -> str:
-    """Submit one job; its id."""
+    """Submit one job; return its id."""
     with database.transaction() as session:
         return submit_job(session, new_job(tenant_id, **changes)).job.id
 
 
 def submit_many(database: Database, tenant_id: str, count: int, **changes: Any) -> list[str]:
-    """Submit jobs in one transaction; their ids, in order."""
+    """Submit jobs in one transaction; return their ids, in order."""
     with database.transaction() as session:
         return [submit_job(session, new_job(tenant_id, **changes)).job.id for _ in range(count)]
 
 
 def backlog(database: Database, tenant_id: str, count: int, **changes: Any) -> None:
-    """Leave a tenant as `submit_many` would, in the time of one submission."""
+    """Write the same rows as `submit_many`, in the time of one submission."""
     job_id = submit(database, tenant_id, **changes)
     for statement in _MULTIPLY:
         sql(database, statement, id=job_id, more=count - 1)
@@ -118,14 +118,14 @@ def backlog(database: Database, tenant_id: str, count: int, **changes: Any) -> N
 def claim(
     database: Database, variant: str = VARIANT, *, worker_id: str = "wrk_1", lease: float = 60
 ) -> Sequence[Job]:
-    """What one ticket brings."""
+    """Claim the jobs of one batch."""
     with database.transaction(durable=False) as session:
         held = claim_jobs(session, variant=variant, worker_id=worker_id, lease_seconds=lease)
         return list(held.jobs)
 
 
 def claim_all(database: Database, variant: str = VARIANT) -> list[str]:
-    """The ids of all that is queued, in the order in which it is claimed."""
+    """Claim every queued job; return the ids in the order of the claims."""
     found: list[str] = []
     while claimed := claim(database, variant):
         found += [job.id for job in claimed]
@@ -133,12 +133,12 @@ def claim_all(database: Database, variant: str = VARIANT) -> list[str]:
 
 
 def fence_of(job: Job) -> Claim:
-    """The right to a claimed job's attempt."""
+    """The claim of a job's current attempt."""
     return Claim(job.id, job.attempt)
 
 
 def running(database: Database, tenant_id: str, **changes: Any) -> Claim:
-    """Submit a job and claim it."""
+    """Submit a job and claim it; return the claim."""
     job_id = submit(database, tenant_id, **changes)
     [job] = claim(database, changes.get("variant", VARIANT))
     assert job.id == job_id
@@ -146,50 +146,50 @@ def running(database: Database, tenant_id: str, **changes: Any) -> Claim:
 
 
 def stored(held: Claim, n: int = 0) -> NewArtifact:
-    """A result of an attempt, said to be in the store."""
+    """An artifact of an attempt; no object is stored."""
     key = result_key("ten_x", datetime.now(UTC).date(), held.job_id, held.attempt, n, "png")
     return NewArtifact(key, "image/png", 123, "ab" * 32, 128, 64, 2**64 - 1)
 
 
 def complete(database: Database, held: Claim, *artifacts: NewArtifact) -> bool:
-    """Succeed with these artifacts."""
+    """Complete a job with these artifacts."""
     with database.transaction() as session:
         result = Result({"answer": 42}, artifacts, steps=4, run_seconds=1.5, store_seconds=0.25)
         return complete_job(session, held, result, keep_seconds=3600)
 
 
 def fail(database: Database, held: Claim, failure: Failure = BROKEN) -> bool:
-    """Fail for good."""
+    """Fail a job for good."""
     with database.transaction() as session:
         return fail_job(session, held, failure)
 
 
 def retry(database: Database, held: Claim, *, delay: float = 0) -> bool:
-    """Queue again, or fail after the last attempt."""
+    """Queue a job again, or fail it after its last attempt."""
     with database.transaction() as session:
         return retry_job(session, held, BROKEN_FOR_NOW, delay_seconds=delay)
 
 
 def cancel(database: Database, job_id: str, tenant_id: str | None = None) -> bool:
-    """Cancel; whether it was done."""
+    """Cancel a job; return True when it was done."""
     with database.transaction() as session:
         return cancel_job(session, tenant_id=tenant_id, job_id=job_id) is not None
 
 
 def expire(database: Database, job_id: str) -> bool:
-    """Expire; whether it was done."""
+    """Expire a job; return True when it was done."""
     with database.transaction() as session:
         return expire_job(session, job_id) is not None
 
 
 def rescue(database: Database, job_id: str) -> bool:
-    """Take a job from a lost worker; whether it was done."""
+    """Rescue a job of a lost worker; return True when it was done."""
     with database.transaction() as session:
         return rescue_job(session, job_id) is not None
 
 
 def found(database: Database, job_id: str) -> Job:
-    """The row as it is now."""
+    """The current row of a job."""
     with database.transaction(durable=False) as session:
         job = find_job(session, tenant_id=None, job_id=job_id)
     assert job is not None
@@ -197,19 +197,19 @@ def found(database: Database, job_id: str) -> Job:
 
 
 def state(database: Database, job_id: str) -> JobState:
-    """Where a job stands."""
+    """The state of a job."""
     return JobState(found(database, job_id).state)
 
 
 def sql(database: Database, statement: str, **values: Any) -> list[tuple[Any, ...]]:
-    """Run a statement past the rules, as a test's fault or look; its rows."""
+    """Run a statement that bypasses the rules, as a test's fault or query; return its rows."""
     with database.transaction() as session:
         result = session.execute(text(statement), values)
         return [tuple(row) for row in result] if result.returns_rows else []
 
 
 def lose_lease(database: Database, job_id: str) -> None:
-    """Let a job's lease have run out a second ago."""
+    """End a job's lease a second ago."""
     sql(
         database,
         "UPDATE jobs SET leased_until = now() - interval '1 second' WHERE id = :id",
@@ -218,7 +218,7 @@ def lose_lease(database: Database, job_id: str) -> None:
 
 
 def let_expire(database: Database, job_id: str) -> None:
-    """Let a job's time to be claimed be over."""
+    """End a job's time to be claimed a second ago."""
     sql(
         database,
         "UPDATE jobs SET expires_at = now() - interval '1 second' WHERE id = :id",
@@ -227,7 +227,7 @@ def let_expire(database: Database, job_id: str) -> None:
 
 
 def allowance(database: Database, tenant_id: str, kind: str = "images") -> tuple[int, int]:
-    """What a tenant has used and holds of this month's allowance."""
+    """The used and the held units of a tenant's allowance this month."""
     [row] = sql(
         database,
         "SELECT coalesce(sum(used), 0), coalesce(sum(held), 0) FROM allowances "
@@ -239,7 +239,7 @@ def allowance(database: Database, tenant_id: str, kind: str = "images") -> tuple
 
 
 def balance(database: Database, tenant_id: str) -> tuple[int, int]:
-    """A tenant's balance and what is held of it, in micro-USD."""
+    """A tenant's balance and the held part of it, in micro-USD."""
     [row] = sql(
         database,
         "SELECT balance_micros, balance_held_micros FROM tenants WHERE id = :id",
@@ -249,11 +249,11 @@ def balance(database: Database, tenant_id: str) -> tuple[int, int]:
 
 
 def assert_everything_holds(database: Database) -> None:
-    """No invariant is broken."""
+    """Assert that no invariant is broken."""
     with database.transaction(durable=False) as session:
         assert invariants.violations(session) == []
 
 
 def counts(database: Database, *tables: str) -> list[int]:
-    """How many rows each table has."""
+    """The number of rows of each table."""
     return [sql(database, f"SELECT count(*) FROM {table}")[0][0] for table in tables]  # noqa: S608

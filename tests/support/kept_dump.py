@@ -167,9 +167,7 @@ class Filler:
             row, key = self._in_transaction(create, self._actor, name=name, role=role)
             self.facts.keys[name] = key
         self._in_transaction(operator_keys.revoke, self._actor, row.id)
-        self.facts.session = self._in_transaction(
-            sessions.start, self._actor.id, seconds=A_CENTURY
-        )
+        self.facts.session = self._in_transaction(sessions.start, self._actor.id, seconds=A_CENTURY)
 
     def _add_tenants(self) -> None:
         change = self._in_transaction
@@ -259,9 +257,7 @@ class Filler:
         assert job.id == new.id
         return Claim(job.id, job.attempt)
 
-    def _complete(
-        self, new: NewJob, *artifacts: tuple[ArtifactKind, str], **output: Any
-    ) -> None:
+    def _complete(self, new: NewJob, *artifacts: tuple[ArtifactKind, str], **output: Any) -> None:
         claim = self._claim(new)
         stored = tuple(
             self._artifact(claim, n, kind, media_type)
@@ -364,10 +360,10 @@ class Filler:
     def _add_attempted(self) -> None:
         """Jobs that are queued again; each waits a moment, so that the next claim skips it."""
         retried = self._claim(self._submit("retried"))
-        self._in_transaction(retry_job, retried, _BROKEN_FOR_NOW, delay_seconds=5)
+        self._in_transaction(retry_job, retried, _BROKEN_FOR_NOW, delay_seconds=1)
         resumed = self._claim(self._submit("to be resumed", variant=HOSTED))
         self._in_transaction(resume_points.write, resumed, "task-17")
-        self._in_transaction(retry_job, resumed, _BROKEN_FOR_NOW, delay_seconds=5)
+        self._in_transaction(retry_job, resumed, _BROKEN_FOR_NOW, delay_seconds=1)
         suspect = self._submit("suspect", variant=SEER, given={"image": self._upload()})
         self._claim(suspect, lease_seconds=AT_ONCE)
         assert self._in_transaction(rescue_job, suspect.id).state == "queued"
@@ -412,7 +408,9 @@ def revision_of(database: Database) -> str:
 
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path), help="default: tests/data/database-NNNN.sql")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="default: tests/data/database-NNNN.sql"
+)
 def main(out: Path | None) -> None:
     """Write a dump of the newest revision."""
     with migrated_server() as (url, database):
@@ -421,7 +419,8 @@ def main(out: Path | None) -> None:
         assert_everything_holds(database)
         filler.facts.revision = revision_of(database)
         FOLDER.mkdir(exist_ok=True)
-        out = out or FOLDER / f"database-{filler.facts.revision}.sql"
+        number = filler.facts.revision.split("_")[0]
+        out = out or FOLDER / f"database-{number}.sql"
         write(url, filler.facts, out)
     click.echo(f"{out}: {out.stat().st_size} bytes")
 

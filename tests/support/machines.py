@@ -1,7 +1,7 @@
-"""A service as two machines would run it, on servers that they share, all of it on this one.
+"""A service of two machines on shared servers, all of it on this one.
 
 Each machine has an API, a courier and a fleet with a folder of its own; PostgreSQL, Redis and the
-S3 server are shared. One supervisor stands for every machine's init: it restarts what dies.
+S3 server are shared. One supervisor acts as every machine's init: it restarts processes that die.
 """
 
 import os
@@ -36,7 +36,7 @@ from tests.servers import swift
 
 VARIANT = "flux.1-demo"
 START_SECONDS = 300
-"""Longest until a worker is ready: two load torch at once, beside all that is under load."""
+"""Time limit for a worker to be ready: two load torch at once, on a loaded machine."""
 
 MACHINES = ("north", "south")
 _FLEET = f'[[workers]]\ndevice = "cpu"\nvariants = ["{VARIANT}"]\n'
@@ -47,9 +47,9 @@ class Machines:
     """Two machines' processes. Start them from the thread that then calls `watch`.
 
     Attributes:
-        folder: below it, each server and each machine has a folder of its own.
-        workers_of: machines by the ids of their workers, dead ones as well.
-        pauses: seconds that each kill cost, by what was killed.
+        folder: the parent of the folders of servers and machines.
+        workers_of: machines by the ids of their workers, including dead ones.
+        pauses: seconds of interruption by each kill, by the killed process.
     """
 
     folder: Path
@@ -65,7 +65,7 @@ class Machines:
 
     @property
     def urls(self) -> Sequence[str]:
-        """Where the machines' APIs answer."""
+        """The URLs of the machines' APIs."""
         return [f"http://127.0.0.1:{port}" for port in self._ports.values()]
 
     @property
@@ -75,7 +75,7 @@ class Machines:
         return self._database
 
     def start(self) -> None:
-        """Start everything, and return when all of it answers."""
+        """Start everything; return when all of it answers."""
         postgres = EmbeddedPostgres(self.folder / "postgres")
         redis = EmbeddedRedis(self.folder / "redis")
         storage = self._start_servers(postgres, redis)
@@ -100,7 +100,7 @@ class Machines:
         disk.mkdir()
         ports = {kind: free_port() for kind in (*swift._STORAGE_KINDS, "proxy")}
         swift._configure(disk, ports)
-        _forgive_soon(disk / "proxy-server.conf")
+        _shorten_suppression(disk / "proxy-server.conf")
         servers = [swift.SwiftProcess(kind, disk, port) for kind, port in ports.items()]
         self.supervisor.start(postgres, redis, *servers)
         storage = StorageSettings(
@@ -126,7 +126,7 @@ class Machines:
         ]
 
     def learn_workers(self) -> set[str]:
-        """ResumePoint whose the live workers are; the machines that have one that is ready."""
+        """Record the machine of each live worker; return the machines with a ready one."""
         fleets = {self.supervisor.pids[f"{name}-fleet"]: name for name in MACHINES}
         ready = set()
         rows = self.rows(select(Worker.id, Worker.pid, Worker.state))
@@ -139,7 +139,7 @@ class Machines:
         return ready
 
     def rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
-        """A query's rows, asked for again while the server is being restarted."""
+        """A query's rows; it is retried while the server restarts."""
 
         def answer() -> list[Sequence[Row[Any]]]:
             try:
@@ -151,14 +151,14 @@ class Machines:
         return eventually(answer)[0]
 
     def await_at_work(self, machine: str) -> None:
-        """Return while a worker of the machine has a job in hand."""
+        """Wait until a worker of the machine runs a job."""
         running = select(Job.worker_id).where(Job.state == JobState.RUNNING)
         eventually(
             lambda: any(self.workers_of.get(worker) == machine for (worker,) in self.rows(running))
         )
 
     def kill_worker(self, machine: str) -> None:
-        """Kill a machine's worker at work, and wait until its fleet has a ready one again."""
+        """Kill a machine's busy worker, and wait until its fleet has a ready one again."""
         self.await_at_work(machine)
         [pid] = _children(self.supervisor.pids[f"{machine}-fleet"])
         os.kill(pid, signal.SIGKILL)
@@ -166,14 +166,14 @@ class Machines:
         eventually(lambda: self.learn_workers() == set(MACHINES), seconds=START_SECONDS)
 
     def kill(self, name: str, by: signal.Signals = signal.SIGKILL) -> None:
-        """End a process as a crash would, and wait until another runs in its place."""
+        """Kill a process as a crash does, and wait until another runs in its place."""
         old = self.supervisor.pids[name]
         os.kill(old, by)
         eventually(lambda: self.supervisor.pids[name] != old)
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Whatever happens in the block, all of it is stopped at its end."""
+        """Start everything; stop all of it at the end of the block, also after an error."""
         try:
             self.start()
             yield
@@ -183,12 +183,12 @@ class Machines:
             self.supervisor.stop()
 
     def watch(self, stopping: threading.Event) -> None:
-        """Restart what dies, until told to stop."""
+        """Restart processes that die, until `stopping` is set."""
         self.supervisor.watch(stopping)
 
 
-def _forgive_soon(configuration: Path) -> None:
-    """Swift leaves a node that failed alone for a minute; here there is no other to turn to."""
+def _shorten_suppression(configuration: Path) -> None:
+    """Shorten Swift's suppression of a node that failed: a minute, and here there is no other."""
     text = configuration.read_text()
     found = "use = egg:swift#proxy\n"
     assert found in text
@@ -205,5 +205,5 @@ def _parent(pid: int) -> int:
 def _children(pid: int) -> list[int]:
     try:
         return [child.pid for child in psutil.Process(pid).children()]
-    except psutil.Error:  # it is being restarted
+    except psutil.Error:  # it restarts
         return []

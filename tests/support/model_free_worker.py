@@ -1,7 +1,7 @@
-"""A real worker process without a model: each job's prompt says what befalls the process.
+"""A real worker process without a model: each job's prompt names a fault of the process.
 
-`python -m tests.support.model_free_worker ID`, configured by the environment. After the word, a
-prompt may name a file, the mark: what has befallen once leaves it, and does not befall again.
+`python -m tests.support.model_free_worker ID`, configured by the environment. After the fault, a
+prompt may name a file, the mark: the fault creates it, and happens only while it does not exist.
 """
 
 import os
@@ -31,56 +31,59 @@ LOSE_DEVICE = "lose-device"
 LINGER = "linger"
 DIE_BEFORE_STORING = "die-before-storing"
 DIE_AFTER_STORING = "die-after-storing"
+FAULTS = {DIE, FREEZE, LOSE_DEVICE, LINGER, DIE_BEFORE_STORING, DIE_AFTER_STORING}
 
 
-def _befall(by: signal.Signals) -> None:
+def _send_self(by: signal.Signals) -> None:
     os.kill(os.getpid(), by)
 
 
-class DoomedStore(LocalStore):
-    """A store that ends its process before or after it stores, when told to."""
+class FaultyProcessStore(LocalStore):
+    """A store that kills its process before or after a put, by `fault`."""
 
-    doom = ""
+    fault = ""
 
     def put(self, key: str, data: bytes, media_type: str) -> None:
-        """Store, unless doomed before."""
-        if self.doom == DIE_BEFORE_STORING:
-            _befall(signal.SIGKILL)
+        """Store, and kill the process before or after it, by `fault`."""
+        if self.fault == DIE_BEFORE_STORING:
+            _send_self(signal.SIGKILL)
         super().put(key, data, media_type)
-        if self.doom == DIE_AFTER_STORING:
-            _befall(signal.SIGKILL)
+        if self.fault == DIE_AFTER_STORING:
+            _send_self(signal.SIGKILL)
 
 
 @dataclass
-class DoomedAdapter:
-    """An `Adapter` that paints, and does to its process what the prompts of its batch say."""
+class FaultyProcessAdapter:
+    """An `Adapter` that paints, and then does the faults of its batch to its process."""
 
-    store: DoomedStore
+    store: FaultyProcessStore
 
     def load(self) -> None:
-        """Nothing to load."""
+        """Do nothing: there is no model."""
 
     def run(self, batch: Sequence[Work], report: Report, should_stop: ShouldStop) -> list[Output]:
-        """Paint, and meet the doom."""
+        """Paint, then do the faults."""
         painted = paint(batch, report, should_stop)
-        dooms = {_doom_of(work) for work in batch}
-        if DIE in dooms:
-            _befall(signal.SIGKILL)
-        if FREEZE in dooms:
-            _befall(signal.SIGSTOP)
-        if LOSE_DEVICE in dooms:
+        faults = {_fault_of(work) for work in batch}
+        if DIE in faults:
+            _send_self(signal.SIGKILL)
+        if FREEZE in faults:
+            _send_self(signal.SIGSTOP)
+        if LOSE_DEVICE in faults:
             raise DeviceLostError("the device failed in the middle of the job")
-        while LINGER in dooms:
+        while LINGER in faults:
             if should_stop():
                 raise Stopped("told to")
             time.sleep(0.01)
-        self.store.doom = max(dooms)
+        self.store.fault = max(faults)
         return painted
 
 
-def _doom_of(work: Work) -> str:
-    """The word of a prompt; nothing when its mark says that it has befallen already."""
+def _fault_of(work: Work) -> str:
+    """The fault of a prompt; empty when its mark exists: it has happened already."""
     word, _, mark = work.parameters.model_dump()["prompt"].partition(" ")
+    if word not in FAULTS:
+        return ""
     if mark and Path(mark).exists():
         return ""
     if mark:
@@ -89,12 +92,12 @@ def _doom_of(work: Work) -> str:
 
 
 def main() -> None:
-    """Serve until SIGTERM."""
+    """Run the worker until SIGTERM."""
     logs.configure()
     folder = StorageSettings().store_dir
     if folder is None:
         raise SystemExit("set BOTTEGA_STORE_DIR")
-    store = DoomedStore(folder)
+    store = FaultyProcessStore(folder)
     WorkerProcess(
         variant_ids=(),
         device="cpu",
@@ -102,7 +105,7 @@ def main() -> None:
         store=store,
         settings=WorkerSettings(),
         id=sys.argv[1],
-        extra=[ServedModel(catalog.find(VARIANT), DoomedAdapter(store))],
+        extra=[ServedModel(catalog.find(VARIANT), FaultyProcessAdapter(store))],
     ).run()
 
 

@@ -1,4 +1,4 @@
-"""Names and connections of a test's own: nothing here ever sends anywhere but to loopback."""
+"""A resolver and connections for tests: nothing here sends to any host but loopback."""
 
 import socket
 import ssl
@@ -20,7 +20,7 @@ REACHES_LOOPBACK = ("127.", "0.0.0.0", "::1", "::ffff:127.", "::ffff:7f")
 
 @dataclass
 class Names:
-    """A resolver that answers a name's lookups one after the other; the last answer stays."""
+    """A resolver with a list of answers for each name; the last answer repeats."""
 
     answers: Mapping[str, Sequence[Sequence[str]]]
     asked: list[str] = field(default_factory=list)
@@ -37,10 +37,10 @@ class Names:
 
 @dataclass
 class Wires:
-    """A connector that takes down where it was sent.
+    """A connector that records the addresses that it connects to.
 
-    What would reach loopback really does; a public address leads to the port that `reroute` names
-    for it; from anywhere else no answer comes.
+    Addresses of loopback are really connected; a public address is connected to the local port
+    that `reroute` names for it; any other connection is refused.
     """
 
     reroute: Mapping[str, int] = field(default_factory=dict)
@@ -71,12 +71,12 @@ def outbound_settings(
 
 @cache
 def trusting_nobody() -> ssl.SSLContext:
-    """Verifies and finds no certificate good; made once, since loading the system's takes time."""
+    """A context that accepts no certificate; cached, as loading the system's takes time."""
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def guarded(resolve: Names, wires: Wires, *allow: str) -> Outbound:
-    """A client that takes any port and plain http: only the address is left to be refused."""
+    """A client that allows any port and plain http: only addresses can be refused."""
     return Outbound(
         outbound_settings(*allow, allow_http=True),
         resolve=resolve,
@@ -92,7 +92,7 @@ def local() -> Outbound:
 
 
 class Listener:
-    """A port on loopback, in both families, that is listened to and never answers."""
+    """A port on loopback, in both families, that accepts connections and never answers."""
 
     def __init__(self, opened: socket.socket) -> None:
         opened.settimeout(0)
@@ -100,7 +100,7 @@ class Listener:
         self.port: int = opened.getsockname()[1]
 
     def took_a_connection(self) -> bool:
-        """Whether one has come since it was asked last."""
+        """True when a connection has come since the last call."""
         try:
             self._socket.accept()[0].close()
         except BlockingIOError:
@@ -110,6 +110,6 @@ class Listener:
 
 @contextmanager
 def listening() -> Iterator[Listener]:
-    """A listener until the block ends."""
+    """Listen until the block ends."""
     with socket.create_server(("", 0), family=socket.AF_INET6, dualstack_ipv6=True) as opened:
         yield Listener(opened)

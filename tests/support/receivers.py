@@ -1,4 +1,4 @@
-"""A webhook receiver: a real HTTP server that answers by a script and remembers what it heard."""
+"""A webhook receiver: a real HTTP server that records requests and answers by a script."""
 
 import threading
 import time
@@ -13,8 +13,8 @@ from standardwebhooks.webhooks import Webhook
 
 
 @dataclass(frozen=True)
-class Say:
-    """An answer; with `hold`, it waits for that event first."""
+class Reply:
+    """An answer; with `hold`, it is sent after that event is set."""
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -22,8 +22,8 @@ class Say:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A request, as it came."""
+class ReceivedRequest:
+    """A received request; `at` is monotonic."""
 
     path: str
     headers: Mapping[str, str]
@@ -36,16 +36,16 @@ class Heard:
         return self.headers["webhook-id"]
 
     def verified(self, secret: str) -> Any:
-        """The event, if the public library finds the signature good; it raises otherwise."""
+        """Verify the signature by the public library; return the event, or raise."""
         return Webhook(secret).verify(self.body, dict(self.headers))
 
 
 class Receiver:
-    """What it is told is in `heard`; it answers by `script`, then 200."""
+    """Records `requests`, and answers by `script`, then with 200."""
 
     def __init__(self) -> None:
-        self.script: list[Say] = []
-        self.heard: list[Heard] = []
+        self.script: list[Reply] = []
+        self.requests: list[ReceivedRequest] = []
         self.most_at_once = 0
         self._at_once = 0
         self._lock = threading.Lock()
@@ -53,26 +53,26 @@ class Receiver:
 
     @property
     def ids(self) -> list[str]:
-        """The ids that it heard, in order."""
-        return [request.id for request in self.heard]
+        """The ids of the deliveries, in order."""
+        return [request.id for request in self.requests]
 
-    def hear(self, request: Heard) -> Say:
-        """Take a request in; the answer to give."""
+    def receive(self, request: ReceivedRequest) -> Reply:
+        """Record a request; return its answer."""
         with self._lock:
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
-            self.heard.append(request)
-            say = self.script.pop(0) if self.script else Say()
-        if say.hold is not None:
-            say.hold.wait(60)
+            self.requests.append(request)
+            reply = self.script.pop(0) if self.script else Reply()
+        if reply.hold is not None:
+            reply.hold.wait(60)
         with self._lock:
             self._at_once -= 1
-        return say
+        return reply
 
 
 @contextmanager
-def receiving(*script: Say, host: str = "127.0.0.1") -> Iterator[Receiver]:
-    """A receiver that runs."""
+def receiving(*script: Reply, host: str = "127.0.0.1") -> Iterator[Receiver]:
+    """Run a receiver until the block ends."""
     receiver = Receiver()
     receiver.script = list(script)
 
@@ -80,9 +80,9 @@ def receiving(*script: Say, host: str = "127.0.0.1") -> Iterator[Receiver]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            say = receiver.hear(Heard(self.path, headers, body, time.monotonic()))
-            self.send_response(say.status)
-            for name, value in {"Content-Length": "0", **say.headers}.items():
+            reply = receiver.receive(ReceivedRequest(self.path, headers, body, time.monotonic()))
+            self.send_response(reply.status)
+            for name, value in {"Content-Length": "0", **reply.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
 
@@ -93,7 +93,7 @@ def receiving(*script: Say, host: str = "127.0.0.1") -> Iterator[Receiver]:
         daemon_threads = True
 
         def handle_error(self, *_: object) -> None:
-            """A courier that was killed takes no answer."""
+            """Ignore the broken connection of a courier that was killed."""
 
     with Server((host, 0), Handler) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -102,8 +102,8 @@ def receiving(*script: Say, host: str = "127.0.0.1") -> Iterator[Receiver]:
         try:
             yield receiver
         finally:
-            for say in receiver.script:
-                if say.hold is not None:
-                    say.hold.set()
+            for reply in receiver.script:
+                if reply.hold is not None:
+                    reply.hold.set()
             server.shutdown()
             thread.join()

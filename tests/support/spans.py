@@ -1,4 +1,4 @@
-"""Spans of this process, kept in its memory."""
+"""Spans of this process, captured in memory."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +11,8 @@ from workers.telemetry import tracing
 
 
 @contextmanager
-def kept_spans() -> Iterator[InMemorySpanExporter]:
-    """Where the spans that end meanwhile are found."""
+def capture_spans() -> Iterator[InMemorySpanExporter]:
+    """Capture the spans that end within the block; yield the exporter that holds them."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
@@ -24,14 +24,14 @@ def kept_spans() -> Iterator[InMemorySpanExporter]:
 
 
 def traceparent_of(span: ReadableSpan) -> str:
-    """What a child of the span names as its parent."""
+    """The header by which a child of the span names its parent."""
     context = span.get_span_context()
     assert context is not None
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
 
 def parent_of(span: ReadableSpan) -> str | None:
-    """The parent in the same form; None of a trace's first."""
+    """The header of the span's parent; None for the first span of a trace."""
     if span.parent is None:
         return None
     flags = span.parent.trace_flags

@@ -1,4 +1,4 @@
-"""Faults done to a running stack, and what must hold of it afterwards."""
+"""Faults of a running stack, and the conditions that must hold afterwards."""
 
 import json
 import os
@@ -31,20 +31,20 @@ _CAME_OUT = """
 
 
 def strike(stack: Stack, name: str, by: signal.Signals = signal.SIGKILL) -> int:
-    """Send one of a stack's processes a signal; its process id."""
+    """Send a signal to one of a stack's processes; return its process id."""
     pid = stack.children()[name]
     os.kill(pid, by)
     return pid
 
 
 def await_restart(stack: Stack, name: str, old_pid: int) -> None:
-    """Return when the supervisor has started another in its place."""
+    """Wait until the supervisor has started another process in its place."""
     eventually(lambda: stack.children().get(name, old_pid) != old_pid)
 
 
 @contextmanager
 def frozen(stack: Stack, name: str) -> Iterator[None]:
-    """One of a stack's processes stands still meanwhile, its connections open."""
+    """Freeze one of a stack's processes meanwhile, with its connections open."""
     pid = strike(stack, name, signal.SIGSTOP)
     try:
         yield
@@ -53,13 +53,13 @@ def frozen(stack: Stack, name: str) -> Iterator[None]:
 
 
 def assert_well(stack: Stack) -> None:
-    """It answers, a worker serves it, and its books agree."""
+    """Assert that the stack answers, has a ready worker, and its books agree."""
     eventually(lambda: _answers(stack) and _served(stack), seconds=80)
     assert stack.violations() == []
 
 
 def assert_sound(stack: Stack) -> None:
-    """Its doctor finds nothing."""
+    """Assert that the stack's doctor finds nothing."""
     done = run_bottega("--stack", str(stack.data_dir), "doctor", "--json")
     found = {row["check"]: row for row in json.loads(done.stdout)}
     assert done.returncode == 0, found
@@ -79,7 +79,7 @@ def _served(stack: Stack) -> bool:
 
 
 class Books(NamedTuple):
-    """What is written of one job.
+    """The records of one job.
 
     Attributes:
         outcomes: of its attempts, in order.
@@ -97,7 +97,7 @@ class Books(NamedTuple):
 
 
 def books_of(stack: Stack, job: Json) -> Books:
-    """Read what is written of a job."""
+    """Read the records of a job."""
 
     def column(query: str) -> list[str]:
         with stack.database.transaction() as session:
@@ -113,7 +113,7 @@ def books_of(stack: Stack, job: Json) -> Books:
 
 
 def assert_paid_once(books: Books, attempt: int, pictures: int = 1) -> None:
-    """One settlement, and the pictures of one attempt, each stored; nothing else is."""
+    """Assert one settlement, and that the pictures of one attempt are stored and nothing else."""
     assert books.holds == ["settled"]
     assert books.used == [pictures]
     assert len(books.keys) == pictures
@@ -123,12 +123,12 @@ def assert_paid_once(books: Books, attempt: int, pictures: int = 1) -> None:
 
 @dataclass
 class Load:
-    """Submitters that send each submission, under its key, until it is acknowledged.
+    """Submitters that send each submission, under its key, until it is accepted.
 
     Attributes:
-        acknowledged: the job id that a 202 answered, by key.
-        broken: how many tries ended with their connection: accepted or not, nobody knows.
-        refused: how many tries were answered 503.
+        acknowledged: the job id of each 202, by key.
+        broken: the number of tries whose connection broke: they may be accepted or not.
+        refused: the number of tries that were answered 503.
     """
 
     client: Client
@@ -171,12 +171,12 @@ class Load:
         return False
 
     def await_more(self, count: int = 10) -> None:
-        """Return when so many more submissions have been acknowledged."""
+        """Wait until this many more submissions are accepted."""
         enough = len(self.acknowledged) + count
         eventually(lambda: len(self.acknowledged) >= enough)
 
     def assert_all_came_out(self, stack: Stack) -> None:
-        """What went in came out: nothing lost, nothing twice, nothing unexpected."""
+        """Assert that each accepted job succeeded once, and that there is no other."""
 
         def unfinished() -> int:
             with stack.database.transaction() as session:
@@ -192,7 +192,7 @@ class Load:
 
 
 def timed(http: httpx.Client, asked: Json) -> tuple[int, float]:
-    """A submission's status, and the seconds that it took."""
+    """A submission's status, and its seconds."""
     began = time.monotonic()
     answer = http.post("/v1/jobs", json=asked)
     return answer.status_code, time.monotonic() - began

@@ -1,4 +1,4 @@
-"""A worker's insides without a model: executor, register and scripted adapters on real servers."""
+"""A worker without a model: executor, active jobs and a scripted adapter on real servers."""
 
 import io
 from collections.abc import Callable
@@ -24,13 +24,13 @@ from workers.runtime.model_cache import ModelCache, ServedModel
 from workers.runtime.process import make_executor
 from workers.settings import WorkerSettings
 
-PAINTER = "flux.1-demo"
-SEER = "florence-2-demo"
+FLUX = "flux.1-demo"
+FLORENCE2 = "florence-2-demo"
 
 
 @dataclass
 class Station:
-    """One worker's place: what it serves is answered by `adapter`, whatever the variant."""
+    """One worker of a test; `adapter` runs the jobs of every variant."""
 
     database: Database
     store: ObjectStore
@@ -38,35 +38,35 @@ class Station:
     publisher: Publisher
     worker_id: str = "wrk_1"
     adapter: ScriptedAdapter = field(default_factory=ScriptedAdapter)
-    register: ActiveJobs = field(default_factory=ActiveJobs)
+    active_jobs: ActiveJobs = field(default_factory=ActiveJobs)
     rules: Rules = field(default_factory=Rules)
-    more_waits: Callable[[str], object] = bool
+    on_backlog: Callable[[str], object] = bool
     model_cache: ModelCache | None = None
 
     def executor(self) -> Executor:
-        """An executor of this station."""
-        served = {name: ServedModel(catalog.find(name), self.adapter) for name in (PAINTER, SEER)}
+        """An executor of this worker."""
+        served = {name: ServedModel(catalog.find(name), self.adapter) for name in (FLUX, FLORENCE2)}
         return make_executor(
             worker_id=self.worker_id,
             database=self.database,
             store=self.store,
             publisher=self.publisher,
-            active_jobs=self.register,
+            active_jobs=self.active_jobs,
             settings=self.settings,
-            on_backlog=self.more_waits,
+            on_backlog=self.on_backlog,
             moderator=Moderator(self.rules, self.database),
             model_cache=self.model_cache or ModelCache.loaded(served),
         )
 
-    def answer(self, *script: Behaviour, variant: str = PAINTER) -> int:
-        """Run one batch, the adapter behaving so; the number of jobs claimed."""
+    def run_batch(self, *script: Behaviour, variant: str = FLUX) -> int:
+        """Run one batch with these behaviours; return the number of jobs that it claimed."""
         self.adapter.script[:] = script
-        return run_batch(self, self.executor(), variant)
+        return run_and_count(self, self.executor(), variant)
 
-    def submit(self, tenant_id: str, variant: str = PAINTER, **given: Any) -> str:
-        """Submit a job with this input, as the API would; its id."""
+    def submit(self, tenant_id: str, variant: str = FLUX, **given: Any) -> str:
+        """Submit a job with this input, as the API does; return its id."""
         row = catalog.find(variant)
-        parameters = row.parameters.model_validate({**_LEAST[variant], **given})
+        parameters = row.parameters.model_validate({**_DEFAULT_INPUTS[variant], **given})
         return submit(
             self.database,
             tenant_id,
@@ -78,7 +78,7 @@ class Station:
         )
 
     def events(self, job_id: str) -> list[Event]:
-        """What has been told of a job so far."""
+        """The events of a job that are published so far."""
         with redis_client(self.settings) as client:
             return read_events(client, job_id)
 
@@ -87,21 +87,21 @@ class Station:
         return [info.key for info in self.store.list("")]
 
 
-_LEAST: dict[str, dict[str, Any]] = {
-    PAINTER: {"prompt": "a red circle", "seed": 7},
-    SEER: {"task": "<OD>"},
+_DEFAULT_INPUTS: dict[str, dict[str, Any]] = {
+    FLUX: {"prompt": "a red circle", "seed": 7},
+    FLORENCE2: {"task": "<OD>"},
 }
 
 
-def run_batch(station: Station, executor: Executor, variant: str = PAINTER) -> int:
-    """Run one batch; the number of jobs claimed, by the attempts that were entered."""
+def run_and_count(station: Station, executor: Executor, variant: str = FLUX) -> int:
+    """Run one batch; return the number of claimed jobs, counted by their rows of attempts."""
     [before] = counts(station.database, "attempts")
     executor.run_batch(variant)
     return counts(station.database, "attempts")[0] - before
 
 
-def told(station: Station, job_id: str, last: str) -> list[tuple[str, Any]]:
-    """A job's events once the last of them has been told: type, and state or step."""
+def await_events(station: Station, job_id: str, last: str) -> list[tuple[str, Any]]:
+    """Wait for a job's last event; return type, and state or step, of all."""
 
     def events() -> list[tuple[str, Any]]:
         return [(e.type, e.data.get("state", e.data.get("step"))) for e in station.events(job_id)]
@@ -111,20 +111,17 @@ def told(station: Station, job_id: str, last: str) -> list[tuple[str, Any]]:
 
 
 def read_events(client: Redis, job_id: str) -> list[Event]:
-    """A job's stream."""
+    """The events of a job's stream."""
     return [parse_entry(job_id, entry) for entry in client.xrange(stream_key(job_id))]
 
 
-Let = Callable[[], object]
-
-
-def and_then(behave: Behaviour, *lets: Let) -> Behaviour:
-    """A behaviour, and what happens elsewhere before its result is back."""
+def and_then(behave: Behaviour, *actions: Callable[[], object]) -> Behaviour:
+    """A behaviour, followed by actions before its outputs are returned."""
 
     def behaviour(*arguments: Any) -> Any:
         outputs = behave(*arguments)
-        for let in lets:
-            let()
+        for act in actions:
+            act()
         return outputs
 
     return behaviour

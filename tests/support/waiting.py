@@ -1,4 +1,4 @@
-"""Waiting for what another thread or process does."""
+"""Waiting for other threads and processes."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def await_true(condition: Callable[[], bool], timeout_seconds: float = 15.0) -> bool:
-    """Whether the condition came true in time."""
+    """Wait until a condition is true; return False when it is not in time."""
     deadline = time.monotonic() + timeout_seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -20,7 +20,7 @@ def await_true(condition: Callable[[], bool], timeout_seconds: float = 15.0) -> 
 
 
 def at_once(calls: Sequence[Callable[[], T]]) -> list[T]:
-    """Make every call in a thread of its own, all at the same moment; their results, in order."""
+    """Make every call in a thread of its own, at the same moment; return the results in order."""
     barrier = threading.Barrier(len(calls))
 
     def make(call: Callable[[], T]) -> T:

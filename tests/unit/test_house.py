@@ -39,7 +39,7 @@ FORMER_MODULES = frozenset(
     verdict visitor
     """.split()  # noqa: SIM905
 )
-"""Names that gave way to the field's terms; the table of both is deploy/decisions/moved-modules.md."""
+"""Names that gave way to the field's terms; deploy/decisions/moved-modules.md has the paths."""
 
 
 def modules() -> Iterator[Path]:

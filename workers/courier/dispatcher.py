@@ -1,8 +1,8 @@
-"""The courier: sends webhooks from a process of its own, so that no receiver slows a worker down.
+"""The dispatcher of webhooks, in a process of its own: no receiver slows a worker down.
 
-What is due is claimed in PostgreSQL, where several couriers share it. Each POST has a thread of
-its own, and few of them may go to one host at a time: a receiver that is slow or dead holds up
-nothing but what is meant for it.
+Due deliveries are claimed in PostgreSQL, which several couriers share. Each POST has a thread of
+its own, and the claims limit the number per host: a receiver that is slow or dead delays only its
+own deliveries.
 """
 
 import threading
@@ -20,15 +20,15 @@ from db.values.delivery_state import DeliveryState
 from db.webhooks import deliveries
 from db.webhooks import secrets as webhook_secrets
 from db.webhooks.types import DeliveryClaim, Outcome
-from workers.courier.outcome import answered, unanswered
+from workers.courier.outcome import outcome_of_answer, outcome_of_error
 from workers.outbound import Answer, OutboundError, Timeouts
 from workers.outbound.signature import headers_of
 from workers.settings import WorkerSettings
 from workers.telemetry import metrics, tracing
 
 POLL_SECONDS = 0.5
-TIDY_SECONDS = 5.0
-_DATABASE_AWAY_SECONDS = 2.0
+CLOSE_EVERY_SECONDS = 5.0
+_DATABASE_RETRY_SECONDS = 2.0
 _RECORD_TRIES = 5
 _STOP_SECONDS = 10.0
 _LEASE_MARGIN_SECONDS = 15.0
@@ -37,7 +37,7 @@ _log = structlog.get_logger(__name__)
 
 
 class HttpClient(Protocol):
-    """What a courier needs of `workers.outbound.Outbound`."""
+    """The part of `workers.outbound.Outbound` that a dispatcher uses."""
 
     def post(
         self, url: str, content: bytes, *, headers: Mapping[str, str], timeouts: Timeouts | None
@@ -50,141 +50,133 @@ class HttpClient(Protocol):
 
 
 class WebhookDispatcher:
-    """Sends what is due until it is stopped.
+    """Sends due deliveries until it is stopped.
 
     Args:
         database: where deliveries are claimed and recorded.
-        sender: the guarded HTTP client.
-        settings: how long one POST may take, and how many are in flight.
+        client: the guarded HTTP client.
+        settings: the time limit of one POST, and the number of POSTs in flight.
     """
 
-    def __init__(self, database: Database, sender: HttpClient, settings: WorkerSettings) -> None:
+    def __init__(self, database: Database, client: HttpClient, settings: WorkerSettings) -> None:
         self._database = database
-        self._sender = sender
+        self._client = client
         self._settings = settings
         seconds = settings.webhook_timeout_seconds
         self._timeouts = Timeouts(total=seconds, connect=min(5.0, seconds), read=seconds)
         self._in_flight = 0
         self._changed = threading.Condition()
-        self._tidied_at = 0.0
+        self._closed_at = 0.0
 
     def run(self, stopping: threading.Event) -> None:
-        """Send until told to stop; what is under way then has some seconds to end.
+        """Send deliveries until `stopping` is set, then give those in flight some seconds to end.
 
-        What does not end in time is sent again, under the same id, when its lease runs out.
+        A delivery that does not end in time is sent again, under the same id, when its lease runs
+        out.
         """
         while not stopping.is_set():
             try:
-                if time.monotonic() > self._tidied_at + TIDY_SECONDS:
-                    self._tidy()
-                self._dispatch()
+                if time.monotonic() > self._closed_at + CLOSE_EVERY_SECONDS:
+                    self.close_undeliverable()
+                self.dispatch()
             except SQLAlchemyError as error:
                 _log.warning("dispatch_failed", error=type(error).__name__)
-                stopping.wait(_DATABASE_AWAY_SECONDS)
-            self._await_change(POLL_SECONDS)
-        self._await_idle(_STOP_SECONDS)
+                stopping.wait(_DATABASE_RETRY_SECONDS)
+            self._wait_for_change(POLL_SECONDS)
+        self.wait_until_idle(_STOP_SECONDS)
 
-    def deliver_due(self) -> int:
-        """Send once what is due now, as much as may be in flight; the number of attempts made."""
-        self._tidy()
-        begun = self._dispatch()
-        self._await_idle(self._lease_seconds)
-        return begun
-
-    @property
-    def _lease_seconds(self) -> float:
-        return self._settings.webhook_timeout_seconds + _LEASE_MARGIN_SECONDS
-
-    def _tidy(self) -> None:
+    def close_undeliverable(self) -> None:
+        """Close the deliveries that no attempt can deliver any more."""
         with self._database.transaction() as session:
             closed = deliveries.close_undeliverable(session)
         if closed:
             _log.info("deliveries_closed", count=closed)
-        self._tidied_at = time.monotonic()
+        self._closed_at = time.monotonic()
 
-    def _dispatch(self) -> int:
-        """Begin to send what is due, as far as there is room; the number begun."""
+    def dispatch(self) -> int:
+        """Start attempts at due deliveries, as many as may be in flight; return their number."""
         room = self._settings.webhook_concurrency - self._in_flight
         if room <= 0:
             return 0
+        lease_seconds = self._settings.webhook_timeout_seconds + _LEASE_MARGIN_SECONDS
         with self._database.transaction(durable=False) as session:
-            claimed = deliveries.claim(session, room=room, lease_seconds=self._lease_seconds)
-            tenants = {sending.tenant_id for sending in claimed}
+            claims = deliveries.claim(session, room=room, lease_seconds=lease_seconds)
+            tenants = {claim.tenant_id for claim in claims}
             secrets = {
                 tenant: webhook_secrets.signing_secrets(session, tenant) for tenant in tenants
             }
-            ids = [sending.delivery_id for sending in claimed] if tracing.is_on() else []
+            ids = [claim.delivery_id for claim in claims] if tracing.is_on() else []
             parents = traces.of_deliveries(session, ids) if ids else {}
-        for sending in claimed:
-            parent = parents.get(sending.delivery_id)
-            self._begin(sending, secrets[sending.tenant_id], parent)
-        return len(claimed)
+        for claim in claims:
+            self._start(claim, secrets[claim.tenant_id], parents.get(claim.delivery_id))
+        return len(claims)
 
-    def _begin(self, sending: DeliveryClaim, secrets: Sequence[str], parent: str | None) -> None:
+    def wait_until_idle(self, timeout_seconds: float) -> None:
+        """Wait until no attempt is in flight, or the time is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._in_flight == 0, timeout_seconds)
+
+    def _start(self, claim: DeliveryClaim, secrets: Sequence[str], parent: str | None) -> None:
         with self._changed:
             self._in_flight += 1
         # A daemon: no exit waits for a receiver that does not answer.
         threading.Thread(
-            target=self._deliver, args=(sending, secrets, parent), name="webhook", daemon=True
+            target=self._deliver, args=(claim, secrets, parent), name="webhook", daemon=True
         ).start()
 
-    def _deliver(self, sending: DeliveryClaim, secrets: Sequence[str], parent: str | None) -> None:
-        about: tracing.Attributes = {
-            "delivery.id": sending.delivery_id,
-            "delivery.attempt": sending.number,
+    def _deliver(self, claim: DeliveryClaim, secrets: Sequence[str], parent: str | None) -> None:
+        attributes: tracing.Attributes = {
+            "delivery.id": claim.delivery_id,
+            "delivery.attempt": claim.number,
         }
         try:
-            with tracing.span("deliver", parent, about) as span:
-                outcome = self._post(sending, secrets)
+            with tracing.span("deliver", parent, attributes) as span:
+                outcome = self._post(claim, secrets)
                 _describe(span, outcome)
-            self._record(sending, outcome)
+            self._record(claim, outcome)
         finally:
             with self._changed:
                 self._in_flight -= 1
                 self._changed.notify_all()
 
-    def _post(self, sending: DeliveryClaim, secrets: Sequence[str]) -> Outcome:
+    def _post(self, claim: DeliveryClaim, secrets: Sequence[str]) -> Outcome:
         began = time.monotonic()
         try:
-            answer = self._sender.post(
-                sending.url,
-                sending.body.encode(),
-                headers=headers_of(sending, secrets),
+            answer = self._client.post(
+                claim.url,
+                claim.body.encode(),
+                headers=headers_of(claim, secrets),
                 timeouts=self._timeouts,
             )
-            return answered(answer, time.monotonic() - began)
+            return outcome_of_answer(answer, time.monotonic() - began)
         except OutboundError as error:
-            return unanswered(error, time.monotonic() - began)
-        except Exception as error:  # noqa: BLE001 - a delivery must end, whatever sending it does
-            _log.error("webhook_broke", delivery=sending.delivery_id, error=type(error).__name__)
-            return unanswered(error, time.monotonic() - began)
+            return outcome_of_error(error, time.monotonic() - began)
+        except Exception as error:  # noqa: BLE001 - a delivery must end, whatever its POST raises
+            _log.error("webhook_broke", delivery=claim.delivery_id, error=type(error).__name__)
+            return outcome_of_error(error, time.monotonic() - began)
 
-    def _record(self, sending: DeliveryClaim, outcome: Outcome) -> None:
-        """Write the outcome, with some patience: unwritten, what arrived would be sent again."""
+    def _record(self, claim: DeliveryClaim, outcome: Outcome) -> None:
+        """Record the outcome, with retries: a delivery without a record would be sent again."""
         for tries_left in reversed(range(_RECORD_TRIES)):
             try:
                 with self._database.transaction() as session:
-                    state = deliveries.record(session, sending, outcome)
+                    state = deliveries.record(session, claim, outcome)
             except SQLAlchemyError as error:
                 _log.warning(
                     "attempt_not_recorded",
-                    delivery=sending.delivery_id,
+                    delivery=claim.delivery_id,
                     error=type(error).__name__,
                     tries_left=tries_left,
                 )
-                time.sleep(_DATABASE_AWAY_SECONDS)
+                time.sleep(_DATABASE_RETRY_SECONDS)
             else:
-                _tell(sending, outcome, state)
+                _log_attempt(claim, outcome, state)
                 return
 
-    def _await_change(self, seconds: float) -> None:
-        """Return when an attempt has ended, or after a while."""
+    def _wait_for_change(self, timeout_seconds: float) -> None:
+        """Wait until an attempt has ended, or the time is over."""
         with self._changed:
-            self._changed.wait(seconds)
-
-    def _await_idle(self, seconds: float) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._in_flight == 0, seconds)
+            self._changed.wait(timeout_seconds)
 
 
 def _describe(span: Span, outcome: Outcome) -> None:
@@ -194,17 +186,17 @@ def _describe(span: Span, outcome: Outcome) -> None:
         tracing.fail(span, outcome.error)
 
 
-def _tell(sending: DeliveryClaim, outcome: Outcome, state: str | None) -> None:
-    """One line an attempt. The URL stays out of it: its path or query may hold a token."""
-    metrics.webhook_sent(_outcome_name(state))
+def _log_attempt(claim: DeliveryClaim, outcome: Outcome, state: str | None) -> None:
+    """Log one line per attempt, without the URL: its path or query may hold a token."""
+    metrics.count_webhook_attempt(_outcome_label(state))
     _log.info(
         "webhook_sent",
-        delivery=sending.delivery_id,
-        attempt=sending.number,
-        job_id=sending.job_id,
-        request_id=sending.request_id,
-        event_type=sending.event,
-        host=sending.host,
+        delivery=claim.delivery_id,
+        attempt=claim.number,
+        job_id=claim.job_id,
+        request_id=claim.request_id,
+        event_type=claim.event,
+        host=claim.host,
         status=outcome.status,
         error=outcome.error,
         seconds=round(outcome.seconds, 3),
@@ -212,8 +204,8 @@ def _tell(sending: DeliveryClaim, outcome: Outcome, state: str | None) -> None:
     )
 
 
-def _outcome_name(state: str | None) -> str:
-    """What a delivery came to; `retried` where it is pending still."""
+def _outcome_label(state: str | None) -> str:
+    """The metric's label for an attempt; `retried` while the delivery is pending."""
     if state is None:
         return "superseded"
     return "retried" if state == DeliveryState.PENDING else state

@@ -1,4 +1,4 @@
-"""Removing inputs that have had their time: uploads, and what was fetched or sent with a job."""
+"""The retention of inputs: uploads, and files that were fetched for a job or sent with it."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -10,13 +10,15 @@ from db.storage.object_store import ObjectStore
 
 _BATCH = 200
 _LEAST_SECONDS = timedelta(days=1).total_seconds()
-"""However short results are kept: a submission that is being made needs its inputs."""
+"""The shortest retention of inputs, even where results are kept for less: a submission that is
+being made needs its inputs."""
 
 
 def remove_inputs(database: Database, store: ObjectStore, *, keep_seconds: float) -> int:
-    """Remove what was used last so long ago and no unfinished job can name; how many.
+    """Remove inputs that were last used before the retention time; return their number.
 
-    An uploaded file's id is forgotten with its picture.
+    An input that an unfinished job can name stays. An uploaded file's id is deleted with its
+    picture.
     """
     with database.transaction(durable=False) as session:
         before = stored_inputs.removal_cutoff(session, seconds=max(keep_seconds, _LEAST_SECONDS))
@@ -26,24 +28,26 @@ def remove_inputs(database: Database, store: ObjectStore, *, keep_seconds: float
 
 def _remove(database: Database, store: ObjectStore, key: str, before: datetime) -> bool:
     with database.transaction() as session:
-        gone = stored_inputs.remove(session, key, before=before)
-        if gone:
-            store.delete(key)  # under the row's lock: whoever sends it again stores it afterwards
-    return gone
+        removed = stored_inputs.remove(session, key, before=before)
+        if removed:
+            store.delete(
+                key
+            )  # under the row's lock: a client that uploads it again stores it later
+    return removed
 
 
 def adopt_inputs(database: Database, store: ObjectStore, *, stored_before: datetime) -> None:
-    """Enter what lies in the store without a row, so that it has its time from when it came."""
+    """Add rows for stored inputs without one; their retention counts from their upload."""
     old = (
-        (found.key, found.modified_at)
-        for found in store.list(stored_inputs.PREFIX)
-        if found.modified_at < stored_before
+        (stored.key, stored.modified_at)
+        for stored in store.list(stored_inputs.PREFIX)
+        if stored.modified_at < stored_before
     )
     for batch in _batches(old):
         with database.transaction() as session:
             stored_inputs.add_existing(session, batch)
 
 
-def _batches(found: Iterator[tuple[str, datetime]]) -> Iterator[dict[str, datetime]]:
-    while batch := dict(islice(found, _BATCH)):
+def _batches(objects: Iterator[tuple[str, datetime]]) -> Iterator[dict[str, datetime]]:
+    while batch := dict(islice(objects, _BATCH)):
         yield batch

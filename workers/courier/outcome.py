@@ -1,4 +1,4 @@
-"""From what a receiver answered, or did not, to the outcome that is recorded."""
+"""The outcome that is recorded of an attempt: the receiver's answer, or an error code."""
 
 from datetime import UTC, datetime
 
@@ -15,7 +15,7 @@ from workers.outbound import (
 )
 from workers.outbound.retry_after import retry_after_seconds
 
-# The more special one first.
+# Subclasses before their base classes.
 _CODES: dict[type[OutboundError], str] = {
     BadUrlError: "bad_url",
     RefusedAddressError: "refused_address",
@@ -26,13 +26,13 @@ _CODES: dict[type[OutboundError], str] = {
 }
 
 
-def answered(answer: Answer, seconds: float) -> Outcome:
-    """The outcome where there is a status."""
+def outcome_of_answer(answer: Answer, seconds: float) -> Outcome:
+    """The outcome of an attempt that the receiver answered."""
     retry_after = retry_after_seconds(answer.headers.get("retry-after", ""), datetime.now(UTC))
     return Outcome(answer.status, None, seconds, retry_after)
 
 
-def unanswered(error: Exception, seconds: float) -> Outcome:
-    """The outcome where there is none: a stable code that quotes nothing of the URL."""
+def outcome_of_error(error: Exception, seconds: float) -> Outcome:
+    """The outcome without an answer: a stable code that quotes nothing of the URL."""
     code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), None)
     return Outcome(None, code or "internal_error", seconds)

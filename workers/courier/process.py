@@ -1,4 +1,4 @@
-"""The courier's process: maintenance, webhooks and retention, side by side."""
+"""The courier's process: sweeper, webhook dispatcher and retention, side by side."""
 
 import threading
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _POOL_SIZE = 4
 
 
 def run_courier(stopping: threading.Event) -> None:
-    """Sweep and send until told to stop, configured by the environment.
+    """Run the courier until `stopping` is set, configured by the environment.
 
     Raises:
         pydantic.ValidationError: a setting is missing or wrong.
@@ -31,18 +31,18 @@ def run_courier(stopping: threading.Event) -> None:
     metrics.serve(settings)
     database = Database(DatabaseSettings(pool_size=_POOL_SIZE))
     publisher, queue_notifier = Publisher(settings), QueueNotifier(settings)
-    maintenance = Sweeper(database, queue_notifier, publisher)
+    sweeper = Sweeper(database, queue_notifier, publisher)
     retention = Retention(database, open_store(StorageSettings()), settings)
-    courier = WebhookDispatcher(database, Outbound(OutboundSettings()), settings)
+    dispatcher = WebhookDispatcher(database, Outbound(OutboundSettings()), settings)
     try:
-        run_together(
+        run_loops(
             stopping,
             partial(
-                maintenance.run,
+                sweeper.run,
                 every_seconds=settings.sweep_seconds,
                 alive_file=settings.alive_file,
             ),
-            courier.run,
+            dispatcher.run,
             retention.run,
         )
     finally:
@@ -52,21 +52,21 @@ def run_courier(stopping: threading.Event) -> None:
         tracing.stop()
 
 
-def run_together(stopping: threading.Event, *loops: Callable[[threading.Event], None]) -> None:
-    """Run loops in threads until told to stop. When one ends by an error, all do.
+def run_loops(stopping: threading.Event, *loops: Callable[[threading.Event], None]) -> None:
+    """Run loops in threads until `stopping` is set. When one raises, all end.
 
-    So a supervisor sees it: half a process must not run on.
+    So the supervisor sees the failure: half a process must not run on.
 
     Raises:
-        Exception: what a loop raised.
+        Exception: raised by a loop.
     """
     with ThreadPoolExecutor(len(loops)) as pool:
-        running = [pool.submit(_stopping_all, loop, stopping) for loop in loops]
-    for ended in running:
-        ended.result()
+        futures = [pool.submit(_run_loop, loop, stopping) for loop in loops]
+    for future in futures:
+        future.result()
 
 
-def _stopping_all(loop: Callable[[threading.Event], None], stopping: threading.Event) -> None:
+def _run_loop(loop: Callable[[threading.Event], None], stopping: threading.Event) -> None:
     try:
         loop(stopping)
     finally:

@@ -1,6 +1,6 @@
-"""Removing what has had its time: expired results, inputs, objects that nobody knows, old rows.
+"""Retention: the removal of expired results, unused inputs, orphaned objects and old jobs.
 
-Any number of processes may do it at once: removing twice is removing once.
+Any number of processes may run it at once: a second removal of the same thing does nothing.
 """
 
 import threading
@@ -21,15 +21,15 @@ from workers.settings import WorkerSettings
 
 _BATCH = 200
 _ORPHAN_AGE = timedelta(days=1)
-"""No attempt runs for so long: an object this old without a row never gets one."""
+"""Longer than any attempt runs: an object of this age without a row will never get one."""
 _ORPHANS_EVERY_SECONDS = 3600.0
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Removed:
-    """What one round removed."""
+class RemovalReport:
+    """The numbers of things that one run removed."""
 
     results: int = 0
     orphans: int = 0
@@ -38,7 +38,7 @@ class Removed:
 
 
 class Retention:
-    """Removes until it is stopped."""
+    """Removes expired data until it is stopped."""
 
     def __init__(self, database: Database, store: ObjectStore, settings: WorkerSettings) -> None:
         self._database = database
@@ -47,20 +47,20 @@ class Retention:
         self._orphans_due = 0.0
 
     def run(self, stopping: threading.Event) -> None:
-        """Go round regularly; a database or a store that is away is waited for."""
+        """Run regularly until `stopping` is set; retry while database or store are down."""
         while not stopping.wait(self._settings.retention_seconds):
             try:
-                self.round()
+                self.run_once()
             except (SQLAlchemyError, StoreError) as error:
                 _log.warning("retention_failed", error=type(error).__name__)
 
-    def round(self, *, now: datetime | None = None) -> Removed:
-        """Remove what may go now; objects without a row are looked for once an hour.
+    def run_once(self, *, now: datetime | None = None) -> RemovalReport:
+        """Remove what has expired; orphaned objects are searched for once an hour.
 
         Args:
-            now: the time that orphans' ages are counted from.
+            now: the time from which the ages of orphans count.
         """
-        removed = Removed(
+        report = RemovalReport(
             results=self._remove_results(),
             orphans=self._remove_orphans(now or datetime.now(UTC)),
             jobs=self._delete_jobs(),
@@ -68,15 +68,15 @@ class Retention:
                 self._database, self._store, keep_seconds=self._settings.result_keep_seconds
             ),
         )
-        if removed != Removed():
-            _log.info("removed", **asdict(removed))
-        return removed
+        if report != RemovalReport():
+            _log.info("removed", **asdict(report))
+        return report
 
     def _remove_results(self) -> int:
         with self._database.transaction(durable=False) as session:
             expired = retention.expired_artifacts(session, limit=_BATCH)
         for place, key in expired.items():
-            # The object first: a crash between the two removes it again, and leaves none behind.
+            # The object first: after a crash between the two it is removed again, and none stays.
             self._store.delete(key)
             with self._database.transaction() as session:
                 retention.mark_removed(session, place)
@@ -91,9 +91,9 @@ class Retention:
 
     def _old_results(self, now: datetime) -> Iterator[list[str]]:
         old = (
-            found.key
-            for found in self._store.list("results/")
-            if found.modified_at < now - _ORPHAN_AGE
+            stored.key
+            for stored in self._store.list("results/")
+            if stored.modified_at < now - _ORPHAN_AGE
         )
         while keys := list(islice(old, _BATCH)):
             yield keys

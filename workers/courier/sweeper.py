@@ -1,7 +1,7 @@
-"""What time calls for: lost leases, expired jobs, missing tickets, what is to be forgotten.
+"""The sweeper: rescues jobs with a lost lease, expires jobs, enqueues missing tickets.
 
-Any number of processes may sweep at once: every repair is a guarded write, and a ticket too many
-is a no-op.
+It also deletes stale workers and idempotency keys. Any number of processes may sweep at once:
+every repair is a guarded write, and a superfluous ticket is a no-op.
 """
 
 import threading
@@ -14,12 +14,12 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from db import worker_registry as worker_register
+from db import worker_registry
 from db.core.invariants import Violation, violations
 from db.core.session import Database
 from db.jobs import idempotency
 from db.jobs.finish import expire_job, expired_job_ids, expired_lease_ids, rescue_job
-from db.reports import usage as reports
+from db.reports import usage
 from db.tables import Job
 from db.values.job_state import JobState
 from workers.messaging.events import Publisher
@@ -28,17 +28,23 @@ from workers.telemetry import metrics
 from workers.telemetry.liveness import touch_liveness_file
 
 AUDIT_SECONDS = 3600.0
-"""How often the invariants are checked: it reads all the books."""
+"""Seconds between two checks of the invariants: a check reads all the books."""
 
 _BATCH = 500
-_FORGET_WORKER_SECONDS = 3600.0
+_STALE_WORKER_SECONDS = 3600.0
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Swept:
-    """What one sweep repaired."""
+class SweepReport:
+    """The numbers of repairs of one sweep, named like the labels of their metric.
+
+    Attributes:
+        recovered: jobs that were rescued from a lost worker.
+        expired: jobs that nobody claimed in time.
+        rung: tickets that were missing and are enqueued.
+    """
 
     recovered: int
     expired: int
@@ -59,42 +65,42 @@ class Sweeper:
     def run(
         self, stopping: threading.Event, *, every_seconds: float, alive_file: Path | None = None
     ) -> None:
-        """Sweep at once and then regularly; a database that is away is waited for."""
+        """Sweep at once and then regularly; while the database is down, try again later."""
         while True:
             touch_liveness_file(alive_file)
             try:
                 self.sweep()
                 self._audit_when_due()
-                metrics.maintenance_ran("ok")
+                metrics.count_sweep("ok")
             except SQLAlchemyError as error:
-                metrics.maintenance_ran("failed")
+                metrics.count_sweep("failed")
                 _log.warning("sweep_failed", error=type(error).__name__)
             if stopping.wait(every_seconds):
                 return
 
-    def sweep(self) -> Swept:
-        """Repair what can be repaired now."""
-        swept = Swept(
-            recovered=self._each(expired_lease_ids, rescue_job),
-            expired=self._each(expired_job_ids, expire_job),
-            rung=self._ring_missing(),
+    def sweep(self) -> SweepReport:
+        """Repair everything that needs it now."""
+        report = SweepReport(
+            recovered=self._repair_all(expired_lease_ids, rescue_job),
+            expired=self._repair_all(expired_job_ids, expire_job),
+            rung=self._enqueue_missing_tickets(),
         )
         with self._database.transaction(durable=False) as session:
-            worker_register.delete_stale(session, older_than_seconds=_FORGET_WORKER_SECONDS)
+            worker_registry.delete_stale(session, older_than_seconds=_STALE_WORKER_SECONDS)
             idempotency.delete_expired(session, _BATCH)
-        for kind, count in asdict(swept).items():
-            metrics.maintenance_repaired(kind, count)
-        if swept != Swept(0, 0, 0):
-            _log.info("swept", recovered=swept.recovered, expired=swept.expired, rung=swept.rung)
-        return swept
+        for kind, count in asdict(report).items():
+            metrics.count_repairs(kind, count)
+        if report != SweepReport(0, 0, 0):
+            _log.info("swept", **asdict(report))
+        return report
 
     def audit(self) -> list[Violation]:
-        """Check that the books agree; what does not can only be reported, as errors in the log."""
+        """Check the invariants; a broken one can only be reported, as an error in the log."""
         with self._database.transaction(durable=False) as session:
             broken = violations(session)
-        metrics.books_checked(len(broken))
-        for found in broken:
-            _log.error("invariant_broken", rule=found.rule, examples=list(found.examples))
+        metrics.set_violations(len(broken))
+        for violation in broken:
+            _log.error("invariant_broken", rule=violation.rule, examples=list(violation.examples))
         return broken
 
     def _audit_when_due(self) -> None:
@@ -102,14 +108,14 @@ class Sweeper:
             self._audit_due = time.monotonic() + AUDIT_SECONDS
             self.audit()
 
-    def _each(
+    def _repair_all(
         self,
         find: Callable[..., Sequence[str]],
         repair: Callable[[Session, str], Job | None],
     ) -> int:
         with self._database.transaction(durable=False) as session:
-            found = find(session, limit=_BATCH)
-        return sum(self._repair(job_id, repair) for job_id in found)
+            job_ids = find(session, limit=_BATCH)
+        return sum(self._repair(job_id, repair) for job_id in job_ids)
 
     def _repair(self, job_id: str, repair: Callable[[Session, str], Job | None]) -> bool:
         with self._database.transaction() as session:
@@ -117,21 +123,21 @@ class Sweeper:
         if job is None:
             return False
         if job.state == JobState.QUEUED:
-            self._publisher.state(job.id, job.state, attempt=job.attempt)
+            self._publisher.publish_state(job.id, job.state, attempt=job.attempt)
         else:
-            metrics.job_finished(job.variant, job.state, job.error_code or "")
-            self._publisher.done(job.id, job.state)
+            metrics.count_finished_job(job.variant, job.state, job.error_code or "")
+            self._publisher.publish_done(job.id, job.state)
         return True
 
-    def _ring_missing(self) -> int:
-        """A ticket for each claimable job that none is on its way for, until there are enough."""
+    def _enqueue_missing_tickets(self) -> int:
+        """Enqueue a ticket for each claimable job without one, up to `ENOUGH_TICKETS` a queue."""
         with self._database.transaction(durable=False) as session:
-            claimable = reports.claimable_counts(session)
-        rung = 0
+            claimable = usage.claimable_counts(session)
+        enqueued = 0
         for variant, count in claimable.items():
             waiting = self._notifier.waiting_tickets(variant)
             if waiting is None:
-                return rung  # Redis is away: the next sweep rings
+                return enqueued  # Redis is down: the next sweep enqueues the rest
             missing = min(count, ENOUGH_TICKETS) - waiting
-            rung += sum(self._notifier.notify(Ticket(variant)) for _ in range(missing))
-        return rung
+            enqueued += sum(self._notifier.notify(Ticket(variant)) for _ in range(missing))
+        return enqueued

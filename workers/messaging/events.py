@@ -1,7 +1,7 @@
-"""What happens to a job, told to whoever listens.
+"""Events of jobs, published through Redis.
 
-Every event is one entry of the job's Redis stream, for replay, and is told on one channel, which
-each API process subscribes to once. Redis may forget either: the row still answers.
+Every event is one entry of the job's Redis stream, for replay, and is published on one channel, to
+which each API process subscribes once. Redis may lose both: the job's row is the truth.
 """
 
 import json
@@ -23,66 +23,66 @@ CHANNEL = "bottega:events"
 STREAM_LENGTH = 256
 STREAM_SECONDS = 3600
 _BACKLOG = 10_000
-_MOST_AT_ONCE = 64
+_BATCH = 64
 _PAUSE_SECONDS = 0.005
-"""After telling: what happens meanwhile is told together."""
+"""The pause after a batch: the events of that time are the next batch."""
 
 _CLOSE_SECONDS = 5.0
 
-# One round trip and one message for all that is to be told now; each event bears the id that its
-# stream gave it. Keys are the channel, then each event's stream and its job's preview; arguments
-# the stream's length and lifetime, what a job's first two events say, then each event's job, type
-# and data. A preview is large: the stream has its place, and the latest one alone is kept, until
-# the job is done. A worker may tell that a job runs before the API has told that it was queued:
-# whoever comes first tells both.
+# One round trip and one message for a whole batch; each event has the id that its stream gave it.
+# Keys are the channel, then each event's stream and its job's preview. Arguments are the stream's
+# length and lifetime, the data of a job's first two events, then each event's job, type and data.
+# A preview is large: the stream holds only its position, and the latest preview alone is stored,
+# until the job is done. A worker may publish that a job runs before the API has published that it
+# was queued: the one that comes first publishes both.
 _PUBLISH = """
-local told, queued, running = {}, ARGV[3], ARGV[4]
-local function tell(stream, shown, job, kind, data)
-    local kept = kind == 'preview' and '' or data
-    local id = redis.call('XADD', stream, 'MAXLEN', '~', ARGV[1], '*', 'type', kind, 'data', kept)
+local published, queued, running = {}, ARGV[3], ARGV[4]
+local function publish(stream, preview, job, kind, data)
+    local entry = kind == 'preview' and '' or data
+    local id = redis.call('XADD', stream, 'MAXLEN', '~', ARGV[1], '*', 'type', kind, 'data', entry)
     redis.call('EXPIRE', stream, ARGV[2])
     if kind == 'preview' then
-        redis.call('SET', shown, id .. ' ' .. data, 'EX', ARGV[2])
+        redis.call('SET', preview, id .. ' ' .. data, 'EX', ARGV[2])
     elseif kind == 'done' then
-        redis.call('DEL', shown)
+        redis.call('DEL', preview)
     end
-    told[#told + 1] = {id, job, kind, data}
+    published[#published + 1] = {id, job, kind, data}
 end
 for n = 1, (#KEYS - 1) / 2 do
-    local stream, shown = KEYS[2 * n], KEYS[2 * n + 1]
+    local stream, preview = KEYS[2 * n], KEYS[2 * n + 1]
     local job, kind, data = ARGV[3 * n + 2], ARGV[3 * n + 3], ARGV[3 * n + 4]
     local begun = redis.call('EXISTS', stream) == 1
     if data == running and not begun then
-        tell(stream, shown, job, kind, queued)
+        publish(stream, preview, job, kind, queued)
     end
     if data ~= queued or not begun then
-        tell(stream, shown, job, kind, data)
+        publish(stream, preview, job, kind, data)
     end
 end
-if #told > 0 then
-    redis.call('PUBLISH', KEYS[1], cjson.encode(told))
+if #published > 0 then
+    redis.call('PUBLISH', KEYS[1], cjson.encode(published))
 end
 """
-_Untold = tuple[str, str, str]
+_PendingEvent = tuple[str, str, str]
 """An event's job, type and data, as JSON."""
 
 _log = structlog.get_logger(__name__)
 
 
-def _entered(state: str, attempt: int) -> Mapping[str, Any]:
-    """What an event says of a state that a job has entered."""
+def _state_data(state: str, attempt: int) -> Mapping[str, Any]:
+    """The data of a state event."""
     return {"state": state, "attempt": attempt}
 
 
-_FIRST_STATES = (json.dumps(_entered("queued", 0)), json.dumps(_entered("running", 1)))
+_FIRST_STATES = (json.dumps(_state_data("queued", 0)), json.dumps(_state_data("running", 1)))
 
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened: `type` is state, progress, preview or done.
+    """One event of a job; `type` is state, progress, preview or done.
 
     Attributes:
-        id: its place in the job's stream, e.g. "1718000000000-0"; ids grow.
+        id: its position in the job's stream, e.g. "1718000000000-0"; ids grow.
     """
 
     id: str
@@ -92,7 +92,7 @@ class Event:
 
     @property
     def order(self) -> tuple[int, int]:
-        """The id as numbers, for comparing."""
+        """The id as numbers, for comparison."""
         return parse_id(self.id)
 
 
@@ -117,7 +117,7 @@ def parse_id(text: str) -> tuple[int, int]:
 
 
 def parse_message(message: str, wanted: Container[str]) -> list[Event]:
-    """The events in a message from the channel that are of the wanted jobs."""
+    """The events of the wanted jobs in a message from the channel."""
     return [
         Event(event_id, job_id, kind, json.loads(data))
         for event_id, job_id, kind, data in json.loads(message)
@@ -132,79 +132,87 @@ def parse_entry(job_id: str, entry: tuple[str, Mapping[str, str]]) -> Event:
 
 
 def parse_stream(
-    job_id: str, entries: Sequence[tuple[str, Mapping[str, str]]], shown: str | None
+    job_id: str, entries: Sequence[tuple[str, Mapping[str, str]]], preview: str | None
 ) -> list[Event]:
-    """A job's stream, with its latest preview (its id and data) and without the earlier ones."""
-    latest, _, data = (shown or "").partition(" ")
-    told = [(event_id, {**fields}) for event_id, fields in entries]
-    for event_id, fields in told:
+    """The events of a job's stream; of its previews the latest alone.
+
+    Args:
+        job_id: the job.
+        entries: the stream's entries.
+        preview: the value of `preview_key`: the latest preview's id and data.
+    """
+    latest, _, data = (preview or "").partition(" ")
+    filled = [(event_id, {**fields}) for event_id, fields in entries]
+    for event_id, fields in filled:
         fields["data"] = fields["data"] or (data if event_id == latest else "")
-    return [parse_entry(job_id, entry) for entry in told if entry[1]["data"]]
+    return [parse_entry(job_id, entry) for entry in filled if entry[1]["data"]]
 
 
 class Publisher:
-    """Tells events from a thread of its own: whoever publishes never waits for Redis.
+    """Publishes events from a thread of its own: callers never wait for Redis.
 
-    Events are dropped, with one line in the log, while Redis does not answer.
+    While Redis does not answer, events are dropped, with one line in the log.
     """
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._redis: Redis = redis_client(settings)
         self._script = self._redis.register_script(_PUBLISH)
-        self._waiting: SimpleQueue[_Untold | None] = SimpleQueue()
+        self._pending: SimpleQueue[_PendingEvent | None] = SimpleQueue()
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._tell_all, name="events", daemon=True)
+        self._thread = threading.Thread(
+            target=self._publish_until_closed, name="events", daemon=True
+        )
         self._thread.start()
 
     def publish(self, job_id: str, kind: str, data: Mapping[str, Any]) -> None:
-        """Tell one event, soon."""
-        if self._waiting.qsize() < _BACKLOG:
-            self._waiting.put((job_id, kind, json.dumps(data)))
+        """Enqueue one event; it is published soon."""
+        if self._pending.qsize() < _BACKLOG:
+            self._pending.put((job_id, kind, json.dumps(data)))
         else:
             _log.warning("event_dropped", job_id=job_id, type=kind, reason="backlog")
 
-    def state(self, job_id: str, state: str, *, attempt: int) -> None:
-        """Tell that a job has entered a state from which it will move on."""
-        self.publish(job_id, "state", _entered(state, attempt))
+    def publish_state(self, job_id: str, state: str, *, attempt: int) -> None:
+        """Publish that a job has entered a state that is not its last one."""
+        self.publish(job_id, "state", _state_data(state, attempt))
 
-    def preview(self, job_id: str, data: Mapping[str, Any]) -> None:
-        """Tell what a job is coming to; left out while much else waits to be told."""
-        if self._waiting.qsize() < _MOST_AT_ONCE:
+    def publish_preview(self, job_id: str, data: Mapping[str, Any]) -> None:
+        """Publish a preview of a job's picture; dropped while many events are pending."""
+        if self._pending.qsize() < _BATCH:
             self.publish(job_id, "preview", data)
 
-    def done(self, job_id: str, state: str) -> None:
-        """Tell that a job is over; nothing follows."""
+    def publish_done(self, job_id: str, state: str) -> None:
+        """Publish that a job has finished; it is the job's last event."""
         self.publish(job_id, "done", {"state": state})
 
     def close(self) -> None:
-        """Tell what still waits, then stop; what Redis does not take at once is dropped."""
+        """Publish the pending events, then stop; events that Redis does not take are dropped."""
         self._closing.set()
-        self._waiting.put(None)
+        self._pending.put(None)
         self._thread.join(_CLOSE_SECONDS)
 
-    def _tell_all(self) -> None:
-        ended = False
-        while not ended:
-            events, ended = self._take()
-            if events and not self._tell(events) and self._closing.is_set():
+    def _publish_until_closed(self) -> None:
+        is_last = False
+        while not is_last:
+            events, is_last = self._next_batch()
+            if events and not self._publish_batch(events) and self._closing.is_set():
                 break
             self._closing.wait(_PAUSE_SECONDS)
         self._redis.close()
 
-    def _take(self) -> tuple[list[_Untold], bool]:
-        """What waits, once something does; and whether it is the last."""
-        taken: list[_Untold] = []
-        entry = self._waiting.get()
+    def _next_batch(self) -> tuple[list[_PendingEvent], bool]:
+        """The pending events, once there are any, and true when none will follow."""
+        batch: list[_PendingEvent] = []
+        entry = self._pending.get()
         with suppress(Empty):
             while entry is not None:
-                taken.append(entry)
-                if len(taken) == _MOST_AT_ONCE:
-                    return taken, False
-                entry = self._waiting.get_nowait()
-            return taken, True
-        return taken, False
+                batch.append(entry)
+                if len(batch) == _BATCH:
+                    return batch, False
+                entry = self._pending.get_nowait()
+            return batch, True
+        return batch, False
 
-    def _tell(self, events: Sequence[_Untold]) -> bool:
+    def _publish_batch(self, events: Sequence[_PendingEvent]) -> bool:
         keys = [CHANNEL]
         for job_id, _, _ in events:
             keys += [stream_key(job_id), preview_key(job_id)]

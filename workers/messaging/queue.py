@@ -1,8 +1,8 @@
 """Tickets: Celery messages that say "there is work on this queue", and nothing more.
 
 A ticket entitles a worker to claim the fairest job of its queue. It may be lost, doubled or late
-without harm: the row in PostgreSQL is the truth, and maintenance rings again for rows that wait.
-The rest of the message is for people who watch the broker.
+without harm: the row in PostgreSQL is the truth, and the sweeper enqueues a ticket again for rows
+that wait. The rest of the message is for people who watch the broker.
 """
 
 import time
@@ -24,27 +24,27 @@ from workers.settings import WorkerSettings
 TASK = "bottega.ring"
 
 QUIET_SECONDS = 1.0
-"""For this long after a failure nobody rings: else each submission would wait for a hung Redis."""
+"""Seconds after a failure without another try: else each submission would wait for a hung Redis."""
 
 ENOUGH_TICKETS = 64
-"""With so many on a queue no more are sent: whoever answers one goes on until no job is left.
+"""Tickets on a queue from which no more are sent: a worker claims until no job is left.
 
-A job may go without a ticket of its own when, after its commit, that many were still untaken: the
-claims that they bring come later than the commit, so one of them sees the job.
+A job needs no ticket of its own when, after its commit, that many are still on the queue: the
+claims of those tickets come later than the commit, so one of them sees the job.
 """
 
-_LOOK_EVERY = 16
-"""Of the tickets sent to a queue, after how many its length is looked at."""
+_CHECK_EVERY = 16
+"""The number of tickets that are sent to a queue between two checks of its length."""
 
-# With fewer connections than threads that ring, one thread would wait out another's time limit.
-_MOST_CONNECTIONS = 64
+# With fewer connections than sending threads, one thread would wait out another's time limit.
+_MAX_CONNECTIONS = 64
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Ticket:
-    """What a message carries; only `variant` has an effect, and may stand alone."""
+    """The payload of a message; only `variant` has an effect, and the rest is optional."""
 
     variant: str
     job_id: str = ""
@@ -55,7 +55,7 @@ class Ticket:
 
 
 def queue_of(variant: str) -> Queue:
-    """A variant's queue, bound by its own name: the default binding would be shared by all."""
+    """The queue of a variant, bound by its own name: all queues would share the default binding."""
     return Queue(variant, Exchange("bottega", type="direct"), routing_key=variant)
 
 
@@ -64,7 +64,7 @@ def make_celery(settings: WorkerSettings, *, queues: tuple[str, ...] = ()) -> Ce
 
     Args:
         settings: Redis and its time limits.
-        queues: the variants that a worker subscribes to; none for whoever only rings.
+        queues: the variants that a worker subscribes to; none for a process that only sends.
     """
     app = Celery("bottega", broker=settings.redis_url.get_secret_value(), set_as_current=False)
     app.conf.update(
@@ -76,12 +76,12 @@ def make_celery(settings: WorkerSettings, *, queues: tuple[str, ...] = ()) -> Ce
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
         worker_enable_remote_control=True,
-        # Whoever watches (Flower does so) turns them on by remote control: unwatched they cost a
-        # fifth of what answering a ticket does.
+        # A monitor (Flower does so) turns them on by remote control: without one, they would cost a
+        # fifth of the work of handling a ticket.
         worker_send_task_events=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_pool_limit=_MOST_CONNECTIONS,
+        broker_pool_limit=_MAX_CONNECTIONS,
         broker_transport_options=_transport(settings),
     )
     return app
@@ -94,8 +94,8 @@ def _transport(settings: WorkerSettings) -> dict[str, Any]:
         "socket_connect_timeout": settings.redis_timeout_seconds / 2,
         "socket_keepalive": True,
         "max_retries": 0,
-        # A ticket in hand is noted nowhere: one that is lost with its worker is rung for again,
-        # and the note cost more than the claim.
+        # Tickets are not acknowledged: the sweeper enqueues one again that is lost with its
+        # worker, and acknowledgement would cost more than the claim.
         "ack_emulation": False,
     }
 
@@ -107,39 +107,39 @@ def redis_client(settings: WorkerSettings) -> Redis:
         socket_timeout=settings.redis_timeout_seconds,
         socket_connect_timeout=settings.redis_timeout_seconds / 2,
         socket_keepalive=True,
-        retry=Retry(NoBackoff(), 0),  # the default tries again for seconds
+        retry=Retry(NoBackoff(), 0),  # the default retries for seconds
         decode_responses=True,
     )
 
 
 class QueueNotifier:
-    """Rings for queues. A failure is told and logged, never raised: the row is already safe."""
+    """Sends tickets. A failure is returned and logged, never raised: the row is already safe."""
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._app = make_celery(settings)
         self._redis = redis_client(settings)
         self._quiet_until = 0.0
         self._sent: Counter[str] = Counter()
-        self._crowded: set[str] = set()
+        self._full_queues: set[str] = set()
 
     def notify(self, ticket: Ticket) -> bool:
-        """Send one ticket, unless enough wait; False when Redis did not take it, or lately none."""
-        if ticket.variant in self._crowded and self._has_enough(ticket.variant):
+        """Send one ticket, unless the queue has enough; False when Redis fails, or just failed."""
+        if ticket.variant in self._full_queues and self._has_enough(ticket.variant):
             return True
         if not self._send(ticket):
             return False
         self._sent[ticket.variant] += 1
-        if self._sent[ticket.variant] % _LOOK_EVERY == 0:
+        if self._sent[ticket.variant] % _CHECK_EVERY == 0:
             self._has_enough(ticket.variant)
         return True
 
     def _has_enough(self, variant: str) -> bool:
-        """Whether enough tickets wait on a queue now; remembers that it is to be looked at."""
+        """True when a queue has enough tickets; such a queue is checked again at each ticket."""
         waiting = self.waiting_tickets(variant)
         if waiting is None or waiting < ENOUGH_TICKETS:
-            self._crowded.discard(variant)
+            self._full_queues.discard(variant)
             return False
-        self._crowded.add(variant)
+        self._full_queues.add(variant)
         return True
 
     def _send(self, ticket: Ticket) -> bool:
@@ -160,20 +160,20 @@ class QueueNotifier:
         return True
 
     def waiting_tickets(self, variant: str) -> int | None:
-        """Tickets on a queue that no worker has taken; None when Redis does not answer."""
+        """The number of tickets on a queue that no worker has taken; None when Redis is down."""
         try:
             return int(self._redis.llen(variant))  # type: ignore[arg-type]
         except RedisError:
             return None
 
     def answers(self) -> bool:
-        """Whether Redis answers, within its time limit."""
+        """True when Redis answers within its time limit."""
         try:
             return bool(self._redis.ping())
         except RedisError:
             return False
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._app.close()
         self._redis.close()

@@ -10,7 +10,7 @@ from opentelemetry.trace import INVALID_SPAN, Span
 from db.jobs.types import Claim
 from db.tables import Job
 from workers.telemetry import tracing
-from workers.telemetry.metrics import stage_seconds_observed
+from workers.telemetry.metrics import observe_stage
 
 
 @dataclass(eq=False)
@@ -52,7 +52,7 @@ class ActiveJob:
     def record_stage(self, stage: str, seconds: float) -> None:
         """Record the duration of a stage of this attempt."""
         self.stage_seconds[stage] = round(seconds, 4)
-        stage_seconds_observed(self.row.variant, stage, seconds)
+        observe_stage(self.row.variant, stage, seconds)
 
     @property
     def overrun_seconds(self) -> float:

@@ -23,7 +23,7 @@ from workers.messaging.events import Publisher
 from workers.runtime.active_jobs import ActiveJob
 from workers.runtime.attempts.results import Outcome
 from workers.runtime.failures import NeverRunError, TimeoutExceededError
-from workers.telemetry.metrics import batch_called, batch_halved, device_seconds_spent
+from workers.telemetry.metrics import add_device_seconds, count_batch_split, observe_batch
 
 Batch = Sequence[tuple[ActiveJob, Work]]
 
@@ -72,7 +72,7 @@ class Device:
             outcomes = self._run(adapter, batch)
             seconds = time.monotonic() - began
         if concurrency == 1:
-            device_seconds_spent(variant, seconds)
+            add_device_seconds(variant, seconds)
         return outcomes, seconds
 
     def _lock_for(self, variant: str, concurrency: int) -> AbstractContextManager[object]:
@@ -100,7 +100,7 @@ class Device:
             for job, _ in batch:
                 job.leave_device()
         if too_large:
-            batch_halved(batch[0][0].row.variant)
+            count_batch_split(batch[0][0].row.variant)
         parts = _halves(batch) if too_large else [[each] for each in batch]
         return [outcome for part in parts for outcome in self._run(adapter, part)]
 
@@ -120,7 +120,7 @@ class Device:
         def should_stop() -> bool:
             return all(job.claim_lost.is_set() or job.is_overdue for job in jobs)
 
-        batch_called(jobs[0].row.variant, len(jobs))
+        observe_batch(jobs[0].row.variant, len(jobs))
         return adapter.run([work for _, work in batch], report, should_stop)
 
 

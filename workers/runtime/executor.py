@@ -22,7 +22,7 @@ from workers.runtime.results import ResultWriter
 from workers.runtime.shared_lock import SharedExclusiveLock
 from workers.settings import WorkerSettings
 from workers.telemetry import tracing
-from workers.telemetry.metrics import wait_seconds_observed
+from workers.telemetry.metrics import observe_wait
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,8 @@ class Executor:
         jobs = [ActiveJob(row) for row in rows]
         self._active_jobs.add(jobs)
         for job in jobs:
-            self._publisher.state(job.row.id, JobState.RUNNING, attempt=job.row.attempt)
-            wait_seconds_observed(job.row)
+            self._publisher.publish_state(job.row.id, JobState.RUNNING, attempt=job.row.attempt)
+            observe_wait(job.row)
         return jobs
 
     def _prepare(

@@ -14,7 +14,7 @@ from workers.messaging.events import Publisher
 from workers.runtime.active_jobs import ActiveJob
 from workers.runtime.attempts.log import log_attempt
 from workers.telemetry import tracing
-from workers.telemetry.metrics import attempt_retried, job_finished, store_failed
+from workers.telemetry.metrics import count_finished_job, count_retried_attempt, count_store_failure
 
 RETRY_BASE_SECONDS = 2.0
 RETRY_CAP_SECONDS = 60.0
@@ -92,9 +92,9 @@ class FailureRecorder:
             _log.warning("attempt_left", job_id=job.row.id, error=type(error).__name__)
             return
         if state == JobState.QUEUED:
-            attempt_retried(job.row.variant, failure.code)
+            count_retried_attempt(job.row.variant, failure.code)
             log_attempt(job, "retried", failure.code)
-            self._publisher.state(job.row.id, state, attempt=job.row.attempt)
+            self._publisher.publish_state(job.row.id, state, attempt=job.row.attempt)
         elif state == JobState.FAILED:
             announce_end(self._publisher, job, state, reason=failure.code)
 
@@ -122,17 +122,17 @@ class FailureRecorder:
             return
         if handed_back:
             log_attempt(job, "handed_back")
-            self._publisher.state(job.row.id, JobState.QUEUED, attempt=job.row.attempt)
+            self._publisher.publish_state(job.row.id, JobState.QUEUED, attempt=job.row.attempt)
 
 
 def announce_end(publisher: Publisher, job: ActiveJob, state: JobState, *, reason: str) -> None:
     """Publish, count and log the end of a job."""
-    publisher.done(job.row.id, state)
-    job_finished(job.row.variant, state, reason)
+    publisher.publish_done(job.row.id, state)
+    count_finished_job(job.row.variant, state, reason)
     log_attempt(job, state, reason)
 
 
 def _log_internal_error(job: ActiveJob, error: Exception) -> None:
     if isinstance(error, StoreError):
-        store_failed()
+        count_store_failure()
     _log.error("attempt_failed", job_id=job.row.id, error=type(error).__name__)

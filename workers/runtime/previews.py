@@ -34,7 +34,7 @@ def preview_of(
     def show(picture: Image, step: int, steps: int) -> None:
         if not job.claim_lost.is_set():
             data = {"step": step, "steps": steps, "image": data_uri(picture)}
-            publisher.preview(job.row.id, data)
+            publisher.publish_preview(job.row.id, data)
 
     return show
 

@@ -221,7 +221,7 @@ class WorkerProcess:
         return [*self._variant_ids, *(each.variant.id for each in self._extra)]
 
     def _consume(self, executor: Executor, notify: Callable[[str], object]) -> None:
-        metrics.show(metrics.WorkerGauges(self._memory.bytes_by_kind, self._loaded))
+        metrics.register_gauges(metrics.WorkerGauges(self._memory.bytes_by_kind, self._loaded))
         metrics.serve(self._settings)
         app = make_celery(self._settings, queues=tuple(self._served_ids))
         consumer = TicketConsumer(

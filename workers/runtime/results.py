@@ -23,7 +23,7 @@ from workers.runtime.failures import FailureRecorder, announce_end
 from workers.runtime.retry import retrying
 from workers.settings import WorkerSettings
 from workers.telemetry import tracing
-from workers.telemetry.metrics import job_billed
+from workers.telemetry.metrics import count_billed_job
 
 _log = structlog.get_logger(__name__)
 
@@ -122,7 +122,7 @@ class ResultWriter:
             tracing.record_elapsed("complete", job.traceparent, seconds, {})
             job.record_stage("complete", seconds)
             if job.claim in completed:
-                job_billed(job.row)
+                count_billed_job(job.row)
                 announce_end(self._publisher, job, JobState.SUCCEEDED, reason="")
             else:
                 log_attempt(job, "dropped")

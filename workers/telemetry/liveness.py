@@ -1,4 +1,4 @@
-"""A sign of life in a file, for whoever restarts what stands still: its age is all that counts."""
+"""The liveness file, for a supervisor that restarts a hung process: only its age counts."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ _log = structlog.get_logger(__name__)
 
 
 def touch_liveness_file(file: Path | None) -> None:
-    """Touch the file; one that cannot be touched is told of, and costs no job.
+    """Touch the file; a failure is logged and fails no job.
 
     Args:
-        file: None shows nothing.
+        file: the liveness file; with None, nothing is touched.
     """
     if file is None:
         return

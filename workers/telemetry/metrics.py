@@ -1,7 +1,7 @@
-"""The figures of a worker and of the courier; queue gauges are the API's, from the database.
+"""The metrics of workers and courier; the API has the gauges of queues, from the database.
 
-Each process answers Prometheus on a port of its own, and each event is counted by the one process
-that it happened in: sums over all processes are right, and nothing is shared between them.
+Each process serves Prometheus on a port of its own, and each event is counted once, in the process
+where it happens: sums over all processes are right, and processes share nothing.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,32 +15,36 @@ from workers.settings import WorkerSettings
 
 _MICROS = 1_000_000
 
-_finished = Counter("bottega_jobs_finished_total", "Jobs over", ["variant", "outcome", "reason"])
+_finished = Counter(
+    "bottega_jobs_finished_total", "Jobs that finished", ["variant", "outcome", "reason"]
+)
 _retried = Counter(
-    "bottega_attempts_retried_total", "Attempts that failed and left the job", ["variant", "reason"]
+    "bottega_attempts_retried_total",
+    "Attempts that failed, and whose job was queued again",
+    ["variant", "reason"],
 )
 _wait = Histogram(
     "bottega_job_wait_seconds",
-    "From submission to claim",
+    "Time from submission to claim",
     ["variant"],
     buckets=(0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 1800),
 )
 _run = Histogram(
     "bottega_job_run_seconds",
-    "A job's time in a stage of its attempt: fetch, run, store, complete",
+    "Time of a stage of an attempt: fetch, run, store, complete",
     ["variant", "stage"],
     buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
 )
 _batch = Histogram(
-    "bottega_batch_jobs", "Jobs of a model call", ["variant"], buckets=(1, 2, 4, 8, 16, 32, 64)
+    "bottega_batch_jobs", "Jobs in one model call", ["variant"], buckets=(1, 2, 4, 8, 16, 32, 64)
 )
 _splits = Counter(
     "bottega_out_of_memory_splits_total",
-    "Batches halved: the device did not hold them",
+    "Batches that were halved because the device was out of memory",
     ["variant"],
 )
 _device_busy = Counter(
-    "bottega_device_busy_seconds_total", "Time in which a batch was on the device", ["variant"]
+    "bottega_device_busy_seconds_total", "Time during which a batch was on the device", ["variant"]
 )
 _images = Counter("bottega_images_billed_total", "Images of jobs that succeeded", ["variant"])
 _charged = Counter(
@@ -50,47 +54,53 @@ _charged = Counter(
 )
 _features = Counter(
     "bottega_picture_features_total",
-    "Encoded pictures that were wanted, by whether they were kept from before",
+    "Look-ups of encoded pictures in the cache, by hit or miss",
     ["variant", "outcome"],
 )
 _deliveries = Counter(
-    "bottega_webhook_deliveries_total", "Attempts at webhooks, by what came of them", ["outcome"]
+    "bottega_webhook_deliveries_total", "Attempts at webhooks, by outcome", ["outcome"]
 )
-_sweeps = Counter("bottega_maintenance_runs_total", "Rounds of maintenance", ["outcome"])
-_repaired = Counter("bottega_maintenance_repairs_total", "What maintenance repaired", ["kind"])
-_store = Counter("bottega_store_failures_total", "Attempts that the store did not answer in time")
-_violations = Gauge("bottega_invariants_violated", "Rules of the books broken at the last check")
+_sweeps = Counter(
+    "bottega_maintenance_runs_total", "Sweeps of the courier, by outcome", ["outcome"]
+)
+_repaired = Counter("bottega_maintenance_repairs_total", "Repairs by sweeps, by kind", ["kind"])
+_store = Counter(
+    "bottega_store_failures_total", "Attempts that failed because the store did not answer"
+)
+_violations = Gauge(
+    "bottega_invariants_violated", "Invariants of the books that were broken at the last check"
+)
 
 
 def serve(settings: WorkerSettings) -> None:
-    """Answer Prometheus from a thread, where the settings name a port.
+    """Serve Prometheus from a thread, where the settings name a port.
 
     Raises:
-        OSError: the port cannot be had.
+        OSError: the port is taken or not allowed.
     """
     if settings.metrics_port:
         start_http_server(settings.metrics_port, settings.metrics_host)
 
 
 class WorkerGauges(Collector):
-    """What a worker has of its device and on it, asked at each scrape."""
+    """Gauges of a worker's device and its loaded models, read at each scrape."""
 
     def __init__(
         self,
         memory: Callable[[], Mapping[str, int]],
         loaded: Callable[[], Mapping[str, bool]],
     ) -> None:
-        """Ask so.
+        """Collect from callbacks.
 
         Args:
-            memory: bytes by kind.
-            loaded: the variants that are served, each with whether its model is on the device.
+            memory: returns bytes by kind.
+            loaded: returns the served variants, with true where the model is on the device.
         """
         self._memory = memory
         self._loaded = loaded
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """One family each for memory and models."""
+        """One metric family for memory and one for models."""
         memory = GaugeMetricFamily(
             "bottega_device_memory_bytes", "Memory of the worker's device", labels=["kind"]
         )
@@ -104,79 +114,79 @@ class WorkerGauges(Collector):
         yield from (memory, models)
 
 
-def show(gauges: WorkerGauges) -> None:
-    """Add a worker's gauges to what this process answers."""
+def register_gauges(gauges: WorkerGauges) -> None:
+    """Add a worker's gauges to the metrics of this process."""
     REGISTRY.register(gauges)
 
 
-def wait_seconds_observed(job: Job) -> None:
-    """A job was claimed."""
+def observe_wait(job: Job) -> None:
+    """Observe the time that a claimed job has waited."""
     if job.started_at is not None:
         _wait.labels(job.variant).observe((job.started_at - job.created_at).total_seconds())
 
 
-def stage_seconds_observed(variant: str, stage: str, seconds: float) -> None:
-    """A job went through a stage of its attempt."""
+def observe_stage(variant: str, stage: str, seconds: float) -> None:
+    """Observe the duration of a stage of an attempt."""
     _run.labels(variant, stage).observe(seconds)
 
 
-def device_seconds_spent(variant: str, seconds: float) -> None:
-    """A batch had the device for so long; the rest of the time it was idle."""
+def add_device_seconds(variant: str, seconds: float) -> None:
+    """Add the time of a batch on the device; the rest of the time the device is idle."""
     _device_busy.labels(variant).inc(seconds)
 
 
-def batch_called(variant: str, jobs: int) -> None:
-    """A model was called with so many jobs."""
+def observe_batch(variant: str, jobs: int) -> None:
+    """Observe the number of jobs in a model call."""
     _batch.labels(variant).observe(jobs)
 
 
-def batch_halved(variant: str) -> None:
-    """The device did not hold a batch, which is tried again by halves."""
+def count_batch_split(variant: str) -> None:
+    """Count a batch that is retried in halves: the device was out of memory."""
     _splits.labels(variant).inc()
 
 
-def job_finished(variant: str, outcome: str, reason: str = "") -> None:
-    """A job is over."""
+def count_finished_job(variant: str, outcome: str, reason: str = "") -> None:
+    """Count a finished job."""
     _finished.labels(variant, outcome, reason).inc()
 
 
-def attempt_retried(variant: str, reason: str) -> None:
-    """An attempt failed, and the job is queued again."""
+def count_retried_attempt(variant: str, reason: str) -> None:
+    """Count a failed attempt whose job is queued again."""
     _retried.labels(variant, reason).inc()
 
 
-def job_billed(job: Job) -> None:
-    """A job succeeded, and what was held for it is settled."""
+def count_billed_job(job: Job) -> None:
+    """Count the units and the price of a job that succeeded."""
     if job.unit_kind == "images":
         _images.labels(job.variant).inc(job.units)
     _charged.labels(job.variant).inc(job.price_micros / _MICROS)
 
 
-def features_looked_up(variant: str, *, hit: bool) -> None:
-    """A picture's features were wanted, and were kept from before (a hit) or were not."""
+def count_feature_lookup(variant: str, *, hit: bool) -> None:
+    """Count a look-up of a picture's features in the cache."""
     _features.labels(variant, "hit" if hit else "miss").inc()
 
 
-def store_failed() -> None:
-    """An attempt ended because the store did not answer."""
+def count_store_failure() -> None:
+    """Count an attempt that failed because the store did not answer."""
     _store.inc()
 
 
-def webhook_sent(outcome: str) -> None:
-    """An attempt at a webhook ended."""
+def count_webhook_attempt(outcome: str) -> None:
+    """Count an attempt at a webhook."""
     _deliveries.labels(outcome).inc()
 
 
-def maintenance_ran(outcome: str) -> None:
-    """A round of maintenance ended: ok, or failed."""
+def count_sweep(outcome: str) -> None:
+    """Count a sweep: ok, or failed."""
     _sweeps.labels(outcome).inc()
 
 
-def maintenance_repaired(kind: str, count: int) -> None:
-    """Maintenance found and repaired so many of a kind: recovered, expired, rung."""
+def count_repairs(kind: str, count: int) -> None:
+    """Count the repairs of a sweep by kind: recovered, expired, rung."""
     _repaired.labels(kind).inc(count)
 
 
-def books_checked(violated: int) -> None:
-    """The invariants were checked; so many do not hold."""
+def set_violations(violated: int) -> None:
+    """Set the number of invariants that are broken."""
     _violations.set(violated)

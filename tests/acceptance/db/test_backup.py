@@ -1,4 +1,4 @@
-"""What the guide says of backups: a dump, restored elsewhere, is the service as it was."""
+"""Backup and restore as in the guide: a dump, restored elsewhere, is the service of that time."""
 
 from pathlib import Path
 
@@ -24,14 +24,14 @@ def test_a_dump_holds_every_job_and_books_that_agree(
         for step in steps_of(ROOT / "deploy" / "README.md")
         if step.command.startswith(("pg_dump ", "pg_restore "))
     )
-    painted = tenant.over(tenant.paint())
+    painted = tenant.await_end(tenant.paint())
     operator = Reader(tmp_path, {}, {})
     operator.type(f"export PATH={postgres_programs(None)}:$PATH")
     maker = DatabaseMaker(stack.facts["database_url"])
     with maker.empty() as url:
         _point(operator, stack.facts["database_url"])
         operator.type(dump)
-        lost = tenant.over(tenant.paint())
+        lost = tenant.await_end(tenant.paint())
         _point(operator, url)
         operator.type(restore)
         upgrade(url)

@@ -1,4 +1,4 @@
-"""What is held, charged and given back, as a tenant sees it."""
+"""Holds, charges and releases, as a tenant sees them."""
 
 import csv
 import hashlib
@@ -68,7 +68,7 @@ def test_a_quote_refuses_what_a_submission_would(tenant: Client) -> None:
 
 
 def test_a_spent_allowance_is_402_with_the_time_of_its_reset(small: Client) -> None:
-    small.over(small.paint())
+    small.await_end(small.paint())
     before = small.account()
     assert before["allowances"]["images"]["left"] == 0
     body = {"model": "flux.1-demo", "input": {"prompt": "a"}}
@@ -97,7 +97,7 @@ def test_a_job_is_covered_wholly_or_not_at_all(small: Client) -> None:
 def test_the_balance_pays_when_the_allowance_is_spent(stack: Stack, small: Client) -> None:
     with stack.database.transaction() as session:
         ledger.credit(session, small.tenant_id, 1500, reference=f"test:{small.tenant_id}")
-    first, second = small.over(small.paint()), small.over(small.paint())
+    first, second = small.await_end(small.paint()), small.await_end(small.paint())
     assert [job["price"]["covered_by"] for job in (first, second)] == ["allowance", "balance"]
     account = small.account()
     assert (account["balance_micros"], account["held_micros"]) == (500, 0)
@@ -120,7 +120,7 @@ def test_too_many_jobs_in_flight_are_429(stack: Stack, small: Client) -> None:
         accepted = small.http.post("/v1/jobs", json=body)
         assert accepted.status_code == 202
         small.cancel(jobs[1])
-    small.over(accepted.json())
+    small.await_end(accepted.json())
 
 
 def test_a_suspended_tenant_submits_and_reads_nothing(stack: Stack, tenant: Client) -> None:
@@ -151,7 +151,7 @@ def test_a_failed_job_gives_its_hold_back_and_says_why(stack: Stack, tenant: Cli
         job = tenant.look(file["id"])
         assert tenant.account()["allowances"]["analyses"]["held"] == 1
         stack.store.delete(input_key(tenant.tenant_id, hashlib.sha256(data).hexdigest()))
-    ended = tenant.over(job)
+    ended = tenant.await_end(job)
     assert ended["state"] == "failed"
     assert ended["output"] is None
     assert ended["error"]["code"] == "input_unreachable"
@@ -164,16 +164,16 @@ def test_a_failed_job_gives_its_hold_back_and_says_why(stack: Stack, tenant: Cli
 
 
 class TestUsage:
-    """What was used agrees with the jobs, the account and the books."""
+    """Usage agrees with the jobs, the account and the books."""
 
     @pytest.fixture
     def jobs(self, stack: Stack) -> tuple[Client, list[Json]]:
         user = stack.tenant("tiny")
         with stack.database.transaction() as session:
             ledger.credit(session, user.tenant_id, 10_000, reference=f"test:{user.tenant_id}")
-        painted = [user.over(user.paint()) for _ in range(2)]
+        painted = [user.await_end(user.paint()) for _ in range(2)]
         url = painted[0]["output"]["images"][0]["url"]
-        return user, [*painted, user.over(user.look(url))]
+        return user, [*painted, user.await_end(user.look(url))]
 
     def test_usage_is_one_event_for_each_job_and_sums_to_the_account(
         self, jobs: tuple[Client, list[Json]], stack: Stack

@@ -1,4 +1,4 @@
-"""What the guides tell their readers to type, typed: all of it, in order, on a running stack."""
+"""The commands of the guides, typed as a reader types them: all, in order, on a running stack."""
 
 import json
 import re
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.timeout(300)
 GUIDES = sorted([ROOT / "README.md", *ROOT.glob("[!.]*/README.md")])
 
 ELSEWHERE = {
-    r"make demo( |$)": "installs and starts a stack: test_demo_command.py runs what it runs",
+    r"make demo( |$)": "installs and starts a stack: cli/test_demo.py runs the same commands",
     r"make test( |$)": "is what runs this test",
     r"make up( |$)": "stands for the stack that the tests share",
     r"make (test-bench|machines)( |$)": "takes minutes, and runs tests of its own",
@@ -25,14 +25,14 @@ ELSEWHERE = {
     r"pg_(dump|restore) ": "needs an empty database: test_backup.py types them",
     r"\S*hf download ": "fetches weights from the hub",
     r"kubectl ": "needs a cluster",
-    r"(useradd|install|systemctl) ": "changes the machine: test_deployment_agrees.py",
+    r"(useradd|install|systemctl) ": "changes the machine: tests/unit/deploy/manifests",
     r"(python3\.11 -m venv /|/opt/bottega/bin/pip) ?": "installs: `python -m deploy.docker.check`",
 }
 """Commands that are not typed here, by pattern, each with its reason."""
 
 
 def reason_not_to_type(command: str) -> str | None:
-    """Why a command is not typed here; None where it is."""
+    """The reason not to type a command here; None for a command that is typed."""
     found = [reason for pattern, reason in ELSEWHERE.items() if re.match(pattern, command)]
     return found[0] if found else None
 

@@ -112,7 +112,7 @@ def new_tenant(machines: Machines) -> Tenant:
 
 
 def count(machines: Machines, *conditions: ColumnElement[bool]) -> int:
-    """How many jobs there are of a kind."""
+    """The number of jobs that meet the conditions."""
     return int(machines.rows(select(func.count(Job.id)).where(*conditions))[0][0])
 
 

@@ -40,7 +40,7 @@ def vendor() -> Iterator[Vendor]:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[Stack]:
-    """A stack that forwards to the vendor, and judges one model's prompts itself."""
+    """A stack that forwards to the vendor, and filters one model's prompts itself."""
     folder = tmp_path_factory.mktemp("hosted")
     (folder / "words.txt").write_text("unspeakable\n")
     (folder / "filters.toml").write_text(FILTERS)
@@ -62,7 +62,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[
 
 @pytest.fixture
 def client(stack: Stack) -> Iterator[Client]:
-    """A new tenant; whatever it did, the books agree afterwards."""
+    """A new tenant; the books must agree afterwards."""
     yield stack.tenant()
     assert stack.violations() == []
 
@@ -74,12 +74,12 @@ def ask(client: Client, prompt: str, model: str = PAINTER, **given: object) -> J
 
 
 def tasks_of(vendor: Vendor, prompt: str) -> int:
-    """How many tasks a prompt came to."""
+    """The number of the vendor's tasks for a prompt."""
     return sum(task.body["prompt"] == prompt for task in vendor.submitted)
 
 
 def assert_failed(stack: Stack, job: Json, code: str, *, attempts: int = 1) -> None:
-    """It failed, and nothing is charged, held or stored."""
+    """Assert that a job failed, and that nothing is charged, held or stored."""
     assert (job["state"], job["error"]["code"]) == ("failed", code)
     books = books_of(stack, job)
     assert (len(books.outcomes), books.holds) == (attempts, ["released"])
@@ -89,7 +89,7 @@ def assert_failed(stack: Stack, job: Json, code: str, *, attempts: int = 1) -> N
 def test_a_picture_is_forwarded_stored_and_charged_once(
     stack: Stack, client: Client, vendor: Vendor
 ) -> None:
-    job = client.over(ask(client, "a red circle", seed=2**63, output_format="webp"))
+    job = client.await_end(ask(client, "a red circle", seed=2**63, output_format="webp"))
     assert job["state"] == "succeeded", job
     assert job["progress"] == {"step": 100, "steps": 100, "fraction": 1.0}
     assert job["price"]["amount_micros"] == 30_000
@@ -105,7 +105,7 @@ def test_a_picture_is_edited(client: Client, vendor: Vendor) -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (80, 48), "blue").save(buffer, "PNG")
     uri = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-    job = client.over(ask(client, "make it red", EDITOR, images=[uri]))
+    job = client.await_end(ask(client, "make it red", EDITOR, images=[uri]))
     assert job["state"] == "succeeded", job
     assert job["price"]["amount_micros"] == 80_000
     [image] = job["output"]["images"]
@@ -121,7 +121,7 @@ def test_what_the_vendor_refuses_costs_nothing_and_is_not_tried_again(
     stack: Stack, client: Client, vendor: Vendor, state: str, code: str
 ) -> None:
     vendor.plans[code] = Plan(status=state, details={"Moderation Reasons": ["Violence"]})
-    job = client.over(ask(client, f"something {code}"))
+    job = client.await_end(ask(client, f"something {code}"))
     assert_failed(stack, job, code)
     assert job["error"]["message"].endswith("Violence")
     assert job["error"]["retryable"] is False
@@ -130,12 +130,12 @@ def test_what_the_vendor_refuses_costs_nothing_and_is_not_tried_again(
 def test_what_the_operators_list_names_never_leaves_the_house(
     stack: Stack, client: Client, vendor: Vendor
 ) -> None:
-    job = client.over(ask(client, "an UNSPEAKABLE thing", JUDGED))
+    job = client.await_end(ask(client, "an UNSPEAKABLE thing", JUDGED))
     assert_failed(stack, job, "request_moderated")
     assert "unspeakable" not in str(job["error"])
     assert tasks_of(vendor, "an UNSPEAKABLE thing") == 0
-    assert client.over(ask(client, "a nice thing", JUDGED))["state"] == "succeeded"
-    assert client.over(ask(client, "an unspeakable thing", PAINTER))["state"] == "succeeded"
+    assert client.await_end(ask(client, "a nice thing", JUDGED))["state"] == "succeeded"
+    assert client.await_end(ask(client, "an unspeakable thing", PAINTER))["state"] == "succeeded"
     for log in ("worker", "api"):
         assert "unspeakable" not in stack.log(log).lower()
         assert KEY not in stack.log(log)
@@ -148,7 +148,7 @@ def test_twenty_jobs_are_in_flight_at_once_on_one_worker(client: Client, vendor:
     jobs = [ask(client, f"one of many: {n}", seed=n) for n in range(20)]
     eventually(lambda: vendor.most_at_once == 20)
     together.set()
-    ended = [client.over(job) for job in jobs]
+    ended = [client.await_end(job) for job in jobs]
     assert {job["state"] for job in ended} == {"succeeded"}
     assert {job["output"]["images"][0]["seed"] for job in ended} == set(range(20))
 
@@ -164,7 +164,7 @@ def test_a_job_that_is_canceled_is_no_longer_waited_for(
     later = ask(client, "after all that", EDITOR)
     for job in jobs:
         assert client.cancel(job)["state"] == "canceled"
-    assert client.over(later)["state"] == "succeeded"
+    assert client.await_end(later)["state"] == "succeeded"
     for job in jobs:
         assert (books_of(stack, job).holds, books_of(stack, job).used) == (["released"], [])
     never.set()
@@ -174,7 +174,7 @@ def test_an_upstream_that_fails_for_a_while_delays_the_job(
     stack: Stack, client: Client, vendor: Vendor
 ) -> None:
     vendor.fail_next("submit", status(503), status(429, Retry_After="1"))
-    job = client.over(ask(client, "through bad weather"))
+    job = client.await_end(ask(client, "through bad weather"))
     assert job["state"] == "succeeded", job
     assert_paid_once(books_of(stack, job), attempt=1)
 
@@ -190,7 +190,7 @@ def test_a_task_outlives_the_worker_that_submitted_it(
     eventually(lambda: _count(stack, noted, job) == 1)
     await_restart(stack, "worker", strike(stack, "worker"))
     held.set()
-    ended = client.over(job)
+    ended = client.await_end(job)
     assert (ended["state"], ended["attempt"]) == ("succeeded", 2)
     assert tasks_of(vendor, "outlives") == 1, "paid for once upstream"
     assert_paid_once(books_of(stack, job), attempt=2)

@@ -25,7 +25,7 @@ def painter(stack: Stack) -> Client:
 
 @pytest.fixture(scope="module")
 def painted(painter: Client) -> Json:
-    return painter.over(painter.paint(PROMPT, seed=7))
+    return painter.await_end(painter.paint(PROMPT, seed=7))
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_a_submission_is_answered_at_once_with_where_the_job_is(tenant: Client) 
     assert job["metadata"] == {"order": "17"}
     assert job["output"] is None
     assert tenant.http.get(answer.headers["location"]).json()["id"] == job["id"]
-    tenant.over(job)
+    tenant.await_end(job)
 
 
 def test_prefer_wait_answers_with_the_finished_job(tenant: Client) -> None:
@@ -67,7 +67,7 @@ def test_prefer_wait_answers_when_its_time_is_over(tenant: Client) -> None:
     assert answer.status_code == 202
     assert answer.json()["state"] in {"queued", "running"}
     assert "retry-after" in answer.headers
-    tenant.over(answer.json())
+    tenant.await_end(answer.json())
 
 
 def test_the_picture_is_what_the_job_says_and_needs_no_key(painted: Json, picture: bytes) -> None:
@@ -118,12 +118,12 @@ def test_an_artifact_is_served_for_caches_but_not_for_guessers(painted: Json) ->
 
 
 def test_the_same_seed_paints_the_same_picture(painter: Client, painted: Json) -> None:
-    again = painter.over(painter.paint(PROMPT, seed=7))
+    again = painter.await_end(painter.paint(PROMPT, seed=7))
     assert again["output"]["images"][0]["sha256"] == painted["output"]["images"][0]["sha256"]
 
 
 def test_several_pictures_have_their_own_seeds_formats_and_price(tenant: Client) -> None:
-    job = tenant.over(
+    job = tenant.await_end(
         tenant.paint(PROMPT, seed=2**64 - 1, num_images=2, output_format="webp", aspect_ratio="2:1")
     )
     images = job["output"]["images"]
@@ -138,9 +138,9 @@ def test_several_pictures_have_their_own_seeds_formats_and_price(tenant: Client)
 
 
 def test_a_seed_is_drawn_and_told_where_none_was_given(tenant: Client) -> None:
-    job = tenant.over(tenant.paint(PROMPT))
+    job = tenant.await_end(tenant.paint(PROMPT))
     (image,) = job["output"]["images"]
-    again = tenant.over(tenant.paint(PROMPT, seed=image["seed"]))
+    again = tenant.await_end(tenant.paint(PROMPT, seed=image["seed"]))
     assert again["output"]["images"][0]["sha256"] == image["sha256"]
 
 
@@ -150,7 +150,7 @@ def test_florence_finds_in_a_painted_picture_what_flux_was_asked_for(
     url = painted["output"]["images"][0]["url"]
     tasks = ["<CAPTION>", "object_detection"]
     submitted = painter.submit("florence-2-demo", {"image": url, "tasks": tasks})
-    seen = painter.over(submitted)
+    seen = painter.await_end(submitted)
     assert seen["output"]["image"] == {"width": 256, "height": 256}
     assert [r["task"] for r in seen["output"]["results"]] == ["<CAPTION>", "<OD>"]
     for result in seen["output"]["results"]:
@@ -183,7 +183,7 @@ def test_florence_sees_the_same_however_the_picture_comes(
     uri = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
     file = painter.http.post("/v1/files", files={"file": ("any.name", picture)}).json()
     url = painted["output"]["images"][0]["url"]
-    seen = [painter.over(painter.look(image))["output"] for image in (url, uri, file["id"])]
+    seen = [painter.await_end(painter.look(image))["output"] for image in (url, uri, file["id"])]
     assert seen[0]["results"][0]["result"]["<OD>"]["labels"] == ["circle"]
     assert seen[0]["results"][0]["result"] == seen[1]["results"][0]["result"]
     assert seen[0]["results"][0]["result"] == seen[2]["results"][0]["result"]

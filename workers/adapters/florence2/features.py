@@ -8,7 +8,7 @@ import torch
 from PIL.Image import Image
 
 from workers.adapters.lru import LeastRecentlyUsed
-from workers.telemetry.metrics import features_looked_up
+from workers.telemetry.metrics import count_feature_lookup
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class PictureFeatures:
     ) -> torch.Tensor:
         """A picture's features, from the cache or encoded: (1, picture tokens, model width)."""
         cached = self._cache.get(prepared.key)
-        features_looked_up(self._variant_id, hit=cached is not None)
+        count_feature_lookup(self._variant_id, hit=cached is not None)
         if cached is not None:
             return cached
         pixels = prepared.pixels

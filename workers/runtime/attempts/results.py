@@ -8,7 +8,7 @@ from workers.adapters.protocol import Output, Work
 from workers.runtime.active_jobs import ActiveJob
 
 Outcome = Output | Exception
-"""What a model call made of one job."""
+"""The outcome of a model call for one job."""
 
 
 @dataclass(frozen=True)

@@ -265,7 +265,7 @@ class TestOfAnother:
     def test_a_job_of_another_tenant_is_not_there(
         self, sender: Client, tenant: Client, call: str
     ) -> None:
-        job = tenant.over(tenant.paint())
+        job = tenant.await_end(tenant.paint())
         path = f"/v1/jobs/{job['id']}"
         answers = [_call(sender, path, call), _call(sender, "/v1/jobs/job_" + "0" * 26, call)]
         assert problem(answers[0], 404, "not_found") == problem(answers[1], 404, "not_found")
@@ -277,7 +277,7 @@ class TestOfAnother:
     def test_an_artifact_of_another_tenant_is_no_input(
         self, sender: Client, tenant: Client
     ) -> None:
-        url = tenant.over(tenant.paint())["output"]["images"][0]["url"]
+        url = tenant.await_end(tenant.paint())["output"]["images"][0]["url"]
         refused = problem(send(sender, look_at(url)), 422, "invalid_input")
         assert "your jobs" in refused["detail"]
 
@@ -290,7 +290,7 @@ def _call(sender: Client, path: str, call: str) -> httpx.Response:
 
 def test_an_artifact_that_there_is_not_is_no_input(stack: Stack, sender: Client) -> None:
     owner = stack.tenant()
-    done = owner.over(owner.paint())
+    done = owner.await_end(owner.paint())
     url = done["output"]["images"][0]["url"]
     head, _, _ = url.rpartition("/")
     for bad in (f"{head}/5.png", f"{head}/99999999999.png", f"{head}x/0.png", f"{head}/0.png?a=b"):

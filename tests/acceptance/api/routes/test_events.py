@@ -6,7 +6,7 @@ import io
 import pytest
 from PIL import Image
 
-from tests.acceptance.stack import Client, Json, Seen, Stack
+from tests.acceptance.stack import Client, Json, ServerSentEvent, Stack
 
 pytestmark = pytest.mark.usefixtures("books")
 
@@ -20,10 +20,10 @@ def follower(stack: Stack) -> Client:
 
 @pytest.fixture(scope="module")
 def done(follower: Client) -> Json:
-    return follower.over(follower.paint(steps=STEPS))
+    return follower.await_end(follower.paint(steps=STEPS))
 
 
-def order(event: Seen) -> tuple[int, int]:
+def order(event: ServerSentEvent) -> tuple[int, int]:
     """An id as numbers."""
     assert event.id is not None
     milliseconds, _, sequence = event.id.partition("-")

@@ -21,7 +21,7 @@ def jobs(stack: Stack, lister: Client) -> list[Json]:
         jobs = [lister.paint(f"number {n}") for n in range(4)]
         for job in jobs:
             lister.cancel(job)
-    return [*jobs, lister.over(lister.paint())]
+    return [*jobs, lister.await_end(lister.paint())]
 
 
 def ids(client: Client, **query: Any) -> list[str]:

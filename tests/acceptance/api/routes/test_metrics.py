@@ -67,7 +67,7 @@ def test_a_painted_picture_is_counted_once_by_the_process_that_did_it(
         return sum(float(line.rpartition(" ")[2]) for line in lines)
 
     before = counted()
-    assert tenant.over(tenant.paint())["state"] == "succeeded"
+    assert tenant.await_end(tenant.paint())["state"] == "succeeded"
     eventually(lambda: counted() == before + 1)
     texts = shown(stack)
     assert count not in texts["api"]

@@ -110,7 +110,7 @@ def test_a_canceled_running_job_stops_and_leaves_nothing(stack: Stack, tenant: C
 
 
 def test_cancelling_a_finished_job_leaves_it_as_it_is(tenant: Client) -> None:
-    done = tenant.over(tenant.paint())
+    done = tenant.await_end(tenant.paint())
     after = tenant.cancel(done)
     assert after["state"] == "succeeded"
     assert after["finished_at"] == done["finished_at"]

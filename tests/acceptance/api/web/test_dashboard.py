@@ -36,7 +36,7 @@ def operator(browser: Browser, stack: Stack) -> Iterator[Visit]:
 def test_the_overview_shows_the_health_and_charts_of_the_last_hour(
     operator: Visit, tenant: Client
 ) -> None:
-    tenant.over(tenant.paint())
+    tenant.await_end(tenant.paint())
     page = operator.page
     page.goto("/dashboard/")
     expect(page.get_by_role("region", name="Health")).to_contain_text("1 of 1 worker ready.")
@@ -76,14 +76,14 @@ def test_a_job_is_watched_to_its_end(operator: Visit, tenant: Client) -> None:
     )
     expect(page.locator(".headline .state")).to_have_text("succeeded", timeout=60_000)
     expect(page.locator(".picture img")).to_have_count(2)
-    width = tenant.over(job)["output"]["images"][0]["width"]
+    width = tenant.await_end(job)["output"]["images"][0]["width"]
     assert page.locator(".picture img").first.evaluate("image => image.naturalWidth") == width
     expect(page.get_by_role("region", name="Bill")).to_contain_text("settled: 2 of the allowance")
 
 
 def test_an_analysis_is_drawn_over_the_picture(operator: Visit, tenant: Client) -> None:
-    painted = tenant.over(tenant.paint())
-    analysed = tenant.over(tenant.look(painted["output"]["images"][0]["url"]))
+    painted = tenant.await_end(tenant.paint())
+    analysed = tenant.await_end(tenant.look(painted["output"]["images"][0]["url"]))
     page = operator.page
     page.goto(f"/dashboard/jobs/{analysed['id']}")
     found = analysed["output"]["results"][0]["result"]["<OD>"]["bboxes"]
@@ -125,7 +125,7 @@ def test_queues_are_paused_and_jobs_canceled_one_by_one_and_all_after_a_count(
 
     page.goto("/dashboard/queues")
     page.locator(queue).get_by_role("button", name="Resume").click()
-    assert tenant.over(late)["state"] == "succeeded"
+    assert tenant.await_end(late)["state"] == "succeeded"
     with stack.database.transaction() as session:
         entries = [(entry.action, entry.target) for entry in audit.latest_entries(session, limit=6)]
     canceled = [("job.cancel", job["id"]) for job in waiting]
@@ -144,7 +144,7 @@ def test_a_drained_worker_takes_no_jobs_until_undrained(operator: Visit, tenant:
     job = tenant.paint()
     assert tenant.job(job["id"], wait=1)["state"] == "queued"
     page.get_by_role("button", name="Undrain").click()
-    assert tenant.over(job)["state"] == "succeeded"
+    assert tenant.await_end(job)["state"] == "succeeded"
     expect(page.locator(".worker .state")).to_have_text(re.compile("ready|busy"), timeout=15_000)
 
 
@@ -188,18 +188,18 @@ def test_tenants_are_credited_and_suspended_and_get_keys(
     body = {"model": "flux.1-demo", "input": {"prompt": "a red circle"}}
     assert tenant.http.post("/v1/jobs", json=body).json()["code"] == "suspended"
     page.get_by_role("button", name="Resume").click()
-    assert tenant.over(tenant.paint())["state"] == "succeeded"
+    assert tenant.await_end(tenant.paint())["state"] == "succeeded"
 
 
 def test_a_failed_job_is_retried_once(operator: Visit, tenant: Client, stack: Stack) -> None:
     page = operator.page
     with stack.paused("florence-2-demo"):
-        painted = tenant.over(tenant.paint())
+        painted = tenant.await_end(tenant.paint())
         job = tenant.look(painted["output"]["images"][0]["url"])
         name = f"inputs/{tenant.tenant_id}/{painted['output']['images'][0]['sha256']}"
         stored = stack.store.get(name)
         stack.store.delete(name)
-    assert tenant.over(job)["error"]["code"] == "input_unreachable"
+    assert tenant.await_end(job)["error"]["code"] == "input_unreachable"
     page.goto(f"/dashboard/jobs/{job['id']}")
     expect(page.get_by_text("Input picture 1 is no longer stored.")).to_be_visible()
     stack.store.put(name, stored.data, stored.media_type)
@@ -209,7 +209,7 @@ def test_a_failed_job_is_retried_once(operator: Visit, tenant: Client, stack: St
     assert operator.flash_message() == "The job is queued again."
     again = page.url.rpartition("/")[2].partition("?")[0]
     assert again != job["id"]
-    assert tenant.over({"id": again})["state"] == "succeeded"
+    assert tenant.await_end({"id": again})["state"] == "succeeded"
     expect(page.locator(".headline .state")).to_have_text("succeeded")
     page.goto(f"/dashboard/jobs/{job['id']}")
     expect(page.get_by_text("Retried as")).to_be_visible()
@@ -225,8 +225,8 @@ def test_every_page_is_accessible(
     size: tuple[int, int],
     rules: list[str] | None,
 ) -> None:
-    painted = tenant.over(tenant.paint())
-    analysed = tenant.over(tenant.look(painted["output"]["images"][0]["url"]))
+    painted = tenant.await_end(tenant.paint())
+    analysed = tenant.await_end(tenant.look(painted["output"]["images"][0]["url"]))
     paths = (
         "/dashboard/",
         f"/dashboard/jobs?tenant={tenant.tenant_id}",

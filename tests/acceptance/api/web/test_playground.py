@@ -193,7 +193,7 @@ def test_only_the_masked_area_is_repainted(artist: Visit, tenant: Client, drawn:
 
 
 def test_a_painted_picture_is_analysed(artist: Visit, tenant: Client, stack: Stack) -> None:
-    painted = tenant.over(tenant.paint())
+    painted = tenant.await_end(tenant.paint())
     page = artist.page
     page.goto(f"/?from={painted['id']}")
     page.locator(".results").get_by_role("link", name="Analyse").click()
@@ -240,7 +240,7 @@ def test_another_models_form_keeps_the_values_that_it_uses(artist: Visit, drawn:
 
 
 def test_settings_are_reused_and_paint_the_same_picture(artist: Visit, tenant: Client) -> None:
-    first = tenant.over(tenant.paint("a blue star", width=128, height=192, seed=2**64 - 1))
+    first = tenant.await_end(tenant.paint("a blue star", width=128, height=192, seed=2**64 - 1))
     page = artist.page
     page.reload()
     page.locator(f"#shot-{first['id']}").get_by_role("link", name="Reuse settings").click()
@@ -310,8 +310,8 @@ def test_the_playground_is_accessible(
     size: tuple[int, int],
     rules: list[str] | None,
 ) -> None:
-    painted = tenant.over(tenant.paint())
-    analysed = tenant.over(tenant.look(painted["output"]["images"][0]["url"]))
+    painted = tenant.await_end(tenant.paint())
+    analysed = tenant.await_end(tenant.look(painted["output"]["images"][0]["url"]))
     paths = (f"/?from={painted['id']}", f"/?from={analysed['id']}")
     with visit(browser, stack, theme=theme, size=size) as opened:
         opened.page.goto("/playground/sign-in")

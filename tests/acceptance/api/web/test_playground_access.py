@@ -128,7 +128,7 @@ def test_a_form_of_another_site_or_session_is_refused(stack: Stack, tenant: Clie
 
 
 def test_another_tenants_jobs_and_pictures_are_not_found(stack: Stack, tenant: Client) -> None:
-    job = tenant.over(tenant.paint())
+    job = tenant.await_end(tenant.paint())
     with signed_in(stack, stack.tenant()) as client:
         for path in READS:
             if "{" in path:
@@ -187,9 +187,9 @@ def test_the_gallery_leads_on_to_older_jobs(stack: Stack, tenant: Client) -> Non
 
 
 def test_stored_results_are_downloaded(stack: Stack, tenant: Client) -> None:
-    painted = tenant.over(tenant.paint())
+    painted = tenant.await_end(tenant.paint())
     options = {"artifacts": ["coco"]}
-    analysed = tenant.over(tenant.look(painted["output"]["images"][0]["url"], **options))
+    analysed = tenant.await_end(tenant.look(painted["output"]["images"][0]["url"], **options))
     with signed_in(stack, tenant) as client:
         for job, media_type in ((painted, "image/png"), (analysed, "application/json")):
             link = f"/playground/jobs/{job['id']}/results/0?download=true"

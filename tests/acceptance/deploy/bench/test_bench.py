@@ -65,7 +65,7 @@ def test_ended_by_sigterm_it_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_options_before_the_name_of_a_benchmark_are_refused_not_dropped() -> None:
     done = run_bottega("bench", "--quick", "florence")
     assert done.returncode == 2
-    assert "put options behind florence" in done.stderr
+    assert "put the options after florence" in done.stderr
 
 
 def test_the_benchmarks_model_is_offered_by_no_other_stack(tenant: Client) -> None:

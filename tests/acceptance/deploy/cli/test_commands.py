@@ -108,7 +108,7 @@ def test_what_cannot_be_done_is_a_sentence(
 
 
 def test_the_doctor_finds_a_healthy_stack(stack: Stack, tenant: Client) -> None:
-    tenant.over(tenant.paint())
+    tenant.await_end(tenant.paint())
     done = run_bottega("--stack", str(stack.data_dir), "doctor", "--json")
     checks = {row["check"]: row for row in json.loads(done.stdout)}
     assert done.returncode == 0, checks

@@ -7,7 +7,7 @@ import httpx
 import pytest
 import redis
 
-from tests.acceptance.stack import Client, Json, Seen, Stack, eventually
+from tests.acceptance.stack import Client, Json, ServerSentEvent, Stack, eventually
 from tests.support.stack_faults import (
     QUICK,
     Load,
@@ -20,6 +20,8 @@ from tests.support.stack_faults import (
     strike,
     timed,
 )
+
+pytestmark = pytest.mark.slow
 
 SETTINGS = {"BOTTEGA_LEASE_SECONDS": "3", "BOTTEGA_SWEEP_SECONDS": "0.5"}
 STEPS = 50
@@ -76,7 +78,7 @@ def test_a_worker_frozen_past_its_lease_pays_and_keeps_one_attempt_alone(
     client.wait_for_step(job, STEPS // 2)
     with frozen(struck, "worker"):
         eventually(lambda: client.job(job["id"])["state"] == "queued")
-    ended = client.over(job)
+    ended = client.await_end(job)
     assert (ended["state"], ended["attempt"]) == ("succeeded", 2)
     books = books_of(struck, job)
     assert books.outcomes == ["worker_lost", "succeeded"]
@@ -89,7 +91,7 @@ def test_a_job_whose_worker_is_killed_is_finished_by_a_second_attempt(
     job = client.paint(**LONG)
     client.wait_for_step(job, 2)
     await_restart(struck, "worker", strike(struck, "worker"))
-    ended = client.over(job)
+    ended = client.await_end(job)
     assert (ended["state"], ended["attempt"]) == ("succeeded", 2)
     images = ended["output"]["images"]
     assert [httpx.get(image["url"]).status_code for image in images] == [200, 200]
@@ -108,7 +110,7 @@ def test_a_worker_told_to_stop_in_mid_job_loses_nothing(struck: Stack, client: C
     client.wait_for_step(job, 2)
     await_restart(struck, "worker", strike(struck, "worker", signal.SIGTERM))
     for one, pictures in ((job, 2), (later, 1)):
-        ended = client.over(one)
+        ended = client.await_end(one)
         assert ended["state"] == "succeeded"
         books = books_of(struck, one)
         assert "worker_lost" not in books.outcomes, "handed back at the latest, never left"
@@ -120,7 +122,7 @@ def test_fifty_queued_jobs_outlive_the_flushing_of_redis(struck: Stack, client: 
         jobs = [client.paint(steps=1) for _ in range(50)]
         with redis.Redis.from_url(struck.facts["redis_url"]) as connection:
             connection.flushall()
-    assert [client.over(job)["state"] for job in jobs] == ["succeeded"] * 50
+    assert [client.await_end(job)["state"] for job in jobs] == ["succeeded"] * 50
     assert client.account()["allowances"]["images"]["used"] == 50
 
 
@@ -131,12 +133,12 @@ def test_submissions_are_taken_at_once_while_redis_hangs(struck: Stack, client: 
     assert [status for status, _ in answers] == [202] * 6
     assert max(seconds for _, seconds in answers) < 3, answers
     listed = client.http.get("/v1/jobs").raise_for_status().json()["jobs"]
-    assert [client.over(job)["state"] for job in listed] == ["succeeded"] * 6
+    assert [client.await_end(job)["state"] for job in listed] == ["succeeded"] * 6
 
 
-def follow_to_the_end(client: Client, job: Json, struck: Stack) -> list[Seen]:
+def follow_to_the_end(client: Client, job: Json, struck: Stack) -> list[ServerSentEvent]:
     """A job's events over the API's death and restart, each connection resuming the last."""
-    seen: list[Seen] = []
+    seen: list[ServerSentEvent] = []
     killed = 0
     while not seen or seen[-1].type != "done":
         try:
@@ -168,7 +170,7 @@ def test_a_long_poll_and_a_stream_outlive_redis(struck: Stack, client: Client) -
     with client.follow(job) as stream:
         assert any(event.type == "progress" for event in stream)
         await_restart(struck, "redis", strike(struck, "redis"))
-        assert client.over(job)["state"] == "succeeded"
+        assert client.await_end(job)["state"] == "succeeded"
         last = list(stream)[-1]
     assert (last.type, last.data["state"]) == ("done", "succeeded")
 
@@ -180,7 +182,7 @@ def test_a_job_canceled_in_mid_run_leaves_the_device_at_once(struck: Stack, clie
     assert client.account()["open_holds"] == 0
     with client.follow(job) as stream:
         list(stream)
-    assert client.over(client.paint(steps=1))["state"] == "succeeded"
+    assert client.await_end(client.paint(steps=1))["state"] == "succeeded"
     books = books_of(struck, job)
     assert books == (["canceled"], ["released"], [], [], [])
     eventually(lambda: f'"job_id": "{job["id"]}"' in _given_up(struck))
@@ -195,5 +197,5 @@ def test_a_job_canceled_while_queued_never_runs(struck: Stack, client: Client) -
     with struck.paused("flux.1-demo"):
         job = client.paint()
         assert client.cancel(job)["state"] == "canceled"
-    assert client.over(client.paint())["state"] == "succeeded"
+    assert client.await_end(client.paint())["state"] == "succeeded"
     assert books_of(struck, job) == ([], ["released"], [], [], [])

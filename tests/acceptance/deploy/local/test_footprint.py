@@ -1,4 +1,4 @@
-"""How much memory the service takes, and what its API process does without."""
+"""The memory of the service, and the libraries that its API process does not load."""
 
 from pathlib import Path
 
@@ -19,9 +19,9 @@ def resident_bytes(stack: Stack, name: str) -> int:
 
 def some_traffic(client: Client) -> None:
     painted = [client.paint(seed=n, num_images=2) for n in range(10)]
-    urls = [client.over(job)["output"]["images"][0]["url"] for job in painted]
+    urls = [client.await_end(job)["output"]["images"][0]["url"] for job in painted]
     for job in [client.look(url) for url in urls]:
-        client.over(job)
+        client.await_end(job)
     for _ in range(50):
         client.http.get("/v1/jobs").raise_for_status()
 

@@ -27,11 +27,12 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         running.abandon()
 
 
+@pytest.mark.slow
 def test_two_stacks_do_not_disturb_each_other(stack: Stack, second: Stack) -> None:
     assert stack.url != second.url
     assert not set(stack.children().values()) & set(second.children().values())
     here, there = stack.tenant(), second.tenant()
-    jobs = [client.over(client.paint(seed=3)) for client in (here, there)]
+    jobs = [client.await_end(client.paint(seed=3)) for client in (here, there)]
     assert [job["state"] for job in jobs] == ["succeeded", "succeeded"]
     shas = {job["output"]["images"][0]["sha256"] for job in jobs}
     assert len(shas) == 1, "the same seed paints the same picture"
@@ -82,7 +83,7 @@ def test_an_unknown_variant_is_refused_and_nothing_is_left(tmp_path: Path) -> No
 def kept(second: Stack) -> Json:
     """A painted job of the second stack's own tenant, before that stack is stopped."""
     client = second.client()
-    return client.over(client.paint(seed=5))
+    return client.await_end(client.paint(seed=5))
 
 
 def same_again(second: Stack, kept: Json, facts: Json) -> None:
@@ -95,10 +96,11 @@ def same_again(second: Stack, kept: Json, facts: Json) -> None:
     assert job["output"]["images"][0]["sha256"] == kept["output"]["images"][0]["sha256"]
     old_url = kept["output"]["images"][0]["url"]
     assert len(httpx.get(old_url).raise_for_status().content) == job["output"]["images"][0]["bytes"]
-    again = client.over(client.paint(seed=5))
+    again = client.await_end(client.paint(seed=5))
     assert again["output"]["images"][0]["sha256"] == job["output"]["images"][0]["sha256"]
 
 
+@pytest.mark.slow
 def test_a_stack_stopped_by_ctrl_c_in_the_middle_of_a_job_goes_on_where_it_was(
     second: Stack, kept: Json
 ) -> None:
@@ -109,10 +111,11 @@ def test_a_stack_stopped_by_ctrl_c_in_the_middle_of_a_job_goes_on_where_it_was(
     second.stop(signal.SIGINT)
     second.start()
     same_again(second, kept, facts)
-    ended = second.client().over(job)
+    ended = second.client().await_end(job)
     assert (ended["state"], ended["attempt"]) == ("succeeded", 1)
 
 
+@pytest.mark.slow
 def test_a_killed_command_leaves_no_process_and_starts_again(second: Stack, kept: Json) -> None:
     facts, second.port = second.facts, httpx.URL(second.url).port or 0
     second.kill()

@@ -94,13 +94,13 @@ def told(stack: Stack) -> Told:
 def _succeed(told: Told) -> None:
     """Paint and look, by every way to name a picture, with a webhook that no one receives."""
     client = told.client
-    [image] = client.over(told.paint("painted"))["output"]["images"]
+    [image] = client.await_end(told.paint("painted"))["output"]["images"]
     token = image["url"].split("/")[-2]
     told.private["artifact's token"] = token
     data = httpx.get(image["url"]).raise_for_status().content
     uploaded = client.http.post("/v1/files", files={"file": ("a.png", data)}).json()
     for named in (image["url"], uploaded["id"], data_uri(told, "looked at", data)):
-        assert client.over(client.look(named))["state"] == "succeeded"
+        assert client.await_end(client.look(named))["state"] == "succeeded"
     for name in ("secret", "new secret"):
         secret = client.http.get("/v1/webhooks/secret").json()["secret"]
         told.private[f"webhooks' {name}"] = secret.removeprefix("whsec_")
@@ -130,11 +130,11 @@ def _lose_a_picture(stack: Stack, told: Told) -> None:
         )
         stack.store.delete(gone)
         stack.store.put(damaged, b"no picture", "image/png")
-    assert [told.client.over(job)["state"] for job in jobs] == ["failed", "failed"]
+    assert [told.client.await_end(job)["state"] for job in jobs] == ["failed", "failed"]
 
 
 def _be_refused(stack: Stack, told: Told) -> None:
-    """What the API answers with a problem, and what is not even HTTP."""
+    """Requests that the API refuses, and bytes that are not HTTP."""
     http = told.client.http
     where = "https://pictures.invalid"
     looks = [
@@ -181,7 +181,7 @@ def _break_a_claim(stack: Stack, told: Told) -> None:
     with broken(stack, "jobs", "metadata->>'break' <> 'claim' OR state <> 'running'"):
         job = told.paint("unclaimed", **{"break": "claim"})
         eventually(lambda: stack.log("worker").count("raised unexpected") > before)
-    assert told.client.over(job)["state"] == "succeeded"
+    assert told.client.await_end(job)["state"] == "succeeded"
 
 
 def _break_a_completion(stack: Stack, told: Told) -> None:
@@ -189,14 +189,14 @@ def _break_a_completion(stack: Stack, told: Told) -> None:
     with broken(stack, "jobs", "metadata->>'break' <> 'completion' OR state <> 'succeeded'"):
         job = told.paint("uncompleted", **{"break": "completion"})
         eventually(lambda: stack.log("worker").count('"attempt_failed"') > before)
-    assert told.client.over(job)["state"] == "succeeded"
+    assert told.client.await_end(job)["state"] == "succeeded"
 
 
 def _break_a_delivery(stack: Stack, told: Told) -> None:
     before = stack.log("courier").count('"dispatch_failed"')
     rule = "attempts = 0 OR body NOT LIKE '%undelivered%'"
     with broken(stack, "deliveries", rule):
-        told.client.over(told.paint("undelivered", note="undelivered"))
+        told.client.await_end(told.paint("undelivered", note="undelivered"))
         eventually(lambda: stack.log("courier").count('"dispatch_failed"') > before)
 
 
@@ -209,7 +209,7 @@ def logs_of(stack: Stack) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("name", "lines"),
     [
-        ("api.log", ['"job_submitted"', "CheckViolation", "db/jobs/transitions.py"]),
+        ("api.log", ['"job_submitted"', "CheckViolation", "db/jobs/submit.py"]),
         ("worker.log", ['"attempt_finished"', '"attempt_failed"', "input_unreachable"]),
         ("courier.log", ['"webhook_sent"', '"dispatch_failed"']),
         ("postgres.log", ["violates check constraint"]),

@@ -1,4 +1,4 @@
-"""Regions, outlines and what is drawn of them, over HTTP as any client has it."""
+"""Regions, outlines and their renderings, over HTTP as any client sees them."""
 
 import base64
 import hashlib
@@ -14,7 +14,7 @@ from pycocotools.coco import COCO
 
 from tests.acceptance.api.web.problems import problem
 from tests.acceptance.stack import Client, Json, Stack
-from tests.support.seer import BOX, SIZE, overlap, red_circle
+from tests.support.florence2 import BOX, SIZE, overlap, red_circle
 
 pytestmark = pytest.mark.usefixtures("books")
 
@@ -27,7 +27,7 @@ TASKS = [
     "region_to_ocr",
 ]
 LYING = 8
-"""EXIF's word for a camera held on its side: shown rightly after a quarter turn."""
+"""The EXIF orientation of a camera held on its side: upright after a quarter turn."""
 
 
 def data_uri(picture: Image.Image, **options: Any) -> str:
@@ -37,7 +37,7 @@ def data_uri(picture: Image.Image, **options: Any) -> str:
 
 
 def lying_down(picture: Image.Image) -> str:
-    """The picture as a camera on its side stores it, with the word of how to turn it."""
+    """The picture as a camera on its side stores it, with its EXIF orientation."""
     exif = Image.Exif()
     exif[0x0112] = LYING
     return data_uri(picture.transpose(Image.Transpose.ROTATE_270), exif=exif)
@@ -50,7 +50,7 @@ def looker(stack: Stack) -> Client:
 
 @pytest.fixture(scope="module")
 def seen(looker: Client) -> Json:
-    """A job that asks for everything, about a picture stored on its side."""
+    """A job that requests everything for a picture that is stored on its side."""
     given = {
         "image": lying_down(red_circle()),
         "tasks": TASKS,
@@ -58,7 +58,7 @@ def seen(looker: Client) -> Json:
         "region": list(BOX),
         "artifacts": ["masks", "overlay", "coco"],
     }
-    job = looker.over(looker.submit("florence-2-demo", given))
+    job = looker.await_end(looker.submit("florence-2-demo", given))
     assert job["state"] == "succeeded", job
     return job
 
@@ -68,7 +68,7 @@ def artifacts(job: Json, kind: str) -> list[Json]:
 
 
 def fetched(entry: Json) -> bytes:
-    """The bytes, which must be what the job says they are."""
+    """Fetch an artifact's bytes; assert that they match the job's description."""
     answer = httpx.get(entry["url"]).raise_for_status()
     assert answer.headers["content-type"].partition(";")[0] == entry["media_type"]
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -179,7 +179,7 @@ def test_a_coco_file_is_no_picture_to_look_at(seen: Json, looker: Client) -> Non
 
 def test_a_mask_is_a_picture_to_look_at(seen: Json, looker: Client) -> None:
     mask = artifacts(seen, "mask")[0]
-    job = looker.over(looker.look(mask["url"]))
+    job = looker.await_end(looker.look(mask["url"]))
     assert job["output"]["image"] == {"width": SIZE[0], "height": SIZE[1]}
 
 

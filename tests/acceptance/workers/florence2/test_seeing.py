@@ -1,4 +1,4 @@
-"""What florence-2-demo sees on unseen canvases, asked through the whole service."""
+"""The accuracy of florence-2-demo on unseen canvases, through the whole service."""
 
 import pytest
 
@@ -17,7 +17,7 @@ LEAST = {
     "region to category: exact": 0.9,
     "region to segmentation: mask IoU": 0.7,
 }
-"""Of few canvases, so a little below what the model's card states of two hundred."""
+"""Least scores on a few canvases: a little below the model card's, which are of two hundred."""
 
 TASKS = (
     "<OD>",

@@ -1,4 +1,4 @@
-"""Painting from pictures, through the whole service: what one model painted, another takes up."""
+"""Painting from pictures, through the whole service: one model's output is another's input."""
 
 import io
 
@@ -28,12 +28,12 @@ def picture_of(job: Json) -> Image.Image:
 
 
 def test_the_object_of_a_picture_is_put_elsewhere(owner: Client) -> None:
-    shown = owner.over(owner.paint(SHOWN, seed=3))
+    shown = owner.await_end(owner.paint(SHOWN, seed=3))
     assert check_prompt(picture_of(shown), SHOWN).right
     url = shown["output"]["images"][0]["url"]
     prompt = f"the object of picture 1 at the left on a {GROUND} background"
     for given in ({"images": [url]}, {"image": url}):
         asked = {"prompt": prompt, "seed": 5, **given}
-        moved = owner.over(owner.submit("flux.2-demo", asked))
+        moved = owner.await_end(owner.submit("flux.2-demo", asked))
         assert check(picture_of(moved), one_object(THING, GROUND, place="left")).right
         assert moved["price"]["amount_micros"] == 1_000

@@ -1,4 +1,4 @@
-"""From pictures to pictures, through the whole service: painting over, and into a mask."""
+"""Image-to-image and inpainting, through the whole service."""
 
 import base64
 import io
@@ -28,7 +28,7 @@ def owner(stack: Stack) -> Client:
 @pytest.fixture(scope="module")
 def painted(owner: Client) -> str:
     """The URL of a picture to change."""
-    job = owner.over(owner.paint(BEFORE, seed=3))
+    job = owner.await_end(owner.paint(BEFORE, seed=3))
     url: str = job["output"]["images"][0]["url"]
     return url
 
@@ -60,8 +60,8 @@ def test_a_picture_is_painted_over_as_much_as_its_strength_says(
 ) -> None:
     before = picture_at(painted)
     assert check_prompt(before, BEFORE).right
-    little = picture_of(owner.over(owner.paint(AFTER, image=painted, strength=0.1, steps=8)))
-    much = picture_of(owner.over(owner.paint(AFTER, image=painted, strength=1, seed=5)))
+    little = picture_of(owner.await_end(owner.paint(AFTER, image=painted, strength=0.1, steps=8)))
+    much = picture_of(owner.await_end(owner.paint(AFTER, image=painted, strength=1, seed=5)))
     assert check_prompt(little, BEFORE).right
     assert check_prompt(much, AFTER).right
     assert little.size == much.size == before.size
@@ -70,7 +70,7 @@ def test_a_picture_is_painted_over_as_much_as_its_strength_says(
 def test_a_mask_is_painted_into_and_nothing_else_changes(owner: Client, painted: str) -> None:
     before = picture_at(painted)
     mask = data_uri(right_half(before.size))
-    job = owner.over(owner.paint(AFTER, image=painted, mask=mask, seed=5, steps=8))
+    job = owner.await_end(owner.paint(AFTER, image=painted, mask=mask, seed=5, steps=8))
     after = picture_of(job)
     assert check_prompt(after, AFTER).right
     half = before.width // 2
@@ -98,7 +98,7 @@ def test_the_schema_tells_what_a_model_takes(owner: Client) -> None:
 
 
 def some_lora() -> bytes:
-    """One that bends an attention of flux.1-demo a lot."""
+    """A LoRA that changes an attention layer of flux.1-demo a lot."""
     drawn = torch.Generator().manual_seed(1)
     layer = "transformer.transformer_blocks.0.attn.to_q"
     shapes = {"A": (4, 256), "B": (256, 4)}
@@ -114,7 +114,7 @@ def some_lora() -> bytes:
 def test_a_lora_bends_a_picture_and_no_other(stack: Stack, owner: Client) -> None:
     stack.store.put(lora_key("bent"), some_lora(), "application/octet-stream")
     straight, bent, again = (
-        picture_of(owner.over(owner.paint(BEFORE, seed=3, **given)))
+        picture_of(owner.await_end(owner.paint(BEFORE, seed=3, **given)))
         for given in ({}, {"loras": [{"source": "bent"}]}, {})
     )
     assert not np.array_equal(np.asarray(straight), np.asarray(bent))

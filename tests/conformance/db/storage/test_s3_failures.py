@@ -35,6 +35,7 @@ def closed_endpoint() -> str:
         return f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("endpoint", ["silent_endpoint", "closed_endpoint"])
 def test_an_endpoint_that_does_not_answer_is_unavailable_soon(
     request: pytest.FixtureRequest, endpoint: str

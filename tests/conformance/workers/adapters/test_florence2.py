@@ -10,7 +10,16 @@ from PIL import Image, ImageDraw
 from prometheus_client import REGISTRY
 
 from db.tables import Job
-from tests.support.seer import BOX, DEMO, answer, loaded_demo, look, overlap, red_circle, work
+from tests.support.florence2 import (
+    BOX,
+    DEMO,
+    first_result,
+    loaded_demo,
+    look,
+    overlap,
+    red_circle,
+    work,
+)
 from workers.adapters.florence2.adapter import Florence2Adapter
 from workers.adapters.protocol import (
     InvalidInputError,
@@ -52,18 +61,18 @@ def encodings(adapter: Florence2Adapter) -> list[int]:
 
 
 def test_a_red_circle_is_found_where_it_is(demo: Florence2Adapter) -> None:
-    value = answer(demo, task="object_detection")["result"]["<OD>"]
+    value = first_result(demo, task="object_detection")["result"]["<OD>"]
     assert value["labels"] == ["circle"]
     assert overlap(value["bboxes"][0], BOX) > 0.7
 
 
 def test_a_red_circle_is_told_of_in_words(demo: Florence2Adapter) -> None:
-    caption = answer(demo, task="<CAPTION>")["result"]["<CAPTION>"]
+    caption = first_result(demo, task="<CAPTION>")["result"]["<CAPTION>"]
     assert caption == "A red circle on a white background."
 
 
 def test_a_phrase_is_grounded_where_it_is_seen(demo: Florence2Adapter) -> None:
-    grounded = answer(demo, task="caption_to_phrase_grounding", text="a red circle")
+    grounded = first_result(demo, task="caption_to_phrase_grounding", text="a red circle")
     value = grounded["result"]["<CAPTION_TO_PHRASE_GROUNDING>"]
     assert value["labels"] == ["a red circle"]
     assert overlap(value["bboxes"][0], BOX) > 0.7
@@ -93,7 +102,7 @@ def test_no_padding_is_left_in_the_shorter_answer_of_a_batch(demo: Florence2Adap
 def test_a_text_goes_to_the_tasks_that_take_one_alone(demo: Florence2Adapter) -> None:
     tasks = ["caption", "caption_to_phrase_grounding"]
     results = look(demo, work(tasks=tasks, text="a red circle"))[0]["results"]
-    assert results[0]["result"] == answer(demo, task="caption")["result"]
+    assert results[0]["result"] == first_result(demo, task="caption")["result"]
     assert results[1]["result"]["<CAPTION_TO_PHRASE_GROUNDING>"]["labels"] == ["a red circle"]
 
 
@@ -106,27 +115,27 @@ def test_a_picture_is_encoded_once_whatever_is_asked_of_it(demo: Florence2Adapte
 
 
 def test_an_answer_that_was_cut_off_says_so(demo: Florence2Adapter) -> None:
-    told = answer(demo, task="detailed_caption", max_new_tokens=5)
+    told = first_result(demo, task="detailed_caption", max_new_tokens=5)
     assert told["finish_reason"] == "length"
     assert told["result"]["<DETAILED_CAPTION>"] == "The image shows a"
 
 
 def test_an_answer_that_ends_at_the_very_limit_ended_by_itself(demo: Florence2Adapter) -> None:
     def ends(limit: int) -> str:
-        reason: str = answer(demo, task="caption", max_new_tokens=limit)["finish_reason"]
+        reason: str = first_result(demo, task="caption", max_new_tokens=limit)["finish_reason"]
         return reason
 
     needed = next(limit for limit in range(1, 40) if ends(limit) == "stop")
-    whole = answer(demo, task="caption")
+    whole = first_result(demo, task="caption")
     assert ends(needed - 1) == "length"
-    assert answer(demo, task="caption", max_new_tokens=needed)["result"] == whole["result"]
+    assert first_result(demo, task="caption", max_new_tokens=needed)["result"] == whole["result"]
 
 
 def test_the_longest_answer_allowed_fits_the_decoder(demo: Florence2Adapter) -> None:
     limit = DEMO.parameters.limits.max_new_tokens_limit
     demo._model.generation_config.min_new_tokens = limit  # as if no answer ever ended
     try:
-        told = answer(demo, task="ocr", max_new_tokens=limit)
+        told = first_result(demo, task="ocr", max_new_tokens=limit)
     finally:
         demo._model.generation_config.min_new_tokens = None
     assert told["finish_reason"] == "length"

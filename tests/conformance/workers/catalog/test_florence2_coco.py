@@ -10,7 +10,7 @@ from pycocotools.coco import COCO
 
 from api.web.playground.coco import coco_of
 from api.web.playground.overlay import overlay_view
-from tests.support.seer import BOX, Json, loaded_demo, look, needs, overlap, work
+from tests.support.florence2 import BOX, Json, loaded_demo, look, overlap, task_input, work
 from workers.catalog.florence2.tasks import TASKS, Florence2Task
 
 PLACED = [task for task in TASKS if task.places and task.token != "<OCR_WITH_REGION>"]
@@ -22,7 +22,7 @@ def told() -> dict[str, tuple[Json, Json]]:
     """By task: the output of a job about the red circle, and what was asked."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    works = [work(task=task.token, **needs(task)) for task in TASKS]
+    works = [work(task=task.token, **task_input(task)) for task in TASKS]
     demo = loaded_demo()
     outputs = [look(demo, each)[0] for each in works]
     torch.set_num_threads(before)

@@ -10,7 +10,16 @@ from PIL import Image, ImageDraw
 from supervision import Detections
 from supervision.detection.vlm import SUPPORTED_TASKS_FLORENCE_2, VLM
 
-from tests.support.seer import BOX, SIZE, loaded_demo, look, needs, overlap, red_circle, work
+from tests.support.florence2 import (
+    BOX,
+    SIZE,
+    loaded_demo,
+    look,
+    overlap,
+    red_circle,
+    task_input,
+    work,
+)
 from workers.adapters.florence2.adapter import Florence2Adapter
 from workers.catalog.florence2.tasks import BY_TOKEN
 
@@ -36,7 +45,7 @@ def demo() -> Iterator[Florence2Adapter]:
 
 def read(demo: Florence2Adapter, task: str, picture: Image.Image | None = None) -> Detections:
     """The detections that supervision reads from a task's result."""
-    data = look(demo, work(picture, task=task, **needs(BY_TOKEN[task])))[0]
+    data = look(demo, work(picture, task=task, **task_input(BY_TOKEN[task])))[0]
     size = (data["image"]["width"], data["image"]["height"])
     return Detections.from_vlm(VLM.FLORENCE_2, data["results"][0]["result"], resolution_wh=size)
 

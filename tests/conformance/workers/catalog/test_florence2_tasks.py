@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 import torch
 
-from tests.support.seer import (
+from tests.support.florence2 import (
     BOX,
     DEMO,
     SIZE,
     Json,
-    answer,
+    first_result,
     loaded_demo,
     look,
-    needs,
     overlap,
     red_circle,
+    task_input,
     work,
 )
 from workers.adapters.florence2.adapter import Florence2Adapter
@@ -50,7 +50,7 @@ def numbers(value: Any) -> list[float]:
 def test_every_task_is_answered_greedy_and_by_beams(
     demo: Florence2Adapter, task: Florence2Task, beams: int
 ) -> None:
-    told = answer(demo, task=task.token, num_beams=beams, **needs(task))
+    told = first_result(demo, task=task.token, num_beams=beams, **task_input(task))
     assert (told["task"], list(told["result"])) == (task.token, [task.token])
     assert (told["finish_reason"], told["warnings"]) == ("stop", [])
     assert all(0 < score <= 1 for score in told["scores"])
@@ -70,12 +70,12 @@ def check_value(task: Florence2Task, told: Json) -> None:
 
 
 def test_the_outline_of_a_phrase_is_where_the_thing_is(demo: Florence2Adapter) -> None:
-    told = answer(demo, task="referring_expression_segmentation", text="a red circle")
+    told = first_result(demo, task="referring_expression_segmentation", text="a red circle")
     check_outline(told["result"]["<REFERRING_EXPRESSION_SEGMENTATION>"])
 
 
 def test_the_outline_of_a_region_is_where_the_thing_is(demo: Florence2Adapter) -> None:
-    told = answer(demo, task="region_to_segmentation", region=list(BOX))
+    told = first_result(demo, task="region_to_segmentation", region=list(BOX))
     check_outline(told["result"]["<REGION_TO_SEGMENTATION>"])
 
 
@@ -98,7 +98,7 @@ def test_text_and_region_tasks_mix_in_one_job(demo: Florence2Adapter) -> None:
     given = {"text": "red circle", "region": list(BOX)}
     together = look(demo, work(tasks=[task.token for task in tasks], **given))[0]["results"]
     for task, told in zip(tasks, together, strict=True):
-        assert told["result"] == answer(demo, task=task.token, **needs(task))["result"]
+        assert told["result"] == first_result(demo, task=task.token, **task_input(task))["result"]
 
 
 @every_task
@@ -112,7 +112,9 @@ def test_a_batch_of_unlike_prompts_answers_as_each_alone(
         for shade, region in zip(
             [(250, 250, 250), (18, 18, 18), (150, 150, 150)], regions, strict=True
         )
-        for given in [{**needs(task, region), **longer(task, len(regions) - regions.index(region))}]
+        for given in [
+            {**task_input(task, region), **longer(task, len(regions) - regions.index(region))}
+        ]
     ]
     together = look(demo, *works)
     alone = [look(demo, each)[0] for each in works]
@@ -132,7 +134,7 @@ def results(data: Json) -> Any:
 def test_a_kept_picture_is_answered_as_a_new_one(
     demo: Florence2Adapter, task: Florence2Task
 ) -> None:
-    fresh = work(task=task.token, **needs(task))
+    fresh = work(task=task.token, **task_input(task))
     demo._features.clear()
     first = look(demo, fresh)
     assert look(demo, fresh) == first

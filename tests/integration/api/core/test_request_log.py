@@ -16,7 +16,7 @@ from tests.support.adapters import paint
 from tests.support.jobs import sql
 from tests.support.receivers import receiving
 from tests.support.station import Station
-from tests.support.webhooks import courier
+from tests.support.webhooks import deliver_due, webhook_dispatcher
 
 SECRET = "zq-a-prompt"
 SUBMISSION = {"model": "flux.1-demo", "input": {"prompt": SECRET}}
@@ -79,7 +79,7 @@ def test_a_request_leaves_one_line_and_its_id_goes_to_the_worker(
     ]
     with capture_logs() as logs:
         submitted, missing, _ = answers(key, calls)
-        station.answer(paint)
+        station.run_batch(paint)
     job_id = submitted.json()["id"]
     assert submitted.headers["x-request-id"] == "mine-1"
     drawn = missing.headers["x-request-id"]
@@ -120,10 +120,10 @@ def test_the_id_goes_on_to_the_receiver_of_the_webhook(
         sent = SUBMISSION | {"webhook": {"url": receiver.url}}
         calls: list[Call] = [("POST", "/v1/jobs", sent, {"X-Request-Id": "mine-2"})]
         [submitted] = answers(key, calls)
-        station.answer(paint)
+        station.run_batch(paint)
         before = REGISTRY.get_sample_value(*DELIVERED) or 0
-        assert courier(database).deliver_due() == 1
-        [request] = receiver.heard
+        assert deliver_due(webhook_dispatcher(database)) == 1
+        [request] = receiver.requests
     assert request.headers["x-request-id"] == "mine-2"
     [line] = [line for line in logs if line["event"] == "webhook_sent"]
     assert (line["request_id"], line["job_id"]) == ("mine-2", submitted.json()["id"])

@@ -12,8 +12,16 @@ from db.core.session import Database
 from db.storage.local import LocalStore
 from db.tenants import api_keys
 from tests.support import jobs
-from tests.support.receivers import Say, receiving
-from tests.support.webhooks import courier, failed_job, of_job, outbound, pass_time, rotate
+from tests.support.receivers import Reply, receiving
+from tests.support.webhooks import (
+    deliver_due,
+    failed_job,
+    of_job,
+    outbound,
+    pass_time,
+    rotate,
+    webhook_dispatcher,
+)
 
 Json = dict[str, Any]
 
@@ -140,14 +148,14 @@ def test_a_quote_refuses_the_same_urls(client: TestClient) -> None:
 def test_a_delivery_is_listed_with_every_attempt(
     client: TestClient, database: Database, tenant_id: str
 ) -> None:
-    with receiving(Say(503)) as receiver:
+    with receiving(Reply(503)) as receiver:
         message = failed_job(database, tenant_id, receiver.url)
-        courier(database).deliver_due()
+        deliver_due(webhook_dispatcher(database))
         [waiting] = client.get(DELIVERIES).json()["deliveries"]
         wait = datetime.fromisoformat(waiting["next_attempt_at"]) - datetime.now(UTC)
         assert timedelta(seconds=2) < wait < timedelta(seconds=6)
         pass_time(database, 6)
-        courier(database).deliver_due()
+        deliver_due(webhook_dispatcher(database))
     [delivered] = client.get(DELIVERIES).json()["deliveries"]
     assert (waiting["id"], waiting["state"], waiting["event"]) == (message, "pending", "job.failed")
     assert (delivered["state"], delivered["next_attempt_at"]) == ("delivered", None)
@@ -160,7 +168,7 @@ def test_the_list_does_not_tell_a_refused_address_from_a_dead_one(
 ) -> None:
     with receiving() as receiver:
         failed_job(database, tenant_id, receiver.url)
-        courier(database, outbound(allow=())).deliver_due()
+        deliver_due(webhook_dispatcher(database, outbound(allow=())))
     [listed] = client.get(DELIVERIES).json()["deliveries"]
     assert listed["attempts"][0]["error"] == "unreachable"
 
@@ -191,14 +199,14 @@ def test_deliveries_are_selected_by_job_and_state_and_come_in_pages(
 def test_a_redelivery_enables_a_disabled_endpoint_again(
     client: TestClient, database: Database, tenant_id: str
 ) -> None:
-    with receiving(Say(410)) as receiver:
+    with receiving(Reply(410)) as receiver:
         message = failed_job(database, tenant_id, receiver.url)
-        courier(database).deliver_due()
+        deliver_due(webhook_dispatcher(database))
         [disabled] = client.get(DELIVERIES, params={"state": "disabled"}).json()["deliveries"]
         assert (disabled["id"], disabled["next_attempt_at"]) == (message, None)
         answer = client.post(f"{DELIVERIES}/{message}/redeliver")
         assert (answer.status_code, answer.json()["state"]) == (202, "pending")
-        courier(database).deliver_due()
+        deliver_due(webhook_dispatcher(database))
     [delivered] = client.get(DELIVERIES).json()["deliveries"]
     assert delivered["state"] == "delivered"
     assert receiver.ids == [message, message]
@@ -229,8 +237,8 @@ def test_the_secret_is_the_one_that_signs_and_each_tenants_own(
     assert other.get(SECRET).json()["secret"] != secret
     with receiving() as receiver:
         failed_job(database, tenant_id, receiver.url)
-        courier(database).deliver_due()
-    assert receiver.heard[0].verified(secret)["type"] == "job.failed"
+        deliver_due(webhook_dispatcher(database))
+    assert receiver.requests[0].verified(secret)["type"] == "job.failed"
 
 
 def test_a_rotation_tells_until_when_the_former_secret_signs(

@@ -63,9 +63,9 @@ def test_the_second_attempt_reads_what_the_first_wrote(station: Station, tenant_
         works[0].resume_point.write(f"after {seen}")
         return (raising(RuntimeError()) if fail else paint)(works, report, should_stop)
 
-    station.answer(lambda *a: note_and(*a, fail=True))  # type: ignore[arg-type]
+    station.run_batch(lambda *a: note_and(*a, fail=True))  # type: ignore[arg-type]
     sql(station.database, "UPDATE jobs SET available_at = now()")
-    station.answer(lambda *a: note_and(*a, fail=False))  # type: ignore[arg-type]
+    station.run_batch(lambda *a: note_and(*a, fail=False))  # type: ignore[arg-type]
     assert seen == [None, "after [None]"]
     assert state(station.database, job_id) == "succeeded"
 

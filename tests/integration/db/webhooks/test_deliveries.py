@@ -28,12 +28,11 @@ from tests.support.jobs import (
     stored,
     submit,
 )
-from tests.support.receivers import Say, receiving
+from tests.support.receivers import Reply, receiving
 from tests.support.waiting import at_once, await_true
 from tests.support.webhooks import (
     attempts,
     claim_deliveries,
-    courier,
     delivery,
     failed_job,
     of_job,
@@ -43,6 +42,7 @@ from tests.support.webhooks import (
     results,
     rotate,
     secret_of,
+    webhook_dispatcher,
 )
 
 URL = "https://receiver.example/hook"
@@ -293,20 +293,20 @@ def test_a_slow_receiver_delays_nobody_else(database: Database) -> None:
     held = threading.Event()
     stopping = threading.Event()
     slow_tenant, tenant_id = add_tenant(database), add_tenant(database)
-    with receiving(*[Say(hold=held)] * 20) as slow, receiving() as quick:
+    with receiving(*[Reply(hold=held)] * 20) as slow, receiving() as quick:
         for _ in range(20):
             failed_job(database, slow_tenant, slow.url)
-        sends = threading.Thread(target=courier(database).run, args=(stopping,))
+        sends = threading.Thread(target=webhook_dispatcher(database).run, args=(stopping,))
         sends.start()
         try:
-            assert await_true(lambda: len(slow.heard) == PER_HOST)
+            assert await_true(lambda: len(slow.requests) == PER_HOST)
             for _ in range(5):
                 failed_job(database, tenant_id, quick.url)
             failed_job(database, slow_tenant, quick.url)
-            assert await_true(lambda: len(quick.heard) == 6, 10)
-            assert len(slow.heard) == PER_HOST
+            assert await_true(lambda: len(quick.requests) == 6, 10)
+            assert len(slow.requests) == PER_HOST
             held.set()
-            assert await_true(lambda: len(slow.heard) == 20)
+            assert await_true(lambda: len(slow.requests) == 20)
         finally:
             held.set()
             stopping.set()

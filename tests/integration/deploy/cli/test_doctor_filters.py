@@ -1,4 +1,4 @@
-"""What the doctor says of content filters and of weights that there are none of."""
+"""The doctor's checks of content filters, and of weights when no model needs any."""
 
 from pathlib import Path
 
@@ -25,51 +25,53 @@ filters = ["words"]
 
 
 @pytest.fixture
-def patient(database: Database, store: LocalStore, worker_settings: WorkerSettings) -> Environment:
+def environment(
+    database: Database, store: LocalStore, worker_settings: WorkerSettings
+) -> Environment:
     return Environment(database, store, QueueNotifier(worker_settings))
 
 
 def filtering(
     monkeypatch: pytest.MonkeyPatch, folder: Path, variants: str, tiers: str = "*"
 ) -> None:
-    """Let the environment name a file that judges these."""
+    """Make the environment name a file with a filter for these."""
     (folder / "words.txt").write_text("gore\n")
     (folder / "filters.toml").write_text(FILTERS.format(variants=variants, tiers=tiers))
     monkeypatch.setenv("BOTTEGA_CONTENT_FILTERS", str(folder / "filters.toml"))
 
 
 def test_a_licence_that_asks_for_a_filter_is_missed_without_one(
-    patient: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    environment: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("BOTTEGA_CONTENT_FILTERS", raising=False)
     with pytest.raises(FindingError, match=r"flux\.1-dev \(enterprise\), flux\.1-dev \(free\)"):
-        _content_filters(patient, ["flux.1-dev", "flux.1-schnell"])
+        _content_filters(environment, ["flux.1-dev", "flux.1-schnell"])
     filtering(monkeypatch, tmp_path, "flux.2-*")
     with pytest.raises(FindingError, match="BOTTEGA_CONTENT_FILTERS"):
-        _content_filters(patient, ["flux.1-dev"])
+        _content_filters(environment, ["flux.1-dev"])
 
 
 def test_a_tier_that_is_left_out_is_named(
-    patient: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    environment: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     filtering(monkeypatch, tmp_path, "flux.*", tiers="[!e]*")
     with pytest.raises(FindingError) as caught:
-        _content_filters(patient, ["flux.1-dev"])
+        _content_filters(environment, ["flux.1-dev"])
     assert "flux.1-dev (enterprise) has none" in str(caught.value)
     assert "free" not in str(caught.value)
 
 
 def test_a_filter_for_every_tier_satisfies_it(
-    patient: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    environment: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     filtering(monkeypatch, tmp_path, "flux.*")
-    said = _content_filters(patient, ["flux.1-dev", "flux.2-klein-9b", "flux.2-pro"])
+    said = _content_filters(environment, ["flux.1-dev", "flux.2-klein-9b", "flux.2-pro"])
     assert said == "one for flux.1-dev, flux.2-klein-9b"
 
 
-def test_of_what_is_served_nothing_may_ask_for_one(patient: Environment) -> None:
+def test_of_what_is_served_nothing_may_ask_for_one(environment: Environment) -> None:
     report = WorkerReport("wrk_1", "host", 1, "cpu", ["flux.2-pro", "flux.1-demo"], "ready")
-    with patient.database.transaction() as session:
+    with environment.database.transaction() as session:
         workers.report(session, report)
-    assert _content_filters(patient, []) == "no served model's licence requires one"
-    assert _weights(patient, []) == "found for flux.1-demo"
+    assert _content_filters(environment, []) == "no served model's licence requires one"
+    assert _weights(environment, []) == "found for flux.1-demo"

@@ -50,7 +50,7 @@ def family_of(pid: int) -> list[psutil.Process]:
 
 
 def owners_of(processes: list[psutil.Process]) -> list[int]:
-    """Whose processes these are; one that has ended since is nobody's."""
+    """The users that the processes run as, without those that have ended."""
     owners = []
     for process in processes:
         with suppress(psutil.NoSuchProcess):

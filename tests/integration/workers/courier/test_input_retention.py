@@ -1,4 +1,4 @@
-"""Inputs go when nobody has used them for long; what an unfinished job may need never does."""
+"""Unused inputs are removed after a time; inputs that an unfinished job may need never are."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from db.storage.keys import input_key
 from tests.support.jobs import cancel, claim, fail, fence_of, sql
 from tests.support.station import Station, picture
 from tests.support.waiting import await_true
-from workers.courier.retention import Removed, Retention
+from workers.courier.retention import RemovalReport, Retention
 
 KEEP = 30 * 24 * 3600
 
@@ -26,7 +26,7 @@ def retention(station: Station) -> Retention:
 
 
 def upload(station: Station, tenant_id: str, sha256: str = "ab") -> tuple[str, str]:
-    """Store a picture as an upload does; its key and its file's id."""
+    """Store a picture as an upload does; return its key and its file's id."""
     key = input_key(tenant_id, sha256)
     with station.database.autocommit() as session:
         stored_inputs.record_use(session, key)
@@ -51,18 +51,18 @@ def test_what_nobody_used_for_long_goes_with_its_uploads_row(
     old, old_file = upload(station, tenant_id, "ab")
     used_days_ago(station.database, 31)
     fresh, fresh_file = upload(station, tenant_id, "cd")
-    assert retention.round() == Removed(inputs=1)
+    assert retention.run_once() == RemovalReport(inputs=1)
     assert station.stored_keys() == [fresh]
     assert not file_is_known(station.database, tenant_id, old_file)
     assert file_is_known(station.database, tenant_id, fresh_file)
     assert upload(station, tenant_id, "ab")[0] == old
-    assert retention.round() == Removed()
+    assert retention.run_once() == RemovalReport()
 
 
 def test_however_short_results_are_kept_a_new_input_stays(station: Station, tenant_id: str) -> None:
     key, _ = upload(station, tenant_id)
     short = station.settings.model_copy(update={"result_keep_seconds": 0.001})
-    assert Retention(station.database, station.store, short).round() == Removed()
+    assert Retention(station.database, station.store, short).run_once() == RemovalReport()
     assert station.stored_keys() == [key]
 
 
@@ -76,10 +76,10 @@ def test_a_job_that_is_not_over_keeps_its_input_however_old(
         assert claim(station.database, variant="florence-2-demo")
     sql(station.database, "UPDATE jobs SET created_at = now() - interval '40 days'")
     used_days_ago(station.database, 40)
-    assert retention.round() == Removed()
+    assert retention.run_once() == RemovalReport()
     assert station.store.get(key).data
     cancel(station.database, job_id)
-    assert retention.round() == Removed(inputs=1)
+    assert retention.run_once() == RemovalReport(inputs=1)
 
 
 def test_what_lay_in_the_store_before_has_its_time_from_when_it_came(
@@ -89,12 +89,12 @@ def test_what_lay_in_the_store_before_has_its_time_from_when_it_came(
     station.store.put(key, picture(), "image/png")
     tomorrow = datetime.now(UTC) + timedelta(days=2)
     later = Retention(station.database, station.store, station.settings)
-    assert later.round(now=tomorrow) == Removed()
+    assert later.run_once(now=tomorrow) == RemovalReport()
     ((noted, used_at),) = sql(station.database, "SELECT key, used_at FROM stored_inputs")
     assert noted == key
     assert abs((used_at - datetime.now(UTC)).total_seconds()) < 120
     used_days_ago(station.database, 31)
-    assert later.round() == Removed(inputs=1)
+    assert later.run_once() == RemovalReport(inputs=1)
 
 
 def test_whoever_uses_what_is_being_removed_waits_and_stores_it_anew(
@@ -129,5 +129,5 @@ def test_a_job_done_again_keeps_the_inputs_of_the_first(
     used_days_ago(station.database, 31)
     with station.database.transaction() as session:
         assert operator_jobs.retry(session, Actor("key_me", "me"), held.job_id)
-    assert retention.round() == Removed()
+    assert retention.run_once() == RemovalReport()
     assert station.store.get(key).data

@@ -13,7 +13,7 @@ import pytest
 from db.core.session import Database
 from db.values.delivery_state import DeliveryState
 from tests.support.jobs import add_tenant
-from tests.support.receivers import Say, receiving
+from tests.support.receivers import Reply, receiving
 from tests.support.waiting import await_true
 from tests.support.webhooks import delivery, failed_job, pass_time, results, secret_of
 
@@ -54,23 +54,24 @@ def couriers(database_url: str, redis_url: str, tmp_path: Path) -> Couriers:
     return Couriers(database_url, redis_url, tmp_path / "courier.log")
 
 
+@pytest.mark.slow
 def test_a_courier_killed_in_mid_attempt_is_followed_by_another_under_the_same_id(
     database: Database, couriers: Couriers
 ) -> None:
     tenant_id, held = add_tenant(database), threading.Event()
-    with receiving(Say(hold=held)) as receiver:
+    with receiving(Reply(hold=held)) as receiver:
         message = failed_job(database, tenant_id, receiver.url)
         with couriers.running() as first:
-            assert await_true(lambda: len(receiver.heard) == 1, 30), couriers.log.read_text()
+            assert await_true(lambda: len(receiver.requests) == 1, 30), couriers.log.read_text()
             first.kill()
         held.set()
         assert results(database, message) == [None]
         pass_time(database, 61)
         with couriers.running():
-            assert await_true(lambda: len(receiver.heard) == 2, 30)
+            assert await_true(lambda: len(receiver.requests) == 2, 30)
             assert await_true(lambda: delivery(database, message).state == DeliveryState.DELIVERED)
         secret = secret_of(database, tenant_id)
-        events = [request.verified(secret) for request in receiver.heard]
+        events = [request.verified(secret) for request in receiver.requests]
     assert receiver.ids == [message, message]
     assert events[0] == events[1]
     assert results(database, message) == ["courier_lost", 200]
@@ -80,11 +81,11 @@ def test_a_courier_told_to_stop_ends_what_it_sends_and_exits_with_0(
     database: Database, couriers: Couriers
 ) -> None:
     held = threading.Event()
-    with receiving(Say(hold=held)) as receiver, couriers.running() as process:
+    with receiving(Reply(hold=held)) as receiver, couriers.running() as process:
         message = failed_job(database, add_tenant(database), receiver.url)
-        assert await_true(lambda: len(receiver.heard) == 1, 30), couriers.log.read_text()
+        assert await_true(lambda: len(receiver.requests) == 1, 30), couriers.log.read_text()
         later = failed_job(database, add_tenant(database), receiver.url)
-        assert await_true(lambda: len(receiver.heard) == 2)
+        assert await_true(lambda: len(receiver.requests) == 2)
         process.terminate()
         held.set()
         assert process.wait(20) == 0

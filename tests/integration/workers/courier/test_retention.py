@@ -1,4 +1,4 @@
-"""What has had its time is removed; nothing else is."""
+"""Retention removes expired data, and nothing else."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +9,7 @@ from db.jobs.queries import artifact_keys, artifacts_of
 from db.storage.local import LocalStore
 from tests.support.jobs import cancel, counts, found, sql
 from tests.support.station import Station
-from workers.courier.retention import Removed, Retention
+from workers.courier.retention import RemovalReport, Retention
 
 LATER = timedelta(days=2)
 
@@ -24,7 +24,7 @@ def retention(station: Station) -> Retention:
 def done(station: Station, tenant_id: str) -> str:
     """A job that succeeded, with one result."""
     job_id = station.submit(tenant_id)
-    station.answer()
+    station.run_batch()
     return job_id
 
 
@@ -39,12 +39,12 @@ def let_jobs_be_old(database: Database) -> None:
 def test_an_expired_result_goes_and_its_row_stays(
     station: Station, retention: Retention, done: str
 ) -> None:
-    assert retention.round() == Removed()
+    assert retention.run_once() == RemovalReport()
     assert len(station.stored_keys()) == 1
     let_results_expire(station.database)
-    assert retention.round() == Removed(results=1)
+    assert retention.run_once() == RemovalReport(results=1)
     assert station.stored_keys() == []
-    assert retention.round() == Removed()
+    assert retention.run_once() == RemovalReport()
     with station.database.transaction() as session:
         (row,) = artifacts_of(session, [done])[done]
         assert row.removed_at is not None
@@ -57,7 +57,7 @@ def test_a_crash_between_object_and_row_is_made_good(
     let_results_expire(station.database)
     (key,) = station.stored_keys()
     station.store.delete(key)
-    assert retention.round() == Removed(results=1)
+    assert retention.run_once() == RemovalReport(results=1)
     assert found(station.database, done).state == "succeeded"
 
 
@@ -68,10 +68,10 @@ def test_an_object_without_a_row_goes_once_it_is_old(
     (kept,) = station.stored_keys()
     store.put("results/ten_x/2026-01-01/job_x/1/0.png", b"lost", "image/png")
     store.put("inputs/ten_x/abc", b"an input", "image/png")
-    assert retention.round() == Removed()
-    assert Retention(station.database, store, station.settings).round(
+    assert retention.run_once() == RemovalReport()
+    assert Retention(station.database, store, station.settings).run_once(
         now=datetime.now(UTC) + LATER
-    ) == Removed(orphans=1)
+    ) == RemovalReport(orphans=1)
     assert sorted(info.key for info in store.list("")) == ["inputs/ten_x/abc", kept]
 
 
@@ -79,9 +79,9 @@ def test_an_old_job_goes_when_its_results_are_gone_and_its_bill_stays(
     station: Station, retention: Retention, done: str
 ) -> None:
     let_jobs_be_old(station.database)
-    assert retention.round() == Removed()
+    assert retention.run_once() == RemovalReport()
     let_results_expire(station.database)
-    assert retention.round() == Removed(results=1, jobs=1)
+    assert retention.run_once() == RemovalReport(results=1, jobs=1)
     assert counts(station.database, "jobs", "artifacts", "attempts", "holds") == [0, 0, 0, 0]
     assert sql(station.database, "SELECT job_id FROM usage_events") == [(done,)]
 
@@ -93,5 +93,5 @@ def test_a_job_that_is_not_over_never_goes(
     cancel(station.database, given_up)
     sql(station.database, "UPDATE jobs SET created_at = now() - interval '2 years'")
     let_jobs_be_old(station.database)
-    assert retention.round() == Removed(jobs=1)
+    assert retention.run_once() == RemovalReport(jobs=1)
     assert sql(station.database, "SELECT id FROM jobs") == [(waiting,)]

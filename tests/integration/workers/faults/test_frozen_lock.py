@@ -1,4 +1,4 @@
-"""A process that stands still in the middle of a transaction does not keep its locks for good."""
+"""A process that hangs in the middle of a transaction loses its locks after a time limit."""
 
 import pytest
 from pydantic import SecretStr

@@ -29,8 +29,8 @@ def proxy(s3_server: S3Server) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture(scope="module")
-def shelf(s3_server: S3Server, proxy: FaultProxy) -> S3Store:
-    """A store that reaches its bucket through the proxy, with little patience."""
+def s3_store(s3_server: S3Server, proxy: FaultProxy) -> S3Store:
+    """A store that reaches its bucket through the proxy, with short timeouts and few retries."""
     account = S3Account(
         bucket=f"bottega-{uuid4().hex}",
         region=s3_server.region,
@@ -50,9 +50,9 @@ def shelf(s3_server: S3Server, proxy: FaultProxy) -> S3Store:
 
 
 @pytest.fixture
-def remote(station: Station, shelf: S3Store, proxy: FaultProxy) -> Iterator[Station]:
-    """A worker's place with that store."""
-    yield replace(station, store=shelf)
+def remote(station: Station, s3_store: S3Store, proxy: FaultProxy) -> Iterator[Station]:
+    """A worker with that store."""
+    yield replace(station, store=s3_store)
     proxy.next_faults.clear()
     proxy.every_fault = None
     proxy.met.clear()
@@ -64,7 +64,7 @@ def stored_keys(station: Station, job_id: str) -> list[str]:
 
 
 def assert_stored_and_paid_once(station: Station, tenant_id: str, job_id: str) -> str:
-    """One settlement and one artifact, whose object is there; its key."""
+    """One settlement and one artifact, whose object is stored; return its key."""
     assert state(station.database, job_id) == "succeeded"
     assert counts(station.database, "usage_events", "artifacts") == [1, 1]
     assert allowance(station.database, tenant_id) == (1, 0)
@@ -79,7 +79,7 @@ def test_one_fault_of_the_store_costs_no_attempt(
 ) -> None:
     job_id = remote.submit(tenant_id)
     proxy.next_faults[:] = [fault]
-    remote.answer()
+    remote.run_batch()
     assert proxy.met == [fault]
     assert found(remote.database, job_id).attempt == 1
     key = assert_stored_and_paid_once(remote, tenant_id, job_id)
@@ -92,13 +92,13 @@ def test_a_store_that_fails_all_through_an_attempt_costs_that_attempt_and_no_cha
 ) -> None:
     job_id = remote.submit(tenant_id)
     proxy.every_fault = fault
-    remote.answer()
+    remote.run_batch()
     assert proxy.met == [fault] * ATTEMPTS_OF_A_CALL
     assert state(remote.database, job_id) == "queued"
     assert counts(remote.database, "usage_events", "artifacts") == [0, 0]
     proxy.every_fault = None
     sql(remote.database, "UPDATE jobs SET available_at = now()")
-    remote.answer()
+    remote.run_batch()
     key = assert_stored_and_paid_once(remote, tenant_id, job_id)
     assert key.split("/")[-2] == "2"
     left = [other for other in stored_keys(remote, job_id) if other != key]
@@ -109,16 +109,16 @@ def test_a_store_that_fails_all_through_an_attempt_costs_that_attempt_and_no_cha
 
 @dataclass
 class Slow:
-    """A store's put that has stored, and comes back when it is let."""
+    """A store's put that stores, then waits for an event before it returns."""
 
     store: LocalStore
     entered: threading.Event = field(default_factory=threading.Event)
-    let: threading.Event = field(default_factory=threading.Event)
+    released: threading.Event = field(default_factory=threading.Event)
 
     def put(self, key: str, data: bytes, media_type: str) -> None:
         LocalStore.put(self.store, key, data, media_type)
         self.entered.set()
-        assert self.let.wait(20)
+        assert self.released.wait(20)
 
 
 def test_a_job_canceled_while_it_uploads_is_unpaid_and_leaves_no_object(
@@ -131,9 +131,9 @@ def test_a_job_canceled_while_it_uploads_is_unpaid_and_leaves_no_object(
         assert slow.entered.wait(20)
         assert station.stored_keys()
         assert cancel(station.database, job_id)
-        slow.let.set()
+        slow.released.set()
 
-    at_once([station.answer, cancel_meanwhile])
+    at_once([station.run_batch, cancel_meanwhile])
     assert state(station.database, job_id) == "canceled"
     assert station.stored_keys() == []
     assert counts(station.database, "usage_events", "artifacts") == [0, 0]

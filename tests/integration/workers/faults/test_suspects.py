@@ -1,4 +1,4 @@
-"""A job whose last attempt lost its worker runs alone, lest it take others with it."""
+"""A suspect, a job whose last attempt lost its worker, runs alone: it could harm others."""
 
 import threading
 
@@ -6,7 +6,7 @@ from db.jobs.claim import claim_jobs
 from db.jobs.types import SuspectAtHead
 from tests.support.adapters import Gate
 from tests.support.jobs import VARIANT, claim, found, lose_lease, rescue, state, submit_many
-from tests.support.station import PAINTER, Station
+from tests.support.station import FLUX, Station
 from tests.support.waiting import await_true
 
 
@@ -17,8 +17,8 @@ def lose_worker(station: Station, *job_ids: str) -> None:
         assert rescue(station.database, job_id)
 
 
-def claimed_in_company(station: Station) -> tuple[list[str], bool]:
-    """What a worker gets that has something in hand, and whether a suspect's turn is why."""
+def claim_beside_others(station: Station) -> tuple[list[str], bool]:
+    """The claim of a worker that runs other jobs, and true when a suspect is at the head."""
     with station.database.autocommit() as session:
         held = claim_jobs(
             session, variant=VARIANT, worker_id="wrk_2", lease_seconds=60, suspects=False
@@ -32,16 +32,16 @@ def test_suspects_come_one_by_one_and_only_to_who_has_nothing_else(
     station: Station, tenant_id: str
 ) -> None:
     ids = submit_many(station.database, tenant_id, 2, batch_key="same", batch_limit=8)
-    assert claimed_in_company(station) == (ids, False)
+    assert claim_beside_others(station) == (ids, False)
     lose_worker(station, *ids)
     later = submit_many(station.database, tenant_id, 2, batch_key="same", batch_limit=8)
-    assert claimed_in_company(station) == ([], True)
+    assert claim_beside_others(station) == ([], True)
     assert [[job.id for job in claim(station.database)] for _ in range(3)] == [
         ids[:1],
         ids[1:],
         later,
     ]
-    assert claimed_in_company(station) == ([], False)
+    assert claim_beside_others(station) == ([], False)
 
 
 def test_a_worker_runs_a_suspect_when_all_else_is_out_of_its_hands(
@@ -52,7 +52,7 @@ def test_a_worker_runs_a_suspect_when_all_else_is_out_of_its_hands(
     gate, executor = Gate(), station.executor()
     other = station.submit(tenant_id)
     station.adapter.script[:] = [gate]
-    answers = [threading.Thread(target=executor.run_batch, args=(PAINTER,)) for _ in range(2)]
+    answers = [threading.Thread(target=executor.run_batch, args=(FLUX,)) for _ in range(2)]
     answers[0].start()
     assert gate.entered.wait(10)
     lose_worker(station, suspect)

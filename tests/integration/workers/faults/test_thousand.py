@@ -1,14 +1,16 @@
-"""A thousand jobs, a third failing and a third canceled: every book tells the same story."""
+"""A thousand jobs, a third failing and a third canceled: all books agree."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pytest
+
 from db.core.session import Database
 from tests.support.adapters import ScriptedAdapter, paint
 from tests.support.jobs import PRICE, add_tenant, allowance, backlog, balance, cancel, sql, submit
-from tests.support.station import PAINTER, Station
+from tests.support.station import FLUX, Station
 from tests.support.waiting import at_once
 from workers.adapters.protocol import InvalidInputError, Output, Report, ShouldStop, Work
 
@@ -28,17 +30,17 @@ _NAME_EACH = (
 
 @dataclass
 class Moody(ScriptedAdapter):
-    """Does what the prompts say: a fate, and the job's id."""
+    """An adapter that obeys the prompts, each a fate and the job's id."""
 
     cancel: Callable[[str], object] = str
 
     def run(self, batch: Sequence[Work], report: Report, should_stop: ShouldStop) -> list[Output]:
         """Fail a batch that has a failing prompt in it; else paint, some jobs being canceled."""
-        told = [work.parameters.model_dump()["prompt"].split() for work in batch]
-        if any(fate == FAIL for fate, _ in told):
+        fates = [work.parameters.model_dump()["prompt"].split() for work in batch]
+        if any(fate == FAIL for fate, _ in fates):
             raise InvalidInputError("this cannot be painted")
         painted = paint(batch, report, should_stop)
-        for fate, job_id in told:
+        for fate, job_id in fates:
             if fate == CANCEL_RUNNING:
                 self.cancel(job_id)
         return painted
@@ -53,22 +55,23 @@ def queue_all(database: Database, free: str, paid: str) -> dict[str, str]:
             submit(database, paid, batch_key=fate, **asked)
     sql(database, _NAME_EACH)
     fates = dict(sql(database, "SELECT id, batch_key FROM jobs"))
-    # Batches of every kind: mates that fail beside mates that do not.
+    # Mixed batches: jobs that fail beside jobs that do not.
     sql(database, "UPDATE jobs SET batch_key = (ascii(right(id, 1)) % 5)::text")
     return fates
 
 
 def run_all(station: Station) -> None:
-    """Answer tickets from several threads until none brings a job."""
+    """Run batches from several threads until no job is left."""
     executor = station.executor()
 
     def work() -> None:
-        while executor.run_batch(PAINTER):
+        while executor.run_batch(FLUX):
             pass
 
     at_once([work] * THREADS)
 
 
+@pytest.mark.slow
 def test_of_a_thousand_jobs_each_ends_once_and_every_book_agrees(
     database: Database, station: Station
 ) -> None:

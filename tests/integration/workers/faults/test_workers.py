@@ -1,6 +1,6 @@
-"""Worker processes that die or freeze at the worst moments: a job ends once, or stops after three.
+"""Worker processes that die or freeze at the worst moments: a job ends once, or after three tries.
 
-The processes are real and so is everything around them but the model.
+The processes and everything around them are real, apart from the model.
 """
 
 import os
@@ -16,7 +16,7 @@ import pytest
 
 from db.core.session import Database
 from db.storage.local import LocalStore
-from tests.support import model_free_worker as doom
+from tests.support import model_free_worker as faulty_worker
 from tests.support.jobs import add_tenant, allowance, counts, found, sql, state
 from tests.support.station import Station
 from tests.support.waiting import await_true
@@ -29,14 +29,14 @@ from workers.settings import WorkerSettings
 
 @dataclass
 class Workers:
-    """Starts worker processes on the test's servers, and again those that died."""
+    """Starts worker processes on the test's servers, and restarts those that died."""
 
     settings: dict[str, str]
     log: Path
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self, worker_id: str) -> subprocess.Popen[bytes]:
-        """Start one, under a name that its claims bear."""
+        """Start a worker with an id, which its claims name."""
         with self.log.open("ab") as log:
             started = subprocess.Popen(  # noqa: S603 - our own command
                 [sys.executable, "-m", "tests.support.model_free_worker", worker_id],
@@ -48,13 +48,13 @@ class Workers:
         return started
 
     def revive(self) -> None:
-        """Start again what died."""
+        """Restart the processes that died."""
         for worker_id, process in list(self.processes.items()):
             if process.poll() is not None:
                 self.start(worker_id)
 
     def end(self) -> None:
-        """End what runs or stands still."""
+        """Kill the processes that run or are frozen."""
         for process in self.processes.values():
             process.kill()
             process.wait(10)
@@ -82,7 +82,7 @@ def workers(
 def station(
     database: Database, store: LocalStore, own_redis_settings: WorkerSettings
 ) -> Iterator[Station]:
-    """Where jobs are submitted and looked at, with maintenance sweeping beside it."""
+    """A station for submissions and queries, with a sweeper that runs beside it."""
     publisher, queue_notifier = Publisher(own_redis_settings), QueueNotifier(own_redis_settings)
     stopping = threading.Event()
     sweeping = threading.Thread(
@@ -99,7 +99,7 @@ def station(
 
 
 def ends(station: Station, workers: Workers, *job_ids: str) -> list[str]:
-    """The states that jobs end in, dead workers being started again meanwhile."""
+    """Wait until jobs are over, restarting dead workers; return their states."""
 
     def over() -> bool:
         workers.revive()
@@ -110,7 +110,7 @@ def ends(station: Station, workers: Workers, *job_ids: str) -> list[str]:
 
 
 def outcomes(station: Station, job_id: str) -> list[str]:
-    """What came of a job's attempts, in order."""
+    """The outcomes of a job's attempts, in order."""
     query = "SELECT outcome FROM attempts WHERE job_id = :id ORDER BY number"
     return [outcome for (outcome,) in sql(station.database, query, id=job_id)]
 
@@ -119,7 +119,7 @@ def test_a_job_that_kills_its_workers_stops_after_three_and_takes_no_mate_with_i
     station: Station, workers: Workers
 ) -> None:
     tenant_id = add_tenant(station.database)
-    poison = station.submit(tenant_id, prompt=doom.DIE)
+    poison = station.submit(tenant_id, prompt=faulty_worker.DIE)
     mate = station.submit(tenant_id, prompt="a red circle")
     workers.start("wrk_a")
     assert ends(station, workers, poison, mate) == ["failed", "succeeded"]
@@ -131,7 +131,9 @@ def test_a_job_that_kills_its_workers_stops_after_three_and_takes_no_mate_with_i
     assert found(station.database, later).attempt == 1
 
 
-@pytest.mark.parametrize("moment", [doom.DIE, doom.DIE_BEFORE_STORING, doom.DIE_AFTER_STORING])
+@pytest.mark.parametrize(
+    "moment", [faulty_worker.DIE, faulty_worker.DIE_BEFORE_STORING, faulty_worker.DIE_AFTER_STORING]
+)
 def test_a_worker_that_dies_at_any_moment_costs_one_attempt(
     station: Station, workers: Workers, tmp_path: Path, moment: str
 ) -> None:
@@ -146,11 +148,12 @@ def test_a_worker_that_dies_at_any_moment_costs_one_attempt(
     assert key in station.stored_keys()
 
 
+@pytest.mark.slow
 def test_a_worker_that_loses_its_device_ends_and_the_next_one_does_the_job(
     station: Station, workers: Workers, tmp_path: Path
 ) -> None:
     tenant_id = add_tenant(station.database)
-    job_id = station.submit(tenant_id, prompt=f"{doom.LOSE_DEVICE} {tmp_path / 'mark'}")
+    job_id = station.submit(tenant_id, prompt=f"{faulty_worker.LOSE_DEVICE} {tmp_path / 'mark'}")
     assert workers.start("wrk_a").wait(20) == EXIT_DEVICE_FAILED
     assert outcomes(station, job_id) == ["worker_lost"]
     assert ends(station, workers, job_id) == ["succeeded"]
@@ -158,11 +161,12 @@ def test_a_worker_that_loses_its_device_ends_and_the_next_one_does_the_job(
     assert counts(station.database, "usage_events", "artifacts") == [1, 1]
 
 
+@pytest.mark.slow
 def test_the_late_result_of_a_frozen_worker_is_dropped_and_its_objects_removed(
     station: Station, workers: Workers, tmp_path: Path
 ) -> None:
     tenant_id = add_tenant(station.database)
-    job_id = station.submit(tenant_id, prompt=f"{doom.FREEZE} {tmp_path / 'mark'}")
+    job_id = station.submit(tenant_id, prompt=f"{faulty_worker.FREEZE} {tmp_path / 'mark'}")
     asleep = workers.start("wrk_a")
     assert await_true((tmp_path / "mark").exists, 20), workers.log.read_text()
     workers.start("wrk_b")
@@ -179,11 +183,12 @@ def test_the_late_result_of_a_frozen_worker_is_dropped_and_its_objects_removed(
     assert asleep.wait(10) == 0
 
 
+@pytest.mark.slow
 def test_a_worker_told_to_stop_hands_back_what_takes_longer_than_its_grace(
     station: Station, workers: Workers, tmp_path: Path
 ) -> None:
     job_id = station.submit(
-        add_tenant(station.database), prompt=f"{doom.LINGER} {tmp_path / 'mark'}"
+        add_tenant(station.database), prompt=f"{faulty_worker.LINGER} {tmp_path / 'mark'}"
     )
     stopped = workers.start("wrk_a")
     assert await_true((tmp_path / "mark").exists, 20), workers.log.read_text()

@@ -1,4 +1,4 @@
-"""Rings of a moment, gathered: the first at once, the others as one after the last of them."""
+"""Coalesced tickets: the first is sent at once, the others of a window as one at its end."""
 
 import time
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from workers.messaging.queue import QueueNotifier, Ticket
 
 
 @pytest.fixture
-def rings(queue_notifier: QueueNotifier) -> Iterator[CoalescingNotifier]:
-    gathered = CoalescingNotifier(queue_notifier)
-    yield gathered
-    gathered.close()
+def notifier(queue_notifier: QueueNotifier) -> Iterator[CoalescingNotifier]:
+    opened = CoalescingNotifier(queue_notifier)
+    yield opened
+    opened.close()
 
 
-def test_the_first_ring_is_heard_at_once(
+def test_the_first_ticket_is_sent_at_once(
     notifier: CoalescingNotifier, queue_notifier: QueueNotifier, variant: str
 ) -> None:
     notifier.notify(Ticket(variant))
@@ -28,19 +28,19 @@ def test_the_first_ring_is_heard_at_once(
     assert queue_notifier.waiting_tickets(variant) == 2
 
 
-def test_many_rings_are_few_tickets_and_the_last_comes_after_them_all(
+def test_many_notifications_are_few_tickets_and_one_is_sent_after_the_last(
     notifier: CoalescingNotifier, queue_notifier: QueueNotifier, variant: str
 ) -> None:
     began = time.monotonic()
     for _ in range(100):
         notifier.notify(Ticket(variant))
     seconds = time.monotonic() - began
-    ended_with = queue_notifier.waiting_tickets(variant) or 0
-    assert await_true(lambda: (queue_notifier.waiting_tickets(variant) or 0) > ended_with)
+    before = queue_notifier.waiting_tickets(variant) or 0
+    assert await_true(lambda: (queue_notifier.waiting_tickets(variant) or 0) > before)
     assert (queue_notifier.waiting_tickets(variant) or 0) <= 2 + seconds / WINDOW_SECONDS + 1
 
 
-def test_queues_are_rung_for_apart(
+def test_each_queue_has_a_window_of_its_own(
     notifier: CoalescingNotifier, queue_notifier: QueueNotifier, variant: str
 ) -> None:
     notifier.notify(Ticket(variant))
@@ -52,8 +52,8 @@ def test_queues_are_rung_for_apart(
     )
 
 
-def test_closing_rings_for_what_was_gathered(queue_notifier: QueueNotifier, variant: str) -> None:
-    gathered = CoalescingNotifier(queue_notifier)
-    at_once([lambda: gathered.notify(Ticket(variant))] * 8)
-    gathered.close()
+def test_closing_sends_the_pending_tickets(queue_notifier: QueueNotifier, variant: str) -> None:
+    notifier = CoalescingNotifier(queue_notifier)
+    at_once([lambda: notifier.notify(Ticket(variant))] * 8)
+    notifier.close()
     assert queue_notifier.waiting_tickets(variant) == 2

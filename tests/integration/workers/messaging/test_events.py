@@ -1,4 +1,4 @@
-"""Events through a real Redis: kept for replay, told once, and never waited for."""
+"""Events through a real Redis: stored for replay, published once, and never waited for."""
 
 import os
 import signal
@@ -45,22 +45,22 @@ def publisher(worker_settings: WorkerSettings) -> Iterator[Publisher]:
 
 @pytest.fixture
 def job_id() -> str:
-    """The id of a job that no other test speaks of."""
+    """The id of a job that no other test uses."""
     return new_id("job")
 
 
 def replay(redis: Redis, job_id: str) -> list[Event]:
-    """A job's stream."""
+    """The events of a job's stream."""
     return [parse_entry(job_id, entry) for entry in redis.xrange(stream_key(job_id))]
 
 
 def test_a_job_s_events_are_replayed_in_order(
     publisher: Publisher, redis: Redis, job_id: str
 ) -> None:
-    publisher.state(job_id, "queued", attempt=0)
-    publisher.state(job_id, "running", attempt=1)
+    publisher.publish_state(job_id, "queued", attempt=0)
+    publisher.publish_state(job_id, "running", attempt=1)
     publisher.publish(job_id, "progress", {"step": 1, "steps": 2, "fraction": 0.5})
-    publisher.done(job_id, "succeeded")
+    publisher.publish_done(job_id, "succeeded")
     assert await_true(lambda: len(replay(redis, job_id)) == 4)
     events = replay(redis, job_id)
     assert [(event.type, dict(event.data)) for event in events] == [
@@ -79,9 +79,9 @@ def test_a_job_is_told_to_be_queued_before_it_runs_whoever_tells_first(
     with redis.pubsub() as listening:
         listening.subscribe(CHANNEL)
         assert await_true(lambda: redis.pubsub_numsub(CHANNEL)[0][1] > 0)
-        publisher.state(job_id, "running", attempt=1)
-        publisher.state(job_id, "queued", attempt=0)
-        publisher.done(job_id, "succeeded")
+        publisher.publish_state(job_id, "running", attempt=1)
+        publisher.publish_state(job_id, "queued", attempt=0)
+        publisher.publish_done(job_id, "succeeded")
         assert await_true(lambda: len(replay(redis, job_id)) == 3)
         heard: list[Event] = []
         while len(heard) < 3:
@@ -94,25 +94,25 @@ def test_a_job_is_told_to_be_queued_before_it_runs_whoever_tells_first(
 def test_the_latest_preview_is_kept_until_the_job_is_done(
     publisher: Publisher, redis: Redis, job_id: str
 ) -> None:
-    def told() -> list[Event]:
-        shown = redis.get(preview_key(job_id))
-        return parse_stream(job_id, redis.xrange(stream_key(job_id)), shown)
+    def published() -> list[Event]:
+        preview = redis.get(preview_key(job_id))
+        return parse_stream(job_id, redis.xrange(stream_key(job_id)), preview)
 
     for step in (2, 3):
         publisher.publish(job_id, "progress", {"step": step})
-        publisher.preview(job_id, {"step": step, "image": "x" * 30_000})
+        publisher.publish_preview(job_id, {"step": step, "image": "x" * 30_000})
     assert await_true(lambda: redis.xlen(stream_key(job_id)) == 4)
-    assert [(event.type, event.data["step"]) for event in told()] == [
+    assert [(event.type, event.data["step"]) for event in published()] == [
         ("progress", 2),
         ("progress", 3),
         ("preview", 3),
     ]
     assert 0 < redis.ttl(preview_key(job_id)) <= STREAM_SECONDS
     assert redis.memory_usage(stream_key(job_id)) < 5_000
-    publisher.done(job_id, "succeeded")
-    assert await_true(lambda: told()[-1].type == "done")
+    publisher.publish_done(job_id, "succeeded")
+    assert await_true(lambda: published()[-1].type == "done")
     assert redis.get(preview_key(job_id)) is None
-    assert [event.type for event in told()] == ["progress", "progress", "done"]
+    assert [event.type for event in published()] == ["progress", "progress", "done"]
 
 
 def test_an_event_on_the_channel_is_the_one_in_the_stream(
@@ -141,8 +141,8 @@ def test_what_waits_together_is_told_together_and_in_order(
         listener.subscribe(CHANNEL)
         assert await_true(lambda: redis.pubsub_numsub(CHANNEL)[0][1] > 0)
         for job in jobs:
-            publisher.state(job, "running", attempt=2)
-            publisher.done(job, "succeeded")
+            publisher.publish_state(job, "running", attempt=2)
+            publisher.publish_done(job, "succeeded")
         messages: list[list[Event]] = []
 
         def hear() -> bool:
@@ -151,7 +151,7 @@ def test_what_waits_together_is_told_together_and_in_order(
             return sum(map(len, messages)) == 2 * len(jobs)
 
         assert await_true(hear)
-    heard = [event for told in messages for event in told]
+    heard = [event for batch in messages for event in batch]
     assert [(e.job_id, e.type) for e in heard] == [
         (job, kind) for job in jobs for kind in ("state", "done")
     ]
@@ -164,14 +164,14 @@ def test_a_stream_is_capped_and_forgotten_after_its_time(
 ) -> None:
     for step in range(3 * STREAM_LENGTH):
         publisher.publish(job_id, "progress", {"step": step})
-    publisher.done(job_id, "succeeded")
+    publisher.publish_done(job_id, "succeeded")
     assert await_true(lambda: bool(replay(redis, job_id)) and is_over(redis, job_id))
     assert STREAM_LENGTH <= len(replay(redis, job_id)) <= 2 * STREAM_LENGTH
     assert STREAM_SECONDS - 60 < redis.ttl(stream_key(job_id)) <= STREAM_SECONDS
 
 
 def is_over(redis: Redis, job_id: str) -> bool:
-    """Whether the last event of a job is its end."""
+    """True when the last event of a job is `done`."""
     return replay(redis, job_id)[-1].type == "done"
 
 
@@ -197,7 +197,7 @@ def test_publishing_waits_for_no_redis_that_hangs(
         assert time.monotonic() - began < 0.5
     finally:
         os.kill(own_redis.pid, signal.SIGCONT)
-    publisher.done(job_id, "failed")
+    publisher.publish_done(job_id, "failed")
     with redis_client(own_redis_settings) as client:
         assert await_true(lambda: bool(replay(client, job_id)) and is_over(client, job_id))
     publisher.close()
@@ -207,12 +207,12 @@ def test_events_are_told_again_once_redis_is_back(
     own_redis: Child, own_redis_settings: WorkerSettings, job_id: str
 ) -> None:
     publisher = Publisher(own_redis_settings)
-    publisher.done(uuid.uuid4().hex, "succeeded")
+    publisher.publish_done(uuid.uuid4().hex, "succeeded")
     own_redis.kill()
     publisher.publish(job_id, "progress", {"step": 1})
     own_redis.start()
     own_redis.wait_ready()
-    publisher.done(job_id, "succeeded")
+    publisher.publish_done(job_id, "succeeded")
     with redis_client(own_redis_settings) as client:
         assert await_true(lambda: bool(replay(client, job_id)) and is_over(client, job_id))
     publisher.close()

@@ -1,4 +1,4 @@
-"""Tickets through a real Redis: where they go, and what happens when it forgets or hangs."""
+"""Tickets through a real Redis: their queues, and a Redis that loses data or hangs."""
 
 import base64
 import json
@@ -37,20 +37,20 @@ def ticket(variant: str) -> Ticket:
 @pytest.fixture
 def own_notifier(own_redis_settings: WorkerSettings) -> Iterator[QueueNotifier]:
     """A notifier on the test's own Redis."""
-    bell = QueueNotifier(own_redis_settings)
-    yield bell
-    bell.close()
+    notifier = QueueNotifier(own_redis_settings)
+    yield notifier
+    notifier.close()
 
 
 @pytest.fixture
 def hang(own_redis: Child) -> Iterator[Callable[[], None]]:
-    """Stop Redis as it stands, connections open; it goes on at the end."""
+    """Freeze Redis with its connections open; it continues at the end of the test."""
     yield lambda: os.kill(own_redis.pid, signal.SIGSTOP)
     os.kill(own_redis.pid, signal.SIGCONT)
 
 
 def timed(call: Callable[[], Any]) -> tuple[Any, float]:
-    """What a call answers, and after how many seconds."""
+    """The result of a call, and its seconds."""
     began = time.monotonic()
     return call(), time.monotonic() - began
 
@@ -156,17 +156,17 @@ def test_a_hung_redis_is_waited_for_no_longer_than_its_time(
     assert max(seconds for _, seconds in timings) < PATIENCE_SECONDS
 
 
-def test_many_rings_at_once_on_a_hung_redis_wait_no_longer_than_one(
+def test_many_notifications_at_once_on_a_hung_redis_wait_no_longer_than_one(
     own_notifier: QueueNotifier, hang: Callable[[], None], variant: str
 ) -> None:
     own_notifier.notify(ticket(variant))
     hang()
-    rings = at_once([lambda: timed(lambda: own_notifier.notify(ticket(variant)))] * 40)
-    assert {answer for answer, _ in rings} == {False}
-    assert max(seconds for _, seconds in rings) < PATIENCE_SECONDS
+    results = at_once([lambda: timed(lambda: own_notifier.notify(ticket(variant)))] * 40)
+    assert {answer for answer, _ in results} == {False}
+    assert max(seconds for _, seconds in results) < PATIENCE_SECONDS
 
 
-def test_after_a_failed_ring_nobody_waits_until_redis_goes_on(
+def test_after_a_failed_notification_nobody_waits_until_redis_goes_on(
     own_notifier: QueueNotifier, own_redis: Child, hang: Callable[[], None], variant: str
 ) -> None:
     hang()

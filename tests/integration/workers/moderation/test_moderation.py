@@ -17,7 +17,7 @@ from standardwebhooks import Webhook
 from tests.servers.scripted import Script, reply, scripted
 from tests.support.jobs import add_tenant, allowance, counts, found, sql, state
 from tests.support.outbound import outbound_settings, trusting_nobody
-from tests.support.station import SEER, Station
+from tests.support.station import FLORENCE2, Station
 from workers.moderation.callout import Callout
 from workers.moderation.content_filter import ContentFilter, Subject
 from workers.moderation.filter_file import Rule, Rules
@@ -88,7 +88,7 @@ def test_a_listed_word_ends_the_job_before_the_model_and_costs_nothing(
 ) -> None:
     judged = judged_by(station, WordList([FORBIDDEN], "not here"))
     job_id = judged.submit(tenant_id, prompt=f"something {FORBIDDEN.upper()}")
-    judged.answer()
+    judged.run_batch()
     assert error_of(station, job_id) == ("failed", "request_moderated", 1)
     job = found(station.database, job_id)
     assert job.error_retryable is False
@@ -100,7 +100,7 @@ def test_a_mate_that_is_refused_does_not_cost_the_others(station: Station, tenan
     judged = judged_by(station, WordList([FORBIDDEN], ""))
     prompts = ("a cat", FORBIDDEN, "a dog")
     ids = [judged.submit(tenant_id, prompt=prompt) for prompt in prompts]
-    assert judged.answer() == 3
+    assert judged.run_batch() == 3
     states = [str(state(station.database, job_id)) for job_id in ids]
     assert states == ["succeeded", "failed", "succeeded"]
 
@@ -111,8 +111,8 @@ def test_a_rule_of_another_variant_or_tier_judges_nothing(station: Station) -> N
     paying = add_tenant(station.database, tier="standard")
     judged = judged_by(station, words, tiers="free")
     passes, refused = judged.submit(paying, prompt=FORBIDDEN), judged.submit(free, prompt=FORBIDDEN)
-    judged.answer()
-    judged.answer()
+    judged.run_batch()
+    judged.run_batch()
     assert state(station.database, passes) == "succeeded"
     assert state(station.database, refused) == "failed"
 
@@ -123,8 +123,8 @@ def test_what_is_yet_to_be_judged_is_not_shown_step_by_step(station: Station) ->
     judged = judged_by(station, WordList([FORBIDDEN], ""), tiers="free")
     for tenant, prompt in ((free, "a cat"), (paying, "a dog")):
         judged.submit(tenant, prompt=prompt, previews=True)
-    judged.answer()
-    judged.answer()
+    judged.run_batch()
+    judged.run_batch()
     works = [work for batch in station.adapter.batches for work in batch]
     shown = {getattr(work.parameters, "prompt", ""): work.preview is not None for work in works}
     assert shown == {"a cat": False, "a dog": True}
@@ -135,12 +135,12 @@ def test_what_is_written_to_florence_is_judged_too(station: Station, tenant_id: 
     judged = replace(station, rules=rules)
     job_id = judged.submit(
         tenant_id,
-        SEER,
+        FLORENCE2,
         image="inputs/x/y",
         task="<CAPTION_TO_PHRASE_GROUNDING>",
         text=FORBIDDEN,
     )
-    judged.answer(variant=SEER)
+    judged.run_batch(variant=FLORENCE2)
     assert found(station.database, job_id).error_code == "request_moderated"
 
 
@@ -151,7 +151,7 @@ def test_a_service_is_told_what_it_needs_and_its_verdict_ends_the_job(
     with asking(judge.answer, secret=SecretStr(SECRET)) as callout:
         judged = judged_by(station, callout)
         job_id = judged.submit(tenant_id, prompt="a cat")
-        judged.answer()
+        judged.run_batch()
     assert error_of(station, job_id) == ("failed", "request_moderated", 1)
     message = found(station.database, job_id).error_message
     assert message == "the request was refused by a content filter: house rules"
@@ -174,14 +174,14 @@ def test_a_given_picture_is_judged_before_the_model_sees_it(
             replace(station, rules=Rules([Rule(["florence-*"], ["*"], (one,))]))
             for one in (callout, other)
         )
-        job_id = judged.submit(tenant_id, SEER, image="inputs/x/y")
-        judged.answer(variant=SEER)
+        job_id = judged.submit(tenant_id, FLORENCE2, image="inputs/x/y")
+        judged.run_batch(variant=FLORENCE2)
         job = found(station.database, job_id)
         assert (job.state, job.error_code) == ("failed", "request_moderated")
         assert job.error_message == "the request was refused by a content filter: a face"
         assert station.adapter.batches == []
-        passing.submit(tenant_id, SEER, image="inputs/x/y")
-        passing.answer(variant=SEER)
+        passing.submit(tenant_id, FLORENCE2, image="inputs/x/y")
+        passing.run_batch(variant=FLORENCE2)
     assert len(station.adapter.batches) == 1
     (asked,) = (each for each in judge.asked if each["kind"] == "input")
     shown = Image.open(io.BytesIO(base64.b64decode(asked["picture"]["data"])))
@@ -195,7 +195,7 @@ def test_a_picture_that_is_refused_is_neither_stored_nor_charged(
     with asking(judge.answer) as callout:
         judged = judged_by(station, callout)
         job_id = judged.submit(tenant_id)
-        judged.answer()
+        judged.run_batch()
     assert error_of(station, job_id) == ("failed", "content_moderated", 1)
     assert [asked["kind"] for asked in judge.asked] == ["prompt", "picture"]
     sent = judge.asked[1]["picture"]
@@ -209,7 +209,7 @@ def test_what_is_allowed_is_painted_and_charged_once(station: Station, tenant_id
     with asking(judge.answer) as callout:
         judged = judged_by(station, callout)
         job_id = judged.submit(tenant_id)
-        judged.answer()
+        judged.run_batch()
     assert error_of(station, job_id) == ("succeeded", None, 1)
     assert allowance(station.database, tenant_id) == (1, 0)
 
@@ -222,7 +222,7 @@ def test_a_service_may_be_asked_about_one_kind_alone(
     with asking(judge.answer, prompts=prompts, pictures=pictures) as callout:
         judged = judged_by(station, callout)
         judged.submit(tenant_id)
-        judged.answer()
+        judged.run_batch()
     assert [asked["kind"] for asked in judge.asked] == ["prompt" if prompts else "picture"]
 
 
@@ -254,11 +254,11 @@ def test_without_a_verdict_nothing_passes_and_the_job_is_tried_again(
     with asking(script) as callout, structlog.testing.capture_logs() as lines:
         judged = judged_by(station, callout)
         job_id = judged.submit(tenant_id, prompt=f"a {FORBIDDEN} thing")
-        judged.answer()
+        judged.run_batch()
         assert error_of(station, job_id) == ("queued", None, 1)
         for _ in range(2):
             let_run_again(station)
-            judged.answer()
+            judged.run_batch()
     assert error_of(station, job_id) == ("failed", "content_filter_unavailable", 3)
     assert found(station.database, job_id).error_retryable is True
     assert station.adapter.batches == []
@@ -274,7 +274,7 @@ def test_where_the_operator_says_so_what_has_no_verdict_passes(
     with asking(script, passes_when_down=True) as callout:
         judged = judged_by(station, callout)
         job_id = judged.submit(tenant_id)
-        judged.answer()
+        judged.run_batch()
     assert error_of(station, job_id) == ("succeeded", None, 1)
 
 
@@ -289,9 +289,9 @@ def test_a_verdict_that_does_not_come_after_painting_is_asked_for_again(
     with asking(in_turn, prompts=False) as callout:
         judged = judged_by(station, callout)
         job_id = judged.submit(tenant_id)
-        judged.answer()
+        judged.run_batch()
         assert error_of(station, job_id) == ("queued", None, 1)
         let_run_again(station)
-        judged.answer()
+        judged.run_batch()
     assert error_of(station, job_id) == ("succeeded", None, 2)
     assert allowance(station.database, tenant_id) == (1, 0)

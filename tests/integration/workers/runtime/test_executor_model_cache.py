@@ -6,18 +6,18 @@ from db.storage.keys import input_key
 from db.values.job_state import JobState
 from tests.support.adapters import ScriptedAdapter
 from tests.support.jobs import state
-from tests.support.station import PAINTER, SEER, Station, picture, run_batch
+from tests.support.station import FLORENCE2, FLUX, Station, picture, run_and_count
 from workers.catalog import find
 from workers.runtime.model_cache import ModelCache, ServedModel
 
 
 class Counted(ScriptedAdapter):
-    """Counts how often it was loaded."""
+    """An adapter that counts its loads."""
 
     loads = 0
 
     def load(self) -> None:
-        """One more time."""
+        """Count a load."""
         self.loads += 1
 
 
@@ -25,7 +25,7 @@ def test_a_busy_model_stays_for_a_while_and_nobody_is_forgotten(
     station: Station, tenant_id: str
 ) -> None:
     now = [0.0]
-    adapters = {name: Counted() for name in (PAINTER, SEER)}
+    adapters = {name: Counted() for name in (FLUX, FLORENCE2)}
     served = {
         name: ServedModel(replace(find(name), memory_bytes=6), adapter)
         for name, adapter in adapters.items()
@@ -35,14 +35,14 @@ def test_a_busy_model_stays_for_a_while_and_nobody_is_forgotten(
     executor = station.executor()
     for second in (1, 2):
         now[0] = second
-        station.submit(tenant_id, PAINTER)
-        assert run_batch(station, executor, PAINTER) == 1
+        station.submit(tenant_id, FLUX)
+        assert run_and_count(station, executor, FLUX) == 1
     picture_key = input_key(tenant_id, "0" * 64)
     station.store.put(picture_key, picture(), "image/png")
-    looked_at = station.submit(tenant_id, SEER, image=picture_key)
-    assert run_batch(station, executor, SEER) == 0
+    looked_at = station.submit(tenant_id, FLORENCE2, image=picture_key)
+    assert run_and_count(station, executor, FLORENCE2) == 0
     assert state(station.database, looked_at) is JobState.QUEUED
     now[0] = 61
-    assert run_batch(station, executor, SEER) == 1
+    assert run_and_count(station, executor, FLORENCE2) == 1
     assert [adapter.loads for adapter in adapters.values()] == [1, 1]
-    assert station.model_cache.ids == (SEER,)
+    assert station.model_cache.ids == (FLORENCE2,)

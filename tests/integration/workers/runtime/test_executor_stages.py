@@ -1,4 +1,4 @@
-"""What is done of a job while the device is at another: before its turn, and after."""
+"""The stages of a job that run while the device runs another one: prepare and store."""
 
 import threading
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Any
 from db.values.artifact_kinds import ArtifactKind
 from tests.support.adapters import Gate, ScriptedAdapter, paint
 from tests.support.jobs import allowance, sql, state
-from tests.support.station import PAINTER, Station
+from tests.support.station import FLUX, Station
 from workers.adapters.protocol import File, Output, Report, ShouldStop, Work
 
 
@@ -24,7 +24,7 @@ def test_a_job_is_prepared_while_another_is_on_the_device(station: Station, tena
     gate = Gate()
     station.adapter = Preparer([gate])
     executor = station.executor()
-    answers = [threading.Thread(target=executor.run_batch, args=(PAINTER,)) for _ in range(2)]
+    answers = [threading.Thread(target=executor.run_batch, args=(FLUX,)) for _ in range(2)]
     station.submit(tenant_id)
     answers[0].start()
     assert gate.entered.wait(10)
@@ -59,7 +59,7 @@ def test_what_is_no_painted_picture_is_stored_with_its_kind(
 
     station.adapter.script[:] = [draw]
     executor = station.executor()
-    executor.run_batch(PAINTER)
+    executor.run_batch(FLUX)
     assert held == [False]  # drawn when the device is free for others
     columns = "n, kind, about, media_type, bytes, width, seed, key"
     rows = sql(station.database, f"SELECT {columns} FROM artifacts ORDER BY n")  # noqa: S608
@@ -83,6 +83,6 @@ def test_in_a_batch_each_job_keeps_what_was_drawn_for_it(station: Station, tenan
         plain = Output(data={"results": []})
         return [plain, Output(data={"results": []}, files=files), plain][: len(batch)]
 
-    assert station.answer(draw) == 3
+    assert station.run_batch(draw) == 3
     assert {str(state(station.database, job_id)) for job_id in ids} == {"succeeded"}
     assert sql(station.database, "SELECT job_id, kind FROM artifacts") == [(ids[1], "overlay")]

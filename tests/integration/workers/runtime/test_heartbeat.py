@@ -1,4 +1,4 @@
-"""The heartbeat: keeps claims alive, notices lost ones, and outlives a database that is away."""
+"""The heartbeat: renews leases, marks lost claims, and survives a database that is down."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -40,80 +40,82 @@ LEASE_SECONDS = 60.0
 
 @dataclass
 class Reporter:
-    """Says what a worker says of itself."""
+    """Reports a worker with a state that a test sets."""
 
     state: str = "ready"
 
     def __call__(self) -> WorkerReport:
-        """The report of this moment."""
+        """Return the report."""
         return WorkerReport("wrk_1", "box", 7, "cpu", (VARIANT,), self.state)
 
 
 @pytest.fixture
-def register() -> ActiveJobs:
-    """What the worker has in hand."""
+def active_jobs() -> ActiveJobs:
+    """The worker's active jobs."""
     return ActiveJobs()
 
 
 @pytest.fixture
 def reporter() -> Reporter:
-    """What the worker says of itself."""
+    """The worker's reports."""
     return Reporter()
 
 
 @pytest.fixture
-def heartbeat(database: Database, register: ActiveJobs, reporter: Reporter) -> Iterator[Heartbeat]:
-    """A quick heartbeat, beating."""
+def heartbeat(
+    database: Database, active_jobs: ActiveJobs, reporter: Reporter
+) -> Iterator[Heartbeat]:
+    """A quick heartbeat that is started."""
     beating = Heartbeat(
-        database, register, reporter, every_seconds=0.02, lease_seconds=LEASE_SECONDS
+        database, active_jobs, reporter, every_seconds=0.02, lease_seconds=LEASE_SECONDS
     )
     beating.start()
     yield beating
     beating.stop()
 
 
-def take(
-    database: Database, register: ActiveJobs, count: int = 1, lease: float = 5
+def activate(
+    database: Database, active_jobs: ActiveJobs, count: int = 1, lease: float = 5
 ) -> list[ActiveJob]:
-    """Take submitted jobs in hand, on short leases."""
+    """Submit jobs, claim them with short leases and activate them."""
     submit_many(database, add_tenant(database), count)
-    taken = [ActiveJob(job) for _ in range(count) for job in claim(database, lease=lease)]
-    register.add(taken)
-    return taken
+    jobs = [ActiveJob(job) for _ in range(count) for job in claim(database, lease=lease)]
+    active_jobs.add(jobs)
+    return jobs
 
 
 def lease_of(database: Database, job: ActiveJob) -> datetime:
-    """Until when a job is leased."""
+    """The end of a job's lease."""
     until = found(database, job.row.id).leased_until
     assert until is not None
     return until
 
 
 def states_of_worker(database: Database) -> list[str]:
-    """What the register of workers says."""
+    """The states in the registry of workers."""
     return [row[0] for row in sql(database, "SELECT state FROM workers")]
 
 
 @pytest.mark.usefixtures("heartbeat")
-def test_leases_are_renewed_for_as_long_as_the_job_is_in_hand(
-    database: Database, register: ActiveJobs
+def test_leases_are_renewed_while_the_job_is_active(
+    database: Database, active_jobs: ActiveJobs
 ) -> None:
-    kept, put_down = take(database, register, 2)
+    kept, removed = activate(database, active_jobs, 2)
     first = lease_of(database, kept)
     assert await_true(lambda: (lease_of(database, kept) - first).total_seconds() > 30)
-    register.remove(put_down)
+    active_jobs.remove(removed)
     second = lease_of(database, kept)
     assert await_true(lambda: lease_of(database, kept) > second)
-    dropped = lease_of(database, put_down)
+    dropped = lease_of(database, removed)
     third = lease_of(database, kept)
     assert await_true(lambda: lease_of(database, kept) > third)
-    assert lease_of(database, put_down) == dropped
+    assert lease_of(database, removed) == dropped
     assert not kept.claim_lost.is_set()
 
 
 @pytest.mark.usefixtures("heartbeat")
-def test_progress_is_written(database: Database, register: ActiveJobs) -> None:
-    [job] = take(database, register)
+def test_progress_is_written(database: Database, active_jobs: ActiveJobs) -> None:
+    [job] = activate(database, active_jobs)
     job.progress = (3, 8)
 
     def written() -> tuple[int, int]:
@@ -123,13 +125,13 @@ def test_progress_is_written(database: Database, register: ActiveJobs) -> None:
     assert await_true(lambda: written() == (3, 8))
 
 
-def canceled(database: Database, job: ActiveJob) -> None:
-    """The owner gave it up."""
+def cancel_it(database: Database, job: ActiveJob) -> None:
+    """The owner cancels the job."""
     assert cancel(database, job.row.id)
 
 
-def taken_over(database: Database, job: ActiveJob) -> None:
-    """Another worker has it; the lease is lost and taken before the next beat can renew it."""
+def take_over(database: Database, job: ActiveJob) -> None:
+    """Another worker claims the job before the next beat can renew its lapsed lease."""
     with database.transaction() as session:
         lapse = "UPDATE jobs SET leased_until = now() - interval '1 s' WHERE id = :id"
         session.execute(text(lapse), {"id": job.row.id})
@@ -139,11 +141,11 @@ def taken_over(database: Database, job: ActiveJob) -> None:
 
 
 @pytest.mark.usefixtures("heartbeat")
-@pytest.mark.parametrize("lose", [canceled, taken_over])
+@pytest.mark.parametrize("lose", [cancel_it, take_over])
 def test_a_claim_that_no_longer_holds_is_marked_lost_and_no_other(
-    database: Database, register: ActiveJobs, lose: Callable[[Database, ActiveJob], None]
+    database: Database, active_jobs: ActiveJobs, lose: Callable[[Database, ActiveJob], None]
 ) -> None:
-    lost, kept = take(database, register, 2)
+    lost, kept = activate(database, active_jobs, 2)
     sql(database, "UPDATE jobs SET leased_until = now() + interval '9 s'")
     lose(database, lost)
     assert lost.claim_lost.wait(10)
@@ -162,9 +164,9 @@ def test_a_worker_is_on_the_register_at_once_and_says_so_when_it_changes(
 
 
 def test_a_worker_that_stops_is_off_the_register(
-    database: Database, register: ActiveJobs, reporter: Reporter
+    database: Database, active_jobs: ActiveJobs, reporter: Reporter
 ) -> None:
-    beating = Heartbeat(database, register, reporter, every_seconds=0.02, lease_seconds=60)
+    beating = Heartbeat(database, active_jobs, reporter, every_seconds=0.02, lease_seconds=60)
     beating.start()
     beating.stop()
     assert states_of_worker(database) == []
@@ -172,9 +174,9 @@ def test_a_worker_that_stops_is_off_the_register(
 
 
 def test_a_worker_that_could_not_start_stays_on_the_register_as_failed(
-    database: Database, register: ActiveJobs, reporter: Reporter
+    database: Database, active_jobs: ActiveJobs, reporter: Reporter
 ) -> None:
-    beating = Heartbeat(database, register, reporter, every_seconds=0.02, lease_seconds=60)
+    beating = Heartbeat(database, active_jobs, reporter, every_seconds=0.02, lease_seconds=60)
     beating.start()
     beating.stop(failed=True)
     assert states_of_worker(database) == ["failed"]
@@ -184,10 +186,10 @@ def test_a_heartbeat_outlives_a_database_that_is_away(
     database: Database,
     database_maker: DatabaseMaker,
     database_url: str,
-    register: ActiveJobs,
+    active_jobs: ActiveJobs,
     heartbeat: Heartbeat,
 ) -> None:
-    [job] = take(database, register)
+    [job] = activate(database, active_jobs)
     beats = []
     beat = heartbeat._renew_leases
 
@@ -208,35 +210,35 @@ def test_a_worker_stops_in_order_though_the_database_is_away(
     database: Database,
     database_maker: DatabaseMaker,
     database_url: str,
-    register: ActiveJobs,
+    active_jobs: ActiveJobs,
     reporter: Reporter,
     tmp_path: Path,
 ) -> None:
     alive = tmp_path / "alive"
     beating = Heartbeat(
-        database, register, reporter, every_seconds=0.02, lease_seconds=60, alive_file=alive
+        database, active_jobs, reporter, every_seconds=0.02, lease_seconds=60, alive_file=alive
     )
     beating.start()
     with database_maker.away(database_url):
         alive.unlink(missing_ok=True)
-        assert await_true(alive.exists)  # it lives all the same: restarting it would not help
+        assert await_true(alive.exists)  # the process is alive: a restart would not help
         beating.stop()
     assert states_of_worker(database) == ["ready"]  # until it counts as stale
 
 
 @pytest.mark.usefixtures("heartbeat")
 def test_a_job_canceled_while_its_model_runs_is_given_up_within_a_step(
-    database: Database, register: ActiveJobs, store: LocalStore, worker_settings: WorkerSettings
+    database: Database, active_jobs: ActiveJobs, store: LocalStore, worker_settings: WorkerSettings
 ) -> None:
     publisher = Publisher(worker_settings)
-    station = Station(database, store, worker_settings, publisher, register=register)
+    station = Station(database, store, worker_settings, publisher, active_jobs=active_jobs)
     job_id, gate = station.submit(add_tenant(database)), Gate()
 
     def give_up() -> bool:
         assert gate.entered.wait(10)
         return cancel(database, job_id)
 
-    assert at_once([lambda: station.answer(gate), give_up]) == [1, True]
+    assert at_once([lambda: station.run_batch(gate), give_up]) == [1, True]
     publisher.close()
     assert not gate.opened.is_set()
     assert state(database, job_id) == "canceled"
@@ -246,9 +248,9 @@ def test_a_job_canceled_while_its_model_runs_is_given_up_within_a_step(
 
 @pytest.mark.usefixtures("heartbeat")
 def test_a_job_that_ends_in_time_is_not_taken_for_lost(
-    database: Database, register: ActiveJobs
+    database: Database, active_jobs: ActiveJobs
 ) -> None:
-    for job in take(database, register, 10):
+    for job in activate(database, active_jobs, 10):
         assert complete(database, job.claim)
-        register.remove(job)
+        active_jobs.remove(job)
     assert {row[0] for row in sql(database, "SELECT state FROM jobs")} == {"succeeded"}

@@ -1,4 +1,4 @@
-"""Input pictures of a model elsewhere: fetched when looked at, kept by nobody."""
+"""Input pictures of hosted models: fetched at each access, and not cached."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -10,16 +10,15 @@ from db.storage.local import LocalStore
 from db.storage.object_store import StoreUnavailableError
 from tests.support.adapters import paint
 from tests.support.jobs import found, state
-from tests.support.station import SEER, Station, picture
+from tests.support.station import FLORENCE2, Station, picture
 from workers import catalog
 from workers.adapters.protocol import AdapterError, Output, Report, ShouldStop, Work
-from workers.runtime.executor import Executor
 from workers.runtime.inputs import LazyImages, UnusableInputError
-from workers.runtime.model_cache import ServedModel
+from workers.runtime.model_cache import ModelCache, ServedModel
 
 
 class Counting:
-    """A store's `get` that counts."""
+    """A store's `get` that records its calls."""
 
     def __init__(self, store: LocalStore) -> None:
         self._store = store
@@ -66,8 +65,8 @@ def test_a_store_that_is_away_is_no_fault_of_the_jobs() -> None:
     assert (caught.value.code, caught.value.retryable) == ("internal_error", True)
 
 
-def answered_elsewhere(station: Station, *, many: bool) -> list[type]:
-    """Answer one ticket of a variant, on a device or not; the kinds of its works' pictures."""
+def run_hosted(station: Station, *, many: bool) -> list[type]:
+    """Run a batch of a variant, hosted or on a device; return the types of its pictures."""
     kinds: list[type] = []
 
     def look(works: Sequence[Work], report: Report, should_stop: ShouldStop) -> list[Output]:
@@ -76,10 +75,9 @@ def answered_elsewhere(station: Station, *, many: bool) -> list[type]:
         return paint(works, report, should_stop) and [Output(data={}) for _ in works]
 
     station.adapter.script[:] = [look]
-    row = dataclasses.replace(catalog.find(SEER), calls_at_once=24 if many else 1)
-    executor: Executor = station.executor()
-    executor._served = {SEER: ServedModel(row, station.adapter)}
-    executor.run_batch(SEER)
+    row = dataclasses.replace(catalog.find(FLORENCE2), calls_at_once=24 if many else 1)
+    station.model_cache = ModelCache.loaded({FLORENCE2: ServedModel(row, station.adapter)})
+    station.executor().run_batch(FLORENCE2)
     return kinds
 
 
@@ -89,15 +87,15 @@ def test_only_a_model_elsewhere_has_its_pictures_fetched_on_sight(
 ) -> None:
     key = input_key(tenant_id, "ab" * 32)
     station.store.put(key, picture(), "image/png")
-    job_id = station.submit(tenant_id, SEER, image=key)
-    assert answered_elsewhere(station, many=many) == [LazyImages if many else list]
+    job_id = station.submit(tenant_id, FLORENCE2, image=key)
+    assert run_hosted(station, many=many) == [LazyImages if many else list]
     assert state(station.database, job_id) == "succeeded"
 
 
 def test_a_picture_that_is_gone_when_it_is_looked_at_ends_the_job(
     station: Station, tenant_id: str
 ) -> None:
-    job_id = station.submit(tenant_id, SEER, image=input_key(tenant_id, "cd" * 32))
-    answered_elsewhere(station, many=True)
+    job_id = station.submit(tenant_id, FLORENCE2, image=input_key(tenant_id, "cd" * 32))
+    run_hosted(station, many=True)
     job = found(station.database, job_id)
     assert (job.state, job.error_code) == ("failed", "input_unreachable")

@@ -1,4 +1,4 @@
-"""What is no picture: tried again, named, charged to nobody, and without harm to the mates."""
+"""Output that is no picture: retried, reported, not charged, and no harm to the batch."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.support.jobs import allowance, counts, found, sql, state
-from tests.support.station import PAINTER, Station
+from tests.support.station import FLUX, Station
 from workers.adapters.flux.adapter import FluxAdapter
 from workers.catalog import find
 
@@ -16,10 +16,10 @@ ATTEMPTS = 3
 
 @pytest.fixture(scope="module")
 def painter() -> Iterator[FluxAdapter]:
-    """The demo, to which the encoding of one prompt holds numbers that are none."""
+    """The demo model, with NaN in the cached encoding of one prompt."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    adapter = FluxAdapter(find(PAINTER), "cpu", {})
+    adapter = FluxAdapter(find(FLUX), "cpu", {})
     adapter.load()
     sound = adapter._encode("a red circle", {})
     adapter._encoded.put(POISON, tuple(part * torch.nan for part in sound))
@@ -37,17 +37,17 @@ def test_numbers_that_are_none_end_their_job_alone(
     prompts = ("a red circle", POISON, "a black background")
     ids = [submit(station, tenant_id, prompt) for prompt in prompts]
     # Together, then each alone.
-    assert station.answer(*[painter.run] * 4) == 3
+    assert station.run_batch(*[painter.run] * 4) == 3
     states = [str(state(station.database, job_id)) for job_id in ids]
     assert states == ["succeeded", "queued", "succeeded"]
     for _ in range(ATTEMPTS - 1):
         sql(station.database, "UPDATE jobs SET available_at = now() WHERE state = 'queued'")
-        assert station.answer(painter.run) == 1
+        assert station.run_batch(painter.run) == 1
     job = found(station.database, ids[1])
     assert (job.state, job.error_code, job.attempt) == ("failed", "invalid_output", ATTEMPTS)
     assert "no picture" in (job.error_message or "")
     assert counts(station.database, "usage_events", "artifacts") == [2, 2]
     following = submit(station, tenant_id, "a red circle")
-    station.answer(painter.run)
+    station.run_batch(painter.run)
     assert state(station.database, following) == "succeeded"
     assert allowance(station.database, tenant_id) == (3, 0)

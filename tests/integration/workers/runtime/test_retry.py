@@ -1,4 +1,4 @@
-"""Trying again what may pass, handing back what cannot be finished."""
+"""Retries of transient failures, and jobs that a stopping worker hands back."""
 
 from dataclasses import replace
 from typing import Any
@@ -29,7 +29,7 @@ def test_a_store_that_comes_back_costs_no_attempt(
 ) -> None:
     job_id = patient.submit(tenant_id)
     faulty = FaultyStore(store, StoreUnavailableError("503"), StoreUnavailableError("503"))
-    replace(patient, store=faulty).answer()
+    replace(patient, store=faulty).run_batch()
     assert faulty.errors == []
     assert found(patient.database, job_id).attempt == 1
     assert state(patient.database, job_id) == "succeeded"
@@ -85,7 +85,7 @@ def test_what_a_stopping_worker_hands_back_is_queued_at_once(
     job = found(station.database, job_id)
     assert (job.state, job.attempt, job.max_attempts) == ("queued", 1, 4)
     assert counts(station.database, "usage_events", "artifacts") == [0, 0]
-    station.answer()
+    station.run_batch()
     assert state(station.database, job_id) == "succeeded"
 
 
@@ -102,7 +102,7 @@ def test_without_the_database_a_stopping_worker_still_lets_go(
             executor.hand_back()
 
     at_once([lambda: executor.run_batch("flux.1-demo"), drain])
-    assert station.register.snapshot() == {}
+    assert station.active_jobs.snapshot() == {}
     assert counts(station.database, "usage_events", "artifacts") == [0, 0]
 
 

@@ -15,9 +15,9 @@ from db.tenants import api_keys
 from tests.support.adapters import paint, raising
 from tests.support.jobs import counts, sql, state
 from tests.support.receivers import receiving
-from tests.support.spans import kept_spans, parent_of, traceparent_of
+from tests.support.spans import capture_spans, parent_of, traceparent_of
 from tests.support.station import Station
-from tests.support.webhooks import courier
+from tests.support.webhooks import deliver_due, webhook_dispatcher
 
 SENDER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 SECRET = "zq-a-prompt"
@@ -75,14 +75,14 @@ def test_a_job_is_one_trace_from_its_request_to_its_webhook(
     station: Station, database: Database, key: str
 ) -> None:
     with receiving() as receiver:
-        with kept_spans() as kept:
+        with capture_spans() as kept:
             job_id = submitted(key, receiver.url, {"traceparent": SENDER})
             (request,) = kept.get_finished_spans()
-        with kept_spans() as kept:
-            station.answer(raising(RuntimeError(SECRET)))
+        with capture_spans() as kept:
+            station.run_batch(raising(RuntimeError(SECRET)))
             sql(database, "UPDATE jobs SET available_at = now()")
-            station.answer(paint)
-            assert courier(database).deliver_due() == 1
+            station.run_batch(paint)
+            assert deliver_due(webhook_dispatcher(database)) == 1
             spans = kept.get_finished_spans()
     assert state(database, job_id) == "succeeded"
     assert (request.name, parent_of(request)) == ("POST /v1/jobs", SENDER)
@@ -106,12 +106,12 @@ def test_a_job_is_one_trace_from_its_request_to_its_webhook(
 def test_the_trace_goes_with_a_job_that_takes_no_webhook(
     station: Station, database: Database, key: str
 ) -> None:
-    with kept_spans() as kept:
+    with capture_spans() as kept:
         job_id = submitted(key, None, {})
         (request,) = kept.get_finished_spans()
     with database.transaction(durable=False) as session:
         assert traces.of_jobs(session, [job_id]) == {job_id: traceparent_of(request)}
-    station.answer(paint)
+    station.run_batch(paint)
     assert state(database, job_id) == "succeeded"
 
 

@@ -132,6 +132,7 @@ def same(one: nn.Module, other: nn.Module) -> bool:
     return all(name == other and torch.equal(a, b) for (name, a), (other, b) in pairs)
 
 
+@pytest.mark.slow
 def test_batches_drawn_ahead_are_equal_to_those_drawn_on_request() -> None:
     # any function of a random generator will do; this one is quickly imported by a process
     ahead, here = (BatchLoader(Random.random, seed=3, processes=count) for count in (1, 0))
@@ -140,6 +141,7 @@ def test_batches_drawn_ahead_are_equal_to_those_drawn_on_request() -> None:
     assert len({here.batch(step) for step in range(9)}) == 9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", LEARNERS)
 def test_the_loss_falls(make: Callable[[], Learner], tmp_path: Path) -> None:
     learner = make()
@@ -148,6 +150,7 @@ def test_the_loss_falls(make: Callable[[], Learner], tmp_path: Path) -> None:
     assert fixed_loss(learner) < 0.95 * before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", LEARNERS)
 def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
     make: Callable[[], Learner], tmp_path: Path
@@ -184,6 +187,7 @@ def test_a_budget_is_spent_by_the_clock_or_by_steps() -> None:
     assert Budget(minutes=2, steps=36).spent(step=9, seconds=60) == 0.25
 
 
+@pytest.mark.slow
 def test_flux_is_exported_for_the_stock_pipeline(tmp_path: Path) -> None:
     lines: list[str] = []
     options = train_flux.Options(
@@ -206,6 +210,7 @@ def test_flux_is_exported_for_the_stock_pipeline(tmp_path: Path) -> None:
     assert modes(tmp_path / "model") == {0o644}
 
 
+@pytest.mark.slow
 def test_flux2_is_exported_for_the_stock_pipeline(tmp_path: Path) -> None:
     lines: list[str] = []
     options = train_flux2.Options(out=tmp_path, steps=1, batch=2)
@@ -248,6 +253,7 @@ def test_the_flux2_learner_generates_the_stock_pipelines_picture(references: int
     assert difference.mean() < 1
 
 
+@pytest.mark.slow
 def test_florence_is_exported_for_the_stock_classes(tmp_path: Path) -> None:
     lines: list[str] = []
     options = train_florence2.Options(out=tmp_path, steps=2, pictures=2, questions=1, scored=2)

@@ -1,4 +1,4 @@
-"""Each image's processes come up with what its image installs, and with nothing else."""
+"""Each image's processes start with the packages of the image, and with no others."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ STARTS = {
     "api": EXPECTATIONS["api"][0],
     "worker": "import workers.runtime.process, workers.adapters.weights",
 }
-"""What is imported here; `deploy.docker.check worker` imports the model libraries as well."""
+"""The imports of this test; `deploy.docker.check worker` imports the model libraries as well."""
 
 MODEL_LIBRARIES = {"torch", "transformers", "diffusers", "accelerate", "numpy", "safetensors"}
 
@@ -42,7 +42,7 @@ def _applies(needed: Requirement, extra: str) -> bool:
 
 
 def distributions_of(image: str) -> set[str]:
-    """What an image's install step brings: the project with one extra."""
+    """The distributions that an image installs: the project with one extra."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     return installed_with([*project["dependencies"], *project["optional-dependencies"][image]])
 

@@ -23,7 +23,7 @@ def worker(device: str = "cuda:0", variants: str = '["flux.1-demo"]', more: str 
 
 
 def fault(tmp_path: Path, text: str) -> str:
-    """What is said of a file that cannot be used."""
+    """The message about a file that cannot be used."""
     path = tmp_path / "fleet.toml"
     path.write_text(text)
     with pytest.raises(FleetFileError) as caught:
@@ -71,7 +71,7 @@ def test_several_workers_may_share_the_cpu(tmp_path: Path) -> None:
         (worker(variants="[]"), "workers.0.variants"),
         (worker(variants='["flux.1-schnel"]'), "Did you mean flux.1-schnell?"),
         (worker(more="memory = 3"), "workers.0.memory"),
-        (worker("cuda:3") + worker("cuda:3"), "cuda:3: one worker per device"),
+        (worker("cuda:3") + worker("cuda:3"), "cuda:3: use one worker per device"),
     ],
 )
 def test_a_fault_is_named_with_its_place(tmp_path: Path, text: str, said: str) -> None:

@@ -1,4 +1,4 @@
-"""What the deployment files say agrees with the code: ports, variables, variants, stop times."""
+"""The deployment files agree with the code: ports, variables, variants, stop times."""
 
 import json
 import re
@@ -13,7 +13,7 @@ import yaml
 from api.core.settings import ApiSettings
 from db.core.settings import DatabaseSettings
 from db.storage.settings import StorageSettings
-from deploy.docker.check import PREFIX, EXPECTATIONS, read_build_stage
+from deploy.docker.check import EXPECTATIONS, PREFIX, read_build_stage
 from deploy.local.fleet import fleet_stop_seconds, programs, read_fleet
 from deploy.local.stop_times import grace_seconds, stop_seconds
 from tests.acceptance.stack import ROOT
@@ -69,7 +69,7 @@ def variants_in(arguments: list[str]) -> list[str]:
 
 
 def pool_patch(pool: Path, path: str) -> Json:
-    """What a pool puts at a place of the Deployment or the ScaledObject."""
+    """The value that a pool sets at a path of the Deployment or the ScaledObject."""
     file = yaml.safe_load((pool / "kustomization.yaml").read_text())
     operations = [op for patch in file["patches"] for op in yaml.safe_load(patch["patch"])]
     [value] = [op["value"] for op in operations if op["path"] == path]

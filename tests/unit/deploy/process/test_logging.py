@@ -1,4 +1,4 @@
-"""What a process writes to its log of an error: where it was raised, and not what it quotes."""
+"""The log line of an error: it has the traceback, and not the message, which may quote a prompt."""
 
 import json
 import subprocess

@@ -1,9 +1,9 @@
-"""What a receiver's answer, or silence, is recorded as."""
+"""The outcome that is recorded of a receiver's answer, or of its silence."""
 
 import pytest
 
 from db.webhooks.types import Outcome
-from workers.courier.outcome import answered, unanswered
+from workers.courier.outcome import outcome_of_answer, outcome_of_error
 from workers.outbound import (
     Answer,
     BadUrlError,
@@ -28,19 +28,19 @@ from workers.outbound import (
     ],
 )
 def test_every_way_to_get_no_answer_has_a_code(error: Exception, code: str) -> None:
-    assert unanswered(error, 0.5) == Outcome(None, code, 0.5)
+    assert outcome_of_error(error, 0.5) == Outcome(None, code, 0.5)
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 299])
 def test_2xx_is_an_acceptance(status: int) -> None:
-    assert answered(Answer(status, {}, b""), 0.1).accepted
+    assert outcome_of_answer(Answer(status, {}, b""), 0.1).accepted
 
 
 @pytest.mark.parametrize("status", [100, 199, 300, 302, 400, 410, 500])
 def test_anything_else_is_not(status: int) -> None:
-    assert not answered(Answer(status, {}, b""), 0.1).accepted
+    assert not outcome_of_answer(Answer(status, {}, b""), 0.1).accepted
 
 
 def test_the_receivers_wish_to_be_asked_later_is_kept() -> None:
-    outcome = answered(Answer(429, {"retry-after": "7"}, b""), 0.1)
+    outcome = outcome_of_answer(Answer(429, {"retry-after": "7"}, b""), 0.1)
     assert outcome == Outcome(429, None, 0.1, 7)

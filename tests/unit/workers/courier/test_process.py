@@ -4,18 +4,18 @@ import threading
 
 import pytest
 
-from workers.courier.process import run_together
+from workers.courier.process import run_loops
 
 
-def until_told(stopping: threading.Event) -> None:
-    """A loop that does nothing but obey."""
+def wait_for_stop(stopping: threading.Event) -> None:
+    """A loop that only waits for its end."""
     assert stopping.wait(30)
 
 
 def test_all_end_when_told() -> None:
     stopping = threading.Event()
     stopping.set()
-    run_together(stopping, until_told, until_told)
+    run_loops(stopping, wait_for_stop, wait_for_stop)
 
 
 def test_one_that_fails_ends_the_others_and_is_heard_of() -> None:
@@ -24,5 +24,5 @@ def test_one_that_fails_ends_the_others_and_is_heard_of() -> None:
 
     stopping = threading.Event()
     with pytest.raises(RuntimeError, match="broken"):
-        run_together(stopping, until_told, broken)
+        run_loops(stopping, wait_for_stop, broken)
     assert stopping.is_set()

@@ -1,4 +1,4 @@
-"""What a worker has in hand."""
+"""The active jobs of a worker."""
 
 import threading
 import time
@@ -10,50 +10,50 @@ from db.tables import Job
 from workers.runtime.active_jobs import ActiveJob, ActiveJobs
 
 
-def in_hand(job_id: str = "job_1", attempt: int = 1, deadline: float = 60) -> ActiveJob:
-    """A claimed job that no database knows."""
+def active_job(job_id: str = "job_1", attempt: int = 1, deadline: float = 60) -> ActiveJob:
+    """An active job without a row in a database."""
     return ActiveJob(Job(id=job_id, attempt=attempt, deadline_seconds=deadline))
 
 
 def test_a_claim_names_the_job_and_the_attempt() -> None:
-    assert in_hand("job_7", 2).claim == Claim("job_7", 2)
+    assert active_job("job_7", 2).claim == Claim("job_7", 2)
 
 
-def test_what_is_in_hand_is_seen_until_it_is_put_down() -> None:
-    register = ActiveJobs()
-    one, other = in_hand("job_1"), in_hand("job_2")
-    register.add([one, other])
-    assert set(register.snapshot().values()) == {one, other}
-    register.remove(one)
-    register.remove(one)
-    assert set(register.snapshot().values()) == {other}
+def test_a_job_is_active_until_it_is_removed() -> None:
+    active_jobs = ActiveJobs()
+    one, other = active_job("job_1"), active_job("job_2")
+    active_jobs.add([one, other])
+    assert set(active_jobs.snapshot().values()) == {one, other}
+    active_jobs.remove(one)
+    active_jobs.remove(one)
+    assert set(active_jobs.snapshot().values()) == {other}
 
 
 def test_a_snapshot_does_not_change_afterwards() -> None:
-    register = ActiveJobs()
-    before = register.snapshot()
-    register.add([in_hand()])
+    active_jobs = ActiveJobs()
+    before = active_jobs.snapshot()
+    active_jobs.add([active_job()])
     assert before == {}
 
 
-def test_putting_down_an_old_attempt_leaves_the_new_one_in_hand() -> None:
-    register = ActiveJobs()
-    old, new = in_hand(attempt=1), in_hand(attempt=2)
-    register.add([old, new])
-    register.remove(old)
-    assert list(register.snapshot()) == [new.claim]
+def test_removing_an_old_attempt_leaves_the_new_one() -> None:
+    active_jobs = ActiveJobs()
+    old, new = active_job(attempt=1), active_job(attempt=2)
+    active_jobs.add([old, new])
+    active_jobs.remove(old)
+    assert list(active_jobs.snapshot()) == [new.claim]
 
 
-def test_an_empty_hand_can_be_waited_for() -> None:
-    register, job = ActiveJobs(), in_hand()
-    register.add([job])
-    assert not register.wait_until_empty(0.01)
-    threading.Timer(0.05, register.remove, [job]).start()
-    assert register.wait_until_empty(10)
+def test_the_last_removal_can_be_awaited() -> None:
+    active_jobs, job = ActiveJobs(), active_job()
+    active_jobs.add([job])
+    assert not active_jobs.wait_until_empty(0.01)
+    threading.Timer(0.05, active_jobs.remove, [job]).start()
+    assert active_jobs.wait_until_empty(10)
 
 
 def test_a_job_is_overdue_once_its_deadline_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
-    job = in_hand(deadline=60)
+    job = active_job(deadline=60)
     job.enter_device()
     assert not job.is_overdue
     later = time.monotonic() + 60.1
@@ -62,7 +62,7 @@ def test_a_job_is_overdue_once_its_deadline_has_passed(monkeypatch: pytest.Monke
 
 
 def test_a_job_that_waits_for_the_device_is_not_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
-    job = in_hand(deadline=60)
+    job = active_job(deadline=60)
     later = time.monotonic() + 60.1
     monkeypatch.setattr(time, "monotonic", lambda: later)
     assert not job.is_overdue

@@ -29,24 +29,24 @@ Batch = list[tuple[ActiveJob, Work]]
 
 
 class Parameters(BaseModel):
-    """Which job of a batch a work is."""
+    """The number of a job in its batch."""
 
     number: int
 
 
 class Listener:
-    """Takes events in the place of a publisher."""
+    """Records events in place of a publisher."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, str, Mapping[str, Any]]] = []
 
     def publish(self, job_id: str, kind: str, data: Mapping[str, Any]) -> None:
-        """Remember one."""
+        """Record an event."""
         self.heard.append((job_id, kind, data))
 
 
 def batch_of(count: int, *, deadline: float = 60) -> Batch:
-    """ClaimedJobs jobs and their works."""
+    """Active jobs and their works."""
     return [
         (
             ActiveJob(Job(id=f"job_{n}", attempt=1, deadline_seconds=deadline)),
@@ -62,7 +62,7 @@ def run(adapter: ScriptedAdapter, batch: Batch) -> list[Outcome]:
 
 
 def numbers(works: Sequence[Work]) -> list[int]:
-    """Which jobs these works are."""
+    """The numbers of these works' jobs."""
     return [work.parameters.number for work in works]
 
 

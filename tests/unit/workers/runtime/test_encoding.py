@@ -54,7 +54,7 @@ def test_quality_counts_for_the_lossy_formats(painted: Painted, name: str) -> No
 
 
 def told_by(data: bytes) -> Any:
-    """What a file says of how it was painted, as any program reads it."""
+    """The metadata of a file, as any program reads it."""
     picture = Image.open(io.BytesIO(data))
     if picture.format == "PNG":
         assert picture.text["Software"] == SOFTWARE

@@ -1,4 +1,4 @@
-"""What a job's owner is told of an error, and whether it is worth another attempt."""
+"""Failures: the message for the job's owner, and the decision to retry."""
 
 import pytest
 from sqlalchemy.exc import OperationalError

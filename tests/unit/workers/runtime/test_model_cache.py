@@ -1,4 +1,4 @@
-"""Which models are on a device, who goes, and who has to wait."""
+"""The models on a device: loads, evictions, and jobs that have to wait."""
 
 from dataclasses import dataclass, field, replace
 from itertools import pairwise

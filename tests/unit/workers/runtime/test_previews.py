@@ -1,4 +1,4 @@
-"""Whom previews are shown to, and how large they may be."""
+"""Previews: the jobs that publish them, and their size limit."""
 
 import base64
 import io
@@ -17,9 +17,9 @@ from workers.runtime.previews import MOST_BYTES, data_uri, preview_of
 
 
 class Listener(SimpleNamespace):
-    """Takes previews in the place of a publisher."""
+    """Records previews in place of a publisher."""
 
-    def preview(self, job_id: str, data: Mapping[str, Any]) -> None:
+    def publish_preview(self, job_id: str, data: Mapping[str, Any]) -> None:
         self.heard.append((job_id, data))
 
 
@@ -32,7 +32,7 @@ def parameters(*, previews: bool) -> Any:
     return find("flux.1-demo").parameters(prompt="a cat", previews=previews)
 
 
-def in_hand() -> ActiveJob:
+def active_job() -> ActiveJob:
     return ActiveJob(Job(id="job_1", attempt=1))
 
 
@@ -43,7 +43,7 @@ def decoded(uri: str) -> bytes:
 
 
 def test_who_asks_is_shown(listener: Any) -> None:
-    show = preview_of(in_hand(), parameters(previews=True), listener, lambda: False)
+    show = preview_of(active_job(), parameters(previews=True), listener, lambda: False)
     assert show is not None
     show(Image.new("RGB", (8, 4), "red"), 2, 4)
     ((job_id, data),) = listener.heard
@@ -53,12 +53,12 @@ def test_who_asks_is_shown(listener: Any) -> None:
 
 def test_who_asks_not_or_is_judged_first_is_shown_nothing(listener: Any) -> None:
     quiet, curious = parameters(previews=False), parameters(previews=True)
-    assert preview_of(in_hand(), quiet, listener, lambda: False) is None
-    assert preview_of(in_hand(), curious, listener, lambda: True) is None
+    assert preview_of(active_job(), quiet, listener, lambda: False) is None
+    assert preview_of(active_job(), curious, listener, lambda: True) is None
 
 
 def test_a_job_that_is_no_longer_in_hand_shows_nothing_more(listener: Any) -> None:
-    job = in_hand()
+    job = active_job()
     show = preview_of(job, parameters(previews=True), listener, lambda: False)
     job.claim_lost.set()
     assert show is not None

@@ -1,18 +1,18 @@
-"""Spans: who is whose child, what fails them, and that nothing is imported unasked."""
+"""Spans: their parents, their failures, and the SDK, which is imported only on request."""
 
 import subprocess
 import sys
 
 import pytest
 
-from tests.support.spans import kept_spans, parent_of, traceparent_of
+from tests.support.spans import capture_spans, parent_of, traceparent_of
 from workers.telemetry import tracing
 
 SENDER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def imported(environment: dict[str, str], *, block: bool = False) -> str:
-    """Whether a process that starts tracing so has the SDK, and what it logs."""
+    """Start tracing in a process; return its output: the log, and whether the SDK is loaded."""
     program = (
         f"import sys\nif {block}: sys.modules['opentelemetry.sdk.trace'] = None\n"
         "from workers.telemetry import tracing\ntracing.start('x')\n"
@@ -41,13 +41,13 @@ def test_a_collector_in_the_environment_turns_it_on() -> None:
 
 
 def test_a_collector_without_the_extra_is_told_of() -> None:
-    said = imported({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}, block=True)
-    assert "tracing_not_installed" in said
-    assert said.splitlines()[-1] == "False False"
+    output = imported({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}, block=True)
+    assert "tracing_not_installed" in output
+    assert output.splitlines()[-1] == "False False"
 
 
 def test_a_request_goes_on_with_the_senders_trace_and_is_current_within() -> None:
-    with kept_spans() as kept:
+    with capture_spans() as kept:
         with tracing.request_span("GET", SENDER):
             within = tracing.current_traceparent()
         (span,) = kept.get_finished_spans()
@@ -60,7 +60,7 @@ def test_a_request_goes_on_with_the_senders_trace_and_is_current_within() -> Non
     "header", [None, "", "zz", SENDER + "-x" * 9, "00-" + "0" * 32 + SENDER[35:]]
 )
 def test_no_good_parent_begins_a_trace(header: str | None) -> None:
-    with kept_spans() as kept:
+    with capture_spans() as kept:
         with tracing.request_span("GET", header):
             pass
         (span,) = kept.get_finished_spans()
@@ -68,7 +68,7 @@ def test_no_good_parent_begins_a_trace(header: str | None) -> None:
 
 
 def test_an_exception_fails_a_span_and_is_not_quoted() -> None:
-    with kept_spans() as kept:
+    with capture_spans() as kept:
         with pytest.raises(ValueError, match="a secret"), tracing.span("fetch", None, {}):
             raise ValueError("a secret prompt")
         (span,) = kept.get_finished_spans()
@@ -77,7 +77,7 @@ def test_an_exception_fails_a_span_and_is_not_quoted() -> None:
 
 
 def test_measured_work_has_the_length_that_was_measured() -> None:
-    with kept_spans() as kept:
+    with capture_spans() as kept:
         tracing.record_elapsed("run", SENDER, 2.5, {"batch.size": 3})
         (span,) = kept.get_finished_spans()
     assert span.start_time is not None

@@ -106,6 +106,7 @@ def detect_objects(florence2: Adapter, pictures: Sequence[Image]) -> list[list[D
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objects", [1, 2])
 def test_flux_follows_unseen_captions(flux: Adapter, objects: int) -> None:
     scenes = unseen_scenes(4242, [objects] * 24)
@@ -114,6 +115,7 @@ def test_flux_follows_unseen_captions(flux: Adapter, objects: int) -> None:
     assert sum(right) / len(right) >= 0.85
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "height"), [(192, 192), (320, 224), (192, 352)])
 def test_flux_follows_unseen_captions_at_other_sizes(
     flux: Adapter, width: int, height: int
@@ -126,6 +128,7 @@ def test_flux_follows_unseen_captions_at_other_sizes(
     assert sum(each.right for each in results) / len(results) >= 0.7
 
 
+@pytest.mark.slow
 def test_flux2_keeps_the_objects_of_unseen_references() -> None:
     generate = score_flux2.AdapterImageGenerator(loaded("flux.2-demo"))
     scored = flux2_metrics.evaluate(20, 4242, generate, max_references=1)
@@ -134,6 +137,7 @@ def test_flux2_keeps_the_objects_of_unseen_references() -> None:
     assert scored["words alone: right"] >= 0.75
 
 
+@pytest.mark.slow
 def test_florence2_answers_about_unseen_canvases() -> None:
     scored = evaluate(scored_canvases(4242, 32), load_predictor(), tasks=LEAST)
     least = {name: mark for marks in LEAST.values() for name, mark in marks.items()}
@@ -141,6 +145,7 @@ def test_florence2_answers_about_unseen_canvases() -> None:
     assert not missed
 
 
+@pytest.mark.slow
 def test_the_contact_sheet_shows_the_answers(tmp_path: Path) -> None:
     result = CliRunner().invoke(
         contact_sheet_florence2.main, ["--out", str(tmp_path / "sheet.png"), "--scenes", "4"]
@@ -152,6 +157,7 @@ def test_the_contact_sheet_shows_the_answers(tmp_path: Path) -> None:
     assert all(cell.sum() > 100 for cell in cells)
 
 
+@pytest.mark.slow
 def test_the_command_prints_every_metric() -> None:
     result = CliRunner().invoke(score_florence2.main, ["--scenes", "2", "--seed", "3"])
     assert result.exit_code == 0, result.output
@@ -194,6 +200,7 @@ def test_the_shipped_encoder_is_the_linear_map() -> None:
     torch.testing.assert_close(read_encoder(vae).squares, linear.squares)
 
 
+@pytest.mark.slow
 def test_the_shipped_autoencoder_keeps_scenes_right() -> None:
     scenes = unseen_scenes(5, [1, 2, 3] * 4)
     pictures = as_tensor([draw(scene, 256) for scene in scenes])

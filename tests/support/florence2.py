@@ -1,4 +1,4 @@
-"""What Florence-2's tests look at, and how they ask."""
+"""Pictures, tasks and requests for the tests of Florence-2."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,34 +24,34 @@ def loaded_demo() -> Florence2Adapter:
 
 
 def red_circle(background: tuple[int, int, int] = (250, 250, 250)) -> Image.Image:
-    """A picture of `SIZE` with one large shape in `BOX`."""
+    """A picture of `SIZE` with one large circle in `BOX`."""
     picture = Image.new("RGB", SIZE, background)
     ImageDraw.Draw(picture).ellipse(BOX, fill=(214, 38, 38))
     return picture
 
 
-def needs(task: Florence2Task, region: Sequence[float] = BOX) -> Json:
-    """What a task reads beside the picture."""
+def task_input(task: Florence2Task, region: Sequence[float] = BOX) -> Json:
+    """The input of a task beside the picture."""
     text = {"text": "red circle"} if task.takes_text else {}
     return text | ({"region": list(region)} if task.takes_region else {})
 
 
 def work(picture: Image.Image | None = None, **input_: Any) -> Work:
-    """A job that looks at the red circle, or at another picture."""
+    """A job that analyzes the red circle, or another picture."""
     return Work(DEMO.parameters(image="file_1", **input_), {"image": [picture or red_circle()]})
 
 
 def outputs(adapter: Florence2Adapter, *works: Work) -> list[Output]:
-    """What one batch came to."""
+    """The outputs of one batch."""
     return adapter.run(works, lambda _step, _steps: None, lambda: False)
 
 
 def look(adapter: Florence2Adapter, *works: Work) -> list[Json]:
-    """The same as JSON."""
+    """The outputs of one batch as JSON."""
     return [output.data or {} for output in outputs(adapter, *works)]
 
 
-def answer(adapter: Florence2Adapter, **input_: Any) -> Json:
+def first_result(adapter: Florence2Adapter, **input_: Any) -> Json:
     """The result of the first task about the red circle."""
     results: list[Json] = look(adapter, work(**input_))[0]["results"]
     return results[0]
