@@ -5,7 +5,6 @@ import sys
 import click
 from sqlalchemy.orm import Session
 
-from db.core.migrate import upgrade
 from db.core.settings import DatabaseSettings
 from db.operators import actions as operator_actions
 from db.operators import keys as operator_keys
@@ -35,6 +34,8 @@ def migrate() -> None:
 
     Several processes may run it at the same time. Run it before you start a new version.
     """
+    from db.core.migrate import upgrade  # noqa: PLC0415 - Alembic takes long to import
+
     upgrade(DatabaseSettings().url.get_secret_value())
     click.echo("the database is up to date")
 

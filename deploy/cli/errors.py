@@ -6,34 +6,6 @@
 from typing import Any
 
 import click
-from pydantic import ValidationError
-from sqlalchemy.exc import OperationalError
-
-from db.operators.keys import LastOperatorError
-from db.storage.object_store import StoreError
-from db.tenants.tenants import UnknownTierError
-from deploy.local.fleet import FleetFileError
-from deploy.local.servers.process import ServerError
-from deploy.local.stack import StackError
-from workers.adapters.hosted.settings import HostedSetupError
-from workers.adapters.pinning import DeviceError
-from workers.adapters.weights import WeightsError
-from workers.catalog import UnknownVariantError
-from workers.moderation.filter_file import FilterFileError
-
-_EXPLAINED = (
-    FilterFileError,
-    FleetFileError,
-    DeviceError,
-    LastOperatorError,
-    HostedSetupError,
-    ServerError,
-    StackError,
-    StoreError,
-    UnknownTierError,
-    UnknownVariantError,
-    WeightsError,
-)
 
 
 class Group(click.Group):
@@ -43,14 +15,57 @@ class Group(click.Group):
         """Run the command; turn errors that an operator can remedy into sentences."""
         try:
             return super().invoke(ctx)
-        except _EXPLAINED as error:
-            raise click.ClickException(str(error)) from error
-        except OperationalError as error:
-            raise click.ClickException(f"the database does not answer: {error.orig}") from error
-        except ValidationError as error:
-            raise click.ClickException(_settings_message(error)) from error
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            message = _message(error)
+            if message is None:
+                raise
+            raise click.ClickException(message) from error
 
 
-def _settings_message(error: ValidationError) -> str:
+def _message(error: Exception) -> str | None:
+    """The sentence for an error that an operator can remedy; None for a fault of ours."""
+    # Imported once something failed: together these modules take most of a command's start.
+    from pydantic import ValidationError  # noqa: PLC0415
+    from sqlalchemy.exc import OperationalError  # noqa: PLC0415
+
+    if isinstance(error, OperationalError):
+        return f"the database does not answer: {error.orig}"
+    if isinstance(error, ValidationError):
+        return _settings_message(error)
+    return str(error) if isinstance(error, _explained()) else None
+
+
+def _explained() -> tuple[type[Exception], ...]:
+    """The errors whose text is a sentence for the operator."""
+    from db.operators.keys import LastOperatorError  # noqa: PLC0415
+    from db.storage.object_store import StoreError  # noqa: PLC0415
+    from db.tenants.tenants import UnknownTierError  # noqa: PLC0415
+    from deploy.local.fleet import FleetFileError  # noqa: PLC0415
+    from deploy.local.servers.process import ServerError  # noqa: PLC0415
+    from deploy.local.stack import StackError  # noqa: PLC0415
+    from workers.adapters.hosted.settings import HostedSetupError  # noqa: PLC0415
+    from workers.adapters.pinning import DeviceError  # noqa: PLC0415
+    from workers.adapters.weights import WeightsError  # noqa: PLC0415
+    from workers.catalog import UnknownVariantError  # noqa: PLC0415
+    from workers.moderation.filter_file import FilterFileError  # noqa: PLC0415
+
+    return (
+        FilterFileError,
+        FleetFileError,
+        DeviceError,
+        LastOperatorError,
+        HostedSetupError,
+        ServerError,
+        StackError,
+        StoreError,
+        UnknownTierError,
+        UnknownVariantError,
+        WeightsError,
+    )
+
+
+def _settings_message(error: Any) -> str:
     faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
     return f"{error.title} is not complete: {faults}"

@@ -8,20 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deploy.cli.admin import doctor, keys, migrate, tenants
-from deploy.cli.audit import list_audit_entries
-from deploy.cli.bench import bench
-from deploy.cli.credit import credit
-from deploy.cli.demo import demo
-from deploy.cli.errors import Group
-from deploy.cli.jobs import jobs
-from deploy.cli.loras import loras
-from deploy.cli.operators import operators
-from deploy.cli.queues import queues
-from deploy.cli.tiers import tiers
-from deploy.cli.workers import workers
-from deploy.local.stack import SETTINGS_FILE
-from deploy.local.supervisor import Supervisor, stop_on_signals
+from deploy.cli.lazy import LazyGroup
 from deploy.process import logging as logs
 
 if TYPE_CHECKING:
@@ -34,7 +21,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 _PORT = click.IntRange(0, 65535)
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="bottega")
 @click.option("--stack", type=_DATA_DIR, help="Use the local stack of this data folder.")
 def main(stack: Path | None) -> None:
@@ -53,6 +40,8 @@ def main(stack: Path | None) -> None:
 
 
 def _read_settings(stack: Path) -> dict[str, str]:
+    from deploy.local.stack import SETTINGS_FILE  # noqa: PLC0415
+
     try:
         settings: dict[str, str] = json.loads((stack / SETTINGS_FILE).read_text())
     except OSError as error:
@@ -80,6 +69,7 @@ def up(
     the package; if the environment has DATABASE_URL, REDIS_URL or S3_…, these are used instead.
     """
     from deploy.local.stack import DEMO_VARIANTS, LocalStack  # noqa: PLC0415
+    from deploy.local.supervisor import stop_on_signals  # noqa: PLC0415
 
     stack = LocalStack(data_dir, port, variants or DEMO_VARIANTS, device)
     with stop_on_signals() as stopping:
@@ -206,6 +196,7 @@ def fleet(file: Path, log_dir: Path, *, check: bool) -> None:
     On SIGTERM all workers finish their running jobs at the same time.
     """
     from deploy.local.fleet import fleet_stop_seconds, programs, read_fleet  # noqa: PLC0415
+    from deploy.local.supervisor import Supervisor, stop_on_signals  # noqa: PLC0415
 
     parsed = read_fleet(file)
     started = programs(parsed)
@@ -229,18 +220,11 @@ def courier() -> None:
     Several couriers may run. Webhooks go to public addresses by https only;
     BOTTEGA_OUTBOUND_ALLOW and BOTTEGA_OUTBOUND_HTTP name the exceptions.
     """
+    from deploy.local.supervisor import stop_on_signals  # noqa: PLC0415
     from workers.courier.process import run_courier  # noqa: PLC0415
 
     with stop_on_signals() as stopping:
         run_courier(stopping)
-
-
-_COMMANDS = (
-    *(bench, credit, demo, doctor, jobs, keys, list_audit_entries, loras, migrate, operators),
-    *(queues, tenants, tiers, workers),
-)
-for _command in _COMMANDS:
-    main.add_command(_command)
 
 
 if __name__ == "__main__":

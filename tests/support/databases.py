@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from sqlalchemy import Engine, create_engine, make_url, text
 
@@ -52,10 +52,22 @@ class DatabaseMaker:
             self._create, f"TEMPLATE {TEMPLATE} STRATEGY FILE_COPY", drop=True
         )
 
-    @contextmanager
-    def empty(self) -> Iterator[str]:
+    def add_template(self, name: str) -> str:
+        """Create an empty database that `copy_of` copies; its URL. It stays with the server."""
+        self._run(f"CREATE DATABASE {name}")
+        return self.url_of(name)
+
+    def copy_of(self, name: str) -> AbstractContextManager[str]:
+        """Copy a database without sessions; yield its URL, and drop it after the block."""
+        return self._temporary(f"TEMPLATE {name} STRATEGY FILE_COPY")
+
+    def empty(self) -> AbstractContextManager[str]:
         """Create a database without tables; yield its URL, and drop it after the block."""
-        name = self._create("", drop=False)
+        return self._temporary("")
+
+    @contextmanager
+    def _temporary(self, options: str) -> Iterator[str]:
+        name = self._create(options, drop=False)
         try:
             yield self.url_of(name)
         finally:

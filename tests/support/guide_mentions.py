@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from markdown_it.token import Token
 
+from tests.support.commands import subcommands
 from tests.support.guides import ROOT, commands_in, tokens_of
 
 GUIDES = sorted(
@@ -96,7 +97,7 @@ def unknown_words(words: list[str], command: click.Command) -> Iterator[str]:
             elif isinstance(option, click.Option) and not (option.is_flag or value):
                 next(rest, None)
         elif isinstance(command, click.Group):
-            if word not in command.commands:
+            if word not in subcommands(command):
                 yield word
                 return
-            yield from unknown_words(list(rest), command.commands[word])
+            yield from unknown_words(list(rest), subcommands(command)[word])

@@ -18,6 +18,7 @@ import api.core.metrics  # noqa: F401 - registers the API's metrics
 import workers.telemetry.metrics  # noqa: F401 - registers the workers' metrics
 from api.app import create_app
 from deploy.cli.main import main
+from tests.support.commands import subcommands
 from workers import catalog
 
 ROOT = Path(__file__).parents[2]
@@ -70,7 +71,7 @@ def _commands(command: click.Command, path: str = "bottega") -> dict[str, list[s
     ]
     found = {path: sorted(options)}
     if isinstance(command, click.Group):
-        for name, each in command.commands.items():
+        for name, each in subcommands(command).items():
             found |= _commands(each, f"{path} {name}")
     return found
 

@@ -51,7 +51,9 @@ class Heartbeat:
         self._reported_at = 0.0
         self._reported_state: WorkerState | None = None
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._beat_on, name="heartbeat", daemon=True)
+        self._thread = threading.Thread(
+            target=self._beat_until_stopped, name="heartbeat", daemon=True
+        )
 
     def start(self) -> None:
         """Report at once, then begin to beat."""
@@ -66,17 +68,17 @@ class Heartbeat:
         """
         self._stopping.set()
         self._thread.join()
-        said = self._report()
+        report = self._report()
         try:
             with self._database.transaction(durable=False) as session:
                 if failed:
-                    worker_registry.report(session, replace(said, state=WorkerState.FAILED))
+                    worker_registry.report(session, replace(report, state=WorkerState.FAILED))
                 else:
-                    worker_registry.remove(session, said.id)
+                    worker_registry.remove(session, report.id)
         except SQLAlchemyError as error:  # its row goes stale instead
             _log.warning("leave_failed", error=type(error).__name__)
 
-    def _beat_on(self) -> None:
+    def _beat_until_stopped(self) -> None:
         while not self._stopping.wait(self._every_seconds):
             touch_liveness_file(self._alive_file)
             try:
@@ -101,9 +103,9 @@ class Heartbeat:
             active[claim].claim_lost.set()
 
     def _report_worker(self) -> None:
-        said = self._report()
+        report = self._report()
         with self._database.transaction(durable=False) as session:
-            drained = worker_registry.report(session, said)
+            drained = worker_registry.report(session, report)
         self._on_drained(drained)
         self._reported_at = time.monotonic()
-        self._reported_state = said.state
+        self._reported_state = report.state

@@ -1,8 +1,8 @@
 """Metadata of a generated picture, embedded in its file so that it cannot be lost.
 
 PNG: the text chunks `Software` and `bottega`. JPEG and WebP: the EXIF tags Software and
-UserComment (Exif 2.3, with its eight bytes that say how the text is encoded). The recipe itself is
-JSON with the API's own names.
+UserComment (Exif 2.3, which starts with eight bytes for the encoding of its text). The recipe
+itself is JSON with the API's own names.
 """
 
 import json
@@ -20,7 +20,7 @@ Recipe = dict[str, Any]
 SOFTWARE = f"Bottega {version('bottega')}"
 CHUNK = "bottega"
 UNICODE = b"UNICODE\x00"
-"""Exif's word for UTF-16, of which UserComment bears eight bytes."""
+"""The eight bytes at the start of a UserComment that stand for UTF-16 in Exif."""
 _LEFT_OUT = {
     *("output_format", "output_quality", "embed_metadata", "previews"),
     *("num_images", "seed", "loras"),
@@ -35,8 +35,8 @@ def recipe(variant: str, parameters: BaseModel, painted: Painted) -> Recipe | No
     if not getattr(parameters, "embed_metadata", False):
         return None
     hidden = {*_LEFT_OUT, *picture_fields(type(parameters))}
-    asked = parameters.model_dump(mode="json", exclude=hidden, exclude_none=True)
-    return {"model": variant, **asked, "seed": painted.seed}
+    settings = parameters.model_dump(mode="json", exclude=hidden, exclude_none=True)
+    return {"model": variant, **settings, "seed": painted.seed}
 
 
 def save_arguments(metadata: Recipe | None, file_format: str) -> dict[str, Any]:

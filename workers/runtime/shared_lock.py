@@ -29,7 +29,7 @@ class SharedExclusiveLock:
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Hold it alone; wait until all others have let go. Not to be asked for from inside."""
+        """Hold it alone, once all others have released it; not for a thread that holds it."""
         with self._changed:
             self._exclusive_waiters += 1
             self._changed.wait_for(lambda: not (self._is_exclusive or self._holders))

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from api.core.metrics import count_submitted_job
 from api.resources.forwarded_counts import ForwardedCounts
 from workers.settings import WorkerSettings
-from workers.telemetry.metrics import job_finished
+from workers.telemetry.metrics import count_finished_job
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_only_jobs_that_are_counted_within_the_block_are_forwarded(counts: Forwa
 def test_every_label_is_forwarded(counts: ForwardedCounts) -> None:
     labels = {"variant": f"variant.{uuid.uuid4().hex}", "outcome": "failed", "reason": "timeout"}
     with counts.forwarding():
-        job_finished(**labels)
+        count_finished_job(**labels)
     counts.collect()
     assert REGISTRY.get_sample_value("bottega_jobs_finished_total", labels) == 2
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from deploy.cli.errors import Group
 from deploy.cli.main import main
+from tests.support.commands import subcommands
 
 DOCUMENTED = {
     *("up", "demo", "api", "worker", "fleet", "courier"),
@@ -21,14 +22,14 @@ DOCUMENTED = {
 
 def commands(group: click.Group, name: str = "bottega") -> Iterator[tuple[str, click.Command]]:
     """Every command below a group, with the words that call it."""
-    for word, command in group.commands.items():
+    for word, command in subcommands(group).items():
         yield f"{name} {word}", command
         if isinstance(command, click.Group):
             yield from commands(command, f"{name} {word}")
 
 
 def test_every_documented_command_is_there() -> None:
-    assert set(main.commands) >= DOCUMENTED
+    assert set(subcommands(main)) >= DOCUMENTED
 
 
 @pytest.mark.parametrize(("name", "command"), [*commands(main)])
@@ -50,7 +51,7 @@ def test_the_command_itself_explains_what_there_is() -> None:
         text=True,
         check=True,
     )
-    for command in main.commands:
+    for command in subcommands(main):
         assert f"\n  {command} " in done.stdout
 
 
@@ -84,7 +85,7 @@ def test_a_wrong_command_line_ends_with_2(arguments: list[str]) -> None:
 
 def plain_main() -> click.Group:
     """The command without its callback, which would redirect this process's logs."""
-    return Group("bottega", commands=main.commands)
+    return Group("bottega", commands=subcommands(main))
 
 
 def test_settings_that_are_missing_are_named() -> None:

@@ -17,6 +17,7 @@ from deploy.docker.check import EXPECTATIONS, PREFIX, read_build_stage
 from deploy.local.fleet import fleet_stop_seconds, programs, read_fleet
 from deploy.local.stop_times import grace_seconds, stop_seconds
 from tests.acceptance.stack import ROOT
+from tests.support.commands import subcommands
 from workers import catalog
 from workers.outbound import OutboundSettings
 from workers.settings import WorkerSettings
@@ -204,7 +205,7 @@ def test_a_unit_runs_a_command_that_there_is(path: Path) -> None:
 
     words = re.findall(r"^ExecStart=\S+/bottega (\w+)", path.read_text(), re.MULTILINE)
     assert len(words) == 1
-    assert words[0] in main.commands
+    assert words[0] in subcommands(main)
     assert "EnvironmentFile=/etc/bottega/env" in path.read_text()
 
 
