@@ -260,14 +260,14 @@ def test_operators_read_their_old_rows(api: TestClient, facts: Facts) -> None:
         viewer.get(f"/v1/admin/{page}")
     assert viewer.post(f"/v1/admin/queues/{PAUSED}/resume").status_code == 403
     cookie = {"Cookie": f"bottega_session={facts.session}"}
-    assert api.get("/dashboard", headers=cookie, follow_redirects=False).status_code == 200
+    assert api.get("/dashboard/", headers=cookie, follow_redirects=False).status_code == 200
 
 
 def test_a_repeated_submission_returns_its_old_job(api: TestClient, facts: Facts) -> None:
     client = Caller(api, facts.keys["standard"])
     response = client.post(JOBS, SUBMISSION, **{"Idempotency-Key": facts.idempotency_key})
     assert response.status_code == 202, response.text
-    assert response.headers["Idempotent-Replayed"] == "true"
+    assert response.headers["Idempotency-Replayed"] == "true"
     assert response.json()["id"] == facts.jobs["idempotent"]
 
 
