@@ -5,8 +5,8 @@ the functions that production uses, and writes `tests/data/database-NNNN.sql`; N
 revision. Later releases restore the file and migrate it. migrations/README.md says when to write
 the next one.
 
-Nothing in the file depends on the time of a test: a moment of a row is long past for every test,
-or a hundred years away.
+No row depends on the time of a test: its moments are three years before the file was written, or
+a century later.
 """
 
 import json
@@ -22,6 +22,7 @@ from typing import Any, Self
 
 import click
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from api.jobs.idempotency import fingerprint
 from api.schemas.jobs import Submission
@@ -63,13 +64,11 @@ PAINTER, PAUSED, SEER, HOSTED = "flux.1-demo", "flux.2-demo", "florence-2-demo",
 HOOK = "http://127.0.0.1:9/hook"
 WORKER = "wrk_old"
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-SUBMISSION: dict[str, Any] = {
+_SUBMISSION: dict[str, Any] = {
     "model": PAINTER,
     "input": {"prompt": "a red circle", "seed": 7},
     "metadata": {"order": "17"},
 }
-"""The submission under the idempotency key, as its client sent it."""
-
 A_CENTURY = timedelta(days=36_500).total_seconds()
 AT_ONCE = 0.001
 
@@ -89,7 +88,8 @@ class Facts:
         keys: API keys in plain text by name.
         jobs: ids by name.
         inputs: keys of the input objects that queued jobs need.
-        idempotency_key: the key of `SUBMISSION`, for the job "idempotent".
+        submission: the submission of the job "idempotent", as its client sent it.
+        idempotency_key: the key that it was sent with.
         session: the token of an operator's browser session.
     """
 
@@ -98,6 +98,7 @@ class Facts:
     keys: dict[str, str] = field(default_factory=dict)
     jobs: dict[str, str] = field(default_factory=dict)
     inputs: list[str] = field(default_factory=list)
+    submission: dict[str, Any] = field(default_factory=dict)
     idempotency_key: str = "order-17"
     session: str = ""
 
@@ -122,14 +123,14 @@ def restore(dump: Path, url: str) -> None:
 def write(url: str, facts: Facts, out: Path) -> None:
     """Dump a database as SQL text, with its facts in the first line."""
     plain = ["--no-owner", "--no-privileges", "--no-comments", "--restrict-key=kept"]
-    text = _run("pg_dump", url, *plain)
+    whole = _run("pg_dump", url, *plain)
     # Empty lines and comments name objects that the statements name, too.
-    lines = [line for line in text.splitlines() if line and not re.match(r"--( |$)", line)]
+    lines = [line for line in whole.splitlines() if line and not re.match(r"--( |$)", line)]
     out.write_text("\n".join([_FACTS + json.dumps(asdict(facts)), *lines]) + "\n")
 
 
 def _run(program: str, url: str, *options: str) -> str:
-    command = [postgres_programs(None) / program, url.replace("+psycopg", ""), *options]
+    command = [str(postgres_programs(None) / program), url.replace("+psycopg", ""), *options]
     done = subprocess.run(command, capture_output=True, check=False, text=True)  # noqa: S603
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -153,6 +154,7 @@ class Filler:
         self._add_running()
         self._add_attempted()
         self._add_queued()
+        self._move_back()
 
     def _in_transaction(self, function: Callable[..., Any], *values: Any, **named: Any) -> Any:
         with self._database.transaction() as session:
@@ -317,8 +319,9 @@ class Filler:
         self._in_transaction(deliveries.record, attempt, outcome)
 
     def _submit_idempotent(self) -> None:
-        new = self._submit("idempotent", given=SUBMISSION["input"], metadata={"order": "17"})
-        submission = Submission.model_validate(SUBMISSION)
+        new = self._submit("idempotent", given=_SUBMISSION["input"], metadata={"order": "17"})
+        self.facts.submission = _SUBMISSION
+        submission = Submission.model_validate(_SUBMISSION)
         keyed = KeyedSubmission(new.tenant_id, self.facts.idempotency_key, fingerprint(submission))
         self._in_transaction(idempotency.claim, keyed, new.id)
         # A key is forgotten after a day; the kept one is for tests of any day.
@@ -386,6 +389,21 @@ class Filler:
         self.facts.jobs["queued, retry of a failed job"] = accepted.job.id
         suspended = self.facts.tenants["suspended"]
         self._in_transaction(actions.suspend_tenant, self._actor, suspended)
+
+    def _move_back(self) -> None:
+        """Make every row three years older, so that its moments are past by any test's clock."""
+        kinds = "'timestamp with time zone', 'date'"
+        found = f"""
+            SELECT table_name, column_name FROM information_schema.columns
+            WHERE table_schema = 'public' AND data_type IN ({kinds})"""  # noqa: S608
+        columns: dict[str, list[str]] = {}
+        for table, column in sql(self._database, found):
+            columns.setdefault(table, []).append(f"{column} = {column} - interval '3 years'")
+        with self._database.transaction() as session:
+            # Without its triggers, which refuse a change of the books.
+            session.execute(text("SET LOCAL session_replication_role = replica"))
+            for table, changes in columns.items():
+                session.execute(text(f"UPDATE {table} SET {', '.join(changes)}"))  # noqa: S608
 
 
 @contextmanager

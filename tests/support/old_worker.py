@@ -199,7 +199,7 @@ class OldWorker:
     def _send(self, name: str, values: Mapping[str, Any]) -> list[Row]:
         statement = self._statements[name]
         self.sent.add(name)
-        cursor = self._connection.execute(statement.text, values)  # type: ignore[call-overload]
+        cursor = self._connection.execute(statement.text, values)
         rows = cursor.fetchall() if cursor.description else []
         for row in rows:
             assert set(statement.reads) <= set(row), name

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from alembic import command
 from fastapi.testclient import TestClient
@@ -28,7 +27,6 @@ from tests.support.kept_dump import (
     PAINTER,
     PAUSED,
     SEER,
-    SUBMISSION,
     WORKER,
     Facts,
     kept_dumps,
@@ -38,7 +36,7 @@ from tests.support.kept_dump import (
 from tests.support.old_worker import OldWorker
 from tests.support.receivers import receiving
 from tests.support.station import Station, picture
-from tests.support.webhooks import deliver_due, pass_time, secret_of, webhook_dispatcher
+from tests.support.webhooks import deliver_due, secret_of, webhook_dispatcher
 from workers import catalog
 from workers.adapters.protocol import Output, Report, ShouldStop, Work
 from workers.courier.sweeper import Sweeper
@@ -158,7 +156,7 @@ class Caller:
         assert response.status_code == 200, response.text
         return response.json()
 
-    def post(self, path: str, json: Any = None, **headers: str) -> httpx.Response:
+    def post(self, path: str, json: Any = None, **headers: str) -> Any:
         """The response to a POST."""
         return self.api.post(path, json=json, headers={**self._headers, **headers})
 
@@ -265,7 +263,7 @@ def test_operators_read_their_old_rows(api: TestClient, facts: Facts) -> None:
 
 def test_a_repeated_submission_returns_its_old_job(api: TestClient, facts: Facts) -> None:
     client = Caller(api, facts.keys["standard"])
-    response = client.post(JOBS, SUBMISSION, **{"Idempotency-Key": facts.idempotency_key})
+    response = client.post(JOBS, facts.submission, **{"Idempotency-Key": facts.idempotency_key})
     assert response.status_code == 202, response.text
     assert response.headers["Idempotency-Replayed"] == "true"
     assert response.json()["id"] == facts.jobs["idempotent"]
@@ -298,7 +296,6 @@ def test_old_webhooks_are_delivered_under_their_old_secret(
     run_all(worker)
     with receiving() as receiver:
         sql(database, "UPDATE deliveries SET url = :url", url=receiver.url)
-        pass_time(database, 60)
         dispatcher = webhook_dispatcher(database)
         while deliver_due(dispatcher):
             pass
@@ -344,16 +341,15 @@ def test_an_old_worker_runs_beside_today_s_processes(
 
 def finish_leased(old: OldWorker, database: Database, facts: Facts) -> None:
     """End the jobs that the old worker ran before the upgrade."""
-    paid, free = (
-        {"id": facts.jobs[name], "attempt": 1} for name in ("running, paid by balance", "running")
-    )
+    names = ("running, paid by balance", "running")
+    paid, free = ({"id": facts.jobs[name], "attempt": 1} for name in names)
     assert all(old.renew(job) for job in (paid, free))
     assert old.note(free, "task-18")
     assert old.complete(free, "results/old/0.png")
     assert old.was_completed(free)
     assert old.fail(paid)
     assert not old.complete(paid, "results/old/1.png")
-    assert [state(database, job["id"]) for job in (free, paid)] == ["succeeded", "failed"]
+    assert [state(database, facts.jobs[name]) for name in names] == ["failed", "succeeded"]
 
 
 def finish_claimed(old: OldWorker, client: Caller, claimed: list[dict[str, Any]]) -> None:
