@@ -5,13 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from pydantic import SecretStr
 
+from api.app import create_app
 from db.core.session import Database
 from db.core.settings import DatabaseSettings
 from db.storage.local import LocalStore
 from deploy.local.servers.process import Child
 from deploy.local.servers.redis import EmbeddedRedis
+from tests.support.apis import MakeApi
 from tests.support.databases import DatabaseMaker
 from tests.support.jobs import add_tenant, assert_everything_holds
 from tests.support.station import Station
@@ -51,6 +54,26 @@ def database(database_url: str) -> Iterator[Database]:
 def store(tmp_path: Path) -> LocalStore:
     """An empty store."""
     return LocalStore(tmp_path / "store")
+
+
+@pytest.fixture
+def make_api(
+    monkeypatch: pytest.MonkeyPatch, database_url: str, redis_url: str, store: LocalStore
+) -> MakeApi:
+    """Makes API processes of this interpreter on the test's own database and store."""
+    plain = {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "BOTTEGA_STORE_DIR": str(store._root),
+        "BOTTEGA_URL_SECRET": "s" * 32,
+    }
+
+    def make(**variables: str) -> FastAPI:
+        for name, value in (plain | variables).items():
+            monkeypatch.setenv(name, value)
+        return create_app()
+
+    return make
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ FORMER_MODULES = frozenset(
     advice attempt_line attempt_note bulk_acts company courier_run delivery_values demo_fill
     device_call device_loss ended execution gathered_rings given job_operations job_values
     keyring life memory patience picture_recipe programs quota rate_limits residents reuse
-    running_takings said seen state_conditions stored_pictures tenant_summaries turns unwinding
+    running_takings said seen state_conditions stored_pictures tenant_standings turns unwinding
     verdict visitor
     """.split()  # noqa: SIM905
 )

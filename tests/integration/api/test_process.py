@@ -15,7 +15,6 @@ import pytest
 from jsonschema import Draft202012Validator
 from PIL import Image
 
-from api.app import create_app
 from api.resources.event_hub import EventHub
 from db.core.session import Database
 from db.jobs.types import NewArtifact
@@ -23,6 +22,7 @@ from db.storage.local import LocalStore
 from db.tenants import api_keys
 from deploy.local.servers.process import Child
 from tests.support import jobs
+from tests.support.apis import MakeApi
 from workers.settings import WorkerSettings
 
 OUTSIDE = ("203.0.113.9", 40_000)
@@ -69,21 +69,11 @@ MakeProcess = Callable[..., Process]
 
 
 @pytest.fixture
-def make_process(
-    monkeypatch: pytest.MonkeyPatch, database_url: str, redis_url: str, store: LocalStore
-) -> MakeProcess:
+def make_process(make_api: MakeApi) -> MakeProcess:
     """Makes API processes with the test's own database and object store."""
 
     def make(**settings: str) -> Process:
-        plain = {
-            "DATABASE_URL": database_url,
-            "REDIS_URL": redis_url,
-            "BOTTEGA_STORE_DIR": str(store._root),
-            "BOTTEGA_URL_SECRET": "s" * 32,
-        }
-        for name, value in (plain | settings).items():
-            monkeypatch.setenv(name, value)
-        return Process(create_app())
+        return Process(make_api(**settings))
 
     return make
 

@@ -18,7 +18,10 @@ SERIOUS = ("serious", "critical")
 
 on_both_screens = pytest.mark.parametrize(
     ("theme", "size", "rules"),
-    [("light", WIDE, None), ("dark", PHONE, ["color-contrast", "target-size"])],
+    [
+        ("light", WIDE, None),
+        pytest.param("dark", PHONE, ["color-contrast", "target-size"], marks=pytest.mark.slow),
+    ],
 )
 """An accessibility test: all rules on a wide light page, the visual rules on a dark phone."""
 

@@ -136,6 +136,7 @@ def test_queues_are_paused_and_jobs_canceled_one_by_one_and_all_after_a_count(
     ]
 
 
+@pytest.mark.slow
 def test_a_drained_worker_takes_no_jobs_until_undrained(operator: Visit, tenant: Client) -> None:
     page = operator.page
     page.goto("/dashboard/workers")

@@ -51,6 +51,7 @@ def test_a_quick_run_measures_everything_and_judges_it_by_the_goals() -> None:
     assert -0.1 < figures["device_idle_fraction"] < 1
 
 
+@pytest.mark.slow
 def test_ended_by_sigterm_it_leaves_nothing_behind(tmp_path: Path) -> None:
     bench = subprocess.Popen(  # noqa: S603 - our own command
         [*BOTTEGA, "bench", "--quick"], cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)}

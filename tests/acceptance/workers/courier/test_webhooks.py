@@ -10,6 +10,8 @@ import pytest
 from tests.acceptance.stack import Client, Json, Stack, eventually
 from tests.support.receivers import Reply, receiving
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = {
     "BOTTEGA_OUTBOUND_ALLOW": '["127.0.0.0/8"]',
     "BOTTEGA_OUTBOUND_HTTP": "true",
@@ -67,7 +69,6 @@ def test_a_finished_job_is_told_with_the_tenants_signature(client: Client) -> No
     assert (delivery["id"], delivery["job_id"]) == (receiver.requests[0].id, job["id"])
 
 
-@pytest.mark.slow
 def test_a_courier_killed_under_load_loses_nothing(webhook_stack: Stack, client: Client) -> None:
     with receiving(Reply(500)) as receiver:
         jobs = [paint(client, receiver.url) for _ in range(12)]

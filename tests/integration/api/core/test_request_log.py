@@ -13,6 +13,7 @@ from api.app import create_app
 from db.core.session import Database
 from db.tenants import api_keys
 from tests.support.adapters import paint
+from tests.support.apis import MakeApi
 from tests.support.jobs import sql
 from tests.support.receivers import receiving
 from tests.support.station import Station
@@ -38,16 +39,9 @@ def key(database: Database, tenant_id: str) -> str:
 
 
 @pytest.fixture(autouse=True)
-def environment(
-    monkeypatch: pytest.MonkeyPatch, database_url: str, redis_url: str, tmp_path: Any
-) -> None:
-    for name, value in {
-        "DATABASE_URL": database_url,
-        "REDIS_URL": redis_url,
-        "BOTTEGA_STORE_DIR": str(tmp_path / "store"),
-        "BOTTEGA_URL_SECRET": "s" * 32,
-    }.items():
-        monkeypatch.setenv(name, value)
+def environment(make_api: MakeApi) -> None:
+    """Set the variables that `answers` makes its process with."""
+    make_api()
 
 
 def answers(key: str, calls: Sequence[Call]) -> list[httpx.Response]:

@@ -12,7 +12,6 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from api.app import create_app
 from db.core.session import Database
 from db.jobs import idempotency
 from db.jobs.idempotency import KeyedSubmission, KeyReusedError
@@ -20,6 +19,7 @@ from db.jobs.submit import submit_job
 from db.storage.local import LocalStore
 from db.tenants import api_keys
 from tests.support import jobs
+from tests.support.apis import MakeApi
 from tests.support.station import picture
 from tests.support.waiting import at_once, await_true
 from workers.courier.sweeper import Sweeper
@@ -33,19 +33,9 @@ WAITING = """
 
 
 @pytest.fixture
-def app(
-    monkeypatch: pytest.MonkeyPatch, database_url: str, redis_url: str, store: LocalStore
-) -> Iterator[TestClient]:
+def app(make_api: MakeApi) -> Iterator[TestClient]:
     """A client of an API process, without a key."""
-    settings = {
-        "DATABASE_URL": database_url,
-        "REDIS_URL": redis_url,
-        "BOTTEGA_STORE_DIR": str(store._root),
-        "BOTTEGA_URL_SECRET": "s" * 32,
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    with TestClient(create_app()) as client:
+    with TestClient(make_api()) as client:
         yield client
 
 

@@ -4,17 +4,17 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
-from api.app import create_app
 from api.core.metrics import rate_limit_unchecked, rate_limited
 from db.core.session import Database
 from db.tenants import api_keys
 from deploy.local.servers.process import Child
+from tests.support.apis import MakeApi
 from tests.support.jobs import add_tenant, sql
 from workers.settings import WorkerSettings
 
@@ -22,18 +22,8 @@ JOBS = "/v1/jobs"
 
 
 @pytest.fixture
-def app(monkeypatch: pytest.MonkeyPatch, database_url: str, redis_url: str, tmp_path: Path) -> Any:
-    return make_app(monkeypatch, database_url, redis_url, tmp_path)
-
-
-def make_app(
-    monkeypatch: pytest.MonkeyPatch, database_url: str, redis_url: str, tmp_path: Path
-) -> Any:
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    monkeypatch.setenv("REDIS_URL", redis_url)
-    monkeypatch.setenv("BOTTEGA_STORE_DIR", str(tmp_path / "store"))
-    monkeypatch.setenv("BOTTEGA_URL_SECRET", "s" * 32)
-    return create_app()
+def app(make_api: MakeApi) -> FastAPI:
+    return make_api()
 
 
 def key_of(database: Database, tenant_id: str | None) -> str:
@@ -133,12 +123,9 @@ def test_without_redis_whoever_asks_goes_through(
     own_redis: Child,
     own_redis_settings: WorkerSettings,
     database: Database,
-    database_url: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    make_api: MakeApi,
 ) -> None:
-    redis_url = own_redis_settings.redis_url.get_secret_value()
-    app = make_app(monkeypatch, database_url, redis_url, tmp_path)
+    app = make_api(REDIS_URL=own_redis_settings.redis_url.get_secret_value())
     key = key_of(database, add_tenant(database, requests_per_minute=1))
 
     async def scene() -> None:

@@ -13,7 +13,6 @@ import trustme
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from api.app import create_app
 from api.core.domain_errors import TooManyFetchesError
 from api.core.errors import problem_of
 from api.resources.remote_files import RemoteFileError, remote_loras, remote_pictures
@@ -22,6 +21,7 @@ from db.storage.local import LocalStore
 from db.tenants import api_keys
 from tests.servers.scripted import Script, head, reply, scripted
 from tests.support import jobs
+from tests.support.apis import MakeApi
 from tests.support.outbound import (
     PUBLIC,
     QUICK,
@@ -180,32 +180,24 @@ def tls(authority: trustme.CA) -> ssl.SSLContext:
 
 @pytest.fixture
 def client(
-    monkeypatch: pytest.MonkeyPatch,
+    make_api: MakeApi,
     database: Database,
-    database_url: str,
-    redis_url: str,
-    store: LocalStore,
     authority: trustme.CA,
     tmp_path: Path,
 ) -> Iterator[TestClient]:
     """A tenant of a service whose operator allows pictures from 127.0.0.1."""
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     settings = {
-        "DATABASE_URL": database_url,
-        "REDIS_URL": redis_url,
-        "BOTTEGA_STORE_DIR": str(store._root),
-        "BOTTEGA_URL_SECRET": "s" * 32,
         "BOTTEGA_OUTBOUND_ALLOW": '["127.0.0.1/32"]',
         "BOTTEGA_OUTBOUND_PORTS": "[]",
         "BOTTEGA_OUTBOUND_CA_FILE": str(tmp_path / "ca.pem"),
     }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
+    app = make_api(**settings)
     tenant_id = jobs.add_tenant(database)
     with database.transaction() as session:
         _, key = api_keys.create(session, tenant_id=tenant_id, name="")
     headers = {"Authorization": f"Bearer {key}"}
-    with TestClient(create_app(), base_url="http://bottega.test", headers=headers) as speaking:
+    with TestClient(app, base_url="http://bottega.test", headers=headers) as speaking:
         yield speaking
 
 

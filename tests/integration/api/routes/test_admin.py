@@ -9,15 +9,14 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from api.app import create_app
 from api.routes.admin import ROUTERS
 from db import worker_registry as workers
 from db.core.session import Database
-from db.storage.local import LocalStore
 from db.tenants import api_keys
 from db.tenants.api_keys import OperatorRole
 from db.worker_registry import WorkerReport
 from tests.support import jobs
+from tests.support.apis import MakeApi
 
 Json = dict[str, Any]
 ADMIN = "/v1/admin"
@@ -32,19 +31,9 @@ WRITES = [(method, path) for method, path in ROUTES if method != "GET"]
 
 
 @pytest.fixture
-def app(
-    monkeypatch: pytest.MonkeyPatch, database_url: str, redis_url: str, store: LocalStore
-) -> Iterator[TestClient]:
+def app(make_api: MakeApi) -> Iterator[TestClient]:
     """An API process in this interpreter."""
-    settings = {
-        "DATABASE_URL": database_url,
-        "REDIS_URL": redis_url,
-        "BOTTEGA_STORE_DIR": str(store._root),
-        "BOTTEGA_URL_SECRET": "s" * 32,
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    with TestClient(create_app()) as client:
+    with TestClient(make_api()) as client:
         yield client
 
 

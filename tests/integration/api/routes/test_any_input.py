@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from api.app import create_app
 from db.core.session import Database
 from db.tenants import api_keys
 from tests.support import jobs
+from tests.support.apis import MakeApi
 
 EXAMPLES = settings(
     max_examples=150,
@@ -55,25 +55,11 @@ submissions = st.fixed_dictionaries(
 
 
 @pytest.fixture
-def client(
-    monkeypatch: pytest.MonkeyPatch,
-    database: Database,
-    database_url: str,
-    redis_url: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[TestClient]:
+def client(make_api: MakeApi, database: Database) -> Iterator[TestClient]:
     """A tenant's client of an API process in this interpreter."""
-    variables = {
-        "DATABASE_URL": database_url,
-        "REDIS_URL": redis_url,
-        "BOTTEGA_STORE_DIR": str(tmp_path_factory.mktemp("store")),
-        "BOTTEGA_URL_SECRET": "s" * 32,
-    }
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
     with database.transaction() as session:
         _, key = api_keys.create(session, tenant_id=jobs.add_tenant(database), name="")
-    with TestClient(create_app(), headers={"x-key": key}) as opened:
+    with TestClient(make_api(), headers={"x-key": key}) as opened:
         yield opened
 
 

@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api.app import create_app
 from db.core.session import Database
-from db.storage.local import LocalStore
 from db.tenants import api_keys
 from tests.support import jobs
+from tests.support.apis import MakeApi
 from tests.support.receivers import Reply, receiving
 from tests.support.webhooks import (
     deliver_due,
@@ -32,20 +31,9 @@ SECRET = "/v1/webhooks/secret"
 
 
 @pytest.fixture
-def app(
-    monkeypatch: pytest.MonkeyPatch, database_url: str, redis_url: str, store: LocalStore
-) -> Iterator[TestClient]:
+def app(make_api: MakeApi) -> Iterator[TestClient]:
     """A client of an API process, without a key."""
-    settings = {
-        "DATABASE_URL": database_url,
-        "REDIS_URL": redis_url,
-        "BOTTEGA_STORE_DIR": str(store._root),
-        "BOTTEGA_URL_SECRET": "s" * 32,
-        "BOTTEGA_PUBLIC_URL": "https://api.example/",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    with TestClient(create_app()) as client:
+    with TestClient(make_api(BOTTEGA_PUBLIC_URL="https://api.example/")) as client:
         yield client
 
 

@@ -254,7 +254,7 @@ def test_a_job_holds_and_is_used_once_for_good(database: Database) -> None:
 
 
 def lost(database: Database, held: Claim) -> bool:
-    """True when a worker that was rescued from may still complete."""
+    """True when a worker may complete a job that was rescued from it."""
     lose_lease(database, held.job_id)
     assert rescue(database, held.job_id)
     return complete(database, held, stored(held))

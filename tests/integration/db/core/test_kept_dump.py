@@ -14,12 +14,12 @@ from alembic import command
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
-from api.app import create_app
 from db.core import migrate
 from db.core.session import Database
 from db.core.settings import DatabaseSettings
 from db.storage.local import LocalStore
 from tests.support.adapters import ScriptedAdapter
+from tests.support.apis import MakeApi
 from tests.support.databases import DatabaseMaker
 from tests.support.jobs import assert_everything_holds, sql, state
 from tests.support.kept_dump import (
@@ -102,18 +102,9 @@ def database_url(database_maker: DatabaseMaker, upgraded: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def api(
-    monkeypatch: pytest.MonkeyPatch, database_url: str, redis_url: str, store: LocalStore
-) -> Iterator[TestClient]:
+def api(make_api: MakeApi) -> Iterator[TestClient]:
     """Today's API process on the upgraded database."""
-    for name, value in {
-        "DATABASE_URL": database_url,
-        "REDIS_URL": redis_url,
-        "BOTTEGA_STORE_DIR": str(store._root),
-        "BOTTEGA_URL_SECRET": "s" * 32,
-    }.items():
-        monkeypatch.setenv(name, value)
-    with TestClient(create_app(), base_url="http://bottega.test") as client:
+    with TestClient(make_api(), base_url="http://bottega.test") as client:
         yield client
 
 

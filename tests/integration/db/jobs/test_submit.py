@@ -29,7 +29,7 @@ ROWS = {
     "fair_tags": "SELECT * FROM fair_tags WHERE tenant_id = :tenant ORDER BY variant",
     "in_flight": "SELECT in_flight, balance_held_micros FROM tenants WHERE id = :tenant",
 }
-"""What a submission writes of one tenant."""
+"""The rows of one tenant that a submission writes."""
 
 DIFFERENT = {"id", "job_id", "tenant_id", "created_at", "available_at", "expires_at"}
 """Columns that two submissions of the same job never share."""

@@ -61,6 +61,7 @@ def test_an_answer_that_ends_early_is_an_error() -> None:
         comparison.measure((1,), 1, 1)
 
 
+@pytest.mark.slow
 def test_the_large_model_is_as_large_as_the_checkpoint() -> None:
     roofline = count_operations(LARGE, 64)
     assert LARGE.picture_tokens == 577

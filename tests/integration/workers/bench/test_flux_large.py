@@ -74,6 +74,7 @@ def test_an_unknown_device_is_a_usage_error() -> None:
     assert "is not a device" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_large_models_are_as_large_as_the_checkpoints() -> None:
     for shape, parameters in ((SCHNELL, 11.9e9), (KLEIN_4B, 3.88e9)):
         roofline = count_operations(shape, side=1024, words=512)

@@ -132,7 +132,12 @@ def test_a_job_that_kills_its_workers_stops_after_three_and_takes_no_mate_with_i
 
 
 @pytest.mark.parametrize(
-    "moment", [faulty_worker.DIE, faulty_worker.DIE_BEFORE_STORING, faulty_worker.DIE_AFTER_STORING]
+    "moment",
+    [
+        faulty_worker.DIE,
+        pytest.param(faulty_worker.DIE_BEFORE_STORING, marks=pytest.mark.slow),
+        pytest.param(faulty_worker.DIE_AFTER_STORING, marks=pytest.mark.slow),
+    ],
 )
 def test_a_worker_that_dies_at_any_moment_costs_one_attempt(
     station: Station, workers: Workers, tmp_path: Path, moment: str

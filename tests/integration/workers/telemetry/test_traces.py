@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import httpx
 import pytest
@@ -13,6 +12,7 @@ from db.core.session import Database
 from db.jobs import traces
 from db.tenants import api_keys
 from tests.support.adapters import paint, raising
+from tests.support.apis import MakeApi
 from tests.support.jobs import counts, sql, state
 from tests.support.receivers import receiving
 from tests.support.spans import capture_spans, parent_of, traceparent_of
@@ -30,19 +30,13 @@ def key(database: Database, tenant_id: str) -> str:
 
 
 @pytest.fixture(autouse=True)
-def environment(
-    monkeypatch: pytest.MonkeyPatch, database_url: str, redis_url: str, tmp_path: Any
-) -> None:
-    for name, value in {
-        "DATABASE_URL": database_url,
-        "REDIS_URL": redis_url,
-        "BOTTEGA_STORE_DIR": str(tmp_path / "store"),
-        "BOTTEGA_URL_SECRET": "s" * 32,
-        "BOTTEGA_OUTBOUND_ALLOW": '["127.0.0.0/8"]',
-        "BOTTEGA_OUTBOUND_HTTP": "true",
-        "BOTTEGA_OUTBOUND_PORTS": "[]",
-    }.items():
-        monkeypatch.setenv(name, value)
+def environment(make_api: MakeApi) -> None:
+    """Set the variables that `submitted` makes its process with."""
+    make_api(
+        BOTTEGA_OUTBOUND_ALLOW='["127.0.0.0/8"]',
+        BOTTEGA_OUTBOUND_HTTP="true",
+        BOTTEGA_OUTBOUND_PORTS="[]",
+    )
 
 
 def submitted(key: str, hook: str | None, headers: Mapping[str, str]) -> str:

@@ -229,6 +229,7 @@ def test_flux2_is_exported_for_the_stock_pipeline(tmp_path: Path) -> None:
     assert modes(tmp_path / "model") == {0o644}
 
 
+@pytest.mark.slow
 @torch.no_grad()
 @pytest.mark.parametrize("references", [0, 2])
 def test_the_flux2_learner_generates_the_stock_pipelines_picture(references: int) -> None:
@@ -279,6 +280,7 @@ def logits(model: Florence2ForConditionalGeneration) -> Tensor:
     return answer
 
 
+@pytest.mark.slow
 def test_a_grown_model_has_the_outputs_of_the_smaller_one() -> None:
     torch.manual_seed(0)
     smaller = new_model(SMALL_FLORENCE, processor())
@@ -305,6 +307,7 @@ def test_a_grown_model_keeps_places_and_words_in_a_finer_grid() -> None:
     torch.testing.assert_close(grown[:GRID, 0], expected)
 
 
+@pytest.mark.slow
 def test_the_grow_option_initializes_from_a_folder(tmp_path: Path) -> None:
     grown = train_florence2.Options(
         out=tmp_path / "grown",

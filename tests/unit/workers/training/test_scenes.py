@@ -52,6 +52,7 @@ def test_unseen_scenes_have_the_objects_asked_for_and_held_out_captions(
     assert all(len(set(colours_of(scene))) == len(colours_of(scene)) for scene in scenes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("side", "count"), [(128, 300), (256, 100)])
 def test_true_drawings_pass_the_check(scenes: list[Scene], side: int, count: int) -> None:
     right = [check(draw(scene, side), scene).right for scene in scenes[:count]]
