@@ -9,7 +9,7 @@ import structlog
 from api.auth.tenant import Caller
 from api.core.metrics import count_submitted_job
 from api.core.request_log import add_log_fields, request_id
-from api.jobs.idempotency import fingerprint
+from api.jobs.fingerprint import fingerprint
 from api.jobs.prepare import PreparedSubmission, prepare
 from api.schemas.jobs import Submission
 from api.services import Services

@@ -5,16 +5,15 @@ artifacts and webhooks. Locks are taken in the order that `db.jobs.finish` state
 table in the order of its keys, so that no two transactions deadlock.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import BigInteger, Date, Row, String, bindparam, column, select, text
+from sqlalchemy import BigInteger, Date, String, bindparam, column, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from db.billing.holds import ALLOWANCE
+from db.billing.settlement import SETTLEMENT, settle_allowances, settle_balances
 from db.core.clock import from_now
 from db.jobs.types import Claim, NewArtifact, Result
 from db.tables import Artifact, Job
@@ -24,9 +23,8 @@ from db.webhooks import deliveries
 # locked: their rows, locked in the order of ids. ended: the same, now succeeded. Both check the
 # fence: the first locks the rows in order, and only the UPDATE sees what a transaction that it
 # waited for has changed.
-# tried: the end of the attempts. settled: their holds, closed.
-# used: usage events. charged: ledger entries of what the balances pay.
-_END = text("""
+# tried: the end of the attempts. The rest is `db.billing.settlement`.
+_END = text(f"""
 WITH results AS (
     SELECT * FROM jsonb_to_recordset(:results) AS result (
         id text, attempt integer, output jsonb, steps integer,
@@ -46,26 +44,11 @@ WITH results AS (
 ), tried AS (
     UPDATE attempts SET ended_at = now(), outcome = 'succeeded' FROM ended
     WHERE attempts.job_id = ended.id AND number = ended.attempt AND ended_at IS NULL
-), settled AS (
-    UPDATE holds SET state = 'settled', closed_at = now() FROM ended
-    WHERE holds.job_id = ended.id AND holds.state = 'open'
-    RETURNING holds.*, ended.variant,
-        CASE WHEN source = 'balance' THEN holds.amount_micros ELSE 0 END AS charged_micros
-), used AS (
-    INSERT INTO usage_events (key, tenant_id, job_id, variant, kind, units, amount_micros,
-        covered_by, month)
-    SELECT 'usage:' || job_id, tenant_id, job_id, variant, kind, units, charged_micros,
-        source, month
-    FROM settled
-), charged AS (
-    INSERT INTO ledger_entries (tenant_id, reference, amount_micros)
-    SELECT tenant_id, 'settlement:' || job_id, -charged_micros FROM settled
-    WHERE source = 'balance'
-)
+), {SETTLEMENT}
 SELECT ended.*, settled.source AS hold_source, settled.month AS hold_month,
     settled.charged_micros
 FROM ended LEFT JOIN settled ON settled.job_id = ended.id
-""").bindparams(bindparam("results", type_=JSONB))
+""").bindparams(bindparam("results", type_=JSONB))  # noqa: S608 - our own fragment
 
 _ENDED = select(
     Job,
@@ -73,38 +56,6 @@ _ENDED = select(
     column("hold_month", Date),
     column("charged_micros", BigInteger),
 ).from_statement(_END)
-
-_DECREMENT_IN_FLIGHT = text("""
-WITH locked AS MATERIALIZED (
-    SELECT id FROM tenants WHERE id = ANY (:ids) ORDER BY id FOR NO KEY UPDATE
-)
-UPDATE tenants SET
-    in_flight = in_flight - leaving.jobs,
-    balance_micros = balance_micros - leaving.charged_micros,
-    balance_held_micros = balance_held_micros - leaving.charged_micros
-FROM unnest(
-    CAST(:ids AS varchar[]), CAST(:jobs AS integer[]), CAST(:charged_micros AS bigint[])
-) AS leaving (id, jobs, charged_micros)
-JOIN locked USING (id)
-WHERE tenants.id = leaving.id
-""")
-
-_USE_ALLOWANCES = text("""
-WITH used AS (
-    SELECT * FROM unnest(
-        CAST(:tenant_ids AS varchar[]), CAST(:months AS date[]), CAST(:kinds AS varchar[]),
-        CAST(:units AS integer[])
-    ) AS used (tenant_id, month, kind, units)
-), locked AS MATERIALIZED (
-    SELECT tenant_id, month, kind FROM allowances JOIN used USING (tenant_id, month, kind)
-    ORDER BY tenant_id, month, kind
-    FOR NO KEY UPDATE OF allowances
-)
-UPDATE allowances SET held = held - used.units, used = allowances.used + used.units
-FROM used JOIN locked USING (tenant_id, month, kind)
-WHERE (allowances.tenant_id, allowances.month, allowances.kind)
-    = (used.tenant_id, used.month, used.kind)
-""")
 
 
 def complete_job(session: Session, claim: Claim, result: Result, *, keep_seconds: float) -> bool:
@@ -131,8 +82,8 @@ def complete_jobs(
         {"results": [_result_row(claim, result) for claim, result in results.items()]},
         execution_options={"populate_existing": True},
     ).all()
-    _decrement_in_flight(session, ended)
-    _use_allowances(session, [row for row in ended if row.hold_source == ALLOWANCE])
+    settle_balances(session, ended)
+    settle_allowances(session, [row for row in ended if row.hold_source == ALLOWANCE])
     return {_insert_results(session, row.Job, results, keep_seconds) for row in ended}
 
 
@@ -145,28 +96,6 @@ def _result_row(claim: Claim, result: Result) -> dict[str, Any]:
         "run_seconds": result.run_seconds,
         "store_seconds": result.store_seconds,
     }
-
-
-def _decrement_in_flight(session: Session, ended: Sequence[Row[Any]]) -> None:
-    """Subtract the jobs from their tenants' counts in flight, and charge the balances."""
-    jobs, charged = Counter[str](), Counter[str]()
-    for row in ended:
-        jobs[row.Job.tenant_id] += 1
-        charged[row.Job.tenant_id] += row.charged_micros or 0
-    values = {"ids": list(jobs), "jobs": list(jobs.values())}
-    session.execute(_DECREMENT_IN_FLIGHT, {**values, "charged_micros": list(charged.values())})
-
-
-def _use_allowances(session: Session, ended: Sequence[Row[Any]]) -> None:
-    """Turn held units into used ones, in the months of their holds."""
-    used = Counter[tuple[str, date, str]]()
-    for row in ended:
-        used[row.Job.tenant_id, row.hold_month, row.Job.unit_kind] += row.Job.units
-    if not used:
-        return
-    tenant_ids, months, kinds = zip(*used, strict=True)
-    values = {"tenant_ids": list(tenant_ids), "months": list(months), "kinds": list(kinds)}
-    session.execute(_USE_ALLOWANCES, {**values, "units": list(used.values())})
 
 
 def _insert_results(

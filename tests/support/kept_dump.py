@@ -24,7 +24,7 @@ import click
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from api.jobs.idempotency import fingerprint
+from api.jobs.fingerprint import fingerprint
 from api.schemas.jobs import Submission
 from db import worker_registry
 from db.artifacts import inputs, retention, uploads
