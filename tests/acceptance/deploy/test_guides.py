@@ -19,6 +19,7 @@ ELSEWHERE = {
     r"make up( |$)": "stands for the stack that the tests share",
     r"make (unit|slow|test-bench|machines)( |$)": "takes minutes, and runs tests of its own",
     r"\S*python -m pytest ": "runs tests inside of tests",
+    r"\S*python -m tests\.support\.": "writes kept files of the repository: test_kept_dump.py",
     r"bottega (api|courier|worker|fleet fleet\.toml$) *": "does not end: test_two_machines.py",
     r"\S+=\S+ .*bottega (api|worker) ": "does not end: the stack runs the same command",
     r"(cp deploy/compose\.env\.example|docker) ": "needs a container runtime",

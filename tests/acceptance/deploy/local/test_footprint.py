@@ -26,6 +26,7 @@ def some_traffic(client: Client) -> None:
         client.http.get("/v1/jobs").raise_for_status()
 
 
+@pytest.mark.slow
 def test_the_api_stays_small_and_the_worker_within_its_budget(stack: Stack, tenant: Client) -> None:
     some_traffic(tenant)
     assert resident_bytes(stack, "api") < 200 * MEGABYTE

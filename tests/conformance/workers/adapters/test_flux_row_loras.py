@@ -42,6 +42,7 @@ def saved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return request.param, folder
 
 
+@pytest.mark.slow
 def test_a_rows_loras_act_on_every_job_and_a_jobs_own_come_on_top(saved: Any) -> None:
     plain = adapter_for(*saved)
     plain.load()

@@ -4,6 +4,8 @@ import json
 import threading
 from typing import Any
 
+import pytest
+
 from db.core.session import Database
 from db.jobs.types import Failure
 from db.values.delivery_state import DeliveryState
@@ -321,6 +323,7 @@ def test_a_delivery_cannot_be_asked_for_by_another_tenant(database: Database) ->
         assert deliveries.redeliver(session, tenant_id=other, delivery_id=message) is None
 
 
+@pytest.mark.slow
 def test_the_claim_does_not_grow_with_one_receivers_backlog(database: Database) -> None:
     message = failed_job(database, add_tenant(database), URL)
     sql(

@@ -145,6 +145,7 @@ def test_passwords_are_for_the_owner_alone(
     assert [file.stat().st_mode & 0o777 for file in secret_files] == [0o600] * 3
 
 
+@pytest.mark.slow
 def test_two_of_each_run_side_by_side(tmp_path: Path) -> None:
     first, second = (EmbeddedPostgres(tmp_path / f"pg{n}", fast=True) for n in (1, 2))
     third, fourth = (EmbeddedRedis(tmp_path / f"redis{n}") for n in (1, 2))
