@@ -115,7 +115,7 @@ def _apply(action: BulkAction, job_id: str | None, values: dict[str, Any], *, ye
 
     has_options = any(value is not None for value in values.values())
     if has_options == (job_id is not None):
-        raise click.UsageError("name either a JOB_ID or options that select jobs: --state failed")
+        raise click.UsageError("name either a JOB_ID or options that select jobs, such as --model")
     with open_services() as services:
         if job_id is not None:
             _apply_to_job(services, action, job_id)

@@ -185,7 +185,7 @@ def worker(device: str, variants: tuple[str, ...], worker_id: str | None) -> Non
 @click.option("--log-dir", type=_DATA_DIR, default=Path(".bottega/logs"), show_default=True)
 @click.option("--check", is_flag=True, help="Read the file, print the workers' commands, and stop.")
 def fleet(file: Path, log_dir: Path, *, check: bool) -> None:
-    r"""Start one worker for each device that FILE lists, and restart workers that end.
+    """Start one worker for each device that FILE lists, and restart workers that end.
 
     \b
     FILE is TOML:
@@ -194,7 +194,7 @@ def fleet(file: Path, log_dir: Path, *, check: bool) -> None:
       variants = ["flux.1-schnell"]
       metrics_port = 9400
     On SIGTERM all workers finish their running jobs at the same time.
-    """
+    """  # noqa: D301 - \b is click's mark of a paragraph to leave as it is
     from deploy.local.fleet import fleet_stop_seconds, programs, read_fleet  # noqa: PLC0415
     from deploy.local.supervisor import Supervisor, stop_on_signals  # noqa: PLC0415
 
