@@ -3,8 +3,17 @@
 import os
 from pathlib import Path
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from redis.connection import parse_url
 
 _WEIGHTS_PREFIX = "BOTTEGA_WEIGHTS_"
 
@@ -68,6 +77,16 @@ class WorkerSettings(BaseSettings):
     stay_seconds: NonNegativeFloat = 60
     torch_threads: NonNegativeInt = 0
     cache_dir: Path | None = None
+
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis_url(cls, url: SecretStr) -> SecretStr:
+        try:
+            parse_url(url.get_secret_value())  # type: ignore[no-untyped-call]
+        except ValueError as error:
+            # Not the parser's own text, which may quote a password.
+            raise ValueError("is no URL of a Redis server: redis://HOST:PORT") from error
+        return url
 
 
 def weights_overrides() -> dict[str, str]:

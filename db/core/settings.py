@@ -1,7 +1,9 @@
 """Settings of the database, read from the environment."""
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 
 class DatabaseSettings(BaseSettings):
@@ -27,3 +29,13 @@ class DatabaseSettings(BaseSettings):
     statement_timeout_seconds: PositiveFloat = 15
     lock_timeout_seconds: PositiveFloat = 5
     idle_timeout_seconds: PositiveFloat = 10
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, url: SecretStr) -> SecretStr:
+        try:
+            make_url(url.get_secret_value())
+        except (ArgumentError, ValueError) as error:
+            # Not the parser's own text, which may quote a password.
+            raise ValueError("is no URL of a database: postgresql://USER@HOST/NAME") from error
+        return url

@@ -68,4 +68,4 @@ def _explained() -> tuple[type[Exception], ...]:
 
 def _settings_message(error: Any) -> str:
     faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-    return f"{error.title} is not complete: {faults}"
+    return f"settings that are missing or invalid: {faults}"

@@ -167,3 +167,22 @@ def test_a_log_line_is_one_json_object() -> None:
     assert lines[0]["n"] == 1
     assert all({"level", "timestamp"} <= line.keys() for line in lines)
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize("url", ["nonsense-with-secret", "{scheme}://secret@h:port/1", ""])
+@pytest.mark.parametrize(
+    ("variable", "scheme"), [("DATABASE_URL", "postgresql"), ("REDIS_URL", "redis")]
+)
+def test_a_malformed_url_of_a_server_is_a_sentence_without_the_url(
+    variable: str, scheme: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:1/none")
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
+    monkeypatch.setenv(variable, url.format(scheme=scheme))
+    group = Group("bottega", commands=subcommands(main))
+    done = CliRunner().invoke(group, ["queues", "resume", "flux.1-demo"])
+    assert done.exit_code == 1
+    assert done.output.startswith("Error: settings that are missing or invalid: ")
+    assert variable in done.output
+    assert "secret" not in done.output
+    assert done.output.count("\n") == 1
