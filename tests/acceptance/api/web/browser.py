@@ -73,9 +73,11 @@ class Visit:
         self.page.get_by_role("navigation", name="Pages").wait_for()
 
     def press(self, name: str, *, within: str = "main") -> None:
-        """Open the confirmation of a button, and confirm."""
+        """Open the confirmation of a button, confirm, and wait for the page that follows."""
         self.page.locator(f"{within} summary", has_text=name).first.click()
-        self.page.locator(f"{within} details[open]").get_by_role("button", name=name).click()
+        # The next page can be seen before its navigation is over, and would interrupt a `goto`.
+        with self.page.expect_navigation():
+            self.page.locator(f"{within} details[open]").get_by_role("button", name=name).click()
 
     def flash_message(self) -> str:
         """The page's message about the last action."""
