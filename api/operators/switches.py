@@ -28,32 +28,47 @@ class QueueSwitchServices(SwitchServices, Protocol):
     """The services that the switch of a queue needs, too."""
 
     @property
-    def notifier(self) -> Notifier:
-        """Notifies the workers."""
-
-    @property
     def catalogue(self) -> Catalogue:
         """The models whose queues can be paused."""
 
 
-def set_queue_paused(
-    services: QueueSwitchServices, actor: Actor, model: str, *, paused: bool
-) -> bool:
-    """Pause a queue, or resume it and notify its workers.
+class QueueResumeServices(QueueSwitchServices, Protocol):
+    """The services that a resumed queue needs, too."""
+
+    @property
+    def notifier(self) -> Notifier:
+        """Notifies the workers."""
+
+
+def pause_queue(services: QueueSwitchServices, actor: Actor, model: str) -> bool:
+    """Start no more jobs of a queue.
 
     Raises:
         api.core.domain_errors.NotFoundError: there is no such queue.
     """
+    _check_queue(services.catalogue, model)
+    with services.database.transaction() as session:
+        return actions.pause_queue(session, actor, model)
+
+
+def resume_queue(services: QueueResumeServices, actor: Actor, model: str) -> bool:
+    """Start jobs of a paused queue again, and notify its workers.
+
+    Raises:
+        api.core.domain_errors.NotFoundError: there is no such queue.
+    """
+    _check_queue(services.catalogue, model)
+    with services.database.transaction() as session:
+        changed = actions.resume_queue(session, actor, model)
+    services.notifier.notify(Ticket(model))
+    return changed
+
+
+def _check_queue(catalogue: Catalogue, model: str) -> None:
     try:
-        services.catalogue.find(model)
+        catalogue.find(model)
     except UnknownVariantError:
         raise NotFoundError("queue") from None
-    switch = actions.pause_queue if paused else actions.resume_queue
-    with services.database.transaction() as session:
-        changed = switch(session, actor, model)
-    if not paused:
-        services.notifier.notify(Ticket(model))
-    return changed
 
 
 def set_worker_drained(

@@ -36,22 +36,27 @@ def list_queues(*, as_json: bool) -> None:
 @click.argument("model")
 def pause_queue(model: str) -> None:
     """Start no more jobs of MODEL. Running jobs finish, and new jobs are still accepted."""
-    _set_paused(model, paused=True)
+    from api.operators import switches  # noqa: PLC0415
+    from deploy.cli.services import open_catalogue  # noqa: PLC0415
+
+    with open_catalogue() as services, errors_about(model):
+        services.catalogue.find(model)  # its error suggests a name that is close
+        changed = switches.pause_queue(services, actor(), model)
+    _print_state(model, "paused", changed=changed)
 
 
 @queues.command("resume")
 @click.argument("model")
 def resume_queue(model: str) -> None:
     """Start jobs of MODEL again; its workers are notified at once."""
-    _set_paused(model, paused=False)
-
-
-def _set_paused(model: str, *, paused: bool) -> None:
-    from api.operators.switches import set_queue_paused  # noqa: PLC0415
+    from api.operators import switches  # noqa: PLC0415
     from deploy.cli.services import open_services  # noqa: PLC0415
-    from workers import catalog  # noqa: PLC0415
 
-    catalog.find(model)  # its error suggests a name that is close
     with open_services() as services, errors_about(model):
-        changed = set_queue_paused(services, actor(), model, paused=paused)
-    click.echo(f"{model} is {'paused' if paused else 'open'}" + ("" if changed else ", as it was"))
+        services.catalogue.find(model)  # its error suggests a name that is close
+        changed = switches.resume_queue(services, actor(), model)
+    _print_state(model, "open", changed=changed)
+
+
+def _print_state(model: str, state: str, *, changed: bool) -> None:
+    click.echo(f"{model} is {state}" + ("" if changed else ", as it was"))

@@ -18,12 +18,25 @@ from workers.settings import WorkerSettings
 
 
 @dataclass(frozen=True)
-class CommandServices(DatabaseServices):
-    """The database, the event publisher, the queue notifier, and every model of the catalogue."""
+class CatalogueServices(DatabaseServices):
+    """The database, and every model of the catalogue."""
+
+    catalogue: Catalogue
+
+
+@dataclass(frozen=True)
+class CommandServices(CatalogueServices):
+    """The event publisher and the queue notifier, too."""
 
     publisher: Publisher
     notifier: QueueNotifier
-    catalogue: Catalogue = catalog.STANDARD
+
+
+@contextmanager
+def open_catalogue() -> Iterator[CatalogueServices]:
+    """The services of commands that need no Redis (`DATABASE_URL`)."""
+    with open_database() as base:
+        yield CatalogueServices(base.database, catalog.STANDARD)
 
 
 @contextmanager
@@ -38,7 +51,7 @@ def open_services() -> Iterator[CommandServices]:
     with open_database() as base, counts.forwarding():
         publisher, notifier = Publisher(settings), QueueNotifier(settings)
         try:
-            yield CommandServices(base.database, publisher, notifier)
+            yield CommandServices(base.database, catalog.STANDARD, publisher, notifier)
         finally:
             publisher.close()
             notifier.close()

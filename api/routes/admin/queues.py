@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.auth.operator import PREFIX, OperatorDep, WriterDep
-from api.operators.switches import set_queue_paused
+from api.operators import switches
 from api.routes.admin.queue_views import queue_views
 from api.schemas.admin import QueueList, QueueSwitch
 from api.schemas.jobs import ShortText
@@ -31,12 +31,12 @@ def list_queues(
 @router.post("/{model}/pause")
 def pause_queue(model: ShortText, services: ServicesDep, actor: WriterDep) -> QueueSwitch:
     """Pause a queue: running jobs continue, no other starts, and new jobs are still accepted."""
-    changed = set_queue_paused(services, actor, model, paused=True)
+    changed = switches.pause_queue(services, actor, model)
     return QueueSwitch(model=model, paused=True, changed=changed)
 
 
 @router.post("/{model}/resume")
 def resume_queue(model: ShortText, services: ServicesDep, actor: WriterDep) -> QueueSwitch:
     """Resume a paused queue."""
-    changed = set_queue_paused(services, actor, model, paused=False)
+    changed = switches.resume_queue(services, actor, model)
     return QueueSwitch(model=model, paused=False, changed=changed)

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from api.operators.switches import set_queue_paused
+from api.operators import switches
 from api.schemas.jobs import ShortText
 from api.services import ServicesDep
 from api.web.dashboard.chart import Chart
@@ -77,12 +77,12 @@ def _charts(row: QueueRow, n: int, curves: Curves) -> list[Chart]:
 @router.post("/queues/{variant}/pause")
 def pause_queue(variant: ShortText, services: ServicesDep, operator: WriterDep) -> Response:
     """Pause a queue: none of its jobs starts."""
-    set_queue_paused(services, operator.actor, variant, paused=True)
+    switches.pause_queue(services, operator.actor, variant)
     return RedirectResponse(with_message(HOME, "paused"), 303)
 
 
 @router.post("/queues/{variant}/resume")
 def resume_queue(variant: ShortText, services: ServicesDep, operator: WriterDep) -> Response:
     """Resume a paused queue."""
-    set_queue_paused(services, operator.actor, variant, paused=False)
+    switches.resume_queue(services, operator.actor, variant)
     return RedirectResponse(with_message(HOME, "flowing"), 303)

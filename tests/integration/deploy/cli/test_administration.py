@@ -2,6 +2,8 @@
 
 import getpass
 
+import pytest
+
 from tests.support import jobs
 from tests.support.commands import Commands
 from workers.messaging.queue import QueueNotifier
@@ -59,3 +61,11 @@ def test_the_workers_of_a_resumed_queue_are_notified(
     assert notifier.waiting_tickets(jobs.VARIANT) == 1
     assert "as it was" in bottega.run("queues", "resume", jobs.VARIANT)
     notifier.close()
+
+
+def test_a_queue_is_paused_without_redis(
+    bottega: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REDIS_URL")
+    assert bottega.run("queues", "pause", jobs.VARIANT) == f"{jobs.VARIANT} is paused\n"
+    assert "REDIS_URL" in bottega.run("queues", "resume", jobs.VARIANT, code=1)
