@@ -1,8 +1,10 @@
 """Errors as RFC 9457 problems. Domain errors know no HTTP: the one table here maps them."""
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -23,8 +25,9 @@ from api.core.domain_errors import (
     TooManyFetchesError,
 )
 from db.billing.holds import InsufficientCreditError
+from db.billing.vendor import VendorLimitError
 from db.jobs.idempotency import KeyReusedError
-from db.jobs.types import PriorityNotAllowedError, TooManyInFlightError
+from db.jobs.types import ModelNotInTierError, PriorityNotAllowedError, TooManyInFlightError
 from db.operators.actions import BalanceTooLowError, ReferenceReusedError
 from db.operators.keys import LastOperatorError
 from db.storage.object_store import StoreUnavailableError
@@ -108,12 +111,18 @@ def _invalid_submission(error: InvalidSubmissionError) -> ProblemError:
 
 def _insufficient_credit(error: InsufficientCreditError) -> ProblemError:
     resets_at = error.resets_at.isoformat().replace("+00:00", "Z")
+    reset = f"; it resets {resets_at}" if error.is_covered else ""
     extra = {
         "kind": error.kind,
         "price_micros": error.price_micros,
         "allowance_resets_at": resets_at,
     }
-    return ProblemError(402, "insufficient_credit", f"{error}; it resets {resets_at}", extra=extra)
+    return ProblemError(402, "insufficient_credit", f"{error}{reset}", extra=extra)
+
+
+def _vendor_limit(error: VendorLimitError) -> ProblemError:
+    seconds = max(1, math.ceil((error.resets_at - datetime.now(UTC)).total_seconds()))
+    return ProblemError(503, "vendor_limit_reached", str(error), {"Retry-After": str(seconds)})
 
 
 def _unavailable(_error: Exception) -> ProblemError:
@@ -130,6 +139,7 @@ _RULES: Mapping[type[Exception], Callable[[Any], ProblemError]] = {
     InvalidTokenError: _fixed(404, "not_found"),
     KeyReusedError: _fixed(422, "idempotency_key_reused"),
     LastOperatorError: _fixed(409, "last_operator"),
+    ModelNotInTierError: _fixed(403, "model_not_in_tier"),
     NotFoundError: _fixed(404, "not_found"),
     NotRetryableError: _fixed(409, "not_retryable"),
     PictureError: lambda error: invalid(["body", "file"], str(error), "invalid_image"),
@@ -141,6 +151,7 @@ _RULES: Mapping[type[Exception], Callable[[Any], ProblemError]] = {
     TooManyInFlightError: _fixed(429, "too_many_in_flight", {"Retry-After": "5"}),
     UnknownTierError: lambda error: invalid(["body", "tier"], str(error), "unknown_tier"),
     UnknownVariantError: lambda error: invalid(["body", "model"], str(error), "unknown_model"),
+    VendorLimitError: _vendor_limit,
     # Servers that are down or slow:
     OperationalError: _unavailable,
     PoolTimeoutError: _unavailable,

@@ -16,6 +16,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
+from db.billing.vendor import Spend
 from db.core.session import Database
 from db.reports import gauges
 from db.reports.gauges import DatabaseGauges
@@ -23,6 +24,7 @@ from db.reports.usage import QueueDepth
 from db.values.worker_state import WorkerState
 
 _CACHE_SECONDS = 1.0
+_MICROS = 1_000_000
 
 _submitted = Counter("bottega_jobs_submitted_total", "Jobs accepted", ["variant"])
 _requests = Histogram(
@@ -85,11 +87,13 @@ class ServiceCollector(Collector):
         gauges: None while the database does not respond.
         variants: the offered models; one without jobs is exported as an empty queue.
         redis: True when Redis responds.
+        vendor_limit_micros: the day's limit of the spend at the vendor; 0 for none.
     """
 
     gauges: DatabaseGauges | None
     variants: Sequence[str]
     redis: bool
+    vendor_limit_micros: int = 0
 
     def collect(self) -> Iterator[Metric]:
         """The metric families; without the database only those that report its absence."""
@@ -102,6 +106,7 @@ class ServiceCollector(Collector):
         if self.gauges is not None:
             yield from self._queues(self.gauges)
             yield from _totals(self.gauges)
+            yield from _vendor(self.gauges.vendor, self.vendor_limit_micros)
 
     def _queues(self, values: DatabaseGauges) -> Iterator[Metric]:
         empty = {variant: QueueDepth(variant, 0, 0, 0.0) for variant in self.variants}
@@ -140,6 +145,23 @@ def _totals(values: DatabaseGauges) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "bottega_oldest_hold_age_seconds", "Age of the oldest hold", values.oldest_hold_seconds
     )
+
+
+def _vendor(spend: Spend, limit_micros: int) -> Iterator[Metric]:
+    dollars = GaugeMetricFamily(
+        "bottega_vendor_spend_dollars",
+        "Today's cost of hosted models at their vendor, spent and held",
+        labels=["kind"],
+    )
+    dollars.add_metric(["spent"], spend.spent_micros / _MICROS)
+    dollars.add_metric(["held"], spend.held_micros / _MICROS)
+    yield dollars
+    if limit_micros:
+        yield GaugeMetricFamily(
+            "bottega_vendor_limit_dollars",
+            "Most that hosted models may cost at their vendor in a day",
+            limit_micros / _MICROS,
+        )
 
 
 def _by_variant(name: str, meaning: str, values: dict[str, int] | dict[str, float]) -> Metric:

@@ -1,6 +1,6 @@
 """The API's settings, read from the environment."""
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -17,6 +17,8 @@ class ApiSettings(BaseSettings):
         max_picture_bytes: the largest picture.
         max_picture_pixels: the most pixels of a picture.
         max_lora_bytes: the largest LoRA that a job may name by URL.
+        vendor_daily_limit_micros: the most that hosted models may cost the operator at their vendor
+            in a day (UTC), in micro-USD: 100 USD by default; 0 for no limit.
         max_wait_seconds: the longest `wait` of a long poll.
         playground_key: a tenant's key; browsers on the same machine are signed in at the
             playground with it, without a form. None by default.
@@ -33,6 +35,7 @@ class ApiSettings(BaseSettings):
     max_picture_bytes: PositiveInt = 20_000_000
     max_picture_pixels: PositiveInt = 20_000_000
     max_lora_bytes: PositiveInt = 256 * 2**20
+    vendor_daily_limit_micros: NonNegativeInt = 100_000_000
     max_wait_seconds: PositiveFloat = 60
     playground_key: SecretStr = SecretStr("")
     metrics_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")

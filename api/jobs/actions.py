@@ -11,7 +11,7 @@ from db.billing.holds import InsufficientCreditError
 from db.core.session import Database
 from db.jobs import finish
 from db.jobs.queries import find_job
-from db.jobs.types import PriorityNotAllowedError, TooManyInFlightError
+from db.jobs.types import ModelNotInTierError, PriorityNotAllowedError, TooManyInFlightError
 from db.operators import jobs as operator_jobs
 from db.operators.audit import Actor
 from db.tenants.tenants import TenantSuspendedError
@@ -23,6 +23,7 @@ from workers.telemetry.metrics import count_finished_job
 RETRY_REFUSALS: tuple[type[Exception], ...] = (
     NotRetryableError,
     InsufficientCreditError,
+    ModelNotInTierError,
     PriorityNotAllowedError,
     TenantSuspendedError,
     TooManyInFlightError,
@@ -58,6 +59,9 @@ def cancel_job(
 ) -> bool:
     """Cancel a job, queued or running; False when it was over.
 
+    An owner's hosted job that a vendor may have goes on, and is canceled unless it is delivered
+    (`db.jobs.finish.cancel_job`).
+
     Args:
         services: the connections.
         tenant_id: the tenant that the job must belong to; None for an operator.
@@ -76,8 +80,9 @@ def cancel_job(
             canceled = operator_jobs.cancel(session, actor, job_id)
     if canceled is None:
         return False
-    services.publisher.publish_done(canceled.id, JobState.CANCELED)
-    count_finished_job(canceled.variant, JobState.CANCELED)
+    if canceled.state == JobState.CANCELED:
+        services.publisher.publish_done(canceled.id, JobState.CANCELED)
+        count_finished_job(canceled.variant, JobState.CANCELED)
     return True
 
 

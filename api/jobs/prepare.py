@@ -38,6 +38,7 @@ class PreparedSubmission:
         input: the parameters as the worker gets them, with storage keys and a seed.
         units: the units that the price and the allowance count.
         price_micros: the price in micro-USD.
+        vendor_micros: the cost of one task at the vendor; None for a model of our own devices.
         webhook: the webhook, when one was requested.
     """
 
@@ -46,6 +47,7 @@ class PreparedSubmission:
     input: dict[str, Any]
     units: int
     price_micros: int
+    vendor_micros: int | None
     webhook: Webhook | None
 
 
@@ -72,6 +74,7 @@ def prepare(services: Services, tenant_id: str, submission: Submission) -> Prepa
         input={**parameters.model_dump(mode="json"), **_random_seed(parameters)},
         units=measure.units,
         price_micros=variant.price.amount_micros(measure),
+        vendor_micros=variant.vendor_micros(measure),
         webhook=webhook,
     )
 

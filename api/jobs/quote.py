@@ -5,8 +5,9 @@ from api.core.domain_errors import NotFoundError
 from api.jobs.prepare import PreparedSubmission, prepare
 from api.schemas.jobs import Price, Quote, Submission
 from api.services import Services
+from db.jobs.types import ModelNotInTierError
 from db.jobs.waiting import queue_outlook
-from db.tenants import api_keys, tenants
+from db.tenants import api_keys, tenants, tiers
 
 
 def quote_submission(services: Services, caller: Caller, submission: Submission) -> Quote:
@@ -25,6 +26,8 @@ def quote_submission(services: Services, caller: Caller, submission: Submission)
         outlook = queue_outlook(session, [variant.id])[variant.id]
     if account is None:
         raise NotFoundError("tenant")
+    if not tiers.includes(account.tier, variant.id):
+        raise ModelNotInTierError(variant.id, account.tier.name, account.tier.models or ())
     return Quote(
         model=variant.id,
         price=Price(amount_micros=prepared.price_micros, covered_by=_covered_by(account, prepared)),
@@ -37,7 +40,9 @@ def quote_submission(services: Services, caller: Caller, submission: Submission)
 
 
 def _covered_by(account: tenants.Account, prepared: PreparedSubmission) -> str | None:
-    if account.allowances[prepared.variant.unit_kind].left >= prepared.units:
+    variant = prepared.variant
+    covers = tiers.allowance_covers(account.tier, variant.id, is_hosted=variant.is_hosted)
+    if covers and account.allowances[variant.unit_kind].left >= prepared.units:
         return "allowance"
     free = account.tenant.balance_micros - account.tenant.balance_held_micros
     return "balance" if free >= prepared.price_micros else None

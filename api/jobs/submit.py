@@ -1,7 +1,7 @@
 """Submission of a job: prepare it, insert its row, then notify the workers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -70,7 +70,9 @@ def submit(
             api_keys.check(session, caller.key_id)
             if first := idempotency.find(session, keyed):
                 return SubmissionResult(render(session, [first])[0], replayed=True)
-    new = _new_job(caller, submission, prepare(services, caller.tenant_id, submission))
+    prepared = prepare(services, caller.tenant_id, submission)
+    limit = services.settings.vendor_daily_limit_micros or None
+    new = replace(_new_job(caller, submission, prepared), vendor_limit_micros=limit)
     traceparent = tracing.current_traceparent()
     if not (keyed or new.webhook or traceparent):
         with services.database.autocommit(durable=True) as session:
@@ -130,4 +132,5 @@ def _new_job(caller: Caller, submission: Submission, prepared: PreparedSubmissio
         metadata=dict(submission.metadata),
         webhook=prepared.webhook,
         request_id=request_id(),
+        vendor_micros=prepared.vendor_micros,
     )

@@ -5,12 +5,24 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from api.schemas.jobs import JobError, JobUrls, JobView, Price, Progress, Timings, WaitingView
+from api.schemas.jobs import (
+    Charge,
+    JobError,
+    JobUrls,
+    JobView,
+    Price,
+    Progress,
+    Timings,
+    WaitingView,
+)
 from api.services import Services
 from db.artifacts.listing import output_fields
+from db.billing.holds import BALANCE
 from db.jobs.queries import artifacts_of, find_job
 from db.jobs.waiting import Waiting, queue_positions
-from db.tables import Artifact, Job
+from db.reports.usage import canceled_work
+from db.tables import Artifact, Job, UsageEvent
+from db.values.cancel_charge import MICRO
 from db.values.job_state import TERMINAL, JobState, Priority
 
 
@@ -35,15 +47,26 @@ class JobViews:
         """The views of jobs, with fresh artifact URLs, and the reason of a queued job's wait."""
         succeeded = [job.id for job in jobs if job.state == JobState.SUCCEEDED]
         artifacts = artifacts_of(session, succeeded) if succeeded else {}
+        canceled = [job.id for job in jobs if job.state == JobState.CANCELED]
+        charges = canceled_work(session, canceled) if canceled else {}
         queued = [job.id for job in jobs if job.state == JobState.QUEUED]
         waiting = queue_positions(session, queued) if queued else {}
         return [
-            self._view(job, _waiting(waiting.get(job.id)), artifacts.get(job.id, []))
+            self._view(
+                job,
+                _waiting(waiting.get(job.id)),
+                artifacts.get(job.id, []),
+                _charge(job, charges.get(job.id)),
+            )
             for job in jobs
         ]
 
     def _view(
-        self, job: Job, waiting: WaitingView | None, artifacts: Sequence[Artifact]
+        self,
+        job: Job,
+        waiting: WaitingView | None,
+        artifacts: Sequence[Artifact],
+        charge: Charge | None,
     ) -> JobView:
         return JobView(
             id=job.id,
@@ -57,6 +80,8 @@ class JobViews:
             progress=_progress(job),
             waiting=waiting,
             price=Price(amount_micros=job.price_micros, covered_by=job.covered_by),
+            charge=charge,
+            cancel_requested_at=job.cancel_requested_at,
             output=self._output(job, artifacts),
             error=_error(job),
             metadata=job.job_metadata,
@@ -80,13 +105,34 @@ class JobViews:
 
 def etag(view: JobView) -> str:
     """A validator that changes with the job, but not with the fresh artifact URLs."""
-    content = repr((view.id, view.state, view.attempt, view.progress, view.waiting))
+    content = repr(
+        (
+            view.id,
+            view.state,
+            view.attempt,
+            view.progress,
+            view.waiting,
+            view.cancel_requested_at is None,
+        )
+    )
     return f'W/"{hashlib.sha256(content.encode()).hexdigest()[:16]}"'
 
 
 def is_over(view: JobView) -> bool:
     """True when the job is in a terminal state."""
     return view.state in TERMINAL
+
+
+def _charge(job: Job, canceled: UsageEvent | None) -> Charge | None:
+    if job.state not in TERMINAL:
+        return None
+    if job.state == JobState.SUCCEEDED:
+        pays = job.covered_by == BALANCE
+        return Charge(amount_micros=job.price_micros if pays else 0, units=job.units, ran=1)
+    if canceled is None:
+        return Charge(amount_micros=0, units=0, ran=0)
+    ran = (canceled.ran_micro_units or 0) / (job.units * MICRO)
+    return Charge(amount_micros=canceled.amount_micros, units=canceled.units, ran=round(ran, 4))
 
 
 def _waiting(waiting: Waiting | None) -> WaitingView | None:

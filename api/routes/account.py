@@ -50,6 +50,9 @@ def get_account(services: ServicesDep, tenant_id: TenantId) -> AccountView:
             "max_in_flight": tier.max_in_flight,
             "max_priority": tier.max_priority,
             "requests_per_minute": tier.requests_per_minute,
+            "models": tier.models,
+            "allowance_models": tier.allowance_models,
+            "cancel_charge": tier.cancel_charge,
         },
         in_flight=tenant.in_flight,
         allowances={
@@ -131,6 +134,7 @@ def _event(row: UsageEvent) -> UsageEventView:
         amount_micros=row.amount_micros,
         covered_by=row.covered_by,
         occurred_at=row.occurred_at,
+        outcome=row.outcome,
     )
 
 

@@ -70,6 +70,7 @@ def metrics(
         services.gauges.read(services.database),
         [variant.id for variant in services.catalogue.variants()],
         services.queue_notifier.answers(),
+        services.settings.vendor_daily_limit_micros,
     )
     return Response(exposition(collector), media_type=CONTENT_TYPE_LATEST)
 

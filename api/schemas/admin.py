@@ -10,11 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from api.schemas.jobs import ShortText, UsageSumView
 from db.tenants.api_keys import OperatorRole
+from db.values.cancel_charge import CancelCharge
 from db.values.job_state import Priority
 from db.values.pricing import MAX_AMOUNT_MICROS
 
 Name = Annotated[ShortText, StringConstraints(min_length=1, max_length=100)]
 _MAX_COUNT = 2**31 - 1
+_Models = Annotated[list[Name], Field(max_length=200)]
 
 
 class _Request(BaseModel):
@@ -164,6 +166,13 @@ class TierView(_FromRow):
     images_per_month: int
     analyses_per_month: int
     requests_per_minute: int | None = Field(description="Of each key; null means no limit")
+    models: list[str] | None = Field(description="That its tenants may use; null means all")
+    allowance_models: list[str] | None = Field(
+        description="That the allowances cover; null means all that run on own devices"
+    )
+    cancel_charge: CancelCharge = Field(
+        description="Cost of a job that its owner cancels while it runs"
+    )
 
 
 class TierChange(_Request):
@@ -177,6 +186,13 @@ class TierChange(_Request):
     requests_per_minute: int | None = Field(
         default=None, ge=1, le=_MAX_COUNT, description="Of each key; null sets no limit"
     )
+    models: _Models | None = Field(
+        default=None, description="That its tenants may use; null means all"
+    )
+    allowance_models: _Models | None = Field(
+        default=None, description="That the allowances cover; null means all on own devices"
+    )
+    cancel_charge: CancelCharge = CancelCharge.STEPS
 
 
 class TierList(BaseModel):
@@ -265,10 +281,20 @@ class WorkerSwitch(BaseModel):
 
 
 class TodayView(_FromRow):
-    """Images delivered and revenue charged since midnight, UTC."""
+    """Images delivered and revenue charged since midnight, UTC.
+
+    Of hosted models: what their vendor bills for delivered results, and the margin, which is
+    charges less that cost. `vendor_held_micros` and `vendor_spent_micros` count against the limit
+    of the day: jobs that may still cost, and tasks that the vendor delivered or may bill.
+    """
 
     images: int
     revenue_micros: int
+    vendor_micros: int = 0
+    hosted_margin_micros: int = 0
+    vendor_held_micros: int = 0
+    vendor_spent_micros: int = 0
+    vendor_limit_micros: int | None = None
 
 
 class FailureView(BaseModel):

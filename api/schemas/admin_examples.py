@@ -25,6 +25,9 @@ _TIER = {
     "images_per_month": 100,
     "analyses_per_month": 1000,
     "requests_per_minute": 3000,
+    "models": None,
+    "allowance_models": None,
+    "cancel_charge": "steps",
 }
 _NOW = {
     "paused": False,
@@ -102,7 +105,15 @@ _OVERVIEW = {
     "workers_by_state": {"ready": 1},
     "queues": [_QUEUE],
     "failures": [{"code": "timeout", "jobs": 1}],
-    "today": {"images": 55, "revenue_micros": 55_000},
+    "today": {
+        "images": 55,
+        "revenue_micros": 55_000,
+        "vendor_micros": 30_000,
+        "hosted_margin_micros": 5_000,
+        "vendor_held_micros": 0,
+        "vendor_spent_micros": 30_000,
+        "vendor_limit_micros": 100_000_000,
+    },
 }
 
 EXAMPLES: dict[str, dict[str, Any]] = {

@@ -81,6 +81,18 @@ class Quote(BaseModel):
     paused: bool
 
 
+class Charge(BaseModel):
+    """What a job cost in the end; a job that is not over has none.
+
+    `ran` is the part of a canceled job that ran, from 0 to 1. An allowance pays whole units: what
+    is left over of a canceled job is added to the next canceled one of the month.
+    """
+
+    amount_micros: int
+    units: int
+    ran: float
+
+
 class Progress(BaseModel):
     """Progress through the model's steps; `fraction` is from 0 to 1."""
 
@@ -141,6 +153,12 @@ class JobView(BaseModel):
     progress: Progress | None
     waiting: WaitingView | None
     price: Price
+    charge: Charge | None = None
+    cancel_requested_at: datetime | None = Field(
+        None,
+        description="A hosted job was canceled when its vendor had it: it succeeds if the vendor "
+        "delivers, and is canceled otherwise",
+    )
     output: dict[str, Any] | None
     error: JobError | None
     metadata: dict[str, str]
@@ -227,6 +245,9 @@ class AccountView(BaseModel):
                 "max_in_flight": 20,
                 "max_priority": "normal",
                 "requests_per_minute": 3000,
+                "models": None,
+                "allowance_models": None,
+                "cancel_charge": "steps",
             },
             "in_flight": 0,
             "allowances": {"images": {"granted": 100, "used": 1, "held": 0, "left": 99}},
@@ -240,7 +261,7 @@ class AccountView(BaseModel):
     tenant: str
     name: str
     tier: str
-    limits: dict[str, int | str | None]
+    limits: dict[str, int | str | list[str] | None]
     in_flight: int
     allowances: dict[str, AllowanceView]
     allowances_reset_at: datetime
@@ -259,6 +280,7 @@ class UsageEventView(BaseModel):
     amount_micros: int
     covered_by: str
     occurred_at: datetime
+    outcome: str = Field("succeeded", description="`succeeded`, or `canceled` while it ran")
 
 
 class UsageSumView(BaseModel):

@@ -3,7 +3,7 @@
 The tenant's allowance of the month covers a whole job if enough of it is left; otherwise the
 balance covers the whole job. Every change is one guarded UPDATE: two submissions can never both
 get the last unit, and a hold leaves the state `open` at most once. `db.jobs.complete` settles
-holds.
+the holds of jobs that succeed, `db.billing.cancellation` those of canceled work.
 """
 
 from dataclasses import dataclass
@@ -33,8 +33,10 @@ WHERE tenant_id = :tenant_id AND month = :month AND kind = :kind
 """)
 
 _RECORD_HOLD = text("""
-INSERT INTO holds (job_id, tenant_id, source, month, kind, units, amount_micros, state)
-VALUES (:job_id, :tenant_id, :source, :month, :kind, :units, :amount_micros, 'open')
+INSERT INTO holds (job_id, tenant_id, source, month, kind, units, amount_micros, state,
+    vendor_day, vendor_micros)
+VALUES (:job_id, :tenant_id, :source, :month, :kind, :units, :amount_micros, 'open',
+    :vendor_day, :vendor_micros)
 """)
 
 _RELEASE = select(Hold).from_statement(
@@ -52,13 +54,22 @@ class InsufficientCreditError(Exception):
     Attributes:
         price_micros: the price of the job that was refused.
         resets_at: when the next month's allowance begins.
+        is_covered: False when the allowance does not cover the model at all.
     """
 
-    def __init__(self, kind: str, price_micros: int, resets_at: datetime) -> None:
-        super().__init__(f"the monthly allowance of {kind} is spent and the balance is too low")
+    def __init__(
+        self, kind: str, price_micros: int, resets_at: datetime, *, is_covered: bool = True
+    ) -> None:
+        allowance = (
+            f"the monthly allowance of {kind} is spent"
+            if is_covered
+            else "your tier's allowance does not cover this model"
+        )
+        super().__init__(f"{allowance} and the balance is too low")
         self.kind = kind
         self.price_micros = price_micros
         self.resets_at = resets_at
+        self.is_covered = is_covered
 
 
 def month_of(moment: datetime) -> date:
@@ -106,6 +117,7 @@ def place_hold(
     granted: int,
     units: int,
     price: int,
+    is_covered: bool = True,
 ) -> Cover:
     """Reserve the cost of a job: its units of the allowance, or else its price of the balance.
 
@@ -117,22 +129,23 @@ def place_hold(
         granted: units of `kind` that the tenant's tier grants in a month.
         units: pictures or analyses.
         price: the quote in micro-USD.
+        is_covered: False when the tier's allowance does not cover the model.
 
     Raises:
         InsufficientCreditError: neither covers the job.
     """
-    left = _hold_allowance(session, tenant_id, month, kind, units)
-    if left is None and _open_month(session, tenant_id, month, kind, granted):
+    left = _hold_allowance(session, tenant_id, month, kind, units) if is_covered else None
+    if left is None and _open_month(session, tenant_id, month, kind, granted) and is_covered:
         left = _hold_allowance(session, tenant_id, month, kind, units)
     if left is not None:
         return Cover(ALLOWANCE, month, left)
     if _hold_balance(session, tenant_id, price):
         return Cover(BALANCE, month, None)
-    raise InsufficientCreditError(kind, price, next_reset(month))
+    raise InsufficientCreditError(kind, price, next_reset(month), is_covered=is_covered)
 
 
-def record_hold(session: Session, job: Job, cover: Cover) -> None:
-    """Insert the hold of a job."""
+def record_hold(session: Session, job: Job, cover: Cover, *, vendor_day: date | None) -> None:
+    """Insert the hold of a job; `vendor_day` as the column of the table."""
     values = {
         "job_id": job.id,
         "tenant_id": job.tenant_id,
@@ -141,6 +154,8 @@ def record_hold(session: Session, job: Job, cover: Cover) -> None:
         "kind": job.unit_kind,
         "units": job.units,
         "amount_micros": job.price_micros,
+        "vendor_day": vendor_day,
+        "vendor_micros": job.vendor_micros,
     }
     session.execute(_RECORD_HOLD, values)
 
@@ -185,6 +200,20 @@ def release(session: Session, job_id: str) -> None:
         .where(Tenant.id == row.tenant_id)
         .values(balance_held_micros=Tenant.balance_held_micros - row.amount_micros)
     )
+
+
+def charged_micros(row: Hold) -> int:
+    """The micro-USD that a closed hold has charged to the balance; 0 for any other."""
+    if row.state != "settled" or row.source != BALANCE:
+        return 0
+    return row.amount_micros if row.canceled_micros is None else row.canceled_micros
+
+
+def charged_units(row: Hold) -> int:
+    """The units of an allowance that a closed hold has used; 0 for any other."""
+    if row.state != "settled" or row.source != ALLOWANCE:
+        return 0
+    return row.units if row.canceled_units is None else row.canceled_units
 
 
 def _allowance_values(row: Hold) -> dict[str, object]:

@@ -20,9 +20,9 @@ SETTLEMENT = """settled AS (
         CASE WHEN source = 'balance' THEN holds.amount_micros ELSE 0 END AS charged_micros
 ), used AS (
     INSERT INTO usage_events (key, tenant_id, job_id, variant, kind, units, amount_micros,
-        covered_by, month)
+        covered_by, month, vendor_micros)
     SELECT 'usage:' || job_id, tenant_id, job_id, variant, kind, units, charged_micros,
-        source, month
+        source, month, vendor_micros
     FROM settled
 ), charged AS (
     INSERT INTO ledger_entries (tenant_id, reference, amount_micros)

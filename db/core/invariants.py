@@ -15,9 +15,36 @@ RULES: dict[str, str] = {
         LEFT JOIN usage_events u ON u.job_id = j.id
         WHERE j.state = 'succeeded'
         GROUP BY j.id HAVING count(h.job_id) <> 1 OR count(u.id) <> 1""",
-    "each usage event belongs to a succeeded job": """
+    "each usage event belongs to a job that ended in its outcome": """
         SELECT u.key FROM usage_events u LEFT JOIN jobs j ON j.id = u.job_id
-        WHERE j.id IS NOT NULL AND j.state <> 'succeeded'""",
+        WHERE j.id IS NOT NULL AND j.state <> u.outcome""",
+    "each canceled job has a usage event if its hold was settled, and none otherwise": """
+        SELECT j.id FROM jobs j
+        LEFT JOIN holds h ON h.job_id = j.id AND h.state = 'settled'
+        LEFT JOIN usage_events u ON u.job_id = j.id
+        WHERE j.state = 'canceled'
+        GROUP BY j.id HAVING count(h.job_id) <> count(u.id) OR count(u.id) > 1""",
+    "a canceled job is charged for what it started, and at most what it held": """
+        SELECT h.job_id FROM holds h JOIN jobs j ON j.id = h.job_id
+        WHERE j.state = 'canceled' AND h.state = 'settled' AND (j.attempt = 0
+            OR coalesce(h.canceled_units, -1) NOT BETWEEN 0 AND h.units
+            OR coalesce(h.canceled_micros, -1) NOT BETWEEN 0 AND h.amount_micros)""",
+    "no hold but that of a job with a result or of canceled work is settled": """
+        SELECT h.job_id FROM holds h JOIN jobs j ON j.id = h.job_id
+        WHERE h.state = 'settled' AND j.state NOT IN ('succeeded', 'canceled')""",
+    "canceled work and used units of an allowance add up": """
+        SELECT a.tenant_id || ' ' || a.month || ' ' || a.kind FROM allowances a
+        LEFT JOIN usage_events u ON u.tenant_id = a.tenant_id AND u.month = a.month
+            AND u.kind = a.kind AND u.covered_by = 'allowance' AND u.outcome = 'canceled'
+        GROUP BY a.tenant_id, a.month, a.kind, a.remainder_micro_units
+        HAVING coalesce(sum(u.units), 0) * 1000000 + a.remainder_micro_units
+            <> coalesce(sum(u.ran_micro_units), 0)""",
+    "only a hosted job waits for its vendor after a cancellation": """
+        SELECT id FROM jobs WHERE cancel_requested_at IS NOT NULL AND vendor_micros IS NULL""",
+    "what is held of a day's budget at the vendor is the sum of its open holds": """
+        SELECT CAST(v.day AS text) FROM vendor_spend v
+        LEFT JOIN holds h ON h.vendor_day = v.day AND h.state = 'open'
+        GROUP BY v.day, v.held_micros HAVING v.held_micros <> coalesce(sum(h.vendor_micros), 0)""",
     "a finished job has no open hold": """
         SELECT h.job_id FROM holds h JOIN jobs j ON j.id = h.job_id
         WHERE h.state = 'open' AND j.finished_at IS NOT NULL""",

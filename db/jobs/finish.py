@@ -13,10 +13,11 @@ from sqlalchemy import ColumnElement, Select, func, select, text, update
 from sqlalchemy.orm import Session
 
 from db.billing import holds
+from db.billing.cancellation import settle_canceled
 from db.core.clock import from_now
 from db.jobs import fair_share
 from db.jobs.types import Claim, Failure
-from db.tables import Job
+from db.tables import Job, JobResumePoint
 from db.tables.index_predicates import state_is
 from db.values.job_state import JobState, sources_of
 from db.webhooks import deliveries
@@ -31,16 +32,30 @@ WHERE job_id = :job_id AND number = :number AND ended_at IS NULL
 """)
 
 
-def fail_job(session: Session, claim: Claim, failure: Failure) -> bool:
-    """Fail for good and release the hold; False when the claim was no longer valid."""
-    return _fail(session, _is_valid(claim), failure) is not None
+def fail_job(session: Session, claim: Claim, failure: Failure) -> JobState | None:
+    """Fail for good and release the hold; a job that its owner has canceled is canceled instead.
+
+    Returns:
+        The state that the job entered; None when the claim was no longer valid.
+    """
+    return _state_of(_fail(session, _is_valid(claim), failure))
 
 
-def retry_job(session: Session, claim: Claim, failure: Failure, *, delay_seconds: float) -> bool:
-    """Queue the job again after a delay, or fail it when this was its last attempt."""
+def retry_job(
+    session: Session, claim: Claim, failure: Failure, *, delay_seconds: float
+) -> JobState | None:
+    """Queue the job again after a delay, or end it as `fail_job` when this was its last attempt.
+
+    Returns:
+        The state that the job entered; None when the claim was no longer valid.
+    """
     if session.scalar(select(Job.attempt >= Job.max_attempts).where(_is_valid(claim))):
         return fail_job(session, claim, failure)
-    return _requeue(session, _is_valid(claim), failure.code, delay_seconds) is not None
+    return _state_of(_requeue(session, _is_valid(claim), failure.code, delay_seconds))
+
+
+def _state_of(job: Job | None) -> JobState | None:
+    return None if job is None else JobState(job.state)
 
 
 def hand_back_job(session: Session, claim: Claim) -> bool:
@@ -61,16 +76,51 @@ def hand_back_job(session: Session, claim: Claim) -> bool:
 def cancel_job(session: Session, *, tenant_id: str | None, job_id: str) -> Job | None:
     """Cancel a queued or running job; None when it had finished or belongs to another tenant.
 
+    An operator's cancellation is free, and ends the job. An owner's depends on the job: a queued
+    one ends and is free. One that runs on an own device ends, and is charged for what ran by the
+    rule of the tier. A hosted one that a vendor may have goes on, with `cancel_requested_at` set:
+    it succeeds and is charged if the vendor delivers, and is canceled otherwise.
+
     Args:
         session: the transaction; it must be durable.
         tenant_id: the owner that the job must have; None for an operator.
         job_id: the job.
     """
-    condition = Job.id == job_id
-    if tenant_id is not None:
-        condition &= Job.tenant_id == tenant_id
+    if tenant_id is None:
+        job = _end(session, Job.id == job_id, JobState.CANCELED, {})
+        if job is not None:
+            _close_without_result(session, job)
+        return job
+    own = (Job.id == job_id) & (Job.tenant_id == tenant_id)
+    # Locked first: no worker may claim or complete it between the statements.
+    session.execute(select(Job.id).where(own).with_for_update())
+    return _request_cancellation(session, own) or _cancel_own(session, own)
+
+
+def _request_cancellation(session: Session, condition: ColumnElement[bool]) -> Job | None:
+    """Mark a hosted job that a vendor may have; None for any other job."""
+    task = select(JobResumePoint.job_id).where(
+        JobResumePoint.job_id == Job.id, JobResumePoint.note != ""
+    )
+    running = Job.state == JobState.RUNNING
+    statement = (
+        update(Job)
+        .where(condition, Job.vendor_micros.is_not(None))
+        .where(running | ((Job.state == JobState.QUEUED) & task.exists()))
+        .values(cancel_requested_at=func.coalesce(Job.cancel_requested_at, func.now()))
+        .returning(Job)
+    )
+    return session.scalars(statement, execution_options={"populate_existing": True}).first()
+
+
+def _cancel_own(session: Session, condition: ColumnElement[bool]) -> Job | None:
     job = _end(session, condition, JobState.CANCELED, {})
-    if job is not None:
+    if job is None:
+        return None
+    # The claim writes the worker, and a return to the queue clears it: the job was running.
+    if job.worker_id is not None:
+        settle_canceled(session, job)
+    else:
         _close_without_result(session, job)
     return job
 
@@ -140,7 +190,10 @@ def _fail(session: Session, condition: ColumnElement[bool], failure: Failure) ->
         "error_message": failure.message,
         "error_retryable": failure.retryable,
     }
-    job = _end(session, condition, JobState.FAILED, values)
+    requested = Job.cancel_requested_at.is_not(None)
+    job = _end(session, condition & ~requested, JobState.FAILED, values) or _end(
+        session, condition & requested, JobState.CANCELED, {}
+    )
     if job is not None:
         holds.release(session, job.id)
     return job

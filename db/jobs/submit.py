@@ -14,16 +14,17 @@ from sqlalchemy import Integer, Row, String, bindparam, column, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
-from db.billing import holds
+from db.billing import holds, vendor
 from db.jobs import fair_share
 from db.jobs.types import (
     AcceptedJob,
+    ModelNotInTierError,
     NewJob,
     PriorityNotAllowedError,
     TooManyInFlightError,
 )
 from db.tables import Job
-from db.tenants import api_keys
+from db.tenants import api_keys, tiers
 from db.tenants.tenants import TenantSuspendedError
 from db.values.job_state import PRIORITY_FACTOR, Priority
 from db.webhooks import secrets as webhook_secrets
@@ -44,12 +45,12 @@ _INSERT = """
 INSERT INTO jobs (id, tenant_id, variant, state, priority, input, metadata, batch_key,
     batch_limit, cost_seconds, fair_share, fair_start, attempt, max_attempts, deadline_seconds,
     progress_step, progress_steps, unit_kind, units, price_micros, covered_by, expires_at, webhook,
-    request_id)
+    request_id, vendor_micros)
 SELECT :id, :tenant_id, :variant, 'queued', :priority, :input, :metadata, :batch_key,
     :batch_limit, :cost_seconds, {share}, {start}, 0, :max_attempts, :deadline_seconds,
     0, 0, :unit_kind, :units, :price_micros, {covered_by},
     now() + make_interval(secs => :expires_in_seconds), :webhook,
-    :request_id
+    :request_id, CAST(:vendor_micros AS bigint)
 """
 
 _INSERT_QUEUED = text(
@@ -68,6 +69,9 @@ WITH entered AS MATERIALIZED (
     FROM tenants JOIN tiers ON tiers.name = tenants.tier
     WHERE tenants.id = :tenant_id AND tenants.suspended_at IS NULL
       AND tenants.in_flight < tiers.max_in_flight AND tiers.max_priority = ANY (:tier_priorities)
+      AND (tiers.models IS NULL OR CAST(:variant AS varchar) = ANY (tiers.models))
+      AND (tiers.allowance_models IS NULL
+          OR CAST(:variant AS varchar) = ANY (tiers.allowance_models))
       AND (CAST(:api_key_id AS varchar) IS NULL OR EXISTS (
           SELECT 1 FROM api_keys WHERE id = :api_key_id AND revoked_at IS NULL))
     FOR NO KEY UPDATE OF tenants
@@ -120,8 +124,10 @@ def submit_job(session: Session, new: NewJob) -> AcceptedJob:
         db.tenants.api_keys.InvalidKeyError: the API key of the request has been revoked.
         TenantSuspendedError: the tenant may not submit.
         PriorityNotAllowedError: the tier does not include the priority.
+        ModelNotInTierError: the tier does not include the model.
         TooManyInFlightError: the tier's limit of unfinished jobs is reached.
         db.billing.holds.InsufficientCreditError: neither allowance nor balance covers it.
+        db.billing.vendor.VendorLimitError: the day's limit at the vendor is reached.
     """
     accepted = submit_job_at_once(session, new) or _submit_in_steps(session, new)
     if new.webhook is not None:
@@ -138,6 +144,8 @@ def submit_job_at_once(session: Session, new: NewJob) -> AcceptedJob | None:
         None when the statement could not submit it; nothing was changed then. Call `submit_job`,
         which submits it or raises the reason.
     """
+    if new.is_hosted:  # its cost is held, too
+        return None
     row = session.execute(_SUBMITTED, _submission(new)).one_or_none()
     return None if row is None else AcceptedJob(row.Job, row.tier, row.quota_left)
 
@@ -164,12 +172,17 @@ def _submit_in_steps(session: Session, new: NewJob) -> AcceptedJob:
         granted=holds.allowance_granted(tier, new.unit_kind),
         units=new.units,
         price=new.price_micros,
+        is_covered=tiers.allowance_covers(tier, new.variant, is_hosted=new.is_hosted),
     )
     share = fair_share.share_of(new.cost_seconds, tier.weight, new.priority)
     start = fair_share.assign(session, variant=new.variant, tenant_id=new.tenant_id, share=share)
     assigned = {"covered_by": cover.source, "fair_share": share, "fair_start": start}
     job = session.scalars(_INSERTED, _columns(new) | assigned).one()
-    holds.record_hold(session, job, cover)
+    vendor_day = None if new.vendor_micros is None else vendor.day_of(tier.now)
+    holds.record_hold(session, job, cover, vendor_day=vendor_day)
+    if new.vendor_micros is not None and vendor_day is not None:
+        limit = new.vendor_limit_micros
+        vendor.hold(session, day=vendor_day, micros=new.vendor_micros, limit_micros=limit)
     return AcceptedJob(job, tier=tier.name, quota_left=cover.allowance_left)
 
 
@@ -192,6 +205,7 @@ def _columns(new: NewJob) -> dict[str, Any]:
         "expires_in_seconds": new.expires_in_seconds,
         "webhook": new.webhook.as_json() if new.webhook else None,
         "request_id": new.request_id,
+        "vendor_micros": new.vendor_micros,
     }
 
 
@@ -207,6 +221,8 @@ def _increment_in_flight(session: Session, new: NewJob) -> Row[Any]:
     order = list(Priority)
     if order.index(new.priority) > order.index(Priority(tier.max_priority)):
         raise PriorityNotAllowedError(new.priority, Priority(tier.max_priority))
+    if not tiers.includes(tier, new.variant):
+        raise ModelNotInTierError(new.variant, tier.name, tier.models)
     if tier.in_flight > tier.max_in_flight:
         raise TooManyInFlightError(tier.max_in_flight)
     return tier

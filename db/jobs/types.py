@@ -1,5 +1,6 @@
 """Values that changes of jobs take and return, and the errors of a refused submission."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,14 @@ class PriorityNotAllowedError(Exception):
         super().__init__(f"priority {priority} needs a higher tier; yours goes up to {highest}")
 
 
+class ModelNotInTierError(Exception):
+    """The tenant's tier does not include this model."""
+
+    def __init__(self, variant: str, tier: str, included: Sequence[str]) -> None:
+        names = ", ".join(included) or "no model"
+        super().__init__(f"tier {tier} does not include {variant}; it includes {names}")
+
+
 @dataclass(frozen=True)
 class NewJob:
     """A validated submission, before it has a row.
@@ -41,6 +50,9 @@ class NewJob:
         api_key_id: the API key of the request, which must not have been revoked; None skips the
             check.
         request_id: the id of the request, for the logs.
+        vendor_micros: the cost of one task at the vendor in micro-USD; None for a model that runs
+            on own devices.
+        vendor_limit_micros: the most that a day may cost at the vendor; None for no limit.
     """
 
     tenant_id: str
@@ -60,7 +72,14 @@ class NewJob:
     webhook: Webhook | None = None
     api_key_id: str | None = None
     request_id: str | None = None
+    vendor_micros: int | None = None
+    vendor_limit_micros: int | None = None
     id: str = field(default_factory=lambda: new_id("job"))
+
+    @property
+    def is_hosted(self) -> bool:
+        """True for a model that a vendor runs."""
+        return self.vendor_micros is not None
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,7 @@ def _copy_of(job: Job) -> NewJob:
         expires_in_seconds=None,
         metadata=job.job_metadata,
         webhook=Webhook.from_json(job.webhook) if job.webhook else None,
+        vendor_micros=job.vendor_micros,
     )
 
 

@@ -19,6 +19,9 @@ LIMITS = (
     "images_per_month",
     "analyses_per_month",
     "requests_per_minute",
+    "models",
+    "allowance_models",
+    "cancel_charge",
 )
 
 
@@ -44,6 +47,7 @@ def change(session: Session, actor: Actor, name: str, limits: Mapping[str, Any])
     tier = session.get(Tier, name, with_for_update=True, populate_existing=True)
     if tier is None:
         raise UnknownTierError(name, tenant_summaries.tier_names(session))
+    limits = {limit: list(new) if isinstance(new, tuple) else new for limit, new in limits.items()}
     changed = {limit: new for limit, new in limits.items() if getattr(tier, limit) != new}
     before = {limit: getattr(tier, limit) for limit in changed}
     for limit, new in changed.items():

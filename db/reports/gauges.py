@@ -7,6 +7,7 @@ from datetime import timedelta
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from db.billing.vendor import Spend, spend_today
 from db.jobs.waiting import SERVING_NOW, WORKER_STALE_SECONDS
 from db.reports.usage import QueueDepth, queue_depths
 
@@ -22,6 +23,7 @@ class DatabaseGauges:
         paused: variants whose queue an operator has paused.
         open_holds: jobs with an open hold.
         oldest_hold_seconds: the age of the oldest open hold.
+        vendor: today's spend at the vendor of hosted models.
     """
 
     queues: Sequence[QueueDepth]
@@ -30,6 +32,7 @@ class DatabaseGauges:
     paused: Sequence[str]
     open_holds: int
     oldest_hold_seconds: float
+    vendor: Spend
 
 
 _READY = text(f"""
@@ -61,4 +64,5 @@ def snapshot(session: Session) -> DatabaseGauges:
         paused=session.scalars(_PAUSED).all(),
         open_holds=open_holds,
         oldest_hold_seconds=float(oldest_hold),
+        vendor=spend_today(session),
     )

@@ -3,8 +3,9 @@
 import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from db.reports.window import Revenue
@@ -13,18 +14,32 @@ _LATE = timedelta(minutes=10)
 """A usage event is committed within this time of `occurred_at`, the beginning of its transaction.
 No transaction of the service lasts a minute."""
 
-_NEWER = text("""
+_SUMS = {
+    "images": "units) FILTER (WHERE kind = 'images' AND outcome = 'succeeded' AND {})",
+    "revenue_micros": "amount_micros) FILTER (WHERE {})",
+    "vendor_micros": "vendor_micros) FILTER (WHERE {})",
+    "hosted_micros": "amount_micros) FILTER (WHERE vendor_micros IS NOT NULL AND {})",
+}
+"""What is summed, by the fields of `Revenue`; `{}` is a further condition."""
+
+_CLOSED = "occurred_at < now() - CAST(:late AS interval)"
+
+
+def _columns(prefix: str, condition: str) -> str:
+    """The columns of all sums over the events that meet a condition."""
+    return ", ".join(
+        f"coalesce(sum({what.format(condition)}, 0)::bigint AS {prefix}{name}"
+        for name, what in _SUMS.items()
+    )
+
+
+_NEWER = text(f"""
 SELECT date_trunc('day', now()) AS day, now() - CAST(:late AS interval) AS closed_until,
-    coalesce(sum(units) FILTER (WHERE kind = 'images'), 0)::bigint AS images,
-    coalesce(sum(amount_micros), 0)::bigint AS revenue_micros,
-    coalesce(sum(units) FILTER (
-        WHERE kind = 'images' AND occurred_at < now() - CAST(:late AS interval)), 0)::bigint
-        AS closed_images,
-    coalesce(sum(amount_micros) FILTER (
-        WHERE occurred_at < now() - CAST(:late AS interval)), 0)::bigint AS closed_micros
+    {_columns("", "true")},
+    {_columns("closed_", _CLOSED)}
 FROM usage_events
 WHERE occurred_at >= greatest(date_trunc('day', now()), CAST(:since AS timestamptz))
-""")
+""")  # noqa: S608 - our own fragments
 
 
 @dataclass(frozen=True)
@@ -33,8 +48,7 @@ class _Closed:
 
     day: datetime
     until: datetime
-    images: int
-    revenue_micros: int
+    sums: Revenue
 
 
 class RunningRevenue:
@@ -59,11 +73,15 @@ class RunningRevenue:
             row = session.execute(_NEWER, {"late": self._late, "since": since}).one()
             if closed is None or closed.day != row.day:
                 # The day is new, and all of it was read: it began after the last sum ended.
-                closed = _Closed(row.day, row.day, 0, 0)
+                closed = _Closed(row.day, row.day, Revenue(0, 0))
             self._closed = _Closed(
-                row.day,
-                max(row.closed_until, row.day),
-                closed.images + row.closed_images,
-                closed.revenue_micros + row.closed_micros,
+                row.day, max(row.closed_until, row.day), _add(closed.sums, row, "closed_")
             )
-        return Revenue(closed.images + row.images, closed.revenue_micros + row.revenue_micros)
+        return _add(closed.sums, row)
+
+
+def _add(sums: Revenue, row: Row[Any], prefix: str = "") -> Revenue:
+    """The sums with those of a row, whose columns begin with `prefix`."""
+    return Revenue(
+        **{name: getattr(sums, name) + getattr(row, f"{prefix}{name}") for name in _SUMS}
+    )

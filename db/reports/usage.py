@@ -49,6 +49,13 @@ def usage_events(
     return session.scalars(statement.order_by(UsageEvent.id).limit(limit)).all()
 
 
+def canceled_work(session: Session, job_ids: Sequence[str]) -> dict[str, UsageEvent]:
+    """The usage events of canceled jobs, by job; a job that cost nothing has none."""
+    keys = [f"usage:{job_id}" for job_id in job_ids]
+    rows = session.scalars(select(UsageEvent).where(UsageEvent.key.in_(keys)))
+    return {row.job_id: row for row in rows}
+
+
 def usage_sums(
     session: Session, tenant_id: str, start: datetime, end: datetime, groups: Sequence[str]
 ) -> list[UsageSum]:

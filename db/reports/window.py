@@ -82,18 +82,41 @@ def failures_by_code(session: Session, window: timedelta) -> list[tuple[str, int
 
 @dataclass(frozen=True)
 class Revenue:
-    """Images and charges that were settled since midnight, UTC."""
+    """Figures since midnight, UTC, in micro-USD.
+
+    Attributes:
+        images: images of jobs that succeeded.
+        revenue_micros: charges to balances.
+        vendor_micros: what the vendor of hosted models bills for results that were delivered.
+        hosted_micros: charges for those results.
+    """
 
     images: int
     revenue_micros: int
+    vendor_micros: int = 0
+    hosted_micros: int = 0
+
+    @property
+    def hosted_margin_micros(self) -> int:
+        """Charges for hosted results less their cost at the vendor; negative for a loss."""
+        return self.hosted_micros - self.vendor_micros
 
 
 def revenue_today(session: Session) -> Revenue:
     """Today's images and charges, UTC by the database's clock; reads all events of the day."""
-    images = func.sum(UsageEvent.units).filter(UsageEvent.kind == UnitKind.IMAGES)
+    amount = func.sum(UsageEvent.amount_micros)
+    images = func.sum(UsageEvent.units).filter(
+        UsageEvent.kind == UnitKind.IMAGES, UsageEvent.outcome == "succeeded"
+    )
+    sums = (
+        images,
+        amount,
+        func.sum(UsageEvent.vendor_micros),
+        amount.filter(UsageEvent.vendor_micros.is_not(None)),
+    )
     row = session.execute(
-        select(
-            func.coalesce(images, 0), func.coalesce(func.sum(UsageEvent.amount_micros), 0)
-        ).where(UsageEvent.occurred_at >= func.date_trunc("day", func.now()))
+        select(*(func.coalesce(each, 0) for each in sums)).where(
+            UsageEvent.occurred_at >= func.date_trunc("day", func.now())
+        )
     ).one()
-    return Revenue(int(row[0]), int(row[1]))
+    return Revenue(*map(int, row))

@@ -1,7 +1,7 @@
 """Tables as SQLAlchemy models. CHECK and UNIQUE constraints state the rules of one row."""
 
 from db.tables.artifacts import Artifact, File
-from db.tables.billing import Allowance, Hold, LedgerEntry, UsageEvent
+from db.tables.billing import Allowance, Hold, LedgerEntry, UsageEvent, VendorSpend
 from db.tables.idempotency import IdempotencyKey
 from db.tables.inputs import InputObject
 from db.tables.jobs import Attempt, FairTag, Job, Queue
@@ -35,6 +35,7 @@ __all__ = [
     "Tenant",
     "Tier",
     "UsageEvent",
+    "VendorSpend",
     "WebhookEndpoint",
     "WebhookSecret",
     "Worker",

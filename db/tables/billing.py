@@ -1,4 +1,4 @@
-"""Money: allowances, holds, the ledger and usage."""
+"""Money: allowances, holds, the ledger, usage, and the spend at the vendor."""
 
 from datetime import date, datetime
 
@@ -33,10 +33,16 @@ class Allowance(Base):
     used: Mapped[int] = mapped_column(default=0)
     # Units that open holds reserve; a submission adds to it, the end of a job subtracts from it.
     held: Mapped[int] = mapped_column(default=0)
+    # Millionths of a unit of canceled work that `used` does not contain yet; less than one unit.
+    remainder_micro_units: Mapped[int] = mapped_column(default=0, server_default="0")
 
     __table_args__ = (
         CheckConstraint("used >= 0 AND held >= 0", "not_negative"),
         CheckConstraint("used + held <= granted", "within_grant"),
+        CheckConstraint(
+            "remainder_micro_units >= 0 AND remainder_micro_units < 1000000",
+            "remainder_below_one_unit",
+        ),
     )
 
 
@@ -62,8 +68,16 @@ class Hold(Base):
     units: Mapped[int]
     # The job's price in micro-USD; charged only if `source` is the balance.
     amount_micros: Mapped[int] = mapped_column(BigInteger)
-    # "open" until the job ends; then "settled" by its completion, or "released".
+    # "open" until the job ends; then "settled" if it is charged, or "released".
     state: Mapped[str] = mapped_column(default="open")
+    # Units charged for a job that was canceled; null for any other, which is charged as a whole.
+    canceled_units: Mapped[int | None]
+    # Micro-USD charged for a job that was canceled; null for any other.
+    canceled_micros: Mapped[int | None] = mapped_column(BigInteger)
+    # The day (UTC) whose budget at the vendor holds `vendor_micros`; null if no vendor is needed.
+    vendor_day: Mapped[date | None]
+    # The cost of one task at the vendor in micro-USD; null if no vendor is needed.
+    vendor_micros: Mapped[int | None] = mapped_column(BigInteger)
     # When it was settled or released; null while it is open.
     closed_at: Mapped[datetime | None]
 
@@ -120,8 +134,15 @@ class UsageEvent(Base):
     month: Mapped[date]
     # When the job was settled.
     occurred_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # "succeeded", or "canceled" for the work of a job that its owner canceled.
+    outcome: Mapped[str] = mapped_column(default="succeeded", server_default="succeeded")
+    # Millionths of a unit that ran before the cancellation; null if the job succeeded.
+    ran_micro_units: Mapped[int | None] = mapped_column(BigInteger)
+    # The cost of the result at the vendor in micro-USD; null if it was made on own devices.
+    vendor_micros: Mapped[int | None] = mapped_column(BigInteger)
 
     __table_args__ = (
+        CheckConstraint("outcome IN ('succeeded', 'canceled')", "outcome_known"),
         Index("ix_usage_events_tenant_time", "tenant_id", "occurred_at"),
         Index(
             "ix_usage_events_time",
@@ -129,3 +150,22 @@ class UsageEvent(Base):
             postgresql_include=["kind", "units", "amount_micros"],
         ),
     )
+
+
+class VendorSpend(Base):
+    """The operator's spend at the vendor of hosted models in one day.
+
+    A submission holds the cost of its task. A trigger moves it when the hold of the job is closed,
+    whatever statement closes it.
+    """
+
+    __tablename__ = "vendor_spend"
+
+    # The day of submission, UTC.
+    day: Mapped[date] = mapped_column(primary_key=True)
+    # Micro-USD that jobs with an open hold may cost.
+    held_micros: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    # Micro-USD of tasks that the vendor delivered, or whose fate is unknown.
+    spent_micros: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+
+    __table_args__ = (CheckConstraint("held_micros >= 0 AND spent_micros >= 0", "not_negative"),)

@@ -87,6 +87,8 @@ class Job(Base):
     price_micros: Mapped[int] = mapped_column(BigInteger)
     # "allowance" or "balance": where the hold was placed.
     covered_by: Mapped[str]
+    # The cost of one task at the vendor in micro-USD; null if the model runs on own devices.
+    vendor_micros: Mapped[int | None] = mapped_column(BigInteger)
 
     # A `db.webhooks.types.Webhook` as JSON; null if nobody is to be notified.
     webhook: Mapped[dict[str, Any] | None]
@@ -108,6 +110,9 @@ class Job(Base):
     started_at: Mapped[datetime | None]
     # When the job reached a terminal state; null before.
     finished_at: Mapped[datetime | None]
+    # When the owner canceled a job that a vendor may have: it is canceled unless the vendor
+    # delivers. Null if nobody did.
+    cancel_requested_at: Mapped[datetime | None]
     # Seconds on the device in the attempt that succeeded; null unless the job succeeded.
     run_seconds: Mapped[float | None] = mapped_column(DOUBLE_PRECISION)
     # Seconds to encode and upload the results; null unless the job succeeded.

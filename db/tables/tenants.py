@@ -7,12 +7,16 @@ from sqlalchemy import (
     CheckConstraint,
     ForeignKey,
     LargeBinary,
+    String,
     func,
 )
-from sqlalchemy.dialects.postgresql import DOUBLE_PRECISION
+from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.core.base import Base
+from db.values.cancel_charge import CancelCharge
+
+_cancel_charges = ", ".join(f"'{rule}'" for rule in CancelCharge)
 
 
 class Tier(Base):
@@ -34,10 +38,19 @@ class Tier(Base):
     analyses_per_month: Mapped[int]
     # The limit of API requests for each key by itself; null is no limit.
     requests_per_minute: Mapped[int | None]
+    # The models that its tenants may use; null is every model.
+    models: Mapped[list[str] | None] = mapped_column(ARRAY(String))
+    # The models that the allowances cover; null is every model that runs on own devices.
+    allowance_models: Mapped[list[str] | None] = mapped_column(ARRAY(String))
+    # A `CancelCharge`: the cost of a job that its owner cancels while it runs.
+    cancel_charge: Mapped[str] = mapped_column(
+        default=CancelCharge.STEPS, server_default=CancelCharge.STEPS
+    )
 
     __table_args__ = (
         CheckConstraint("weight > 0", "weight_positive"),
         CheckConstraint("requests_per_minute > 0", "requests_positive"),
+        CheckConstraint(f"cancel_charge IN ({_cancel_charges})", "cancel_charge_known"),
     )
 
 

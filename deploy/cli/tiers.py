@@ -5,11 +5,21 @@ from typing import Any
 import click
 
 from db.operators import tiers as operator_tiers
+from db.values.cancel_charge import CancelCharge
 from db.values.job_state import Priority
 from deploy.cli.common import actor, json_option, print_rows, row_values, transaction
 
 _MAX_COUNT = 2**31 - 1
 _COUNT = click.IntRange(0, _MAX_COUNT)
+
+
+def _model_names(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> tuple[str, ...] | None:
+    """The names of a list with commas; None when the option is left out."""
+    if value is None:
+        return None
+    return tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
 
 
 @click.group()
@@ -47,16 +57,44 @@ def list_tiers(*, as_json: bool) -> None:
 @click.option(
     "--requests-per-minute", type=_COUNT, help="Limit of each API key; 0 removes the limit."
 )
+@click.option(
+    "--models",
+    callback=_model_names,
+    metavar="MODEL,…|all",
+    help="Models that its tenants may use; all for every model.",
+)
+@click.option(
+    "--allowance-models",
+    callback=_model_names,
+    metavar="MODEL,…|own",
+    help="Models that the allowances cover; own for all that run on own devices.",
+)
+@click.option(
+    "--cancel-charge",
+    type=click.Choice([each.value for each in CancelCharge]),
+    help="Cost of a job that its owner cancels while it runs: nothing, the steps that ran, or "
+    "the whole job.",
+)
 def set_tier(name: str, **limits: Any) -> None:
     """Set limits of the tier NAME. An option that you leave out keeps its value.
 
     The new limits apply to jobs that are submitted from now on.
     """
+    from api.operators.tiers import change_tier  # noqa: PLC0415 - with the catalogue
+    from deploy.cli.services import open_catalogue  # noqa: PLC0415
+    from workers.catalog import UnknownVariantError  # noqa: PLC0415
+
     changes = {limit: value for limit, value in limits.items() if value is not None}
     if not changes:
         raise click.UsageError("name at least one limit, e.g. --max-in-flight 20")
     if changes.get("requests_per_minute") == 0:
         changes["requests_per_minute"] = None
-    with transaction() as session:
-        operator_tiers.change(session, actor(), name, changes)
+    for limit in ("models", "allowance_models"):
+        if changes.get(limit) in (("all",), ("own",)):
+            changes[limit] = None
+    with open_catalogue() as services:
+        try:
+            change_tier(services, actor(), name, changes)
+        except UnknownVariantError as error:
+            raise click.ClickException(str(error)) from error
     click.echo(f"{name} is set")

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from db.billing import ledger
 from db.core import invariants
 from db.core.session import Database
-from db.jobs.claim import claim_jobs
+from db.jobs.claim import claim_jobs, renew_leases
 from db.jobs.complete import complete_job
 from db.jobs.finish import cancel_job, expire_job, fail_job, rescue_job, retry_job
 from db.jobs.queries import find_job
@@ -161,19 +161,25 @@ def complete(database: Database, held: Claim, *artifacts: NewArtifact) -> bool:
 def fail(database: Database, held: Claim, failure: Failure = BROKEN) -> bool:
     """Fail a job for good."""
     with database.transaction() as session:
-        return fail_job(session, held, failure)
+        return fail_job(session, held, failure) is not None
 
 
 def retry(database: Database, held: Claim, *, delay: float = 0) -> bool:
     """Queue a job again, or fail it after its last attempt."""
     with database.transaction() as session:
-        return retry_job(session, held, BROKEN_FOR_NOW, delay_seconds=delay)
+        return retry_job(session, held, BROKEN_FOR_NOW, delay_seconds=delay) is not None
 
 
 def cancel(database: Database, job_id: str, tenant_id: str | None = None) -> bool:
     """Cancel a job; return True when it was done."""
     with database.transaction() as session:
         return cancel_job(session, tenant_id=tenant_id, job_id=job_id) is not None
+
+
+def progress(database: Database, held: Claim, step: int, steps: int) -> None:
+    """Write an attempt's progress, as a heartbeat does."""
+    with database.autocommit() as session:
+        assert renew_leases(session, {held: (step, steps)}, lease_seconds=60) == {held}
 
 
 def expire(database: Database, job_id: str) -> bool:

@@ -43,6 +43,15 @@ class Stopped(AdapterError):  # noqa: N818 - the answer to a request, not a faul
     code = "canceled"
 
 
+class CancellationRequestedError(AdapterError):
+    """The owner canceled the job before its task was submitted to a vendor: it ends as canceled."""
+
+    code = "canceled"
+
+    def __init__(self) -> None:
+        super().__init__("the job was canceled before the vendor had it")
+
+
 class OutOfMemoryError(AdapterError):
     """The device's memory did not hold the batch."""
 
@@ -129,6 +138,19 @@ class ResumePoint(Protocol):
         """Replace the text. A text that cannot be stored is lost, and nothing is raised."""
         ...
 
+    def begin_task(self) -> None:
+        """Record that a task is submitted to a vendor next, which may bill it.
+
+        Raises:
+            CancellationRequestedError: the owner has canceled the job: submit nothing.
+            Stopped: the claim is no longer valid.
+        """
+        ...
+
+    def drop_task(self) -> None:
+        """Record that the vendor refused the task, or failed: it bills nothing."""
+        ...
+
 
 class TransientResumePoint:
     """A resume point in memory alone: no later attempt reads it."""
@@ -143,6 +165,14 @@ class TransientResumePoint:
     def write(self, text: str) -> None:
         """Keep the text as long as this object exists."""
         self._text = text
+
+    def begin_task(self) -> None:
+        """Forget the former task."""
+        self._text = None
+
+    def drop_task(self) -> None:
+        """Forget the task."""
+        self._text = None
 
 
 ShowPreview = Callable[[Image, int, int], None]

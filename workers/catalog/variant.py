@@ -87,6 +87,8 @@ class Variant:
         parameters: the pydantic model of `input`, defaults and limits included; extra forbidden.
         unit_kind: the allowance from which a job is paid.
         price: price rule.
+        vendor_price: rule of what the vendor bills the operator; None for a model that runs on own
+            devices.
         measure: computes what is priced from the parsed parameters and the pixels of each input
             picture.
         cost_seconds: estimates device-seconds from the parsed parameters (fair share, expected
@@ -123,6 +125,7 @@ class Variant:
     deadline_seconds: float
     licence: Licence
     calls_at_once: int = 1
+    vendor_price: Price | None = None
     tasks: tuple[str, ...] = ()
     dtype: dict[str, str] = field(default_factory=dict)
     memory_bytes: int = 0
@@ -130,6 +133,15 @@ class Variant:
     resolve_sizes: Callable[[Any, Mapping[str, Sequence[PictureSize]]], BaseModel] = (
         _keep_parameters
     )
+
+    @property
+    def is_hosted(self) -> bool:
+        """True for a model that a vendor runs, and bills."""
+        return self.vendor_price is not None
+
+    def vendor_micros(self, measure: Measure) -> int | None:
+        """The cost of one task at the vendor in micro-USD; None without a vendor."""
+        return None if self.vendor_price is None else self.vendor_price.amount_micros(measure)
 
     def batch_key(self, parameters: BaseModel) -> str:
         """A digest equal for jobs that the model can run in one call."""

@@ -95,21 +95,17 @@ class FailureRecorder:
             count_retried_attempt(job.row.variant, failure.code)
             log_attempt(job, "retried", failure.code)
             self._publisher.publish_state(job.row.id, state, attempt=job.row.attempt)
-        elif state == JobState.FAILED:
-            announce_end(self._publisher, job, state, reason=failure.code)
+        elif state is not None:
+            reason = failure.code if state == JobState.FAILED else ""
+            announce_end(self._publisher, job, state, reason=reason)
 
     def _write(self, job: ActiveJob, failure: Failure) -> JobState | None:
         """The state that the job entered; None when another attempt has it."""
-        retries = failure.retryable and job.row.attempt < job.row.max_attempts
         with self._database.transaction() as session:
-            if retries:
+            if failure.retryable and job.row.attempt < job.row.max_attempts:
                 delay = retry_delay_seconds(job.row.attempt)
-                written = retry_job(session, job.claim, failure, delay_seconds=delay)
-            else:
-                written = fail_job(session, job.claim, failure)
-        if not written:
-            return None
-        return JobState.QUEUED if retries else JobState.FAILED
+                return retry_job(session, job.claim, failure, delay_seconds=delay)
+            return fail_job(session, job.claim, failure)
 
     def hand_back(self, job: ActiveJob) -> None:
         """Queue a job again that this process will not finish, by no fault of the job's."""

@@ -52,6 +52,11 @@ _charged = Counter(
     "Prices of jobs that succeeded, allowances included",
     ["variant"],
 )
+_vendor = Counter(
+    "bottega_vendor_dollars_total",
+    "Cost of delivered results of hosted models at their vendor",
+    ["variant"],
+)
 _features = Counter(
     "bottega_picture_features_total",
     "Look-ups of encoded pictures in the cache, by hit or miss",
@@ -160,6 +165,8 @@ def count_billed_job(job: Job) -> None:
     if job.unit_kind == "images":
         _images.labels(job.variant).inc(job.units)
     _charged.labels(job.variant).inc(job.price_micros / _MICROS)
+    if job.vendor_micros is not None:
+        _vendor.labels(job.variant).inc(job.vendor_micros / _MICROS)
 
 
 def count_feature_lookup(variant: str, *, hit: bool) -> None:

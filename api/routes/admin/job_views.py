@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from api.routes.webhooks import delivery_views
 from api.schemas.admin_jobs import AdminJobView, ArtifactView, BillView, JobDetail, Moment
+from db.billing import holds
 from db.jobs.queries import artifacts_of, attempts_of, find_job
 from db.jobs.search import FoundJob
 from db.operators import jobs as operator_jobs
@@ -80,7 +81,6 @@ def _moment(attempt: Attempt, at: datetime, step: str) -> Moment:
 def _bill(hold: Hold | None) -> BillView | None:
     if hold is None:
         return None
-    charged = hold.state == "settled" and hold.source == "balance"
     return BillView.model_validate(
         {
             "source": hold.source,
@@ -88,6 +88,6 @@ def _bill(hold: Hold | None) -> BillView | None:
             "amount_micros": hold.amount_micros,
             "state": hold.state,
             "closed_at": hold.closed_at,
-            "charged_micros": hold.amount_micros if charged else 0,
+            "charged_micros": holds.charged_micros(hold),
         }
     )

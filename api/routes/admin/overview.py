@@ -4,13 +4,15 @@ from collections import Counter
 from datetime import timedelta
 
 from fastapi import APIRouter
+from sqlalchemy.orm import Session
 
 from api.auth.operator import PREFIX, OperatorDep
 from api.routes.admin.queue_views import queue_views
 from api.routes.admin.queues import Window
 from api.routes.admin.workers import worker_views
 from api.schemas.admin import FailureView, OverviewView, TodayView
-from api.services import ServicesDep
+from api.services import Services, ServicesDep
+from db.billing.vendor import spend_today
 from db.reports.window import failures_by_code
 
 router = APIRouter(prefix=PREFIX, tags=["admin"])
@@ -32,5 +34,16 @@ def get_overview(
                 FailureView(code=code, jobs=jobs)
                 for code, jobs in failures_by_code(session, window)
             ],
-            today=TodayView.model_validate(services.revenue.read(session)),
+            today=_today(services, session),
         )
+
+
+def _today(services: Services, session: Session) -> TodayView:
+    spend = spend_today(session)
+    return TodayView.model_validate(services.revenue.read(session)).model_copy(
+        update={
+            "vendor_held_micros": spend.held_micros,
+            "vendor_spent_micros": spend.spent_micros,
+            "vendor_limit_micros": services.settings.vendor_daily_limit_micros or None,
+        }
+    )

@@ -3,12 +3,14 @@
 from fastapi import APIRouter
 
 from api.auth.operator import PREFIX, OperatorDep, WriterDep
-from api.core.errors import not_found
+from api.core.errors import invalid, not_found
+from api.operators.tiers import change_tier
 from api.schemas.admin import TierChange, TierList, TierView
 from api.schemas.jobs import ShortText
 from api.services import ServicesDep
 from db.operators import tiers as operator_tiers
 from db.tenants.tenants import UnknownTierError
+from workers.catalog import UnknownVariantError
 
 router = APIRouter(prefix=f"{PREFIX}/tiers", tags=["admin"])
 
@@ -27,8 +29,9 @@ def set_tier(
 ) -> TierView:
     """Set limits of a tier, for jobs that are submitted from now on."""
     try:
-        with services.database.transaction() as session:
-            limits = sent.model_dump(exclude_unset=True)
-            return TierView.model_validate(operator_tiers.change(session, actor, name, limits))
+        limits = sent.model_dump(exclude_unset=True)
+        return TierView.model_validate(change_tier(services, actor, name, limits))
+    except UnknownVariantError as error:
+        raise invalid(["body", "models"], str(error), "unknown_model") from None
     except UnknownTierError:
         raise not_found("tier") from None

@@ -13,6 +13,7 @@ from api.web.dashboard.queue_rows import WINDOW, WINDOW_TEXT, QueueRow, queue_ro
 from api.web.dashboard.session import CurrentOperatorDep
 from api.web.dashboard.worker_rows import worker_rows
 from api.web.shared.formats import NONE
+from db.billing.vendor import spend_today
 from db.reports.series import Curves, queue_curves
 from db.reports.window import failures_by_code
 
@@ -32,6 +33,7 @@ def show_overview(
         workers = [row for row in worker_rows(session) if not row.is_stale]
         failures = failures_by_code(session, WINDOW)
         revenue = services.revenue.read(session)
+        spend = spend_today(session)
         curves = queue_curves(session, window=WINDOW, steps=_STEPS)
     ready = sum(row.is_ready for row in workers)
     return page(
@@ -45,6 +47,8 @@ def show_overview(
         failures=[{"code": code, "jobs": jobs} for code, jobs in failures],
         images_today=revenue.images,
         revenue_today=revenue.revenue_micros,
+        vendor_today=spend.spent_micros + spend.held_micros,
+        hosted_margin=revenue.hosted_margin_micros,
         charts=_charts(curves),
         window=WINDOW_TEXT,
         **_totals(queues),

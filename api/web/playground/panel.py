@@ -18,10 +18,13 @@ from api.web.shared.job_pictures import (
     output_pictures,
     without_removed,
 )
+from db.billing.holds import BALANCE
 from db.jobs.queries import artifacts_of
 from db.jobs.waiting import queue_positions
+from db.reports.usage import canceled_work
 from db.tables import Artifact, Job
 from db.values.artifact_kinds import ArtifactKind
+from db.values.cancel_charge import MICRO
 from db.values.job_state import TERMINAL, JobState
 
 
@@ -47,6 +50,7 @@ def panel_values(services: Services, session: Session, job: Job) -> dict[str, An
     waiting = queue_positions(session, [job.id]).get(job.id)
     base = f"/playground/jobs/{job.id}"
     pictures = input_pictures(job, base)
+    cost = _cost(session, job)
     return {
         "job": job,
         "over": job.state in TERMINAL,
@@ -55,7 +59,8 @@ def panel_values(services: Services, session: Session, job: Job) -> dict[str, An
         "files": _files(artifacts, base),
         "analysis": _analysis(job, pictures),
         "inputs": pictures,
-        "facts": _facts(job),
+        "facts": _facts(job, cost),
+        "cost": cost,
         "hint": job_hint(job.error_code) if job.error_code else "",
         "prompt": str(job.input.get("prompt") or job.input.get("text") or ""),
         "is_offered": services.catalogue.has(job.variant),
@@ -87,12 +92,12 @@ def _analysis(job: Job, pictures: Sequence[InputPictureView]) -> OverlayView | N
     return overlay_view(job.output or {}, pictures[0].url or "", job.input)
 
 
-def _facts(job: Job) -> list[Fact]:
+def _facts(job: Job, cost: str) -> list[Fact]:
     started = job.started_at
     waited = (started - job.created_at).total_seconds() if started else None
     seed = job.input.get("seed")
     facts = (
-        Fact("Price", _price(job)),
+        Fact("Price", cost),
         Fact("Seed", "" if seed is None else str(seed)),
         Fact("Waited", duration(waited) if waited is not None else ""),
         Fact("Ran", duration(job.run_seconds) if job.run_seconds is not None else ""),
@@ -100,7 +105,13 @@ def _facts(job: Job) -> list[Fact]:
     return [fact for fact in facts if fact.value]
 
 
-def _price(job: Job) -> str:
-    if job.state not in (JobState.SUCCEEDED, JobState.QUEUED, JobState.RUNNING):
+def _cost(session: Session, job: Job) -> str:
+    """The price of a job, or what a job without a result cost."""
+    if job.state in (JobState.SUCCEEDED, JobState.QUEUED, JobState.RUNNING):
+        return f"{money(job.price_micros)}, covered by the {job.covered_by}"
+    work = canceled_work(session, [job.id]).get(job.id)
+    if work is None:
         return "nothing"
-    return f"{money(job.price_micros)}, covered by the {job.covered_by}"
+    if work.covered_by == BALANCE:
+        return money(work.amount_micros)
+    return f"{(work.ran_micro_units or 0) / MICRO:.2f} {job.unit_kind} of the allowance"

@@ -22,6 +22,7 @@ from workers.adapters.hosted.responses import Task, TaskResult, TaskState
 from workers.adapters.hosted.settings import HostedSettings, read_hosted_settings
 from workers.adapters.hosted.upstream import Upstream
 from workers.adapters.protocol import (
+    AdapterError,
     ContentModeratedError,
     Output,
     Painted,
@@ -53,11 +54,13 @@ T = TypeVar("T")
 class HostedAdapter:
     """One hosted variant; see `workers.adapters.protocol.Adapter`. Many threads may call it.
 
-    The vendor's API cannot cancel: for a stopped job the adapter no longer waits, and the task's
-    cost is spent. The task is stored as the job's resume point as soon as the upstream accepts it,
-    so that a later attempt waits for that task and does not pay for another. If the worker dies,
-    or the response is lost, before the resume point is stored, the task is orphaned. The seed is
-    the job's own, so that the next task paints the same picture.
+    The vendor's API cannot cancel. A job that its owner cancels goes on once its task is submitted,
+    and delivers; before that, nothing is submitted any more. For a stopped job the adapter no
+    longer waits, and the task's cost is spent. The task is stored as the job's resume point as
+    soon as the upstream accepts it, so that a later attempt waits for that task and does not pay
+    for another. If the worker dies, or the response is lost, before the resume point is stored,
+    the task is orphaned, and counts as spent. The seed is the job's own, so that the next task
+    paints the same picture.
 
     Row option: `endpoint`, the last part of the vendor's path.
     """
@@ -103,15 +106,26 @@ class HostedAdapter:
         if task is not None:
             try:
                 return self._collect(task, seed, report, sleep)
-            except TaskLostError:
+            except TaskLostError as error:
                 _log.info("upstream_task_gone")
+                if not error.may_be_billed:
+                    work.resume_point.drop_task()
         return self._collect(self._submit(work, seed, sleep), seed, report, sleep)
 
     def _submit(self, work: Work, seed: int, sleep: Sleep) -> Task:
         body = self._encode(work, seed, sleep)
-        task = self._retry(sleep, lambda: self._upstream.submit(self._endpoint, body))
+        task = self._retry(sleep, lambda: self._submit_once(work, body))
         work.resume_point.write(task.model_dump_json())
         return task
+
+    def _submit_once(self, work: Work, body: bytes) -> Task:
+        work.resume_point.begin_task()
+        try:
+            return self._upstream.submit(self._endpoint, body)
+        except AdapterError as error:
+            if not (isinstance(error, UpstreamError) and error.may_be_billed):
+                work.resume_point.drop_task()
+            raise
 
     def _encode(self, work: Work, seed: int, sleep: Sleep) -> bytes:
         while not self._encoding_slots.acquire(timeout=_STOP_CHECK_SECONDS):
@@ -178,7 +192,7 @@ def _raise_for(state: TaskState) -> None:
         case "Task not found":
             raise TaskLostError("the upstream does not know the task any more")
         case "Error":
-            raise TaskLostError("the upstream failed to paint the picture")
+            raise TaskLostError("the upstream failed to paint the picture", may_be_billed=False)
         case _:
             raise UpstreamError("the upstream reports a state that its API does not have")
 

@@ -95,7 +95,8 @@ def read(kind: type[_T], answer: Answer) -> _T:
     try:
         return kind.model_validate_json(answer.body)
     except ValidationError:
-        raise TransientUpstreamError("the upstream's answer cannot be read") from None
+        message = "the upstream's answer cannot be read"
+        raise TransientUpstreamError(message, may_be_billed=True) from None
 
 
 def status_error(answer: Answer, retry_after_seconds: float | None) -> AdapterError:

@@ -25,6 +25,7 @@ from workers.outbound import (
     RefusedAddressError,
     Timeouts,
     TooLargeError,
+    UnreachableError,
     UpstreamStatusError,
 )
 from workers.outbound.retry_after import retry_after_seconds
@@ -148,4 +149,7 @@ def _upstream_error(error: OutboundError) -> UpstreamError:
         case BadUrlError() | RefusedAddressError():
             return UpstreamRejectionError("the upstream leads to an address that is not reached")
         case _:
-            return TransientUpstreamError("the upstream does not answer")
+            may_be_billed = not isinstance(error, UnreachableError)
+            return TransientUpstreamError(
+                "the upstream does not answer", may_be_billed=may_be_billed
+            )

@@ -1,7 +1,8 @@
 """The FLUX variants that only their vendor hosts, forwarded to an upstream: one row each.
 
-Parameters and prices follow the vendor's published lists. Prices are defaults that the operator
-may change: they equal the vendor's, so that a tenant's payment covers the operator's cost.
+Parameters and prices follow the vendor's published lists. `price` is what the tenant pays, a
+default that the operator may change; `vendor_price` beside it is what the vendor bills the
+operator. By default they are equal, so that a tenant's payment covers the operator's cost.
 """
 
 from collections.abc import Callable
@@ -50,6 +51,7 @@ def _row(  # noqa: PLR0913 - the rows differ in these
     parameters: type[HostedParameters],
     price: Price,
     *,
+    vendor_price: Price,
     seconds: float,
     family: Family = Family.FLUX1,
     measure: Callable[[Any, tuple[int, ...]], Measure] = _one_picture,
@@ -62,7 +64,8 @@ def _row(  # noqa: PLR0913 - the rows differ in these
         title: one line for people.
         endpoint: the last part of the vendor's path.
         parameters: the model of `input`.
-        price: price rule.
+        price: price rule of ours.
+        vendor_price: the vendor's own.
         seconds: time that a picture takes, about; concurrent tasks share it.
         family: line of models.
         measure: computes what is priced.
@@ -77,6 +80,7 @@ def _row(  # noqa: PLR0913 - the rows differ in these
         parameters=parameters,
         unit_kind=UnitKind.IMAGES,
         price=price,
+        vendor_price=vendor_price,
         measure=measure,
         cost_seconds=lambda _parameters: seconds / in_flight,
         batch_fields=(),
@@ -97,6 +101,7 @@ ROWS = (
         Flux1ProHostedParameters,
         # No longer on the vendor's list: a default above FLUX1.1 [pro], which follows it.
         PerUnit(50_000),
+        vendor_price=PerUnit(50_000),
         seconds=12,
     ),
     _row(
@@ -105,6 +110,7 @@ ROWS = (
         "flux-pro-1.1",
         Flux11ProHostedParameters,
         PerUnit(40_000),
+        vendor_price=PerUnit(40_000),
         seconds=6,
     ),
     _row(
@@ -113,6 +119,7 @@ ROWS = (
         "flux-pro-1.1-ultra",
         Flux11UltraHostedParameters,
         PerUnit(60_000),
+        vendor_price=PerUnit(60_000),
         seconds=12,
     ),
     _row(
@@ -121,6 +128,7 @@ ROWS = (
         "flux-kontext-pro",
         KontextHostedParameters,
         PerUnit(40_000),
+        vendor_price=PerUnit(40_000),
         seconds=8,
     ),
     _row(
@@ -129,6 +137,7 @@ ROWS = (
         "flux-kontext-max",
         KontextHostedParameters,
         PerUnit(80_000),
+        vendor_price=PerUnit(80_000),
         seconds=10,
         in_flight=6,
     ),
@@ -138,6 +147,7 @@ ROWS = (
         "flux-2-pro",
         Flux2HostedParameters,
         PerMegapixel(first_micros=30_000, more_micros=15_000),
+        vendor_price=PerMegapixel(first_micros=30_000, more_micros=15_000),
         seconds=10,
         family=Family.FLUX2,
         measure=_by_megapixel,
@@ -148,6 +158,7 @@ ROWS = (
         "flux-2-flex",
         Flux2FlexHostedParameters,
         PerMegapixel(first_micros=50_000, more_micros=50_000),
+        vendor_price=PerMegapixel(first_micros=50_000, more_micros=50_000),
         seconds=25,
         family=Family.FLUX2,
         measure=_by_megapixel,
@@ -158,6 +169,7 @@ ROWS = (
         "flux-2-max",
         Flux2HostedParameters,
         PerMegapixel(first_micros=70_000, more_micros=30_000),
+        vendor_price=PerMegapixel(first_micros=70_000, more_micros=30_000),
         seconds=20,
         family=Family.FLUX2,
         measure=_by_megapixel,

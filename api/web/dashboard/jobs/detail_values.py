@@ -11,6 +11,7 @@ from api.web.shared.florence2_overlay import answers, overlays
 from api.web.shared.formats import count, duration, money
 from api.web.shared.job_labels import waiting_text
 from api.web.shared.job_pictures import input_keys, input_pictures, output_pictures
+from db.billing import holds
 from db.jobs.queries import artifacts_of, attempts_of, find_job
 from db.jobs.waiting import queue_positions
 from db.operators import jobs as operator_jobs
@@ -93,11 +94,9 @@ def _bill(session: Session, job: Job) -> dict[str, str]:
     free = hold.source == "allowance"
     held = f"{count(hold.units)} of the allowance" if free else money(hold.amount_micros)
     settled = hold.state == "settled"
-    charged = money(0 if free or not settled else hold.amount_micros)
-    return {
-        "hold": f"{hold.state}: {held}",
-        "charged": f"{charged} (allowance)" if free and settled else charged,
-    }
+    units = f"{count(holds.charged_units(hold))} of the allowance"
+    charged = units if free and settled else money(holds.charged_micros(hold))
+    return {"hold": f"{hold.state}: {held}", "charged": charged}
 
 
 def _deliveries(session: Session, job: Job) -> list[dict[str, Any]]:

@@ -16,8 +16,10 @@ from tests.support.jobs import (
     PRICE,
     add_tenant,
     assert_everything_holds,
+    cancel,
     complete,
     fail,
+    progress,
     running,
     stored,
     submit,
@@ -25,7 +27,13 @@ from tests.support.jobs import (
 )
 
 SETTLED = "each succeeded job has exactly one settled hold and one usage event"
-EARNED = "each usage event belongs to a succeeded job"
+EARNED = "each usage event belongs to a job that ended in its outcome"
+CANCELED = "each canceled job has a usage event if its hold was settled, and none otherwise"
+WITHIN = "a canceled job is charged for what it started, and at most what it held"
+DELIVERED = "no hold but that of a job with a result or of canceled work is settled"
+REMAINDER = "canceled work and used units of an allowance add up"
+REQUESTED = "only a hosted job waits for its vendor after a cancellation"
+VENDOR = "what is held of a day's budget at the vendor is the sum of its open holds"
 CLOSED = "a finished job has no open hold"
 COVERED = "every unfinished job has an open hold"
 USED = "an allowance's used units are the sum of its usage events"
@@ -61,11 +69,12 @@ UPDATE artifacts SET n = random() * 1e9,
     job_id = (SELECT id FROM jobs WHERE state = 'failed' LIMIT 1)"""
 REOPEN = "UPDATE holds SET state = 'open', closed_at = NULL"
 RELEASE = "UPDATE holds SET state = 'released', closed_at = now()"
+FORGET_RESULTS = "DELETE FROM usage_events WHERE outcome = 'succeeded'"
 BREAKS: list[tuple[str, set[str]]] = [
     (of("succeeded", "allowance", RELEASE), {SETTLED}),
     (EVENT_FOR.format("succeeded"), {SETTLED}),
-    ("DELETE FROM usage_events WHERE covered_by = 'allowance'", {SETTLED, USED}),
-    ("DELETE FROM usage_events WHERE covered_by = 'balance'", {SETTLED, CHARGED}),
+    (f"{FORGET_RESULTS} AND covered_by = 'allowance'", {SETTLED, USED}),
+    (f"{FORGET_RESULTS} AND covered_by = 'balance'", {SETTLED, CHARGED}),
     (of("succeeded", "balance", "DELETE FROM holds"), {SETTLED}),
     (EVENT_FOR.format("failed"), {EARNED}),
     (EVENT_FOR.format("queued"), {EARNED}),
@@ -89,6 +98,14 @@ BREAKS: list[tuple[str, set[str]]] = [
         "UPDATE usage_events SET amount_micros = amount_micros + 1 WHERE covered_by = 'balance'",
         {CHARGED},
     ),
+    (of("canceled", "allowance", RELEASE), {CANCELED}),
+    (of("canceled", "balance", "UPDATE holds SET canceled_micros = amount_micros + 1"), {WITHIN}),
+    (of("canceled", "allowance", "UPDATE holds SET canceled_units = NULL"), {WITHIN}),
+    (of("failed", "allowance", "UPDATE holds SET state = 'settled'"), {DELIVERED}),
+    ("UPDATE allowances SET remainder_micro_units = remainder_micro_units + 1", {REMAINDER}),
+    ("UPDATE jobs SET cancel_requested_at = now()", {REQUESTED}),
+    ("UPDATE vendor_spend SET held_micros = held_micros + 1", {VENDOR}),
+    (of("queued", "balance", "UPDATE holds SET vendor_micros = 0"), {VENDOR}),
     ("UPDATE tenants SET in_flight = in_flight + 1", {IN_FLIGHT}),
     ("UPDATE tenants SET in_flight = in_flight - 1", {IN_FLIGHT}),
     ("UPDATE artifacts SET attempt = attempt + 1", {ARTIFACTS}),
@@ -113,6 +130,7 @@ def scene(database_maker: DatabaseMaker) -> Iterator[Database]:
 def play(database: Database) -> None:
     """Submit the scene's jobs and leave each where it shall stand."""
     tenant_id = add_tenant(database, images_per_month=4, credit_micros=9 * PRICE)
+    cancel_at_three_quarters(database, tenant_id)
     for _ in range(2):
         held = running(database, tenant_id)
         assert complete(database, held, stored(held))
@@ -122,7 +140,15 @@ def play(database: Database) -> None:
     assert complete(database, paid)
     assert fail(database, running(database, tenant_id))
     running(database, tenant_id)
-    submit(database, tenant_id)
+    cancel_at_three_quarters(database, tenant_id)
+    submit(database, tenant_id, vendor_micros=PRICE, variant="hosted")
+
+
+def cancel_at_three_quarters(database: Database, tenant_id: str) -> None:
+    """A job that its owner cancels while it runs."""
+    begun = running(database, tenant_id)
+    progress(database, begun, 3, 4)
+    assert cancel(database, begun.job_id, tenant_id)
 
 
 @pytest.fixture
@@ -140,7 +166,7 @@ def test_nothing_is_reported_of_a_sound_scene(scene: Database) -> None:
     with scene.transaction() as session:
         assert invariants.violations(session) == []
         kinds = "SELECT count(DISTINCT (state, covered_by)) FROM jobs"
-        assert session.scalar(text(kinds)) == 7
+        assert session.scalar(text(kinds)) == 9
 
 
 @pytest.mark.parametrize(("change", "expected"), BREAKS)

@@ -191,7 +191,6 @@ def test_later_migrations_keep_the_books(
     with database_maker.copy_of(restored) as url:
         with opened(url) as database:
             assert revision_of(database) == facts.revision
-            assert_everything_holds(database)
             before = states(database)
         migrate.upgrade(url)
         command.check(migrate.migration_config(url))

@@ -95,7 +95,7 @@ def test_revenue_kept_up_to_date_equals_revenue_summed_anew(
         assert agreed() == Revenue(n, n * PRICE)
         assert agreed() == Revenue(n, n * PRICE)
     yesterday = datetime.now(UTC) - timedelta(days=1)
-    kept._closed = _Closed(yesterday, yesterday, 7, 7)
+    kept._closed = _Closed(yesterday, yesterday, Revenue(7, 7))
     assert agreed() == Revenue(3, 3 * PRICE)
 
 

@@ -1,0 +1,44 @@
+"""Changes of tiers: the names of models are checked against those that the service knows."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from db.core.session import Database
+from db.operators import tiers as operator_tiers
+from db.operators.audit import Actor
+from db.tables import Tier
+from workers.catalog import Catalogue
+
+
+class TierServices(Protocol):
+    """The services of these use cases; `api.services.Services` has them."""
+
+    @property
+    def database(self) -> Database:
+        """The database."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The models that a tier may name."""
+
+
+def change_tier(services: TierServices, actor: Actor, name: str, limits: Mapping[str, Any]) -> Tier:
+    """Set limits of a tier, for jobs that are submitted from now on.
+
+    Args:
+        services: the connections.
+        actor: the operator.
+        name: the name of the tier.
+        limits: new values by their names in `db.operators.tiers.LIMITS`; the other limits stay.
+
+    Raises:
+        db.tenants.tenants.UnknownTierError: no tier has the name.
+        workers.catalog.UnknownVariantError: there is no such model.
+    """
+    for model in [*(limits.get("models") or ()), *(limits.get("allowance_models") or ())]:
+        services.catalogue.find(model)
+    with services.database.transaction() as session:
+        tier = operator_tiers.change(session, actor, name, limits)
+        session.flush()
+        session.expunge(tier)
+        return tier
