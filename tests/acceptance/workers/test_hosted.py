@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import text
 
+from db.billing import ledger
 from tests.acceptance.stack import Client, Json, Stack, eventually, run_bottega
 from tests.servers.vendor import KEY, Plan, Vendor, running_vendor, status
 from tests.support.stack_faults import assert_paid_once, await_restart, books_of, strike
@@ -20,6 +21,7 @@ PAINTER = "flux.2-pro"
 EDITOR = "flux.1-kontext-max"
 JUDGED = "flux.2-max"
 MEGABYTE = 10**6
+CREDIT = 100_000_000
 
 FILTERS = f"""
 [filters.words]
@@ -62,8 +64,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[
 
 @pytest.fixture
 def client(stack: Stack) -> Iterator[Client]:
-    """A new tenant; the books must agree afterwards."""
-    yield stack.tenant()
+    """A new tenant with credit; the books must agree afterwards."""
+    client = stack.tenant()
+    with stack.database.transaction() as session:
+        ledger.credit(session, client.tenant_id, CREDIT, reference=client.tenant_id)
+    yield client
     assert stack.violations() == []
 
 
@@ -153,21 +158,85 @@ def test_twenty_jobs_are_in_flight_at_once_on_one_worker(client: Client, vendor:
     assert {job["output"]["images"][0]["seed"] for job in ended} == set(range(20))
 
 
-def test_a_job_that_is_canceled_is_no_longer_waited_for(
+def test_a_canceled_job_is_charged_once_if_the_vendor_delivers(
     stack: Stack, client: Client, vendor: Vendor
 ) -> None:
-    never = threading.Event()
-    vendor.plans["for ever"] = Plan(until=never)
-    # As many as may be in flight: only what lets go of its place leaves room for another.
-    jobs = [ask(client, f"for ever: {n}", EDITOR) for n in range(6)]
-    eventually(lambda: sum("for ever" in task.body["prompt"] for task in vendor.submitted) == 6)
-    later = ask(client, "after all that", EDITOR)
-    for job in jobs:
-        assert client.cancel(job)["state"] == "canceled"
-    assert client.await_end(later)["state"] == "succeeded"
-    for job in jobs:
-        assert (books_of(stack, job).holds, books_of(stack, job).used) == (["released"], [])
-    never.set()
+    held = threading.Event()
+    vendor.plans["too late"] = Plan(until=held)
+    job = ask(client, "too late")
+    eventually(lambda: tasks_of(vendor, "too late") == 1)
+    for _ in range(3):
+        answer = client.cancel(job)
+        assert (answer["state"], answer["charge"]) == ("running", None)
+        assert answer["cancel_requested_at"]
+    held.set()
+    ended = client.await_end(job)
+    assert (ended["state"], ended["charge"]["amount_micros"]) == ("succeeded", 30_000)
+    assert_paid_once(books_of(stack, job), attempt=1)
+    assert client.account()["balance_micros"] == CREDIT - 30_000
+    assert tasks_of(vendor, "too late") == 1
+
+
+def test_a_canceled_job_that_the_vendor_fails_is_canceled_and_free(
+    stack: Stack, client: Client, vendor: Vendor
+) -> None:
+    held = threading.Event()
+    vendor.plans["in vain"] = Plan(status="Error", until=held)
+    job = ask(client, "in vain")
+    eventually(lambda: tasks_of(vendor, "in vain") == 1)
+    client.cancel(job)
+    held.set()
+    ended = client.await_end(job)
+    assert (ended["state"], ended["error"]) == ("canceled", None)
+    assert ended["charge"] == {"amount_micros": 0, "units": 0, "ran": 0}
+    assert (books_of(stack, job).holds, books_of(stack, job).used) == (["released"], [])
+    assert tasks_of(vendor, "in vain") == 1, "nothing is submitted after a cancellation"
+
+
+def test_a_queued_job_is_canceled_at_once_and_never_submitted(
+    client: Client, vendor: Vendor
+) -> None:
+    held = threading.Event()
+    vendor.plans["as many as may"] = Plan(until=held)
+    running = [ask(client, f"as many as may: {n}", EDITOR) for n in range(6)]
+    eventually(lambda: sum("as many" in task.body["prompt"] for task in vendor.submitted) == 6)
+    waiting = ask(client, "one too many", EDITOR)
+    client.cancel(waiting)
+    held.set()
+    assert client.await_end(waiting)["state"] == "canceled"
+    assert {client.await_end(job)["state"] for job in running} == {"succeeded"}
+    assert tasks_of(vendor, "one too many") == 0
+
+
+def test_a_client_that_hangs_up_cancels_and_asks_again_makes_one_task_and_one_charge(
+    stack: Stack, client: Client, vendor: Vendor
+) -> None:
+    held = threading.Event()
+    vendor.plans["impatient"] = Plan(until=held)
+    submission = {"model": PAINTER, "input": {"prompt": "impatient", "width": 64, "height": 64}}
+    headers = {"Idempotency-Key": "impatient-1", "Prefer": "wait=60"}
+    for _ in range(3):  # as the OpenAI client does: a short time limit, then again
+        with pytest.raises(httpx.ReadTimeout):
+            client.http.post("/v1/jobs", json=submission, headers=headers, timeout=1)
+    eventually(lambda: tasks_of(vendor, "impatient") == 1)
+    again = client.http.post(
+        "/v1/jobs", json=submission, headers={"Idempotency-Key": "impatient-1"}
+    )
+    assert again.headers["Idempotency-Replayed"] == "true"
+    job = again.json()
+    client.cancel(job)
+    held.set()
+    assert client.await_end(job)["state"] == "succeeded"
+    assert_paid_once(books_of(stack, job), attempt=1)
+    assert tasks_of(vendor, "impatient") == 1
+
+
+def test_tier_frees_allowance_pays_no_hosted_picture(stack: Stack, vendor: Vendor) -> None:
+    poor = stack.tenant()
+    answer = poor.http.post("/v1/jobs", json={"model": JUDGED, "input": {"prompt": "for free"}})
+    assert (answer.status_code, answer.json()["code"]) == (402, "insufficient_credit")
+    assert "does not cover this model" in answer.json()["detail"]
+    assert tasks_of(vendor, "for free") == 0
 
 
 def test_an_upstream_that_fails_for_a_while_delays_the_job(

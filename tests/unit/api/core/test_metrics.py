@@ -3,6 +3,7 @@
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.core.metrics import ServiceCollector, exposition
+from db.billing.vendor import Spend
 from db.reports.gauges import DatabaseGauges
 from db.reports.usage import QueueDepth
 
@@ -13,6 +14,7 @@ GAUGES = DatabaseGauges(
     paused=["b"],
     open_holds=6,
     oldest_hold_seconds=90.0,
+    vendor=Spend(2_000_000, 500_000),
 )
 
 
