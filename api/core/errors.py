@@ -270,30 +270,3 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(Exception, _on_bug)
-
-
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    "4XX": {
-        "description": "The problem, and what to do about it",
-        "content": {
-            MEDIA_TYPE: {
-                "schema": {"$ref": "#/components/schemas/Problem"},
-                "example": {
-                    "type": "about:blank",
-                    "title": "Unprocessable Entity",
-                    "status": 422,
-                    "detail": "input.width: Input should be greater than or equal to 64",
-                    "code": "invalid_input",
-                    "errors": [
-                        {
-                            "loc": ["body", "input", "width"],
-                            "msg": "Input should be greater than or equal to 64",
-                            "type": "greater_than_equal",
-                        }
-                    ],
-                },
-            }
-        },
-    }
-}
-"""The `responses` entry of every call; `api.openapi` adds the `Problem` schema."""
