@@ -99,10 +99,14 @@ def examples(node: Any) -> Iterator[tuple[Json, Any]]:
 
 
 def test_every_example_is_what_its_schema_says(schema: Json) -> None:
+    assert "date-time" in Draft202012Validator.FORMAT_CHECKER.checkers
     checked = 0
     for rule, example in examples(schema):
         with_components = {**rule, "components": schema["components"]}
-        faults = Draft202012Validator(with_components).iter_errors(example)
+        validator = Draft202012Validator(
+            with_components, format_checker=Draft202012Validator.FORMAT_CHECKER
+        )
+        faults = validator.iter_errors(example)
         assert [error.message for error in faults] == [], example
         checked += 1
     assert checked > 60
