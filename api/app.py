@@ -15,7 +15,6 @@ from fastapi.staticfiles import StaticFiles
 
 from api.core import errors
 from api.core.artifact_urls import ArtifactUrls
-from api.core.errors import PROBLEMS
 from api.core.request_log import RequestLog
 from api.core.settings import ApiSettings
 from api.middleware.body_limit import BodyLimit
@@ -82,7 +81,7 @@ def create_app(catalogue: Catalogue = catalog.STANDARD) -> FastAPI:
         lifespan=_lifespan(settings, _offered(catalogue, settings)),
     )
     for router in _ROUTERS:
-        app.include_router(router, responses=PROBLEMS)
+        app.include_router(router)
     errors.install(app)
     _add_docs(app)
     dashboard.install(app)

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
+from api.core.documented_responses import HEADERS, complete_responses, problem_responses
 from api.core.errors import InvalidItem, Problem
 from api.schemas import jobs as schemas
 from api.schemas import webhooks as webhook_schemas
@@ -17,7 +18,7 @@ _MODULES = (schemas, webhook_schemas)
 
 
 class DescribedApp(FastAPI):
-    """FastAPI whose OpenAPI document includes the problem document of every call."""
+    """FastAPI whose OpenAPI document states every status, header and key of each call."""
 
     def openapi(self) -> Json:
         """The OpenAPI 3.1 document, built at the first call."""
@@ -32,6 +33,14 @@ class DescribedApp(FastAPI):
         _restore_examples(described)
         for name in EXAMPLES.keys() & described.keys():
             described[name]["examples"] = [EXAMPLES[name]]
+        for unused in ("HTTPValidationError", "ValidationError"):
+            described.pop(unused, None)
+        document["components"] |= {"headers": HEADERS, "responses": problem_responses()}
+        for path, operations in document["paths"].items():
+            for operation in operations.values():
+                # Stated, so that a reader need not know the default: without it, no key is needed.
+                operation.setdefault("security", [])
+                complete_responses(path, operation)
         _drop_newer_keywords(document)
 
 

@@ -62,8 +62,8 @@ def _tenant_of(identity: Identity) -> str:
 
 
 async def optional_key(
-    authorization: Annotated[str | None, Header()] = None,
-    x_key: Annotated[str | None, Header()] = None,
+    authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
+    x_key: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> str | None:
     """The API key of a call that does not require one."""
     return (authorization or "").removeprefix("Bearer ").strip() or x_key

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from api.core.artifact_urls import InvalidTokenError
 from api.core.domain_errors import (
@@ -235,11 +236,32 @@ _HTTP_CODES = {
 }
 
 
-async def _on_http(_request: Request, error: Exception) -> JSONResponse:
+async def _on_http(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
     code = _HTTP_CODES.get(error.status_code, "http_error")
-    return respond(ProblemError(error.status_code, code, error.detail, error.headers or {}))
+    return respond(
+        ProblemError(error.status_code, code, error.detail, http_headers(request, error))
+    )
+
+
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+
+
+def http_headers(request: Request, error: HTTPException) -> Mapping[str, str]:
+    """The headers of an HTTP error's response; `Allow` lists every method of the path."""
+    headers = dict(error.headers or {})
+    if "Allow" in headers:
+        # A route's error names its own methods alone. No route has the path of a static file.
+        routed = [method for method in _METHODS if _is_routed(request, method)]
+        headers["Allow"] = ", ".join(routed) or headers["Allow"]
+    return headers
+
+
+def _is_routed(request: Request, method: str) -> bool:
+    path = {name: request.scope[name] for name in ("type", "path", "root_path", "headers")}
+    scope = {**path, "method": method, "path_params": {}}
+    return any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes)
 
 
 async def _on_bug(request: Request, _error: Exception) -> JSONResponse:
@@ -259,30 +281,3 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(Exception, _on_bug)
-
-
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    "4XX": {
-        "description": "The problem, and what to do about it",
-        "content": {
-            MEDIA_TYPE: {
-                "schema": {"$ref": "#/components/schemas/Problem"},
-                "example": {
-                    "type": "about:blank",
-                    "title": "Unprocessable Entity",
-                    "status": 422,
-                    "detail": "input.width: Input should be greater than or equal to 64",
-                    "code": "invalid_input",
-                    "errors": [
-                        {
-                            "loc": ["body", "input", "width"],
-                            "msg": "Input should be greater than or equal to 64",
-                            "type": "greater_than_equal",
-                        }
-                    ],
-                },
-            }
-        },
-    }
-}
-"""The `responses` entry of every call; `api.openapi` adds the `Problem` schema."""

@@ -13,6 +13,7 @@ from fastapi.responses import Response
 from api.auth.tenant import TenantId
 from api.core.errors import invalid, not_found
 from api.schemas.jobs import AccountView, AllowanceView, UsageEventView, UsageSumView, UsageView
+from api.schemas.timestamps import Timestamp
 from api.services import ServicesDep
 from db.reports import usage as reports
 from db.reports.usage import UsageSum
@@ -25,6 +26,7 @@ _DEFAULT_PERIOD = timedelta(days=31)
 _MAX_EVENTS = 1000
 _MAX_CSV_EVENTS = 100_000
 _CSV_COLUMNS = list(UsageEventView.model_fields)
+_CSV_EXAMPLE = ",".join(_CSV_COLUMNS)
 
 
 class Format(StrEnum):
@@ -68,12 +70,21 @@ def get_account(services: ServicesDep, tenant_id: TenantId) -> AccountView:
     )
 
 
-@router.get("/usage", response_model=UsageView)
+@router.get(
+    "/usage",
+    response_model=UsageView,
+    responses={
+        200: {
+            "description": "The report; with `format=csv` the events alone, up to 100,000",
+            "content": {"text/csv": {"schema": {"type": "string"}, "example": _CSV_EXAMPLE}},
+        }
+    },
+)
 def get_usage(
     services: ServicesDep,
     tenant_id: TenantId,
-    start: Annotated[datetime | None, Query(alias="from", description="31 days ago")] = None,
-    end: Annotated[datetime | None, Query(alias="to", description="now")] = None,
+    start: Annotated[Timestamp | None, Query(alias="from", description="31 days ago")] = None,
+    end: Annotated[Timestamp | None, Query(alias="to", description="now")] = None,
     group_by: Annotated[str, Query(description="`model`, `day`, both or neither")] = "model",
     format: Format = Format.JSON,  # noqa: A002 - the parameter's public name
 ) -> Response:

@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from fastapi.responses import RedirectResponse, Response
 
-from api.core.errors import PROBLEMS, not_found
+from api.core.documented_responses import documented_headers
+from api.core.errors import not_found
 from api.services import ServicesDep
 from db.jobs.queries import find_artifact
 from db.storage.object_store import ObjectNotFoundError
@@ -13,6 +14,7 @@ from db.storage.object_store import ObjectNotFoundError
 router = APIRouter(prefix="/v1/artifacts", tags=["artifacts"])
 
 _PRESIGN_SECONDS = 300
+_PICTURES = ("image/png", "image/jpeg", "image/webp")
 
 _COCO = {
     "images": [{"id": 1, "file_name": "picture", "width": 320, "height": 240}],
@@ -39,13 +41,16 @@ _COCO = {
     responses={
         200: {
             "description": "The picture, or the annotations of one",
+            "headers": documented_headers("ETag"),
             "content": {
-                "image/png": {"example": "(bytes)"},
+                **{kind: {"example": "(bytes)"} for kind in _PICTURES},
                 "application/json": {"schema": {"type": "object"}, "example": _COCO},
             },
         },
-        307: {"description": "Redirect to the object store, where it serves results"},
-        **PROBLEMS,
+        307: {
+            "description": "Redirect to the object store, where it serves results",
+            "headers": documented_headers("Location"),
+        },
     },
 )
 def get_artifact(

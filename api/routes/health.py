@@ -58,6 +58,7 @@ def _database(services: Services) -> str:
             "content": {"text/plain": {"example": 'bottega_queue_depth{variant="…"} 0.0'}},
         }
     },
+    openapi_extra={"security": [{}, {"Bearer": []}, {"x-key": []}]},
 )
 def metrics(
     request: Request, services: ServicesDep, key: Annotated[str | None, Depends(optional_key)]

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Depends, Header, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.auth.tenant import TenantId
-from api.core.errors import PROBLEMS
 from api.core.urls import base_url
 from api.jobs.long_poll import load_view
 from api.jobs.views import JobViews, is_over
@@ -43,7 +42,6 @@ async def _load_job(
             "`done` with the job",
             "content": {"text/event-stream": {"example": _EXAMPLE}},
         },
-        **PROBLEMS,
     },
 )
 async def stream_events(

@@ -1,7 +1,6 @@
 """Calls for jobs: submit, get, list and cancel."""
 
 import re
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -10,6 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth.tenant import CallerDep, TenantId
+from api.core.documented_responses import documented_headers
 from api.core.paging import decode_cursor, link_next_page
 from api.core.urls import base_url
 from api.jobs import actions
@@ -19,6 +19,7 @@ from api.jobs.submit import submit
 from api.jobs.views import JobViews, etag, is_over
 from api.routes.idempotency_header import REPLAYED, REPLAYED_HEADER, IdempotencyKey
 from api.schemas.jobs import JobList, JobView, Quote, ShortText, Submission
+from api.schemas.timestamps import Timestamp
 from api.services import ServicesDep
 from db.jobs import queries
 from db.jobs.queries import JobFilter
@@ -27,6 +28,11 @@ from db.values.job_state import JobState
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 _RETRY_AFTER_SECONDS = "1"
+
+_JOB_HEADERS = documented_headers("ETag", "Retry-After")
+_ACCEPTED_HEADERS = (
+    documented_headers("Location", "Preference-Applied") | _JOB_HEADERS | REPLAYED_HEADER
+)
 
 Wait = Annotated[float, Query(ge=0, le=60, description="Seconds to wait for the job to be over")]
 
@@ -37,7 +43,8 @@ Wait = Annotated[float, Query(ge=0, le=60, description="Seconds to wait for the 
     response_model=JobView,
     responses={
         200: {"model": Quote, "description": "The quote alone, with `dry_run=true`"},
-        202: {"headers": REPLAYED_HEADER},
+        202: {"headers": _ACCEPTED_HEADERS},
+        402: {"description": "Neither allowance nor balance covers the price"},
     },
 )
 async def submit_job(
@@ -76,7 +83,14 @@ async def submit_job(
     return _job_response(view, 202, headers)
 
 
-@router.get("/{job_id}", response_model=JobView, responses={304: {"description": "Not changed"}})
+@router.get(
+    "/{job_id}",
+    response_model=JobView,
+    responses={
+        200: {"headers": _JOB_HEADERS},
+        304: {"description": "Not changed", "headers": documented_headers("ETag")},
+    },
+)
 async def get_job(
     job_id: ShortText,
     request: Request,
@@ -103,12 +117,12 @@ class JobQuery(BaseModel):
 
     state: JobState | None = None
     model: ShortText | None = None
-    created_after: datetime | None = None
+    created_after: Timestamp | None = None
     limit: int = Field(20, ge=1, le=100)
     cursor: str | None = Field(None, max_length=100, description="`next_cursor` of the last page")
 
 
-@router.get("")
+@router.get("", responses={200: {"headers": documented_headers("Link")}})
 def list_jobs(
     query: Annotated[JobQuery, Query()],
     request: Request,
@@ -129,7 +143,7 @@ def list_jobs(
     return JobList(jobs=page, next_cursor=next_cursor)
 
 
-@router.post("/{job_id}/cancel", response_model=JobView)
+@router.post("/{job_id}/cancel", response_model=JobView, responses={200: {"headers": _JOB_HEADERS}})
 async def cancel_job(
     job_id: ShortText, request: Request, services: ServicesDep, tenant_id: TenantId
 ) -> Response:

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from api.core.errors import ProblemError
-from api.schemas.jobs import ModelList, ModelView
+from api.schemas.jobs import ModelList, ModelView, ShortText
 from api.services import Services, ServicesDep
 from db.jobs.waiting import Outlook, queue_outlook
 from workers import catalog
@@ -19,7 +19,7 @@ def list_models(services: ServicesDep) -> ModelList:
 
 
 @router.get("/{model_id}")
-def get_model(model_id: str, services: ServicesDep) -> ModelView:
+def get_model(model_id: ShortText, services: ServicesDep) -> ModelView:
     """One model."""
     try:
         variant = services.catalogue.find(model_id)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from api.auth.tenant import TenantId
+from api.core.documented_responses import documented_headers
 from api.core.errors import not_found
 from api.core.paging import decode_cursor, link_next_page
 from api.schemas.jobs import ShortText
@@ -44,7 +45,7 @@ class DeliveryQuery(BaseModel):
     cursor: str | None = Field(None, max_length=100, description="`next_cursor` of the last page")
 
 
-@router.get("/deliveries")
+@router.get("/deliveries", responses={200: {"headers": documented_headers("Link")}})
 def list_deliveries(
     query: Annotated[DeliveryQuery, Query()],
     request: Request,

@@ -6,7 +6,15 @@ Separate models hold the current state, a window that ends now, and today.
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictFloat,
+    StrictInt,
+    StringConstraints,
+    model_validator,
+)
 
 from api.schemas.jobs import ShortText, UsageSumView
 from db.tenants.api_keys import OperatorRole
@@ -17,6 +25,9 @@ from db.values.pricing import MAX_AMOUNT_MICROS
 Name = Annotated[ShortText, StringConstraints(min_length=1, max_length=100)]
 _MAX_COUNT = 2**31 - 1
 _Models = Annotated[list[Name], Field(max_length=200)]
+
+
+_Count = Annotated[StrictInt, Field(ge=0, le=_MAX_COUNT)]
 
 
 class _Request(BaseModel):
@@ -84,7 +95,7 @@ class TenantUsage(BaseModel):
 class Credit(_Request):
     """An amount to add to a balance; a negative one corrects an earlier one."""
 
-    amount_micros: int = Field(ge=-MAX_AMOUNT_MICROS, le=MAX_AMOUNT_MICROS)
+    amount_micros: StrictInt = Field(ge=-MAX_AMOUNT_MICROS, le=MAX_AMOUNT_MICROS)
     reason: Name
     reference: Name | None = Field(None, description="Works once; by default the Idempotency-Key")
 
@@ -178,12 +189,12 @@ class TierView(_FromRow):
 class TierChange(_Request):
     """Limits to set; omitted ones do not change."""
 
-    weight: float = Field(default=1.0, gt=0, le=1_000_000, allow_inf_nan=False)
-    max_in_flight: int = Field(default=0, ge=0, le=_MAX_COUNT)
+    weight: StrictFloat = Field(default=1.0, gt=0, le=1_000_000, allow_inf_nan=False)
+    max_in_flight: _Count = 0
     max_priority: Priority = Priority.NORMAL
-    images_per_month: int = Field(default=0, ge=0, le=_MAX_COUNT)
-    analyses_per_month: int = Field(default=0, ge=0, le=_MAX_COUNT)
-    requests_per_minute: int | None = Field(
+    images_per_month: _Count = 0
+    analyses_per_month: _Count = 0
+    requests_per_minute: StrictInt | None = Field(
         default=None, ge=1, le=_MAX_COUNT, description="Of each key; null sets no limit"
     )
     models: _Models | None = Field(

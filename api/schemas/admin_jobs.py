@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from api.schemas.webhooks import DeliveryView
 from db.values.job_state import JobState, Priority
@@ -111,7 +111,7 @@ class BulkAct(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     token: str = Field(max_length=8000)
-    limit: int = Field(200, ge=1, le=500, description="Jobs of this batch")
+    limit: StrictInt = Field(200, ge=1, le=500, description="Jobs of this batch")
 
 
 class BulkDone(BaseModel):

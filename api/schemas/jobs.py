@@ -3,7 +3,14 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictFloat,
+    StringConstraints,
+)
 
 from api.schemas.examples import (
     ANALYSIS_JOB,
@@ -35,7 +42,7 @@ class Submission(BaseModel):
     model: str = Field(max_length=100, description="A model id")
     input: dict[str, Any] = Field(description="The model's parameters")
     priority: Priority = Field(Priority.NORMAL, description="The order among your own jobs")
-    expires_in_seconds: float = Field(
+    expires_in_seconds: StrictFloat = Field(
         86_400,
         ge=1,
         le=7 * 86_400,

@@ -3,11 +3,12 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth.operator import PREFIX, OperatorDep
 from api.schemas.admin import AuditList, AuditView
 from api.schemas.jobs import ShortText
+from api.schemas.timestamps import AwareTimestamp
 from api.services import ServicesDep
 from db.operators import audit
 from db.operators.audit import AuditFilter
@@ -23,8 +24,8 @@ class AuditQuery(BaseModel):
     actor: ShortText | None = None
     action: ShortText | None = Field(None, examples=["job.cancel"])
     target: ShortText | None = None
-    created_after: AwareDatetime | None = None
-    created_before: AwareDatetime | None = None
+    created_after: AwareTimestamp | None = None
+    created_before: AwareTimestamp | None = None
     before_id: int | None = Field(None, ge=1, le=2**63 - 1)
     limit: int = Field(50, ge=1, le=200)
 

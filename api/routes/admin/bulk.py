@@ -27,7 +27,10 @@ def preview_bulk(
     return BulkPreview(action=action, jobs=reach.jobs, price_micros=reach.price_micros, token=token)
 
 
-@router.post("/{action}")
+@router.post(
+    "/{action}",
+    responses={409: {"description": "`changed`: more jobs match by now, or the token is too old"}},
+)
 def act_in_bulk(
     action: BulkAction, sent: BulkAct, services: ServicesDep, actor: WriterDep
 ) -> BulkDone:

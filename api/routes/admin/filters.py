@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api.schemas.jobs import ShortText
+from api.schemas.timestamps import AwareTimestamp
 from db.jobs.search import JobSearch
 from db.values.job_state import JobState
 
@@ -20,8 +21,8 @@ class JobSearchQuery(BaseModel):
     model: ShortText | None = None
     tenant: ShortText | None = None
     error_code: ShortText | None = None
-    created_after: AwareDatetime | None = None
-    created_before: AwareDatetime | None = None
+    created_after: AwareTimestamp | None = None
+    created_before: AwareTimestamp | None = None
     metadata: list[_Pair] = Field(
         default_factory=list, max_length=8, description="`name=value`; all must match"
     )

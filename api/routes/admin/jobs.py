@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from api.auth.operator import PREFIX, OperatorDep, WriterDep
+from api.core.documented_responses import documented_headers
 from api.core.domain_errors import JobNotFoundError
 from api.core.paging import decode_cursor, link_next_page
 from api.jobs import actions
@@ -18,7 +19,7 @@ from db.jobs import search as job_search
 router = APIRouter(prefix=f"{PREFIX}/jobs", tags=["admin"])
 
 
-@router.get("")
+@router.get("", responses={200: {"headers": documented_headers("Link")}})
 def list_all_jobs(
     query: Annotated[JobPageQuery, Query()],
     request: Request,
@@ -56,7 +57,14 @@ def cancel_any_job(job_id: ShortText, services: ServicesDep, actor: WriterDep) -
     return Canceled(job=job_id, canceled=canceled)
 
 
-@router.post("/{job_id}/retry", status_code=202)
+@router.post(
+    "/{job_id}/retry",
+    status_code=202,
+    responses={
+        402: {"description": "Neither allowance nor balance of its tenant covers the price"},
+        409: {"description": "`not_retryable`: it has not failed, or was retried before"},
+    },
+)
 def retry_any_job(job_id: ShortText, services: ServicesDep, actor: WriterDep) -> Retried:
     """Retry a failed job, once, as a new job at the same price and with a new hold.
 

@@ -35,7 +35,11 @@ def create_operator(
     return created
 
 
-@router.post("/{key_id}/revoke", status_code=204)
+@router.post(
+    "/{key_id}/revoke",
+    status_code=204,
+    responses={409: {"description": "`last_operator`: no other key may change things"}},
+)
 def revoke_operator(key_id: ShortText, services: ServicesDep, actor: WriterDep) -> None:
     """Revoke an operator's key for good; 409 for the last key that may change things."""
     with services.database.transaction() as session:

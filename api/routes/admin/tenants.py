@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from api.auth.operator import PREFIX, OperatorDep, WriterDep
 from api.core.errors import invalid, not_found
 from api.operators.switches import set_tenant_suspended
-from api.routes.idempotency_header import REPLAYED, IdempotencyKey
+from api.routes.idempotency_header import REPLAYED, REPLAYED_HEADER, IdempotencyKey
 from api.schemas.admin import (
     Credit,
     Credited,
@@ -99,7 +99,13 @@ def resume_tenant(tenant_id: ShortText, services: ServicesDep, actor: WriterDep)
         return _view(session, tenant_id)
 
 
-@router.post("/{tenant_id}/credit")
+@router.post(
+    "/{tenant_id}/credit",
+    responses={
+        200: {"headers": REPLAYED_HEADER},
+        409: {"description": "`balance_too_low`: the correction is larger than the balance"},
+    },
+)
 def credit_tenant(
     tenant_id: ShortText,
     sent: Credit,

@@ -61,7 +61,7 @@ async def _redirect_to_sign_in(request: Request, _error: Exception) -> Response:
 
 
 async def _show_problem(request: Request, error: Exception) -> Response:
-    problem = page_problem(error)
+    problem = page_problem(request, error)
     response = page(request, "problem.html", status=problem.status, problem=problem)
     response.headers.update(problem.headers)
     return response

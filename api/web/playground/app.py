@@ -62,7 +62,7 @@ async def _redirect_to_sign_in(request: Request, _error: Exception) -> Response:
 
 
 async def _show_problem(request: Request, error: Exception) -> Response:
-    problem = page_problem(error)
+    problem = page_problem(request, error)
     if _accepts_json(request):
         return respond(problem)
     is_part = request.headers.get("HX-Request") == "true"

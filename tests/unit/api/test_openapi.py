@@ -13,14 +13,15 @@ from api.app import create_app
 Json = dict[str, Any]
 
 
-@pytest.fixture
-def app(monkeypatch: pytest.MonkeyPatch) -> FastAPI:
+@pytest.fixture(scope="module")
+def app() -> FastAPI:
     """The application, not started: it connects to nothing."""
-    monkeypatch.setenv("BOTTEGA_URL_SECRET", "x" * 32)
-    return create_app()
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("BOTTEGA_URL_SECRET", "x" * 32)
+        return create_app()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def schema(app: FastAPI) -> Json:
     return app.openapi()
 
@@ -32,11 +33,12 @@ def operations(schema: Json) -> Iterator[tuple[str, Json]]:
 
 
 def resolved(schema: Json, node: Json) -> Json:
-    """A schema, with its outermost reference resolved."""
+    """A part of the document, with its outermost reference resolved."""
     reference = node.get("$ref")
     if reference is None:
         return node
-    found: Json = schema["components"]["schemas"][reference.rpartition("/")[2]]
+    _, _, section, name = reference.split("/")
+    found: Json = schema["components"][section][name]
     return found
 
 
@@ -56,7 +58,8 @@ def bodies(schema: Json) -> Iterator[tuple[str, str, Json]]:
     for name, operation in operations(schema):
         for kind, media in operation.get("requestBody", {}).get("content", {}).items():
             yield f"{name} takes", kind, media
-        for status, answer in operation["responses"].items():
+        for status, found in operation["responses"].items():
+            answer = resolved(schema, found)
             for kind, media in answer.get("content", {}).items():
                 yield f"{name} answers {status}", kind, media
 
@@ -82,35 +85,102 @@ def test_every_body_has_an_example(schema: Json) -> None:
     assert without == []
 
 
-def test_every_json_example_is_what_its_schema_says(schema: Json) -> None:
+def examples(node: Any) -> Iterator[tuple[Json, Any]]:
+    """Every example of the document with its schema: of bodies, parameters, headers and schemas."""
+    if isinstance(node, dict):
+        rule = node.get("schema", node)
+        if "example" in node:
+            yield rule, node["example"]
+        if isinstance(node.get("examples"), list):
+            yield from ((rule, example) for example in node["examples"])
+    inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    for each in inner:
+        yield from examples(each)
+
+
+def test_every_example_is_what_its_schema_says(schema: Json) -> None:
+    assert "date-time" in Draft202012Validator.FORMAT_CHECKER.checkers
     checked = 0
-    for name, kind, media in bodies(schema):
-        if not kind.endswith("json"):
-            continue
-        rule = {**media["schema"], "components": schema["components"]}
-        for example in examples_of(schema, media):
-            faults = [error.message for error in Draft202012Validator(rule).iter_errors(example)]
-            assert faults == [], (name, kind)
-            checked += 1
-    assert checked > 10
+    for rule, example in examples(schema):
+        with_components = {**rule, "components": schema["components"]}
+        validator = Draft202012Validator(
+            with_components, format_checker=Draft202012Validator.FORMAT_CHECKER
+        )
+        faults = validator.iter_errors(example)
+        assert [error.message for error in faults] == [], example
+        checked += 1
+    assert checked > 60
 
 
-def test_every_call_says_how_it_tells_errors(schema: Json) -> None:
+def test_every_error_is_documented_by_its_own_status(schema: Json) -> None:
     for name, operation in operations(schema):
-        assert "application/problem+json" in operation["responses"]["4XX"]["content"], name
-        assert "422" not in operation["responses"], name
+        for status, found in operation["responses"].items():
+            assert status.isdigit(), name
+            answer = resolved(schema, found)
+            assert answer["description"], (name, status)
+            if status >= "400" and name != "GET /readyz":
+                assert list(answer["content"]) == ["application/problem+json"], (name, status)
 
 
-def test_calls_that_need_a_key_say_so(schema: Json) -> None:
-    keyless = {name for name, operation in operations(schema) if not operation.get("security")}
+@pytest.mark.parametrize(
+    ("name", "statuses"),
+    [
+        ("GET /livez", {"200"}),
+        ("GET /readyz", {"200", "503"}),
+        ("GET /metrics", {"200", "401", "403", "503"}),
+        ("GET /v1/models", {"200", "429", "503"}),
+        ("GET /v1/models/{model_id}", {"200", "404", "422", "429", "503"}),
+        ("GET /v1/account", {"200", "401", "403", "429", "503"}),
+        ("GET /v1/usage", {"200", "401", "403", "422", "429", "503"}),
+        ("POST /v1/files", {"201", "400", "401", "403", "413", "422", "429", "503"}),
+        (
+            "POST /v1/jobs",
+            {"200", "202", "400", "401", "402", "403", "413", "415", "422", "429", "503"},
+        ),
+        ("GET /v1/jobs/{job_id}", {"200", "304", "401", "403", "404", "422", "429", "503"}),
+        ("GET /v1/admin/bulk/{action}", {"200", "401", "403", "422", "429", "503"}),
+        (
+            "POST /v1/admin/tenants/{tenant_id}/credit",
+            {"200", "400", "401", "403", "404", "409", "413", "415", "422", "429", "503"},
+        ),
+    ],
+)
+def test_a_call_states_the_statuses_that_can_come(
+    schema: Json, name: str, statuses: set[str]
+) -> None:
+    assert set(dict(operations(schema))[name]["responses"]) == statuses
+
+
+def test_headers_are_documented_where_they_are_sent(schema: Json) -> None:
+    found = dict(operations(schema))
+
+    def headers(name: str, status: str) -> set[str]:
+        return set(resolved(schema, found[name]["responses"][status])["headers"])
+
+    limit = {"RateLimit", "RateLimit-Policy", "X-Request-Id"}
+    assert headers("POST /v1/jobs", "202") == limit | {
+        *("Location", "ETag", "Retry-After", "Preference-Applied", "Idempotency-Replayed"),
+    }
+    assert headers("GET /v1/jobs", "200") == limit | {"Link"}
+    assert headers("GET /v1/jobs", "429") == limit | {"Retry-After"}
+    assert headers("GET /v1/jobs", "401") == {"WWW-Authenticate", "X-Request-Id"}
+    assert headers("GET /v1/jobs", "503") == {"Retry-After", "X-Request-Id"}
+    assert headers("GET /v1/admin/queues", "200") == {"X-Request-Id"}
+
+
+def test_every_call_states_whether_it_needs_a_key(schema: Json) -> None:
+    stated = {name: operation["security"] for name, operation in operations(schema)}
+    keyless = {name for name, keys in stated.items() if keys == []}
     assert keyless == {
         "GET /v1/artifacts/{token}/{name}",
         "GET /v1/models",
         "GET /v1/models/{model_id}",
         "GET /livez",
         "GET /readyz",
-        "GET /metrics",
     }
+    either = [{"Bearer": []}, {"x-key": []}]
+    assert stated.pop("GET /metrics") == [{}, *either]
+    assert all(keys == either for name, keys in stated.items() if name not in keyless)
 
 
 def test_every_path_is_lower_case_and_has_an_operation_id_of_its_own(schema: Json) -> None:

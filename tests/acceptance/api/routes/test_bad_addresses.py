@@ -32,7 +32,7 @@ def sender(stack: Stack) -> Client:
         ("/v1/jobs?cursor=AA==", 422),
         ("/v1/jobs?cursor=%C3%A9", 422),
         ("/v1/models/flux.1-nope", 404),
-        ("/v1/models/%00", 404),
+        ("/v1/models/%00", 422),
         ("/v1/usage?group_by=tenant", 422),
         ("/v1/usage?format=xml", 422),
         ("/v1/usage?from=0001-01-01T00:00:00%2B14:00", 422),
