@@ -16,6 +16,9 @@ class ApiSettings(BaseSettings):
         max_body_bytes: the largest request body.
         max_picture_bytes: the largest picture.
         max_picture_pixels: the most pixels of a picture.
+        max_decoding_pixels: the most pixels that are decoded at one moment, of which one tenant
+            has at most half; in memory, each takes 4 bytes. A picture beyond it waits up to 5
+            seconds. A pixel counts 3 times in a progressive JPEG and 4 times in a WebP.
         max_lora_bytes: the largest LoRA that a job may name by URL.
         max_wait_seconds: the longest `wait` of a long poll.
         playground_key: a tenant's key; browsers on the same machine are signed in at the
@@ -32,6 +35,7 @@ class ApiSettings(BaseSettings):
     max_body_bytes: PositiveInt = 64_000_000
     max_picture_bytes: PositiveInt = 20_000_000
     max_picture_pixels: PositiveInt = 20_000_000
+    max_decoding_pixels: PositiveInt = 60_000_000
     max_lora_bytes: PositiveInt = 256 * 2**20
     max_wait_seconds: PositiveFloat = 60
     playground_key: SecretStr = SecretStr("")

@@ -52,6 +52,7 @@ class PictureResolver:
 
         Raises:
             PictureError: there is no such picture, or it is not acceptable.
+            db.values.decode_budget.DecodingBusyError: too many pictures are being decoded.
             api.core.domain_errors.TooManyFetchesError: too many are being fetched by URL.
         """
         if name[:5].lower() == "data:":
@@ -108,20 +109,21 @@ class PictureResolver:
         except InvalidTokenError as error:
             raise PictureError(str(error)) from error
         with self._services.database.transaction(durable=False) as session:
-            return self._own_artifact(session, job_id, n)
-
-    def _own_artifact(self, session: Session, job_id: str, n: int) -> InputPicture:
-        owned = find_job(session, tenant_id=self._tenant_id, job_id=job_id)
-        row = find_artifact(session, job_id, n)
-        if owned is None or row is None:
-            raise PictureError("there is no such artifact among your jobs")
+            key = self._key_of_own_artifact(session, job_id, n)
         # Stored as an input of its own: the artifact may expire before the new job runs.
         try:
-            data = self._services.store.get(row.key).data
+            data = self._services.store.get(key).data
         except ObjectNotFoundError as error:
             raise PictureError("this artifact has expired") from error
         stored = store_picture(self._services, self._tenant_id, data)
         return InputPicture(stored.key, (stored.width, stored.height))
+
+    def _key_of_own_artifact(self, session: Session, job_id: str, n: int) -> str:
+        owned = find_job(session, tenant_id=self._tenant_id, job_id=job_id)
+        row = find_artifact(session, job_id, n)
+        if owned is None or row is None:
+            raise PictureError("there is no such artifact among your jobs")
+        return row.key
 
 
 def store_input(services: Services, key: str, data: bytes, media_type: str) -> None:
@@ -140,11 +142,12 @@ def store_picture(services: Services, tenant_id: str, data: bytes) -> NewUpload:
 
     Raises:
         PictureError: the picture is not acceptable.
+        db.values.decode_budget.DecodingBusyError: too many pictures are being decoded.
         db.storage.object_store.StoreError: the object store failed.
     """
     settings = services.settings
     limits = PictureLimits(settings.max_picture_bytes, settings.max_picture_pixels)
-    facts = pictures.inspect(data, limits)
+    facts = pictures.inspect(data, limits, services.decode_budget.of(tenant_id))
     key = input_key(tenant_id, facts.sha256)
     store_input(services, key, data, facts.media_type)
     return NewUpload(
