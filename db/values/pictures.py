@@ -21,6 +21,7 @@ __all__ = [
     "Reserve",
     "decode",
     "inspect",
+    "unlimited",
 ]
 
 MEDIA_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
@@ -55,11 +56,12 @@ class ImageProperties:
     sha256: str
 
 
-def _unlimited(_pixels: int) -> AbstractContextManager[object]:
+def unlimited(_pixels: int) -> AbstractContextManager[object]:
+    """Reserve nothing."""
     return nullcontext()
 
 
-def inspect(data: bytes, limits: PictureLimits, reserve: Reserve = _unlimited) -> ImageProperties:
+def inspect(data: bytes, limits: PictureLimits, reserve: Reserve = unlimited) -> ImageProperties:
     """Check a picture: size, format, one frame, pixels, and that all of it decodes.
 
     Args:
@@ -88,7 +90,7 @@ def decode(
     data: bytes,
     limits: PictureLimits | None = None,
     background: str = "white",
-    reserve: Reserve = _unlimited,
+    reserve: Reserve = unlimited,
 ) -> Image.Image:
     """A stored picture as upright RGB.
 
