@@ -15,7 +15,7 @@ from api.web.playground.jobs import job_values
 from api.web.playground.pages import page
 from api.web.playground.session import COOKIE, CurrentTenant
 from api.web.playground.sign_in import require_session
-from api.web.shared.security import is_secure
+from api.web.shared.security import is_secure, site_url
 from db.tenants import tenants
 
 router = APIRouter()
@@ -38,7 +38,15 @@ def show(
     tenant, token = require_session(request, services)
     watched = former or look
     values = {
-        **_form(services, tenant, model=model, former=former, look=look, n=n),
+        **_form(
+            services,
+            tenant,
+            model=model,
+            former=former,
+            look=look,
+            n=n,
+            site=site_url(request, services),
+        ),
         **_account(services, tenant),
         **gallery_values(services, tenant),
         **(job_values(services, tenant, watched) if watched else {}),
@@ -50,12 +58,19 @@ def show(
 
 
 def _form(
-    services: Services, tenant: CurrentTenant, *, model: str, former: str, look: str, n: int
+    services: Services,
+    tenant: CurrentTenant,
+    *,
+    model: str,
+    former: str,
+    look: str,
+    n: int,
+    site: str,
 ) -> dict[str, Any]:
     with services.database.transaction(durable=False) as session:
         offered = groups(session, services.catalogue)
     if look and (analyser := analysis_model(offered)) is not None:
-        picture = analysis_input(services, tenant, look, n)
+        picture = analysis_input(services, tenant, look, n, site=site)
         return form_values(services, tenant, analyser, INITIAL_VALUES | picture)
     if former:
         variant, settings = former_settings(services, tenant, former)
