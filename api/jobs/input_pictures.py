@@ -29,7 +29,10 @@ from workers.catalog import PictureSize
 _DATA_URI = re.compile(r"data:image/[a-z+.-]+;base64,", re.IGNORECASE)
 _FILE_ID = re.compile(r"file_[0-9a-z]{26}")
 _URL = re.compile(r"https?://", re.IGNORECASE)
-_ARTIFACT_PATH = re.compile(r"https?://[^/]+/v1/artifacts/([^/]+)/([0-9]{1,4})\.[a-z]+")
+# The service's public URL may have a path of its own.
+_ARTIFACT_PATH = re.compile(
+    r"https?://[^/?#]+(?:/[^/?#]+){0,4}?/v1/artifacts/([^/]+)/([0-9]{1,4})\.[a-z]+"
+)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from api.jobs.input_pictures import is_artifact_url
 from db.core.session import Database
 from db.storage.keys import input_key
 from db.storage.local import LocalStore
@@ -112,3 +113,20 @@ def test_pictures_that_wait_leave_threads_to_every_other_call(
             assert client.get("/v1/account").status_code == 200
         statuses = Counter(each.result() for each in uploads)
     assert statuses == {503: refused, 201: waiting}
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        ("http://127.0.0.1:8000/v1/artifacts/a.b.c/0.png", True),
+        ("https://pictures.example.org/bottega/v1/artifacts/a.b.c/12.webp", True),
+        ("https://pictures.example.org/?x=/v1/artifacts/a/0.png", False),
+        ("https://pictures.example.org/v1/artifacts/a/b/0.png", False),
+        ("https://pictures.example.org" + "/a" * 100_000, False),
+    ],
+)
+def test_an_artifacts_url_is_known_also_below_the_path_of_a_public_url(
+    name: str,
+    is_one: bool,  # noqa: FBT001
+) -> None:
+    assert is_artifact_url(name) is is_one
