@@ -35,6 +35,7 @@ from db.core.session import Database
 from db.core.settings import DatabaseSettings
 from db.jobs.queries import finished_job_ids
 from db.storage.settings import StorageSettings, open_store
+from db.values.decode_budget import DecodeBudget, DecodeLimits
 from workers import catalog
 from workers.catalog import Catalogue
 from workers.messaging.coalescing import CoalescingNotifier
@@ -145,6 +146,7 @@ def _connect(settings: ApiSettings, catalogue: Catalogue) -> Services:
             settings.url_secret.get_secret_value(), valid_seconds=settings.artifact_url_seconds
         ),
         outbound=outbound,
+        decode_budget=DecodeBudget(DecodeLimits(settings.max_decoding_pixels)),
         remote_pictures=remote_pictures(Outbound(outbound)),
         remote_loras=remote_loras(Outbound(outbound)),
         presigns=storage.presign,

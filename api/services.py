@@ -16,6 +16,7 @@ from api.resources.remote_files import RemoteFiles
 from db.core.session import Database
 from db.reports.revenue import RunningRevenue
 from db.storage.object_store import ObjectStore
+from db.values.decode_budget import DecodeBudget
 from workers.catalog import Catalogue
 from workers.messaging.coalescing import CoalescingNotifier
 from workers.messaging.events import Publisher
@@ -44,6 +45,7 @@ class Services:
     hub: EventHub
     artifact_urls: ArtifactUrls
     outbound: OutboundSettings
+    decode_budget: DecodeBudget
     remote_pictures: RemoteFiles
     remote_loras: RemoteFiles
     presigns: bool = False

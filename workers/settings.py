@@ -31,6 +31,9 @@ class WorkerSettings(BaseSettings):
         grace_seconds: time for running jobs after SIGTERM, before they are returned to the queue.
         patience_seconds: time for retries against an unavailable store or database, before the
             attempt fails.
+        input_seconds: time for fetching and decoding the input pictures of a job, before it fails.
+        max_decoding_pixels: the most pixels that are decoded at one moment, of which one tenant
+            has at most half; in memory, each takes 4 bytes.
         turn_seconds: time that one ticket is handled with batch after batch, before the worker's
             other queues are served.
         concurrency: jobs in flight: one on the device, one fetching, one storing. If it is not
@@ -62,6 +65,8 @@ class WorkerSettings(BaseSettings):
     hang_seconds: PositiveFloat = 30
     grace_seconds: PositiveFloat = 120
     patience_seconds: PositiveFloat = 30
+    input_seconds: PositiveFloat = 60
+    max_decoding_pixels: PositiveInt = 60_000_000
     turn_seconds: PositiveFloat = 1
     concurrency: PositiveInt = 3
     result_keep_seconds: PositiveFloat = 30 * 24 * 3600

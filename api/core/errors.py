@@ -34,6 +34,7 @@ from db.operators.keys import LastOperatorError
 from db.storage.object_store import StoreUnavailableError
 from db.tenants.api_keys import InvalidKeyError
 from db.tenants.tenants import TenantSuspendedError, UnknownTierError
+from db.values.decode_budget import DecodingBusyError
 from db.values.pictures import PictureError
 from workers.catalog import UnknownVariantError
 
@@ -134,6 +135,7 @@ def _unavailable(_error: Exception) -> ProblemError:
 _RULES: Mapping[type[Exception], Callable[[Any], ProblemError]] = {
     ProblemError: lambda error: error,
     BalanceTooLowError: _fixed(409, "balance_too_low"),
+    DecodingBusyError: _fixed(503, "unavailable", _RETRY_SOON),
     InsufficientCreditError: _insufficient_credit,
     InvalidKeyError: _fixed(401, "unauthorized", {"WWW-Authenticate": "Bearer"}),
     InvalidSubmissionError: _invalid_submission,

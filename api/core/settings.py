@@ -16,6 +16,9 @@ class ApiSettings(BaseSettings):
         max_body_bytes: the largest request body.
         max_picture_bytes: the largest picture.
         max_picture_pixels: the most pixels of a picture.
+        max_decoding_pixels: the most pixels that are decoded at one moment, of which one tenant
+            has at most half; in memory, each takes 4 bytes. A picture beyond it waits up to 5
+            seconds. A pixel counts 3 times in a progressive JPEG and 4 times in a WebP.
         max_lora_bytes: the largest LoRA that a job may name by URL.
         vendor_daily_limit_micros: the most that hosted models may cost the operator at their vendor
             in a day (UTC), in micro-USD: 100 USD by default; 0 for no limit.
@@ -34,6 +37,7 @@ class ApiSettings(BaseSettings):
     max_body_bytes: PositiveInt = 64_000_000
     max_picture_bytes: PositiveInt = 20_000_000
     max_picture_pixels: PositiveInt = 20_000_000
+    max_decoding_pixels: PositiveInt = 60_000_000
     max_lora_bytes: PositiveInt = 256 * 2**20
     vendor_daily_limit_micros: NonNegativeInt = 100_000_000
     max_wait_seconds: PositiveFloat = 60

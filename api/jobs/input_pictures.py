@@ -21,7 +21,7 @@ from db.artifacts.uploads import NewUpload
 from db.jobs.queries import find_artifact, find_job
 from db.storage.keys import input_key
 from db.storage.object_store import ObjectNotFoundError
-from db.tables import File
+from db.tables import Artifact, File
 from db.values import pictures
 from db.values.pictures import PictureError, PictureLimits
 from workers.catalog import PictureSize
@@ -29,7 +29,10 @@ from workers.catalog import PictureSize
 _DATA_URI = re.compile(r"data:image/[a-z+.-]+;base64,", re.IGNORECASE)
 _FILE_ID = re.compile(r"file_[0-9a-z]{26}")
 _URL = re.compile(r"https?://", re.IGNORECASE)
-_ARTIFACT_PATH = re.compile(r"https?://[^/]+/v1/artifacts/([^/]+)/([0-9]{1,4})\.[a-z]+")
+# The service's public URL may have a path of its own.
+_ARTIFACT_PATH = re.compile(
+    r"https?://[^/?#]+(?:/[^/?#]+){0,4}?/v1/artifacts/([^/]+)/([0-9]{1,4})\.[a-z]+"
+)
 
 
 @dataclass(frozen=True)
@@ -52,14 +55,15 @@ class PictureResolver:
 
         Raises:
             PictureError: there is no such picture, or it is not acceptable.
+            db.values.decode_budget.DecodingBusyError: too many pictures are being decoded.
             api.core.domain_errors.TooManyFetchesError: too many are being fetched by URL.
         """
         if name[:5].lower() == "data:":
             return self._from_data_uri(name)
         if name.startswith("file_"):
             return self._from_file(name)
-        if match := _ARTIFACT_PATH.fullmatch(name):
-            return self._from_artifact(match[1], int(match[2]))
+        if is_artifact_url(name):
+            return self._from_artifact(name)
         if _URL.match(name):
             return self._from_url(name)
         raise PictureError(
@@ -102,26 +106,49 @@ class PictureResolver:
             # Read again: a concurrent removal is finished by now, or will not happen any more.
             return files.find(session, tenant_id=self._tenant_id, file_id=file_id)
 
-    def _from_artifact(self, token: str, n: int) -> InputPicture:
-        try:
-            job_id = self._services.artifact_urls.job_of(token)
-        except InvalidTokenError as error:
-            raise PictureError(str(error)) from error
+    def _from_artifact(self, url: str) -> InputPicture:
         with self._services.database.transaction(durable=False) as session:
-            return self._own_artifact(session, job_id, n)
-
-    def _own_artifact(self, session: Session, job_id: str, n: int) -> InputPicture:
-        owned = find_job(session, tenant_id=self._tenant_id, job_id=job_id)
-        row = find_artifact(session, job_id, n)
-        if owned is None or row is None:
-            raise PictureError("there is no such artifact among your jobs")
+            artifact = find_own_artifact(self._services, session, self._tenant_id, url)
+            if stored := self._find_stored(session, artifact.sha256):
+                return InputPicture(stored.key, (stored.width, stored.height))
         # Stored as an input of its own: the artifact may expire before the new job runs.
         try:
-            data = self._services.store.get(row.key).data
+            data = self._services.store.get(artifact.key).data
         except ObjectNotFoundError as error:
             raise PictureError("this artifact has expired") from error
         stored = store_picture(self._services, self._tenant_id, data)
         return InputPicture(stored.key, (stored.width, stored.height))
+
+    def _find_stored(self, session: Session, sha256: str) -> File | None:
+        """The tenant's stored picture of these bytes, whose use is recorded."""
+        key = input_key(self._tenant_id, sha256)
+        if files.find_by_keys(session, self._tenant_id, [key]):
+            stored_inputs.record_use(session, key)
+        # Read again: a concurrent removal is finished by now, or will not happen any more.
+        return files.find_by_keys(session, self._tenant_id, [key]).get(key)
+
+
+def is_artifact_url(name: str) -> bool:
+    """True when a name has the form of an artifact's URL."""
+    return _ARTIFACT_PATH.fullmatch(name) is not None
+
+
+def find_own_artifact(services: Services, session: Session, tenant_id: str, url: str) -> Artifact:
+    """The artifact of one of the tenant's own jobs that a URL names.
+
+    Raises:
+        PictureError: it names none, or has expired.
+    """
+    match = _ARTIFACT_PATH.fullmatch(url)
+    try:
+        job_id = services.artifact_urls.job_of(match[1] if match else "")
+    except InvalidTokenError as error:
+        raise PictureError(str(error)) from error
+    owned = find_job(session, tenant_id=tenant_id, job_id=job_id)
+    row = find_artifact(session, job_id, int(match[2]) if match else 0)
+    if owned is None or row is None:
+        raise PictureError("there is no such artifact among your jobs")
+    return row
 
 
 def store_input(services: Services, key: str, data: bytes, media_type: str) -> None:
@@ -135,19 +162,20 @@ def store_input(services: Services, key: str, data: bytes, media_type: str) -> N
     services.store.put(key, data, media_type)
 
 
-def store_picture(services: Services, tenant_id: str, data: bytes) -> NewUpload:
-    """Validate a picture and store it under its own hash.
+def store_picture(services: Services, tenant_id: str, data: bytes) -> File:
+    """Validate a picture, store it under its own hash, and return its row.
 
     Raises:
         PictureError: the picture is not acceptable.
+        db.values.decode_budget.DecodingBusyError: too many pictures are being decoded.
         db.storage.object_store.StoreError: the object store failed.
     """
     settings = services.settings
     limits = PictureLimits(settings.max_picture_bytes, settings.max_picture_pixels)
-    facts = pictures.inspect(data, limits)
+    facts = pictures.inspect(data, limits, services.decode_budget.of(tenant_id))
     key = input_key(tenant_id, facts.sha256)
     store_input(services, key, data, facts.media_type)
-    return NewUpload(
+    upload = NewUpload(
         key=key,
         media_type=facts.media_type,
         width=facts.width,
@@ -155,3 +183,6 @@ def store_picture(services: Services, tenant_id: str, data: bytes) -> NewUpload:
         size_bytes=facts.size_bytes,
         sha256=facts.sha256,
     )
+    # Also for a picture sent with a job: a later form finds its size without decoding it again.
+    with services.database.transaction() as session:
+        return files.add(session, tenant_id, upload)

@@ -16,6 +16,7 @@ from prometheus_client import REGISTRY
 from redis.exceptions import RedisError
 
 from api.core.metrics import count_submitted_job
+from db.core.json_parser import parse_json
 from workers.messaging.queue import redis_client
 from workers.settings import WorkerSettings
 from workers.telemetry.metrics import count_finished_job
@@ -23,6 +24,9 @@ from workers.telemetry.metrics import count_finished_job
 REDIS_KEY = "bottega:forwarded-counts"
 MAX_ENTRIES = 10_000
 """Older entries are dropped where no API process is ever scraped."""
+
+MAX_JOBS = 100_000
+"""The most jobs of one entry that are counted: they are counted one by one."""
 
 # By metric: the function that counts one job; its parameters are named like the metric's labels.
 _COUNT_JOB: Mapping[str, Callable[..., None]] = {
@@ -67,13 +71,20 @@ class ForwardedCounts:
         except RedisError:
             return
         for entry in entries or ():  # type: ignore[union-attr]  # redis-py's sync and async types
-            (name, labels), jobs = json.loads(entry)
-            for _ in range(jobs):
-                _COUNT_JOB[name](**labels)
+            try:
+                _count(entry)
+            except (ValueError, TypeError, KeyError) as error:
+                _log.warning("count_not_understood", error=type(error).__name__)
 
     def close(self) -> None:
         """Close the connection."""
         self._redis.close()
+
+
+def _count(entry: str) -> None:
+    (name, labels), jobs = parse_json(entry)
+    for _ in range(min(jobs, MAX_JOBS)):
+        _COUNT_JOB[name](**labels)
 
 
 def _read_counters() -> Counter[str]:

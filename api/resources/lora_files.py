@@ -1,7 +1,8 @@
 """Validation of LoRA files by their header alone, without a model library."""
 
-import json
 import re
+
+from db.core.json_parser import parse_json
 
 MEDIA_TYPE = "application/octet-stream"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -26,7 +27,7 @@ def check_lora(data: bytes) -> None:
     if not 0 < length <= min(_MAX_HEADER_BYTES, len(data) - 8):
         raise LoraError("this is no safetensors file")
     try:
-        header = json.loads(data[8 : 8 + length])
+        header = parse_json(data[8 : 8 + length])
         tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
         dtypes = {entry["dtype"] for entry in tensors.values()}
         end = max(entry["data_offsets"][1] for entry in tensors.values())

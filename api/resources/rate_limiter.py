@@ -97,8 +97,10 @@ class RateLimiter:
             sqlalchemy.exc.SQLAlchemyError: the tier's limit could not be read.
         """
         limit = await self._cached_limit(tenant_id)
-        if limit is None:
-            return None
+        return None if limit is None else await self.count_against(limit, key_id)
+
+    async def count_against(self, limit: int, key_id: str) -> RateLimitStatus | None:
+        """Count a request against a limit per minute; None when Redis does not respond."""
         if time.monotonic() < self._paused_until:
             rate_limit_unchecked.inc()
             return None

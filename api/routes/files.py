@@ -8,7 +8,6 @@ from api.auth.tenant import TenantId
 from api.jobs.input_pictures import store_picture
 from api.schemas.jobs import FileView
 from api.services import ServicesDep
-from db.artifacts import uploads as files
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
 
@@ -22,9 +21,7 @@ def upload_file(
     """Upload a PNG, JPEG or WebP picture; the same bytes always get the same id."""
     # One byte more than allowed is enough to detect a picture that is too large.
     data = file.file.read(services.settings.max_picture_bytes + 1)
-    stored = store_picture(services, tenant_id, data)
-    with services.database.transaction() as session:
-        row = files.add(session, tenant_id, stored)
+    row = store_picture(services, tenant_id, data)
     return FileView(
         id=row.id,
         media_type=row.media_type,

@@ -1,7 +1,9 @@
-"""Uploaded pictures: one row for each distinct content of a tenant."""
+"""Stored pictures of tenants: one row for each distinct content, uploaded or sent with a job."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -22,7 +24,7 @@ class NewUpload:
 
 
 def add(session: Session, tenant_id: str, picture: NewUpload) -> File:
-    """Insert an uploaded picture; the same content again returns the first row."""
+    """Insert a stored picture; the same content again returns the first row."""
     values = {
         "id": new_id("file"),
         "tenant_id": tenant_id,
@@ -42,6 +44,13 @@ def add(session: Session, tenant_id: str, picture: NewUpload) -> File:
 
 
 def find(session: Session, *, tenant_id: str, file_id: str) -> File | None:
-    """Find an uploaded picture of this tenant."""
+    """Find a stored picture of this tenant."""
     row = session.get(File, file_id, populate_existing=True)
     return row if row is not None and row.tenant_id == tenant_id else None
+
+
+def find_by_keys(session: Session, tenant_id: str, keys: Collection[str]) -> Mapping[str, File]:
+    """The rows of a tenant's stored pictures, by their keys; others are left out."""
+    sha256s = {key.rpartition("/")[2] for key in keys}
+    of_tenant = select(File).where(File.tenant_id == tenant_id, File.sha256.in_(sha256s))
+    return {row.key: row for row in session.scalars(of_tenant) if row.key in keys}

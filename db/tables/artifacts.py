@@ -1,4 +1,4 @@
-"""Stored results of jobs, and uploaded pictures."""
+"""Stored results of jobs, and pictures that tenants sent."""
 
 from datetime import datetime
 from typing import Any
@@ -64,13 +64,13 @@ class Artifact(Base):
 
 
 class File(Base):
-    """A picture that a tenant uploaded, stored content-addressed; the API inserts it."""
+    """A picture that a tenant sent, alone or with a job, content-addressed; the API inserts it."""
 
     __tablename__ = "files"
 
     # Starts with `file_`; clients name the upload by it.
     id: Mapped[str] = mapped_column(primary_key=True)
-    # The tenant that uploaded it.
+    # The tenant that sent it.
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
     # The object's key in the store, below `inputs/`.
     key: Mapped[str]
@@ -82,9 +82,9 @@ class File(Base):
     height: Mapped[int]
     # The size of the file in bytes.
     bytes: Mapped[int] = mapped_column(BigInteger)
-    # The SHA-256 of the bytes, in hexadecimal; a tenant's second upload of them adds no row.
+    # The SHA-256 of the bytes, in hexadecimal; the same bytes again add no row.
     sha256: Mapped[str]
-    # When this content was first uploaded.
+    # When this content was first sent.
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (UniqueConstraint("tenant_id", "sha256"),)

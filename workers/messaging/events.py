@@ -16,6 +16,7 @@ import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
+from db.core.json_parser import parse_json
 from workers.messaging.queue import redis_client
 from workers.settings import WorkerSettings
 
@@ -117,10 +118,14 @@ def parse_id(text: str) -> tuple[int, int]:
 
 
 def parse_message(message: str, wanted: Container[str]) -> list[Event]:
-    """The events of the wanted jobs in a message from the channel."""
+    """The events of the wanted jobs in a message from the channel.
+
+    Raises:
+        ValueError: it is not such a message.
+    """
     return [
-        Event(event_id, job_id, kind, json.loads(data))
-        for event_id, job_id, kind, data in json.loads(message)
+        Event(event_id, job_id, kind, parse_json(data))
+        for event_id, job_id, kind, data in parse_json(message)
         if job_id in wanted
     ]
 
@@ -128,7 +133,7 @@ def parse_message(message: str, wanted: Container[str]) -> list[Event]:
 def parse_entry(job_id: str, entry: tuple[str, Mapping[str, str]]) -> Event:
     """An event from a job's stream."""
     event_id, fields = entry
-    return Event(event_id, job_id, fields["type"], json.loads(fields["data"]))
+    return Event(event_id, job_id, fields["type"], parse_json(fields["data"]))
 
 
 def parse_stream(

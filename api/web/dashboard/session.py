@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 
 from api.core.errors import ProblemError
+from api.middleware.rate_limit import rate_limit_problem
 from api.services import Services, ServicesDep
 from api.web.shared.security import check_form, csrf_token
 from api.web.shared.session_cookie import SessionCookie
@@ -14,6 +15,9 @@ from api.web.shared.sign_in import SignedOutError
 from db.operators.audit import Actor
 from db.tenants import sessions as key_sessions
 from db.tenants.api_keys import OperatorRole
+
+REQUESTS_PER_MINUTE = 1_200
+"""The most requests of one operator's sessions: twenty pages that refresh every second."""
 
 COOKIE = SessionCookie("bottega_session", path="/dashboard")
 
@@ -49,6 +53,9 @@ async def _current_operator(request: Request, services: ServicesDep) -> CurrentO
     operator = await run_in_threadpool(_find_operator, services, token)
     if operator is None:
         raise SignedOutError
+    status = await services.rate_limiter.count_against(REQUESTS_PER_MINUTE, operator.key_id)
+    if status is not None and not status.allowed:
+        raise rate_limit_problem(status)
     return operator
 
 
@@ -61,7 +68,7 @@ def _find_operator(services: Services, token: str) -> CurrentOperator | None:
 
 
 CurrentOperatorDep = Annotated[CurrentOperator, Depends(_current_operator)]
-"""The signed-in operator, who may look at everything."""
+"""The signed-in operator, who may look at everything. The request counts against a limit."""
 
 
 async def _form_operator(

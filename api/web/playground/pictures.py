@@ -1,24 +1,25 @@
 """A tenant's pictures: uploads, and the inputs and results of their jobs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, File, Query, UploadFile
 from fastapi.responses import Response
+from sqlalchemy.orm import Session
 
 from api.core.errors import not_found
-from api.jobs.input_pictures import store_picture
+from api.jobs.input_pictures import find_own_artifact, is_artifact_url, store_picture
 from api.schemas.jobs import FileView, ShortText
 from api.services import Services, ServicesDep
 from api.web.playground.session import CurrentTenant, CurrentTenantDep, WriterDep
-from api.web.shared.job_pictures import PictureNumber, input_keys, picture_response
+from api.web.shared.job_pictures import PictureNumber, input_keys, is_stored, picture_response
 from db.artifacts import uploads as files
 from db.jobs.queries import find_artifact, find_job
-from db.storage.object_store import ObjectNotFoundError
-from db.tables import File as FileRow
 from db.tables import Job
 from db.values import artifact_kinds
+from db.values.pictures import PictureError
 
 router = APIRouter()
 
@@ -33,26 +34,38 @@ class Thumb:
     height: int
 
 
-def thumbs(services: Services, tenant: CurrentTenant, file_ids: Sequence[str]) -> list[Thumb]:
-    """The tenant's uploaded pictures; ids that are not theirs are skipped."""
+def thumbs(services: Services, tenant: CurrentTenant, names: Sequence[str]) -> list[Thumb]:
+    """The tenant's pictures, by file ids and URLs of artifacts; others are left out."""
     with services.database.transaction(durable=False) as session:
-        rows = [files.find(session, tenant_id=tenant.id, file_id=file_id) for file_id in file_ids]
-    return [_thumb(row) for row in rows if row is not None]
+        found = [_find_thumb(services, session, tenant, name) for name in names]
+    return [thumb for thumb in found if thumb is not None]
 
 
-def _thumb(row: FileRow) -> Thumb:
-    return Thumb(row.id, f"/playground/files/{row.id}", row.width, row.height)
-
-
-def upload_again(services: Services, tenant: CurrentTenant, key: str) -> str | None:
-    """The file id of a stored picture, for another job; None when the picture was removed."""
-    try:
-        data = services.store.get(key).data
-    except ObjectNotFoundError:
+def _find_thumb(
+    services: Services, session: Session, tenant: CurrentTenant, name: str
+) -> Thumb | None:
+    if is_artifact_url(name):
+        with suppress(PictureError):
+            row = find_own_artifact(services, session, tenant.id, name)
+            source = f"/playground/jobs/{row.job_id}/results/{row.n}"
+            return Thumb(name, source, row.width, row.height)
         return None
-    stored = store_picture(services, tenant.id, data)
-    with services.database.transaction() as session:
-        return files.add(session, tenant.id, stored).id
+    file = files.find(session, tenant_id=tenant.id, file_id=name)
+    if file is None:
+        return None
+    return Thumb(file.id, f"/playground/files/{file.id}", file.width, file.height)
+
+
+def stored_file_ids(
+    services: Services, tenant: CurrentTenant, keys: Collection[str]
+) -> Mapping[str, str]:
+    """The file ids of stored pictures, for another job; removed ones are left out.
+
+    Nothing is fetched or decoded: the size of each is on its row since it was sent.
+    """
+    with services.database.transaction(durable=False) as session:
+        rows = files.find_by_keys(session, tenant.id, keys)
+    return {key: row.id for key, row in rows.items() if is_stored(services, key)}
 
 
 @router.post("/files", status_code=201)
@@ -61,9 +74,7 @@ def upload(
 ) -> FileView:
     """Store a picture as `POST /v1/files` does."""
     data = file.file.read(services.settings.max_picture_bytes + 1)
-    stored = store_picture(services, tenant.id, data)
-    with services.database.transaction() as session:
-        row = files.add(session, tenant.id, stored)
+    row = store_picture(services, tenant.id, data)
     return FileView(
         id=row.id,
         media_type=row.media_type,

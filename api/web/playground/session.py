@@ -55,28 +55,34 @@ async def _current_tenant(request: Request, services: ServicesDep) -> CurrentTen
     tenant = await run_in_threadpool(current_tenant, services, token)
     if tenant is None:
         raise SignedOutError
+    await count_request(services, tenant)
     return tenant
 
 
+async def count_request(services: Services, tenant: CurrentTenant) -> None:
+    """Count a request against the rate limit of the session's key, as a call of the API.
+
+    Raises:
+        api.core.errors.ProblemError: 429, the key is beyond its limit.
+    """
+    status = await services.rate_limiter.count(tenant.id, tenant.key_id)
+    if status is not None and not status.allowed:
+        raise rate_limit_problem(status)
+
+
 CurrentTenantDep = Annotated[CurrentTenant, Depends(_current_tenant)]
-"""The signed-in tenant."""
+"""The signed-in tenant. The request counts against the rate limit of their key."""
 
 
 async def _writer(
     request: Request, services: ServicesDep, tenant: CurrentTenantDep
 ) -> CurrentTenant:
     await check_form(request, services, tenant.csrf)
-    status = await services.rate_limiter.count(tenant.id, tenant.key_id)
-    if status is not None and not status.allowed:
-        raise rate_limit_problem(status)
     return tenant
 
 
 WriterDep = Annotated[CurrentTenant, Depends(_writer)]
-"""The signed-in tenant who sends a form from one of our own pages.
-
-The request counts against the rate limit of their key, as a call of the API does.
-"""
+"""The signed-in tenant who sends a form from one of our own pages."""
 
 
 async def _form(request: Request, _tenant: WriterDep) -> FormData:

@@ -67,10 +67,13 @@ def without_removed(
 ) -> list[InputPictureView]:
     """The same input pictures, without the URLs of those that the store no longer has."""
     with_keys = zip(pictures, input_keys(job), strict=True)
-    return [each if _exists(services, key) else replace(each, url=None) for each, key in with_keys]
+    return [
+        each if is_stored(services, key) else replace(each, url=None) for each, key in with_keys
+    ]
 
 
-def _exists(services: Services, key: str) -> bool:
+def is_stored(services: Services, key: str) -> bool:
+    """True unless a picture was removed from the store."""
     try:
         services.store.head(key)
     except ObjectNotFoundError:

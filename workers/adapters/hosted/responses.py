@@ -1,11 +1,11 @@
 """Responses of an upstream, parsed strictly where it matters and leniently elsewhere."""
 
-import json
 from http import HTTPStatus
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
+from db.core.json_parser import parse_json
 from workers.adapters.hosted.errors import (
     TaskLostError,
     TransientUpstreamError,
@@ -119,7 +119,7 @@ def _detail(body: bytes) -> str:
     FastAPI's form is read, and simpler ones.
     """
     try:
-        content = json.loads(body)
+        content = parse_json(body)
     except ValueError:
         return "it does not say why"
     is_object = isinstance(content, dict)

@@ -5,11 +5,12 @@ from typing import Any
 
 from api.core.errors import not_found
 from api.services import Services
-from api.web.playground.pictures import own_job, upload_again
+from api.web.playground.pictures import own_job, stored_file_ids
 from api.web.playground.session import CurrentTenant
 from api.web.shared.job_pictures import input_keys
 from db.jobs.queries import find_artifact
 from db.storage.keys import lora_name
+from db.values.pictures import SUFFIXES
 
 Values = dict[str, Any]
 
@@ -21,7 +22,8 @@ def former_settings(services: Services, tenant: CurrentTenant, job_id: str) -> t
         api.core.errors.ProblemError: 404, the tenant has no such job.
     """
     job = own_job(services, tenant, job_id)
-    file_ids = {key: upload_again(services, tenant, key) for key in set(input_keys(job))}
+    keys = set(input_keys(job))
+    file_ids = dict.fromkeys(keys) | dict(stored_file_ids(services, tenant, keys))
     values = {name: _with_file_ids(value, file_ids) for name, value in job.input.items()}
     values["loras"] = _loras(job.input.get("loras") or ())
     return job.variant, {name: value for name, value in values.items() if value not in (None, [])}
@@ -40,8 +42,10 @@ def _loras(loras: Any) -> list[Mapping[str, Any]]:
     return [{**lora, "source": name} for name, lora in named if name is not None]
 
 
-def analysis_input(services: Services, tenant: CurrentTenant, job_id: str, n: int) -> Values:
-    """An input that analyses a picture that a job painted.
+def analysis_input(
+    services: Services, tenant: CurrentTenant, job_id: str, n: int, *, site: str
+) -> Values:
+    """An input that analyses a picture that a job painted, by the URL of this artifact.
 
     Raises:
         api.core.errors.ProblemError: 404, the tenant has no such picture.
@@ -49,7 +53,6 @@ def analysis_input(services: Services, tenant: CurrentTenant, job_id: str, n: in
     job = own_job(services, tenant, job_id)
     with services.database.transaction(durable=False) as session:
         row = find_artifact(session, job.id, n)
-    file_id = None if row is None else upload_again(services, tenant, row.key)
-    if file_id is None:
+    if row is None or row.removed_at is not None or row.media_type not in SUFFIXES:
         raise not_found("picture")
-    return {"image": file_id}
+    return {"image": site + services.artifact_urls.path(job.id, n, row.media_type)}

@@ -203,7 +203,7 @@ def test_stored_results_are_downloaded(stack: Stack, tenant: Client) -> None:
 
 def test_a_session_counts_against_its_keys_rate_limit(stack: Stack) -> None:
     with stack.database.transaction() as session:
-        limits = {"images_per_month": 0, "analyses_per_month": 0, "requests_per_minute": 3}
+        limits = {"images_per_month": 0, "analyses_per_month": 0, "requests_per_minute": 4}
         tier = Tier(name="slow", weight=1.0, max_in_flight=1, max_priority="normal", **limits)
         session.merge(tier)
     with signed_in(stack, stack.tenant("slow")) as client:
@@ -211,6 +211,11 @@ def test_a_session_counts_against_its_keys_rate_limit(stack: Stack) -> None:
         answers = [client.post("/playground/quote", data=form) for _ in range(4)]
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
         assert int(answers[-1].headers["Retry-After"]) >= 1
+        for path in ("/", "/playground/gallery", "/playground/jobs/job_x/results/0"):
+            page = client.get(path)
+            assert page.status_code == 429
+            assert int(page.headers["Retry-After"]) >= 1
+            assert "this key may ask 4 times a minute" in page.text
 
 
 def test_other_paths_still_belong_to_the_api(tenant: Client) -> None:

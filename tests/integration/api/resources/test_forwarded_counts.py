@@ -1,5 +1,6 @@
 """Counts of processes that Prometheus does not scrape are pushed, and collected once."""
 
+import json
 import uuid
 from collections.abc import Iterator
 
@@ -8,7 +9,8 @@ from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
 from api.core.metrics import count_submitted_job
-from api.resources.forwarded_counts import ForwardedCounts
+from api.resources.forwarded_counts import MAX_JOBS, REDIS_KEY, ForwardedCounts
+from workers.messaging.queue import redis_client
 from workers.settings import WorkerSettings
 from workers.telemetry.metrics import count_finished_job
 
@@ -67,3 +69,25 @@ def test_without_redis_nothing_is_raised() -> None:
         count_submitted_job("flux.1-demo")
     counts.collect()
     counts.close()
+
+
+def test_entries_that_are_not_understood_cost_the_others_nothing(
+    counts: ForwardedCounts, own_redis_settings: WorkerSettings
+) -> None:
+    variant, huge = f"variant.{uuid.uuid4().hex}", f"variant.{uuid.uuid4().hex}"
+    name = "bottega_jobs_submitted_total"
+    entries = [
+        "not json",
+        "[" * 100_000,
+        "[[], 1]",
+        json.dumps([["no_such_metric", {}], 1]),
+        json.dumps([[name, {"no_such_label": "x"}], 1]),
+        json.dumps([[name, {"variant": huge}], 10**15]),
+        json.dumps([[name, {"variant": variant}], 2]),
+    ]
+    client = redis_client(own_redis_settings)
+    client.rpush(REDIS_KEY, *entries)
+    client.close()
+    counts.collect()
+    assert submitted(variant) == 2
+    assert submitted(huge) == MAX_JOBS
