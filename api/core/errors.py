@@ -16,12 +16,15 @@ from starlette.exceptions import HTTPException
 
 from api.core.artifact_urls import InvalidTokenError
 from api.core.domain_errors import (
+    FileInUseError,
     InvalidSubmissionError,
+    JobNotOverError,
     NotFoundError,
     NotRetryableError,
     SelectionChangedError,
     TooManyFetchesError,
 )
+from db.artifacts.storage_limit import StorageFullError
 from db.billing.holds import InsufficientCreditError
 from db.jobs.idempotency import KeyReusedError
 from db.jobs.types import PriorityNotAllowedError, TooManyInFlightError
@@ -116,6 +119,12 @@ def _insufficient_credit(error: InsufficientCreditError) -> ProblemError:
     return ProblemError(402, "insufficient_credit", f"{error}; it resets {resets_at}", extra=extra)
 
 
+def _storage_full(error: StorageFullError) -> ProblemError:
+    # Not 507 or 429, after which clients try again: only a deletion or an operator helps.
+    extra = {"stored_bytes": error.stored_bytes, "max_stored_bytes": error.max_stored_bytes}
+    return ProblemError(403, "storage_full", str(error), extra=extra)
+
+
 def _unavailable(_error: Exception) -> ProblemError:
     # The message of the server's error may hold addresses or SQL.
     return ProblemError(503, "unavailable", "try again in a moment", _RETRY_SOON)
@@ -124,10 +133,12 @@ def _unavailable(_error: Exception) -> ProblemError:
 _RULES: Mapping[type[Exception], Callable[[Any], ProblemError]] = {
     ProblemError: lambda error: error,
     BalanceTooLowError: _fixed(409, "balance_too_low"),
+    FileInUseError: _fixed(409, "file_in_use"),
     InsufficientCreditError: _insufficient_credit,
     InvalidKeyError: _fixed(401, "unauthorized", {"WWW-Authenticate": "Bearer"}),
     InvalidSubmissionError: _invalid_submission,
     InvalidTokenError: _fixed(404, "not_found"),
+    JobNotOverError: _fixed(409, "job_not_over"),
     KeyReusedError: _fixed(422, "idempotency_key_reused"),
     LastOperatorError: _fixed(409, "last_operator"),
     NotFoundError: _fixed(404, "not_found"),
@@ -136,6 +147,7 @@ _RULES: Mapping[type[Exception], Callable[[Any], ProblemError]] = {
     PriorityNotAllowedError: _fixed(403, "forbidden"),
     ReferenceReusedError: _fixed(422, "idempotency_key_reused"),
     SelectionChangedError: _fixed(409, "changed"),
+    StorageFullError: _storage_full,
     TenantSuspendedError: _fixed(403, "suspended"),
     TooManyFetchesError: _fixed(503, "unavailable", _RETRY_SOON),
     TooManyInFlightError: _fixed(429, "too_many_in_flight", {"Retry-After": "5"}),

@@ -36,7 +36,7 @@ class Format(StrEnum):
 
 @router.get("/account")
 def get_account(services: ServicesDep, tenant_id: TenantId) -> AccountView:
-    """Your tier and its limits, allowances used and left with the reset time, balance and holds."""
+    """Your tier and its limits, stored bytes, allowances with the reset time, balance and holds."""
     with services.database.transaction(durable=False) as session:
         account = tenants.account(session, tenant_id)
     if account is None:
@@ -50,8 +50,10 @@ def get_account(services: ServicesDep, tenant_id: TenantId) -> AccountView:
             "max_in_flight": tier.max_in_flight,
             "max_priority": tier.max_priority,
             "requests_per_minute": tier.requests_per_minute,
+            "max_stored_bytes": tier.max_stored_bytes,
         },
         in_flight=tenant.in_flight,
+        stored_bytes=tenant.stored_bytes,
         allowances={
             kind: AllowanceView(
                 granted=left.granted, used=left.used, held=left.held, left=left.left

@@ -15,6 +15,7 @@ from db.values.pricing import MAX_AMOUNT_MICROS
 
 Name = Annotated[ShortText, StringConstraints(min_length=1, max_length=100)]
 _MAX_COUNT = 2**31 - 1
+_MAX_BYTES = 10**15
 
 
 class _Request(BaseModel):
@@ -47,6 +48,7 @@ class TenantNow(_FromRow):
     created_at: datetime
     suspended_at: datetime | None
     in_flight: int
+    stored_bytes: int
     balance_micros: int
     balance_held_micros: int
 
@@ -59,6 +61,7 @@ class TenantRecent(_FromRow):
     tier: str
     suspended_at: datetime | None
     in_flight: int
+    stored_bytes: int
     balance_micros: int
     held_micros: int
     jobs: int
@@ -164,6 +167,7 @@ class TierView(_FromRow):
     images_per_month: int
     analyses_per_month: int
     requests_per_minute: int | None = Field(description="Of each key; null means no limit")
+    max_stored_bytes: int | None = Field(description="Of each tenant; null means no limit")
 
 
 class TierChange(_Request):
@@ -176,6 +180,9 @@ class TierChange(_Request):
     analyses_per_month: int = Field(default=0, ge=0, le=_MAX_COUNT)
     requests_per_minute: int | None = Field(
         default=None, ge=1, le=_MAX_COUNT, description="Of each key; null sets no limit"
+    )
+    max_stored_bytes: int | None = Field(
+        default=None, ge=1, le=_MAX_BYTES, description="Of each tenant; null sets no limit"
     )
 
 

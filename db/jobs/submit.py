@@ -14,6 +14,7 @@ from sqlalchemy import Integer, Row, String, bindparam, column, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
+from db.artifacts.storage_limit import StorageFullError
 from db.billing import holds
 from db.jobs import fair_share
 from db.jobs.types import (
@@ -31,7 +32,7 @@ from db.webhooks import secrets as webhook_secrets
 _INCREMENT_IN_FLIGHT = text("""
 UPDATE tenants SET in_flight = in_flight + 1 FROM tiers
 WHERE tenants.id = :tenant_id AND tenants.suspended_at IS NULL AND tiers.name = tenants.tier
-RETURNING tenants.in_flight, tiers.*, now() AS now
+RETURNING tenants.in_flight, tenants.stored_bytes, tiers.*, now() AS now
 """)
 
 _JSON = (
@@ -68,6 +69,7 @@ WITH entered AS MATERIALIZED (
     FROM tenants JOIN tiers ON tiers.name = tenants.tier
     WHERE tenants.id = :tenant_id AND tenants.suspended_at IS NULL
       AND tenants.in_flight < tiers.max_in_flight AND tiers.max_priority = ANY (:tier_priorities)
+      AND (tiers.max_stored_bytes IS NULL OR tenants.stored_bytes < tiers.max_stored_bytes)
       AND (CAST(:api_key_id AS varchar) IS NULL OR EXISTS (
           SELECT 1 FROM api_keys WHERE id = :api_key_id AND revoked_at IS NULL))
     FOR NO KEY UPDATE OF tenants
@@ -121,6 +123,7 @@ def submit_job(session: Session, new: NewJob) -> AcceptedJob:
         TenantSuspendedError: the tenant may not submit.
         PriorityNotAllowedError: the tier does not include the priority.
         TooManyInFlightError: the tier's limit of unfinished jobs is reached.
+        db.artifacts.storage_limit.StorageFullError: there is no space for another result.
         db.billing.holds.InsufficientCreditError: neither allowance nor balance covers it.
     """
     accepted = submit_job_at_once(session, new) or _submit_in_steps(session, new)
@@ -209,4 +212,6 @@ def _increment_in_flight(session: Session, new: NewJob) -> Row[Any]:
         raise PriorityNotAllowedError(new.priority, Priority(tier.max_priority))
     if tier.in_flight > tier.max_in_flight:
         raise TooManyInFlightError(tier.max_in_flight)
+    if tier.max_stored_bytes is not None and tier.stored_bytes >= tier.max_stored_bytes:
+        raise StorageFullError(tier.stored_bytes, tier.max_stored_bytes)
     return tier

@@ -19,6 +19,7 @@ LIMITS = (
     "images_per_month",
     "analyses_per_month",
     "requests_per_minute",
+    "max_stored_bytes",
 )
 
 

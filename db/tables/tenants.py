@@ -8,6 +8,7 @@ from sqlalchemy import (
     ForeignKey,
     LargeBinary,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import DOUBLE_PRECISION
 from sqlalchemy.orm import Mapped, mapped_column
@@ -34,10 +35,13 @@ class Tier(Base):
     analyses_per_month: Mapped[int]
     # The limit of API requests for each key by itself; null is no limit.
     requests_per_minute: Mapped[int | None]
+    # The most bytes of one tenant's inputs and results in the store; null is no limit.
+    max_stored_bytes: Mapped[int | None] = mapped_column(BigInteger)
 
     __table_args__ = (
         CheckConstraint("weight > 0", "weight_positive"),
         CheckConstraint("requests_per_minute > 0", "requests_positive"),
+        CheckConstraint("max_stored_bytes > 0", "stored_bytes_positive"),
     )
 
 
@@ -58,6 +62,8 @@ class Tenant(Base):
     balance_held_micros: Mapped[int] = mapped_column(BigInteger, default=0)
     # Jobs that are queued or running; a submission adds one, the end of a job subtracts one.
     in_flight: Mapped[int] = mapped_column(default=0)
+    # Bytes of its inputs and results in the store: the sum of their rows, counted by triggers.
+    stored_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     # When an operator added the tenant.
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     # When an operator suspended it, so that its keys are refused; null if it is not suspended.
@@ -67,6 +73,7 @@ class Tenant(Base):
         CheckConstraint("balance_held_micros >= 0", "held_not_negative"),
         CheckConstraint("balance_held_micros <= balance_micros", "held_within_balance"),
         CheckConstraint("in_flight >= 0", "in_flight_not_negative"),
+        CheckConstraint("stored_bytes >= 0", "stored_not_negative"),
     )
 
 

@@ -9,6 +9,8 @@ from db.values.job_state import Priority
 from deploy.cli.common import actor, json_option, print_rows, row_values, transaction
 
 _MAX_COUNT = 2**31 - 1
+_MAX_BYTES = 10**15
+_REMOVED_BY_ZERO = ("requests_per_minute", "max_stored_bytes")
 _COUNT = click.IntRange(0, _MAX_COUNT)
 
 
@@ -47,6 +49,11 @@ def list_tiers(*, as_json: bool) -> None:
 @click.option(
     "--requests-per-minute", type=_COUNT, help="Limit of each API key; 0 removes the limit."
 )
+@click.option(
+    "--max-stored-bytes",
+    type=click.IntRange(0, _MAX_BYTES),
+    help="Most bytes of one tenant's inputs and results in the store; 0 removes the limit.",
+)
 def set_tier(name: str, **limits: Any) -> None:
     """Set limits of the tier NAME. An option that you leave out keeps its value.
 
@@ -55,8 +62,9 @@ def set_tier(name: str, **limits: Any) -> None:
     changes = {limit: value for limit, value in limits.items() if value is not None}
     if not changes:
         raise click.UsageError("name at least one limit, e.g. --max-in-flight 20")
-    if changes.get("requests_per_minute") == 0:
-        changes["requests_per_minute"] = None
+    for limit in _REMOVED_BY_ZERO:
+        if changes.get(limit) == 0:
+            changes[limit] = None
     with transaction() as session:
         operator_tiers.change(session, actor(), name, changes)
     click.echo(f"{name} is set")
