@@ -1,13 +1,16 @@
 """Retention: expired artifacts, objects without a row, and rows of old jobs."""
 
+import time
 from collections.abc import Sequence
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from db.core.base import first_id
 from db.core.clock import ago
 from db.tables import Artifact, Attempt, Hold, Job
-from db.values.job_state import TERMINAL
+from db.tables.index_predicates import state_is
+from db.values.job_state import TERMINAL, JobState
 
 ArtifactId = tuple[str, int]
 """An artifact's job and its number in the job."""
@@ -50,14 +53,35 @@ def delete_old_jobs(session: Session, *, older_than_seconds: float, limit: int) 
     remaining = select(Artifact.job_id).where(
         Artifact.job_id == Job.id, Artifact.removed_at.is_(None)
     )
-    old = session.scalars(
+    old = (
         select(Job.id)
         .where(Job.state.in_(TERMINAL), ~remaining.exists())
         .where(Job.finished_at < ago(older_than_seconds))
         .order_by(Job.finished_at)  # by its index: without an order, every job is read
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    ).all()
+    )
+    return _delete_jobs(session, old.limit(limit))
+
+
+def delete_old_canceled_jobs(session: Session, *, older_than_seconds: float, limit: int) -> int:
+    """Delete canceled and expired jobs that ended long ago, as `delete_old_jobs` does.
+
+    Returns:
+        The number of deleted jobs.
+    """
+    # The index of these states is in the order of ids, which sort by the time of submission: the
+    # smallest id of the cutoff ends the search, since a later job cannot have ended before.
+    cutoff = first_id("job", time.time() - older_than_seconds)
+    old = (
+        select(Job.id)
+        .where(state_is(JobState.CANCELED, JobState.EXPIRED), Job.id < cutoff)
+        .where(Job.finished_at < ago(older_than_seconds))
+        .order_by(Job.state.desc(), Job.id)
+    )
+    return _delete_jobs(session, old.limit(limit))
+
+
+def _delete_jobs(session: Session, statement: Select[str]) -> int:
+    old = session.scalars(statement.with_for_update(skip_locked=True)).all()
     for job_id in (Artifact.job_id, Attempt.job_id, Hold.job_id):
         session.execute(delete(job_id.class_).where(job_id.in_(old)))
     session.execute(

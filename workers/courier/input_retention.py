@@ -14,7 +14,9 @@ _LEAST_SECONDS = timedelta(days=1).total_seconds()
 being made needs its inputs."""
 
 
-def remove_inputs(database: Database, store: ObjectStore, *, keep_seconds: float) -> int:
+def remove_inputs(
+    database: Database, store: ObjectStore, *, keep_seconds: float, limit: int
+) -> int:
     """Remove inputs that were last used before the retention time; return their number.
 
     An input that an unfinished job can name stays. An uploaded file's id is deleted with its
@@ -22,7 +24,7 @@ def remove_inputs(database: Database, store: ObjectStore, *, keep_seconds: float
     """
     with database.transaction(durable=False) as session:
         before = stored_inputs.removal_cutoff(session, seconds=max(keep_seconds, _LEAST_SECONDS))
-        keys = stored_inputs.list_removable(session, before=before, limit=_BATCH)
+        keys = stored_inputs.list_removable(session, before=before, limit=limit)
     return sum(_remove(database, store, key, before) for key in keys)
 
 
