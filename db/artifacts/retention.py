@@ -3,14 +3,16 @@
 import time
 from collections.abc import Sequence
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Select, delete, func, select, true, update
 from sqlalchemy.orm import Session
 
 from db.core.base import first_id
 from db.core.clock import ago
-from db.tables import Artifact, Attempt, Hold, Job
+from db.tables import Artifact, Attempt, Hold, Job, Tenant
 from db.tables.index_predicates import state_is
 from db.values.job_state import TERMINAL, JobState
+
+_GIVEN_UP = (JobState.CANCELED, JobState.EXPIRED)
 
 ArtifactId = tuple[str, int]
 """An artifact's job and its number in the job."""
@@ -68,16 +70,55 @@ def delete_old_canceled_jobs(session: Session, *, older_than_seconds: float, lim
     Returns:
         The number of deleted jobs.
     """
-    # The index of these states is in the order of ids, which sort by the time of submission: the
-    # smallest id of the cutoff ends the search, since a later job cannot have ended before.
+    # Ids sort by the time of submission: the smallest one of the cutoff ends the search in the
+    # index of these states, since a later job cannot have ended before.
     cutoff = first_id("job", time.time() - older_than_seconds)
-    old = (
+    deleted = 0
+    for state in _GIVEN_UP:
+        old = select(Job.id).where(
+            state_is(state), Job.id < cutoff, Job.finished_at < ago(older_than_seconds)
+        )
+        deleted += _delete_jobs(session, old.order_by(Job.id).limit(limit - deleted))
+    return deleted
+
+
+def delete_surplus_canceled_jobs(
+    session: Session, *, keep: int, older_than_seconds: float, limit: int
+) -> int:
+    """Delete a tenant's canceled and expired jobs beyond its newest ones.
+
+    They cost nothing to make, so their number has a limit, too.
+
+    Args:
+        session: the transaction.
+        keep: how many a tenant keeps.
+        older_than_seconds: jobs that ended later stay: clients and webhooks still tell their end.
+        limit: the most jobs to delete.
+
+    Returns:
+        The number of deleted jobs.
+    """
+    newest_surplus = (
         select(Job.id)
-        .where(state_is(JobState.CANCELED, JobState.EXPIRED), Job.id < cutoff)
-        .where(Job.finished_at < ago(older_than_seconds))
-        .order_by(Job.state.desc(), Job.id)
+        .where(state_is(*_GIVEN_UP), Job.tenant_id == Tenant.id)
+        .order_by(Job.id.desc())
+        .offset(keep)
+        .limit(1)
+        .lateral()
     )
-    return _delete_jobs(session, old.limit(limit))
+    # A statement for each tenant, so that each uses the index of its canceled jobs.
+    deleted = 0
+    for tenant_id, newest in session.execute(
+        select(Tenant.id, newest_surplus.c.id).join(newest_surplus, true()).order_by(Tenant.id)
+    ):
+        surplus = select(Job.id).where(
+            state_is(*_GIVEN_UP),
+            Job.tenant_id == tenant_id,
+            Job.id <= newest,
+            Job.finished_at < ago(older_than_seconds),
+        )
+        deleted += _delete_jobs(session, surplus.order_by(Job.id).limit(limit - deleted))
+    return deleted
 
 
 def _delete_jobs(session: Session, statement: Select[str]) -> int:

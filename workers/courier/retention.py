@@ -22,6 +22,8 @@ from workers.settings import WorkerSettings
 _BATCH = 200
 _MAX_BATCHES = 100
 """The most batches of one kind in one run, so that no kind waits for long."""
+_SURPLUS_SECONDS = 3600.0
+"""The time in which a client or a webhook still tells the end of any canceled job."""
 _ORPHAN_AGE = timedelta(days=1)
 """Longer than any attempt runs: an object of this age without a row will never get one."""
 _ORPHANS_EVERY_SECONDS = 3600.0
@@ -67,7 +69,9 @@ class Retention:
         report = RemovalReport(
             results=self._repeat(self._remove_results),
             orphans=self._remove_orphans(now or datetime.now(UTC)),
-            jobs=self._repeat(self._delete_jobs) + self._repeat(self._delete_canceled_jobs),
+            jobs=self._repeat(self._delete_jobs)
+            + self._repeat(self._delete_canceled_jobs)
+            + self._repeat(self._delete_surplus_jobs),
             inputs=self._repeat(self._remove_inputs),
         )
         if report != RemovalReport():
@@ -132,4 +136,11 @@ class Retention:
         with self._database.transaction() as session:
             return retention.delete_old_canceled_jobs(
                 session, older_than_seconds=keep_seconds, limit=_BATCH
+            )
+
+    def _delete_surplus_jobs(self) -> int:
+        keep = self._settings.canceled_keep_count
+        with self._database.transaction() as session:
+            return retention.delete_surplus_canceled_jobs(
+                session, keep=keep, older_than_seconds=_SURPLUS_SECONDS, limit=_BATCH
             )

@@ -10,7 +10,7 @@ from db.core.base import first_id
 from db.core.session import Database
 from db.jobs.queries import artifact_keys, artifacts_of
 from db.storage.local import LocalStore
-from tests.support.jobs import cancel, counts, expire, found, let_expire, sql, submit
+from tests.support.jobs import add_tenant, cancel, counts, expire, found, let_expire, sql, submit
 from tests.support.station import Station
 from workers.courier.retention import RemovalReport, Retention
 
@@ -134,6 +134,21 @@ def test_a_canceled_job_goes_after_days_and_others_after_a_year(
     assert courier.run_once() == RemovalReport(results=1, jobs=2)
     assert {row[0] for row in sql(station.database, "SELECT id FROM jobs")} == {done, fresh}
     assert counts(station.database, "usage_events") == [1]
+
+
+def test_a_tenant_keeps_a_number_of_canceled_jobs(station: Station, tenant_id: str) -> None:
+    settings = station.settings.model_copy(update={"canceled_keep_count": 2})
+    days = (5.0, 4.0, 3.0, 2.0)
+    oldest, second, *kept = (canceled_days_ago(station, tenant_id, ago) for ago in days)
+    other = canceled_days_ago(station, add_tenant(station.database), 6)
+    waiting = submit(station.database, tenant_id, id=first_id("job", time.time() - 6 * 86_400))
+    # Its end is so new that clients may still ask for it.
+    sql(station.database, "UPDATE jobs SET finished_at = now() WHERE id = :id", id=second)
+    courier = Retention(station.database, station.store, settings)
+    assert courier.run_once() == RemovalReport(jobs=1)
+    left = {row[0] for row in sql(station.database, "SELECT id FROM jobs")}
+    assert left == {second, *kept, other, waiting}
+    assert oldest not in left
 
 
 def test_a_run_removes_batch_after_batch_until_it_is_stopped(
