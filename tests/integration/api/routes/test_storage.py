@@ -15,12 +15,14 @@ from db.operators import jobs as operator_jobs
 from db.operators.audit import Actor
 from db.storage.local import LocalStore
 from db.tenants import api_keys
+from db.tenants.api_keys import OperatorRole
 from tests.servers.http import answering
 from tests.support.apis import MakeApi
 from tests.support.jobs import add_tenant, claim, fail, fence_of, found, sql, state
 from tests.support.station import FLORENCE2, FLUX, Station
 
 JOBS, FILES = "/v1/jobs", "/v1/files"
+PAINT = {"model": FLUX, "input": {"prompt": "a red circle"}}
 
 
 def picture(shade: int = 0, side: int = 64) -> bytes:
@@ -41,6 +43,7 @@ class Tenant:
         self.id = add_tenant(database, **tier)
         with database.transaction() as session:
             _, key = api_keys.create(session, tenant_id=self.id, name="")
+        self.key = key
         self._headers = {"Authorization": f"Bearer {key}"}
         self._app = app
 
@@ -124,11 +127,10 @@ def test_a_job_is_refused_while_the_store_is_full_and_a_quote_is_not(
     tenant = make(max_stored_bytes=make().upload(picture()).json()["bytes"])
     file_id = created(tenant.upload(picture()))
     refusal(tenant.look(file_id), 403, "storage_full")
-    body = {"model": FLUX, "input": {"prompt": "a red circle"}}
-    refusal(tenant.call("POST", JOBS, json=body), 403, "storage_full")
+    refusal(tenant.call("POST", JOBS, json=PAINT), 403, "storage_full")
     assert tenant.look(file_id, dry_run="true").status_code == 200
     tenant.call("DELETE", f"{FILES}/{file_id}")
-    created(tenant.call("POST", JOBS, json=body), 202)
+    created(tenant.call("POST", JOBS, json=PAINT), 202)
 
 
 def test_a_deleted_file_is_gone_for_its_owner_alone(
@@ -213,6 +215,28 @@ def test_a_failed_job_without_contents_is_not_retried(tenant: Tenant, database: 
         assert operator_jobs.retry(session, Actor("key_me", "me"), job_id) is None
 
 
+def test_pages_show_jobs_without_contents(
+    app: TestClient, tenant: Tenant, station: Station, database: Database
+) -> None:
+    painted = created(tenant.call("POST", JOBS, json=PAINT), 202)
+    station.run_batch()
+    canceled, failed = (created(tenant.look(data_uri(picture(n))), 202) for n in (1, 2))
+    tenant.call("POST", f"{JOBS}/{canceled}/cancel")
+    assert fail(database, fence_of(claim(database, FLORENCE2)[0]))
+    for job_id in (painted, canceled, failed):
+        assert tenant.call("DELETE", f"{JOBS}/{job_id}").status_code == 204
+    with database.transaction() as session:
+        _, operator = api_keys.create(session, tenant_id=None, name="", role=OperatorRole.VIEWER)
+    origin = {"Origin": "http://testserver"}
+    for place, key in (("playground", tenant.key), ("dashboard", operator)):
+        app.post(f"/{place}/sign-in", data={"key": key}, headers=origin)
+    pages = ["/playground/gallery", "/dashboard/tenants", f"/dashboard/tenants/{tenant.id}"]
+    for job_id in (painted, canceled, failed):
+        pages += [f"/?from={job_id}", f"/dashboard/jobs/{job_id}"]
+    answers = {path: app.get(path, follow_redirects=False).status_code for path in pages}
+    assert answers == dict.fromkeys(pages, 200)
+
+
 def test_a_quote_stores_nothing(tenant: Tenant, database: Database, store: LocalStore) -> None:
     with answering(200, picture(5)) as url:
         for name in (data_uri(picture()), f"{url}/a.png"):
@@ -242,7 +266,7 @@ def test_a_quote_fetches_no_lora(tenant: Tenant, source: str, status: int) -> No
 
 
 def test_metadata_has_a_limit_in_bytes(tenant: Tenant) -> None:
-    body: dict[str, Any] = {"model": FLUX, "input": {"prompt": "a red circle"}}
+    body: dict[str, Any] = dict(PAINT)
     # Thirty-two entries, each as long as its own limit allows.
     body["metadata"] = {f"{n:0499}€": "€" * 500 for n in range(32)}
     problem = refusal(tenant.call("POST", JOBS, json=body), 422, "invalid_input")
