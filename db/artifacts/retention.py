@@ -3,12 +3,12 @@
 import time
 from collections.abc import Sequence
 
-from sqlalchemy import Select, delete, func, select, true, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from db.core.base import first_id
 from db.core.clock import ago
-from db.tables import Artifact, Attempt, Hold, Job, Tenant
+from db.tables import Artifact, Attempt, Hold, Job
 from db.tables.index_predicates import state_is
 from db.values.job_state import TERMINAL, JobState
 
@@ -82,43 +82,44 @@ def delete_old_canceled_jobs(session: Session, *, older_than_seconds: float, lim
     return deleted
 
 
-def delete_surplus_canceled_jobs(
-    session: Session, *, keep: int, older_than_seconds: float, limit: int
-) -> int:
-    """Delete a tenant's canceled and expired jobs beyond its newest ones.
+def surplus_canceled_jobs(session: Session, *, keep: int) -> dict[str, str]:
+    """The newest canceled or expired job that each tenant has beyond the number that it keeps.
 
-    They cost nothing to make, so their number has a limit, too.
+    They cost nothing to make, so their number has a limit, too. The search reads all of them.
+    """
+    given_up = state_is(*_GIVEN_UP)
+    tenants = select(Job.tenant_id).where(given_up).group_by(Job.tenant_id)
+    newest = {}
+    for tenant_id in session.scalars(tenants.having(func.count() > keep)).all():
+        own = select(Job.id).where(given_up, Job.tenant_id == tenant_id)
+        # None when another courier has deleted them meanwhile.
+        if job_id := session.scalar(own.order_by(Job.id.desc()).offset(keep).limit(1)):
+            newest[tenant_id] = job_id
+    return newest
+
+
+def delete_surplus_canceled_jobs(
+    session: Session, tenant_id: str, newest: str, *, older_than_seconds: float, limit: int
+) -> int:
+    """Delete a tenant's canceled and expired jobs up to one of them.
 
     Args:
         session: the transaction.
-        keep: how many a tenant keeps.
+        tenant_id: the tenant.
+        newest: the newest job to delete.
         older_than_seconds: jobs that ended later stay: clients and webhooks still tell their end.
         limit: the most jobs to delete.
 
     Returns:
         The number of deleted jobs.
     """
-    newest_surplus = (
-        select(Job.id)
-        .where(state_is(*_GIVEN_UP), Job.tenant_id == Tenant.id)
-        .order_by(Job.id.desc())
-        .offset(keep)
-        .limit(1)
-        .lateral()
+    surplus = select(Job.id).where(
+        state_is(*_GIVEN_UP),
+        Job.tenant_id == tenant_id,
+        Job.id <= newest,
+        Job.finished_at < ago(older_than_seconds),
     )
-    # A statement for each tenant, so that each uses the index of its canceled jobs.
-    deleted = 0
-    for tenant_id, newest in session.execute(
-        select(Tenant.id, newest_surplus.c.id).join(newest_surplus, true()).order_by(Tenant.id)
-    ):
-        surplus = select(Job.id).where(
-            state_is(*_GIVEN_UP),
-            Job.tenant_id == tenant_id,
-            Job.id <= newest,
-            Job.finished_at < ago(older_than_seconds),
-        )
-        deleted += _delete_jobs(session, surplus.order_by(Job.id).limit(limit - deleted))
-    return deleted
+    return _delete_jobs(session, surplus.order_by(Job.id).limit(limit))
 
 
 def _delete_jobs(session: Session, statement: Select[str]) -> int:

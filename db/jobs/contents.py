@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from db.tables import Artifact, Delivery, Job, JobResumePoint
+from db.tables import Artifact, Delivery, Job
 from db.webhooks.payload import body_of
 from db.webhooks.types import Webhook
 
@@ -35,7 +35,6 @@ def remove_contents(session: Session, job: Job) -> None:
     job.input, job.job_metadata, job.output = {}, {}, None
     session.flush()
     session.execute(delete(Artifact).where(Artifact.job_id == job.id))
-    session.execute(delete(JobResumePoint).where(JobResumePoint.job_id == job.id))
     if job.webhook is not None:
         body = body_of(job, Webhook.from_json(job.webhook), ())
         session.execute(update(Delivery).where(Delivery.job_id == job.id).values(body=body))

@@ -148,12 +148,6 @@ class Job(Base):
             text("id DESC"),
             postgresql_where=text("state = 'canceled' OR state = 'expired'"),
         ),
-        Index(
-            "ix_jobs_tenant_given_up",
-            "tenant_id",
-            text("id DESC"),
-            postgresql_where=text("state = 'canceled' OR state = 'expired'"),
-        ),
         Index("ix_jobs_created", "created_at"),
         Index("ix_jobs_finished", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
         Index(

@@ -1,7 +1,4 @@
-"""Bytes that each tenant stores, counted by triggers, and their limit by tier.
-
-Also the index by which retention finds a tenant's canceled jobs.
-"""
+"""Bytes that each tenant stores, counted by triggers, and their limit by tier."""
 
 from collections.abc import Sequence
 
@@ -116,17 +113,10 @@ def upgrade() -> None:
             )
     op.execute(_MEASURE_UPLOADS)
     op.execute(_COUNT_RESULTS)
-    op.create_index(
-        "ix_jobs_tenant_given_up",
-        "jobs",
-        ["tenant_id", sa.text("id DESC")],
-        postgresql_where=sa.text("state = 'canceled' OR state = 'expired'"),
-    )
 
 
 def downgrade() -> None:
     """Undo."""
-    op.drop_index("ix_jobs_tenant_given_up", "jobs")
     for table in _TABLES:
         for event in _ROWS:
             op.execute(f"DROP TRIGGER {table}_counted_on_{event} ON {table}")

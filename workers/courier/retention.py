@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 
 import structlog
@@ -27,6 +28,8 @@ _SURPLUS_SECONDS = 3600.0
 _ORPHAN_AGE = timedelta(days=1)
 """Longer than any attempt runs: an object of this age without a row will never get one."""
 _ORPHANS_EVERY_SECONDS = 3600.0
+_SURPLUS_EVERY_SECONDS = 600.0
+"""Less often than the rest: each search reads every canceled job."""
 
 _log = structlog.get_logger(__name__)
 
@@ -49,6 +52,7 @@ class Retention:
         self._store = store
         self._settings = settings
         self._orphans_due = 0.0
+        self._surplus_due = 0.0
         self._stopping = threading.Event()
 
     def run(self, stopping: threading.Event) -> None:
@@ -71,7 +75,7 @@ class Retention:
             orphans=self._remove_orphans(now or datetime.now(UTC)),
             jobs=self._repeat(self._delete_jobs)
             + self._repeat(self._delete_canceled_jobs)
-            + self._repeat(self._delete_surplus_jobs),
+            + self._delete_surplus_jobs(),
             inputs=self._repeat(self._remove_inputs),
         )
         if report != RemovalReport():
@@ -139,8 +143,20 @@ class Retention:
             )
 
     def _delete_surplus_jobs(self) -> int:
-        keep = self._settings.canceled_keep_count
+        if time.monotonic() < self._surplus_due:
+            return 0
+        self._surplus_due = time.monotonic() + _SURPLUS_EVERY_SECONDS
+        with self._database.transaction(durable=False) as session:
+            surplus = retention.surplus_canceled_jobs(
+                session, keep=self._settings.canceled_keep_count
+            )
+        return sum(
+            self._repeat(partial(self._delete_surplus_batch, tenant_id, newest))
+            for tenant_id, newest in surplus.items()
+        )
+
+    def _delete_surplus_batch(self, tenant_id: str, newest: str) -> int:
         with self._database.transaction() as session:
             return retention.delete_surplus_canceled_jobs(
-                session, keep=keep, older_than_seconds=_SURPLUS_SECONDS, limit=_BATCH
+                session, tenant_id, newest, older_than_seconds=_SURPLUS_SECONDS, limit=_BATCH
             )
