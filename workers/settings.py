@@ -41,6 +41,10 @@ class WorkerSettings(BaseSettings):
         result_keep_seconds: retention of artifacts, and of inputs after their last use; inputs
             are kept for a day at least.
         job_keep_seconds: retention of the rows of a finished job, after its results are deleted.
+        canceled_keep_seconds: retention of the rows of a canceled or expired job; what was
+            charged for it stays.
+        canceled_keep_count: number of canceled and expired jobs whose rows a tenant keeps; older
+            ones are deleted earlier, an hour after they ended.
         retention_seconds: interval at which expired results and old rows are deleted.
         sweep_seconds: interval at which the sweeper looks for lost jobs.
         webhook_timeout_seconds: longest time that a receiver of webhooks may take.
@@ -71,6 +75,8 @@ class WorkerSettings(BaseSettings):
     concurrency: PositiveInt = 3
     result_keep_seconds: PositiveFloat = 30 * 24 * 3600
     job_keep_seconds: PositiveFloat = 365 * 24 * 3600
+    canceled_keep_seconds: PositiveFloat = 7 * 24 * 3600
+    canceled_keep_count: PositiveInt = 10_000
     retention_seconds: PositiveFloat = 60
     sweep_seconds: PositiveFloat = 2
     webhook_timeout_seconds: PositiveFloat = 15

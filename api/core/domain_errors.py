@@ -26,6 +26,20 @@ class JobNotFoundError(NotFoundError):
         super().__init__("job")
 
 
+class FileInUseError(DomainError):
+    """An unfinished job needs the file."""
+
+    def __init__(self) -> None:
+        super().__init__("an unfinished job uses this file: cancel the job, or wait until it ends")
+
+
+class JobNotOverError(DomainError):
+    """The job is queued or running."""
+
+    def __init__(self) -> None:
+        super().__init__("this job is not over: cancel it, or wait until it ends")
+
+
 class NotRetryableError(DomainError):
     """The job did not fail, or was retried before."""
 

@@ -19,12 +19,15 @@ from starlette.routing import Match
 
 from api.core.artifact_urls import InvalidTokenError
 from api.core.domain_errors import (
+    FileInUseError,
     InvalidSubmissionError,
+    JobNotOverError,
     NotFoundError,
     NotRetryableError,
     SelectionChangedError,
     TooManyFetchesError,
 )
+from db.artifacts.storage_limit import StorageFullError
 from db.billing.holds import InsufficientCreditError
 from db.billing.vendor import VendorLimitError
 from db.jobs.idempotency import KeyReusedError
@@ -127,6 +130,12 @@ def _vendor_limit(error: VendorLimitError) -> ProblemError:
     return ProblemError(503, "vendor_limit_reached", str(error), {"Retry-After": str(seconds)})
 
 
+def _storage_full(error: StorageFullError) -> ProblemError:
+    # Not 507 or 429, after which clients try again: only a deletion or an operator helps.
+    extra = {"stored_bytes": error.stored_bytes, "max_stored_bytes": error.max_stored_bytes}
+    return ProblemError(403, "storage_full", str(error), extra=extra)
+
+
 def _unavailable(_error: Exception) -> ProblemError:
     # The message of the server's error may hold addresses or SQL.
     return ProblemError(503, "unavailable", "try again in a moment", _RETRY_SOON)
@@ -136,10 +145,12 @@ _RULES: Mapping[type[Exception], Callable[[Any], ProblemError]] = {
     ProblemError: lambda error: error,
     BalanceTooLowError: _fixed(409, "balance_too_low"),
     DecodingBusyError: _fixed(503, "unavailable", _RETRY_SOON),
+    FileInUseError: _fixed(409, "file_in_use"),
     InsufficientCreditError: _insufficient_credit,
     InvalidKeyError: _fixed(401, "unauthorized", {"WWW-Authenticate": "Bearer"}),
     InvalidSubmissionError: _invalid_submission,
     InvalidTokenError: _fixed(404, "not_found"),
+    JobNotOverError: _fixed(409, "job_not_over"),
     KeyReusedError: _fixed(422, "idempotency_key_reused"),
     LastOperatorError: _fixed(409, "last_operator"),
     ModelNotInTierError: _fixed(403, "model_not_in_tier"),
@@ -149,6 +160,7 @@ _RULES: Mapping[type[Exception], Callable[[Any], ProblemError]] = {
     PriorityNotAllowedError: _fixed(403, "forbidden"),
     ReferenceReusedError: _fixed(422, "idempotency_key_reused"),
     SelectionChangedError: _fixed(409, "changed"),
+    StorageFullError: _storage_full,
     TenantSuspendedError: _fixed(403, "suspended"),
     TooManyFetchesError: _fixed(503, "unavailable", _RETRY_SOON),
     TooManyInFlightError: _fixed(429, "too_many_in_flight", {"Retry-After": "5"}),

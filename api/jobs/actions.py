@@ -7,6 +7,7 @@ from typing import Protocol
 
 from api.core.domain_errors import JobNotFoundError, NotRetryableError
 from api.core.metrics import count_submitted_job
+from db.artifacts.storage_limit import StorageFullError
 from db.billing.holds import InsufficientCreditError
 from db.core.session import Database
 from db.jobs import finish
@@ -25,6 +26,7 @@ RETRY_REFUSALS: tuple[type[Exception], ...] = (
     InsufficientCreditError,
     ModelNotInTierError,
     PriorityNotAllowedError,
+    StorageFullError,
     TenantSuspendedError,
     TooManyInFlightError,
 )

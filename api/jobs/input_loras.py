@@ -10,7 +10,10 @@ from api.services import Services
 from db.storage.keys import input_key, lora_key
 from db.storage.object_store import ObjectNotFoundError
 from workers.catalog.flux.loras import Lora
+from workers.outbound import OutboundError
+from workers.outbound.urls import parse
 
+_NEITHER = "give a name that the operator offers, or an https URL"
 _URL = re.compile(r"https?://", re.IGNORECASE)
 
 
@@ -19,6 +22,7 @@ def resolve_lora(services: Services, tenant_id: str, lora: Lora) -> Lora:
 
     Raises:
         LoraError: there is no such LoRA, or it is not acceptable.
+        db.artifacts.storage_limit.StorageFullError: it exceeds the tenant's limit.
         api.core.domain_errors.TooManyFetchesError: too many files are being fetched by URL.
     """
     if _URL.match(lora.source):
@@ -26,8 +30,30 @@ def resolve_lora(services: Services, tenant_id: str, lora: Lora) -> Lora:
     elif NAME.fullmatch(lora.source):
         key = _find_by_name(services, lora.source)
     else:
-        raise LoraError("give a name that the operator offers, or an https URL")
+        raise LoraError(_NEITHER)
     return lora.model_copy(update={"source": key})
+
+
+def check_lora_source(services: Services, lora: Lora) -> None:
+    """Refuse a LoRA whose name or URL can never be resolved, without fetching a file.
+
+    Raises:
+        LoraError: there is no LoRA of this name, or the URL is malformed.
+    """
+    if NAME.fullmatch(lora.source):
+        _find_by_name(services, lora.source)
+    elif not _URL.match(lora.source):
+        raise LoraError(_NEITHER)
+    else:
+        _check_url(services, lora.source)
+
+
+def _check_url(services: Services, url: str) -> None:
+    allowed = services.outbound
+    try:
+        parse(url, allow_http=allowed.allow_http, ports=allowed.ports)
+    except OutboundError as error:
+        raise LoraError(str(error)) from None
 
 
 def _find_by_name(services: Services, name: str) -> str:

@@ -44,11 +44,18 @@ class InputPicture:
 
 
 class PictureResolver:
-    """Resolves the pictures of one tenant's submission."""
+    """Resolves the pictures of one tenant's submission.
 
-    def __init__(self, services: Services, tenant_id: str) -> None:
+    Args:
+        services: the process's services.
+        tenant_id: the tenant.
+        stores: False to validate and measure pictures only, for a quote.
+    """
+
+    def __init__(self, services: Services, tenant_id: str, *, stores: bool = True) -> None:
         self._services = services
         self._tenant_id = tenant_id
+        self._stores = stores
 
     def resolve(self, name: str) -> InputPicture:
         """Find or store the picture that a parameter names.
@@ -56,6 +63,7 @@ class PictureResolver:
         Raises:
             PictureError: there is no such picture, or it is not acceptable.
             db.values.decode_budget.DecodingBusyError: too many pictures are being decoded.
+            db.artifacts.storage_limit.StorageFullError: it exceeds the tenant's limit.
             api.core.domain_errors.TooManyFetchesError: too many are being fetched by URL.
         """
         if name[:5].lower() == "data:":
@@ -77,8 +85,7 @@ class PictureResolver:
             data = self._services.remote_pictures.fetch(self._tenant_id, url, max_bytes=max_bytes)
         except RemoteFileError as error:
             raise PictureError(str(error)) from error
-        stored = store_picture(self._services, self._tenant_id, data)
-        return InputPicture(stored.key, (stored.width, stored.height))
+        return self._accept(data)
 
     def _from_data_uri(self, uri: str) -> InputPicture:
         start = _DATA_URI.match(uri)
@@ -88,8 +95,12 @@ class PictureResolver:
             data = base64.b64decode(uri[start.end() :], validate=True)
         except ValueError as error:
             raise PictureError("the data URI is not valid base64") from error
-        stored = store_picture(self._services, self._tenant_id, data)
-        return InputPicture(stored.key, (stored.width, stored.height))
+        return self._accept(data)
+
+    def _accept(self, data: bytes) -> InputPicture:
+        accept = store_picture if self._stores else check_picture
+        picture = accept(self._services, self._tenant_id, data)
+        return InputPicture(picture.key, (picture.width, picture.height))
 
     def _from_file(self, file_id: str) -> InputPicture:
         row = self._file(file_id) if _FILE_ID.fullmatch(file_id) else None
@@ -100,9 +111,9 @@ class PictureResolver:
     def _file(self, file_id: str) -> File | None:
         with self._services.database.transaction(durable=False) as session:
             row = files.find(session, tenant_id=self._tenant_id, file_id=file_id)
-            if row is None:
-                return None
-            stored_inputs.record_use(session, row.key)
+            if row is None or not self._stores:
+                return row
+            stored_inputs.record_use(session, row.key, size_bytes=row.bytes)
             # Read again: a concurrent removal is finished by now, or will not happen any more.
             return files.find(session, tenant_id=self._tenant_id, file_id=file_id)
 
@@ -116,14 +127,15 @@ class PictureResolver:
             data = self._services.store.get(artifact.key).data
         except ObjectNotFoundError as error:
             raise PictureError("this artifact has expired") from error
-        stored = store_picture(self._services, self._tenant_id, data)
-        return InputPicture(stored.key, (stored.width, stored.height))
+        return self._accept(data)
 
     def _find_stored(self, session: Session, sha256: str) -> File | None:
         """The tenant's stored picture of these bytes, whose use is recorded."""
         key = input_key(self._tenant_id, sha256)
-        if files.find_by_keys(session, self._tenant_id, [key]):
-            stored_inputs.record_use(session, key)
+        found = files.find_by_keys(session, self._tenant_id, [key]).get(key)
+        if found is None or not self._stores:
+            return found
+        stored_inputs.record_use(session, key, size_bytes=found.bytes)
         # Read again: a concurrent removal is finished by now, or will not happen any more.
         return files.find_by_keys(session, self._tenant_id, [key]).get(key)
 
@@ -155,10 +167,11 @@ def store_input(services: Services, key: str, data: bytes, media_type: str) -> N
     """Store an input of a job; its use is recorded first, so that retention does not remove it.
 
     Raises:
+        db.artifacts.storage_limit.StorageFullError: it exceeds the tenant's limit.
         db.storage.object_store.StoreError: the object store failed.
     """
-    with services.database.autocommit() as session:
-        stored_inputs.record_use(session, key)
+    with services.database.transaction(durable=False) as session:
+        stored_inputs.record_use(session, key, size_bytes=len(data))
     services.store.put(key, data, media_type)
 
 
@@ -168,21 +181,31 @@ def store_picture(services: Services, tenant_id: str, data: bytes) -> File:
     Raises:
         PictureError: the picture is not acceptable.
         db.values.decode_budget.DecodingBusyError: too many pictures are being decoded.
+        db.artifacts.storage_limit.StorageFullError: it exceeds the tenant's limit.
         db.storage.object_store.StoreError: the object store failed.
+    """
+    picture = check_picture(services, tenant_id, data)
+    store_input(services, picture.key, data, picture.media_type)
+    # Also for a picture sent with a job: a later form finds its size without decoding it again.
+    with services.database.transaction() as session:
+        return files.add(session, tenant_id, picture)
+
+
+def check_picture(services: Services, tenant_id: str, data: bytes) -> NewUpload:
+    """Validate and measure a picture, and store nothing.
+
+    Raises:
+        PictureError: the picture is not acceptable.
+        db.values.decode_budget.DecodingBusyError: too many pictures are being decoded.
     """
     settings = services.settings
     limits = PictureLimits(settings.max_picture_bytes, settings.max_picture_pixels)
     facts = pictures.inspect(data, limits, services.decode_budget.of(tenant_id))
-    key = input_key(tenant_id, facts.sha256)
-    store_input(services, key, data, facts.media_type)
-    upload = NewUpload(
-        key=key,
+    return NewUpload(
+        key=input_key(tenant_id, facts.sha256),
         media_type=facts.media_type,
         width=facts.width,
         height=facts.height,
         size_bytes=facts.size_bytes,
         sha256=facts.sha256,
     )
-    # Also for a picture sent with a job: a later form finds its size without decoding it again.
-    with services.database.transaction() as session:
-        return files.add(session, tenant_id, upload)

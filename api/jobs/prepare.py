@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from api.core.domain_errors import InvalidField, InvalidSubmissionError
-from api.jobs.input_loras import resolve_lora
+from api.jobs.input_loras import check_lora_source, resolve_lora
 from api.jobs.input_pictures import InputPicture, PictureResolver
 from api.jobs.webhook_urls import check_webhook_url
 from api.resources.lora_files import LoraError
@@ -51,22 +51,32 @@ class PreparedSubmission:
     webhook: Webhook | None
 
 
-def prepare(services: Services, tenant_id: str, submission: Submission) -> PreparedSubmission:
+def prepare(
+    services: Services, tenant_id: str, submission: Submission, *, stores: bool = True
+) -> PreparedSubmission:
     """Validate a submission against its model, and store the pictures and LoRAs that it names.
+
+    Args:
+        services: the process's services.
+        tenant_id: the tenant.
+        submission: the request's content.
+        stores: False for a quote: pictures are measured, since their sizes have a price, and
+            LoRAs are not fetched, since they have none. Such an input cannot be run.
 
     Raises:
         api.core.domain_errors.InvalidSubmissionError: the input does not fit the model, or the
             webhook's URL is refused.
         api.core.domain_errors.TooManyFetchesError: too many files are being fetched by URL.
+        db.artifacts.storage_limit.StorageFullError: a file exceeds the tenant's limit.
         workers.catalog.UnknownVariantError: there is no such model.
     """
     variant = services.catalogue.find(submission.model)
     webhook = _webhook(services, submission.webhook) if submission.webhook else None
     parameters = _validate(variant, submission.input)
-    keys, sizes = _store_pictures(PictureResolver(services, tenant_id), parameters)
+    keys, sizes = _resolve_pictures(PictureResolver(services, tenant_id, stores=stores), parameters)
     # Keys replace the names that the client gave: jobs from one picture can share a batch.
     parameters = _resolve_sizes(variant, parameters, sizes).model_copy(update=keys)
-    parameters = _store_loras(services, tenant_id, parameters)
+    parameters = _resolve_loras(services, tenant_id, parameters, stores=stores)
     measure = variant.measure(parameters, input_pixels(sizes))
     return PreparedSubmission(
         variant=variant,
@@ -128,21 +138,30 @@ def _random_seed(parameters: BaseModel) -> dict[str, int]:
     return {"seed": secrets.randbits(_SEED_BITS)}
 
 
-def _store_loras(services: Services, tenant_id: str, parameters: BaseModel) -> BaseModel:
+def _resolve_loras(
+    services: Services, tenant_id: str, parameters: BaseModel, *, stores: bool
+) -> BaseModel:
     loras: Sequence[Lora] = getattr(parameters, "loras", ())
     if not loras:
         return parameters
-    stored = []
-    for n, lora in enumerate(loras):
-        try:
-            stored.append(resolve_lora(services, tenant_id, lora))
-        except LoraError as error:
-            loc = ("input", "loras", n)
-            raise InvalidSubmissionError.of_field(loc, str(error), "invalid_lora") from error
-    return parameters.model_copy(update={"loras": tuple(stored)})
+    resolved = [
+        _resolve_lora(services, tenant_id, lora, n, stores=stores) for n, lora in enumerate(loras)
+    ]
+    return parameters.model_copy(update={"loras": tuple(resolved)})
 
 
-def _store_pictures(
+def _resolve_lora(services: Services, tenant_id: str, lora: Lora, n: int, *, stores: bool) -> Lora:
+    try:
+        if stores:
+            return resolve_lora(services, tenant_id, lora)
+        check_lora_source(services, lora)
+    except LoraError as error:
+        loc = ("input", "loras", n)
+        raise InvalidSubmissionError.of_field(loc, str(error), "invalid_lora") from error
+    return lora
+
+
+def _resolve_pictures(
     resolver: PictureResolver, parameters: BaseModel
 ) -> tuple[dict[str, str | tuple[str, ...]], Sizes]:
     """The storage keys and the sizes of the pictures, by the parameter that names them."""

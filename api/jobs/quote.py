@@ -19,7 +19,7 @@ def quote_submission(services: Services, caller: Caller, submission: Submission)
     """
     with services.database.transaction(durable=False) as session:
         api_keys.check(session, caller.key_id)
-    prepared = prepare(services, caller.tenant_id, submission)
+    prepared = prepare(services, caller.tenant_id, submission, stores=False)
     variant = prepared.variant
     with services.database.transaction(durable=False) as session:
         account = tenants.account(session, caller.tenant_id)

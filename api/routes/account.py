@@ -38,7 +38,7 @@ class Format(StrEnum):
 
 @router.get("/account")
 def get_account(services: ServicesDep, tenant_id: TenantId) -> AccountView:
-    """Your tier and its limits, allowances used and left with the reset time, balance and holds."""
+    """Your tier and its limits, stored bytes, allowances with the reset time, balance and holds."""
     with services.database.transaction(durable=False) as session:
         account = tenants.account(session, tenant_id)
     if account is None:
@@ -55,8 +55,10 @@ def get_account(services: ServicesDep, tenant_id: TenantId) -> AccountView:
             "models": tier.models,
             "allowance_models": tier.allowance_models,
             "cancel_charge": tier.cancel_charge,
+            "max_stored_bytes": tier.max_stored_bytes,
         },
         in_flight=tenant.in_flight,
+        stored_bytes=tenant.stored_bytes,
         allowances={
             kind: AllowanceView(
                 granted=left.granted, used=left.used, held=left.held, left=left.left

@@ -5,8 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, File, UploadFile
 
 from api.auth.tenant import TenantId
+from api.jobs import removal
 from api.jobs.input_pictures import store_picture
-from api.schemas.jobs import FileView
+from api.schemas.jobs import FileView, ShortText
 from api.services import ServicesDep
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
@@ -30,3 +31,12 @@ def upload_file(
         bytes=row.bytes,
         sha256=row.sha256,
     )
+
+
+@router.delete("/{file_id}", status_code=204)
+def delete_file(file_id: ShortText, services: ServicesDep, tenant_id: TenantId) -> None:
+    """Delete an uploaded picture, which frees its bytes; 409 while an unfinished job uses it.
+
+    A submission that is being made with it at this moment may fail, and is not charged.
+    """
+    removal.remove_file(services, tenant_id=tenant_id, file_id=file_id)

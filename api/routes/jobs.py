@@ -12,7 +12,7 @@ from api.auth.tenant import CallerDep, TenantId
 from api.core.documented_responses import documented_headers
 from api.core.paging import decode_cursor, link_next_page
 from api.core.urls import base_url
-from api.jobs import actions
+from api.jobs import actions, removal
 from api.jobs.long_poll import load_view, preferred_wait, wait_until_over
 from api.jobs.quote import quote_submission
 from api.jobs.submit import submit
@@ -154,6 +154,16 @@ async def cancel_job(
     views = JobViews(services, base_url(request, services.settings))
     view = await load_view(services, views, tenant_id=tenant_id, job_id=job_id)
     return _job_response(view, 200, {})
+
+
+@router.delete("/{job_id}", status_code=204)
+def delete_job_contents(job_id: ShortText, services: ServicesDep, tenant_id: TenantId) -> None:
+    """Delete a job's input, metadata and output, which frees its bytes; 409 while it is not over.
+
+    The job stays in the list, and its charge in the usage. Pictures that were sent with it or
+    fetched for it are deleted; uploads are not: `DELETE /v1/files/{file_id}`.
+    """
+    removal.remove_job_contents(services, tenant_id=tenant_id, job_id=job_id)
 
 
 def _job_response(view: JobView, status: int, headers: dict[str, str]) -> Response:

@@ -28,6 +28,7 @@ _Models = Annotated[list[Name], Field(max_length=200)]
 
 
 _Count = Annotated[StrictInt, Field(ge=0, le=_MAX_COUNT)]
+_MAX_BYTES = 10**15
 
 
 class _Request(BaseModel):
@@ -60,6 +61,7 @@ class TenantNow(_FromRow):
     created_at: datetime
     suspended_at: datetime | None
     in_flight: int
+    stored_bytes: int
     balance_micros: int
     balance_held_micros: int
 
@@ -72,6 +74,7 @@ class TenantRecent(_FromRow):
     tier: str
     suspended_at: datetime | None
     in_flight: int
+    stored_bytes: int
     balance_micros: int
     held_micros: int
     jobs: int
@@ -184,6 +187,7 @@ class TierView(_FromRow):
     cancel_charge: CancelCharge = Field(
         description="Cost of a job that its owner cancels while it runs"
     )
+    max_stored_bytes: int | None = Field(description="Of each tenant; null means no limit")
 
 
 class TierChange(_Request):
@@ -204,6 +208,9 @@ class TierChange(_Request):
         default=None, description="That the allowances cover; null means all on own devices"
     )
     cancel_charge: CancelCharge = CancelCharge.STEPS
+    max_stored_bytes: int | None = Field(
+        default=None, ge=1, le=_MAX_BYTES, description="Of each tenant; null sets no limit"
+    )
 
 
 class TierList(BaseModel):

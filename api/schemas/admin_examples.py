@@ -14,7 +14,14 @@ _KEY = {
 }
 _SECRET = {"api_key": "bt_01jd8w7n4tq0c3v5x9y2z6k8m1_…"}
 _OPERATOR = _KEY | {"role": "viewer"}
-_TENANT_BASE = {"id": _TEN, "name": "Ada", "tier": "free", "suspended_at": None, "in_flight": 0}
+_TENANT_BASE = {
+    "id": _TEN,
+    "name": "Ada",
+    "tier": "free",
+    "suspended_at": None,
+    "in_flight": 0,
+    "stored_bytes": 48_210,
+}
 _TENANT = _TENANT_BASE | {"created_at": _AT, "balance_micros": 0, "balance_held_micros": 0}
 _RECENT = _TENANT_BASE | {"balance_micros": 0, "held_micros": 0, "jobs": 3, "spent_micros": 3000}
 _TIER = {
@@ -28,6 +35,7 @@ _TIER = {
     "models": None,
     "allowance_models": None,
     "cancel_charge": "steps",
+    "max_stored_bytes": 1_000_000_000,
 }
 _NOW = {
     "paused": False,

@@ -1,5 +1,6 @@
 """The JSON of the native API: requests and responses."""
 
+import json
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from pydantic import (
     StrictFloat,
     StringConstraints,
 )
+from pydantic_core import PydanticCustomError
 
 from api.schemas.examples import (
     ANALYSIS_JOB,
@@ -24,10 +26,22 @@ from db.values.job_state import JobState, Priority
 from workers.catalog.validation import reject_nul
 
 MAX_METADATA_ENTRIES = 32
+MAX_METADATA_BYTES = 16_384
 
 
 ShortText = Annotated[str, StringConstraints(max_length=500), AfterValidator(reject_nul)]
 """Short text that the database can store. Half a surrogate pair is no text."""
+
+
+def _check_metadata_size(metadata: dict[str, str]) -> dict[str, str]:
+    text = json.dumps(metadata, ensure_ascii=False, separators=(",", ":"))
+    size_bytes = len(text.encode("utf-8", "surrogatepass"))
+    if size_bytes > MAX_METADATA_BYTES:
+        message = "metadata takes {size} bytes as JSON, and may take {most}"
+        raise PydanticCustomError(
+            "metadata_too_long", message, {"size": size_bytes, "most": MAX_METADATA_BYTES}
+        )
+    return metadata
 
 
 def _example(*values: dict[str, Any]) -> ConfigDict:
@@ -48,10 +62,11 @@ class Submission(BaseModel):
         le=7 * 86_400,
         description="The job expires when no worker has started it by then",
     )
-    metadata: dict[ShortText, ShortText] = Field(
+    metadata: Annotated[dict[ShortText, ShortText], AfterValidator(_check_metadata_size)] = Field(
         default_factory=dict,
         max_length=MAX_METADATA_ENTRIES,
-        description="Your own data, returned with the job",
+        description=f"Your own data, returned with the job; at most {MAX_METADATA_BYTES:,} bytes "
+        "of JSON",
     )
     webhook: WebhookRequest | None = Field(None, description="The receiver of the result")
 
@@ -255,8 +270,10 @@ class AccountView(BaseModel):
                 "models": None,
                 "allowance_models": None,
                 "cancel_charge": "steps",
+                "max_stored_bytes": 1_000_000_000,
             },
             "in_flight": 0,
+            "stored_bytes": 48_210,
             "allowances": {"images": {"granted": 100, "used": 1, "held": 0, "left": 99}},
             "allowances_reset_at": "2026-12-01T00:00:00Z",
             "balance_micros": 0,
@@ -270,6 +287,7 @@ class AccountView(BaseModel):
     tier: str
     limits: dict[str, int | str | list[str] | None]
     in_flight: int
+    stored_bytes: int
     allowances: dict[str, AllowanceView]
     allowances_reset_at: datetime
     balance_micros: int

@@ -3,16 +3,22 @@
 The use of an input is recorded *before* its object is stored and its job is made. A removal locks
 the record and deletes the object under the lock. A new use either comes first, and the record is
 fresh, or waits until the object is deleted, and then stores it again.
+
+The record's bytes count against the limit of its tenant. Locks are taken in this order: records by
+their keys, then the tenant, whose row the trigger locks. A removal deletes the record last, so
+that its tenant does not wait for the object store.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import cast, delete, func, literal_column, select, update
+from sqlalchemy.dialects.postgresql import JSONPATH, insert
 from sqlalchemy.orm import Session
 
+from db.artifacts.storage_limit import check_after_insert
+from db.storage.object_store import ObjectInfo
 from db.tables import File, Job
 from db.tables.index_predicates import state_is
 from db.tables.inputs import InputObject
@@ -27,19 +33,28 @@ _MAKING = timedelta(hours=2)
 """A job is made at most this long after the uses of its inputs were recorded; includes `_FRESH`."""
 
 
-def record_use(session: Session, key: str) -> None:
+def record_use(session: Session, key: str, *, size_bytes: int) -> None:
     """Record that an input is used now; wait for a removal that is under way.
 
-    Commit it before the object is stored.
+    Commit it before the object is stored. An object that is recorded already needs no space: the
+    same content counts once.
+
+    Raises:
+        db.artifacts.storage_limit.StorageFullError: a new input exceeds the tenant's limit.
     """
-    record = insert(InputObject).values(key=key)
-    session.execute(
-        record.on_conflict_do_update(
-            index_elements=[InputObject.key],
-            set_={"used_at": func.now()},
-            where=InputObject.used_at < func.now() - _FRESH,
-        )
+    record = insert(InputObject).values(key=key, bytes=size_bytes)
+    record = record.on_conflict_do_update(
+        index_elements=[InputObject.key],
+        set_={
+            "used_at": func.now(),
+            "bytes": func.coalesce(InputObject.bytes, record.excluded.bytes),
+        },
+        where=(InputObject.used_at < func.now() - _FRESH) | InputObject.bytes.is_(None),
     )
+    # A row that was updated has the number of the transaction that locked it.
+    is_new = session.scalar(record.returning(literal_column("xmax = 0")))
+    if is_new:
+        check_after_insert(session, _tenant_of(key), size_bytes)
 
 
 def record_reuse(session: Session, job_input: Mapping[str, Any]) -> None:
@@ -83,24 +98,75 @@ def list_removable(session: Session, *, before: datetime, limit: int) -> Sequenc
     return session.scalars(unused.order_by(InputObject.used_at).limit(limit)).all()
 
 
-def remove(session: Session, key: str, *, before: datetime) -> bool:
-    """Delete an input's record, and its upload; False when it was used meanwhile.
-
-    Delete the object before the commit.
-    """
+def lock_unused(session: Session, key: str, *, before: datetime) -> bool:
+    """Lock an input's record for its removal; False when it was used meanwhile."""
     unused = (InputObject.key == key) & (InputObject.used_at < before)
-    if session.scalar(delete(InputObject).where(unused).returning(InputObject.key)) is None:
-        return False
-    tenant_id, _, sha256 = key.removeprefix(PREFIX).partition("/")
-    session.execute(delete(File).where(File.tenant_id == tenant_id, File.sha256 == sha256))
-    return True
+    return session.scalar(select(InputObject.key).where(unused).with_for_update()) is not None
 
 
-def add_existing(session: Session, stored: Mapping[str, datetime]) -> None:
+def lock(session: Session, key: str) -> None:
+    """Lock an input's record, if it has one: new uses of the input wait for this transaction."""
+    session.execute(select(InputObject.key).where(InputObject.key == key).with_for_update())
+
+
+def lock_unshared(session: Session, tenant_id: str, job_input: Mapping[str, Any]) -> list[str]:
+    """Lock the records of a finished job's inputs that can be removed with it.
+
+    Returns:
+        The keys of inputs that are no uploads and that no unfinished job names.
+    """
+    keys = [key for key in _keys(job_input) if _tenant_of(key) == tenant_id]
+    uploads = select(File.key).where(File.tenant_id == tenant_id, File.key == InputObject.key)
+    locked = select(InputObject.key).where(InputObject.key.in_(keys), ~uploads.exists())
+    found = session.scalars(locked.order_by(InputObject.key).with_for_update()).all()
+    return [key for key in found if not is_needed(session, key)]
+
+
+def is_needed(session: Session, key: str) -> bool:
+    """True if an unfinished job of the input's tenant names it."""
+    names_it = func.jsonb_path_exists(
+        Job.input, cast("strict $.** ? (@ == $key)", JSONPATH), func.jsonb_build_object("key", key)
+    )
+    needing = select(Job.id).where(
+        state_is(*sorted(ACTIVE)), Job.tenant_id == _tenant_of(key), names_it
+    )
+    return session.scalar(select(needing.exists())) or False
+
+
+def remove(session: Session, key: str) -> None:
+    """Delete an input's record, and its upload.
+
+    Lock the record first, and delete the object before.
+    """
+    session.execute(
+        delete(File).where(File.tenant_id == _tenant_of(key), File.sha256 == _hash(key))
+    )
+    session.execute(delete(InputObject).where(InputObject.key == key))
+
+
+def add_existing(session: Session, stored: Iterable[ObjectInfo]) -> None:
     """Insert records of objects that are in the store already, with the times of their storage.
 
-    Existing records stay as they are.
+    Existing records get the size where it was not known; apart from that they stay as they are.
     """
-    rows = [{"key": key, "used_at": at} for key, at in sorted(stored.items())]
+    rows = [
+        {"key": each.key, "used_at": each.modified_at, "bytes": each.size_bytes}
+        for each in sorted(stored, key=lambda each: each.key)
+    ]
     if rows:
-        session.execute(insert(InputObject).values(rows).on_conflict_do_nothing())
+        records = insert(InputObject).values(rows)
+        session.execute(
+            records.on_conflict_do_update(
+                index_elements=[InputObject.key],
+                set_={"bytes": records.excluded.bytes},
+                where=InputObject.bytes.is_(None),
+            )
+        )
+
+
+def _tenant_of(key: str) -> str:
+    return key.removeprefix(PREFIX).partition("/")[0]
+
+
+def _hash(key: str) -> str:
+    return key.rpartition("/")[2]

@@ -1,13 +1,18 @@
 """Retention: expired artifacts, objects without a row, and rows of old jobs."""
 
+import time
 from collections.abc import Sequence
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from db.core.base import first_id
 from db.core.clock import ago
 from db.tables import Artifact, Attempt, Hold, Job
-from db.values.job_state import TERMINAL
+from db.tables.index_predicates import state_is
+from db.values.job_state import TERMINAL, JobState
+
+_GIVEN_UP = (JobState.CANCELED, JobState.EXPIRED)
 
 ArtifactId = tuple[str, int]
 """An artifact's job and its number in the job."""
@@ -50,14 +55,75 @@ def delete_old_jobs(session: Session, *, older_than_seconds: float, limit: int) 
     remaining = select(Artifact.job_id).where(
         Artifact.job_id == Job.id, Artifact.removed_at.is_(None)
     )
-    old = session.scalars(
+    old = (
         select(Job.id)
         .where(Job.state.in_(TERMINAL), ~remaining.exists())
         .where(Job.finished_at < ago(older_than_seconds))
         .order_by(Job.finished_at)  # by its index: without an order, every job is read
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    ).all()
+    )
+    return _delete_jobs(session, old.limit(limit))
+
+
+def delete_old_canceled_jobs(session: Session, *, older_than_seconds: float, limit: int) -> int:
+    """Delete canceled and expired jobs that ended long ago, as `delete_old_jobs` does.
+
+    Returns:
+        The number of deleted jobs.
+    """
+    # Ids sort by the time of submission: the smallest one of the cutoff ends the search in the
+    # index of these states, since a later job cannot have ended before.
+    cutoff = first_id("job", time.time() - older_than_seconds)
+    deleted = 0
+    for state in _GIVEN_UP:
+        old = select(Job.id).where(
+            state_is(state), Job.id < cutoff, Job.finished_at < ago(older_than_seconds)
+        )
+        deleted += _delete_jobs(session, old.order_by(Job.id).limit(limit - deleted))
+    return deleted
+
+
+def surplus_canceled_jobs(session: Session, *, keep: int) -> dict[str, str]:
+    """The newest canceled or expired job that each tenant has beyond the number that it keeps.
+
+    They cost nothing to make, so their number has a limit, too. The search reads all of them.
+    """
+    given_up = state_is(*_GIVEN_UP)
+    tenants = select(Job.tenant_id).where(given_up).group_by(Job.tenant_id)
+    newest = {}
+    for tenant_id in session.scalars(tenants.having(func.count() > keep)).all():
+        own = select(Job.id).where(given_up, Job.tenant_id == tenant_id)
+        # None when another courier has deleted them meanwhile.
+        if job_id := session.scalar(own.order_by(Job.id.desc()).offset(keep).limit(1)):
+            newest[tenant_id] = job_id
+    return newest
+
+
+def delete_surplus_canceled_jobs(
+    session: Session, tenant_id: str, newest: str, *, older_than_seconds: float, limit: int
+) -> int:
+    """Delete a tenant's canceled and expired jobs up to one of them.
+
+    Args:
+        session: the transaction.
+        tenant_id: the tenant.
+        newest: the newest job to delete.
+        older_than_seconds: jobs that ended later stay: clients and webhooks still tell their end.
+        limit: the most jobs to delete.
+
+    Returns:
+        The number of deleted jobs.
+    """
+    surplus = select(Job.id).where(
+        state_is(*_GIVEN_UP),
+        Job.tenant_id == tenant_id,
+        Job.id <= newest,
+        Job.finished_at < ago(older_than_seconds),
+    )
+    return _delete_jobs(session, surplus.order_by(Job.id).limit(limit))
+
+
+def _delete_jobs(session: Session, statement: Select[str]) -> int:
+    old = session.scalars(statement.with_for_update(skip_locked=True)).all()
     for job_id in (Artifact.job_id, Attempt.job_id, Hold.job_id):
         session.execute(delete(job_id.class_).where(job_id.in_(old)))
     session.execute(

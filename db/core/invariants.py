@@ -80,6 +80,18 @@ RULES: dict[str, str] = {
         SELECT t.id FROM tenants t
         LEFT JOIN jobs j ON j.tenant_id = t.id AND j.finished_at IS NULL
         GROUP BY t.id HAVING t.in_flight <> count(j.id)""",
+    "a tenant's stored bytes are the sum of its inputs and results in the store": """
+        SELECT t.id FROM tenants t
+        LEFT JOIN (
+            SELECT split_part(i.key, '/', 2) AS tenant_id, sum(i.bytes) AS bytes
+            FROM stored_inputs i GROUP BY 1
+        ) inputs ON inputs.tenant_id = t.id
+        LEFT JOIN (
+            SELECT j.tenant_id, sum(a.bytes) AS bytes
+            FROM artifacts a JOIN jobs j ON j.id = a.job_id
+            WHERE a.removed_at IS NULL GROUP BY 1
+        ) results ON results.tenant_id = t.id
+        WHERE t.stored_bytes <> coalesce(inputs.bytes, 0) + coalesce(results.bytes, 0)""",
     "artifacts belong to succeeded jobs and to the attempt that succeeded": """
         SELECT a.job_id || ' ' || a.n FROM artifacts a JOIN jobs j ON j.id = a.job_id
         WHERE j.state <> 'succeeded' OR j.attempt <> a.attempt""",

@@ -1,9 +1,9 @@
 """Ends without a result, and returns to the queue: each a guarded UPDATE of a job's state.
 
 Success is in `db.jobs.complete`. Locks are always taken in this order, so that no two
-transactions deadlock: the idempotency key, the job, its tenant, the allowance, the fair-share
-tag, the queue. A caller that changes many jobs uses one transaction for each, or locks them in
-the order of their ids.
+transactions deadlock: the idempotency key, the job, its inputs' records, its tenant, the
+allowance, the fair-share tag, the queue. A caller that changes many jobs uses one transaction for
+each, or locks them in the order of their ids.
 """
 
 from collections.abc import Mapping, Sequence

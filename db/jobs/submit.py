@@ -14,6 +14,7 @@ from sqlalchemy import Integer, Row, String, bindparam, column, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
+from db.artifacts.storage_limit import StorageFullError
 from db.billing import holds, vendor
 from db.jobs import fair_share
 from db.jobs.types import (
@@ -32,7 +33,7 @@ from db.webhooks import secrets as webhook_secrets
 _INCREMENT_IN_FLIGHT = text("""
 UPDATE tenants SET in_flight = in_flight + 1 FROM tiers
 WHERE tenants.id = :tenant_id AND tenants.suspended_at IS NULL AND tiers.name = tenants.tier
-RETURNING tenants.in_flight, tiers.*, now() AS now
+RETURNING tenants.in_flight, tenants.stored_bytes, tiers.*, now() AS now
 """)
 
 _JSON = (
@@ -72,6 +73,7 @@ WITH entered AS MATERIALIZED (
       AND (tiers.models IS NULL OR CAST(:variant AS varchar) = ANY (tiers.models))
       AND (tiers.allowance_models IS NULL
           OR CAST(:variant AS varchar) = ANY (tiers.allowance_models))
+      AND (tiers.max_stored_bytes IS NULL OR tenants.stored_bytes < tiers.max_stored_bytes)
       AND (CAST(:api_key_id AS varchar) IS NULL OR EXISTS (
           SELECT 1 FROM api_keys WHERE id = :api_key_id AND revoked_at IS NULL))
     FOR NO KEY UPDATE OF tenants
@@ -126,6 +128,7 @@ def submit_job(session: Session, new: NewJob) -> AcceptedJob:
         PriorityNotAllowedError: the tier does not include the priority.
         ModelNotInTierError: the tier does not include the model.
         TooManyInFlightError: the tier's limit of unfinished jobs is reached.
+        db.artifacts.storage_limit.StorageFullError: there is no space for another result.
         db.billing.holds.InsufficientCreditError: neither allowance nor balance covers it.
         db.billing.vendor.VendorLimitError: the day's limit at the vendor is reached.
     """
@@ -225,4 +228,6 @@ def _increment_in_flight(session: Session, new: NewJob) -> Row[Any]:
         raise ModelNotInTierError(new.variant, tier.name, tier.models)
     if tier.in_flight > tier.max_in_flight:
         raise TooManyInFlightError(tier.max_in_flight)
+    if tier.max_stored_bytes is not None and tier.stored_bytes >= tier.max_stored_bytes:
+        raise StorageFullError(tier.stored_bytes, tier.max_stored_bytes)
     return tier

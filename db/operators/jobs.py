@@ -61,16 +61,20 @@ def cancel(session: Session, actor: Actor, job_id: str) -> Job | None:
 
 
 def retry(session: Session, actor: Actor, job_id: str) -> AcceptedJob | None:
-    """Retry a failed job as a new one; None when it did not fail, or was retried before.
+    """Retry a failed job as a new one.
+
+    Returns:
+        None when it did not fail, was retried before, or its contents were removed.
 
     Raises:
         db.tenants.tenants.TenantSuspendedError: its tenant may not submit.
         db.jobs.types.TooManyInFlightError: its tenant has reached its limit of unfinished jobs.
         db.jobs.types.PriorityNotAllowedError: its tenant's tier was lowered meanwhile.
         db.billing.holds.InsufficientCreditError: its tenant cannot pay for it.
+        db.artifacts.storage_limit.StorageFullError: its tenant has no space for another result.
     """
     job = session.get(Job, job_id, populate_existing=True)
-    if job is None or job.state != JobState.FAILED:
+    if job is None or job.state != JobState.FAILED or not job.input:
         return None
     new = _copy_of(job)
     # The primary key lets one of two operators through; the other waits, and then gets no row.
@@ -157,4 +161,5 @@ def _bulk_conditions(action: BulkAction, criteria: JobSearch) -> list[ColumnElem
     if action == BulkAction.CANCEL:
         return [*conditions(criteria), state_is(*sorted(ACTIVE))]
     retries = select(JobRetry.job_id).where(JobRetry.job_id == Job.id)
-    return [*conditions(criteria), state_is(JobState.FAILED), ~retries.exists()]
+    has_contents = Job.input != {}
+    return [*conditions(criteria), state_is(JobState.FAILED), ~retries.exists(), has_contents]

@@ -22,6 +22,7 @@ LIMITS = (
     "models",
     "allowance_models",
     "cancel_charge",
+    "max_stored_bytes",
 )
 
 

@@ -19,6 +19,7 @@ class TenantSummary:
     tier: str
     suspended_at: datetime | None
     in_flight: int
+    stored_bytes: int
     balance_micros: int
     held_micros: int
     jobs: int
@@ -52,6 +53,7 @@ def _summary(row: Tenant, jobs: int, spent: int) -> TenantSummary:
         tier=row.tier,
         suspended_at=row.suspended_at,
         in_flight=row.in_flight,
+        stored_bytes=row.stored_bytes,
         balance_micros=row.balance_micros,
         held_micros=row.balance_held_micros,
         jobs=int(jobs),

@@ -9,6 +9,7 @@ from sqlalchemy import (
     LargeBinary,
     String,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION
 from sqlalchemy.orm import Mapped, mapped_column
@@ -46,11 +47,14 @@ class Tier(Base):
     cancel_charge: Mapped[str] = mapped_column(
         default=CancelCharge.STEPS, server_default=CancelCharge.STEPS
     )
+    # The most bytes of one tenant's inputs and results in the store; null is no limit.
+    max_stored_bytes: Mapped[int | None] = mapped_column(BigInteger)
 
     __table_args__ = (
         CheckConstraint("weight > 0", "weight_positive"),
         CheckConstraint("requests_per_minute > 0", "requests_positive"),
         CheckConstraint(f"cancel_charge IN ({_cancel_charges})", "cancel_charge_known"),
+        CheckConstraint("max_stored_bytes > 0", "stored_bytes_positive"),
     )
 
 
@@ -71,6 +75,8 @@ class Tenant(Base):
     balance_held_micros: Mapped[int] = mapped_column(BigInteger, default=0)
     # Jobs that are queued or running; a submission adds one, the end of a job subtracts one.
     in_flight: Mapped[int] = mapped_column(default=0)
+    # Bytes of its inputs and results in the store: the sum of their rows, counted by triggers.
+    stored_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     # When an operator added the tenant.
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     # When an operator suspended it, so that its keys are refused; null if it is not suspended.
@@ -80,6 +86,7 @@ class Tenant(Base):
         CheckConstraint("balance_held_micros >= 0", "held_not_negative"),
         CheckConstraint("balance_held_micros <= balance_micros", "held_within_balance"),
         CheckConstraint("in_flight >= 0", "in_flight_not_negative"),
+        CheckConstraint("stored_bytes >= 0", "stored_not_negative"),
     )
 
 

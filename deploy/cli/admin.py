@@ -72,6 +72,7 @@ def list_tenants(*, as_json: bool) -> None:
                 "balance_micros": row.balance_micros,
                 "held_micros": row.balance_held_micros,
                 "in_flight": row.in_flight,
+                "stored_bytes": row.stored_bytes,
             }
             for row in tenant_rows.list_tenants(session)
         ]

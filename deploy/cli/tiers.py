@@ -10,6 +10,8 @@ from db.values.job_state import Priority
 from deploy.cli.common import actor, json_option, print_rows, row_values, transaction
 
 _MAX_COUNT = 2**31 - 1
+_MAX_BYTES = 10**15
+_REMOVED_BY_ZERO = ("requests_per_minute", "max_stored_bytes")
 _COUNT = click.IntRange(0, _MAX_COUNT)
 
 
@@ -75,6 +77,11 @@ def list_tiers(*, as_json: bool) -> None:
     help="Cost of a job that its owner cancels while it runs: nothing, the steps that ran, or "
     "the whole job.",
 )
+@click.option(
+    "--max-stored-bytes",
+    type=click.IntRange(0, _MAX_BYTES),
+    help="Most bytes of one tenant's inputs and results in the store; 0 removes the limit.",
+)
 def set_tier(name: str, **limits: Any) -> None:
     """Set limits of the tier NAME. An option that you leave out keeps its value.
 
@@ -87,8 +94,9 @@ def set_tier(name: str, **limits: Any) -> None:
     changes = {limit: value for limit, value in limits.items() if value is not None}
     if not changes:
         raise click.UsageError("name at least one limit, e.g. --max-in-flight 20")
-    if changes.get("requests_per_minute") == 0:
-        changes["requests_per_minute"] = None
+    for limit in _REMOVED_BY_ZERO:
+        if changes.get(limit) == 0:
+            changes[limit] = None
     for limit in ("models", "allowance_models"):
         if changes.get(limit) in (("all",), ("own",)):
             changes[limit] = None

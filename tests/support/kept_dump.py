@@ -307,7 +307,7 @@ class Filler:
         sha256, tenant_id = "cd" * 32, self.facts.tenants["standard"]
         key = input_key(tenant_id, sha256)
         if key not in self.facts.inputs:
-            self._in_transaction(inputs.record_use, key)
+            self._in_transaction(inputs.record_use, key, size_bytes=200)
             upload = NewUpload(key, "image/png", 40, 30, 200, sha256)
             self._in_transaction(uploads.add, tenant_id, upload)
             self.facts.inputs.append(key)

@@ -6,7 +6,7 @@ from itertools import islice
 
 from db.artifacts import inputs as stored_inputs
 from db.core.session import Database
-from db.storage.object_store import ObjectStore
+from db.storage.object_store import ObjectInfo, ObjectStore
 
 _BATCH = 200
 _LEAST_SECONDS = timedelta(days=1).total_seconds()
@@ -14,7 +14,9 @@ _LEAST_SECONDS = timedelta(days=1).total_seconds()
 being made needs its inputs."""
 
 
-def remove_inputs(database: Database, store: ObjectStore, *, keep_seconds: float) -> int:
+def remove_inputs(
+    database: Database, store: ObjectStore, *, keep_seconds: float, limit: int
+) -> int:
     """Remove inputs that were last used before the retention time; return their number.
 
     An input that an unfinished job can name stays. An uploaded file's id is deleted with its
@@ -22,32 +24,32 @@ def remove_inputs(database: Database, store: ObjectStore, *, keep_seconds: float
     """
     with database.transaction(durable=False) as session:
         before = stored_inputs.removal_cutoff(session, seconds=max(keep_seconds, _LEAST_SECONDS))
-        keys = stored_inputs.list_removable(session, before=before, limit=_BATCH)
+        keys = stored_inputs.list_removable(session, before=before, limit=limit)
     return sum(_remove(database, store, key, before) for key in keys)
 
 
 def _remove(database: Database, store: ObjectStore, key: str, before: datetime) -> bool:
     with database.transaction() as session:
-        removed = stored_inputs.remove(session, key, before=before)
-        if removed:
-            store.delete(
-                key
-            )  # under the row's lock: a client that uploads it again stores it later
-    return removed
+        if not stored_inputs.lock_unused(session, key, before=before):
+            return False
+        store.delete(key)  # under the row's lock: a client that uploads it again stores it later
+        stored_inputs.remove(session, key)
+    return True
 
 
 def adopt_inputs(database: Database, store: ObjectStore, *, stored_before: datetime) -> None:
-    """Add rows for stored inputs without one; their retention counts from their upload."""
+    """Add rows for stored inputs without one, and sizes that are missing in rows.
+
+    Their retention counts from their upload.
+    """
     old = (
-        (stored.key, stored.modified_at)
-        for stored in store.list(stored_inputs.PREFIX)
-        if stored.modified_at < stored_before
+        stored for stored in store.list(stored_inputs.PREFIX) if stored.modified_at < stored_before
     )
     for batch in _batches(old):
         with database.transaction() as session:
             stored_inputs.add_existing(session, batch)
 
 
-def _batches(objects: Iterator[tuple[str, datetime]]) -> Iterator[dict[str, datetime]]:
-    while batch := dict(islice(objects, _BATCH)):
+def _batches(objects: Iterator[ObjectInfo]) -> Iterator[list[ObjectInfo]]:
+    while batch := list(islice(objects, _BATCH)):
         yield batch

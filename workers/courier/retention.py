@@ -5,9 +5,10 @@ Any number of processes may run it at once: a second removal of the same thing d
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 
 import structlog
@@ -20,9 +21,15 @@ from workers.courier.input_retention import adopt_inputs, remove_inputs
 from workers.settings import WorkerSettings
 
 _BATCH = 200
+_MAX_BATCHES = 100
+"""The most batches of one kind in one run, so that no kind waits for long."""
+_SURPLUS_SECONDS = 3600.0
+"""The time in which a client or a webhook still tells the end of any canceled job."""
 _ORPHAN_AGE = timedelta(days=1)
 """Longer than any attempt runs: an object of this age without a row will never get one."""
 _ORPHANS_EVERY_SECONDS = 3600.0
+_SURPLUS_EVERY_SECONDS = 600.0
+"""Less often than the rest: each search reads every canceled job."""
 
 _log = structlog.get_logger(__name__)
 
@@ -45,9 +52,12 @@ class Retention:
         self._store = store
         self._settings = settings
         self._orphans_due = 0.0
+        self._surplus_due = 0.0
+        self._stopping = threading.Event()
 
     def run(self, stopping: threading.Event) -> None:
         """Run regularly until `stopping` is set; retry while database or store are down."""
+        self._stopping = stopping
         while not stopping.wait(self._settings.retention_seconds):
             try:
                 self.run_once()
@@ -61,16 +71,26 @@ class Retention:
             now: the time from which the ages of orphans count.
         """
         report = RemovalReport(
-            results=self._remove_results(),
+            results=self._repeat(self._remove_results),
             orphans=self._remove_orphans(now or datetime.now(UTC)),
-            jobs=self._delete_jobs(),
-            inputs=remove_inputs(
-                self._database, self._store, keep_seconds=self._settings.result_keep_seconds
-            ),
+            jobs=self._repeat(self._delete_jobs)
+            + self._repeat(self._delete_canceled_jobs)
+            + self._delete_surplus_jobs(),
+            inputs=self._repeat(self._remove_inputs),
         )
         if report != RemovalReport():
             _log.info("removed", **asdict(report))
         return report
+
+    def _repeat(self, remove_batch: Callable[[], int]) -> int:
+        """Remove full batches, one after another: a batch a run is less than tenants may add."""
+        total = 0
+        for _ in range(_MAX_BATCHES):
+            removed = remove_batch()
+            total += removed
+            if removed < _BATCH or self._stopping.is_set():
+                break
+        return total
 
     def _remove_results(self) -> int:
         with self._database.transaction(durable=False) as session:
@@ -81,6 +101,10 @@ class Retention:
             with self._database.transaction() as session:
                 retention.mark_removed(session, place)
         return len(expired)
+
+    def _remove_inputs(self) -> int:
+        keep_seconds = self._settings.result_keep_seconds
+        return remove_inputs(self._database, self._store, keep_seconds=keep_seconds, limit=_BATCH)
 
     def _remove_orphans(self, now: datetime) -> int:
         if time.monotonic() < self._orphans_due:
@@ -109,4 +133,30 @@ class Retention:
         with self._database.transaction() as session:
             return retention.delete_old_jobs(
                 session, older_than_seconds=self._settings.job_keep_seconds, limit=_BATCH
+            )
+
+    def _delete_canceled_jobs(self) -> int:
+        keep_seconds = self._settings.canceled_keep_seconds
+        with self._database.transaction() as session:
+            return retention.delete_old_canceled_jobs(
+                session, older_than_seconds=keep_seconds, limit=_BATCH
+            )
+
+    def _delete_surplus_jobs(self) -> int:
+        if time.monotonic() < self._surplus_due:
+            return 0
+        self._surplus_due = time.monotonic() + _SURPLUS_EVERY_SECONDS
+        with self._database.transaction(durable=False) as session:
+            surplus = retention.surplus_canceled_jobs(
+                session, keep=self._settings.canceled_keep_count
+            )
+        return sum(
+            self._repeat(partial(self._delete_surplus_batch, tenant_id, newest))
+            for tenant_id, newest in surplus.items()
+        )
+
+    def _delete_surplus_batch(self, tenant_id: str, newest: str) -> int:
+        with self._database.transaction() as session:
+            return retention.delete_surplus_canceled_jobs(
+                session, tenant_id, newest, older_than_seconds=_SURPLUS_SECONDS, limit=_BATCH
             )

@@ -39,6 +39,8 @@ def _account(account: Account) -> dict[str, Any]:
         "held_micros": account.tenant.balance_held_micros,
         "in_flight": account.tenant.in_flight,
         "max_in_flight": account.tier.max_in_flight,
+        "stored_bytes": account.tenant.stored_bytes,
+        "max_stored_bytes": account.tier.max_stored_bytes,
         "allowances": [
             {"kind": str(kind), "granted": left.granted, "used": left.used + left.held}
             for kind, left in account.allowances.items()

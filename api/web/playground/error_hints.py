@@ -21,6 +21,8 @@ _JOB_HINTS = {
 _REQUEST_HINTS = {
     "insufficient_credit": "Ask the service's operator for credit, or wait for the next allowance.",
     "too_many_in_flight": "Wait until some of your jobs have ended, or cancel one.",
+    "storage_full": "Delete uploads or the contents of old jobs through the API, or ask the "
+    "service's operator.",
     "suspended": "Ask the service's operator.",
     "unavailable": "Try again in a moment.",
     "forbidden": "Load the page again.",

@@ -157,7 +157,7 @@ def test_a_failed_job_gives_its_hold_back_and_says_why(stack: Stack, tenant: Cli
     assert ended["error"]["code"] == "input_unreachable"
     assert ended["error"]["retryable"] is False
     assert ended["error"]["message"]
-    assert tenant.account() == before
+    assert tenant.account() == before | {"stored_bytes": file["bytes"]}
     assert tenant.http.get("/v1/usage").json()["events"] == []
     with tenant.follow(job) as stream:
         assert list(stream)[-1].data["error"]["code"] == "input_unreachable"

@@ -68,7 +68,7 @@ def text() -> Any:
 def _or_list_of_classes(schema: dict[str, Any]) -> None:
     classes = {
         "type": "array",
-        "items": {"type": "string", "minLength": 1},
+        "items": {"type": "string", "minLength": 1, "maxLength": MAX_TEXT},
         "minItems": 1,
         "maxItems": MAX_CLASSES,
     }

@@ -81,7 +81,9 @@ def test_the_account_tells_tier_limits_and_allowances(stack: Stack) -> None:
         "max_in_flight": 20,
         "max_priority": "normal",
         "requests_per_minute": 3000,
+        "max_stored_bytes": 10**9,
     }
+    assert account["stored_bytes"] == 0
     assert account["allowances"] == {
         "images": {"granted": 100, "used": 0, "held": 0, "left": 100},
         "analyses": {"granted": 500, "used": 0, "held": 0, "left": 500},

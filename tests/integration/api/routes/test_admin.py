@@ -228,14 +228,18 @@ def test_queues_workers_tiers_and_operators_are_switched_once(
     assert (worker["live"], worker["drained_at"] is None) == (True, False)
     assert ask(operator, "GET", "/overview")["workers_by_state"] == {"drained": 1}
     assert ask(operator, "PATCH", "/tiers/free", json={"max_in_flight": 7})["max_in_flight"] == 7
+    for limit in (5, None):
+        changed = ask(operator, "PATCH", "/tiers/free", json={"max_stored_bytes": limit})
+        assert changed["max_stored_bytes"] == limit
     made = ask(operator, "POST", "/operators", json={"name": "eve", "role": "viewer"})
     ask(operator, "POST", f"/operators/{made['id']}/revoke")
     mine = ask(operator, "GET", "/operators")["operators"][0]["id"]
     assert operator.post(f"{ADMIN}/operators/{mine}/revoke").json()["code"] == "last_operator"
-    [limited] = changes(operator, target="free")
+    *stored, limited = changes(operator, target="free")
+    assert [each["after"]["max_stored_bytes"] for each in stored] == [None, 5]
     assert limited["after"] == {"max_in_flight": 7}
     assert [entry["action"] for entry in changes(operator)[::-1]] == [
-        *("queue.pause", "queue.resume", "worker.drain", "tier.set"),
+        *("queue.pause", "queue.resume", "worker.drain", "tier.set", "tier.set", "tier.set"),
         *("operator.create", "operator.revoke"),
     ]
 
@@ -249,6 +253,7 @@ WRONG = [
     ("POST", "/tenants", {"name": "x\0"}, 422),
     ("PATCH", "/tiers/none", {"weight": 2}, 404),
     ("PATCH", "/tiers/free", {"weight": 0}, 422),
+    ("PATCH", "/tiers/free", {"max_stored_bytes": 0}, 422),
     ("POST", "/queues/none/pause", {}, 404),
     ("POST", "/workers/none/drain", {}, 404),
     ("POST", "/bulk/cancel", {"token": "made up"}, 409),

@@ -43,6 +43,7 @@ BALANCE_HELD = "a balance's held amount is the sum of its open holds"
 CHARGED = "a tenant's charges are the sum of its usage events"
 IN_FLIGHT = "a tenant's count of jobs in flight is its number of unfinished jobs"
 TOLD = "each event that a webhook subscribes to has its delivery, and no other event has one"
+STORED = "a tenant's stored bytes are the sum of its inputs and results in the store"
 ARTIFACTS = "artifacts belong to succeeded jobs and to the attempt that succeeded"
 
 COLUMNS = "key, tenant_id, job_id, variant, kind, units, amount_micros, covered_by, month"
@@ -108,6 +109,8 @@ BREAKS: list[tuple[str, set[str]]] = [
     (of("queued", "balance", "UPDATE holds SET vendor_micros = 0"), {VENDOR}),
     ("UPDATE tenants SET in_flight = in_flight + 1", {IN_FLIGHT}),
     ("UPDATE tenants SET in_flight = in_flight - 1", {IN_FLIGHT}),
+    ("UPDATE tenants SET stored_bytes = stored_bytes + 1", {STORED}),
+    ("UPDATE tenants SET stored_bytes = 0", {STORED}),
     ("UPDATE artifacts SET attempt = attempt + 1", {ARTIFACTS}),
     (MISFILE, {ARTIFACTS}),
     ("DELETE FROM deliveries", {TOLD}),

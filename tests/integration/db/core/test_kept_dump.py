@@ -47,6 +47,9 @@ from workers.settings import WorkerSettings
 
 VARIANTS = (PAINTER, PAUSED, SEER, HOSTED)
 JOBS = "/v1/jobs"
+REMAINING = """
+    SELECT (SELECT sum(bytes) FROM files)
+         + (SELECT sum(bytes) FROM artifacts WHERE removed_at IS NULL)"""
 SUSPECTS = ("suspect", "running without a worker", "running without a worker, paid by balance")
 
 
@@ -197,6 +200,9 @@ def test_later_migrations_keep_the_books(
         with opened(url) as database:
             assert_everything_holds(database)
             assert states(database) == before
+            assert sql(database, REMAINING) == sql(
+                database, "SELECT sum(stored_bytes) FROM tenants"
+            )
 
 
 def test_a_tenant_reads_its_old_rows(api: TestClient, facts: Facts) -> None:

@@ -161,10 +161,10 @@ def test_a_worker_of_before_kinds_stores_an_image(database: Database) -> None:
 def test_three_tiers_are_there_from_the_beginning(database: Database) -> None:
     columns = (
         "name, weight, max_in_flight, max_priority, images_per_month, analyses_per_month, "
-        "requests_per_minute"
+        "requests_per_minute, max_stored_bytes"
     )
     assert sql(database, f"SELECT {columns} FROM tiers ORDER BY weight") == [  # noqa: S608
-        ("free", 1.0, 20, "normal", 100, 500, 3_000),
-        ("standard", 4.0, 1_000, "high", 100, 500, 12_000),
-        ("enterprise", 16.0, 100_000, "high", 1_000, 5_000, 60_000),
+        ("free", 1.0, 20, "normal", 100, 500, 3_000, 10**9),
+        ("standard", 4.0, 1_000, "high", 100, 500, 12_000, 50 * 10**9),
+        ("enterprise", 16.0, 100_000, "high", 1_000, 5_000, 60_000, 10**12),
     ]

@@ -23,6 +23,10 @@ def test_money_tiers_queues_and_keys_are_changed_and_written_down(
     bottega.run("tiers", "set", "none", "--weight", "2", code=1)
     tiers = {row["name"]: row for row in bottega.rows("tiers", "list")}
     assert tiers["free"]["max_in_flight"] == 7
+    for given, limit in (("5000", 5_000), ("0", "")):
+        bottega.run("tiers", "set", "free", "--max-stored-bytes", given)
+        tiers = {row["name"]: row for row in bottega.rows("tiers", "list")}
+        assert tiers["free"]["max_stored_bytes"] == limit
     bottega.run("queues", "pause", jobs.VARIANT)
     bottega.run("queues", "pause", "none", code=1)
     assert bottega.rows("queues", "list")[0]["state"] == "paused"
@@ -35,7 +39,15 @@ def test_money_tiers_queues_and_keys_are_changed_and_written_down(
     bottega.run("tenants", "tier", tenant_id, "free")
     log = bottega.rows("audit")
     assert [row["action"] for row in log[::-1]] == [
-        *("tenant.credit", "tenant.credit", "tier.set", "queue.pause", "operator.create"),
+        *(
+            "tenant.credit",
+            "tenant.credit",
+            "tier.set",
+            "tier.set",
+            "tier.set",
+            "queue.pause",
+            "operator.create",
+        ),
         *("tenant.suspend", "tenant.tier"),
     ]
     assert {row["actor"] for row in log} == {f"cli:{getpass.getuser()}"}

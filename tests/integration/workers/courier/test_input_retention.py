@@ -29,7 +29,7 @@ def upload(station: Station, tenant_id: str, sha256: str = "ab") -> tuple[str, s
     """Store a picture as an upload does; return its key and its file's id."""
     key = input_key(tenant_id, sha256)
     with station.database.autocommit() as session:
-        stored_inputs.record_use(session, key)
+        stored_inputs.record_use(session, key, size_bytes=100)
     station.store.put(key, picture(), "image/png")
     stored = NewUpload(key, "image/png", 40, 30, 100, sha256)
     with station.database.transaction() as session:
@@ -106,17 +106,18 @@ def test_whoever_uses_what_is_being_removed_waits_and_stores_it_anew(
     with ThreadPoolExecutor(1) as pool:
         with database.transaction() as session:
             before = stored_inputs.removal_cutoff(session, seconds=KEEP)
-            assert stored_inputs.remove(session, key, before=before)
+            assert stored_inputs.lock_unused(session, key, before=before)
             again = pool.submit(upload, station, tenant_id)
             waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
             assert await_true(lambda: sql(database, waits) == [(1,)])
             station.store.delete(key)
+            stored_inputs.remove(session, key)
         stored_again, new_file = again.result(30)
     assert stored_again == key
     assert new_file != file_id
     assert station.store.get(key).data == picture()
     with database.transaction() as session:
-        assert not stored_inputs.remove(session, key, before=before)
+        assert not stored_inputs.lock_unused(session, key, before=before)
 
 
 def test_a_job_done_again_keeps_the_inputs_of_the_first(

@@ -1,13 +1,16 @@
 """Retention removes expired data, and nothing else."""
 
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from db.core.base import first_id
 from db.core.session import Database
 from db.jobs.queries import artifact_keys, artifacts_of
 from db.storage.local import LocalStore
-from tests.support.jobs import cancel, counts, found, sql
+from tests.support.jobs import add_tenant, cancel, counts, expire, found, let_expire, sql, submit
 from tests.support.station import Station
 from workers.courier.retention import RemovalReport, Retention
 
@@ -95,3 +98,75 @@ def test_a_job_that_is_not_over_never_goes(
     let_jobs_be_old(station.database)
     assert retention.run_once() == RemovalReport(jobs=1)
     assert sql(station.database, "SELECT id FROM jobs") == [(waiting,)]
+
+
+def canceled_days_ago(station: Station, tenant_id: str, days: float) -> str:
+    """A job that was submitted and canceled so long ago; its id."""
+    job_id = submit(
+        station.database, tenant_id, id=first_id("job", time.time() - days * 86_400 - 1)
+    )
+    cancel(station.database, job_id)
+    sql(
+        station.database,
+        "UPDATE jobs SET finished_at = now() - make_interval(secs => :s) WHERE id = :id",
+        s=days * 86_400,
+        id=job_id,
+    )
+    return job_id
+
+
+def test_a_canceled_job_goes_after_days_and_others_after_a_year(
+    station: Station, done: str, tenant_id: str
+) -> None:
+    canceled_days_ago(station, tenant_id, 8)
+    fresh = canceled_days_ago(station, tenant_id, 6)
+    expired = submit(station.database, tenant_id, id=first_id("job", time.time() - 20 * 86_400))
+    let_expire(station.database, expired)
+    assert expire(station.database, expired)
+    let_results_expire(station.database)
+    sql(
+        station.database,
+        "UPDATE jobs SET finished_at = now() - interval '8 days' WHERE id IN (:a, :b)",
+        a=done,
+        b=expired,
+    )
+    courier = Retention(station.database, station.store, station.settings)
+    assert courier.run_once() == RemovalReport(results=1, jobs=2)
+    assert {row[0] for row in sql(station.database, "SELECT id FROM jobs")} == {done, fresh}
+    assert counts(station.database, "usage_events") == [1]
+
+
+def test_a_tenant_keeps_a_number_of_canceled_jobs(station: Station, tenant_id: str) -> None:
+    settings = station.settings.model_copy(update={"canceled_keep_count": 2})
+    days = (5.0, 4.0, 3.0, 2.0)
+    oldest, second, *kept = (canceled_days_ago(station, tenant_id, ago) for ago in days)
+    other = canceled_days_ago(station, add_tenant(station.database), 6)
+    waiting = submit(station.database, tenant_id, id=first_id("job", time.time() - 6 * 86_400))
+    # Its end is so new that clients may still ask for it.
+    sql(station.database, "UPDATE jobs SET finished_at = now() WHERE id = :id", id=second)
+    courier = Retention(station.database, station.store, settings)
+    assert courier.run_once() == RemovalReport(jobs=1)
+    left = {row[0] for row in sql(station.database, "SELECT id FROM jobs")}
+    assert left == {second, *kept, other, waiting}
+    assert oldest not in left
+
+
+def test_a_run_removes_batch_after_batch_until_it_is_stopped(
+    station: Station, tenant_id: str
+) -> None:
+    """A tenant may add more in a minute than one batch holds."""
+    sql(
+        station.database,
+        "INSERT INTO stored_inputs (key, used_at, bytes) SELECT 'inputs/' || :id || '/' || n,"
+        " now() - interval '40 days', 1 FROM generate_series(1, 410) n",
+        id=tenant_id,
+    )
+    stopped = Retention(station.database, station.store, station.settings)
+    stopping = threading.Event()
+    stopping.set()
+    stopped.run(stopping)
+    assert stopped.run_once() == RemovalReport(inputs=200)
+    running = Retention(station.database, station.store, station.settings)
+    assert running.run_once() == RemovalReport(inputs=210)
+    [(left,)] = sql(station.database, "SELECT sum(stored_bytes) FROM tenants")
+    assert left == 0

@@ -15,7 +15,8 @@ _TEST = re.compile(r"`(tests/[\w/]+\.py)::(?:(\w+)::)?(\w+)`")
 def rows() -> list[tuple[str, list[tuple[str, str, str]]]]:
     """Each threat with its tests: the file, the class or "", the function."""
     found = [
-        (match["threat"], _TEST.findall(match["tests"])) for match in _ROW.finditer(PAGE.read_text())
+        (match["threat"], _TEST.findall(match["tests"]))
+        for match in _ROW.finditer(PAGE.read_text())
     ]
     return [(threat, tests) for threat, tests in found if threat not in ("threat", "---")]
 
@@ -30,9 +31,7 @@ def functions_of(tree: ast.Module, class_name: str) -> dict[str, ast.FunctionDef
             if isinstance(node, ast.ClassDef) and node.name == class_name
         ]
     return {
-        node.name: node
-        for node in body
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        node.name: node for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
 
 
