@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
 from api.core.artifact_urls import ArtifactUrls
@@ -23,6 +24,8 @@ from workers.messaging.events import Publisher
 from workers.messaging.queue import QueueNotifier
 from workers.outbound import OutboundSettings
 
+_PAGE_THREADS = 4
+
 
 @dataclass(frozen=True)
 class Services:
@@ -30,6 +33,8 @@ class Services:
 
     Attributes:
         presigns: True when the operator lets the object store serve results itself.
+        page_threads: threads that render pages. Rendering computes for tens of milliseconds: done
+            in all of the process's threads at once, it would delay every other call.
     """
 
     settings: ApiSettings
@@ -51,6 +56,7 @@ class Services:
     presigns: bool = False
     gauges: GaugeCache = field(default_factory=GaugeCache)
     revenue: RunningRevenue = field(default_factory=RunningRevenue)
+    page_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_PAGE_THREADS))
 
     def presign(self, key: str, seconds: int) -> str | None:
         """The object store's own URL of an object; None unless the store serves results."""

@@ -1,10 +1,13 @@
 """The playground's page: a form, the watched job, and the gallery."""
 
+from functools import partial
 from typing import Annotated, Any
 
+from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.jobs import ShortText
 from api.services import Services, ServicesDep
@@ -32,33 +35,43 @@ SessionDep = Annotated[tuple[CurrentTenant, str | None], Depends(_session)]
 """The signed-in tenant, and the token of a session that was opened by this request."""
 
 
+class HomeQuery(BaseModel):
+    """The query of the page: a model, or a job to start from."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    model: ShortText = ""
+    former: ShortText = Field("", alias="from")
+    look: ShortText = ""
+    n: int = Field(0, ge=0, le=9999)
+
+
 @router.get("/")
-def show(
+async def show(
+    query: Annotated[HomeQuery, Query()],
     request: Request,
     services: ServicesDep,
     session: SessionDep,
-    model: ShortText = "",
-    former: Annotated[ShortText, Query(alias="from")] = "",
-    look: ShortText = "",
-    n: Annotated[int, Query(ge=0, le=9999)] = 0,
 ) -> Response:
     """The playground.
 
     `?from=job_…` fills the form with a former job's settings and shows that job. `?look=job_…`
     prepares the analysis of a picture that it painted. `?model=…` selects a model.
     """
+    render = partial(_render, query, request, services, session)
+    return await to_thread.run_sync(render, limiter=services.page_threads)
+
+
+def _render(
+    query: HomeQuery,
+    request: Request,
+    services: Services,
+    session: tuple[CurrentTenant, str | None],
+) -> Response:
     tenant, token = session
-    watched = former or look
+    watched = query.former or query.look
     values = {
-        **_form(
-            services,
-            tenant,
-            model=model,
-            former=former,
-            look=look,
-            n=n,
-            site=site_url(request, services),
-        ),
+        **_form(services, tenant, query, site_url(request, services)),
         **_account(services, tenant),
         **gallery_values(services, tenant),
         **(job_values(services, tenant, watched) if watched else {}),
@@ -69,27 +82,19 @@ def show(
     return response
 
 
-def _form(
-    services: Services,
-    tenant: CurrentTenant,
-    *,
-    model: str,
-    former: str,
-    look: str,
-    n: int,
-    site: str,
-) -> dict[str, Any]:
+def _form(services: Services, tenant: CurrentTenant, query: HomeQuery, site: str) -> dict[str, Any]:
     with services.database.transaction(durable=False) as session:
         offered = groups(session, services.catalogue)
-    if look and (analyser := analysis_model(offered)) is not None:
-        picture = analysis_input(services, tenant, look, n, site=site)
+    if query.look and (analyser := analysis_model(offered)) is not None:
+        picture = analysis_input(services, tenant, query.look, query.n, site=site)
         return form_values(services, tenant, analyser, INITIAL_VALUES | picture)
-    if former:
-        variant, settings = former_settings(services, tenant, former)
+    if query.former:
+        variant, settings = former_settings(services, tenant, query.former)
         if services.catalogue.has(variant):
             # A user of the page wants previews, also where the former job had none.
             return form_values(services, tenant, variant, settings | {"previews": True})
-    return form_values(services, tenant, model or default_model(offered), INITIAL_VALUES)
+    model = query.model or default_model(offered)
+    return form_values(services, tenant, model, INITIAL_VALUES)
 
 
 def _account(services: Services, tenant: CurrentTenant) -> dict[str, Any]:
