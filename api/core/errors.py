@@ -22,6 +22,7 @@ from api.core.domain_errors import (
     SelectionChangedError,
     TooManyFetchesError,
 )
+from api.core.request_key import ConflictingKeysError
 from db.billing.holds import InsufficientCreditError
 from db.jobs.idempotency import KeyReusedError
 from db.jobs.types import PriorityNotAllowedError, TooManyInFlightError
@@ -124,6 +125,7 @@ def _unavailable(_error: Exception) -> ProblemError:
 _RULES: Mapping[type[Exception], Callable[[Any], ProblemError]] = {
     ProblemError: lambda error: error,
     BalanceTooLowError: _fixed(409, "balance_too_low"),
+    ConflictingKeysError: _fixed(401, "unauthorized", {"WWW-Authenticate": "Bearer"}),
     InsufficientCreditError: _insufficient_credit,
     InvalidKeyError: _fixed(401, "unauthorized", {"WWW-Authenticate": "Bearer"}),
     InvalidSubmissionError: _invalid_submission,

@@ -8,6 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.core.errors import ProblemError, respond
+from api.core.request_key import ConflictingKeysError, find_key
 from api.core.request_log import add_log_fields
 from api.resources.rate_limiter import RateLimitStatus
 from api.services import Services
@@ -41,16 +42,16 @@ class RateLimit:
 async def _count(scope: Scope) -> RateLimitStatus | None:
     if scope["type"] != "http" or not scope["path"].startswith(_LIMITED):
         return None
-    key = _key(Headers(scope=scope))
-    if key is None:
-        return None
     services: Services = scope["app"].state.services
     try:
+        key = find_key(Headers(scope=scope))
+        if key is None:
+            return None
         identity = services.key_cache.find_cached(key)
         if identity is None:
             identity = await run_in_threadpool(services.key_cache.identify, key)
         return await _count_identity(services, identity)
-    except (InvalidKeyError, TenantSuspendedError, SQLAlchemyError):
+    except (ConflictingKeysError, InvalidKeyError, TenantSuspendedError, SQLAlchemyError):
         return None
 
 
@@ -61,12 +62,6 @@ async def _count_identity(services: Services, identity: Identity) -> RateLimitSt
     if status is not None and not status.allowed:
         add_log_fields(tenant_id=identity.tenant_id, key_id=identity.key_id)
     return status
-
-
-def _key(headers: Headers) -> str | None:
-    """The key that authenticates the call: `api.auth.tenant` reads the same headers."""
-    scheme, _, bearer = headers.get("authorization", "").partition(" ")
-    return (bearer if scheme.lower() == "bearer" else "") or headers.get("x-key") or None
 
 
 def _send_with_headers(send: Send, headers: Mapping[str, str]) -> Send:

@@ -99,6 +99,48 @@ def test_a_key_is_told_where_it_stands_and_refused_beyond_its_limit_and_another_
     play(scene)
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(b"authorization", b"Bearer  %s")],
+        [(b"authorization", b"bearer\t%s ")],
+        [(b"x-key", b" %s")],
+        [(b"authorization", b"Bearer %s"), (b"authorization", b"Bearer %s")],
+        [(b"authorization", b"Bearer %s"), (b"x-key", b"%s")],
+        [(b"authorization", b"Basic x"), (b"x-key", b"%s")],
+    ],
+)
+def test_a_key_is_counted_however_it_is_spelled(
+    app: Any, database: Database, headers: list[tuple[bytes, bytes]]
+) -> None:
+    key = key_of(database, add_tenant(database, requests_per_minute=1)).encode()
+    spelled = [(name, value.replace(b"%s", key)) for name, value in headers]
+
+    async def scene() -> None:
+        transport = httpx.ASGITransport(app=app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(
+                transport=transport, base_url="http://bottega.test", headers=spelled
+            ) as client,
+        ):
+            assert rate_limit_of(await client.get(JOBS))[1] == 0
+            assert (await client.get(JOBS)).status_code == 429
+
+    play(scene)
+
+
+def test_two_keys_in_one_request_are_refused(app: Any, database: Database) -> None:
+    keys = [key_of(database, add_tenant(database)) for _ in range(2)]
+
+    async def scene() -> None:
+        async with speaking(app, keys[0]) as (client,):
+            answer = await client.get(JOBS, headers={"x-key": keys[1]})
+            assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+
+    play(scene)
+
+
 def test_a_tier_without_a_limit_has_none_and_one_that_is_set_holds(
     app: Any, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
