@@ -35,6 +35,11 @@ from db.values.pictures import PictureError
 from workers.catalog import UnknownVariantError
 
 MEDIA_TYPE = "application/problem+json"
+MAX_ERRORS = 100
+"""The most errors that one answer lists: a small request can hold a million of them."""
+
+_MAX_DETAIL = 1_000
+_MAX_PLACE = 10
 _RETRY_AFTER_SECONDS = 2
 _RETRY_SOON = {"Retry-After": str(_RETRY_AFTER_SECONDS)}
 
@@ -55,7 +60,10 @@ class Problem(BaseModel):
     status: int = Field(examples=[422])
     detail: str = Field(examples=["width should be at least 64"])
     code: str = Field(examples=["invalid_input"])
-    errors: list[InvalidItem] | None = None
+    errors: list[InvalidItem] | None = Field(
+        None, max_length=MAX_ERRORS, description="The first of them"
+    )
+    error_count: int | None = Field(None, description="How many there are, when not all are listed")
 
 
 @dataclass
@@ -81,7 +89,31 @@ def not_found(noun: str) -> ProblemError:
 def invalid(loc: Sequence[str | int], message: str, kind: str = "value_error") -> ProblemError:
     """422 with one invalid item."""
     item = {"loc": list(loc), "msg": message, "type": kind}
-    return ProblemError(422, "invalid_input", message, extra={"errors": [item]})
+    return _invalid_items(message, [item])
+
+
+def _invalid_items(detail: str, items: Sequence[Mapping[str, Any]]) -> ProblemError:
+    """422 with the first items; its detail is short and tells how many there are in all."""
+    errors = [
+        {
+            "loc": [
+                _short(part) if isinstance(part, str) else part for part in item["loc"][:_MAX_PLACE]
+            ],
+            "msg": _short(item["msg"]),
+            "type": item["type"],
+        }
+        for item in items[:MAX_ERRORS]
+    ]
+    extra: dict[str, Any] = {"errors": errors}
+    if len(items) > MAX_ERRORS:
+        detail = f"{len(items)} errors, the first {MAX_ERRORS} are listed: {detail}"
+        extra["error_count"] = len(items)
+    return ProblemError(422, "invalid_input", _short(detail), extra=extra)
+
+
+def _short(text: str) -> str:
+    """The beginning: a name or message that a client wrote can be as long as its request."""
+    return text if len(text) <= _MAX_DETAIL else f"{text[: _MAX_DETAIL - 1]}…"
 
 
 def _fixed(
@@ -104,7 +136,7 @@ def _invalid_submission(error: InvalidSubmissionError) -> ProblemError:
         {"loc": ["body", *field.loc], "msg": field.message, "type": field.type}
         for field in error.fields
     ]
-    return ProblemError(422, "invalid_input", str(error), extra={"errors": items})
+    return _invalid_items(str(error), items)
 
 
 def _insufficient_credit(error: InsufficientCreditError) -> ProblemError:
@@ -208,7 +240,7 @@ def validation_problem(prefix: Sequence[str | int], items: Sequence[Any]) -> Pro
         {"loc": [*prefix, *item["loc"]], "msg": item["msg"], "type": item["type"]} for item in items
     ]
     detail = "; ".join(f"{_place(e['loc'], e['type'])}: {e['msg']}" for e in errors[:3])
-    return ProblemError(422, "invalid_input", detail, extra={"errors": errors})
+    return _invalid_items(detail, errors)
 
 
 def _place(loc: Sequence[str | int], kind: str) -> str:
