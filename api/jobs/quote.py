@@ -14,9 +14,10 @@ def quote_submission(services: Services, caller: Caller, submission: Submission)
 
     Raises:
         db.tenants.api_keys.InvalidKeyError: the caller's key has been revoked.
+        db.tenants.tenants.TenantSuspendedError: the caller's account has been suspended.
         api.core.domain_errors.DomainError: as `prepare`.
     """
-    with services.database.transaction(durable=False) as session:
+    with services.database.autocommit() as session:
         api_keys.check(session, caller.key_id)
     prepared = prepare(services, caller.tenant_id, submission)
     variant = prepared.variant

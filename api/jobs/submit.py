@@ -59,17 +59,18 @@ def submit(
 
     Raises:
         db.tenants.api_keys.InvalidKeyError: the caller's key has been revoked.
+        db.tenants.tenants.TenantSuspendedError: the caller's account has been suspended.
         db.jobs.idempotency.KeyReusedError: the key was used for another submission.
         api.core.domain_errors.DomainError: as `prepare`.
     """
     keyed = None
     if idempotency_key is not None:
         keyed = KeyedSubmission(caller.tenant_id, idempotency_key, fingerprint(submission))
-        # Before any fetch or store; a concurrent submission under the key is found by the insert.
-        with services.database.transaction(durable=False) as session:
-            api_keys.check(session, caller.key_id)
-            if first := idempotency.find(session, keyed):
-                return SubmissionResult(render(session, [first])[0], replayed=True)
+    # Before any fetch or store; a concurrent submission under the key is found by the insert.
+    with services.database.autocommit() as session:
+        api_keys.check(session, caller.key_id)
+        if keyed and (first := idempotency.find(session, keyed)):
+            return SubmissionResult(render(session, [first])[0], replayed=True)
     new = _new_job(caller, submission, prepare(services, caller.tenant_id, submission))
     traceparent = tracing.current_traceparent()
     if not (keyed or new.webhook or traceparent):
