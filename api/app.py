@@ -19,6 +19,7 @@ from api.core.errors import PROBLEMS
 from api.core.request_log import RequestLog
 from api.core.settings import ApiSettings
 from api.middleware.body_limit import BodyLimit
+from api.middleware.forwarded_headers import ForwardedHeaders
 from api.middleware.rate_limit import RateLimit
 from api.middleware.request_spans import RequestSpans
 from api.openapi import DescribedApp
@@ -91,6 +92,7 @@ def create_app(catalogue: Catalogue = catalog.STANDARD) -> FastAPI:
     app.add_middleware(RateLimit)
     app.add_middleware(RequestSpans)
     app.add_middleware(RequestLog)
+    app.add_middleware(ForwardedHeaders, trusted=settings.trusted_proxies)
     return app
 
 

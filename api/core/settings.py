@@ -1,5 +1,7 @@
 """The API's settings, read from the environment."""
 
+from ipaddress import IPv4Network, IPv6Network
+
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -20,6 +22,9 @@ class ApiSettings(BaseSettings):
         max_wait_seconds: the longest `wait` of a long poll.
         playground_key: a tenant's key; browsers on the same machine are signed in at the
             playground with it, without a form. None by default.
+        trusted_proxies: networks of the proxies before it, whose `X-Forwarded-For` and
+            `X-Forwarded-Proto` are believed, e.g. `["10.0.0.0/8"]`. Of any other peer they are
+            ignored; none by default.
         metrics_networks: networks whose clients may read /metrics without the operator's key.
     """
 
@@ -35,4 +40,5 @@ class ApiSettings(BaseSettings):
     max_lora_bytes: PositiveInt = 256 * 2**20
     max_wait_seconds: PositiveFloat = 60
     playground_key: SecretStr = SecretStr("")
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     metrics_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")

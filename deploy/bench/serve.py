@@ -32,6 +32,7 @@ def api(host: str, port: int) -> None:
         port=port,
         log_config=None,
         access_log=False,
+        proxy_headers=False,  # BOTTEGA_TRUSTED_PROXIES says whose headers are believed
     )
 
 

@@ -134,6 +134,7 @@ def api(host: str, port: int) -> None:
         log_config=None,
         access_log=False,  # an artifact's URL is a secret
         server_header=False,
+        proxy_headers=False,  # BOTTEGA_TRUSTED_PROXIES says whose headers are believed
         timeout_graceful_shutdown=5,
     )
 
