@@ -7,7 +7,7 @@ from fastapi import Depends, Request, Security
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import APIKeyHeader, HTTPBearer
 
-from api.core.errors import ProblemError
+from api.core.errors import missing_key, tenant_only
 from api.core.request_key import find_key
 from api.core.request_log import add_log_fields
 from api.services import ServicesDep
@@ -44,16 +44,6 @@ async def _key(
     return key
 
 
-def missing_key() -> ProblemError:
-    """401: the call needs a key."""
-    return ProblemError(
-        401,
-        "unauthorized",
-        "send your API key as `Authorization: Bearer <key>`",
-        {"WWW-Authenticate": "Bearer"},
-    )
-
-
 KeyDep = Annotated[str, Depends(_key)]
 
 
@@ -71,7 +61,7 @@ async def _caller(key: KeyDep, services: ServicesDep) -> Caller:
 def _tenant_of(identity: Identity) -> str:
     add_log_fields(tenant_id=identity.tenant_id, key_id=identity.key_id)
     if identity.tenant_id is None:
-        raise ProblemError(403, "forbidden", "this is an operator's key; use a tenant's key here")
+        raise tenant_only()
     return identity.tenant_id
 
 

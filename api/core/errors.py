@@ -20,8 +20,11 @@ from api.core.domain_errors import (
     NotFoundError,
     NotRetryableError,
     SelectionChangedError,
+    TooManyBodiesError,
     TooManyFetchesError,
+    TooManyWrongKeysError,
 )
+from api.core.json_body import says_json
 from api.core.request_key import ConflictingKeysError
 from db.billing.holds import InsufficientCreditError
 from db.jobs.idempotency import KeyReusedError
@@ -79,6 +82,22 @@ class ProblemError(Exception):
     detail: str
     headers: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def missing_key() -> ProblemError:
+    """401: the call needs a key."""
+    detail = "send your API key as `Authorization: Bearer <key>`"
+    return ProblemError(401, "unauthorized", detail, {"WWW-Authenticate": "Bearer"})
+
+
+def operator_only() -> ProblemError:
+    """403 for a tenant's key at an operators' call."""
+    return ProblemError(403, "forbidden", "this is a tenant's key; use an operator's key here")
+
+
+def tenant_only() -> ProblemError:
+    """403 for an operator's key at a tenants' call."""
+    return ProblemError(403, "forbidden", "this is an operator's key; use a tenant's key here")
 
 
 def not_found(noun: str) -> ProblemError:
@@ -154,6 +173,17 @@ def _unavailable(_error: Exception) -> ProblemError:
     return ProblemError(503, "unavailable", "try again in a moment", _RETRY_SOON)
 
 
+def _no_room(error: TooManyBodiesError) -> ProblemError:
+    if error.own:
+        return ProblemError(429, "too_many_bodies", str(error), _RETRY_SOON)
+    return ProblemError(503, "unavailable", str(error), _RETRY_SOON)
+
+
+def _wrong_keys(error: TooManyWrongKeysError) -> ProblemError:
+    headers = {"Retry-After": str(error.wait_seconds)}
+    return ProblemError(429, "too_many_wrong_keys", str(error), headers)
+
+
 _RULES: Mapping[type[Exception], Callable[[Any], ProblemError]] = {
     ProblemError: lambda error: error,
     BalanceTooLowError: _fixed(409, "balance_too_low"),
@@ -171,8 +201,10 @@ _RULES: Mapping[type[Exception], Callable[[Any], ProblemError]] = {
     ReferenceReusedError: _fixed(422, "idempotency_key_reused"),
     SelectionChangedError: _fixed(409, "changed"),
     TenantSuspendedError: _fixed(403, "suspended"),
+    TooManyBodiesError: _no_room,
     TooManyFetchesError: _fixed(503, "unavailable", _RETRY_SOON),
     TooManyInFlightError: _fixed(429, "too_many_in_flight", {"Retry-After": "5"}),
+    TooManyWrongKeysError: _wrong_keys,
     UnknownTierError: lambda error: invalid(["body", "tier"], str(error), "unknown_tier"),
     UnknownVariantError: lambda error: invalid(["body", "model"], str(error), "unknown_model"),
     # Servers that are down or slow:
@@ -216,7 +248,9 @@ async def _on_error(_request: Request, error: Exception) -> JSONResponse:
 
 async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
     items = [] if not isinstance(error, RequestValidationError) else error.errors()
-    if any(item["loc"] == ("body",) for item in items) and not _says_json(request):
+    if any(item["loc"] == ("body",) for item in items) and not says_json(
+        request.headers.get("content-type", "")
+    ):
         return respond(_NOT_JSON)
     return respond(validation_problem([], items))
 
@@ -224,11 +258,6 @@ async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
 _NOT_JSON = ProblemError(
     415, "unsupported_media_type", "send JSON, with `Content-Type: application/json`"
 )
-
-
-def _says_json(request: Request) -> bool:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return media_type == "application/json" or media_type.endswith("+json")
 
 
 def validation_problem(prefix: Sequence[str | int], items: Sequence[Any]) -> ProblemError:

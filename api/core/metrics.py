@@ -38,8 +38,34 @@ rate_limited = Counter(
     "bottega_rate_limited_total", "Requests refused: their key exceeded its rate limit"
 )
 rate_limit_unchecked = Counter(
-    "bottega_rate_limit_unchecked_total", "Requests allowed without counting: Redis did not respond"
+    "bottega_rate_limit_unchecked_total",
+    "Requests that this process counted by itself: Redis did not respond",
 )
+_refused = Counter(
+    "bottega_requests_refused_total",
+    "Requests and connections refused before they were handled",
+    ["reason"],
+)
+REFUSALS = (
+    "key",
+    "anonymous",
+    "body",
+    "body_memory",
+    "header",
+    "header_time",
+    "body_time",
+    "connections",
+    "address_connections",
+)
+"""The reasons of a refusal: each is exported from the start, so that its first one is seen."""
+
+for _reason in REFUSALS:
+    _refused.labels(_reason)
+
+
+def count_refused(reason: str) -> None:
+    """Count a request or a connection that was refused for one of `REFUSALS`."""
+    _refused.labels(reason).inc()
 
 
 def count_submitted_job(variant: str) -> None:

@@ -16,6 +16,14 @@ class ApiSettings(BaseSettings):
         artifact_url_seconds: lifetime of an artifact's URL; a GET on the job makes a fresh one.
         variants: ids of the offered models; empty offers the whole catalogue.
         max_body_bytes: the largest request body.
+        max_json_bytes: the most JSON of a request, without the pictures in it (data URIs).
+        max_held_body_bytes: request bodies that one process holds in memory at one moment, of
+            which one key may hold half. A picture in JSON takes about three times its size while
+            it is parsed.
+        wrong_keys_per_minute: wrong API keys of one address that are answered with 401; further
+            ones are answered with 429.
+        anonymous_calls_per_minute: calls without a key (models, health, documentation) of one
+            address; /livez is not limited.
         max_picture_bytes: the largest picture.
         max_picture_pixels: the most pixels of a picture.
         max_lora_bytes: the largest LoRA that a job may name by URL.
@@ -35,6 +43,10 @@ class ApiSettings(BaseSettings):
     artifact_url_seconds: PositiveInt = 3600
     variants: tuple[str, ...] = ()
     max_body_bytes: PositiveInt = 64_000_000
+    max_json_bytes: PositiveInt = 1_000_000
+    max_held_body_bytes: PositiveInt = 200_000_000
+    wrong_keys_per_minute: PositiveInt = 60
+    anonymous_calls_per_minute: PositiveInt = 600
     max_picture_bytes: PositiveInt = 20_000_000
     max_picture_pixels: PositiveInt = 20_000_000
     max_lora_bytes: PositiveInt = 256 * 2**20

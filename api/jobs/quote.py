@@ -6,7 +6,7 @@ from api.jobs.prepare import PreparedSubmission, prepare
 from api.schemas.jobs import Price, Quote, Submission
 from api.services import Services
 from db.jobs.waiting import queue_outlook
-from db.tenants import api_keys, tenants
+from db.tenants import tenants
 
 
 def quote_submission(services: Services, caller: Caller, submission: Submission) -> Quote:
@@ -18,7 +18,7 @@ def quote_submission(services: Services, caller: Caller, submission: Submission)
         api.core.domain_errors.DomainError: as `prepare`.
     """
     with services.database.autocommit() as session:
-        api_keys.check(session, caller.key_id)
+        services.key_cache.check(session, caller.key_id)
     prepared = prepare(services, caller.tenant_id, submission)
     variant = prepared.variant
     with services.database.transaction(durable=False) as session:

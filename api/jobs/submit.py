@@ -17,7 +17,6 @@ from db.jobs import idempotency, traces
 from db.jobs.idempotency import KeyedSubmission
 from db.jobs.submit import submit_job, submit_job_at_once
 from db.jobs.types import AcceptedJob, NewJob
-from db.tenants import api_keys
 from db.values.job_state import JobState
 from workers.messaging.queue import Ticket
 from workers.telemetry import tracing
@@ -68,7 +67,7 @@ def submit(
         keyed = KeyedSubmission(caller.tenant_id, idempotency_key, fingerprint(submission))
     # Before any fetch or store; a concurrent submission under the key is found by the insert.
     with services.database.autocommit() as session:
-        api_keys.check(session, caller.key_id)
+        services.key_cache.check(session, caller.key_id)
         if keyed and (first := idempotency.find(session, keyed)):
             return SubmissionResult(render(session, [first])[0], replayed=True)
     new = _new_job(caller, submission, prepare(services, caller.tenant_id, submission))

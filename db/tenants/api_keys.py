@@ -94,6 +94,12 @@ def create(
     return row, body + _checksum(body)
 
 
+def is_well_formed(key: str) -> bool:
+    """True for a text that may be a key, by its checksum; no look-up is made."""
+    parts = _SHAPE.fullmatch(key)
+    return parts is not None and hmac.compare_digest(_checksum(key[:-_CHECKSUM_DIGITS]), parts[3])
+
+
 def identify(session: Session, key: str) -> Identity:
     """Look up the owner of a key.
 
@@ -102,7 +108,7 @@ def identify(session: Session, key: str) -> Identity:
         db.tenants.tenants.TenantSuspendedError: its tenant is suspended.
     """
     parts = _SHAPE.fullmatch(key)
-    if parts is None or not hmac.compare_digest(_checksum(key[:-_CHECKSUM_DIGITS]), parts[3]):
+    if parts is None or not is_well_formed(key):
         raise InvalidKeyError
     statement = select(ApiKey, Tenant.suspended_at).join(Tenant, isouter=True)
     found = session.execute(statement.where(ApiKey.id == f"key_{parts[1]}")).first()

@@ -4,13 +4,14 @@ from fastapi import APIRouter
 
 from api.auth.operator import PREFIX, OperatorDep, WriterDep
 from api.core.errors import not_found
+from api.core.json_body import JsonRoute
 from api.schemas.admin import TierChange, TierList, TierView
 from api.schemas.jobs import ShortText
 from api.services import ServicesDep
 from db.operators import tiers as operator_tiers
 from db.tenants.tenants import UnknownTierError
 
-router = APIRouter(prefix=f"{PREFIX}/tiers", tags=["admin"])
+router = APIRouter(prefix=f"{PREFIX}/tiers", tags=["admin"], route_class=JsonRoute)
 
 
 @router.get("")

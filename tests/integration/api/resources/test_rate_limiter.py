@@ -1,7 +1,9 @@
-"""Rate limits: in every response's headers, refused beyond them, and ignored without Redis."""
+"""Rate limits: in every response's headers, and refused beyond them, with Redis and without."""
 
 import asyncio
+import os
 import re
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -161,23 +163,46 @@ def test_a_tier_without_a_limit_has_none_and_one_that_is_set_holds(
     play(scene)
 
 
-def test_without_redis_whoever_asks_goes_through(
+def test_without_redis_each_process_counts_by_itself(
     own_redis: Child,
     own_redis_settings: WorkerSettings,
     database: Database,
     make_api: MakeApi,
 ) -> None:
     app = make_api(REDIS_URL=own_redis_settings.redis_url.get_secret_value())
-    key = key_of(database, add_tenant(database, requests_per_minute=1))
+    limited = add_tenant(database, requests_per_minute=3)
+    keys = key_of(database, limited), key_of(database, limited)
+
+    async def scene() -> None:
+        async with speaking(app, *keys) as (client, other):
+            assert (await client.get(JOBS)).status_code == 200
+            own_redis.kill()
+            before = rate_limit_unchecked._value.get()
+            answers = [await client.get(JOBS) for _ in range(5)]
+            assert [answer.status_code for answer in answers] == [200] * 3 + [429] * 2
+            assert [rate_limit_of(answer)[1] for answer in answers] == [2, 1, 0, 0, 0]
+            assert rate_limit_unchecked._value.get() == before + 5
+            assert (await other.get(JOBS)).status_code == 200
+
+    play(scene)
+
+
+def test_a_redis_that_hangs_opens_no_limit(
+    own_redis: Child,
+    own_redis_settings: WorkerSettings,
+    database: Database,
+    make_api: MakeApi,
+) -> None:
+    app = make_api(REDIS_URL=own_redis_settings.redis_url.get_secret_value())
+    key = key_of(database, add_tenant(database, requests_per_minute=2))
 
     async def scene() -> None:
         async with speaking(app, key) as (client,):
-            assert (await client.get(JOBS)).status_code == 200
-            assert (await client.get(JOBS)).status_code == 429
-            own_redis.kill()
-            before = rate_limit_unchecked._value.get()
-            answers = [await client.get(JOBS) for _ in range(3)]
-            assert [answer.status_code for answer in answers] == [200] * 3
-            assert rate_limit_unchecked._value.get() == before + 3
+            os.kill(own_redis.pid, signal.SIGSTOP)
+            try:
+                answers = [await client.get(JOBS) for _ in range(4)]
+            finally:
+                os.kill(own_redis.pid, signal.SIGCONT)
+            assert [answer.status_code for answer in answers] == [200] * 2 + [429] * 2
 
     play(scene)
