@@ -32,6 +32,7 @@ _requests = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
 in_flight = Gauge("bottega_http_requests_in_flight", "Requests that are being handled")
+connections_open = Gauge("bottega_connections_open", "Connections of clients and proxies")
 streams_open = Gauge("bottega_event_streams_open", "Event streams that clients follow")
 
 rate_limited = Counter(

@@ -23,17 +23,9 @@ def main() -> None:
 @click.option("--port", type=int, required=True)
 def api(host: str, port: int) -> None:
     """Run `bottega api` with the no-op model."""
-    import uvicorn  # noqa: PLC0415
+    from api.server.run import serve  # noqa: PLC0415
 
-    uvicorn.run(
-        "deploy.bench.api:create_bench_app",
-        factory=True,
-        host=host,
-        port=port,
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,  # BOTTEGA_TRUSTED_PROXIES says whose headers are believed
-    )
+    serve("deploy.bench.api:create_bench_app", host, port)
 
 
 @main.command()
