@@ -23,6 +23,8 @@ _DISCARD_SECONDS = 2.0
 """After a refusal, what a client is still sending is read for this long: otherwise the system
 resets the connection, and the client never sees the refusal."""
 
+_DISCARD_BYTES = 8_000_000
+
 _OVER = {
     "connections": (503, "unavailable", "the server has too many connections; try again soon"),
     "address_connections": (429, "too_many_connections", "your address has too many connections"),
@@ -45,6 +47,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._body_since = 0.0
         self._body_bytes = 0
         self._discard_until: float | None = None
+        self._discarded = 0
         self._table = self._table_of(self.loop)
         self._over = self._table.add(self, self.client[0] if self.client else "")
 
@@ -60,6 +63,9 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived; of a header no more than it may have."""
+        if self._discard_until is not None:
+            self._discard(len(data))
+            return
         most = self.settings.max_header_bytes
         while data and not self._is_ending():
             if self._in_body:
@@ -73,6 +79,11 @@ class GuardedProtocol(HttpToolsProtocol):
             data = data[len(piece) :]
             if self._header_bytes >= most and not self._is_ending():
                 self._refuse(431, "header_too_large", "the request's header is too large", "header")
+
+    def _discard(self, count: int) -> None:
+        self._discarded += count
+        if self._discarded > _DISCARD_BYTES:
+            self.flow.pause_reading()
 
     def _is_ending(self) -> bool:
         return self._discard_until is not None or self.transport.is_closing()
