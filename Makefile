@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test unit check slow test-bench machines chromium promtool lint fmt bench demo-weights
+.PHONY: help demo up test unit check slow test-bench machines chromium promtool nginx lint fmt bench demo-weights
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-13s %s\n", $$1, $$2}'
@@ -40,7 +40,7 @@ FAST := not gpu and not machines and not bench and not slow
 check: $(READY) chromium promtool ## the tests alone
 	$(BIN)/python -m pytest -m '$(FAST)' -n 2 --dist loadfile --no-loadscope-reorder --durations 25
 
-slow: $(READY) chromium promtool ## the slower proofs: kills, restarts, compiled models (minutes)
+slow: $(READY) chromium promtool nginx ## the slower proofs: kills, restarts, compiled models (minutes)
 	$(BIN)/python -m pytest -m 'slow and not gpu and not machines and not bench' -n 2 --dist loadfile --durations 25
 
 test-bench: $(READY) ## the benchmarks of the models, each once in small (minutes)
@@ -61,6 +61,13 @@ promtool: $(READY) chromium
 		{ apt-get -qq download prometheus 2>/dev/null || { apt-get update -qq && \
 		apt-get -qq download prometheus; }; } && dpkg -x prometheus_*.deb prometheus && \
 		ln -sf ../prometheus/usr/bin/promtool bin/promtool; }
+
+# The reference proxy is tested before a stack; unpacked for the same reason, and last for it too.
+nginx: $(READY) promtool
+	@command -v nginx >/dev/null || test -x $(BIN)/nginx || { cd $(VENV) && \
+		{ apt-get -qq download nginx 2>/dev/null || { apt-get update -qq && \
+		apt-get -qq download nginx; }; } && dpkg -x nginx_*.deb nginx-files && \
+		ln -sf ../nginx-files/usr/sbin/nginx bin/nginx; }
 
 lint: $(READY) ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

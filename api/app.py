@@ -15,17 +15,26 @@ from fastapi.staticfiles import StaticFiles
 
 from api.core import errors
 from api.core.artifact_urls import ArtifactUrls
+from api.core.json_meter import JsonLimits, data_uri_chars
 from api.core.request_log import RequestLog
 from api.core.settings import ApiSettings
+from api.middleware.authentication import Authentication
 from api.middleware.body_limit import BodyLimit
+from api.middleware.forwarded_headers import ForwardedHeaders
 from api.middleware.rate_limit import RateLimit
 from api.middleware.request_spans import RequestSpans
 from api.openapi import DescribedApp
+from api.resources.body_budget import BodyBudget
+from api.resources.cached_reading import CachedReading
 from api.resources.event_hub import EventHub
 from api.resources.forwarded_counts import ForwardedCounts
 from api.resources.key_cache import KeyCache
+from api.resources.key_lookups import KeyLookups
+from api.resources.local_limit import LocalLimit
+from api.resources.model_views import model_views
 from api.resources.rate_limiter import RateLimiter
 from api.resources.remote_files import remote_loras, remote_pictures
+from api.resources.server_checks import server_checks
 from api.routes import account, artifacts, files, health, job_events, jobs, models, webhooks
 from api.routes.admin import ROUTERS as ADMIN_ROUTERS
 from api.services import Services
@@ -62,6 +71,14 @@ _ROUTERS: Sequence[APIRouter] = (
 )
 _ASSETS = "/docs/assets"
 
+GUARDED = ("account", "admin", "files", "jobs", "usage", "webhooks")
+"""The first segments below `/v1/` of the calls that need a key."""
+
+_SIGN_IN_BYTES = 16_384
+_FORM_BYTES = 1_000_000
+_MULTIPART_BYTES = 65_536
+"""What a form adds to the file in it."""
+
 
 def create_app(catalogue: Catalogue = catalog.STANDARD) -> FastAPI:
     """The application, configured by the environment.
@@ -87,11 +104,34 @@ def create_app(catalogue: Catalogue = catalog.STANDARD) -> FastAPI:
     _add_docs(app)
     dashboard.install(app)
     playground.install(app)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    _limit_bodies(app, settings)
     app.add_middleware(RateLimit)
+    app.add_middleware(Authentication, guarded=GUARDED)
     app.add_middleware(RequestSpans)
     app.add_middleware(RequestLog)
+    app.add_middleware(ForwardedHeaders, trusted=settings.trusted_proxies)
     return app
+
+
+def _limit_bodies(app: FastAPI, settings: ApiSettings) -> None:
+    most = settings.max_body_bytes
+    picture = settings.max_picture_bytes
+    smaller = {
+        "/v1/jobs": most,
+        "/v1/files": min(most, picture + _MULTIPART_BYTES),
+        "/v1/": min(most, settings.max_json_bytes),
+        "/dashboard/sign-in": _SIGN_IN_BYTES,
+        "/playground/sign-in": _SIGN_IN_BYTES,
+        "/dashboard": _FORM_BYTES,
+    }
+    held = settings.max_held_body_bytes
+    app.add_middleware(
+        BodyLimit,
+        max_bytes=most,
+        smaller=smaller,
+        json_limits=JsonLimits(settings.max_json_bytes, data_uri_chars(picture)),
+        budget=BodyBudget(held, max(held // 2, most)),
+    )
 
 
 def _offered(catalogue: Catalogue, settings: ApiSettings) -> Catalogue:
@@ -121,6 +161,7 @@ def _lifespan(settings: ApiSettings, catalogue: Catalogue) -> Any:
 
 def _connect(settings: ApiSettings, catalogue: Catalogue) -> Services:
     database = Database(DatabaseSettings())
+    key_cache = KeyCache(database)
     queue_settings = WorkerSettings()
     queue_notifier = QueueNotifier(queue_settings)
     storage = StorageSettings()
@@ -134,7 +175,11 @@ def _connect(settings: ApiSettings, catalogue: Catalogue) -> Services:
         settings=settings,
         catalogue=catalogue,
         database=database,
-        key_cache=KeyCache(database),
+        key_cache=key_cache,
+        key_lookups=KeyLookups(key_cache, settings.wrong_keys_per_minute),
+        model_views=CachedReading(model_views(database, catalogue)),
+        server_checks=CachedReading(server_checks(database, queue_notifier)),
+        anonymous_limit=LocalLimit(settings.anonymous_calls_per_minute),
         rate_limiter=RateLimiter(database, queue_settings),
         store=open_store(storage),
         queue_notifier=queue_notifier,

@@ -1,5 +1,6 @@
 """The objects that requests share, created once per process."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -9,9 +10,12 @@ from fastapi import Depends, Request
 from api.core.artifact_urls import ArtifactUrls
 from api.core.metrics import GaugeCache
 from api.core.settings import ApiSettings
+from api.resources.cached_reading import CachedReading
 from api.resources.event_hub import EventHub
 from api.resources.forwarded_counts import ForwardedCounts
 from api.resources.key_cache import KeyCache
+from api.resources.key_lookups import KeyLookups
+from api.resources.local_limit import LocalLimit
 from api.resources.rate_limiter import RateLimiter
 from api.resources.remote_files import RemoteFiles
 from db.core.session import Database
@@ -41,6 +45,10 @@ class Services:
     catalogue: Catalogue
     database: Database
     key_cache: KeyCache
+    key_lookups: KeyLookups
+    anonymous_limit: LocalLimit
+    model_views: CachedReading[Mapping[str, bytes]]
+    server_checks: CachedReading[Mapping[str, str]]
     rate_limiter: RateLimiter
     store: ObjectStore
     queue_notifier: QueueNotifier

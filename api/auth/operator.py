@@ -6,7 +6,7 @@ from fastapi import Depends, Header, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api.auth.tenant import KeyDep
-from api.core.errors import ProblemError
+from api.core.errors import ProblemError, operator_only
 from api.services import ServicesDep
 from db.core.base import new_id
 from db.operators.audit import Actor
@@ -19,7 +19,7 @@ PREFIX = "/v1/admin"
 async def _operator(key: KeyDep, services: ServicesDep) -> Identity:
     identity = await run_in_threadpool(services.key_cache.identify, key)
     if not identity.is_operator:
-        raise ProblemError(403, "forbidden", "this is a tenant's key; use an operator's key here")
+        raise operator_only()
     return identity
 
 

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Header, Security
+from fastapi import Depends, Request, Security
 from fastapi.concurrency import run_in_threadpool
-from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyHeader, HTTPBearer
 
-from api.core.errors import ProblemError
+from api.core.errors import missing_key, tenant_only
+from api.core.request_key import find_key
 from api.core.request_log import add_log_fields
 from api.services import ServicesDep
 from db.tenants.api_keys import Identity
@@ -21,22 +22,25 @@ class Caller:
     key_id: str
 
 
-_bearer = HTTPBearer(auto_error=False, scheme_name="Bearer", description="An API key")
-_x_key = APIKeyHeader(name="x-key", auto_error=False, scheme_name="x-key")
+# For the OpenAPI document alone: `find_key` reads the headers, here and for the limits.
+_schemes = (
+    Security(HTTPBearer(auto_error=False, scheme_name="Bearer", description="An API key")),
+    Security(APIKeyHeader(name="x-key", auto_error=False, scheme_name="x-key")),
+)
+
+
+async def optional_key(request: Request) -> str | None:
+    """The API key of a call that does not require one."""
+    return find_key(request.headers)
 
 
 async def _key(
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
-    x_key: Annotated[str | None, Security(_x_key)],
+    request: Request,
+    _bearer: Annotated[object, _schemes[0]],
+    _x_key: Annotated[object, _schemes[1]],
 ) -> str:
-    key = bearer.credentials if bearer else x_key
-    if not key:
-        raise ProblemError(
-            401,
-            "unauthorized",
-            "send your API key as `Authorization: Bearer <key>`",
-            {"WWW-Authenticate": "Bearer"},
-        )
+    if (key := find_key(request.headers)) is None:
+        raise missing_key()
     return key
 
 
@@ -57,16 +61,8 @@ async def _caller(key: KeyDep, services: ServicesDep) -> Caller:
 def _tenant_of(identity: Identity) -> str:
     add_log_fields(tenant_id=identity.tenant_id, key_id=identity.key_id)
     if identity.tenant_id is None:
-        raise ProblemError(403, "forbidden", "this is an operator's key; use a tenant's key here")
+        raise tenant_only()
     return identity.tenant_id
-
-
-async def optional_key(
-    authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
-    x_key: Annotated[str | None, Header(include_in_schema=False)] = None,
-) -> str | None:
-    """The API key of a call that does not require one."""
-    return (authorization or "").removeprefix("Bearer ").strip() or x_key
 
 
 CallerDep = Annotated[Caller, Depends(_caller)]

@@ -55,6 +55,25 @@ class TooManyFetchesError(DomainError):
     """Too many remote files are being fetched at this moment."""
 
 
+class TooManyWrongKeysError(DomainError):
+    """A client has sent many wrong keys."""
+
+    def __init__(self, wait_seconds: int) -> None:
+        super().__init__(
+            f"many wrong API keys came from this address; check yours, and wait {wait_seconds} s"
+        )
+        self.wait_seconds = wait_seconds
+
+
+class TooManyBodiesError(DomainError):
+    """No room for another large request body at this moment: of this key, or of anybody."""
+
+    def __init__(self, *, own: bool) -> None:
+        whose = "your other requests'" if own else "other requests'"
+        super().__init__(f"{whose} bodies fill the memory for them; send it again in a moment")
+        self.own = own
+
+
 @dataclass(frozen=True)
 class InvalidField:
     """One field of a submission that is wrong.

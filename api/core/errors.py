@@ -25,8 +25,12 @@ from api.core.domain_errors import (
     NotFoundError,
     NotRetryableError,
     SelectionChangedError,
+    TooManyBodiesError,
     TooManyFetchesError,
+    TooManyWrongKeysError,
 )
+from api.core.json_body import says_json
+from api.core.request_key import ConflictingKeysError
 from db.artifacts.storage_limit import StorageFullError
 from db.billing.holds import InsufficientCreditError
 from db.billing.vendor import VendorLimitError
@@ -42,6 +46,11 @@ from db.values.pictures import PictureError
 from workers.catalog import UnknownVariantError
 
 MEDIA_TYPE = "application/problem+json"
+MAX_ERRORS = 100
+"""The most errors that one answer lists: a small request can hold a million of them."""
+
+_MAX_DETAIL = 1_000
+_MAX_PLACE = 10
 _RETRY_AFTER_SECONDS = 2
 _RETRY_SOON = {"Retry-After": str(_RETRY_AFTER_SECONDS)}
 
@@ -62,7 +71,10 @@ class Problem(BaseModel):
     status: int = Field(examples=[422])
     detail: str = Field(examples=["width should be at least 64"])
     code: str = Field(examples=["invalid_input"])
-    errors: list[InvalidItem] | None = None
+    errors: list[InvalidItem] | None = Field(
+        None, max_length=MAX_ERRORS, description="The first of them"
+    )
+    error_count: int | None = Field(None, description="How many there are, when not all are listed")
 
 
 @dataclass
@@ -80,6 +92,22 @@ class ProblemError(Exception):
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
+def missing_key() -> ProblemError:
+    """401: the call needs a key."""
+    detail = "send your API key as `Authorization: Bearer <key>`"
+    return ProblemError(401, "unauthorized", detail, {"WWW-Authenticate": "Bearer"})
+
+
+def operator_only() -> ProblemError:
+    """403 for a tenant's key at an operators' call."""
+    return ProblemError(403, "forbidden", "this is a tenant's key; use an operator's key here")
+
+
+def tenant_only() -> ProblemError:
+    """403 for an operator's key at a tenants' call."""
+    return ProblemError(403, "forbidden", "this is an operator's key; use a tenant's key here")
+
+
 def not_found(noun: str) -> ProblemError:
     """404, also for an object of another tenant."""
     return problem_of(NotFoundError(noun))
@@ -88,7 +116,31 @@ def not_found(noun: str) -> ProblemError:
 def invalid(loc: Sequence[str | int], message: str, kind: str = "value_error") -> ProblemError:
     """422 with one invalid item."""
     item = {"loc": list(loc), "msg": message, "type": kind}
-    return ProblemError(422, "invalid_input", message, extra={"errors": [item]})
+    return _invalid_items(message, [item])
+
+
+def _invalid_items(detail: str, items: Sequence[Mapping[str, Any]]) -> ProblemError:
+    """422 with the first items; its detail is short and tells how many there are in all."""
+    errors = [
+        {
+            "loc": [
+                _short(part) if isinstance(part, str) else part for part in item["loc"][:_MAX_PLACE]
+            ],
+            "msg": _short(item["msg"]),
+            "type": item["type"],
+        }
+        for item in items[:MAX_ERRORS]
+    ]
+    extra: dict[str, Any] = {"errors": errors}
+    if len(items) > MAX_ERRORS:
+        detail = f"{len(items)} errors, the first {MAX_ERRORS} are listed: {detail}"
+        extra["error_count"] = len(items)
+    return ProblemError(422, "invalid_input", _short(detail), extra=extra)
+
+
+def _short(text: str) -> str:
+    """The beginning: a name or message that a client wrote can be as long as its request."""
+    return text if len(text) <= _MAX_DETAIL else f"{text[: _MAX_DETAIL - 1]}…"
 
 
 def _fixed(
@@ -111,7 +163,7 @@ def _invalid_submission(error: InvalidSubmissionError) -> ProblemError:
         {"loc": ["body", *field.loc], "msg": field.message, "type": field.type}
         for field in error.fields
     ]
-    return ProblemError(422, "invalid_input", str(error), extra={"errors": items})
+    return _invalid_items(str(error), items)
 
 
 def _insufficient_credit(error: InsufficientCreditError) -> ProblemError:
@@ -141,11 +193,23 @@ def _unavailable(_error: Exception) -> ProblemError:
     return ProblemError(503, "unavailable", "try again in a moment", _RETRY_SOON)
 
 
+def _no_room(error: TooManyBodiesError) -> ProblemError:
+    if error.own:
+        return ProblemError(429, "too_many_bodies", str(error), _RETRY_SOON)
+    return ProblemError(503, "unavailable", str(error), _RETRY_SOON)
+
+
+def _wrong_keys(error: TooManyWrongKeysError) -> ProblemError:
+    headers = {"Retry-After": str(error.wait_seconds)}
+    return ProblemError(429, "too_many_wrong_keys", str(error), headers)
+
+
 _RULES: Mapping[type[Exception], Callable[[Any], ProblemError]] = {
     ProblemError: lambda error: error,
     BalanceTooLowError: _fixed(409, "balance_too_low"),
     DecodingBusyError: _fixed(503, "unavailable", _RETRY_SOON),
     FileInUseError: _fixed(409, "file_in_use"),
+    ConflictingKeysError: _fixed(401, "unauthorized", {"WWW-Authenticate": "Bearer"}),
     InsufficientCreditError: _insufficient_credit,
     InvalidKeyError: _fixed(401, "unauthorized", {"WWW-Authenticate": "Bearer"}),
     InvalidSubmissionError: _invalid_submission,
@@ -162,8 +226,10 @@ _RULES: Mapping[type[Exception], Callable[[Any], ProblemError]] = {
     SelectionChangedError: _fixed(409, "changed"),
     StorageFullError: _storage_full,
     TenantSuspendedError: _fixed(403, "suspended"),
+    TooManyBodiesError: _no_room,
     TooManyFetchesError: _fixed(503, "unavailable", _RETRY_SOON),
     TooManyInFlightError: _fixed(429, "too_many_in_flight", {"Retry-After": "5"}),
+    TooManyWrongKeysError: _wrong_keys,
     UnknownTierError: lambda error: invalid(["body", "tier"], str(error), "unknown_tier"),
     UnknownVariantError: lambda error: invalid(["body", "model"], str(error), "unknown_model"),
     VendorLimitError: _vendor_limit,
@@ -208,7 +274,9 @@ async def _on_error(_request: Request, error: Exception) -> JSONResponse:
 
 async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
     items = [] if not isinstance(error, RequestValidationError) else error.errors()
-    if any(item["loc"] == ("body",) for item in items) and not _says_json(request):
+    if any(item["loc"] == ("body",) for item in items) and not says_json(
+        request.headers.get("content-type", "")
+    ):
         return respond(_NOT_JSON)
     return respond(validation_problem([], items))
 
@@ -216,11 +284,6 @@ async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
 _NOT_JSON = ProblemError(
     415, "unsupported_media_type", "send JSON, with `Content-Type: application/json`"
 )
-
-
-def _says_json(request: Request) -> bool:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return media_type == "application/json" or media_type.endswith("+json")
 
 
 def validation_problem(prefix: Sequence[str | int], items: Sequence[Any]) -> ProblemError:
@@ -232,7 +295,7 @@ def validation_problem(prefix: Sequence[str | int], items: Sequence[Any]) -> Pro
         {"loc": [*prefix, *item["loc"]], "msg": item["msg"], "type": item["type"]} for item in items
     ]
     detail = "; ".join(f"{_place(e['loc'], e['type'])}: {e['msg']}" for e in errors[:3])
-    return ProblemError(422, "invalid_input", detail, extra={"errors": errors})
+    return _invalid_items(detail, errors)
 
 
 def _place(loc: Sequence[str | int], kind: str) -> str:

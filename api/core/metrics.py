@@ -34,14 +34,41 @@ _requests = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
 in_flight = Gauge("bottega_http_requests_in_flight", "Requests that are being handled")
+connections_open = Gauge("bottega_connections_open", "Connections of clients and proxies")
 streams_open = Gauge("bottega_event_streams_open", "Event streams that clients follow")
 
 rate_limited = Counter(
     "bottega_rate_limited_total", "Requests refused: their key exceeded its rate limit"
 )
 rate_limit_unchecked = Counter(
-    "bottega_rate_limit_unchecked_total", "Requests allowed without counting: Redis did not respond"
+    "bottega_rate_limit_unchecked_total",
+    "Requests that this process counted by itself: Redis did not respond",
 )
+_refused = Counter(
+    "bottega_requests_refused_total",
+    "Requests and connections refused before they were handled",
+    ["reason"],
+)
+REFUSALS = (
+    "key",
+    "anonymous",
+    "body",
+    "body_memory",
+    "header",
+    "header_time",
+    "body_time",
+    "connections",
+    "address_connections",
+)
+"""The reasons of a refusal: each is exported from the start, so that its first one is seen."""
+
+for _reason in REFUSALS:
+    _refused.labels(_reason)
+
+
+def count_refused(reason: str) -> None:
+    """Count a request or a connection that was refused for one of `REFUSALS`."""
+    _refused.labels(reason).inc()
 
 
 def count_submitted_job(variant: str) -> None:

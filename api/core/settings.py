@@ -1,5 +1,7 @@
 """The API's settings, read from the environment."""
 
+from ipaddress import IPv4Network, IPv6Network
+
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -14,6 +16,14 @@ class ApiSettings(BaseSettings):
         artifact_url_seconds: lifetime of an artifact's URL; a GET on the job makes a fresh one.
         variants: ids of the offered models; empty offers the whole catalogue.
         max_body_bytes: the largest request body.
+        max_json_bytes: the most JSON of a request, without the pictures in it (data URIs).
+        max_held_body_bytes: request bodies that one process holds in memory at one moment, of
+            which one key may hold half. A picture in JSON takes about three times its size while
+            it is parsed.
+        wrong_keys_per_minute: wrong API keys of one address that are answered with 401; further
+            ones are answered with 429.
+        anonymous_calls_per_minute: calls without a key (models, health, documentation) of one
+            address; /livez is not limited.
         max_picture_bytes: the largest picture.
         max_picture_pixels: the most pixels of a picture.
         max_decoding_pixels: the most pixels that are decoded at one moment, of which one tenant
@@ -25,6 +35,9 @@ class ApiSettings(BaseSettings):
         max_wait_seconds: the longest `wait` of a long poll.
         playground_key: a tenant's key; browsers on the same machine are signed in at the
             playground with it, without a form. None by default.
+        trusted_proxies: networks of the proxies before it, whose `X-Forwarded-For` and
+            `X-Forwarded-Proto` are believed, e.g. `["10.0.0.0/8"]`. Of any other peer they are
+            ignored; none by default.
         metrics_networks: networks whose clients may read /metrics without the operator's key.
     """
 
@@ -35,6 +48,10 @@ class ApiSettings(BaseSettings):
     artifact_url_seconds: PositiveInt = 3600
     variants: tuple[str, ...] = ()
     max_body_bytes: PositiveInt = 64_000_000
+    max_json_bytes: PositiveInt = 1_000_000
+    max_held_body_bytes: PositiveInt = 200_000_000
+    wrong_keys_per_minute: PositiveInt = 60
+    anonymous_calls_per_minute: PositiveInt = 600
     max_picture_bytes: PositiveInt = 20_000_000
     max_picture_pixels: PositiveInt = 20_000_000
     max_decoding_pixels: PositiveInt = 60_000_000
@@ -42,4 +59,5 @@ class ApiSettings(BaseSettings):
     vendor_daily_limit_micros: NonNegativeInt = 100_000_000
     max_wait_seconds: PositiveFloat = 60
     playground_key: SecretStr = SecretStr("")
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     metrics_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")

@@ -7,7 +7,7 @@ from api.schemas.jobs import Price, Quote, Submission
 from api.services import Services
 from db.jobs.types import ModelNotInTierError
 from db.jobs.waiting import queue_outlook
-from db.tenants import api_keys, tenants, tiers
+from db.tenants import tenants, tiers
 
 
 def quote_submission(services: Services, caller: Caller, submission: Submission) -> Quote:
@@ -15,10 +15,11 @@ def quote_submission(services: Services, caller: Caller, submission: Submission)
 
     Raises:
         db.tenants.api_keys.InvalidKeyError: the caller's key has been revoked.
+        db.tenants.tenants.TenantSuspendedError: the caller's account has been suspended.
         api.core.domain_errors.DomainError: as `prepare`.
     """
-    with services.database.transaction(durable=False) as session:
-        api_keys.check(session, caller.key_id)
+    with services.database.autocommit() as session:
+        services.key_cache.check(session, caller.key_id)
     prepared = prepare(services, caller.tenant_id, submission, stores=False)
     variant = prepared.variant
     with services.database.transaction(durable=False) as session:

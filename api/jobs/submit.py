@@ -17,7 +17,6 @@ from db.jobs import idempotency, traces
 from db.jobs.idempotency import KeyedSubmission
 from db.jobs.submit import submit_job, submit_job_at_once
 from db.jobs.types import AcceptedJob, NewJob
-from db.tenants import api_keys
 from db.values.job_state import JobState
 from workers.messaging.queue import Ticket
 from workers.telemetry import tracing
@@ -59,17 +58,18 @@ def submit(
 
     Raises:
         db.tenants.api_keys.InvalidKeyError: the caller's key has been revoked.
+        db.tenants.tenants.TenantSuspendedError: the caller's account has been suspended.
         db.jobs.idempotency.KeyReusedError: the key was used for another submission.
         api.core.domain_errors.DomainError: as `prepare`.
     """
     keyed = None
     if idempotency_key is not None:
         keyed = KeyedSubmission(caller.tenant_id, idempotency_key, fingerprint(submission))
-        # Before any fetch or store; a concurrent submission under the key is found by the insert.
-        with services.database.transaction(durable=False) as session:
-            api_keys.check(session, caller.key_id)
-            if first := idempotency.find(session, keyed):
-                return SubmissionResult(render(session, [first])[0], replayed=True)
+    # Before any fetch or store; a concurrent submission under the key is found by the insert.
+    with services.database.autocommit() as session:
+        services.key_cache.check(session, caller.key_id)
+        if keyed and (first := idempotency.find(session, keyed)):
+            return SubmissionResult(render(session, [first])[0], replayed=True)
     prepared = prepare(services, caller.tenant_id, submission)
     limit = services.settings.vendor_daily_limit_micros or None
     new = replace(_new_job(caller, submission, prepared), vendor_limit_micros=limit)

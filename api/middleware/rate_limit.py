@@ -1,27 +1,30 @@
-"""ASGI middleware: refuses keys beyond their rate limit before the request is read or handled."""
+"""ASGI middleware: refuses callers beyond their rate limit before a body is received."""
 
 from collections.abc import Mapping
 
-from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.core.errors import ProblemError, respond
+from api.core.client_address import client_address, client_network
+from api.core.errors import ProblemError
+from api.core.metrics import count_refused
+from api.core.refusal import refuse
 from api.core.request_log import add_log_fields
+from api.middleware.authentication import IDENTITY
 from api.resources.rate_limiter import RateLimitStatus
 from api.services import Services
-from db.tenants.api_keys import Identity, InvalidKeyError
-from db.tenants.tenants import TenantSuspendedError
+from db.tenants.api_keys import Identity
 
-_LIMITED = "/v1/"
+_OPEN = ("/v1/models", "/readyz", "/healthz", "/openapi.json", "/docs")
+"""Paths that anyone may ask for: without a key, they are counted by address."""
 
 
 class RateLimit:
-    """Counts each call with a tenant's key; adds the rate limit headers, or answers 429.
+    """Counts each call with a tenant's key, and calls without a key by address.
 
-    A call that cannot be counted is forwarded: the route refuses an invalid or suspended key, and
-    reports a database that is down. Operators' keys have no limit.
+    It adds the rate limit headers, or answers 429. When a limit cannot be read, the call is
+    forwarded: the route reports a database that is down. Operators' keys have no limit.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -29,44 +32,39 @@ class RateLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forward the request, or refuse it."""
-        status = await _count(scope)
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif (identity := scope.get(IDENTITY)) is not None:
+            await self._by_key(identity, scope, receive, send)
+        elif scope["path"].startswith(_OPEN) and (wait := await _count_address(scope)):
+            count_refused("anonymous")
+            await refuse(_anonymous_problem(wait), scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _by_key(self, identity: Identity, scope: Scope, receive: Receive, send: Send) -> None:
+        status = await _count_key(scope["app"].state.services, identity)
         if status is None:
             await self._app(scope, receive, send)
         elif status.allowed:
             await self._app(scope, receive, _send_with_headers(send, status.headers))
         else:
-            await respond(rate_limit_problem(status))(scope, receive, send)
+            add_log_fields(tenant_id=identity.tenant_id, key_id=identity.key_id)
+            await refuse(rate_limit_problem(status), scope, receive, send)
 
 
-async def _count(scope: Scope) -> RateLimitStatus | None:
-    if scope["type"] != "http" or not scope["path"].startswith(_LIMITED):
-        return None
-    key = _key(Headers(scope=scope))
-    if key is None:
-        return None
+async def _count_address(scope: Scope) -> int:
     services: Services = scope["app"].state.services
-    try:
-        identity = services.key_cache.find_cached(key)
-        if identity is None:
-            identity = await run_in_threadpool(services.key_cache.identify, key)
-        return await _count_identity(services, identity)
-    except (InvalidKeyError, TenantSuspendedError, SQLAlchemyError):
-        return None
+    return await services.anonymous_limit.hit(client_network(client_address(scope)))
 
 
-async def _count_identity(services: Services, identity: Identity) -> RateLimitStatus | None:
+async def _count_key(services: Services, identity: Identity) -> RateLimitStatus | None:
     if identity.tenant_id is None:
         return None
-    status = await services.rate_limiter.count(identity.tenant_id, identity.key_id)
-    if status is not None and not status.allowed:
-        add_log_fields(tenant_id=identity.tenant_id, key_id=identity.key_id)
-    return status
-
-
-def _key(headers: Headers) -> str | None:
-    """The key that authenticates the call: `api.auth.tenant` reads the same headers."""
-    scheme, _, bearer = headers.get("authorization", "").partition(" ")
-    return (bearer if scheme.lower() == "bearer" else "") or headers.get("x-key") or None
+    try:
+        return await services.rate_limiter.count(identity.tenant_id, identity.key_id)
+    except SQLAlchemyError:
+        return None
 
 
 def _send_with_headers(send: Send, headers: Mapping[str, str]) -> Send:
@@ -82,3 +80,8 @@ def rate_limit_problem(status: RateLimitStatus) -> ProblemError:
     """429, with the time to wait."""
     detail = f"this key may ask {status.limit} times a minute; wait {status.reset_seconds} s"
     return ProblemError(429, "rate_limited", detail, status.headers)
+
+
+def _anonymous_problem(wait: int) -> ProblemError:
+    detail = f"too many calls without a key came from this address; send one, or wait {wait} s"
+    return ProblemError(429, "rate_limited", detail, {"Retry-After": str(wait)})

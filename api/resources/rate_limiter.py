@@ -1,6 +1,7 @@
 """Rate limit of each API key: a sliding window over the last minute, counted in Redis.
 
-All API processes share the count. While Redis is down or slow, requests pass without a limit.
+All API processes share the count. While Redis is down or slow, or the event loop is late, this
+process counts by itself, against the same limit.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from typing import Any, cast
 import structlog
 from fastapi.concurrency import run_in_threadpool
 from limits import RateLimitItemPerMinute
-from limits.aio.storage import RedisStorage
+from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from redis.asyncio import ConnectionPool
 from redis.asyncio.retry import Retry
@@ -29,7 +30,7 @@ WINDOW_SECONDS = 60
 POLICY = "burst"
 
 _TIMEOUT_SECONDS = 0.25
-"""The longest delay of a request by a hanging Redis; after it the request passes uncounted."""
+"""The longest delay of a request by a hanging Redis; after it this process counts it."""
 
 _PAUSE_SECONDS = 1.0
 """Pause after a failure of Redis, so that only one request a second waits for the timeout."""
@@ -38,6 +39,7 @@ _TIER_CACHE_SECONDS = 10.0
 """A changed limit of a tier takes effect everywhere within this time."""
 
 _MAX_TENANTS = 10_000
+_MAX_LOCAL_COUNTERS = 20_000
 
 _log = structlog.get_logger(__name__)
 
@@ -87,11 +89,13 @@ class RateLimiter:
             connection_pool=cast("Any", self._pool),
         )
         self._limiter = SlidingWindowCounterRateLimiter(storage)
+        self._local_storage = MemoryStorage()
+        self._local_limiter = SlidingWindowCounterRateLimiter(self._local_storage)
         self._tiers: dict[str, tuple[int | None, float]] = {}
         self._paused_until = 0.0
 
     async def count(self, tenant_id: str, key_id: str) -> RateLimitStatus | None:
-        """Count a request; None when the tier has no limit, or Redis does not respond.
+        """Count a request; None when the tier has no limit.
 
         Raises:
             sqlalchemy.exc.SQLAlchemyError: the tier's limit could not be read.
@@ -102,29 +106,20 @@ class RateLimiter:
     async def count_against(self, limit: int, key_id: str) -> RateLimitStatus | None:
         """Count a request against a limit per minute; None when Redis does not respond."""
         if time.monotonic() < self._paused_until:
-            rate_limit_unchecked.inc()
-            return None
+            return await self._count_locally(key_id, limit)
         try:
             async with asyncio.timeout(_TIMEOUT_SECONDS):
-                return await self._count(key_id, limit)
+                return await _count(self._limiter, key_id, limit)
         except (RedisError, TimeoutError, OSError) as error:
             self._paused_until = time.monotonic() + _PAUSE_SECONDS
-            rate_limit_unchecked.inc()
             _log.warning("rate_limit_unchecked", error=type(error).__name__)
-            return None
+            return await self._count_locally(key_id, limit)
 
-    async def _count(self, key_id: str, limit: int) -> RateLimitStatus:
-        item = RateLimitItemPerMinute(limit)
-        allowed = await self._limiter.hit(item, key_id)
-        window = await self._limiter.get_window_stats(item, key_id)
-        if not allowed:
-            rate_limited.inc()
-        return RateLimitStatus(
-            allowed=allowed,
-            limit=limit,
-            remaining=window.remaining if allowed else 0,
-            reset_seconds=max(1, math.ceil(window.reset_time - time.time())),
-        )
+    async def _count_locally(self, key_id: str, limit: int) -> RateLimitStatus:
+        rate_limit_unchecked.inc()
+        if len(self._local_storage.storage) >= _MAX_LOCAL_COUNTERS:
+            await self._local_storage.reset()
+        return await _count(self._local_limiter, key_id, limit)
 
     async def _cached_limit(self, tenant_id: str) -> int | None:
         limit, valid_until = self._tiers.get(tenant_id, (None, 0.0))
@@ -143,3 +138,19 @@ class RateLimiter:
     async def close(self) -> None:
         """Close the connections."""
         await self._pool.aclose()
+
+
+async def _count(
+    limiter: SlidingWindowCounterRateLimiter, key_id: str, limit: int
+) -> RateLimitStatus:
+    item = RateLimitItemPerMinute(limit)
+    allowed = await limiter.hit(item, key_id)
+    window = await limiter.get_window_stats(item, key_id)
+    if not allowed:
+        rate_limited.inc()
+    return RateLimitStatus(
+        allowed=allowed,
+        limit=limit,
+        remaining=window.remaining if allowed else 0,
+        reset_seconds=max(1, math.ceil(window.reset_time - time.time())),
+    )

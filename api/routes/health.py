@@ -6,8 +6,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from api.auth.tenant import optional_key
 from api.core.errors import ProblemError
@@ -29,24 +27,12 @@ async def livez() -> Health:
     "/readyz", response_model=Health, responses={503: {"model": Health, "description": "Not ready"}}
 )
 @router.get("/healthz", include_in_schema=False)
-def readyz(services: ServicesDep) -> Response:
+async def readyz(services: ServicesDep) -> Response:
     """Readiness: the database must respond. Redis is reported, but jobs are accepted without it."""
-    checks = {
-        "database": _database(services),
-        "redis": "ok" if services.queue_notifier.answers() else "away",
-    }
+    checks = await services.server_checks.read()
     ready = checks["database"] == "ok"
-    health = Health(status="ok" if ready else "unavailable", checks=checks)
+    health = Health(status="ok" if ready else "unavailable", checks=dict(checks))
     return JSONResponse(health.model_dump(), 200 if ready else 503)
-
-
-def _database(services: Services) -> str:
-    try:
-        with services.database.transaction(durable=False) as session:
-            session.execute(text("SELECT 1"))
-    except SQLAlchemyError:
-        return "away"
-    return "ok"
 
 
 @router.get(

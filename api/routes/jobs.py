@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth.tenant import CallerDep, TenantId
 from api.core.documented_responses import documented_headers
+from api.core.json_body import JsonRoute
 from api.core.paging import decode_cursor, link_next_page
 from api.core.urls import base_url
 from api.jobs import actions, removal
@@ -17,6 +18,7 @@ from api.jobs.long_poll import load_view, preferred_wait, wait_until_over
 from api.jobs.quote import quote_submission
 from api.jobs.submit import submit
 from api.jobs.views import JobViews, etag, is_over
+from api.middleware.body_limit import release_body
 from api.routes.idempotency_header import REPLAYED, REPLAYED_HEADER, IdempotencyKey
 from api.schemas.jobs import JobList, JobView, Quote, ShortText, Submission
 from api.schemas.timestamps import Timestamp
@@ -25,7 +27,7 @@ from db.jobs import queries
 from db.jobs.queries import JobFilter
 from db.values.job_state import JobState
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=JsonRoute)
 
 _RETRY_AFTER_SECONDS = "1"
 
@@ -76,6 +78,8 @@ async def submit_job(
     headers = {"Location": view.urls.self} | ({REPLAYED: "true"} if result.replayed else {})
     wait = preferred_wait(prefer, longest=services.settings.max_wait_seconds)
     if wait:
+        submission.input.clear()
+        release_body(request.scope)
         view = await wait_until_over(
             services, views, tenant_id=caller.tenant_id, job_id=view.id, seconds=wait
         )

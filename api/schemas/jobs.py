@@ -27,6 +27,8 @@ from workers.catalog.validation import reject_nul
 
 MAX_METADATA_ENTRIES = 32
 MAX_METADATA_BYTES = 16_384
+MAX_INPUT_ENTRIES = 100
+"""More than any model has parameters: each unknown one would be an error of its own."""
 
 
 ShortText = Annotated[str, StringConstraints(max_length=500), AfterValidator(reject_nul)]
@@ -54,7 +56,9 @@ class Submission(BaseModel):
     model_config = ConfigDict(extra="forbid") | _example(IMAGE_SUBMISSION, ANALYSIS_SUBMISSION)
 
     model: str = Field(max_length=100, description="A model id")
-    input: dict[str, Any] = Field(description="The model's parameters")
+    input: dict[str, Any] = Field(
+        max_length=MAX_INPUT_ENTRIES, description="The model's parameters"
+    )
     priority: Priority = Field(Priority.NORMAL, description="The order among your own jobs")
     expires_in_seconds: StrictFloat = Field(
         86_400,

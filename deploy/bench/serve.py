@@ -23,16 +23,9 @@ def main() -> None:
 @click.option("--port", type=int, required=True)
 def api(host: str, port: int) -> None:
     """Run `bottega api` with the no-op model."""
-    import uvicorn  # noqa: PLC0415
+    from api.server.run import serve  # noqa: PLC0415
 
-    uvicorn.run(
-        "deploy.bench.api:create_bench_app",
-        factory=True,
-        host=host,
-        port=port,
-        log_config=None,
-        access_log=False,
-    )
+    serve("deploy.bench.api:create_bench_app", host, port)
 
 
 @main.command()

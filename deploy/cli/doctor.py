@@ -11,6 +11,7 @@ from types import ModuleType
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.server import open_files
 from db.core.invariants import violations
 from db.core.session import Database
 from db.core.settings import DatabaseSettings
@@ -80,6 +81,7 @@ def check_deployment(variants: Sequence[str]) -> Iterator[CheckResult]:
         "store": _store,
         "invariants": _invariants,
         "artifacts": _artifacts,
+        "open files": _open_files,
         "workers": _workers,
         "device": _device,
         "weights": lambda environment: _weights(environment, variants),
@@ -170,6 +172,17 @@ def _artifact_keys(database: Database) -> Iterator[str]:
         if len(keys) < _PAGE:
             return
         after = keys[-1]
+
+
+def _open_files(_environment: Environment) -> str:
+    """Every connection of a client is an open file of an API process."""
+    limit = open_files.hard_limit()
+    if limit < open_files.ENOUGH:
+        raise FindingError(
+            f"a process may open {limit} files here: set LimitNOFILE=65536 in the service's unit "
+            "(ulimits in compose, the container runtime's default in Kubernetes)"
+        )
+    return f"a process may open {limit}"
 
 
 def _workers(environment: Environment) -> str:

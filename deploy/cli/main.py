@@ -121,21 +121,11 @@ def api(host: str, port: int) -> None:
     It needs DATABASE_URL, REDIS_URL, BOTTEGA_URL_SECRET (the same for all API processes) and an
     object store (BOTTEGA_STORE_DIR or S3_…).
     """
-    import uvicorn  # noqa: PLC0415
-
+    from api.server.run import serve  # noqa: PLC0415
     from deploy.process.malloc import limit_malloc_arenas  # noqa: PLC0415
 
     limit_malloc_arenas()
-    uvicorn.run(
-        "api.app:create_app",
-        factory=True,
-        host=host,
-        port=port,
-        log_config=None,
-        access_log=False,  # an artifact's URL is a secret
-        server_header=False,
-        timeout_graceful_shutdown=5,
-    )
+    serve("api.app:create_app", host, port)
 
 
 @main.command()

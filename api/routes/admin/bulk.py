@@ -6,13 +6,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.auth.operator import PREFIX, OperatorDep, WriterDep
+from api.core.json_body import JsonRoute
 from api.jobs import bulk_actions
 from api.routes.admin.filters import JobSearchQuery
 from api.schemas.admin_jobs import BulkAct, BulkDone, BulkPreview
 from api.services import ServicesDep
 from db.operators.jobs import BulkAction
 
-router = APIRouter(prefix=f"{PREFIX}/bulk", tags=["admin"])
+router = APIRouter(prefix=f"{PREFIX}/bulk", tags=["admin"], route_class=JsonRoute)
 
 
 @router.get("/{action}")

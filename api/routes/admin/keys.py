@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 
 from api.auth.operator import PREFIX, OperatorDep, WriterDep
 from api.core.errors import not_found
+from api.core.json_body import JsonRoute
 from api.schemas.admin import CreatedKey, KeyList, KeyView, NewKey
 from api.schemas.jobs import ShortText
 from api.services import ServicesDep
@@ -13,7 +14,9 @@ from db.operators import keys as operator_keys
 from db.tables import ApiKey, Tenant
 from db.tenants import api_keys
 
-router = APIRouter(prefix=f"{PREFIX}/tenants/{{tenant_id}}/keys", tags=["admin"])
+router = APIRouter(
+    prefix=f"{PREFIX}/tenants/{{tenant_id}}/keys", tags=["admin"], route_class=JsonRoute
+)
 
 
 @router.get("")

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Response
 
 from api.auth.operator import PREFIX, OperatorDep, WriterDep
 from api.core.errors import not_found
+from api.core.json_body import JsonRoute
 from api.routes.admin.keys import key_view
 from api.schemas.admin import CreatedOperator, NewOperator, OperatorList, OperatorView
 from api.schemas.jobs import ShortText
@@ -12,7 +13,7 @@ from db.operators import keys as operator_keys
 from db.tables import ApiKey
 from db.tenants.api_keys import OperatorRole
 
-router = APIRouter(prefix=f"{PREFIX}/operators", tags=["admin"])
+router = APIRouter(prefix=f"{PREFIX}/operators", tags=["admin"], route_class=JsonRoute)
 
 
 @router.get("")

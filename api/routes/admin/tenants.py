@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from api.auth.operator import PREFIX, OperatorDep, WriterDep
 from api.core.errors import invalid, not_found
+from api.core.json_body import JsonRoute
 from api.operators.switches import set_tenant_suspended
 from api.routes.idempotency_header import REPLAYED, REPLAYED_HEADER, IdempotencyKey
 from api.schemas.admin import (
@@ -28,7 +29,7 @@ from db.reports import tenants as tenant_summaries
 from db.reports import usage as reports
 from db.tables import Tenant
 
-router = APIRouter(prefix=f"{PREFIX}/tenants", tags=["admin"])
+router = APIRouter(prefix=f"{PREFIX}/tenants", tags=["admin"], route_class=JsonRoute)
 
 _DAYS = 30
 Days = Annotated[int, Query(ge=1, le=366, description="Days up to now")]

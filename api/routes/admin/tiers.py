@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from api.auth.operator import PREFIX, OperatorDep, WriterDep
 from api.core.errors import invalid, not_found
+from api.core.json_body import JsonRoute
 from api.operators.tiers import change_tier
 from api.schemas.admin import TierChange, TierList, TierView
 from api.schemas.jobs import ShortText
@@ -12,7 +13,7 @@ from db.operators import tiers as operator_tiers
 from db.tenants.tenants import UnknownTierError
 from workers.catalog import UnknownVariantError
 
-router = APIRouter(prefix=f"{PREFIX}/tiers", tags=["admin"])
+router = APIRouter(prefix=f"{PREFIX}/tiers", tags=["admin"], route_class=JsonRoute)
 
 
 @router.get("")

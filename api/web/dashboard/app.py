@@ -13,7 +13,9 @@ from api.web.dashboard.jobs import detail as job
 from api.web.dashboard.jobs import list as jobs
 from api.web.dashboard.jobs import pictures as job_pictures
 from api.web.dashboard.pages import STATIC, page
+from api.web.dashboard.session import COOKIE, is_open
 from api.web.shared.assets import SHARED_STATIC, VersionedFiles
+from api.web.shared.form_guard import FormGuard
 from api.web.shared.problems import HANDLED_ERRORS, page_problem
 from api.web.shared.security import SecurityHeaders
 from api.web.shared.sign_in import SignedOutError, redirect_to_sign_in
@@ -42,6 +44,13 @@ def create_dashboard() -> FastAPI:
     for router in ROUTERS:
         dashboard.include_router(router)
     dashboard.mount("/static", VersionedFiles(STATIC, SHARED_STATIC), name="dashboard-static")
+    dashboard.add_middleware(
+        FormGuard,
+        cookie=COOKIE,
+        is_open=is_open,
+        signed_out=_redirect_to_sign_in,
+        sign_in_path=sign_in.FORM_PATH,
+    )
     dashboard.add_middleware(SecurityHeaders)
     dashboard.add_exception_handler(SignedOutError, _redirect_to_sign_in)
     for kind in HANDLED_ERRORS:

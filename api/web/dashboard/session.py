@@ -67,6 +67,11 @@ def _find_operator(services: Services, token: str) -> CurrentOperator | None:
     return CurrentOperator(key.id, key.name, OperatorRole(key.role or ""), csrf_token(token))
 
 
+def is_open(services: Services, token: str) -> bool:
+    """True when the token opens an operator's session."""
+    return _find_operator(services, token) is not None
+
+
 CurrentOperatorDep = Annotated[CurrentOperator, Depends(_current_operator)]
 """The signed-in operator, who may look at everything. The request counts against a limit."""
 

@@ -12,7 +12,9 @@ from api.web.playground import gallery, home, jobs, pictures, sign_in
 from api.web.playground.error_hints import field_errors, request_hint
 from api.web.playground.form import page as form
 from api.web.playground.pages import STATIC, page
+from api.web.playground.session import COOKIE, is_open
 from api.web.shared.assets import SHARED_STATIC, VersionedFiles
+from api.web.shared.form_guard import FormGuard
 from api.web.shared.problems import HANDLED_ERRORS, page_problem
 from api.web.shared.security import SecurityHeaders
 from api.web.shared.sign_in import SignedOutError, redirect_to_sign_in
@@ -37,6 +39,13 @@ def create_playground() -> FastAPI:
     for router in ROUTERS:
         playground.include_router(router)
     playground.mount("/static", VersionedFiles(STATIC, SHARED_STATIC), name="playground-static")
+    playground.add_middleware(
+        FormGuard,
+        cookie=COOKIE,
+        is_open=is_open,
+        signed_out=_redirect_to_sign_in,
+        sign_in_path=sign_in.FORM_PATH,
+    )
     playground.add_middleware(SecurityHeaders, image_sources=_IMAGE_SOURCES)
     playground.add_exception_handler(SignedOutError, _redirect_to_sign_in)
     for kind in HANDLED_ERRORS:

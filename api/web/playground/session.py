@@ -50,6 +50,11 @@ def current_tenant(services: Services, token: str | None) -> CurrentTenant | Non
     return CurrentTenant(key.tenant_id, key.id, csrf_token(token))
 
 
+def is_open(services: Services, token: str) -> bool:
+    """True when the token opens a tenant's session."""
+    return current_tenant(services, token) is not None
+
+
 async def _current_tenant(request: Request, services: ServicesDep) -> CurrentTenant:
     token = request.cookies.get(COOKIE.name)
     tenant = await run_in_threadpool(current_tenant, services, token)

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from api.core.client_address import client_address
 from api.services import Services
 from api.web.shared.security import check_origin, is_secure
 from api.web.shared.session_cookie import SESSION_SECONDS, SessionCookie
@@ -68,23 +69,27 @@ class SignIn:
             render_form: renders the sign-in page with an error message and a status.
         """
         check_origin(request, services)
-        address = request.client.host if request.client else ""
-        wait = self._throttle.wait_seconds(address)
-        if wait:
-            message = f"Too many failed attempts from this address. Try again in {wait} s."
-            response = render_form(message, 429)
-            response.headers["Retry-After"] = str(wait)
-            return response
         try:
             former = request.cookies.get(self._cookie.name)
             token = self.open_session(services, key.strip(), former=former)
         except KeyRefusedError as error:
-            self._throttle.count_failure(address)
-            _log.warning("sign_in_refused", site=self._site)
-            return render_form(str(error), 401)
-        self._throttle.clear(address)
+            return self._refuse(client_address(request.scope), str(error), render_form)
         response = RedirectResponse(self._home, 303)
         self._cookie.set_on(response, token, secure=is_secure(request, services))
+        return response
+
+    def _refuse(
+        self, address: str, reason: str, render_form: Callable[[str, int], Response]
+    ) -> Response:
+        """Refuse a wrong key, and many of them with 429; a right key is never refused for them."""
+        wait = self._throttle.wait_seconds(address)
+        self._throttle.count_failure(address)
+        _log.warning("sign_in_refused", site=self._site, client=address)
+        if not wait:
+            return render_form(reason, 401)
+        message = f"Too many failed attempts from this address. Try again in {wait} s."
+        response = render_form(message, 429)
+        response.headers["Retry-After"] = str(wait)
         return response
 
     def open_session(self, services: Services, key: str, *, former: str | None = None) -> str:

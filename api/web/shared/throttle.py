@@ -8,6 +8,8 @@ from limits import RateLimitItemPerSecond
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
+from api.core.client_address import client_network
+
 MAX_FAILURES = 10
 WINDOW_SECONDS = 300
 _MAX_ADDRESSES = 10_000
@@ -17,8 +19,9 @@ _LIMIT = RateLimitItemPerSecond(MAX_FAILURES, WINDOW_SECONDS)
 class SignInThrottle:
     """Failed sign-ins by address, in this process's memory.
 
-    A key has 130 bits, so nobody guesses one: the limit only saves work. It is therefore enough
-    to count in each process, and to forget every failure when too many addresses have failed.
+    A key has 130 bits, so nobody guesses one: the limit only slows down who tries. It is therefore
+    enough to count in each process, and to forget every failure when too many addresses have
+    failed. A right key is accepted before the limit is looked at, so that nobody locks others out.
     """
 
     def __init__(self) -> None:
@@ -28,10 +31,11 @@ class SignInThrottle:
 
     def wait_seconds(self, address: str) -> int:
         """Seconds until an address may try again; 0 when it may try now."""
+        client = client_network(address)
         with self._lock:
-            if self._limiter.test(_LIMIT, address):
+            if self._limiter.test(_LIMIT, client):
                 return 0
-            window = self._limiter.get_window_stats(_LIMIT, address)
+            window = self._limiter.get_window_stats(_LIMIT, client)
         return max(1, math.ceil(window.reset_time - time.time()))
 
     def count_failure(self, address: str) -> None:
@@ -39,9 +43,4 @@ class SignInThrottle:
         with self._lock:
             if len(self._storage.events) >= _MAX_ADDRESSES:
                 self._storage.reset()
-            self._limiter.hit(_LIMIT, address)
-
-    def clear(self, address: str) -> None:
-        """Forget an address's failures."""
-        with self._lock:
-            self._limiter.clear(_LIMIT, address)
+            self._limiter.hit(_LIMIT, client_network(address))

@@ -1,7 +1,9 @@
-"""Rate limits: in every response's headers, refused beyond them, and ignored without Redis."""
+"""Rate limits: in every response's headers, and refused beyond them, with Redis and without."""
 
 import asyncio
+import os
 import re
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -99,6 +101,48 @@ def test_a_key_is_told_where_it_stands_and_refused_beyond_its_limit_and_another_
     play(scene)
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(b"authorization", b"Bearer  %s")],
+        [(b"authorization", b"bearer\t%s ")],
+        [(b"x-key", b" %s")],
+        [(b"authorization", b"Bearer %s"), (b"authorization", b"Bearer %s")],
+        [(b"authorization", b"Bearer %s"), (b"x-key", b"%s")],
+        [(b"authorization", b"Basic x"), (b"x-key", b"%s")],
+    ],
+)
+def test_a_key_is_counted_however_it_is_spelled(
+    app: Any, database: Database, headers: list[tuple[bytes, bytes]]
+) -> None:
+    key = key_of(database, add_tenant(database, requests_per_minute=1)).encode()
+    spelled = [(name, value.replace(b"%s", key)) for name, value in headers]
+
+    async def scene() -> None:
+        transport = httpx.ASGITransport(app=app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(
+                transport=transport, base_url="http://bottega.test", headers=spelled
+            ) as client,
+        ):
+            assert rate_limit_of(await client.get(JOBS))[1] == 0
+            assert (await client.get(JOBS)).status_code == 429
+
+    play(scene)
+
+
+def test_two_keys_in_one_request_are_refused(app: Any, database: Database) -> None:
+    keys = [key_of(database, add_tenant(database)) for _ in range(2)]
+
+    async def scene() -> None:
+        async with speaking(app, keys[0]) as (client,):
+            answer = await client.get(JOBS, headers={"x-key": keys[1]})
+            assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+
+    play(scene)
+
+
 def test_a_tier_without_a_limit_has_none_and_one_that_is_set_holds(
     app: Any, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,23 +163,46 @@ def test_a_tier_without_a_limit_has_none_and_one_that_is_set_holds(
     play(scene)
 
 
-def test_without_redis_whoever_asks_goes_through(
+def test_without_redis_each_process_counts_by_itself(
     own_redis: Child,
     own_redis_settings: WorkerSettings,
     database: Database,
     make_api: MakeApi,
 ) -> None:
     app = make_api(REDIS_URL=own_redis_settings.redis_url.get_secret_value())
-    key = key_of(database, add_tenant(database, requests_per_minute=1))
+    limited = add_tenant(database, requests_per_minute=3)
+    keys = key_of(database, limited), key_of(database, limited)
+
+    async def scene() -> None:
+        async with speaking(app, *keys) as (client, other):
+            assert (await client.get(JOBS)).status_code == 200
+            own_redis.kill()
+            before = rate_limit_unchecked._value.get()
+            answers = [await client.get(JOBS) for _ in range(5)]
+            assert [answer.status_code for answer in answers] == [200] * 3 + [429] * 2
+            assert [rate_limit_of(answer)[1] for answer in answers] == [2, 1, 0, 0, 0]
+            assert rate_limit_unchecked._value.get() == before + 5
+            assert (await other.get(JOBS)).status_code == 200
+
+    play(scene)
+
+
+def test_a_redis_that_hangs_opens_no_limit(
+    own_redis: Child,
+    own_redis_settings: WorkerSettings,
+    database: Database,
+    make_api: MakeApi,
+) -> None:
+    app = make_api(REDIS_URL=own_redis_settings.redis_url.get_secret_value())
+    key = key_of(database, add_tenant(database, requests_per_minute=2))
 
     async def scene() -> None:
         async with speaking(app, key) as (client,):
-            assert (await client.get(JOBS)).status_code == 200
-            assert (await client.get(JOBS)).status_code == 429
-            own_redis.kill()
-            before = rate_limit_unchecked._value.get()
-            answers = [await client.get(JOBS) for _ in range(3)]
-            assert [answer.status_code for answer in answers] == [200] * 3
-            assert rate_limit_unchecked._value.get() == before + 3
+            os.kill(own_redis.pid, signal.SIGSTOP)
+            try:
+                answers = [await client.get(JOBS) for _ in range(4)]
+            finally:
+                os.kill(own_redis.pid, signal.SIGCONT)
+            assert [answer.status_code for answer in answers] == [200] * 2 + [429] * 2
 
     play(scene)

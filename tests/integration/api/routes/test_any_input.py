@@ -130,7 +130,8 @@ def test_any_header_is_answered(client: TestClient, value: str) -> None:
     names = ("x-key", "authorization", "prefer", "if-none-match", "last-event-id")
     for name in names:
         answer = client.get("/v1/jobs/job_x/events", headers={name: raw})
-        assert answer.status_code in {401, 404}, answer.text
+        # 429: many wrong keys came from one address.
+        assert answer.status_code in {401, 404, 429}, answer.text
 
 
 @EXAMPLES

@@ -18,6 +18,7 @@ from api.core.domain_errors import (
 )
 from api.core.errors import (
     KNOWN,
+    MAX_ERRORS,
     ProblemError,
     invalid,
     not_found,
@@ -149,3 +150,24 @@ def test_a_problem_has_the_members_of_rfc_9457() -> None:
         "code": "forbidden",
         "more": 2,
     }
+
+
+def test_the_first_errors_of_very_many_are_listed_and_their_number_is_told() -> None:
+    items = [{"loc": ("body", f"k{n}"), "msg": "is unknown", "type": "x"} for n in range(5000)]
+    fields = [InvalidField(("input", f"k{n}"), "is unknown") for n in range(5000)]
+    refused = problem_of(InvalidSubmissionError.of_fields(fields))
+    for problem in (validation_problem((), items), refused):
+        assert len(problem.extra["errors"]) == MAX_ERRORS
+        assert problem.extra["errors"][0]["loc"][-1] == "k0"
+        assert problem.extra["error_count"] == 5000
+        assert problem.detail.startswith("5000 errors, the first 100 are listed: ")
+        assert len(bytes(respond(problem).body)) < 20_000
+
+
+def test_names_as_long_as_the_request_are_cut() -> None:
+    name = "k" * 1_000_000
+    items = [{"loc": ("body", *[name] * 50), "msg": name, "type": "x"}] * 3
+    problem = validation_problem((), items)
+    assert len(problem.detail) <= 1000
+    assert len(bytes(respond(problem).body)) < 40_000
+    assert "error_count" not in problem.extra

@@ -11,6 +11,8 @@ import pytest
 import yaml
 
 from api.core.settings import ApiSettings
+from api.server.open_files import ENOUGH
+from api.server.settings import ServerSettings
 from db.core.settings import DatabaseSettings
 from db.storage.settings import StorageSettings
 from deploy.docker.check import EXPECTATIONS, PREFIX, read_build_stage
@@ -27,7 +29,14 @@ KUBERNETES = DEPLOY / "kubernetes"
 POOLS = sorted(path.parent for path in KUBERNETES.glob("pools/*/kustomization.yaml"))
 UNITS = sorted(DEPLOY.glob("systemd/*.service"))
 FLEETS = sorted(DEPLOY.glob("fleet/*.toml"))
-_SETTINGS = (ApiSettings, DatabaseSettings, StorageSettings, WorkerSettings, OutboundSettings)
+_SETTINGS = (
+    ApiSettings,
+    ServerSettings,
+    DatabaseSettings,
+    StorageSettings,
+    WorkerSettings,
+    OutboundSettings,
+)
 _FOREIGN = {"HF_HOME", "HF_TOKEN", "OPERATOR_KEY", "BOTTEGA_RELAY_URL", "BOTTEGA_RELAY_KEY"}
 
 Json = Any
@@ -262,3 +271,11 @@ def test_an_image_is_built_of_what_is_packaged(name: str) -> None:
         if word.startswith("torch==")
     ]
     assert any(torch[0] in run for run in installs) == (name == "worker")
+
+
+def test_an_api_process_may_open_enough_files_everywhere() -> None:
+    unit = (DEPLOY / "systemd" / "bottega-api@.service").read_text()
+    assert "LimitNOFILE=65536" in unit
+    limits = our_services()["api"]["ulimits"]["nofile"]
+    assert limits == {"soft": 65536, "hard": 65536}
+    assert ENOUGH <= 65536

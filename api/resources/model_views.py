@@ -1,0 +1,46 @@
+"""The offered models as JSON, with the load of their queues."""
+
+from collections.abc import Callable, Mapping
+
+from api.schemas.jobs import ModelView
+from db.core.session import Database
+from db.jobs.waiting import Outlook, queue_outlook
+from workers import catalog
+from workers.catalog import Catalogue, Variant
+
+
+def model_views(database: Database, catalogue: Catalogue) -> Callable[[], Mapping[str, bytes]]:
+    """A function that renders every offered model's JSON, by its id, in the catalogue's order."""
+
+    def load() -> Mapping[str, bytes]:
+        variants = catalogue.variants()
+        with database.transaction(durable=False) as session:
+            outlook = queue_outlook(session, [variant.id for variant in variants])
+        return {
+            variant.id: _view(variant, outlook[variant.id]).model_dump_json().encode()
+            for variant in variants
+        }
+
+    return load
+
+
+def _view(variant: Variant, outlook: Outlook) -> ModelView:
+    return ModelView(
+        id=variant.id,
+        title=variant.title,
+        family=variant.family,
+        tasks=list(variant.tasks),
+        input_schema=catalog.json_schema(variant),
+        limits={"deadline_seconds": variant.deadline_seconds, "max_batch": variant.max_batch},
+        price=variant.price.describe(),
+        unit_kind=variant.unit_kind,
+        licence={
+            "name": variant.licence.name,
+            "url": variant.licence.url,
+            "commercial_use": variant.licence.commercial_use,
+            "content_filter_required": variant.licence.content_filter_required,
+        },
+        ready_workers=outlook.ready_workers,
+        expected_wait_seconds=outlook.expected_wait_seconds,
+        paused=outlook.paused,
+    )
