@@ -42,9 +42,9 @@ rate_limit_unchecked = Counter(
 )
 
 
-def count_submitted_job(variant: str) -> None:
-    """Count a job that was accepted."""
-    _submitted.labels(variant).inc()
+def count_submitted_job(variant: str, *, jobs: int = 1) -> None:
+    """Count a job that was accepted, or several of one variant."""
+    _submitted.labels(variant).inc(jobs)
 
 
 def observe_request(method: str, route: str, status: int, seconds: float) -> None:

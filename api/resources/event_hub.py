@@ -13,10 +13,11 @@ import structlog
 from fastapi.concurrency import run_in_threadpool
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from sqlalchemy.exc import SQLAlchemyError
 
 from workers.messaging.events import (
     CHANNEL,
+    MAX_PREVIEW,
+    REPLAY_LENGTH,
     Event,
     parse_message,
     parse_stream,
@@ -24,6 +25,7 @@ from workers.messaging.events import (
     stream_key,
 )
 from workers.settings import WorkerSettings
+from workers.telemetry.refused_messages import report_refused
 
 RECONCILE_SECONDS = 2.0
 RECONNECT_SECONDS = 1.0
@@ -52,7 +54,6 @@ class EventHub:
             socket_timeout=timeout_seconds,
             socket_connect_timeout=self._settings.redis_timeout_seconds,
             socket_keepalive=True,
-            decode_responses=True,
         )
 
     async def start(self) -> None:
@@ -86,12 +87,16 @@ class EventHub:
         """The stored events of a job after an event id; empty when Redis does not respond."""
         start = f"({after}" if after else "-"
         try:
-            entries: Any = await self._redis.xrange(stream_key(job_id), min=start)
-            preview: Any = await self._redis.get(preview_key(job_id))
+            entries: Any = await self._redis.xrange(
+                stream_key(job_id), min=start, count=REPLAY_LENGTH
+            )
+            preview: Any = await self._redis.getrange(preview_key(job_id), 0, MAX_PREVIEW)
         except RedisError as error:
             _log.warning("replay_failed", error=type(error).__name__)
             return []
-        return parse_stream(job_id, entries, preview)
+        events, refused = parse_stream(job_id, entries, preview)
+        report_refused("replay", refused)
+        return events
 
     async def wait_until_finished(
         self,
@@ -118,7 +123,7 @@ class EventHub:
         while True:
             try:
                 await self._listen()
-            except (RedisError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever came, the next events are awaited
                 _log.warning("subscription_lost", error=type(error).__name__)
             await asyncio.sleep(RECONNECT_SECONDS)
 
@@ -129,7 +134,9 @@ class EventHub:
             pubsub = client.pubsub(ignore_subscribe_messages=True)
             await pubsub.subscribe(CHANNEL)
             async for message in pubsub.listen():
-                for event in parse_message(message["data"], self._waiters):
+                events, refused = parse_message(message["data"], self._waiters)
+                report_refused("event", refused)
+                for event in events:
                     self._distribute(event)
         finally:
             await client.aclose()
@@ -145,7 +152,7 @@ class EventHub:
                 continue
             try:
                 finished = await run_in_threadpool(self._finished_job_ids, list(self._waiters))
-            except SQLAlchemyError as error:
+            except Exception as error:  # noqa: BLE001 - waiters depend on the next round
                 _log.warning("reconcile_failed", error=type(error).__name__)
                 continue
             for job_id in finished:
