@@ -1,18 +1,21 @@
 """The objects that requests share, created once per process."""
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
 from api.core.artifact_urls import ArtifactUrls
 from api.core.metrics import GaugeCache
 from api.core.settings import ApiSettings
+from api.resources.credentials import CredentialChecks
 from api.resources.event_hub import EventHub
 from api.resources.forwarded_counts import ForwardedCounts
 from api.resources.key_cache import KeyCache
 from api.resources.rate_limiter import RateLimiter
 from api.resources.remote_files import RemoteFiles
+from api.resources.shared_results import SharedResults
+from api.resources.waiter_limits import WaiterLimits
 from db.core.session import Database
 from db.reports.revenue import RunningRevenue
 from db.storage.object_store import ObjectStore
@@ -22,12 +25,15 @@ from workers.messaging.events import Publisher
 from workers.messaging.queue import QueueNotifier
 from workers.outbound import OutboundSettings
 
+_JOB_END_SECONDS = 5.0
+
 
 @dataclass(frozen=True)
 class Services:
     """The process's connections and settings, and the models that it offers.
 
     Attributes:
+        job_ends: jobs that have just ended, as their waiters get them (`api.jobs.rendered_job`).
         presigns: True when the operator lets the object store serve results itself.
     """
 
@@ -42,11 +48,16 @@ class Services:
     notifier: CoalescingNotifier
     publisher: Publisher
     hub: EventHub
+    waiter_limits: WaiterLimits
+    credential_checks: CredentialChecks
     artifact_urls: ArtifactUrls
     outbound: OutboundSettings
     remote_pictures: RemoteFiles
     remote_loras: RemoteFiles
     presigns: bool = False
+    job_ends: SharedResults[Any] = field(
+        default_factory=lambda: SharedResults(keep_seconds=_JOB_END_SECONDS)
+    )
     gauges: GaugeCache = field(default_factory=GaugeCache)
     revenue: RunningRevenue = field(default_factory=RunningRevenue)
 

@@ -9,6 +9,7 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 
 from api.core.errors import ProblemError
 from api.core.request_log import add_log_fields
+from api.resources.credentials import Credential
 from api.services import ServicesDep
 from db.tenants.api_keys import Identity
 
@@ -19,6 +20,11 @@ class Caller:
 
     tenant_id: str
     key_id: str
+
+    @property
+    def credential(self) -> Credential:
+        """The key, to be looked at again while the request is open."""
+        return Credential(self.key_id)
 
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="Bearer", description="An API key")
@@ -43,8 +49,17 @@ async def _key(
 KeyDep = Annotated[str, Depends(_key)]
 
 
-async def _tenant_id(key: KeyDep, services: ServicesDep) -> str:
-    return _tenant_of(await run_in_threadpool(services.key_cache.identify, key))
+async def _identified_caller(key: KeyDep, services: ServicesDep) -> Caller:
+    identity = await run_in_threadpool(services.key_cache.identify, key)
+    return Caller(_tenant_of(identity), identity.key_id)
+
+
+IdentifiedCallerDep = Annotated[Caller, Depends(_identified_caller)]
+"""The caller of a request that stays open; the database was asked for the key just now."""
+
+
+async def _tenant_id(caller: IdentifiedCallerDep) -> str:
+    return caller.tenant_id
 
 
 async def _caller(key: KeyDep, services: ServicesDep) -> Caller:

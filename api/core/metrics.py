@@ -34,6 +34,18 @@ _requests = Histogram(
 in_flight = Gauge("bottega_http_requests_in_flight", "Requests that are being handled")
 streams_open = Gauge("bottega_event_streams_open", "Event streams that clients follow")
 
+events_encoded = Counter(
+    "bottega_events_encoded_total",
+    "Events encoded for event streams: each once, however many clients follow its job",
+)
+streams_refused = Counter(
+    "bottega_streams_refused_total",
+    "Event streams and long polls refused: their key has too many open",
+    ["kind"],
+)
+slow_readers = Counter(
+    "bottega_slow_readers_total", "Event streams that were ended: their client did not read"
+)
 rate_limited = Counter(
     "bottega_rate_limited_total", "Requests refused: their key exceeded its rate limit"
 )

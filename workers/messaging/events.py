@@ -110,6 +110,11 @@ class Event:
         return parse_id(self.id)
 
 
+def encode_data(event: Event) -> str:
+    """The data of an event as JSON."""
+    return json.dumps(event.data)
+
+
 def stream_key(job_id: str) -> str:
     """The Redis key of a job's stream."""
     return f"bottega:job:{job_id}:events"

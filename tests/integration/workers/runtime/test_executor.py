@@ -236,7 +236,7 @@ def test_an_error_of_a_job_canceled_meanwhile_changes_and_tells_nothing(
     assert state(station.database, job_id) == "canceled"
     station.publisher.publish_state(job_id, "expired", attempt=0)  # a mark
     events = await_events(station, job_id, "expired")
-    assert events == [("state", "queued"), ("state", "running"), ("state", "mark")]
+    assert events == [("state", "queued"), ("state", "running"), ("state", "expired")]
 
 
 def test_of_three_mates_one_canceled_meanwhile_costs_the_others_nothing(
