@@ -25,12 +25,15 @@ def api(host: str, port: int) -> None:
     """Run `bottega api` with the no-op model."""
     import uvicorn  # noqa: PLC0415
 
+    from deploy.process.http_protocol import HttpProtocol  # noqa: PLC0415
+
     uvicorn.run(
         "deploy.bench.api:create_bench_app",
         factory=True,
         host=host,
         port=port,
         log_config=None,
+        http=HttpProtocol,
         access_log=False,
     )
 

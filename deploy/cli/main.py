@@ -123,6 +123,7 @@ def api(host: str, port: int) -> None:
     """
     import uvicorn  # noqa: PLC0415
 
+    from deploy.process.http_protocol import HttpProtocol  # noqa: PLC0415
     from deploy.process.malloc import limit_malloc_arenas  # noqa: PLC0415
 
     limit_malloc_arenas()
@@ -132,6 +133,7 @@ def api(host: str, port: int) -> None:
         host=host,
         port=port,
         log_config=None,
+        http=HttpProtocol,
         access_log=False,  # an artifact's URL is a secret
         server_header=False,
         timeout_graceful_shutdown=5,

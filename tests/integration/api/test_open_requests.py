@@ -197,6 +197,24 @@ def test_a_key_has_so_many_streams_and_long_polls_and_no_more(
     api.run(scene)
 
 
+def test_the_fifty_first_stream_of_a_key_is_refused(
+    make_open_api: Callable[..., OpenApi], database: Database
+) -> None:
+    api = make_open_api()
+    job_id = jobs.submit(database, api.tenant_id)
+
+    async def scene() -> None:
+        async with api.client() as client:
+            url = f"/v1/jobs/{job_id}"
+            streams = [asyncio.create_task(client.get(f"{url}/events")) for _ in range(50)]
+            await api.watched(50)
+            assert (await client.get(f"{url}/events")).status_code == 429
+            await client.post(f"{url}/cancel")
+            assert {(await each).status_code for each in streams} == {200}
+
+    api.run(scene)
+
+
 def counted(metric: str) -> float:
     return REGISTRY.get_sample_value(metric) or 0.0
 
