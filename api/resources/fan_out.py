@@ -1,8 +1,9 @@
 """The pace at which events reach the clients that wait for them.
 
 Thousands may wait for one job. Woken all at once, they would hold up every other request of the
-process: they are woken a few at a time, with pauses in which others are served. States and the end
-of a job go first; progress and previews are handed on a few times a second, newest only.
+process: they are woken a few at a time, with pauses in which others are served. The end of a job
+goes first; states, progress and previews are handed on a few times a second, of the latter two the
+newest only.
 """
 
 import asyncio
@@ -14,10 +15,13 @@ import structlog
 from api.resources.waiter import EventBuffer, StreamedEvent, Waiter
 
 PROGRESS_SECONDS = 0.25
-"""The shortest time between two progress events of a client."""
+"""The shortest time between two times at which a client is told of progress."""
 
 _AT_ONCE = 16
 """Clients that are woken together: about 4 ms of work."""
+
+_END_SHARE = 0.7
+"""The share of the process's time that telling of ends may take, while others ask for theirs."""
 
 _PROGRESS_SHARE = 0.25
 """The share of the process's time that progress may take, however many clients follow it."""
@@ -31,14 +35,14 @@ class Channel:
 
     Attributes:
         recent: the last events, also those that were handed on.
-        in_hand: the events that are being handed on: a more urgent one must not overtake them.
+        in_transit: the events that are being handed on: a more urgent one must not overtake them.
         quiet_until: the loop's time before which no progress is handed on.
     """
 
     recent: deque[StreamedEvent]
     waiters: dict[Waiter, None] = field(default_factory=dict)
     buffer: EventBuffer = field(default_factory=EventBuffer)
-    in_hand: list[StreamedEvent] = field(default_factory=list)
+    in_transit: list[StreamedEvent] = field(default_factory=list)
     is_over: bool = False
     quiet_until: float = 0.0
 
@@ -53,7 +57,7 @@ class FanOut:
         self._woken = 0
 
     def put(self, channel: Channel, event: StreamedEvent) -> None:
-        """Hand an event on: a state or the end soon, progress when its time has come."""
+        """Hand an event on: the end soon, anything else when its time has come."""
         channel.recent.append(event)
         channel.buffer.put(event)
         if channel.buffer.is_urgent:
@@ -96,13 +100,13 @@ class FanOut:
 
     async def _hand_on_urgent(self) -> None:
         while self._urgent:
-            await self._hand_on(_pop(self._urgent), share=0.5)
+            await self._hand_on(_pop(self._urgent), share=_END_SHARE)
 
     async def _hand_on(self, channel: Channel, *, share: float) -> None:
-        events, is_over = [*channel.in_hand, *channel.buffer.take()], channel.is_over
+        events, is_over = [*channel.in_transit, *channel.buffer.take()], channel.is_over
         if not events and not is_over:
             return
-        channel.in_hand = events
+        channel.in_transit = events
         for waiter in [*channel.waiters]:
             waiter.put(events)
             if is_over:
@@ -112,7 +116,7 @@ class FanOut:
                 await self._rest(share)
                 if share == _PROGRESS_SHARE:
                     await self._hand_on_urgent()
-        channel.in_hand = []
+        channel.in_transit = []
 
     async def _rest(self, share: float) -> None:
         """Let those who were woken run, and then everyone else for their part of the time."""

@@ -63,8 +63,8 @@ class EventBuffer:
 
     @property
     def is_urgent(self) -> bool:
-        """True with a state or the end among the events."""
-        return any(key not in _COALESCED for key in self._events)
+        """True with the job's end among the events."""
+        return any(each.event.type == "done" for each in self._events.values())
 
 
 class CloseReason(StrEnum):

@@ -45,7 +45,10 @@ class _Load:
                 if self.kind == "streams" and not await self._is_admitted(reader):
                     return
             self.opened += 1
-            await self._read_end(reader)
+            if self.kind == "streams":
+                await self._read_stream(reader)
+            else:
+                await self._read_polls(reader, writer, self._request(key, job_id))
         except (OSError, asyncio.IncompleteReadError) as error:
             self._refuse(type(error).__name__)
         finally:
@@ -68,17 +71,34 @@ class _Load:
     def _refuse(self, reason: str) -> None:
         self.refused[reason] = self.refused.get(reason, 0) + 1
 
-    async def _read_end(self, reader: asyncio.StreamReader) -> None:
-        end = b"event: done" if self.kind == "streams" else b'"finished_at":"'
+    async def _read_stream(self, reader: asyncio.StreamReader) -> None:
         read = b""
-        while end not in read or b'"urls":' not in read.partition(end)[2]:
+        while b'"urls":' not in read.partition(b"event: done")[2]:
             chunk = await reader.read(65536)
             if not chunk:
-                raise OSError(f"{self.kind} ended early")
+                raise OSError("the stream ended early")
             read += chunk
-        knew_at = time.time()
-        text = read.partition(b'"finished_at":"')[2].partition(b'"')[0].decode()
-        self.delays.append(knew_at - datetime.fromisoformat(text).timestamp())
+        self._note(read.partition(b"event: done")[2])
+
+    async def _read_polls(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes
+    ) -> None:
+        """Poll again, as a client does, until the job is over."""
+        while True:
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            length = int(head.partition(b"content-length: ")[2].split(b"\r\n", 1)[0])
+            body = await reader.readexactly(length)
+            if b" 200 " not in head.split(b"\r\n", 1)[0]:
+                self._refuse(head.split(b" ", 2)[1].decode())
+                return
+            if b'"finished_at":"' in body:
+                self._note(body)
+                return
+            writer.write(request)
+
+    def _note(self, job: bytes) -> None:
+        text = job.partition(b'"finished_at":"')[2].partition(b'"')[0].decode()
+        self.delays.append(time.time() - datetime.fromisoformat(text).timestamp())
 
 
 async def _run(plan: dict[str, Any]) -> None:
