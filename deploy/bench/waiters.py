@@ -178,7 +178,7 @@ class _Others:
         """The seconds of each call, until a condition on the moment of the beginning."""
         connection = http.client.HTTPConnection(self._host, timeout=120)
         began = time.monotonic()
-        seconds = []
+        seconds: list[float] = []
         while not seconds or not until(began):
             at = time.perf_counter()
             connection.request("GET", "/v1/account", headers=self._headers)
