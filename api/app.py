@@ -26,6 +26,7 @@ from api.middleware.request_spans import RequestSpans
 from api.openapi import DescribedApp
 from api.resources.body_budget import BodyBudget
 from api.resources.cached_reading import CachedReading
+from api.resources.credentials import CredentialChecks
 from api.resources.event_hub import EventHub
 from api.resources.forwarded_counts import ForwardedCounts
 from api.resources.key_cache import KeyCache
@@ -35,6 +36,7 @@ from api.resources.model_views import model_views
 from api.resources.rate_limiter import RateLimiter
 from api.resources.remote_files import remote_loras, remote_pictures
 from api.resources.server_checks import server_checks
+from api.resources.waiter_limits import WaiterLimits
 from api.routes import account, artifacts, files, health, job_events, jobs, models, webhooks
 from api.routes.admin import ROUTERS as ADMIN_ROUTERS
 from api.services import Services
@@ -166,6 +168,7 @@ def _connect(settings: ApiSettings, catalogue: Catalogue) -> Services:
     queue_notifier = QueueNotifier(queue_settings)
     storage = StorageSettings()
     outbound = OutboundSettings()
+    credential_checks = CredentialChecks(database)
 
     def finished(job_ids: Sequence[str]) -> Sequence[str]:
         with database.transaction(durable=False) as session:
@@ -186,7 +189,11 @@ def _connect(settings: ApiSettings, catalogue: Catalogue) -> Services:
         forwarded_counts=ForwardedCounts(queue_settings),
         notifier=CoalescingNotifier(queue_notifier),
         publisher=Publisher(queue_settings),
-        hub=EventHub(queue_settings, finished),
+        hub=EventHub(queue_settings, finished, credential_checks.invalid),
+        waiter_limits=WaiterLimits(
+            streams=settings.max_streams_per_key, long_polls=settings.max_long_polls_per_key
+        ),
+        credential_checks=credential_checks,
         artifact_urls=ArtifactUrls(
             settings.url_secret.get_secret_value(), valid_seconds=settings.artifact_url_seconds
         ),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
@@ -11,6 +11,7 @@ from api.core.artifact_urls import ArtifactUrls
 from api.core.metrics import GaugeCache
 from api.core.settings import ApiSettings
 from api.resources.cached_reading import CachedReading
+from api.resources.credentials import CredentialChecks
 from api.resources.event_hub import EventHub
 from api.resources.forwarded_counts import ForwardedCounts
 from api.resources.key_cache import KeyCache
@@ -18,6 +19,8 @@ from api.resources.key_lookups import KeyLookups
 from api.resources.local_limit import LocalLimit
 from api.resources.rate_limiter import RateLimiter
 from api.resources.remote_files import RemoteFiles
+from api.resources.shared_results import SharedResults
+from api.resources.waiter_limits import WaiterLimits
 from db.core.session import Database
 from db.reports.revenue import RunningRevenue
 from db.storage.object_store import ObjectStore
@@ -29,6 +32,7 @@ from workers.messaging.queue import QueueNotifier
 from workers.outbound import OutboundSettings
 
 _PAGE_THREADS = 4
+_JOB_END_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Services:
     """The process's connections and settings, and the models that it offers.
 
     Attributes:
+        job_ends: jobs that have just ended, as their waiters get them (`api.jobs.rendered_job`).
         presigns: True when the operator lets the object store serve results itself.
         page_threads: threads that render pages. Rendering computes for tens of milliseconds: done
             in all of the process's threads at once, it would delay every other call.
@@ -56,12 +61,17 @@ class Services:
     notifier: CoalescingNotifier
     publisher: Publisher
     hub: EventHub
+    waiter_limits: WaiterLimits
+    credential_checks: CredentialChecks
     artifact_urls: ArtifactUrls
     outbound: OutboundSettings
     decode_budget: DecodeBudget
     remote_pictures: RemoteFiles
     remote_loras: RemoteFiles
     presigns: bool = False
+    job_ends: SharedResults[Any] = field(
+        default_factory=lambda: SharedResults(keep_seconds=_JOB_END_SECONDS)
+    )
     gauges: GaugeCache = field(default_factory=GaugeCache)
     revenue: RunningRevenue = field(default_factory=RunningRevenue)
     page_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_PAGE_THREADS))

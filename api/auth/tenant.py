@@ -10,6 +10,7 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from api.core.errors import missing_key, tenant_only
 from api.core.request_key import find_key
 from api.core.request_log import add_log_fields
+from api.resources.credentials import Credential
 from api.services import ServicesDep
 from db.tenants.api_keys import Identity
 
@@ -20,6 +21,11 @@ class Caller:
 
     tenant_id: str
     key_id: str
+
+    @property
+    def credential(self) -> Credential:
+        """The key, to be looked at again while the request is open."""
+        return Credential(self.key_id)
 
 
 # For the OpenAPI document alone: `find_key` reads the headers, here and for the limits.
@@ -47,8 +53,17 @@ async def _key(
 KeyDep = Annotated[str, Depends(_key)]
 
 
-async def _tenant_id(key: KeyDep, services: ServicesDep) -> str:
-    return _tenant_of(await run_in_threadpool(services.key_cache.identify, key))
+async def _identified_caller(key: KeyDep, services: ServicesDep) -> Caller:
+    identity = await run_in_threadpool(services.key_cache.identify, key)
+    return Caller(_tenant_of(identity), identity.key_id)
+
+
+IdentifiedCallerDep = Annotated[Caller, Depends(_identified_caller)]
+"""The caller of a request that stays open; the database was asked for the key just now."""
+
+
+async def _tenant_id(caller: IdentifiedCallerDep) -> str:
+    return caller.tenant_id
 
 
 async def _caller(key: KeyDep, services: ServicesDep) -> Caller:

@@ -74,6 +74,13 @@ class TooManyBodiesError(DomainError):
         self.own = own
 
 
+class TooManyStreamsError(DomainError):
+    """A key has as many event streams or long polls open as it may."""
+
+    def __init__(self, kind: str, limit: int) -> None:
+        super().__init__(f"this key may have {limit} {kind} open at one time; close one, or poll")
+
+
 @dataclass(frozen=True)
 class InvalidField:
     """One field of a submission that is wrong.

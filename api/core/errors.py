@@ -27,6 +27,7 @@ from api.core.domain_errors import (
     SelectionChangedError,
     TooManyBodiesError,
     TooManyFetchesError,
+    TooManyStreamsError,
     TooManyWrongKeysError,
 )
 from api.core.json_body import says_json
@@ -230,6 +231,7 @@ _RULES: Mapping[type[Exception], Callable[[Any], ProblemError]] = {
     TooManyFetchesError: _fixed(503, "unavailable", _RETRY_SOON),
     TooManyInFlightError: _fixed(429, "too_many_in_flight", {"Retry-After": "5"}),
     TooManyWrongKeysError: _wrong_keys,
+    TooManyStreamsError: _fixed(429, "too_many_streams", {"Retry-After": "5"}),
     UnknownTierError: lambda error: invalid(["body", "tier"], str(error), "unknown_tier"),
     UnknownVariantError: lambda error: invalid(["body", "model"], str(error), "unknown_model"),
     VendorLimitError: _vendor_limit,
@@ -255,9 +257,9 @@ class _ProblemResponse(JSONResponse):
         return text.encode("utf-8", "backslashreplace")
 
 
-def respond(problem: ProblemError) -> JSONResponse:
-    """The response for clients of the JSON API."""
-    body = {
+def document_of(problem: ProblemError) -> dict[str, Any]:
+    """The problem document itself."""
+    return {
         "type": "about:blank",
         "title": HTTPStatus(problem.status).phrase,
         "status": problem.status,
@@ -265,7 +267,11 @@ def respond(problem: ProblemError) -> JSONResponse:
         "code": problem.code,
         **problem.extra,
     }
-    return _ProblemResponse(body, problem.status, dict(problem.headers))
+
+
+def respond(problem: ProblemError) -> JSONResponse:
+    """The response for clients of the JSON API."""
+    return _ProblemResponse(document_of(problem), problem.status, dict(problem.headers))
 
 
 async def _on_error(_request: Request, error: Exception) -> JSONResponse:

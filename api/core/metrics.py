@@ -37,6 +37,18 @@ in_flight = Gauge("bottega_http_requests_in_flight", "Requests that are being ha
 connections_open = Gauge("bottega_connections_open", "Connections of clients and proxies")
 streams_open = Gauge("bottega_event_streams_open", "Event streams that clients follow")
 
+events_encoded = Counter(
+    "bottega_events_encoded_total",
+    "Events encoded for event streams: each once, however many clients follow its job",
+)
+streams_refused = Counter(
+    "bottega_streams_refused_total",
+    "Event streams and long polls refused: their key has too many open",
+    ["kind"],
+)
+slow_readers = Counter(
+    "bottega_slow_readers_total", "Event streams that were ended: their client did not read"
+)
 rate_limited = Counter(
     "bottega_rate_limited_total", "Requests refused: their key exceeded its rate limit"
 )
@@ -71,9 +83,9 @@ def count_refused(reason: str) -> None:
     _refused.labels(reason).inc()
 
 
-def count_submitted_job(variant: str) -> None:
-    """Count a job that was accepted."""
-    _submitted.labels(variant).inc()
+def count_submitted_job(variant: str, *, jobs: int = 1) -> None:
+    """Count a job that was accepted, or several of one variant."""
+    _submitted.labels(variant).inc(jobs)
 
 
 def observe_request(method: str, route: str, status: int, seconds: float) -> None:

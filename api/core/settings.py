@@ -33,6 +33,11 @@ class ApiSettings(BaseSettings):
         vendor_daily_limit_micros: the most that hosted models may cost the operator at their vendor
             in a day (UTC), in micro-USD: 100 USD by default; 0 for no limit.
         max_wait_seconds: the longest `wait` of a long poll.
+        max_streams_per_key: the most event streams that one key may have open in a process, those
+            of its browser sessions among them.
+        max_long_polls_per_key: the most long polls that one key may have open in a process.
+        slow_reader_seconds: the longest time that a client of an event stream may not read before
+            the stream is ended.
         playground_key: a tenant's key; browsers on the same machine are signed in at the
             playground with it, without a form. None by default.
         trusted_proxies: networks of the proxies before it, whose `X-Forwarded-For` and
@@ -58,6 +63,9 @@ class ApiSettings(BaseSettings):
     max_lora_bytes: PositiveInt = 256 * 2**20
     vendor_daily_limit_micros: NonNegativeInt = 100_000_000
     max_wait_seconds: PositiveFloat = 60
+    max_streams_per_key: PositiveInt = 50
+    max_long_polls_per_key: PositiveInt = 50
+    slow_reader_seconds: PositiveFloat = 30
     playground_key: SecretStr = SecretStr("")
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     metrics_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")

@@ -1,15 +1,20 @@
 """Long polls: `?wait=n`, or `Prefer: wait=n` (RFC 7240)."""
 
+import asyncio
 import re
+from collections.abc import Awaitable, Callable
 
-from anyio import to_thread
-
-from api.core.domain_errors import JobNotFoundError
+from api.auth.tenant import Caller
+from api.core.event_stream import calling_back
+from api.jobs.rendered_job import RenderedJob, load_ended_job, load_job
 from api.jobs.views import JobViews, is_over
-from api.schemas.jobs import JobView
+from api.resources.waiter import CloseReason, Waiter
 from api.services import Services
 
 _PREFER = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?", re.IGNORECASE)
+
+Disconnection = Callable[[], Awaitable[None]]
+"""A function whose call returns when the client has gone away."""
 
 
 def preferred_wait(prefer: str | None, *, longest: float) -> float:
@@ -18,41 +23,61 @@ def preferred_wait(prefer: str | None, *, longest: float) -> float:
     return min(float(match[1]), longest) if match else 0.0
 
 
-async def load_view(services: Services, views: JobViews, *, tenant_id: str, job_id: str) -> JobView:
-    """The job's current view.
-
-    Raises:
-        JobNotFoundError: there is no such job, or it belongs to another tenant.
-    """
-
-    def load() -> JobView | None:
-        with services.database.autocommit() as session:
-            return views.load(session, tenant_id=tenant_id, job_id=job_id)
-
-    view = await to_thread.run_sync(load)
-    if view is None:
-        raise JobNotFoundError
-    return view
-
-
 async def wait_until_over(
-    services: Services, views: JobViews, *, tenant_id: str, job_id: str, seconds: float
-) -> JobView:
-    """The job's view once it is over, or after `seconds`; holds no thread or connection meanwhile.
+    services: Services,
+    views: JobViews,
+    caller: Caller,
+    *,
+    job_id: str,
+    seconds: float,
+    disconnection: Disconnection,
+) -> RenderedJob:
+    """The job once it is over, or after `seconds`; holds no thread or connection meanwhile.
 
     Raises:
         JobNotFoundError: there is no such job, or it belongs to another tenant.
+        TooManyStreamsError: the key has as many long polls open as it may.
+        db.tenants.api_keys.InvalidKeyError: the key was revoked meanwhile.
+        db.tenants.tenants.TenantSuspendedError: the tenant was suspended meanwhile.
     """
-    view = await load_view(services, views, tenant_id=tenant_id, job_id=job_id)
-    if seconds <= 0 or is_over(view):
-        return view
-    await services.hub.wait_until_finished(
-        job_id,
-        timeout_seconds=seconds,
-        is_over=lambda: _is_over_now(services, views, tenant_id, job_id),
-    )
-    return await load_view(services, views, tenant_id=tenant_id, job_id=job_id)
+    if seconds <= 0:
+        return await load_job(services, views, tenant_id=caller.tenant_id, job_id=job_id)
+    with services.hub.watch(job_id, caller.credential) as waiter:
+        # After the subscription: the end is in the row, or an event of it will come.
+        job = await load_job(services, views, tenant_id=caller.tenant_id, job_id=job_id)
+        if is_over(job.view):
+            return job
+        with services.waiter_limits.long_poll(caller.key_id):
+            async with calling_back(disconnection, lambda: waiter.close(CloseReason.DISCONNECTED)):
+                ended = await _await_end(services, views, caller, waiter, job_id, seconds)
+    if ended is not None:
+        return ended
+    await services.credential_checks.require(caller.credential)
+    return await load_job(services, views, tenant_id=caller.tenant_id, job_id=job_id)
 
 
-async def _is_over_now(services: Services, views: JobViews, tenant_id: str, job_id: str) -> bool:
-    return is_over(await load_view(services, views, tenant_id=tenant_id, job_id=job_id))
+async def _await_end(
+    services: Services,
+    views: JobViews,
+    caller: Caller,
+    waiter: Waiter,
+    job_id: str,
+    seconds: float,
+) -> RenderedJob | None:
+    """The job once it is over; None after the time, or when the wait has ended before it."""
+    loop = asyncio.get_running_loop()
+    ends_at = loop.time() + seconds
+    while True:
+        await waiter.until_over(ends_at - loop.time())
+        if not waiter.is_over or waiter.closed:
+            return None
+        ended = await load_ended_job(
+            services,
+            views,
+            tenant_id=caller.tenant_id,
+            credential=caller.credential,
+            job_id=job_id,
+        )
+        if ended is not None:
+            return ended
+        waiter.reopen()

@@ -38,6 +38,11 @@ class JobViews:
         self._services = services
         self._base = base
 
+    @property
+    def base(self) -> str:
+        """The service's own URL, with which the links begin."""
+        return self._base
+
     def load(self, session: Session, *, tenant_id: str, job_id: str) -> JobView | None:
         """The current view of a tenant's job; None when there is no such job of this tenant."""
         job = find_job(session, tenant_id=tenant_id, job_id=job_id)

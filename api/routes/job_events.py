@@ -1,18 +1,24 @@
 """A job's events in real time: Server-Sent Events with resumable ids."""
 
-from collections.abc import AsyncIterable
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from api.auth.tenant import TenantId
+from api.auth.tenant import IdentifiedCallerDep
+from api.core.errors import document_of, problem_of
+from api.core.event_stream import EventStream, frame
 from api.core.urls import base_url
-from api.jobs.long_poll import load_view
-from api.jobs.views import JobViews, is_over
-from api.schemas.jobs import JobView, ShortText
+from api.jobs.event_frames import FollowedJob
+from api.jobs.rendered_job import load_job
+from api.jobs.views import JobViews
+from api.resources.waiter import CloseReason
+from api.schemas.jobs import ShortText
 from api.services import ServicesDep
-from workers.messaging.events import Event, parse_id
+from db.tenants.api_keys import InvalidKeyError
+from db.tenants.tenants import TenantSuspendedError
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -25,74 +31,54 @@ _EXAMPLE = (
 )
 
 
-async def _load_job(
-    job_id: ShortText, request: Request, services: ServicesDep, tenant_id: TenantId
-) -> JobView:
+async def _followed_job(
+    job_id: ShortText, request: Request, services: ServicesDep, caller: IdentifiedCallerDep
+) -> AsyncIterator[FollowedJob]:
     """The job, loaded before the stream starts: a 404 is not possible within the stream."""
     views = JobViews(services, base_url(request, services.settings))
-    return await load_view(services, views, tenant_id=tenant_id, job_id=job_id)
+    with (
+        services.waiter_limits.stream(caller.key_id),
+        services.hub.watch(job_id, caller.credential) as waiter,
+    ):
+        job = await load_job(services, views, tenant_id=caller.tenant_id, job_id=job_id)
+        yield FollowedJob(services, views, caller, waiter, job.view)
 
 
 @router.get(
     "/{job_id}/events",
-    response_class=EventSourceResponse,
+    status_code=200,
+    response_class=EventStream,
+    response_model=None,
     responses={
         200: {
             "description": "`state`, `progress`, `preview` when requested, and, last, "
-            "`done` with the job",
+            "`done` with the job; `error` with a problem when the key is revoked meanwhile",
             "content": {"text/event-stream": {"example": _EXAMPLE}},
         },
     },
 )
 async def stream_events(
-    job_id: ShortText,
-    request: Request,
     services: ServicesDep,
-    tenant_id: TenantId,
-    first: Annotated[JobView, Depends(_load_job)],
+    followed: Annotated[FollowedJob, Depends(_followed_job)],
     last_event_id: Annotated[str | None, Header()] = None,
-) -> AsyncIterable[ServerSentEvent]:
+) -> EventStream:
     """Follow a job: past events are replayed, then new ones follow in real time.
 
-    `Last-Event-ID` resumes after the last received event. The stream ends after `done`.
+    `Last-Event-ID` resumes after the last received event. New progress and previews come a few
+    times a second, the newest only. The stream ends after `done`.
     """
-    views = JobViews(services, base_url(request, services.settings))
-
-    async def done(event_id: str | None) -> ServerSentEvent:
-        view = await load_view(services, views, tenant_id=tenant_id, job_id=job_id)
-        return ServerSentEvent(event="done", id=event_id, data=view.model_dump(mode="json"))
-
-    with services.hub.watch(job_id) as waiter:
-        last_order = _order(last_event_id)
-        replay = await services.hub.replay(job_id, after=_valid(last_event_id))
-        if not replay and not is_over(first):
-            data = {"state": first.state, "attempt": first.attempt}
-            yield ServerSentEvent(event="state", data=data)
-        for event in replay:
-            last_order = event.order
-            yield await done(event.id) if event.type == "done" else _sse(event)
-            if event.type == "done":
-                return
-        if is_over(await _load_job(job_id, request, services, tenant_id)):
-            yield await done(None)
-            return
-        while (following := await waiter.get()) is not None and following.type != "done":
-            if following.order > last_order:
-                yield _sse(following)
-        yield await done(None if following is None else following.id)
+    return EventStream(
+        _until_refused(followed.frames(last_event_id)),
+        on_disconnect=lambda: followed.waiter.close(CloseReason.DISCONNECTED),
+        slow_reader_seconds=services.settings.slow_reader_seconds,
+    )
 
 
-def _sse(event: Event) -> ServerSentEvent:
-    return ServerSentEvent(event=event.type, id=event.id, data=dict(event.data))
-
-
-def _valid(event_id: str | None) -> str | None:
-    return event_id if _order(event_id) > (0, 0) else None
-
-
-def _order(event_id: str | None) -> tuple[int, int]:
-    """An event id as numbers; zeros for an id that is not ours."""
-    try:
-        return parse_id(event_id or "")
-    except ValueError:
-        return (0, 0)
+async def _until_refused(frames: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """The frames; `error` as the last one when the key is no longer valid."""
+    async with aclosing(frames):
+        try:
+            async for each in frames:
+                yield each
+        except (InvalidKeyError, TenantSuspendedError) as error:
+            yield frame("error", json.dumps(document_of(problem_of(error))))

@@ -1,6 +1,7 @@
 """Calls for jobs: submit, get, list and cancel."""
 
 import re
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -8,16 +9,19 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.auth.tenant import CallerDep, TenantId
+from api.auth.tenant import CallerDep, IdentifiedCallerDep, TenantId
 from api.core.documented_responses import documented_headers
+from api.core.domain_errors import TooManyStreamsError
+from api.core.event_stream import disconnection
 from api.core.json_body import JsonRoute
 from api.core.paging import decode_cursor, link_next_page
 from api.core.urls import base_url
 from api.jobs import actions, removal
-from api.jobs.long_poll import load_view, preferred_wait, wait_until_over
+from api.jobs.long_poll import preferred_wait, wait_until_over
 from api.jobs.quote import quote_submission
+from api.jobs.rendered_job import RenderedJob, load_job
 from api.jobs.submit import submit
-from api.jobs.views import JobViews, etag, is_over
+from api.jobs.views import JobViews, is_over
 from api.middleware.body_limit import release_body
 from api.routes.idempotency_header import REPLAYED, REPLAYED_HEADER, IdempotencyKey
 from api.schemas.jobs import JobList, JobView, Quote, ShortText, Submission
@@ -74,17 +78,24 @@ async def submit_job(
         views.render,
         idempotency_key=idempotency_key,
     )
-    view: JobView = result.view
-    headers = {"Location": view.urls.self} | ({REPLAYED: "true"} if result.replayed else {})
+    job = RenderedJob(result.view)
+    headers = {"Location": job.view.urls.self} | ({REPLAYED: "true"} if result.replayed else {})
     wait = preferred_wait(prefer, longest=services.settings.max_wait_seconds)
-    if wait:
-        submission.input.clear()
-        release_body(request.scope)
-        view = await wait_until_over(
-            services, views, tenant_id=caller.tenant_id, job_id=view.id, seconds=wait
-        )
-        headers["Preference-Applied"] = f"wait={wait:g}"
-    return _job_response(view, 202, headers)
+    # A preference, not a demand: the job is submitted, and a key with too many waits may poll.
+    with suppress(TooManyStreamsError):
+        if wait:
+            submission.input.clear()
+            release_body(request.scope)
+            job = await wait_until_over(
+                services,
+                views,
+                caller,
+                job_id=job.view.id,
+                seconds=wait,
+                disconnection=disconnection(request),
+            )
+            headers["Preference-Applied"] = f"wait={wait:g}"
+    return _job_response(job, 202, headers)
 
 
 @router.get(
@@ -99,7 +110,7 @@ async def get_job(
     job_id: ShortText,
     request: Request,
     services: ServicesDep,
-    tenant_id: TenantId,
+    caller: IdentifiedCallerDep,
     wait: Wait = 0,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
@@ -108,10 +119,12 @@ async def get_job(
     The response has an `ETag`, and `Retry-After` while the job is not over.
     """
     views = JobViews(services, base_url(request, services.settings))
-    view = await wait_until_over(services, views, tenant_id=tenant_id, job_id=job_id, seconds=wait)
-    if etag(view) in re.split(r"\s*,\s*", if_none_match or ""):
-        return Response(status_code=304, headers={"ETag": etag(view)})
-    return _job_response(view, 200, {})
+    job = await wait_until_over(
+        services, views, caller, job_id=job_id, seconds=wait, disconnection=disconnection(request)
+    )
+    if job.etag in re.split(r"\s*,\s*", if_none_match or ""):
+        return Response(status_code=304, headers={"ETag": job.etag})
+    return _job_response(job, 200, {})
 
 
 class JobQuery(BaseModel):
@@ -156,8 +169,8 @@ async def cancel_job(
         actions.cancel_job, services, tenant_id=tenant_id, actor=None, job_id=job_id
     )
     views = JobViews(services, base_url(request, services.settings))
-    view = await load_view(services, views, tenant_id=tenant_id, job_id=job_id)
-    return _job_response(view, 200, {})
+    job = await load_job(services, views, tenant_id=tenant_id, job_id=job_id)
+    return _job_response(job, 200, {})
 
 
 @router.delete("/{job_id}", status_code=204)
@@ -170,8 +183,8 @@ def delete_job_contents(job_id: ShortText, services: ServicesDep, tenant_id: Ten
     removal.remove_job_contents(services, tenant_id=tenant_id, job_id=job_id)
 
 
-def _job_response(view: JobView, status: int, headers: dict[str, str]) -> Response:
-    headers["ETag"] = etag(view)
-    if not is_over(view):
+def _job_response(job: RenderedJob, status: int, headers: dict[str, str]) -> Response:
+    headers["ETag"] = job.etag
+    if not is_over(job.view):
         headers["Retry-After"] = _RETRY_AFTER_SECONDS
-    return Response(view.model_dump_json(), status, headers, "application/json")
+    return Response(job.json, status, headers, "application/json")

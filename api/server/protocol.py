@@ -15,6 +15,7 @@ from api.core.errors import MEDIA_TYPE
 from api.core.metrics import count_refused
 from api.server.connections import ConnectionTable
 from api.server.settings import ServerSettings
+from api.server.unread import UNREAD_SECONDS, limit_unread_time
 
 PROBES = ("/livez", "/readyz", "/healthz")
 """Answered even when there is room for nothing else."""
@@ -41,6 +42,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count the connection."""
         super().connection_made(transport)
+        limit_unread_time(transport, UNREAD_SECONDS)
         self._header_since = self.loop.time()
         self._header_bytes = 0
         self._in_body = False

@@ -10,7 +10,7 @@ import re
 import secrets
 import string
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -134,6 +134,25 @@ def check(session: Session, key_id: str) -> None:
         raise InvalidKeyError
     if found.suspended:
         raise TenantSuspendedError
+
+
+def check_usable(session: Session, key_id: str) -> None:
+    """Check that a key, identified earlier, still opens its tenant's account.
+
+    Raises:
+        InvalidKeyError: it has been revoked.
+        db.tenants.tenants.TenantSuspendedError: its tenant is suspended.
+    """
+    check(session, key_id)
+    if key_id not in usable(session, [key_id]):
+        raise TenantSuspendedError
+
+
+def usable(session: Session, key_ids: Collection[str]) -> set[str]:
+    """Those of these keys that are not revoked, and whose tenant is not suspended."""
+    statement = select(ApiKey.id).join(Tenant, isouter=True).where(ApiKey.id.in_(key_ids))
+    valid = statement.where(ApiKey.revoked_at.is_(None), Tenant.suspended_at.is_(None))
+    return set(session.scalars(valid))
 
 
 def revoke(session: Session, key_id: str) -> bool:

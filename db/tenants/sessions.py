@@ -5,6 +5,7 @@ Every look-up of a session checks the key that opened it: revoking a key ends it
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 
 from sqlalchemy import Select, delete, func, insert, select
 from sqlalchemy.orm import Session
@@ -57,6 +58,15 @@ def _opened_by(token: str) -> Select[ApiKey]:
         .where(KeySession.token_sha256 == _hash(token))
         .where(KeySession.expires_at > func.now(), ApiKey.revoked_at.is_(None))
     )
+
+
+def open_tokens(session: Session, tokens: Sequence[str]) -> set[str]:
+    """Those of these tokens whose session has neither ended nor expired."""
+    hashes = {_hash(token): token for token in tokens}
+    statement = select(KeySession.token_sha256).where(
+        KeySession.token_sha256.in_(hashes), KeySession.expires_at > func.now()
+    )
+    return {hashes[found] for found in session.scalars(statement)}
 
 
 def end(session: Session, token: str) -> None:

@@ -47,12 +47,14 @@ class BenchStack:
     Attributes:
         folder: the folder of all data and logs.
         variants: the variants that the worker serves beside the no-op.
+        settings: further environment variables of the service's processes.
         api_keys: the keys of the clients' tenants, whose limits no benchmark reaches.
     """
 
     folder: Path
     variants: Sequence[str] = (FLUX_VARIANT,)
     api_keys: Sequence[str] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
     _api_ports: Sequence[int] = field(
         default_factory=lambda: [free_port() for _ in range(API_PROCESSES)]
     )
@@ -157,6 +159,7 @@ class BenchStack:
             "BOTTEGA_VARIANTS": json.dumps([*self.variants, NOOP.id]),
             "BOTTEGA_TORCH_THREADS": "1",
             "BOTTEGA_CONCURRENCY": str(CONCURRENCY),
+            **self.settings,
         }
 
 
@@ -173,10 +176,11 @@ def _create_tenants(database: Database) -> list[str]:
     with database.transaction() as session:
         session.add(tier)
         session.flush()
-        return [_create_tenant(session, n) for n in range(CLIENTS)]
+        return [create_tenant_key(session, f"Bench {n}") for n in range(CLIENTS)]
 
 
-def _create_tenant(session: Session, n: int) -> str:
-    tenant = tenants.create(session, name=f"Bench {n}", tier=_TIER)
-    ledger.credit(session, tenant.id, _UNLIMITED, reference=f"bench:{n}")
+def create_tenant_key(session: Session, name: str) -> str:
+    """Create a tenant whose limits no benchmark reaches; returns their key."""
+    tenant = tenants.create(session, name=name, tier=_TIER)
+    ledger.credit(session, tenant.id, _UNLIMITED, reference=f"bench:{name}")
     return api_keys.create(session, tenant_id=tenant.id, name="bench")[1]

@@ -103,6 +103,33 @@ def reports(*, jobs: int, requests: int, as_json: bool) -> None:
     _print_figures(figures, _check_goals(GOALS, figures), as_json=as_json)
 
 
+@bench.command()
+@click.option("--full", is_flag=True, help="40 tenants with 50 each; 4 with 10 by default.")
+@click.option("--tenants", type=click.IntRange(1, 1_000), help="Number of tenants.")
+@click.option("--each", type=click.IntRange(1, 5_000), help="Streams, then long polls, of each.")
+@json_option
+def waiters(*, full: bool, tenants: int | None, each: int | None, as_json: bool) -> None:
+    """Measure event streams and long polls: the time until all know of their job's end.
+
+    Each tenant's clients wait for one job, on one API process; the jobs of all tenants end within
+    a moment. Meanwhile another tenant's calls are timed. The clients are a process of their own on
+    the same machine, so figures are upper bounds. The machine must allow a process as many open
+    files as there are clients.
+    """
+    from deploy.bench.waiters import (  # noqa: PLC0415
+        FULL,
+        GOALS,
+        QUICK,
+        WaitersPlan,
+        measure_waiters,
+    )
+
+    chosen = FULL if full else QUICK
+    plan = WaitersPlan(tenants or chosen.tenants, each or chosen.each)
+    figures = _in_temporary_folder(lambda folder: measure_waiters(plan, folder))
+    _print_figures(figures, _check_goals(GOALS, figures), as_json=as_json)
+
+
 def _check_goals(goals: "Sequence[Goal]", figures: dict[str, float]) -> dict[str, dict[str, Any]]:
     return {
         goal.figure: {"limit": goal.limit, "at_most": goal.at_most, "met": goal.met(figures)}

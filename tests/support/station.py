@@ -14,7 +14,7 @@ from tests.support.adapters import Behaviour, ScriptedAdapter
 from tests.support.jobs import counts, submit
 from tests.support.waiting import await_true
 from workers import catalog
-from workers.messaging.events import Event, Publisher, parse_entry, stream_key
+from workers.messaging.events import Event, Publisher, parse_stream, stream_key
 from workers.messaging.queue import redis_client
 from workers.moderation.filter_file import Rules
 from workers.moderation.moderator import Moderator
@@ -79,7 +79,7 @@ class Station:
 
     def events(self, job_id: str) -> list[Event]:
         """The events of a job that are published so far."""
-        with redis_client(self.settings) as client:
+        with redis_client(self.settings, decode_responses=False) as client:
             return read_events(client, job_id)
 
     def stored_keys(self) -> list[str]:
@@ -112,7 +112,7 @@ def await_events(station: Station, job_id: str, last: str) -> list[tuple[str, An
 
 def read_events(client: Redis, job_id: str) -> list[Event]:
     """The events of a job's stream."""
-    return [parse_entry(job_id, entry) for entry in client.xrange(stream_key(job_id))]
+    return parse_stream(job_id, client.xrange(stream_key(job_id)), None).events
 
 
 def and_then(behave: Behaviour, *actions: Callable[[], object]) -> Behaviour:

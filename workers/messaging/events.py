@@ -10,19 +10,29 @@ from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Annotated, Any, Literal, NamedTuple, cast
 
 import structlog
+from pydantic import BaseModel, Field, NonNegativeInt, TypeAdapter, ValidationError
 from redis import Redis
 from redis.exceptions import RedisError
 
-from db.core.json_parser import parse_json
+from db.values.job_state import JobState
 from workers.messaging.queue import redis_client
 from workers.settings import WorkerSettings
 
 CHANNEL = "bottega:events"
 STREAM_LENGTH = 256
 STREAM_SECONDS = 3600
+REPLAY_LENGTH = 4 * STREAM_LENGTH
+"""The most entries of a stream that are read: Redis trims a stream late, but not that late."""
+
+_MAX_MESSAGE_BYTES = 16 * 2**20
+"""Above all that a batch of previews can take."""
+
+MAX_PREVIEW = 200_000
+"""Characters of a preview's data URI; a worker makes none of more than 33,000."""
+
 _BACKLOG = 10_000
 _BATCH = 64
 _PAUSE_SECONDS = 0.005
@@ -78,9 +88,12 @@ def _state_data(state: str, attempt: int) -> Mapping[str, Any]:
 _FIRST_STATES = (json.dumps(_state_data("queued", 0)), json.dumps(_state_data("running", 1)))
 
 
+EventType = Literal["state", "progress", "preview", "done"]
+
+
 @dataclass(frozen=True)
 class Event:
-    """One event of a job; `type` is state, progress, preview or done.
+    """One event of a job.
 
     Attributes:
         id: its position in the job's stream, e.g. "1718000000000-0"; ids grow.
@@ -88,13 +101,18 @@ class Event:
 
     id: str
     job_id: str
-    type: str
+    type: EventType
     data: Mapping[str, Any]
 
     @property
     def order(self) -> tuple[int, int]:
         """The id as numbers, for comparison."""
         return parse_id(self.id)
+
+
+def encode_data(event: Event) -> str:
+    """The data of an event as JSON."""
+    return json.dumps(event.data)
 
 
 def stream_key(job_id: str) -> str:
@@ -117,28 +135,88 @@ def parse_id(text: str) -> tuple[int, int]:
     return int(milliseconds), int(sequence or 0)
 
 
-def parse_message(message: str, wanted: Container[str]) -> list[Event]:
-    """The events of the wanted jobs in a message from the channel.
+class _StateData(BaseModel):
+    state: JobState
+    attempt: NonNegativeInt
 
-    Raises:
-        ValueError: it is not such a message.
-    """
-    return [
-        Event(event_id, job_id, kind, parse_json(data))
-        for event_id, job_id, kind, data in parse_json(message)
-        if job_id in wanted
+
+class _ProgressData(BaseModel):
+    step: NonNegativeInt
+    steps: NonNegativeInt
+    fraction: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class _PreviewData(BaseModel):
+    step: NonNegativeInt
+    steps: NonNegativeInt
+    image: Annotated[
+        str, Field(max_length=MAX_PREVIEW, pattern=r"^data:image/jpeg;base64,[0-9A-Za-z+/]*=*$")
     ]
 
 
-def parse_entry(job_id: str, entry: tuple[str, Mapping[str, str]]) -> Event:
-    """An event from a job's stream."""
+class _DoneData(BaseModel):
+    state: JobState
+
+
+_DATA: Mapping[str, type[BaseModel]] = {
+    "state": _StateData,
+    "progress": _ProgressData,
+    "preview": _PreviewData,
+    "done": _DoneData,
+}
+_Id = Annotated[str, Field(pattern=r"^[0-9]{1,20}-[0-9]{1,20}$")]
+_ID = TypeAdapter(_Id)
+_MESSAGE = TypeAdapter(list[tuple[str, str, str, str]])
+
+
+class ParsedEvents(NamedTuple):
+    """The events of a message or a stream, and the number of parts that are none.
+
+    Whoever can write to Redis can write anything: what has not the form of an event is dropped.
+    """
+
+    events: list[Event]
+    refused: int
+
+
+def parse_message(message: bytes, wanted: Container[str]) -> ParsedEvents:
+    """The events of the wanted jobs in a message from the channel, whatever the message is."""
+    try:
+        if len(message) > _MAX_MESSAGE_BYTES:
+            return ParsedEvents([], 1)
+        entries = _MESSAGE.validate_json(message)
+    except ValidationError:
+        return ParsedEvents([], 1)
+    return _parsed([_event(*entry) for entry in entries if entry[1] in wanted])
+
+
+def _parsed(found: Sequence[Event | None]) -> ParsedEvents:
+    events = [event for event in found if event is not None]
+    return ParsedEvents(events, len(found) - len(events))
+
+
+def _event(event_id: str, job_id: str, kind: str, data: str | bytes) -> Event | None:
+    try:
+        parsed = _DATA[kind].model_validate_json(data).model_dump(mode="json")
+        return Event(_ID.validate_python(event_id), job_id, cast("EventType", kind), parsed)
+    except (KeyError, ValidationError):
+        return None
+
+
+def parse_entry(job_id: str, entry: tuple[bytes, Mapping[bytes, bytes]]) -> Event | None:
+    """An event from a job's stream; None for an entry that is none."""
     event_id, fields = entry
-    return Event(event_id, job_id, fields["type"], parse_json(fields["data"]))
+    kind, data = fields.get(b"type", b""), fields.get(b"data", b"")
+    return _event(_text(event_id), job_id, _text(kind), data)
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("ascii", "replace")
 
 
 def parse_stream(
-    job_id: str, entries: Sequence[tuple[str, Mapping[str, str]]], preview: str | None
-) -> list[Event]:
+    job_id: str, entries: Sequence[tuple[bytes, Mapping[bytes, bytes]]], preview: bytes | None
+) -> ParsedEvents:
     """The events of a job's stream; of its previews the latest alone.
 
     Args:
@@ -146,11 +224,13 @@ def parse_stream(
         entries: the stream's entries.
         preview: the value of `preview_key`: the latest preview's id and data.
     """
-    latest, _, data = (preview or "").partition(" ")
+    latest, _, data = (preview or b"").partition(b" ")
     filled = [(event_id, {**fields}) for event_id, fields in entries]
     for event_id, fields in filled:
-        fields["data"] = fields["data"] or (data if event_id == latest else "")
-    return [parse_entry(job_id, entry) for entry in filled if entry[1]["data"]]
+        if fields.get(b"data") == b"":
+            fields[b"data"] = data if event_id == latest else b""
+    kept = [entry for entry in filled if entry[1].get(b"data") != b""]
+    return _parsed([parse_entry(job_id, entry) for entry in kept])
 
 
 class Publisher:

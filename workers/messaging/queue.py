@@ -19,9 +19,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from workers.messaging.ticket_transport import TASK, OnRefused, TicketAmqp
 from workers.settings import WorkerSettings
-
-TASK = "bottega.ring"
 
 QUIET_SECONDS = 1.0
 """Seconds after a failure without another try: else each submission would wait for a hung Redis."""
@@ -59,14 +58,25 @@ def queue_of(variant: str) -> Queue:
     return Queue(variant, Exchange("bottega", type="direct"), routing_key=variant)
 
 
-def make_celery(settings: WorkerSettings, *, queues: tuple[str, ...] = ()) -> Celery:
+def make_celery(
+    settings: WorkerSettings,
+    *,
+    queues: tuple[str, ...] = (),
+    on_refused: OnRefused = lambda _kind: None,
+) -> Celery:
     """The Celery app, without a result backend: results are rows and objects.
 
     Args:
         settings: Redis and its time limits.
         queues: the variants that a worker subscribes to; none for a process that only sends.
+        on_refused: called for each message on these queues that is no ticket, and is dropped.
     """
-    app = Celery("bottega", broker=settings.redis_url.get_secret_value(), set_as_current=False)
+    app = Celery(
+        "bottega",
+        broker=settings.redis_url.get_secret_value(),
+        set_as_current=False,
+        amqp=TicketAmqp,
+    )
     app.conf.update(
         accept_content=["json"],
         task_serializer="json",
@@ -82,7 +92,7 @@ def make_celery(settings: WorkerSettings, *, queues: tuple[str, ...] = ()) -> Ce
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_pool_limit=_MAX_CONNECTIONS,
-        broker_transport_options=_transport(settings),
+        broker_transport_options={**_transport(settings), "on_refused": on_refused},
     )
     return app
 
@@ -100,15 +110,20 @@ def _transport(settings: WorkerSettings) -> dict[str, Any]:
     }
 
 
-def redis_client(settings: WorkerSettings) -> Redis:
-    """A Redis client whose every call ends within the time limit."""
+def redis_client(settings: WorkerSettings, *, decode_responses: bool = True) -> Redis:
+    """A Redis client whose every call ends within the time limit.
+
+    Args:
+        settings: Redis and its time limits.
+        decode_responses: answer with text; false where an answer may be no valid UTF-8.
+    """
     return Redis.from_url(
         settings.redis_url.get_secret_value(),
         socket_timeout=settings.redis_timeout_seconds,
         socket_connect_timeout=settings.redis_timeout_seconds / 2,
         socket_keepalive=True,
         retry=Retry(NoBackoff(), 0),  # the default retries for seconds
-        decode_responses=True,
+        decode_responses=decode_responses,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from celery import Celery
 
-from workers.messaging.queue import TASK
+from workers.messaging.ticket_transport import TASK
 from workers.runtime.drain_gate import DrainGate
 
 
@@ -46,7 +46,7 @@ class TicketConsumer:
     def register(self, app: Celery) -> None:
         """Have the app's workers handle tickets with this consumer."""
 
-        @app.task(name=TASK, ignore_result=True)  # type: ignore[untyped-decorator]
+        @app.task(name=TASK, ignore_result=True, shared=False)  # type: ignore[untyped-decorator]
         def ring(variant: str, **_metadata: object) -> None:
             self.handle(variant)
 

@@ -36,6 +36,7 @@ from workers.runtime.results import ResultWriter
 from workers.runtime.watchdog import Watchdog
 from workers.settings import WorkerSettings, weights_overrides
 from workers.telemetry import metrics, tracing
+from workers.telemetry.refused_messages import report_refused
 
 _log = structlog.get_logger(__name__)
 
@@ -223,7 +224,7 @@ class WorkerProcess:
     def _consume(self, executor: Executor, notify: Callable[[str], object]) -> None:
         metrics.register_gauges(metrics.WorkerGauges(self._memory.bytes_by_kind, self._loaded))
         metrics.serve(self._settings)
-        app = make_celery(self._settings, queues=tuple(self._served_ids))
+        app = make_celery(self._settings, queues=tuple(self._served_ids), on_refused=report_refused)
         consumer = TicketConsumer(
             executor.run_batch,
             notify,

@@ -72,6 +72,11 @@ _repaired = Counter("bottega_maintenance_repairs_total", "Repairs by sweeps, by 
 _store = Counter(
     "bottega_store_failures_total", "Attempts that failed because the store did not answer"
 )
+_refused_messages = Counter(
+    "bottega_redis_messages_refused_total",
+    "Messages and entries of Redis that were dropped because they are malformed",
+    ["kind"],
+)
 _violations = Gauge(
     "bottega_invariants_violated", "Invariants of the books that were broken at the last check"
 )
@@ -150,9 +155,9 @@ def count_batch_split(variant: str) -> None:
     _splits.labels(variant).inc()
 
 
-def count_finished_job(variant: str, outcome: str, reason: str = "") -> None:
-    """Count a finished job."""
-    _finished.labels(variant, outcome, reason).inc()
+def count_finished_job(variant: str, outcome: str, reason: str = "", *, jobs: int = 1) -> None:
+    """Count a finished job, or several of the same variant, outcome and reason."""
+    _finished.labels(variant, outcome, reason).inc(jobs)
 
 
 def count_retried_attempt(variant: str, reason: str) -> None:
@@ -177,6 +182,11 @@ def count_feature_lookup(variant: str, *, hit: bool) -> None:
 def count_store_failure() -> None:
     """Count an attempt that failed because the store did not answer."""
     _store.inc()
+
+
+def count_refused_messages(kind: str, count: int) -> None:
+    """Count messages of Redis that were dropped: event, replay, ticket or counts."""
+    _refused_messages.labels(kind).inc(count)
 
 
 def count_webhook_attempt(outcome: str) -> None:

@@ -1,6 +1,6 @@
 """The signed-in operator of a request, and the permission to change things."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -8,6 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from api.core.errors import ProblemError
 from api.middleware.rate_limit import rate_limit_problem
+from api.resources.credentials import Credential
 from api.services import Services, ServicesDep
 from api.web.shared.security import check_form, csrf_token
 from api.web.shared.session_cookie import SessionCookie
@@ -28,12 +29,19 @@ class CurrentOperator:
 
     Attributes:
         csrf: the token that each form of this session must carry.
+        token: the session's own, of its cookie.
     """
 
     key_id: str
     name: str
     role: OperatorRole
     csrf: str
+    token: str = field(repr=False)
+
+    @property
+    def credential(self) -> Credential:
+        """The session, to be looked at again while a request is open."""
+        return Credential(self.key_id, self.token)
 
     @property
     def may_write(self) -> bool:
@@ -64,7 +72,7 @@ def _find_operator(services: Services, token: str) -> CurrentOperator | None:
         key = key_sessions.find_operator(session, token)
     if key is None:
         return None
-    return CurrentOperator(key.id, key.name, OperatorRole(key.role or ""), csrf_token(token))
+    return CurrentOperator(key.id, key.name, OperatorRole(key.role or ""), csrf_token(token), token)
 
 
 def is_open(services: Services, token: str) -> bool:

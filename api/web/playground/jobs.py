@@ -1,25 +1,25 @@
 """Jobs from the form: submit one, watch it as a stream of its panel, cancel it."""
 
-from collections.abc import AsyncIterable
-from contextlib import aclosing
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy.orm import Session
 
 from api.core.errors import not_found
+from api.core.event_stream import EventStream
 from api.jobs import actions
 from api.jobs import submit as submissions
+from api.resources.waiter import Waiter
 from api.schemas.jobs import ShortText
 from api.services import Services, ServicesDep
 from api.web.playground.form.page import form_view
 from api.web.playground.pages import page, render
 from api.web.playground.panel import panel_values, without_removed_pictures
 from api.web.playground.session import CurrentTenant, CurrentTenantDep, FormDep, WriterDep
-from api.web.shared.job_stream import JobValues, stream_job
+from api.web.shared.job_stream import JobValues, LivePart, following
 from db.jobs.queries import find_job
 from db.tables import Job
 
@@ -63,30 +63,28 @@ def job_values(services: Services, tenant: CurrentTenant, job_id: str) -> JobVal
     return without_removed_pictures(services, values) if values["over"] else values
 
 
-async def _require_job(job_id: ShortText, services: ServicesDep, tenant: CurrentTenantDep) -> None:
-    """Answer 404 before the stream begins; afterwards it is too late."""
-    await run_in_threadpool(job_values, services, tenant, job_id)
-
-
-@router.get(
-    "/jobs/{job_id}/events",
-    response_class=EventSourceResponse,
-    dependencies=[Depends(_require_job)],
-)
-async def stream_panel(
+async def _follow(
     job_id: ShortText, services: ServicesDep, tenant: CurrentTenantDep
-) -> AsyncIterable[ServerSentEvent]:
+) -> AsyncIterator[Waiter]:
+    """Answer 404 or 429 before the stream begins; afterwards it is too late."""
+    with following(services, job_id, tenant.credential) as waiter:
+        await run_in_threadpool(job_values, services, tenant, job_id)
+        yield waiter
+
+
+@router.get("/jobs/{job_id}/events", response_class=EventStream, response_model=None)
+async def stream_panel(
+    job_id: ShortText,
+    services: ServicesDep,
+    tenant: CurrentTenantDep,
+    waiter: Annotated[Waiter, Depends(_follow)],
+) -> EventStream:
     """The job's panel whenever it changes; then `done`."""
 
     def render_panel(values: JobValues, preview: str) -> str:
         return render("panel.html", csrf=tenant.csrf, preview=preview, **values)
 
-    stream = stream_job(
-        services.hub,
-        job_id,
-        read=lambda: job_values(services, tenant, job_id),
-        render=render_panel,
-    )
-    async with aclosing(stream) as events:
-        async for event in events:
-            yield event
+    def read() -> JobValues:
+        return job_values(services, tenant, job_id)
+
+    return LivePart(services, job_id, waiter, read, render_panel).response()

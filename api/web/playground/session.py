@@ -1,6 +1,6 @@
 """The signed-in tenant of a request, and the forms that they send."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -10,6 +10,7 @@ from starlette.datastructures import FormData
 from api.auth.tenant import Caller
 from api.core.request_log import add_log_fields
 from api.middleware.rate_limit import rate_limit_problem
+from api.resources.credentials import Credential
 from api.services import Services, ServicesDep
 from api.web.shared.security import check_form, csrf_token
 from api.web.shared.session_cookie import SessionCookie
@@ -26,11 +27,18 @@ class CurrentTenant:
     Attributes:
         key_id: the key that opened the session.
         csrf: the token that each form of this session must carry.
+        token: the session's own, of its cookie.
     """
 
     id: str
     key_id: str
     csrf: str
+    token: str = field(repr=False)
+
+    @property
+    def credential(self) -> Credential:
+        """The session, to be looked at again while a request is open."""
+        return Credential(self.key_id, self.token)
 
     @property
     def caller(self) -> Caller:
@@ -47,7 +55,7 @@ def current_tenant(services: Services, token: str | None) -> CurrentTenant | Non
     if key is None or key.tenant_id is None:
         return None
     add_log_fields(tenant_id=key.tenant_id, key_id=key.id)
-    return CurrentTenant(key.tenant_id, key.id, csrf_token(token))
+    return CurrentTenant(key.tenant_id, key.id, csrf_token(token), token)
 
 
 def is_open(services: Services, token: str) -> bool:

@@ -1,19 +1,28 @@
 """The live part of a job's page, as a stream of server-sent events."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import suppress
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi.concurrency import run_in_threadpool
-from fastapi.sse import ServerSentEvent
 
-from api.resources.event_hub import EventHub, Waiter
+from api.core.event_stream import PING, PING_SECONDS, EventStream, frame
+from api.resources.credentials import Credential
+from api.resources.waiter import CloseReason, Waiter
+from api.services import Services
 from db.tables import Job
+from db.tenants.api_keys import InvalidKeyError
+from db.tenants.tenants import TenantSuspendedError
 from workers.messaging.events import Event
 
 REFRESH_SECONDS = 3.0
 """The interval at which a queued job's position is read again: no event reports it."""
+
+PAUSE_SECONDS = 0.25
+"""The shortest time between two readings of a job: each browser's part is rendered for itself."""
 
 JobValues = dict[str, Any]
 """Template values of one job; `job`, `over` and `waiting` are among them."""
@@ -49,47 +58,82 @@ class LiveProgress:
         job.progress_step = max(job.progress_step, min(self._step, job.progress_steps))
 
 
-async def stream_job(
-    hub: EventHub,
-    job_id: str,
-    *,
-    read: Callable[[], JobValues],
-    render: Callable[[JobValues, str], str],
-) -> AsyncGenerator[ServerSentEvent, None]:
-    """The page's live part whenever it changes; after the job's end, `done` as the last event.
+class _RefusedError(Exception):
+    """The browser was signed out, or its key is no longer valid."""
 
-    Args:
-        hub: the process's events.
-        job_id: the job.
+
+@dataclass(frozen=True)
+class LivePart:
+    """The live part of a job's page, for one browser.
+
+    Attributes:
+        waiter: the browser's wait for the job.
         read: reads the job's template values; it runs in a thread.
         render: renders the live part from these values and the preview.
     """
-    progress, last = LiveProgress(), ""
-    with hub.watch(job_id) as waiter:
-        for event in await hub.replay(job_id, after=None):
-            progress.apply(event)
-        while True:
-            # The job is read after watching began, or after an event: nothing is missed.
-            values = await run_in_threadpool(read)
+
+    services: Services
+    job_id: str
+    waiter: Waiter
+    read: Callable[[], JobValues]
+    render: Callable[[JobValues, str], str]
+
+    def response(self) -> EventStream:
+        """The part as a stream of events."""
+        return EventStream(
+            self.frames(),
+            on_disconnect=lambda: self.waiter.close(CloseReason.DISCONNECTED),
+            slow_reader_seconds=self.services.settings.slow_reader_seconds,
+        )
+
+    async def frames(self) -> AsyncGenerator[bytes, None]:
+        """The part whenever it changes; after the job's end, `done` as the last event.
+
+        The stream ends without `done` when the browser is signed out: its next try says so.
+        """
+        progress, last, sent_at = LiveProgress(), "", time.monotonic()
+        for past in await self.services.hub.replay(self.job_id, self.waiter):
+            progress.apply(past.event)
+        while not self.waiter.closed:
+            try:
+                # The job is read after the wait began, or after an event: nothing is missed.
+                values = await self._read()
+            except _RefusedError:
+                return
             progress.update(values["job"])
-            part = render(values, progress.preview)
+            part = self.render(values, progress.preview)
             if part != last:
-                yield ServerSentEvent(raw_data=part)
-                last = part
+                yield frame(None, part)
+                last, sent_at = part, time.monotonic()
+            elif time.monotonic() - sent_at > PING_SECONDS:
+                yield PING
+                sent_at = time.monotonic()
             if values["over"]:
-                break
-            await _apply_next(progress, waiter, is_queued=values["waiting"] is not None)
-    yield ServerSentEvent(event="done", raw_data=str(values["job"].state))
+                yield frame("done", str(values["job"].state))
+                return
+            self.waiter.reopen()
+            await asyncio.sleep(PAUSE_SECONDS)
+            seconds = REFRESH_SECONDS if values["waiting"] is not None else PING_SECONDS
+            for each in await self.waiter.next(seconds):
+                progress.apply(each.event)
+
+    async def _read(self) -> JobValues:
+        try:
+            await self.services.credential_checks.require(self.waiter.credential)
+        except (InvalidKeyError, TenantSuspendedError) as error:
+            raise _RefusedError from error
+        return await run_in_threadpool(self.read)
 
 
-async def _apply_next(progress: LiveProgress, waiter: Waiter, *, is_queued: bool) -> None:
-    """Wait for the next event, and apply it with all that came meanwhile.
+@contextmanager
+def following(services: Services, job_id: str, credential: Credential) -> Iterator[Waiter]:
+    """A browser's wait for a job, counted among the streams of its key.
 
-    A queued job is read again after a while without one: its position changes unnoticed.
+    Raises:
+        api.core.domain_errors.TooManyStreamsError: the key has as many open as it may.
     """
-    with suppress(TimeoutError):
-        async with asyncio.timeout(REFRESH_SECONDS if is_queued else None):
-            event = await waiter.get()
-            while event is not None:
-                progress.apply(event)
-                event = None if waiter.empty() else waiter.get_nowait()
+    with (
+        services.waiter_limits.stream(credential.key_id),
+        services.hub.watch(job_id, credential) as waiter,
+    ):
+        yield waiter

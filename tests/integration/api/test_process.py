@@ -23,6 +23,9 @@ from db.tenants import api_keys
 from deploy.local.servers.process import Child
 from tests.support import jobs
 from tests.support.apis import MakeApi
+from tests.support.garbage import MALFORMED_JSON, MALFORMED_MESSAGES
+from workers.messaging.events import CHANNEL, Publisher, stream_key
+from workers.messaging.queue import redis_client
 from workers.settings import WorkerSettings
 
 OUTSIDE = ("203.0.113.9", 40_000)
@@ -61,7 +64,7 @@ class Process:
     async def watched(self, waiters: int) -> None:
         """Return when this many requests wait for jobs."""
         async with asyncio.timeout(30):
-            while sum(map(len, self.hub._waiters.values())) < waiters:  # noqa: ASYNC110 - a look
+            while len(self.hub.waiters) < waiters:  # noqa: ASYNC110 - a look
                 await asyncio.sleep(0.01)
 
 
@@ -233,7 +236,9 @@ def test_waiting_holds_no_thread_and_no_connection(
     make_process: MakeProcess, database: Database, tenant_id: str, key: str
 ) -> None:
     waiters = 200
-    process = make_process(BOTTEGA_DATABASE_POOL_SIZE="2")
+    process = make_process(
+        BOTTEGA_DATABASE_POOL_SIZE="2", BOTTEGA_MAX_LONG_POLLS_PER_KEY=str(waiters)
+    )
     job_id = jobs.submit(database, tenant_id)
 
     async def scene() -> None:
@@ -248,7 +253,47 @@ def test_waiting_holds_no_thread_and_no_connection(
             assert (await client.post(f"{url}/cancel")).json()["state"] == "canceled"
             answers = await asyncio.gather(*waiting)
             assert {answer.json()["state"] for answer in answers} == {"canceled"}
-            assert process.hub._waiters == {}
+            assert process.hub.waiters == []
+
+    run(process, scene)
+
+
+def test_a_stream_survives_whatever_is_published(
+    make_process: MakeProcess,
+    database: Database,
+    tenant_id: str,
+    key: str,
+    worker_settings: WorkerSettings,
+    publisher: Publisher,
+) -> None:
+    process = make_process()
+    job_id = jobs.submit(database, tenant_id)
+
+    async def scene() -> None:
+        async with process.client(key) as client:
+            client.timeout = httpx.Timeout(60)
+            stream = asyncio.create_task(client.get(f"/v1/jobs/{job_id}/events"))
+            await process.watched(1)
+            await asyncio.to_thread(publish_garbage)
+            publisher.publish(job_id, "progress", {"step": 1, "steps": 4, "fraction": 0.25})
+            publisher.publish_done(job_id, "succeeded")  # which it is not: the row is the truth
+            await asyncio.to_thread(jobs.cancel, database, job_id)
+            publisher.publish_done(job_id, "canceled")
+            text = (await stream).text
+        assert [line for line in text.splitlines() if line.startswith("event: ")] == [
+            "event: state",
+            "event: progress",
+            "event: done",
+        ]
+        assert text.count('"state":"canceled"') == 1
+        assert "secret" not in text
+
+    def publish_garbage() -> None:
+        with redis_client(worker_settings) as redis:
+            for message in MALFORMED_MESSAGES:
+                redis.publish(CHANNEL, message.replace(b"job_1", job_id.encode()))
+            for data in MALFORMED_JSON:
+                redis.xadd(stream_key(job_id), {"type": "state", "data": data or b"secret"})
 
     run(process, scene)
 

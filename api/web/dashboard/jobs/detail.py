@@ -1,14 +1,15 @@
 """The page of one job: whole, and its live part as a stream."""
 
-from collections.abc import AsyncIterable
-from contextlib import aclosing
+from collections.abc import AsyncIterator
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.core.errors import not_found
+from api.core.event_stream import EventStream
+from api.resources.waiter import Waiter
 from api.schemas.jobs import ShortText
 from api.services import Services, ServicesDep
 from api.web.dashboard.flash_messages import FlashMessageDep
@@ -16,7 +17,7 @@ from api.web.dashboard.jobs.detail_values import job_values
 from api.web.dashboard.pages import page, render
 from api.web.dashboard.session import CurrentOperatorDep
 from api.web.shared.job_pictures import without_removed
-from api.web.shared.job_stream import JobValues, stream_job
+from api.web.shared.job_stream import JobValues, LivePart, following
 
 router = APIRouter()
 
@@ -43,29 +44,28 @@ def show_job(
     return page(request, "job.html", operator, message=message, **_values(services, job_id))
 
 
-async def _require_job(
-    job_id: ShortText, services: ServicesDep, _operator: CurrentOperatorDep
-) -> None:
-    """Answer 404 before the stream begins; afterwards it is too late."""
-    await run_in_threadpool(_values, services, job_id)
-
-
-@router.get(
-    "/jobs/{job_id}/events",
-    response_class=EventSourceResponse,
-    dependencies=[Depends(_require_job)],
-)
-async def stream_live_part(
+async def _follow(
     job_id: ShortText, services: ServicesDep, operator: CurrentOperatorDep
-) -> AsyncIterable[ServerSentEvent]:
+) -> AsyncIterator[Waiter]:
+    """Answer 404 or 429 before the stream begins; afterwards it is too late."""
+    with following(services, job_id, operator.credential) as waiter:
+        await run_in_threadpool(_values, services, job_id)
+        yield waiter
+
+
+@router.get("/jobs/{job_id}/events", response_class=EventStream, response_model=None)
+async def stream_live_part(
+    job_id: ShortText,
+    services: ServicesDep,
+    operator: CurrentOperatorDep,
+    waiter: Annotated[Waiter, Depends(_follow)],
+) -> EventStream:
     """The page's live part whenever the job changes; then `done`."""
 
     def render_part(values: JobValues, _preview: str) -> str:
         return render("job_live.html", operator=operator, **values)
 
-    stream = stream_job(
-        services.hub, job_id, read=lambda: _values(services, job_id), render=render_part
-    )
-    async with aclosing(stream) as events:
-        async for event in events:
-            yield event
+    def read() -> JobValues:
+        return _values(services, job_id)
+
+    return LivePart(services, job_id, waiter, read, render_part).response()

@@ -30,6 +30,12 @@ def order(event: ServerSentEvent) -> tuple[int, int]:
     return int(milliseconds), int(sequence)
 
 
+def assert_newest(steps: list[int], *, last: int) -> None:
+    """Live, the newest step comes a few times a second: some may be left out, never the last."""
+    assert steps == sorted(set(steps))
+    assert steps[-1] == last
+
+
 def test_a_job_is_followed_step_by_step_to_its_end(tenant: Client) -> None:
     job = tenant.paint(steps=STEPS)
     with tenant.follow(job) as stream:
@@ -37,7 +43,7 @@ def test_a_job_is_followed_step_by_step_to_its_end(tenant: Client) -> None:
     states = [event.data["state"] for event in events if event.type == "state"]
     assert states[-1] == "running"
     steps = [event.data for event in events if event.type == "progress"]
-    assert [data["step"] for data in steps] == list(range(1, STEPS + 1))
+    assert_newest([data["step"] for data in steps], last=STEPS)
     assert {data["steps"] for data in steps} == {STEPS}
     assert steps[-1]["fraction"] == 1
     assert [event.type for event in events].count("done") == 1
@@ -60,7 +66,8 @@ def test_who_asks_sees_what_a_job_is_coming_to_until_it_is_over(tenant: Client) 
     job = tenant.paint(steps=STEPS, previews=True)
     with tenant.follow(job) as stream:
         shown = [event.data for event in stream if event.type == "preview"]
-    assert [data["step"] for data in shown] == list(range(shown[0]["step"], STEPS))
+    assert shown
+    assert [data["step"] for data in shown] == sorted({data["step"] for data in shown})
     for data in shown:
         head, _, text = data["image"].partition(",")
         assert head == "data:image/jpeg;base64"
@@ -92,7 +99,8 @@ def test_a_stream_resumed_in_the_middle_of_a_job_misses_nothing(tenant: Client) 
         seen = next(event for event in stream if event.type == "progress")
     with tenant.follow(job, after=seen.id) as stream:
         rest = [event.data["step"] for event in stream if event.type == "progress"]
-    assert rest == list(range(seen.data["step"] + 1, 51))
+    assert rest[0] > seen.data["step"]
+    assert_newest(rest, last=50)
 
 
 def test_a_stream_resumed_after_its_end_tells_the_end_alone(follower: Client, done: Json) -> None:

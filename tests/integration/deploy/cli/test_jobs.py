@@ -20,14 +20,14 @@ CANCELED = {"variant": jobs.VARIANT, "outcome": "canceled", "reason": ""}
 @pytest.fixture
 def redis(own_redis_settings: WorkerSettings) -> Iterator[Redis]:
     """A client of the test's own Redis."""
-    client = redis_client(own_redis_settings)
+    client = redis_client(own_redis_settings, decode_responses=False)
     yield client
     client.close()
 
 
 def events(redis: Redis, job_id: str) -> list[tuple[str, str]]:
     """The events of a job: their types, and the states that they report."""
-    found = parse_stream(job_id, redis.xrange(stream_key(job_id)), None)
+    found = parse_stream(job_id, redis.xrange(stream_key(job_id)), None).events
     return [(event.type, event.data["state"]) for event in found]
 
 

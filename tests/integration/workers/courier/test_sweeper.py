@@ -61,7 +61,7 @@ def sweeper(
 @pytest.fixture
 def redis(own_redis_settings: WorkerSettings) -> Iterator[Redis]:
     """A client of the test's own Redis."""
-    with redis_client(own_redis_settings) as client:
+    with redis_client(own_redis_settings, decode_responses=False) as client:
         yield client
 
 

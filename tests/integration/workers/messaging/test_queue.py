@@ -13,16 +13,17 @@ import pytest
 from celery.contrib.testing.worker import start_worker
 
 from deploy.local.servers.process import Child
+from tests.support.garbage import MALFORMED_MESSAGES
 from tests.support.waiting import at_once, await_true
 from workers.messaging.queue import (
     ENOUGH_TICKETS,
     QUIET_SECONDS,
-    TASK,
     QueueNotifier,
     Ticket,
     make_celery,
     redis_client,
 )
+from workers.messaging.ticket_transport import TASK
 from workers.runtime.consumer import TicketConsumer
 from workers.settings import WorkerSettings
 
@@ -113,6 +114,28 @@ def test_a_worker_answers_every_ticket_of_its_queue(
         queue_notifier.notify(ticket(variant))
         assert [answered.get(timeout=20) for _ in range(4)] == [variant] * 4
     assert queue_notifier.waiting_tickets(variant) == 0
+    app.close()
+
+
+def test_whatever_lies_on_a_queue_the_tickets_behind_it_are_handled(
+    own_redis_settings: WorkerSettings, own_notifier: QueueNotifier, variant: str
+) -> None:
+    """No message ends the consumer, holds one of its places, or comes back."""
+    app = make_celery(own_redis_settings, queues=(variant,), on_refused=(refused := []).append)
+    answered: Queue[str] = Queue()
+    TicketConsumer(lambda name: bool(answered.put(name)), answered.put, seconds=60).register(app)
+    with (
+        redis_client(own_redis_settings, decode_responses=False) as redis,
+        start_worker(app, pool="threads", concurrency=1, perform_ping_check=False),
+    ):
+        for message in MALFORMED_MESSAGES:
+            redis.lpush(variant, message)
+        assert own_notifier.notify(ticket(variant))
+        assert answered.get(timeout=20) == variant
+        assert await_true(lambda: redis.llen(variant) == 0)
+        assert refused == ["ticket"] * len(MALFORMED_MESSAGES)
+        assert own_notifier.notify(ticket(variant))
+        assert answered.get(timeout=20) == variant
     app.close()
 
 

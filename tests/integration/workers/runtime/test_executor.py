@@ -218,8 +218,8 @@ def test_a_result_for_a_job_canceled_meanwhile_is_dropped(station: Station, tena
     assert state(station.database, job_id) == "canceled"
     assert station.stored_keys() == []
     assert unbilled(station.database)
-    station.publisher.publish(job_id, "state", {"state": "mark"})
-    assert "done" not in [kind for kind, _ in await_events(station, job_id, "mark")]
+    station.publisher.publish_state(job_id, "expired", attempt=0)  # a mark
+    assert "done" not in [kind for kind, _ in await_events(station, job_id, "expired")]
 
 
 @pytest.mark.parametrize("error", [RuntimeError("boom"), OutOfMemoryError("too large")])
@@ -234,9 +234,9 @@ def test_an_error_of_a_job_canceled_meanwhile_changes_and_tells_nothing(
 
     station.run_batch(cancel_and_raise)
     assert state(station.database, job_id) == "canceled"
-    station.publisher.publish(job_id, "state", {"state": "mark"})
-    events = await_events(station, job_id, "mark")
-    assert events == [("state", "queued"), ("state", "running"), ("state", "mark")]
+    station.publisher.publish_state(job_id, "expired", attempt=0)  # a mark
+    events = await_events(station, job_id, "expired")
+    assert events == [("state", "queued"), ("state", "running"), ("state", "expired")]
 
 
 def test_of_three_mates_one_canceled_meanwhile_costs_the_others_nothing(

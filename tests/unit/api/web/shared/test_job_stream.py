@@ -1,41 +1,44 @@
 """The stream of a job's live part: order, newest progress, and its end."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any, cast
 
-from fastapi.sse import ServerSentEvent
-
-from api.resources.event_hub import EventHub, Waiter
-from api.web.shared.job_stream import JobValues, stream_job
+from api.resources.credentials import Credential
+from api.resources.waiter import StreamedEvent, Waiter
+from api.services import Services
+from api.web.shared.job_stream import JobValues, LivePart
 from db.tables import Job
+from db.tenants.api_keys import InvalidKeyError
 from workers.messaging.events import Event
 
 
-def event(kind: str, **data: Any) -> Event:
-    return Event(job_id="job_1", id="1-0", type=cast("Any", kind), data=data)
+def event(n: int, kind: str, **data: Any) -> Event:
+    return Event(job_id="job_1", id=f"{n}-0", type=cast("Any", kind), data=data)
 
 
-class FakeHub:
-    """Events of the past, and of the time after watching began."""
+class Past:
+    """Events of the past, to whoever asks."""
 
-    def __init__(self, past: list[Event], live: list[Event]) -> None:
-        self._past, self._live = past, live
-        self.watchers = 0
+    def __init__(self, events: list[Event]) -> None:
+        self._events = [StreamedEvent(each) for each in events]
 
-    @contextmanager
-    def watch(self, _job_id: str) -> Iterator[Waiter]:
-        waiter: Waiter = asyncio.Queue()
-        for each in self._live:
-            waiter.put_nowait(each)
-        self.watchers += 1
-        yield waiter
-        self.watchers -= 1
+    async def replay(self, _job_id: str, waiter: Waiter) -> list[StreamedEvent]:
+        if self._events:
+            waiter.skip_to(self._events[-1].order)
+        return self._events
 
-    async def replay(self, _job_id: str, *, after: str | None) -> list[Event]:
-        assert after is None
-        return self._past
+
+class Checks:
+    """Checks of a credential that stays valid for a number of looks."""
+
+    def __init__(self, looks: int) -> None:
+        self._looks = looks
+
+    async def require(self, _credential: Credential) -> None:
+        self._looks -= 1
+        if self._looks < 0:
+            raise InvalidKeyError
 
 
 def values(state: str, **more: Any) -> JobValues:
@@ -48,38 +51,46 @@ def render(job_values: JobValues, preview: str) -> str:
     return f"{job.state} {job.progress_step}/{job.progress_steps} {preview}".strip()
 
 
-def streamed(hub: FakeHub, reads: list[JobValues]) -> list[tuple[str | None, str | None]]:
-    """The events of a stream whose job is read as these values, one after the other."""
+def streamed(
+    past: list[Event], live: list[Event], reads: list[JobValues], *, looks: int = 9
+) -> list[str]:
+    """The frames of a stream whose job is read as these values, one after the other."""
     remaining = iter(reads)
 
-    async def collect() -> list[ServerSentEvent]:
-        stream = stream_job(
-            cast("EventHub", hub), "job_1", read=lambda: next(remaining), render=render
+    async def collect() -> list[str]:
+        services = SimpleNamespace(hub=Past(past), credential_checks=Checks(looks))
+        waiter = Waiter(Credential("key_1"))
+        waiter.put(map(StreamedEvent, live))
+        part = LivePart(
+            cast("Services", services), "job_1", waiter, lambda: next(remaining), render
         )
-        return [each async for each in stream]
+        return [frame.decode() async for frame in part.frames()]
 
-    events = asyncio.run(collect())
-    assert hub.watchers == 0
-    return [(each.event, each.raw_data) for each in events]
+    return asyncio.run(collect())
 
 
 def test_progress_comes_from_events_and_done_is_last() -> None:
-    past = [event("progress", step=3, steps=9), event("preview", image="data:x")]
-    hub = FakeHub(past, [event("progress", step=4, steps=9), event("done")])
-    assert streamed(hub, [values("running"), values("succeeded")]) == [
-        (None, "running 3/9 data:x"),
-        (None, "succeeded 4/9 data:x"),
-        ("done", "succeeded"),
+    past = [event(1, "progress", step=3, steps=9), event(2, "preview", image="data:x")]
+    live = [event(3, "progress", step=4, steps=9), event(4, "done")]
+    assert streamed(past, live, [values("running"), values("succeeded")]) == [
+        "data: running 3/9 data:x\n\n",
+        "data: succeeded 4/9 data:x\n\n",
+        "event: done\ndata: succeeded\n\n",
     ]
 
 
 def test_another_attempt_starts_from_the_beginning() -> None:
-    hub = FakeHub([event("progress", step=3, steps=9)], [event("state")])
-    parts = streamed(hub, [values("running"), values("queued", over=True)])
-    assert parts[1] == (None, "queued 0/0")
+    past = [event(1, "progress", step=3, steps=9)]
+    reads = [values("running"), values("queued", over=True)]
+    assert streamed(past, [event(2, "state")], reads)[1] == "data: queued 0/0\n\n"
 
 
 def test_an_unchanged_part_is_not_sent_again() -> None:
-    hub = FakeHub([], [event("state")])
-    parts = streamed(hub, [values("running"), values("running", over=True)])
-    assert parts == [(None, "running 0/0"), ("done", "running")]
+    parts = streamed([], [event(1, "state")], [values("running"), values("running", over=True)])
+    assert parts == ["data: running 0/0\n\n", "event: done\ndata: running\n\n"]
+
+
+def test_who_is_signed_out_meanwhile_is_sent_nothing_more() -> None:
+    reads = [values("running"), values("succeeded")]
+    parts = streamed([], [event(1, "done")], reads, looks=1)
+    assert parts == ["data: running 0/0\n\n"]
