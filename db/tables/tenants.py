@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import DOUBLE_PRECISION
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.core.base import Base
+from db.values.fair_share import MAX_WEIGHT, MIN_WEIGHT
 
 
 class Tier(Base):
@@ -36,7 +37,7 @@ class Tier(Base):
     requests_per_minute: Mapped[int | None]
 
     __table_args__ = (
-        CheckConstraint("weight > 0", "weight_positive"),
+        CheckConstraint(f"weight BETWEEN {MIN_WEIGHT} AND {MAX_WEIGHT:.0f}", "weight_in_range"),
         CheckConstraint("requests_per_minute > 0", "requests_positive"),
     )
 
