@@ -14,8 +14,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.core import metrics
 
 HEADER = "X-Request-Id"
+ID_PATTERN = r"^[!-~]{1,100}$"
+"""A client's own id of a request: printable ASCII without spaces. One for every answer and log."""
 
-_VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_VALID_ID = re.compile(ID_PATTERN[1:-1])
 _PROBES = ("/livez", "/readyz", "/healthz", "/metrics")
 _SERVER_ERROR = 500
 
@@ -38,8 +40,8 @@ def request_id() -> str | None:
 class RequestLog:
     """ASGI middleware around all others: gives each request an id, measures and logs it.
 
-    An `X-Request-Id` of up to 64 letters, digits, dots, hyphens and underscores is kept; any other
-    is replaced. Successful probes are not logged.
+    An `X-Request-Id` that fits `ID_PATTERN` is kept; any other is replaced. The id is the same in
+    the answer, the log, the job and the audit log. Successful probes are not logged.
     """
 
     def __init__(self, app: ASGIApp) -> None:

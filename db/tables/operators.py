@@ -29,21 +29,22 @@ class KeySession(Base):
 
 
 class AuditEntry(Base):
-    """One change by an operator, never changed itself; written in the transaction of the change."""
+    """One act of an operator, never changed itself; a change is written in its own transaction."""
 
     __tablename__ = "audit_entries"
 
     # Counts the entries.
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    # When the change was made.
+    # When the operator acted.
     at: Mapped[datetime] = mapped_column(server_default=func.now())
-    # The id of the operator's key, or `cli:` and the user who typed the command.
+    # The id of the operator's key, `cli:` and the user who typed the command, or `unknown` for a
+    # refused sign-in.
     actor: Mapped[str]
     # The name of the key or user at that time.
     actor_name: Mapped[str]
-    # The change as `thing.verb`, e.g. `queue.pause`.
+    # The act as `thing.verb`, e.g. `queue.pause`, `job.read` or `operator.sign_in`.
     action: Mapped[str]
-    # The id or name of what was changed.
+    # The id or name of what was changed or read.
     target: Mapped[str] = mapped_column(index=True)
     # The changed values before, as JSON; `{}` if none. Never a secret or a job's input.
     before: Mapped[dict[str, Any]]

@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 
 from api.core.errors import ProblemError
+from api.core.request_log import request_id
 from api.services import Services, ServicesDep
 from api.web.shared.security import check_form, csrf_token
 from api.web.shared.session_cookie import SessionCookie
@@ -39,7 +40,7 @@ class CurrentOperator:
     @property
     def actor(self) -> Actor:
         """The operator as the audit log names them."""
-        return Actor(self.key_id, self.name)
+        return Actor(self.key_id, self.name, request_id() or "")
 
 
 async def _current_operator(request: Request, services: ServicesDep) -> CurrentOperator:

@@ -90,7 +90,7 @@ def require_session(request: Request, services: Services) -> tuple[CurrentTenant
         raise SignedOutError
     try:
         key = services.settings.playground_key.get_secret_value()
-        token = _sign_in.open_session(services, key)
+        token = _sign_in.open_session(request, services, key)
     except KeyRefusedError:
         raise SignedOutError from None
     tenant = current_tenant(services, token)

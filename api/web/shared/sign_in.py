@@ -10,6 +10,12 @@ from starlette.responses import RedirectResponse, Response
 from api.services import Services
 from api.web.shared.security import check_origin, is_secure
 from api.web.shared.session_cookie import SESSION_SECONDS, SessionCookie
+from api.web.shared.sign_in_audit import (
+    RefusalLimit,
+    record_refusal,
+    record_sign_in,
+    record_sign_out,
+)
 from api.web.shared.throttle import SignInThrottle
 from db.tenants import sessions as key_sessions
 from db.tenants.api_keys import Identity
@@ -51,6 +57,7 @@ class SignIn:
         self._form_path = form_path
         self._identify = identify
         self._throttle = SignInThrottle()
+        self._refusals = RefusalLimit()
 
     def sign_in(
         self,
@@ -77,17 +84,21 @@ class SignIn:
             return response
         try:
             former = request.cookies.get(self._cookie.name)
-            token = self.open_session(services, key.strip(), former=former)
+            token = self.open_session(request, services, key.strip(), former=former)
         except KeyRefusedError as error:
             self._throttle.count_failure(address)
             _log.warning("sign_in_refused", site=self._site)
+            if self._refusals.allows_one():
+                record_refusal(services, request, key.strip())
             return render_form(str(error), 401)
         self._throttle.clear(address)
         response = RedirectResponse(self._home, 303)
         self._cookie.set_on(response, token, secure=is_secure(request, services))
         return response
 
-    def open_session(self, services: Services, key: str, *, former: str | None = None) -> str:
+    def open_session(
+        self, request: Request, services: Services, key: str, *, former: str | None = None
+    ) -> str:
         """Open a session for a key, close the former one, and return the new token.
 
         Raises:
@@ -95,14 +106,17 @@ class SignIn:
         """
         with services.database.transaction() as session:
             identity = self._identify(session, key)
+            record_sign_in(session, request, identity)
             if former:
                 key_sessions.end(session, former)
             return key_sessions.start(session, identity.key_id, seconds=SESSION_SECONDS)
 
     def sign_out(self, request: Request, services: Services) -> Response:
         """Close the session, so that its token is worthless everywhere, and delete the cookie."""
+        token = request.cookies[self._cookie.name]
         with services.database.transaction() as session:
-            key_sessions.end(session, request.cookies[self._cookie.name])
+            record_sign_out(session, request, token)
+            key_sessions.end(session, token)
         response = RedirectResponse(self._form_path, 303)
         self._cookie.delete_from(response)
         return response

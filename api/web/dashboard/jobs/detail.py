@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.core.errors import not_found
+from api.operators.job_reads import record_job_read
 from api.schemas.jobs import ShortText
 from api.services import Services, ServicesDep
 from api.web.dashboard.flash_messages import FlashMessageDep
@@ -40,14 +41,17 @@ def show_job(
     message: FlashMessageDep,
 ) -> HTMLResponse:
     """One job: its state, its input, its results and its price."""
-    return page(request, "job.html", operator, message=message, **_values(services, job_id))
+    values = _values(services, job_id)
+    record_job_read(services, operator.actor, job_id)
+    return page(request, "job.html", operator, message=message, **values)
 
 
 async def _require_job(
-    job_id: ShortText, services: ServicesDep, _operator: CurrentOperatorDep
+    job_id: ShortText, services: ServicesDep, operator: CurrentOperatorDep
 ) -> None:
     """Answer 404 before the stream begins; afterwards it is too late."""
     await run_in_threadpool(_values, services, job_id)
+    await run_in_threadpool(record_job_read, services, operator.actor, job_id)
 
 
 @router.get(
