@@ -18,9 +18,6 @@ class ApiSettings(BaseSettings):
         max_picture_pixels: the most pixels of a picture.
         max_lora_bytes: the largest LoRA that a job may name by URL.
         max_wait_seconds: the longest `wait` of a long poll.
-        playground_key: a tenant's key; browsers on the same machine are signed in at the
-            playground with it, without a form. None by default.
-        metrics_networks: networks whose clients may read /metrics without the operator's key.
     """
 
     model_config = SettingsConfigDict(env_prefix="BOTTEGA_")
@@ -34,5 +31,3 @@ class ApiSettings(BaseSettings):
     max_picture_pixels: PositiveInt = 20_000_000
     max_lora_bytes: PositiveInt = 256 * 2**20
     max_wait_seconds: PositiveFloat = 60
-    playground_key: SecretStr = SecretStr("")
-    metrics_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")

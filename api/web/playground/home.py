@@ -13,9 +13,7 @@ from api.web.playground.form.prefill import analysis_input, former_settings
 from api.web.playground.gallery import gallery_values
 from api.web.playground.jobs import job_values
 from api.web.playground.pages import page
-from api.web.playground.session import COOKIE, CurrentTenant
-from api.web.playground.sign_in import require_session
-from api.web.shared.security import is_secure
+from api.web.playground.session import CurrentTenant, CurrentTenantDep
 from db.tenants import tenants
 
 router = APIRouter()
@@ -25,6 +23,7 @@ router = APIRouter()
 def show(
     request: Request,
     services: ServicesDep,
+    tenant: CurrentTenantDep,
     model: ShortText = "",
     former: Annotated[ShortText, Query(alias="from")] = "",
     look: ShortText = "",
@@ -35,7 +34,6 @@ def show(
     `?from=job_…` fills the form with a former job's settings and shows that job. `?look=job_…`
     prepares the analysis of a picture that it painted. `?model=…` selects a model.
     """
-    tenant, token = require_session(request, services)
     watched = former or look
     values = {
         **_form(services, tenant, model=model, former=former, look=look, n=n),
@@ -43,10 +41,7 @@ def show(
         **gallery_values(services, tenant),
         **(job_values(services, tenant, watched) if watched else {}),
     }
-    response = page(request, "home.html", watched=bool(watched), **values)
-    if token is not None:
-        COOKIE.set_on(response, token, secure=is_secure(request, services))
-    return response
+    return page(request, "home.html", watched=bool(watched), **values)
 
 
 def _form(
@@ -71,8 +66,4 @@ def _account(services: Services, tenant: CurrentTenant) -> dict[str, Any]:
         account = tenants.account(session, tenant.id)
     if account is None:  # a tenant is never deleted before its keys
         raise RuntimeError("a session without a tenant")
-    own = services.settings.playground_key.get_secret_value()
-    return {
-        "account": account,
-        "is_local": tenant.key_id.removeprefix("key_") in own.split("_"),
-    }
+    return {"account": account}

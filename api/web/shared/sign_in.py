@@ -111,6 +111,20 @@ class SignIn:
                 key_sessions.end(session, former)
             return key_sessions.start(session, identity.key_id, seconds=SESSION_SECONDS)
 
+    def follow_link(self, request: Request, services: Services, link: str) -> Response | None:
+        """Open a session by a one-time link; None when it was used before, or is out of date."""
+        former = request.cookies.get(self._cookie.name)
+        with services.database.transaction() as session:
+            key_id = key_sessions.redeem_link(session, link)
+            if key_id is None:
+                return None
+            if former:
+                key_sessions.end(session, former)
+            token = key_sessions.start(session, key_id, seconds=SESSION_SECONDS)
+        response = RedirectResponse(self._home, 303)
+        self._cookie.set_on(response, token, secure=is_secure(request, services))
+        return response
+
     def sign_out(self, request: Request, services: Services) -> Response:
         """Close the session, so that its token is worthless everywhere, and delete the cookie."""
         token = request.cookies[self._cookie.name]

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, expect
 
+from db.tenants import sessions
 from tests.acceptance.api.web.browser import (
     Visit,
     chromium,
@@ -122,7 +123,10 @@ def test_the_local_stacks_tenant_is_signed_in_paints_and_watches(
 ) -> None:
     with visit(browser, stack) as opened:
         page = opened.page
-        page.goto("/")
+        with stack.database.transaction() as session:
+            key_id = f"key_{stack.facts['api_key'].split('_')[1]}"
+            link = sessions.create_link(session, key_id, seconds=60)
+        page.goto(f"/playground/sign-in?link={link}")
         expect(page.locator(".quote")).to_have_text("To see the price, fill in: Prompt.")
         page.get_by_label("Prompt").fill("a red circle on a blue background")
         page.get_by_text("16:9").click()

@@ -43,10 +43,13 @@ READS = {f"{name} list" for name in ("jobs", "queues", "workers", "tenants", "ke
     *("operators list", "loras list", "audit", "doctor"),
 }
 PROCESSES = {
-    *("up", "api", "worker", "fleet", "courier", "demo", "migrate"),
+    *("up", "api", "worker", "fleet", "courier", "demo", "migrate", "sign-in-link"),
     *("bench", "bench florence", "bench flux", "bench reports"),
 }
-"""They start processes, prepare servers or measure; what they serve enters its own changes."""
+"""They start processes, prepare servers or measure; what they serve enters its own changes.
+
+The link of a local stack is in the log, too: tests/acceptance/api/web/test_playground_access.py.
+"""
 
 
 def leaves(command: click.Command, path: str = "") -> Iterator[str]:
