@@ -18,7 +18,9 @@ ID_PATTERN = r"^[!-~]{1,100}$"
 """A client's own id of a request: printable ASCII without spaces. One for every answer and log."""
 
 _VALID_ID = re.compile(ID_PATTERN[1:-1])
-_PROBES = ("/livez", "/readyz", "/healthz", "/metrics")
+PROBES = ("/livez", "/readyz", "/healthz", "/metrics")
+"""Paths that load balancers and Prometheus ask for all the time."""
+
 _SERVER_ERROR = 500
 
 _log = structlog.get_logger(__name__)
@@ -104,7 +106,7 @@ class _LoggedResponse:
             metrics.streams_open.dec()
         elif not self._is_long_poll:
             metrics.observe_request(method, route, self._status, seconds)
-        if self._status < _SERVER_ERROR and self._scope["path"] in _PROBES:
+        if self._status < _SERVER_ERROR and self._scope["path"] in PROBES:
             return
         job_id = self._scope.get("path_params", {}).get("job_id")
         known = {"job_id": job_id} if job_id and self._status < 400 else {}  # noqa: PLR2004 - ours

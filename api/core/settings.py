@@ -10,6 +10,8 @@ class ApiSettings(BaseSettings):
     Attributes:
         public_url: the URL by which clients reach it, e.g. "https://bottega.example.org"; when
             empty, the host that each request names.
+        hosts: further hosts by which clients may reach it, beside that of the public URL and this
+            machine's own; a request that names another one is refused.
         url_secret: the key that signs artifact URLs; the same for every API process.
         artifact_url_seconds: lifetime of an artifact's URL; a GET on the job makes a fresh one.
         variants: ids of the offered models; empty offers the whole catalogue.
@@ -23,6 +25,7 @@ class ApiSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="BOTTEGA_")
 
     public_url: str = ""
+    hosts: tuple[str, ...] = ()
     url_secret: SecretStr = Field(min_length=16)
     artifact_url_seconds: PositiveInt = 3600
     variants: tuple[str, ...] = ()

@@ -44,7 +44,7 @@ class CurrentOperator:
 
 
 async def _current_operator(request: Request, services: ServicesDep) -> CurrentOperator:
-    token = request.cookies.get(COOKIE.name)
+    token = request.cookies.get(COOKIE.under(services.settings).name)
     if not token:
         raise SignedOutError
     operator = await run_in_threadpool(_find_operator, services, token)

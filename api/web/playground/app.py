@@ -8,13 +8,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.core.errors import ProblemError, respond
+from api.middleware.security_headers import SecurityHeaders
 from api.web.playground import gallery, home, jobs, pictures, sign_in
 from api.web.playground.error_hints import field_errors, request_hint
 from api.web.playground.form import page as form
 from api.web.playground.pages import STATIC, page
 from api.web.shared.assets import SHARED_STATIC, VersionedFiles
 from api.web.shared.problems import HANDLED_ERRORS, page_problem
-from api.web.shared.security import SecurityHeaders
+from api.web.shared.security import PAGE_HEADERS, page_policy
 from api.web.shared.sign_in import SignedOutError, redirect_to_sign_in
 
 PATH = "/playground"
@@ -37,7 +38,8 @@ def create_playground() -> FastAPI:
     for router in ROUTERS:
         playground.include_router(router)
     playground.mount("/static", VersionedFiles(STATIC, SHARED_STATIC), name="playground-static")
-    playground.add_middleware(SecurityHeaders, image_sources=_IMAGE_SOURCES)
+    policy = page_policy(_IMAGE_SOURCES)
+    playground.add_middleware(SecurityHeaders, policy=policy, more=PAGE_HEADERS)
     playground.add_exception_handler(SignedOutError, _redirect_to_sign_in)
     for kind in HANDLED_ERRORS:
         playground.add_exception_handler(kind, _show_problem)

@@ -51,7 +51,7 @@ def current_tenant(services: Services, token: str | None) -> CurrentTenant | Non
 
 
 async def _current_tenant(request: Request, services: ServicesDep) -> CurrentTenant:
-    token = request.cookies.get(COOKIE.name)
+    token = request.cookies.get(COOKIE.under(services.settings).name)
     tenant = await run_in_threadpool(current_tenant, services, token)
     if tenant is None:
         raise SignedOutError

@@ -83,7 +83,7 @@ class SignIn:
             response.headers["Retry-After"] = str(wait)
             return response
         try:
-            former = request.cookies.get(self._cookie.name)
+            former = request.cookies.get(self._cookie.under(services.settings).name)
             token = self.open_session(request, services, key.strip(), former=former)
         except KeyRefusedError as error:
             self._throttle.count_failure(address)
@@ -92,9 +92,7 @@ class SignIn:
                 record_refusal(services, request, key.strip())
             return render_form(str(error), 401)
         self._throttle.clear(address)
-        response = RedirectResponse(self._home, 303)
-        self._cookie.set_on(response, token, secure=is_secure(request, services))
-        return response
+        return self._enter(request, services, token)
 
     def open_session(
         self, request: Request, services: Services, key: str, *, former: str | None = None
@@ -113,7 +111,7 @@ class SignIn:
 
     def follow_link(self, request: Request, services: Services, link: str) -> Response | None:
         """Open a session by a one-time link; None when it was used before, or is out of date."""
-        former = request.cookies.get(self._cookie.name)
+        former = request.cookies.get(self._cookie.under(services.settings).name)
         with services.database.transaction() as session:
             key_id = key_sessions.redeem_link(session, link)
             if key_id is None:
@@ -121,18 +119,23 @@ class SignIn:
             if former:
                 key_sessions.end(session, former)
             token = key_sessions.start(session, key_id, seconds=SESSION_SECONDS)
+        return self._enter(request, services, token)
+
+    def _enter(self, request: Request, services: Services, token: str) -> Response:
         response = RedirectResponse(self._home, 303)
-        self._cookie.set_on(response, token, secure=is_secure(request, services))
+        cookie = self._cookie.under(services.settings)
+        cookie.set_on(response, token, secure=is_secure(request, services))
         return response
 
     def sign_out(self, request: Request, services: Services) -> Response:
         """Close the session, so that its token is worthless everywhere, and delete the cookie."""
-        token = request.cookies[self._cookie.name]
+        cookie = self._cookie.under(services.settings)
+        token = request.cookies[cookie.name]
         with services.database.transaction() as session:
             record_sign_out(session, request, token)
             key_sessions.end(session, token)
         response = RedirectResponse(self._form_path, 303)
-        self._cookie.delete_from(response)
+        cookie.delete_from(response, secure=is_secure(request, services))
         return response
 
 

@@ -118,9 +118,7 @@ RECORD_PROGRESS = """() => {
 """A script that records the progress: a quick job ends between two checks of the driver."""
 
 
-def test_the_local_stacks_tenant_is_signed_in_paints_and_watches(
-    browser: Browser, stack: Stack
-) -> None:
+def test_a_link_signs_a_browser_in_that_paints_and_watches(browser: Browser, stack: Stack) -> None:
     with visit(browser, stack) as opened:
         page = opened.page
         with stack.database.transaction() as session:
@@ -147,7 +145,7 @@ def test_the_local_stacks_tenant_is_signed_in_paints_and_watches(
         expect(page.locator(".results figcaption")).to_contain_text(f"seed {seed}")
         expect(page.locator(f"#shot-{job_id} img")).to_be_visible()
         page.locator(".menu summary").click()
-        expect(page.locator(".menu")).to_contain_text("without a key")
+        expect(page.locator(".menu")).to_contain_text("Free images left")
 
 
 def test_a_queued_job_shows_its_position_and_is_canceled(
