@@ -22,7 +22,7 @@ class ApiSettings(BaseSettings):
         max_wait_seconds: the longest `wait` of a long poll.
     """
 
-    model_config = SettingsConfigDict(env_prefix="BOTTEGA_")
+    model_config = SettingsConfigDict(env_prefix="BOTTEGA_", allow_inf_nan=False)
 
     public_url: str = ""
     hosts: tuple[str, ...] = ()

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from db.billing import ledger
-from db.tenants import api_keys, tenants
+from db.operators import actions as operator_actions
+from db.operators import keys as operator_keys
+from db.tenants import api_keys
 from db.tenants.api_keys import InvalidKeyError, OperatorRole
 from deploy.local.servers.secret_file import write_private
+from deploy.process.actor import command_actor
 
 KEYS_FILE = "keys.json"
 """In the data folder: the keys."""
@@ -49,17 +51,28 @@ def ensure_credentials(session: Session, path: Path, secret: str) -> Credentials
     if stored is not None and _are_valid(session, stored):
         has_viewer = _is_valid(session, stored.viewer_key)
         return stored if has_viewer else _with_viewer(session, path, stored)
-    tenant = tenants.create(session, name="Local", tier=LOCAL_TIER)
-    ledger.credit(session, tenant.id, LOCAL_CREDIT_MICROS, reference=f"local-stack:{tenant.id}")
-    _, api_key = api_keys.create(session, tenant_id=tenant.id, name="local stack")
-    _, operator_key = api_keys.create(session, tenant_id=None, name="local operator")
+    actor = command_actor()
+    tenant = operator_actions.create_tenant(session, actor, name="Local", tier=LOCAL_TIER)
+    operator_actions.credit(
+        session,
+        actor,
+        tenant_id=tenant.id,
+        amount_micros=LOCAL_CREDIT_MICROS,
+        reference=f"local-stack:{tenant.id}",
+        reason="to try the local stack",
+    )
+    _, api_key = operator_actions.create_key(
+        session, actor, tenant_id=tenant.id, name="local stack"
+    )
+    role = OperatorRole.OPERATOR
+    _, operator_key = operator_keys.create(session, actor, name="local operator", role=role)
     return _with_viewer(session, path, Credentials(api_key, operator_key, secret))
 
 
 def _with_viewer(session: Session, path: Path, credentials: Credentials) -> Credentials:
     """Add a key that reads and changes nothing, and store all of them."""
     role = OperatorRole.VIEWER
-    _, key = api_keys.create(session, tenant_id=None, name="local prometheus", role=role)
+    _, key = operator_keys.create(session, command_actor(), name="local prometheus", role=role)
     created = replace(credentials, viewer_key=key)
     write_private(path, json.dumps(asdict(created), indent=2))
     return created
