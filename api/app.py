@@ -98,15 +98,14 @@ def create_app(catalogue: Catalogue = catalog.STANDARD) -> FastAPI:
     app.add_middleware(RateLimit)
     app.add_middleware(RequestSpans)
     app.add_middleware(AllowedHosts, settings=settings)
-    app.add_middleware(RequestLog)
     app.https_only = is_public_https(settings)
     return app
 
 
 class _Application(DescribedApp):
-    """The application, with the security headers on every answer.
+    """The application, with its log and the security headers around all other middleware.
 
-    They are added outside of all middleware: the answer to an error that nothing handles has them.
+    So the answer to an error that nothing handles has the headers, and the id of its request.
     """
 
     https_only = False
@@ -114,7 +113,8 @@ class _Application(DescribedApp):
     def build_middleware_stack(self) -> ASGIApp:
         """The whole application as one ASGI function."""
         more = HTTPS_ONLY if self.https_only else {}
-        return SecurityHeaders(super().build_middleware_stack(), NO_CONTENT_POLICY, more)
+        logged = RequestLog(super().build_middleware_stack())
+        return SecurityHeaders(logged, NO_CONTENT_POLICY, more)
 
 
 def _offered(catalogue: Catalogue, settings: ApiSettings) -> Catalogue:

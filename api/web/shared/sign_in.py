@@ -40,6 +40,7 @@ class SignIn:
         home: path of the page after the sign-in.
         form_path: path of the page that asks for the key.
         identify: returns a key's identity, or raises `KeyRefusedError`.
+        is_for_operators: enter refused sign-ins in the audit log.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class SignIn:
         home: str,
         form_path: str,
         identify: Callable[[Session, str], Identity],
+        is_for_operators: bool = False,
     ) -> None:
         self._site = site
         self._cookie = cookie
@@ -57,7 +59,7 @@ class SignIn:
         self._form_path = form_path
         self._identify = identify
         self._throttle = SignInThrottle()
-        self._refusals = RefusalLimit()
+        self._refusals = RefusalLimit() if is_for_operators else None
 
     def sign_in(
         self,
@@ -88,7 +90,7 @@ class SignIn:
         except KeyRefusedError as error:
             self._throttle.count_failure(address)
             _log.warning("sign_in_refused", site=self._site)
-            if self._refusals.allows_one():
+            if self._refusals is not None and self._refusals.allows_one():
                 record_refusal(services, request, key.strip())
             return render_form(str(error), 401)
         self._throttle.clear(address)

@@ -66,6 +66,7 @@ def test_every_answer_has_the_security_headers(make_api: MakeApi) -> None:
             assert "frame-ancestors 'none'" in policy, path
             assert "unsafe" not in policy, path
             assert answer.headers["X-Content-Type-Options"] == "nosniff", path
+            assert len(answer.headers["X-Request-Id"]) == 32, path
             assert answer.headers["Referrer-Policy"] == "same-origin", path
             assert "Strict-Transport-Security" not in answer.headers, path
         policy = client.get("/v1/models").headers["Content-Security-Policy"]

@@ -329,4 +329,5 @@ def test_a_tenants_own_sign_in_is_none_of_operators(scene: Scene, database: Data
     with database.transaction() as session:
         _, key = api_keys.create(session, tenant_id=scene.values["tenant_id"], name="own")
     assert scene.client.post("/playground/sign-in", data={"key": key}).status_code == 303
+    assert scene.client.post("/playground/sign-in", data={"key": "bt_no"}).status_code == 401
     assert scene.entries() == []
