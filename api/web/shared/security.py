@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from urllib.parse import urlsplit
 
 from fastapi import Request
 
@@ -54,8 +55,13 @@ def check_origin(request: Request, services: Services) -> None:
     """
     origin = request.headers.get("Origin")
     own = {_request_origin(request)} if _names_own_host(request, services) else set()
-    if origin is None or origin not in own | {services.settings.public_url.rstrip("/")} - {""}:
+    if origin is None or origin not in own | {_public_origin(services)}:
         raise ProblemError(403, "forbidden", _FOREIGN_FORM)
+
+
+def _public_origin(services: Services) -> str:
+    public = urlsplit(services.settings.public_url)
+    return f"{public.scheme}://{public.netloc}"
 
 
 def _names_own_host(request: Request, services: Services) -> bool:

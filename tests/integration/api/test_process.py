@@ -164,7 +164,10 @@ def test_the_whole_catalogue_is_offered_without_a_choice(make_process: MakeProce
 def test_urls_begin_as_clients_know_the_service(
     make_process: MakeProcess, database: Database, key: str
 ) -> None:
-    process = make_process(BOTTEGA_PUBLIC_URL="https://pictures.example.org/bottega/")
+    process = make_process(
+        BOTTEGA_PUBLIC_URL="https://pictures.example.org/bottega/",
+        BOTTEGA_HOSTS='["bottega.test"]',
+    )
 
     async def scene() -> None:
         async with process.client(key) as client:

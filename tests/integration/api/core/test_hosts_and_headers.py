@@ -178,6 +178,10 @@ def test_without_a_public_url_any_well_formed_host_is_answered(make_api: MakeApi
                 ("10.0.0.7", "http://10.0.0.7", 421),
             ],
         ),
+        (
+            {"BOTTEGA_PUBLIC_URL": f"{PUBLIC}/below/"},
+            [("bottega.example.org", PUBLIC, 303), ("bottega.example.org", "null", 403)],
+        ),
     ],
 )
 def test_a_host_that_is_only_named_is_no_origin_of_ours(
