@@ -1,6 +1,9 @@
 """The FastAPI application."""
 
+import base64
 import gc
+import hashlib
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -12,17 +15,22 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from api.core import errors
 from api.core.artifact_urls import ArtifactUrls
+from api.core.client_address import Networks
 from api.core.json_meter import JsonLimits, data_uri_chars
 from api.core.request_log import RequestLog
 from api.core.settings import ApiSettings
+from api.core.urls import is_public_https
+from api.middleware.allowed_hosts import AllowedHosts
 from api.middleware.authentication import Authentication
 from api.middleware.body_limit import BodyLimit
 from api.middleware.forwarded_headers import ForwardedHeaders
 from api.middleware.rate_limit import RateLimit
 from api.middleware.request_spans import RequestSpans
+from api.middleware.security_headers import HTTPS_ONLY, NO_CONTENT_POLICY, SecurityHeaders
 from api.openapi import DescribedApp
 from api.resources.body_budget import BodyBudget
 from api.resources.cached_reading import CachedReading
@@ -92,7 +100,7 @@ def create_app(catalogue: Catalogue = catalog.STANDARD) -> FastAPI:
         pydantic.ValidationError: a setting is missing or invalid.
     """
     settings = ApiSettings()
-    app = DescribedApp(
+    app = _Application(
         title="Bottega",
         version=version("bottega"),
         description=_DESCRIPTION,
@@ -110,8 +118,9 @@ def create_app(catalogue: Catalogue = catalog.STANDARD) -> FastAPI:
     app.add_middleware(RateLimit)
     app.add_middleware(Authentication, guarded=GUARDED)
     app.add_middleware(RequestSpans)
-    app.add_middleware(RequestLog)
-    app.add_middleware(ForwardedHeaders, trusted=settings.trusted_proxies)
+    app.add_middleware(AllowedHosts, settings=settings)
+    app.https_only = is_public_https(settings)
+    app.trusted_proxies = settings.trusted_proxies
     return app
 
 
@@ -134,6 +143,24 @@ def _limit_bodies(app: FastAPI, settings: ApiSettings) -> None:
         json_limits=JsonLimits(settings.max_json_bytes, data_uri_chars(picture)),
         budget=BodyBudget(held, max(held // 2, most)),
     )
+
+
+class _Application(DescribedApp):
+    """The application, with its log and the security headers around all other middleware.
+
+    So the answer to an error that nothing handles has the headers, and the id of its request.
+    Around both, forwarded headers are read: the log names the client's address.
+    """
+
+    https_only = False
+    trusted_proxies: Networks = ()
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The whole application as one ASGI function."""
+        more = HTTPS_ONLY if self.https_only else {}
+        logged = RequestLog(super().build_middleware_stack())
+        secured = SecurityHeaders(logged, NO_CONTENT_POLICY, more)
+        return ForwardedHeaders(secured, trusted=self.trusted_proxies)
 
 
 def _offered(catalogue: Catalogue, settings: ApiSettings) -> Catalogue:
@@ -207,16 +234,31 @@ def _connect(settings: ApiSettings, catalogue: Catalogue) -> Services:
 
 def _add_docs(app: FastAPI) -> None:
     """Add Swagger UI from the files of an installed package: the page loads from no other host."""
+    page = get_swagger_ui_html(
+        openapi_url="/openapi.json",
+        title="Bottega: the API",
+        swagger_js_url=f"{_ASSETS}/swagger-ui-bundle.js",
+        swagger_css_url=f"{_ASSETS}/swagger-ui.css",
+        swagger_favicon_url=f"{_ASSETS}/favicon.png",
+    )
+    text = bytes(page.body)
+    headers = {"Content-Security-Policy": _docs_policy(text)}
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
-        return get_swagger_ui_html(
-            openapi_url="/openapi.json",
-            title="Bottega: the API",
-            swagger_js_url=f"{_ASSETS}/swagger-ui-bundle.js",
-            swagger_css_url=f"{_ASSETS}/swagger-ui.css",
-            swagger_favicon_url=f"{_ASSETS}/favicon.png",
-        )
+        return HTMLResponse(text, headers=headers)
 
     folder = Path(fastapi_offline.__file__).parent / "static"
     app.mount(_ASSETS, StaticFiles(directory=folder), name="docs-assets")
+
+
+def _docs_policy(page: bytes) -> str:
+    """The content security policy of Swagger UI: its own files, and the page's one script."""
+    scripts = re.findall(rb"<script>(.*?)</script>", page, re.DOTALL)
+    hashes = (base64.b64encode(hashlib.sha256(script).digest()).decode() for script in scripts)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
+    return (
+        f"default-src 'none'; script-src 'self' {allowed}; style-src 'self'; "
+        "img-src 'self' data:; connect-src 'self'; form-action 'none'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    )

@@ -60,7 +60,9 @@ class WorkerSettings(BaseSettings):
         cache_dir: folder of compiled kernels; None is torch's own.
     """
 
-    model_config = SettingsConfigDict(env_prefix="BOTTEGA_", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="BOTTEGA_", populate_by_name=True, allow_inf_nan=False
+    )
 
     redis_url: SecretStr = Field(validation_alias="REDIS_URL")
     redis_timeout_seconds: PositiveFloat = 2

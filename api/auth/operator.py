@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Header, Response
+from fastapi import Depends, Header
 from fastapi.concurrency import run_in_threadpool
 
 from api.auth.tenant import KeyDep
 from api.core.errors import ProblemError, operator_only
+from api.core.request_log import HEADER, ID_PATTERN, request_id
 from api.services import ServicesDep
-from db.core.base import new_id
 from db.operators.audit import Actor
 from db.tenants.api_keys import Identity, OperatorRole
 
@@ -27,19 +27,29 @@ OperatorDep = Annotated[Identity, Depends(_operator)]
 """The identity of an operator or a viewer: may read."""
 
 
+async def _reader(identity: OperatorDep) -> Actor:
+    return Actor(identity.key_id, identity.name, request_id() or "")
+
+
+ReaderDep = Annotated[Actor, Depends(_reader)]
+"""The operator or viewer who reads something that the audit log notes."""
+
+
 async def _writer(
     identity: OperatorDep,
-    response: Response,
-    x_request_id: Annotated[
+    reader: ReaderDep,
+    _x_request_id: Annotated[
         str | None,
-        Header(pattern=r"^[!-~]{1,100}$", description="Your own id; the audit log stores it"),
+        Header(
+            alias=HEADER.lower(),
+            pattern=ID_PATTERN,
+            description="Your own id; the answer has it, and the audit log stores it",
+        ),
     ] = None,
 ) -> Actor:
     if identity.role != OperatorRole.OPERATOR:
         raise ProblemError(403, "read_only", "this key may look at everything and change nothing")
-    request_id = x_request_id or new_id("req")
-    response.headers["X-Request-Id"] = request_id
-    return Actor(identity.key_id, identity.name, request_id)
+    return reader
 
 
 WriterDep = Annotated[Actor, Depends(_writer)]

@@ -14,9 +14,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.core import metrics
 
 HEADER = "X-Request-Id"
+ID_PATTERN = r"^[!-~]{1,100}$"
+"""A client's own id of a request: printable ASCII without spaces. One for every answer and log."""
 
-_VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_PROBES = ("/livez", "/readyz", "/healthz", "/metrics")
+_VALID_ID = re.compile(ID_PATTERN[1:-1])
+PROBES = ("/livez", "/readyz", "/healthz", "/metrics")
+"""Paths that load balancers and Prometheus ask for all the time."""
+
 _SERVER_ERROR = 500
 
 _log = structlog.get_logger(__name__)
@@ -38,8 +42,8 @@ def request_id() -> str | None:
 class RequestLog:
     """ASGI middleware around all others: gives each request an id, measures and logs it.
 
-    An `X-Request-Id` of up to 64 letters, digits, dots, hyphens and underscores is kept; any other
-    is replaced. Successful probes are not logged.
+    An `X-Request-Id` that fits `ID_PATTERN` is kept; any other is replaced. The id is the same in
+    the answer, the log, the job and the audit log. Successful probes are not logged.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -102,7 +106,7 @@ class _LoggedResponse:
             metrics.streams_open.dec()
         elif not self._is_long_poll:
             metrics.observe_request(method, route, self._status, seconds)
-        if self._status < _SERVER_ERROR and self._scope["path"] in _PROBES:
+        if self._status < _SERVER_ERROR and self._scope["path"] in PROBES:
             return
         job_id = self._scope.get("path_params", {}).get("job_id")
         known = {"job_id": job_id} if job_id and self._status < 400 else {}  # noqa: PLR2004 - ours

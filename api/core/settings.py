@@ -12,6 +12,8 @@ class ApiSettings(BaseSettings):
     Attributes:
         public_url: the URL by which clients reach it, e.g. "https://bottega.example.org"; when
             empty, the host that each request names.
+        hosts: further hosts by which clients may reach it, beside that of the public URL and this
+            machine's own; a request that names another one is refused.
         url_secret: the key that signs artifact URLs; the same for every API process.
         artifact_url_seconds: lifetime of an artifact's URL; a GET on the job makes a fresh one.
         variants: ids of the offered models; empty offers the whole catalogue.
@@ -38,17 +40,15 @@ class ApiSettings(BaseSettings):
         max_long_polls_per_key: the most long polls that one key may have open in a process.
         slow_reader_seconds: the longest time that a client of an event stream may not read before
             the stream is ended.
-        playground_key: a tenant's key; browsers on the same machine are signed in at the
-            playground with it, without a form. None by default.
         trusted_proxies: networks of the proxies before it, whose `X-Forwarded-For` and
             `X-Forwarded-Proto` are believed, e.g. `["10.0.0.0/8"]`. Of any other peer they are
             ignored; none by default.
-        metrics_networks: networks whose clients may read /metrics without the operator's key.
     """
 
-    model_config = SettingsConfigDict(env_prefix="BOTTEGA_")
+    model_config = SettingsConfigDict(env_prefix="BOTTEGA_", allow_inf_nan=False)
 
     public_url: str = ""
+    hosts: tuple[str, ...] = ()
     url_secret: SecretStr = Field(min_length=16)
     artifact_url_seconds: PositiveInt = 3600
     variants: tuple[str, ...] = ()
@@ -66,6 +66,4 @@ class ApiSettings(BaseSettings):
     max_streams_per_key: PositiveInt = 50
     max_long_polls_per_key: PositiveInt = 50
     slow_reader_seconds: PositiveFloat = 30
-    playground_key: SecretStr = SecretStr("")
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
-    metrics_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")

@@ -19,6 +19,7 @@ from pydantic import (
 from api.schemas.jobs import ShortText, UsageSumView
 from db.tenants.api_keys import OperatorRole
 from db.values.cancel_charge import CancelCharge
+from db.values.fair_share import MAX_WEIGHT, MIN_WEIGHT
 from db.values.job_state import Priority
 from db.values.pricing import MAX_AMOUNT_MICROS
 
@@ -193,7 +194,7 @@ class TierView(_FromRow):
 class TierChange(_Request):
     """Limits to set; omitted ones do not change."""
 
-    weight: StrictFloat = Field(default=1.0, gt=0, le=1_000_000, allow_inf_nan=False)
+    weight: StrictFloat = Field(default=1.0, ge=MIN_WEIGHT, le=MAX_WEIGHT, allow_inf_nan=False)
     max_in_flight: _Count = 0
     max_priority: Priority = Priority.NORMAL
     images_per_month: _Count = 0

@@ -103,6 +103,15 @@ RULES: dict[str, str] = {
         UNION ALL
         SELECT d.job_id FROM deliveries d JOIN jobs j ON j.id = d.job_id
         WHERE d.event <> 'job.' || j.state""",
+    "the numbers of the fair share are finite": """
+        SELECT variant FROM queues WHERE virtual_time IN ('NaN', 'Infinity', '-Infinity')
+        UNION ALL
+        SELECT variant || ' ' || tenant_id FROM fair_tags
+        WHERE finish IN ('NaN', 'Infinity', '-Infinity')
+        UNION ALL
+        SELECT id FROM jobs
+        WHERE state = 'queued' AND (fair_start IN ('NaN', 'Infinity', '-Infinity')
+            OR fair_share IN ('NaN', 'Infinity', '-Infinity'))""",
 }
 
 

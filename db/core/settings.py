@@ -20,7 +20,9 @@ class DatabaseSettings(BaseSettings):
             hangs must not keep its locks.
     """
 
-    model_config = SettingsConfigDict(env_prefix="BOTTEGA_DATABASE_", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="BOTTEGA_DATABASE_", populate_by_name=True, allow_inf_nan=False
+    )
 
     url: SecretStr = Field(validation_alias="DATABASE_URL")
     pool_size: PositiveInt = 10

@@ -15,10 +15,13 @@ Example: A (weight 1) queues three jobs of cost 2, then B (weight 4) queues two 
 start tags are 0, 2, 4 and B's are 0, 0.5, so the claims go A, B, B, A, A.
 """
 
+from collections.abc import Sequence
+
 from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
-from db.tables import FairTag
+from db.tables import FairTag, Queue
+from db.values.fair_share import is_finite
 from db.values.job_state import PRIORITY_FACTOR, Priority
 
 _ASSIGN = text("""
@@ -28,6 +31,42 @@ VALUES (:variant, :tenant_id, :share
 ON CONFLICT (variant, tenant_id) DO UPDATE
     SET finish = greatest(fair_tags.finish + :share, excluded.finish)
 RETURNING finish
+""")
+
+_BROKEN_QUEUES = text(f"""
+SELECT variant FROM queues WHERE NOT ({is_finite("virtual_time")})
+UNION
+SELECT variant FROM fair_tags WHERE NOT ({is_finite("finish")})
+UNION
+SELECT variant FROM jobs WHERE state = 'queued'
+    AND NOT ({is_finite("fair_start")} AND {is_finite("fair_share")})
+""")  # noqa: S608 - our own conditions
+
+# shares: the share of every waiting job, computed again from the present weight of its tier.
+# placed: its start, in a queue whose virtual time begins at 0: after the tenant's earlier jobs.
+_RESTART_JOBS = text("""
+WITH shares AS (
+    SELECT jobs.id, jobs.tenant_id, jobs.cost_seconds / (tiers.weight * factors.factor) AS share
+    FROM jobs JOIN tenants ON tenants.id = jobs.tenant_id JOIN tiers ON tiers.name = tenants.tier
+    JOIN unnest(CAST(:priorities AS varchar[]), CAST(:factors AS float[]))
+        AS factors (priority, factor) ON factors.priority = jobs.priority
+    WHERE jobs.variant = :variant AND jobs.state = 'queued'
+    ORDER BY jobs.id
+    FOR UPDATE OF jobs
+), placed AS (
+    SELECT id, share, sum(share) OVER (PARTITION BY tenant_id ORDER BY id) - share AS start
+    FROM shares
+)
+UPDATE jobs SET fair_share = placed.share, fair_start = placed.start
+FROM placed WHERE jobs.id = placed.id
+""")
+
+_RESTART_TAGS = text("""
+UPDATE fair_tags SET finish = coalesce((
+    SELECT max(fair_start + fair_share) FROM jobs
+    WHERE jobs.variant = fair_tags.variant AND jobs.tenant_id = fair_tags.tenant_id
+      AND jobs.state = 'queued'), 0)
+WHERE variant = :variant
 """)
 
 
@@ -49,3 +88,27 @@ def give_back(session: Session, *, variant: str, tenant_id: str, share: float) -
         .where(FairTag.variant == variant, FairTag.tenant_id == tenant_id)
         .values(finish=FairTag.finish - share)
     )
+
+
+def restart_broken_queues(session: Session) -> Sequence[str]:
+    """Begin the virtual time of a queue again at 0 where a number of it is not finite.
+
+    The database refuses such numbers now, but an older one may hold them, and one poisons all
+    later tags of its queue. The waiting jobs get the starts that they would have got, had they
+    been submitted in the same order to an idle queue.
+
+    Returns:
+        The variants of the queues, in order.
+    """
+    variants = sorted(session.scalars(_BROKEN_QUEUES))
+    for variant in variants:
+        _restart(session, variant)
+    return variants
+
+
+def _restart(session: Session, variant: str) -> None:
+    """The jobs, the tags, the queue: in the order in which locks are taken."""
+    weights = {"priorities": list(PRIORITY_FACTOR), "factors": list(PRIORITY_FACTOR.values())}
+    session.execute(_RESTART_JOBS, {"variant": variant, **weights})
+    session.execute(_RESTART_TAGS, {"variant": variant})
+    session.execute(update(Queue).where(Queue.variant == variant).values(virtual_time=0.0))

@@ -13,7 +13,7 @@ from db.billing import ledger
 from db.operators import audit
 from db.operators.audit import Actor
 from db.tables import ApiKey, LedgerEntry, Queue, Tenant, Worker
-from db.tenants import api_keys, tenants
+from db.tenants import api_keys, sessions, tenants
 from db.webhooks import deliveries
 
 
@@ -134,6 +134,13 @@ def revoke_key(session: Session, actor: Actor, *, tenant_id: str, key_id: str) -
         return False
     audit.record(session, actor, "key.revoke", key_id, after={"tenant": tenant_id})
     return True
+
+
+def create_sign_in_link(session: Session, actor: Actor, key_id: str, *, seconds: float) -> str:
+    """The token of a link that signs one browser in with a tenant's key, within its lifetime."""
+    token = sessions.create_link(session, key_id, seconds=seconds)
+    audit.record(session, actor, "key.sign_in_link", key_id)
+    return token
 
 
 def credit(

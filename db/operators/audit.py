@@ -1,17 +1,26 @@
-"""The audit log: every change by an operator, written in the transaction of the change."""
+"""The audit log: operators' changes, sign-ins, and reads of prompts and pictures.
+
+A change is written in its own transaction: there is none without its entry.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, insert, literal, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
+from db.core.clock import ago
 from db.core.loose_scan import distinct_values
 from db.tables.operators import AuditEntry
 
 _NOTHING: Mapping[str, Any] = {}
+_READ = "job.read"
+READ_SECONDS = 900.0
+"""An operator's repeated reads of one job leave one entry in this time."""
+
 _ACTIONS = distinct_values("audit_entries", "action")
 
 
@@ -50,7 +59,7 @@ def record(
     Args:
         session: the transaction of the change; it must be durable.
         actor: the author of the change.
-        action: the change, e.g. `queue.pause`.
+        action: the act, e.g. `queue.pause`.
         target: the id or the name of the changed thing.
         before: the changed values before; no secret and nothing of a job's input.
         after: the same values now.
@@ -67,6 +76,27 @@ def record(
         )
     )
     session.flush()
+
+
+def record_job_read(session: Session, actor: Actor, job_id: str) -> bool:
+    """Insert an entry for a look at a job's prompt or pictures; False if there is a recent one."""
+    recent = exists().where(
+        AuditEntry.target == job_id,
+        AuditEntry.actor == actor.id,
+        AuditEntry.action == _READ,
+        AuditEntry.at > ago(READ_SECONDS),
+    )
+    values = {
+        "actor": literal(actor.id),
+        "actor_name": literal(actor.name),
+        "action": literal(_READ),
+        "target": literal(job_id),
+        "before": literal({}, JSONB),
+        "after": literal({}, JSONB),
+        "request_id": literal(actor.request_id),
+    }
+    row = insert(AuditEntry).from_select(list(values), select(*values.values()).where(~recent))
+    return session.scalar(row.returning(AuditEntry.id)) is not None
 
 
 def action_names(session: Session) -> Sequence[str]:

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import DOUBLE_PRECISION
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.core.base import Base
+from db.values.fair_share import is_finite
 from db.values.job_state import ACTIVE, JobState
 
 _states = ", ".join(f"'{state}'" for state in JobState)
@@ -125,6 +126,10 @@ class Job(Base):
             f"(state IN ({_active})) = (finished_at IS NULL)", "finished_when_terminal"
         ),
         CheckConstraint("(state = 'failed') = (error_code IS NOT NULL)", "error_when_failed"),
+        CheckConstraint(is_finite("cost_seconds"), "cost_seconds_finite"),
+        CheckConstraint(is_finite("fair_share"), "fair_share_finite"),
+        CheckConstraint(is_finite("fair_start"), "fair_start_finite"),
+        CheckConstraint(is_finite("deadline_seconds"), "deadline_seconds_finite"),
         Index(
             "ix_jobs_queue",
             "variant",
@@ -209,6 +214,8 @@ class Queue(Base):
     # When an operator paused the queue, so that nothing is claimed; null if it is not paused.
     paused_at: Mapped[datetime | None]
 
+    __table_args__ = (CheckConstraint(is_finite("virtual_time"), "virtual_time_finite"),)
+
 
 class FairTag(Base):
     """The virtual time at which a tenant's last job in a queue finishes."""
@@ -222,3 +229,5 @@ class FairTag(Base):
     # The start of the tenant's next job, unless the queue's virtual time is later. A submission
     # adds the job's share; a job that ends without an attempt subtracts it.
     finish: Mapped[float] = mapped_column(DOUBLE_PRECISION)
+
+    __table_args__ = (CheckConstraint(is_finite("finish"), "finish_finite"),)

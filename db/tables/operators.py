@@ -3,20 +3,23 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, func, text
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, false, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.core.base import Base
 
 
 class KeySession(Base):
-    """A browser that signed in with an API key; only a hash of its cookie is stored."""
+    """A browser that signed in with an API key, or a link that opens one such session.
+
+    Only a hash of the cookie's or the link's token is stored.
+    """
 
     # The name dates from when only operators signed in. It stays, since the old code still uses
     # it while a release is rolled out.
     __tablename__ = "operator_sessions"
 
-    # The SHA-256 of the cookie's token.
+    # The SHA-256 of the token.
     token_sha256: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     # The API key that opened the session; revoking it ends the session.
     key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id", ondelete="CASCADE"))
@@ -24,26 +27,29 @@ class KeySession(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     # When the session ends by itself; a later sign-in deletes the row.
     expires_at: Mapped[datetime]
+    # True for a one-time link: it opens one session, and is none itself.
+    is_link: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     __table_args__ = (Index("ix_operator_sessions_expiry", "expires_at"),)
 
 
 class AuditEntry(Base):
-    """One change by an operator, never changed itself; written in the transaction of the change."""
+    """One act of an operator, never changed itself; a change is written in its own transaction."""
 
     __tablename__ = "audit_entries"
 
     # Counts the entries.
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    # When the change was made.
+    # When the operator acted.
     at: Mapped[datetime] = mapped_column(server_default=func.now())
-    # The id of the operator's key, or `cli:` and the user who typed the command.
+    # The id of the operator's key, `cli:` and the user who typed the command, or `unknown` for a
+    # refused sign-in.
     actor: Mapped[str]
     # The name of the key or user at that time.
     actor_name: Mapped[str]
-    # The change as `thing.verb`, e.g. `queue.pause`.
+    # The act as `thing.verb`, e.g. `queue.pause`, `job.read` or `operator.sign_in`.
     action: Mapped[str]
-    # The id or name of what was changed.
+    # The id or name of what was changed or read.
     target: Mapped[str] = mapped_column(index=True)
     # The changed values before, as JSON; `{}` if none. Never a secret or a job's input.
     before: Mapped[dict[str, Any]]

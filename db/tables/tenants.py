@@ -16,6 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from db.core.base import Base
 from db.values.cancel_charge import CancelCharge
+from db.values.fair_share import MAX_WEIGHT, MIN_WEIGHT
 
 _cancel_charges = ", ".join(f"'{rule}'" for rule in CancelCharge)
 
@@ -51,7 +52,7 @@ class Tier(Base):
     max_stored_bytes: Mapped[int | None] = mapped_column(BigInteger)
 
     __table_args__ = (
-        CheckConstraint("weight > 0", "weight_positive"),
+        CheckConstraint(f"weight BETWEEN {MIN_WEIGHT} AND {MAX_WEIGHT:.0f}", "weight_in_range"),
         CheckConstraint("requests_per_minute > 0", "requests_positive"),
         CheckConstraint(f"cancel_charge IN ({_cancel_charges})", "cancel_charge_known"),
         CheckConstraint("max_stored_bytes > 0", "stored_bytes_positive"),

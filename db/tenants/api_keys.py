@@ -96,8 +96,7 @@ def create(
 
 def is_well_formed(key: str) -> bool:
     """True for a text that may be a key, by its checksum; no look-up is made."""
-    parts = _SHAPE.fullmatch(key)
-    return parts is not None and hmac.compare_digest(_checksum(key[:-_CHECKSUM_DIGITS]), parts[3])
+    return key_id_of(key) is not None
 
 
 def identify(session: Session, key: str) -> Identity:
@@ -107,19 +106,33 @@ def identify(session: Session, key: str) -> Identity:
         InvalidKeyError: it is malformed, unknown or revoked.
         db.tenants.tenants.TenantSuspendedError: its tenant is suspended.
     """
-    parts = _SHAPE.fullmatch(key)
-    if parts is None or not is_well_formed(key):
+    key_id = key_id_of(key)
+    if key_id is None:
         raise InvalidKeyError
     statement = select(ApiKey, Tenant.suspended_at).join(Tenant, isouter=True)
-    found = session.execute(statement.where(ApiKey.id == f"key_{parts[1]}")).first()
+    found = session.execute(statement.where(ApiKey.id == key_id)).first()
     if found is None:
         raise InvalidKeyError
     row, suspended_at = found
-    if row.revoked_at is not None or not hmac.compare_digest(row.secret_sha256, _hash(parts[2])):
+    if row.revoked_at is not None or not hmac.compare_digest(
+        row.secret_sha256, _hash(_secret_of(key))
+    ):
         raise InvalidKeyError
     if suspended_at is not None:
         raise TenantSuspendedError
     return Identity(row.id, row.tenant_id, row.name, OperatorRole(row.role) if row.role else None)
+
+
+def key_id_of(key: str) -> str | None:
+    """The id that a key names, which reveals nothing of its secret; None if it is malformed."""
+    parts = _SHAPE.fullmatch(key)
+    if parts is None or not hmac.compare_digest(_checksum(key[:-_CHECKSUM_DIGITS]), parts[3]):
+        return None
+    return f"key_{parts[1]}"
+
+
+def _secret_of(key: str) -> str:
+    return key[-_SECRET_DIGITS - _CHECKSUM_DIGITS : -_CHECKSUM_DIGITS]
 
 
 def check(session: Session, key_id: str) -> None:

@@ -1,4 +1,4 @@
-"""Sessions of browsers: a random token in a cookie, its hash in a row with an expiry.
+"""Sessions of browsers, and links that open one: a random token, its hash in a row with an expiry.
 
 Every look-up of a session checks the key that opened it: revoking a key ends its sessions.
 """
@@ -28,6 +28,15 @@ def start(session: Session, key_id: str, *, seconds: float) -> str:
     Returns:
         A new random token, which is not stored.
     """
+    return _insert(session, key_id, seconds=seconds, is_link=False)
+
+
+def create_link(session: Session, key_id: str, *, seconds: float) -> str:
+    """The token of a link that opens one session for a key, within its lifetime."""
+    return _insert(session, key_id, seconds=seconds, is_link=True)
+
+
+def _insert(session: Session, key_id: str, *, seconds: float, is_link: bool) -> str:
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     session.execute(delete(KeySession).where(KeySession.expires_at <= func.now()))
     session.execute(
@@ -35,9 +44,24 @@ def start(session: Session, key_id: str, *, seconds: float) -> str:
             token_sha256=_hash(token),
             key_id=key_id,
             expires_at=from_now(seconds),
+            is_link=is_link,
         )
     )
     return token
+
+
+def redeem_link(session: Session, token: str) -> str | None:
+    """Use up a link: the id of its key, or None when it was used before, or is out of date.
+
+    Whether the key is still valid is seen when the session is looked up.
+    """
+    used = (
+        delete(KeySession)
+        .where(KeySession.token_sha256 == _hash(token), KeySession.is_link)
+        .where(KeySession.expires_at > func.now())
+        .returning(KeySession.key_id)
+    )
+    return session.scalar(used)
 
 
 def find_operator(session: Session, token: str) -> ApiKey | None:
@@ -55,7 +79,7 @@ def _opened_by(token: str) -> Select[ApiKey]:
     return (
         select(ApiKey)
         .join(KeySession, KeySession.key_id == ApiKey.id)
-        .where(KeySession.token_sha256 == _hash(token))
+        .where(KeySession.token_sha256 == _hash(token), ~KeySession.is_link)
         .where(KeySession.expires_at > func.now(), ApiKey.revoked_at.is_(None))
     )
 

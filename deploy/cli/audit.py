@@ -18,7 +18,7 @@ _COLUMNS = ("at", "actor", "actor_name", "action", "target", "before", "after", 
 def list_audit_entries(
     *, actor: str | None, action: str | None, target: str | None, limit: int, as_json: bool
 ) -> None:
-    """List the changes that operators made, newest first: who changed what, before and after."""
+    """List the acts of operators, newest first: who changed what, signed in, or read a job."""
     criteria = AuditFilter(actor, action, target)
     with transaction() as session:
         found = audit.list_entries(session, criteria, limit=limit)

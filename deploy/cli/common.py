@@ -1,6 +1,5 @@
 """The parts that the operator's commands share: the actor, a transaction, options, tables."""
 
-import getpass
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from db.core.session import Database
 from db.core.settings import DatabaseSettings
 from db.operators.audit import Actor
 from db.tenants import tenants
+from deploy.process.actor import command_actor
 
 _NAME_LENGTH = 100
 
@@ -83,8 +83,7 @@ def transaction() -> Iterator[Session]:
 
 def actor() -> Actor:
     """The user who runs the command, as the audit log names them: `cli:USER`."""
-    user = getpass.getuser()
-    return Actor(f"cli:{user}", user)
+    return command_actor()
 
 
 def require_tenant(session: Session, tenant_id: str) -> None:

@@ -47,6 +47,7 @@ def demo(prompt: str, out: Path, data_dir: Path, *, keep: bool) -> None:
             if keep:
                 click.echo(
                     f"\nstill running at {facts['url']}, key {facts['api_key']}; Ctrl-C stops it"
+                    f"\nits playground, signed in once: {stack.sign_in_link()}"
                 )
                 stack.watch(stopping)
         finally:

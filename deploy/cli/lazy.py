@@ -23,6 +23,7 @@ class LazyGroup(Group):
         "migrate": "deploy.cli.admin:migrate",
         "operators": "deploy.cli.operators:operators",
         "queues": "deploy.cli.queues:queues",
+        "sign-in-link": "deploy.cli.sign_in_link:print_sign_in_link",
         "tenants": "deploy.cli.admin:tenants",
         "tiers": "deploy.cli.tiers:tiers",
         "workers": "deploy.cli.workers:workers",

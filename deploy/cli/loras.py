@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
-from api.resources.lora_files import MEDIA_TYPE, NAME, LoraError, check_lora
+from api.resources.lora_files import NAME, LoraError, check_lora
+from db.operators import loras as operator_loras
 from db.storage.keys import lora_key
 from db.storage.object_store import ObjectStore
 from db.storage.settings import StorageSettings, open_store
-from deploy.cli.common import json_option, print_rows
+from deploy.cli.common import actor, json_option, print_rows, transaction
 
 FOLDER = lora_key("").removesuffix(".safetensors")
 
@@ -17,7 +18,8 @@ FOLDER = lora_key("").removesuffix(".safetensors")
 def loras() -> None:
     """Add, list and remove LoRA files that tenants use by name.
 
-    The files are in the object store (BOTTEGA_STORE_DIR or S3_…) that the workers read from.
+    The files are in the object store (BOTTEGA_STORE_DIR or S3_…) that the workers read from; the
+    audit log in the database (DATABASE_URL) has an entry for each change.
     """
 
 
@@ -37,7 +39,8 @@ def add_lora(name: str, file: Path) -> None:
         check_lora(data)
     except LoraError as error:
         raise click.ClickException(f"{file}: {error}") from error
-    _store().put(lora_key(name), data, MEDIA_TYPE)
+    with transaction() as session:
+        operator_loras.offer(session, _store(), actor(), name, data)
     click.echo(f"{name} is offered")
 
 
@@ -55,7 +58,9 @@ def list_loras(*, as_json: bool) -> None:
 @click.argument("name")
 def remove_lora(name: str) -> None:
     """Remove NAME. Jobs that are queued with it fail."""
-    _store().delete(lora_key(name))
+    with transaction() as session:
+        if not operator_loras.withdraw(session, _store(), actor(), name):
+            raise click.ClickException(f"there is no LoRA {name}; `bottega loras list` lists them")
     click.echo(f"{name} is no longer offered")
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -40,7 +40,7 @@ def main(stack: Path | None) -> None:
 
 
 def _read_settings(stack: Path) -> dict[str, str]:
-    from deploy.local.stack import SETTINGS_FILE  # noqa: PLC0415
+    from deploy.local.credentials import SETTINGS_FILE  # noqa: PLC0415
 
     try:
         settings: dict[str, str] = json.loads((stack / SETTINGS_FILE).read_text())
@@ -82,7 +82,7 @@ def _run_stack(stack: "LocalStack", ready_file: Path | None, stopping: threading
         facts = stack.facts()
         if ready_file is not None:
             _write_atomically(ready_file, json.dumps(facts, indent=2))
-        click.echo(_greeting(facts["url"], facts["api_key"], facts["operator_key"]))
+        click.echo(_greeting(facts, stack.sign_in_link()))
         stack.watch(stopping)
     finally:
         stack.stop()
@@ -98,12 +98,15 @@ def _write_atomically(path: Path, text: str) -> None:
     part.rename(path)
 
 
-def _greeting(url: str, key: str, operator_key: str) -> str:
+def _greeting(facts: dict[str, Any], link: str) -> str:
+    url, key, operator_key = facts["url"], facts["api_key"], facts["operator_key"]
     body = json.dumps(
         {"model": "flux.1-demo", "input": {"prompt": "a red circle on a blue background"}}
     )
     return (
         f"Bottega answers at {url} (its API at {url}/docs, its dashboard at {url}/dashboard/).\n"
+        f"The playground, signed in (once, within 15 minutes; `bottega sign-in-link` prints "
+        f"another):\n  {link}\n"
         "Ctrl-C stops it. In another terminal:\n\n"
         f"export KEY={key}\n"
         f"export OPERATOR_KEY={operator_key}  # opens the dashboard\n"

@@ -1,11 +1,13 @@
 """`bottega tiers`: the limits, the share and the allowances of each class of tenants."""
 
+import math
 from typing import Any
 
 import click
 
 from db.operators import tiers as operator_tiers
 from db.values.cancel_charge import CancelCharge
+from db.values.fair_share import MAX_WEIGHT, MIN_WEIGHT
 from db.values.job_state import Priority
 from deploy.cli.common import actor, json_option, print_rows, row_values, transaction
 
@@ -22,6 +24,16 @@ def _model_names(
     if value is None:
         return None
     return tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
+
+
+class _FiniteRange(click.FloatRange):
+    """A range that refuses NaN, too: no comparison with its bounds is true of it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is not a number; use one from {self.min} to {self.max:.0f}.")
+        return number
 
 
 @click.group()
@@ -45,7 +57,7 @@ def list_tiers(*, as_json: bool) -> None:
 @click.argument("name")
 @click.option(
     "--weight",
-    type=click.FloatRange(0, 1e6, min_open=True),
+    type=_FiniteRange(MIN_WEIGHT, MAX_WEIGHT),
     help="Share of a device's time, relative to the other tiers.",
 )
 @click.option("--max-in-flight", type=_COUNT, help="Most unfinished jobs of one tenant.")

@@ -7,6 +7,9 @@ from pathlib import Path
 TARGETS_FILE = "prometheus-targets.json"
 """In the data folder; `deploy/prometheus/prometheus.yml` discovers the processes by it."""
 
+KEY_FILE = "prometheus-key"
+"""In the data folder: the viewer's key that the API asks Prometheus for."""
+
 
 def metrics_urls(ports: Mapping[str, int]) -> dict[str, str]:
     """The URLs of the processes' metrics, by process."""

@@ -14,18 +14,22 @@ from pydantic import SecretStr
 from db.core.migrate import upgrade
 from db.core.session import Database
 from db.core.settings import DatabaseSettings
-from deploy.local.credentials import Credentials, ensure_credentials, url_secret
+from deploy.local.credentials import (
+    KEYS_FILE,
+    SETTINGS_FILE,
+    Credentials,
+    ensure_credentials,
+    url_secret,
+)
 from deploy.local.processes import api_program, courier_program, worker_program
-from deploy.local.prometheus_targets import TARGETS_FILE, metrics_urls, write_targets
+from deploy.local.prometheus_targets import KEY_FILE, TARGETS_FILE, metrics_urls, write_targets
 from deploy.local.servers.postgres import EmbeddedPostgres
 from deploy.local.servers.process import ManagedProcess, free_port
 from deploy.local.servers.redis import EmbeddedRedis
 from deploy.local.servers.secret_file import write_private
+from deploy.local.sign_in_links import sign_in_link, write_address
 from deploy.local.supervisor import Supervisor
 from workers import catalog
-
-SETTINGS_FILE = "settings.json"
-"""In the data folder: the environment of the stack's processes, for `bottega --stack`."""
 
 DEMO_VARIANTS = ("flux.1-demo", "flux.2-demo", "florence-2-demo")
 
@@ -110,6 +114,8 @@ class LocalStack:
         self._database = Database(DatabaseSettings(url=SecretStr(url), pool_size=2))
         with self._database.transaction() as session:
             self._credentials = ensure_credentials(session, self._keys_path, secret)
+        write_address(self.data_dir, self.url)
+        write_private(self.data_dir / KEY_FILE, self._credentials.viewer_key)
         write_targets(self.data_dir / TARGETS_FILE, {"api": self.port} | self._metrics_ports)
         self._supervisor.start(
             courier_program(self._settings | self._metrics_port("courier")),
@@ -120,10 +126,7 @@ class LocalStack:
                 self._settings | self._metrics_port("worker"),
                 self._database,
             ),
-            # A browser on this machine is signed in as the stack's own tenant.
-            api_program(
-                self.port, self._settings | {"BOTTEGA_PLAYGROUND_KEY": self._credentials.api_key}
-            ),
+            api_program(self.port, self._settings),
         )
 
     def _metrics_port(self, name: str) -> dict[str, str]:
@@ -131,7 +134,7 @@ class LocalStack:
 
     @property
     def _keys_path(self) -> Path:
-        return self.data_dir / "keys.json"
+        return self.data_dir / KEYS_FILE
 
     def _acquire_lock(self) -> None:
         try:
@@ -171,12 +174,19 @@ class LocalStack:
             "url": self.url,
             "api_key": keys.api_key,
             "operator_key": keys.operator_key,
+            "viewer_key": keys.viewer_key,
             "dashboard_url": f"{self.url}/dashboard/",
             "database_url": self._settings["DATABASE_URL"],
             "redis_url": self._settings["REDIS_URL"],
             "metrics_urls": metrics_urls({"api": self.port} | self._metrics_ports),
             "pids": self._supervisor.pids,
         }
+
+    def sign_in_link(self) -> str:
+        """A link that signs one browser in at the playground, as the stack's own tenant."""
+        if self._database is None or self._credentials is None:
+            raise RuntimeError("the stack has not been started")
+        return sign_in_link(self._database, self._credentials, self.url)
 
     @property
     def url(self) -> str:

@@ -218,6 +218,14 @@ class Stack:
         self._clients.append(http)
         return Client(http, tenant_id)
 
+    def metrics(self) -> dict[str, str]:
+        """The metrics of each process, as Prometheus reads them."""
+        headers = {"Authorization": f"Bearer {self.facts['viewer_key']}"}
+        return {
+            name: httpx.get(url, headers=headers).raise_for_status().text
+            for name, url in self.facts["metrics_urls"].items()
+        }
+
     def tenant(self, tier: str = "standard") -> Client:
         """Create a tenant; return its client."""
         with self.database.transaction() as session:

@@ -263,3 +263,17 @@ def assert_everything_holds(database: Database) -> None:
 def counts(database: Database, *tables: str) -> list[int]:
     """The number of rows of each table."""
     return [sql(database, f"SELECT count(*) FROM {table}")[0][0] for table in tables]  # noqa: S608
+
+
+def without_finite_checks() -> list[str]:
+    """The statements that let the fair share hold numbers that are not finite, as it once could."""
+    columns = [
+        ("jobs", "fair_share"),
+        ("jobs", "fair_start"),
+        ("queues", "virtual_time"),
+        ("fair_tags", "finish"),
+    ]
+    return [
+        f"ALTER TABLE {table} DROP CONSTRAINT ck_{table}_{column}_finite"
+        for table, column in columns
+    ]

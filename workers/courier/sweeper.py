@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from db import worker_registry
 from db.core.invariants import Violation, violations
 from db.core.session import Database
-from db.jobs import idempotency
+from db.jobs import fair_share, idempotency
 from db.jobs.finish import expire_job, expired_job_ids, expired_lease_ids, rescue_job
 from db.reports import usage
 from db.tables import Job
@@ -103,9 +103,18 @@ class Sweeper:
             _log.error("invariant_broken", rule=violation.rule, examples=list(violation.examples))
         return broken
 
+    def repair_fair_share(self) -> Sequence[str]:
+        """Restart the queues whose virtual time is no number; returns their variants."""
+        with self._database.transaction() as session:
+            restarted = fair_share.restart_broken_queues(session)
+        if restarted:
+            _log.error("fair_share_restarted", variants=list(restarted))
+        return restarted
+
     def _audit_when_due(self) -> None:
         if time.monotonic() > self._audit_due:
             self._audit_due = time.monotonic() + AUDIT_SECONDS
+            self.repair_fair_share()
             self.audit()
 
     def _repair_all(

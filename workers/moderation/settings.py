@@ -15,7 +15,7 @@ class ModerationSettings(BaseSettings):
             (`BOTTEGA_CONTENT_FILTERS`); None applies no filter.
     """
 
-    model_config = SettingsConfigDict(env_prefix="BOTTEGA_")
+    model_config = SettingsConfigDict(env_prefix="BOTTEGA_", allow_inf_nan=False)
 
     content_filters: Path | None = None
 

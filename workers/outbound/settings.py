@@ -21,7 +21,9 @@ class OutboundSettings(BaseSettings):
         ca_file: certificates in PEM, trusted in addition to the system's.
     """
 
-    model_config = SettingsConfigDict(env_prefix="BOTTEGA_OUTBOUND_", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="BOTTEGA_OUTBOUND_", populate_by_name=True, allow_inf_nan=False
+    )
 
     allow: tuple[IPvAnyNetwork, ...] = ()
     deny: tuple[IPvAnyNetwork, ...] = ()

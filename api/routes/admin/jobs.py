@@ -4,11 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.auth.operator import PREFIX, OperatorDep, WriterDep
+from api.auth.operator import PREFIX, OperatorDep, ReaderDep, WriterDep
 from api.core.documented_responses import documented_headers
 from api.core.domain_errors import JobNotFoundError
 from api.core.paging import decode_cursor, link_next_page
 from api.jobs import actions
+from api.operators.job_reads import record_job_read
 from api.routes.admin.filters import JobPageQuery
 from api.routes.admin.job_views import job_detail, job_view
 from api.schemas.admin_jobs import AdminJobList, Canceled, JobDetail, Retried
@@ -41,12 +42,13 @@ def list_all_jobs(
 
 
 @router.get("/{job_id}")
-def get_any_job(job_id: ShortText, services: ServicesDep, _operator: OperatorDep) -> JobDetail:
-    """A job with its timeline, attempts, results, bill and webhooks."""
+def get_any_job(job_id: ShortText, services: ServicesDep, actor: ReaderDep) -> JobDetail:
+    """A job with its timeline, attempts, results, bill and webhooks; the audit log notes it."""
     with services.database.transaction(durable=False) as session:
         detail = job_detail(session, job_id)
     if detail is None:
         raise JobNotFoundError
+    record_job_read(services, actor, job_id)
     return detail
 
 

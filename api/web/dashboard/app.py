@@ -6,6 +6,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.middleware.security_headers import SecurityHeaders
 from api.web.dashboard import audit, overview, queues, sign_in, tenant_actions, tenants, workers
 from api.web.dashboard.jobs import actions as job_actions
 from api.web.dashboard.jobs import bulk
@@ -17,7 +18,7 @@ from api.web.dashboard.session import COOKIE, is_open
 from api.web.shared.assets import SHARED_STATIC, VersionedFiles
 from api.web.shared.form_guard import FormGuard
 from api.web.shared.problems import HANDLED_ERRORS, page_problem
-from api.web.shared.security import SecurityHeaders
+from api.web.shared.security import PAGE_HEADERS, page_policy
 from api.web.shared.sign_in import SignedOutError, redirect_to_sign_in
 
 PATH = "/dashboard"
@@ -51,7 +52,7 @@ def create_dashboard() -> FastAPI:
         signed_out=_redirect_to_sign_in,
         sign_in_path=sign_in.FORM_PATH,
     )
-    dashboard.add_middleware(SecurityHeaders)
+    dashboard.add_middleware(SecurityHeaders, policy=page_policy(), more=PAGE_HEADERS)
     dashboard.add_exception_handler(SignedOutError, _redirect_to_sign_in)
     for kind in HANDLED_ERRORS:
         dashboard.add_exception_handler(kind, _show_problem)

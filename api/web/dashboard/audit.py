@@ -1,4 +1,4 @@
-"""The audit log: every change by an operator, newest first; the filters are in the URL."""
+"""The audit log: every act of an operator, newest first; the filters are in the URL."""
 
 from dataclasses import dataclass
 from typing import Annotated

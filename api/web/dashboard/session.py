@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 
 from api.core.errors import ProblemError
+from api.core.request_log import request_id
 from api.middleware.rate_limit import rate_limit_problem
 from api.resources.credentials import Credential
 from api.services import Services, ServicesDep
@@ -51,11 +52,11 @@ class CurrentOperator:
     @property
     def actor(self) -> Actor:
         """The operator as the audit log names them."""
-        return Actor(self.key_id, self.name)
+        return Actor(self.key_id, self.name, request_id() or "")
 
 
 async def _current_operator(request: Request, services: ServicesDep) -> CurrentOperator:
-    token = request.cookies.get(COOKIE.name)
+    token = request.cookies.get(COOKIE.under(services.settings).name)
     if not token:
         raise SignedOutError
     operator = await run_in_threadpool(_find_operator, services, token)

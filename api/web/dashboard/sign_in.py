@@ -30,7 +30,14 @@ def _identify(session: Session, key: str) -> Identity:
     return identity
 
 
-_sign_in = SignIn("dashboard", COOKIE, home=HOME, form_path=FORM_PATH, identify=_identify)
+_sign_in = SignIn(
+    "dashboard",
+    COOKIE,
+    home=HOME,
+    form_path=FORM_PATH,
+    identify=_identify,
+    is_for_operators=True,
+)
 
 
 @router.get("/sign-in")

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.core.errors import ProblemError, respond
+from api.middleware.security_headers import SecurityHeaders
 from api.web.playground import gallery, home, jobs, pictures, sign_in
 from api.web.playground.error_hints import field_errors, request_hint
 from api.web.playground.form import page as form
@@ -16,7 +17,7 @@ from api.web.playground.session import COOKIE, is_open
 from api.web.shared.assets import SHARED_STATIC, VersionedFiles
 from api.web.shared.form_guard import FormGuard
 from api.web.shared.problems import HANDLED_ERRORS, page_problem
-from api.web.shared.security import SecurityHeaders
+from api.web.shared.security import PAGE_HEADERS, page_policy
 from api.web.shared.sign_in import SignedOutError, redirect_to_sign_in
 
 PATH = "/playground"
@@ -46,7 +47,8 @@ def create_playground() -> FastAPI:
         signed_out=_redirect_to_sign_in,
         sign_in_path=sign_in.FORM_PATH,
     )
-    playground.add_middleware(SecurityHeaders, image_sources=_IMAGE_SOURCES)
+    policy = page_policy(_IMAGE_SOURCES)
+    playground.add_middleware(SecurityHeaders, policy=policy, more=PAGE_HEADERS)
     playground.add_exception_handler(SignedOutError, _redirect_to_sign_in)
     for kind in HANDLED_ERRORS:
         playground.add_exception_handler(kind, _show_problem)

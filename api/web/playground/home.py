@@ -4,8 +4,7 @@ from functools import partial
 from typing import Annotated, Any
 
 from anyio import to_thread
-from fastapi import APIRouter, Depends, Query, Request
-from fastapi.concurrency import run_in_threadpool
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,22 +16,11 @@ from api.web.playground.form.prefill import analysis_input, former_settings
 from api.web.playground.gallery import gallery_values
 from api.web.playground.jobs import job_values
 from api.web.playground.pages import page
-from api.web.playground.session import COOKIE, CurrentTenant, count_request
-from api.web.playground.sign_in import require_session
-from api.web.shared.security import is_secure, site_url
+from api.web.playground.session import CurrentTenant, CurrentTenantDep
+from api.web.shared.security import site_url
 from db.tenants import tenants
 
 router = APIRouter()
-
-
-async def _session(request: Request, services: ServicesDep) -> tuple[CurrentTenant, str | None]:
-    tenant, token = await run_in_threadpool(require_session, request, services)
-    await count_request(services, tenant)
-    return tenant, token
-
-
-SessionDep = Annotated[tuple[CurrentTenant, str | None], Depends(_session)]
-"""The signed-in tenant, and the token of a session that was opened by this request."""
 
 
 class HomeQuery(BaseModel):
@@ -51,24 +39,20 @@ async def show(
     query: Annotated[HomeQuery, Query()],
     request: Request,
     services: ServicesDep,
-    session: SessionDep,
+    tenant: CurrentTenantDep,
 ) -> Response:
     """The playground.
 
     `?from=job_…` fills the form with a former job's settings and shows that job. `?look=job_…`
     prepares the analysis of a picture that it painted. `?model=…` selects a model.
     """
-    render = partial(_render, query, request, services, session)
+    render = partial(_render, query, request, services, tenant)
     return await to_thread.run_sync(render, limiter=services.page_threads)
 
 
 def _render(
-    query: HomeQuery,
-    request: Request,
-    services: Services,
-    session: tuple[CurrentTenant, str | None],
+    query: HomeQuery, request: Request, services: Services, tenant: CurrentTenant
 ) -> Response:
-    tenant, token = session
     watched = query.former or query.look
     values = {
         **_form(services, tenant, query, site_url(request, services)),
@@ -76,10 +60,7 @@ def _render(
         **gallery_values(services, tenant),
         **(job_values(services, tenant, watched) if watched else {}),
     }
-    response = page(request, "home.html", watched=bool(watched), **values)
-    if token is not None:
-        COOKIE.set_on(response, token, secure=is_secure(request, services))
-    return response
+    return page(request, "home.html", watched=bool(watched), **values)
 
 
 def _form(services: Services, tenant: CurrentTenant, query: HomeQuery, site: str) -> dict[str, Any]:
@@ -103,8 +84,4 @@ def _account(services: Services, tenant: CurrentTenant) -> dict[str, Any]:
         account = tenants.account(session, tenant.id)
     if account is None:  # a tenant is never deleted before its keys
         raise RuntimeError("a session without a tenant")
-    own = services.settings.playground_key.get_secret_value()
-    return {
-        "account": account,
-        "is_local": tenant.key_id.removeprefix("key_") in own.split("_"),
-    }
+    return {"account": account}

@@ -64,7 +64,7 @@ def is_open(services: Services, token: str) -> bool:
 
 
 async def _current_tenant(request: Request, services: ServicesDep) -> CurrentTenant:
-    token = request.cookies.get(COOKIE.name)
+    token = request.cookies.get(COOKIE.under(services.settings).name)
     tenant = await run_in_threadpool(current_tenant, services, token)
     if tenant is None:
         raise SignedOutError

@@ -49,8 +49,8 @@ class FormGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forward the request, or refuse its form."""
         if scope["type"] == "http" and self._has_form(request := Request(scope)):
-            token = request.cookies.get(self._cookie.name)
             services: Services = scope["app"].state.services
+            token = request.cookies.get(self._cookie.under(services.settings).name)
             if not token or not await run_in_threadpool(self._is_open, services, token):
                 response = await self._signed_out(request, SignedOutError())
                 response.headers["Connection"] = "close"

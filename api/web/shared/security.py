@@ -1,56 +1,41 @@
-"""Protection of the pages against other sites: response headers, form tokens, origin checks."""
+"""Protection of the pages against other sites: their headers, form tokens, origin checks."""
 
 import hashlib
 import hmac
+from urllib.parse import urlsplit
 
 from fastapi import Request
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.core.errors import ProblemError
+from api.core.urls import is_own_host
 from api.services import Services
 
 CSRF_FIELD = "csrf"
 CSRF_HEADER = "X-CSRF-Token"
+_FOREIGN_FORM = (
+    "this form was not sent from our own page; if it was, BOTTEGA_PUBLIC_URL must be the address "
+    "by which browsers reach the service"
+)
 
 
-def _policy(image_sources: str) -> str:
+PAGE_HEADERS = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Robots-Tag": "noindex",
+    "Cache-Control": "no-store",
+}
+"""Headers of pages beside the usual ones; what may be cached says so itself."""
+
+
+def page_policy(image_sources: str = "'self'") -> str:
+    """The content security policy of pages.
+
+    Args:
+        image_sources: the origins that a page may load images from, as a policy writes them.
+    """
     return (
         f"default-src 'none'; script-src 'self'; style-src 'self'; img-src {image_sources}; "
         "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
-
-
-class SecurityHeaders:
-    """ASGI middleware: adds the security headers, and `no-store` where no caching is set.
-
-    Args:
-        app: the application behind it.
-        image_sources: the origins that a page may load images from, as the content security
-            policy writes them.
-    """
-
-    def __init__(self, app: ASGIApp, image_sources: str = "'self'") -> None:
-        self._app = app
-        self._headers = {
-            "Content-Security-Policy": _policy(image_sources),
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "same-origin",
-            "Cross-Origin-Opener-Policy": "same-origin",
-            "X-Robots-Tag": "noindex",
-        }
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and add the headers to its response."""
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.update(self._headers)
-                headers.setdefault("Cache-Control", "no-store")
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
 
 
 def csrf_token(session_token: str) -> str:
@@ -68,9 +53,19 @@ def check_origin(request: Request, services: Services) -> None:
     Raises:
         ProblemError: the browser names another origin, or none.
     """
-    own = {_request_origin(request), services.settings.public_url.rstrip("/")}
-    if request.headers.get("Origin") not in own - {""}:
-        raise ProblemError(403, "forbidden", "this form was not sent from our own page")
+    origin = request.headers.get("Origin")
+    own = {_request_origin(request)} if _names_own_host(request, services) else set()
+    if origin is None or origin not in own | {_public_origin(services)}:
+        raise ProblemError(403, "forbidden", _FOREIGN_FORM)
+
+
+def _public_origin(services: Services) -> str:
+    public = urlsplit(services.settings.public_url)
+    return f"{public.scheme}://{public.netloc}"
+
+
+def _names_own_host(request: Request, services: Services) -> bool:
+    return is_own_host(request.url.hostname or "", services.settings)
 
 
 def site_url(request: Request, services: Services) -> str:

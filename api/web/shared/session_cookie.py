@@ -1,8 +1,11 @@
 """The cookie that keeps a browser signed in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.responses import Response
+
+from api.core.settings import ApiSettings
+from api.core.urls import is_public_https
 
 SESSION_SECONDS = 8 * 3600
 
@@ -19,6 +22,16 @@ class SessionCookie:
     name: str
     path: str
 
+    def under(self, settings: ApiSettings) -> "SessionCookie":
+        """The cookie as this deployment sets it.
+
+        Where clients use https, its name begins with `__Host-`: the browser then accepts it from
+        this host by https alone, and no other host of the domain can plant one.
+        """
+        if not is_public_https(settings):
+            return self
+        return replace(self, name=f"__Host-{self.name}", path="/")
+
     def set_on(self, response: Response, token: str, *, secure: bool) -> None:
         """Store a session's token in the browser."""
         response.set_cookie(
@@ -31,6 +44,6 @@ class SessionCookie:
             samesite="strict",
         )
 
-    def delete_from(self, response: Response) -> None:
+    def delete_from(self, response: Response, *, secure: bool) -> None:
         """Delete the cookie in the browser."""
-        response.delete_cookie(self.name, path=self.path)
+        response.delete_cookie(self.name, path=self.path, secure=secure)

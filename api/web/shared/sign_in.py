@@ -11,6 +11,12 @@ from api.core.client_address import client_address
 from api.services import Services
 from api.web.shared.security import check_origin, is_secure
 from api.web.shared.session_cookie import SESSION_SECONDS, SessionCookie
+from api.web.shared.sign_in_audit import (
+    RefusalLimit,
+    record_refusal,
+    record_sign_in,
+    record_sign_out,
+)
 from api.web.shared.throttle import SignInThrottle
 from db.tenants import sessions as key_sessions
 from db.tenants.api_keys import Identity
@@ -35,6 +41,7 @@ class SignIn:
         home: path of the page after the sign-in.
         form_path: path of the page that asks for the key.
         identify: returns a key's identity, or raises `KeyRefusedError`.
+        is_for_operators: enter refused sign-ins in the audit log.
     """
 
     def __init__(
@@ -45,6 +52,7 @@ class SignIn:
         home: str,
         form_path: str,
         identify: Callable[[Session, str], Identity],
+        is_for_operators: bool = False,
     ) -> None:
         self._site = site
         self._cookie = cookie
@@ -52,6 +60,7 @@ class SignIn:
         self._form_path = form_path
         self._identify = identify
         self._throttle = SignInThrottle()
+        self._refusals = RefusalLimit() if is_for_operators else None
 
     def sign_in(
         self,
@@ -70,13 +79,13 @@ class SignIn:
         """
         check_origin(request, services)
         try:
-            former = request.cookies.get(self._cookie.name)
-            token = self.open_session(services, key.strip(), former=former)
+            former = request.cookies.get(self._cookie.under(services.settings).name)
+            token = self.open_session(request, services, key.strip(), former=former)
         except KeyRefusedError as error:
+            if self._refusals is not None and self._refusals.allows_one():
+                record_refusal(services, request, key.strip())
             return self._refuse(client_address(request.scope), str(error), render_form)
-        response = RedirectResponse(self._home, 303)
-        self._cookie.set_on(response, token, secure=is_secure(request, services))
-        return response
+        return self._enter(request, services, token)
 
     def _refuse(
         self, address: str, reason: str, render_form: Callable[[str, int], Response]
@@ -92,7 +101,9 @@ class SignIn:
         response.headers["Retry-After"] = str(wait)
         return response
 
-    def open_session(self, services: Services, key: str, *, former: str | None = None) -> str:
+    def open_session(
+        self, request: Request, services: Services, key: str, *, former: str | None = None
+    ) -> str:
         """Open a session for a key, close the former one, and return the new token.
 
         Raises:
@@ -100,16 +111,38 @@ class SignIn:
         """
         with services.database.transaction() as session:
             identity = self._identify(session, key)
+            record_sign_in(session, request, identity)
             if former:
                 key_sessions.end(session, former)
             return key_sessions.start(session, identity.key_id, seconds=SESSION_SECONDS)
 
+    def follow_link(self, request: Request, services: Services, link: str) -> Response | None:
+        """Open a session by a one-time link; None when it was used before, or is out of date."""
+        former = request.cookies.get(self._cookie.under(services.settings).name)
+        with services.database.transaction() as session:
+            key_id = key_sessions.redeem_link(session, link)
+            if key_id is None:
+                return None
+            if former:
+                key_sessions.end(session, former)
+            token = key_sessions.start(session, key_id, seconds=SESSION_SECONDS)
+        return self._enter(request, services, token)
+
+    def _enter(self, request: Request, services: Services, token: str) -> Response:
+        response = RedirectResponse(self._home, 303)
+        cookie = self._cookie.under(services.settings)
+        cookie.set_on(response, token, secure=is_secure(request, services))
+        return response
+
     def sign_out(self, request: Request, services: Services) -> Response:
         """Close the session, so that its token is worthless everywhere, and delete the cookie."""
+        cookie = self._cookie.under(services.settings)
+        token = request.cookies[cookie.name]
         with services.database.transaction() as session:
-            key_sessions.end(session, request.cookies[self._cookie.name])
+            record_sign_out(session, request, token)
+            key_sessions.end(session, token)
         response = RedirectResponse(self._form_path, 303)
-        self._cookie.delete_from(response)
+        cookie.delete_from(response, secure=is_secure(request, services))
         return response
 
 

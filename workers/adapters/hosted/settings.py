@@ -22,7 +22,9 @@ class HostedSettings(BaseSettings):
             the attempt fails.
     """
 
-    model_config = SettingsConfigDict(env_prefix="BOTTEGA_RELAY_", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix="BOTTEGA_RELAY_", hide_input_in_errors=True, allow_inf_nan=False
+    )
 
     url: str
     key: SecretStr = Field(min_length=1)

@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from api.core.errors import not_found
 from api.core.event_stream import EventStream
+from api.operators.job_reads import record_job_read
 from api.resources.waiter import Waiter
 from api.schemas.jobs import ShortText
 from api.services import Services, ServicesDep
@@ -41,7 +42,9 @@ def show_job(
     message: FlashMessageDep,
 ) -> HTMLResponse:
     """One job: its state, its input, its results and its price."""
-    return page(request, "job.html", operator, message=message, **_values(services, job_id))
+    values = _values(services, job_id)
+    record_job_read(services, operator.actor, job_id)
+    return page(request, "job.html", operator, message=message, **values)
 
 
 async def _follow(
@@ -50,6 +53,7 @@ async def _follow(
     """Answer 404 or 429 before the stream begins; afterwards it is too late."""
     with following(services, job_id, operator.credential) as waiter:
         await run_in_threadpool(_values, services, job_id)
+        await run_in_threadpool(record_job_read, services, operator.actor, job_id)
         yield waiter
 
 

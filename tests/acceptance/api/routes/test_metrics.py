@@ -7,6 +7,8 @@ from pathlib import Path
 import httpx
 import yaml
 
+from db.tenants import api_keys
+from tests.acceptance.api.web.problems import problem
 from tests.acceptance.stack import Client, Stack, eventually
 
 DEPLOY = Path(__file__).parents[4] / "deploy"
@@ -30,12 +32,6 @@ def used_names() -> set[str]:
     return {name for query in queries for name in _NAME.findall(query)}
 
 
-def shown(stack: Stack) -> dict[str, str]:
-    """The metrics of each process."""
-    urls = stack.facts["metrics_urls"]
-    return {name: httpx.get(url).raise_for_status().text for name, url in urls.items()}
-
-
 def families(text: str) -> set[str]:
     """The exported names, from the lines with their types."""
     names = set()
@@ -46,7 +42,7 @@ def families(text: str) -> set[str]:
 
 
 def test_every_figure_that_is_asked_for_is_there(stack: Stack) -> None:
-    texts = shown(stack)
+    texts = stack.metrics()
     assert set(texts) == {"api", "courier", "worker"}
     there = set().union(*map(families, texts.values()))
     assert len(used_names()) > 30
@@ -63,13 +59,13 @@ def test_a_painted_picture_is_counted_once_by_the_process_that_did_it(
     count = 'bottega_images_billed_total{variant="flux.1-demo"}'
 
     def counted() -> float:
-        lines = [line for line in shown(stack)["worker"].splitlines() if line.startswith(count)]
+        lines = [line for line in stack.metrics()["worker"].splitlines() if line.startswith(count)]
         return sum(float(line.rpartition(" ")[2]) for line in lines)
 
     before = counted()
     assert tenant.await_end(tenant.paint())["state"] == "succeeded"
     eventually(lambda: counted() == before + 1)
-    texts = shown(stack)
+    texts = stack.metrics()
     assert count not in texts["api"]
     for stage in ("fetch", "run", "store", "complete"):
         assert (
@@ -90,3 +86,19 @@ def test_prometheus_finds_the_processes_by_the_file_in_the_data_folder(stack: St
         for target in group["targets"]
     }
     assert found == stack.facts["metrics_urls"]
+
+
+def test_prometheus_reads_the_api_with_the_key_in_the_data_folder(stack: Stack) -> None:
+    path = stack.data_dir / "prometheus-key"
+    assert path.stat().st_mode & 0o077 == 0
+    assert path.read_text() == stack.facts["viewer_key"]
+    url = f"{stack.url}/metrics"
+    for headers in (
+        {},
+        {"X-Forwarded-For": "127.0.0.1"},
+        {"Authorization": f"Bearer {stack.facts['api_key']}"},
+    ):
+        problem(httpx.get(url, headers=headers), 403, "forbidden")
+    with stack.database.transaction(durable=False) as session:
+        key = api_keys.identify(session, path.read_text())
+    assert key.role == api_keys.OperatorRole.VIEWER

@@ -127,10 +127,11 @@ def test_queues_are_paused_and_jobs_canceled_one_by_one_and_all_after_a_count(
     page.locator(queue).get_by_role("button", name="Resume").click()
     assert tenant.await_end(late)["state"] == "succeeded"
     with stack.database.transaction() as session:
-        entries = [(entry.action, entry.target) for entry in audit.latest_entries(session, limit=6)]
+        entries = [(entry.action, entry.target) for entry in audit.latest_entries(session, limit=7)]
     canceled = [("job.cancel", job["id"]) for job in waiting]
     assert entries[::-1] == [
         ("queue.pause", "flux.1-demo"),
+        ("job.read", waiting[0]["id"]),
         *canceled,
         ("queue.resume", "flux.1-demo"),
     ]

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, expect
 
+from db.tenants import sessions
 from tests.acceptance.api.web.browser import (
     Visit,
     chromium,
@@ -117,12 +118,13 @@ RECORD_PROGRESS = """() => {
 """A script that records the progress: a quick job ends between two checks of the driver."""
 
 
-def test_the_local_stacks_tenant_is_signed_in_paints_and_watches(
-    browser: Browser, stack: Stack
-) -> None:
+def test_a_link_signs_a_browser_in_that_paints_and_watches(browser: Browser, stack: Stack) -> None:
     with visit(browser, stack) as opened:
         page = opened.page
-        page.goto("/")
+        with stack.database.transaction() as session:
+            key_id = f"key_{stack.facts['api_key'].split('_')[1]}"
+            link = sessions.create_link(session, key_id, seconds=60)
+        page.goto(f"/playground/sign-in?link={link}")
         expect(page.locator(".quote")).to_have_text("To see the price, fill in: Prompt.")
         page.get_by_label("Prompt").fill("a red circle on a blue background")
         page.get_by_text("16:9").click()
@@ -143,7 +145,7 @@ def test_the_local_stacks_tenant_is_signed_in_paints_and_watches(
         expect(page.locator(".results figcaption")).to_contain_text(f"seed {seed}")
         expect(page.locator(f"#shot-{job_id} img")).to_be_visible()
         page.locator(".menu summary").click()
-        expect(page.locator(".menu")).to_contain_text("without a key")
+        expect(page.locator(".menu")).to_contain_text("Free images left")
 
 
 def test_a_queued_job_shows_its_position_and_is_canceled(

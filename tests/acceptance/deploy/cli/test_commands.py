@@ -5,7 +5,6 @@ import re
 import time
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.acceptance.stack import Client, Stack, run_bottega
@@ -60,8 +59,7 @@ def finished_jobs(stack: Stack, variant: str, outcome: str) -> float:
     pattern = (
         rf'^bottega_jobs_finished_total{{(.*outcome="{outcome}".*variant="{variant}".*)}} (.+)$'
     )
-    texts = [httpx.get(url).raise_for_status().text for url in stack.facts["metrics_urls"].values()]
-    found = [re.findall(pattern, text, re.MULTILINE) for text in texts]
+    found = [re.findall(pattern, text, re.MULTILINE) for text in stack.metrics().values()]
     return sum(float(value) for samples in found for _, value in samples)
 
 

@@ -77,6 +77,7 @@ def told(stack: Stack) -> Told:
     told = Told(stack.tenant())
     told.private["key"] = str(told.client.http.headers["authorization"]).removeprefix("Bearer ")
     told.private["operator's key"] = stack.facts["operator_key"]
+    told.private["viewer's key"] = stack.facts["viewer_key"]
     told.private["database's password"] = make_url(stack.facts["database_url"]).password or ""
     settings = json.loads((stack.data_dir / "settings.json").read_text())
     told.private["artifacts' secret"] = settings["BOTTEGA_URL_SECRET"]

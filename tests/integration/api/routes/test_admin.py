@@ -254,6 +254,8 @@ WRONG = [
     ("PATCH", "/tiers/none", {"weight": 2}, 404),
     ("PATCH", "/tiers/free", {"weight": 0}, 422),
     ("PATCH", "/tiers/free", {"max_stored_bytes": 0}, 422),
+    ("PATCH", "/tiers/free", {"weight": 5e-324}, 422),
+    ("PATCH", "/tiers/free", {"weight": 1e7}, 422),
     ("POST", "/queues/none/pause", {}, 404),
     ("POST", "/workers/none/drain", {}, 404),
     ("POST", "/bulk/cancel", {"token": "made up"}, 409),

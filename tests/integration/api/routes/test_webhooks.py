@@ -33,7 +33,8 @@ SECRET = "/v1/webhooks/secret"
 @pytest.fixture
 def app(make_api: MakeApi) -> Iterator[TestClient]:
     """A client of an API process, without a key."""
-    with TestClient(make_api(BOTTEGA_PUBLIC_URL="https://api.example/")) as client:
+    app = make_api(BOTTEGA_PUBLIC_URL="https://api.example/")
+    with TestClient(app, base_url="https://api.example") as client:
         yield client
 
 
@@ -52,7 +53,7 @@ def signed_in(app: TestClient, database: Database, tenant_id: str) -> TestClient
     with database.transaction() as session:
         _, key = api_keys.create(session, tenant_id=tenant_id, name="")
     headers = {"Authorization": f"Bearer {key}"}
-    return TestClient(app.app, base_url="http://bottega.test", headers=headers)
+    return TestClient(app.app, base_url="https://api.example", headers=headers)
 
 
 def refusal(client: TestClient, webhook: Json) -> Json:

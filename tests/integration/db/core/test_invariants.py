@@ -24,6 +24,7 @@ from tests.support.jobs import (
     stored,
     submit,
     submit_many,
+    without_finite_checks,
 )
 
 SETTLED = "each succeeded job has exactly one settled hold and one usage event"
@@ -44,6 +45,7 @@ CHARGED = "a tenant's charges are the sum of its usage events"
 IN_FLIGHT = "a tenant's count of jobs in flight is its number of unfinished jobs"
 TOLD = "each event that a webhook subscribes to has its delivery, and no other event has one"
 STORED = "a tenant's stored bytes are the sum of its inputs and results in the store"
+FINITE = "the numbers of the fair share are finite"
 ARTIFACTS = "artifacts belong to succeeded jobs and to the attempt that succeeded"
 
 COLUMNS = "key, tenant_id, job_id, variant, kind, units, amount_micros, covered_by, month"
@@ -113,6 +115,9 @@ BREAKS: list[tuple[str, set[str]]] = [
     ("UPDATE tenants SET stored_bytes = 0", {STORED}),
     ("UPDATE artifacts SET attempt = attempt + 1", {ARTIFACTS}),
     (MISFILE, {ARTIFACTS}),
+    ("UPDATE queues SET virtual_time = 'NaN'", {FINITE}),
+    ("UPDATE fair_tags SET finish = 'Infinity'", {FINITE}),
+    ("UPDATE jobs SET fair_start = '-Infinity' WHERE state = 'queued'", {FINITE}),
     ("DELETE FROM deliveries", {TOLD}),
     ("UPDATE deliveries SET event = 'job.expired'", {TOLD}),
     ("UPDATE deliveries SET job_id = (SELECT id FROM jobs WHERE state = 'queued' LIMIT 1)", {TOLD}),
@@ -161,6 +166,8 @@ def tampering(scene: Database) -> Iterator[Session]:
         session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         for table in ("usage_events", "ledger_entries"):
             session.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
+        for constraint in without_finite_checks():
+            session.execute(text(constraint))
         yield session
         session.rollback()
 

@@ -168,3 +168,48 @@ def test_three_tiers_are_there_from_the_beginning(database: Database) -> None:
         ("standard", 4.0, 1_000, "high", 100, 500, 12_000, 50 * 10**9),
         ("enterprise", 16.0, 100_000, "high", 1_000, 5_000, 60_000, 10**12),
     ]
+
+
+POISONED = """
+INSERT INTO tiers (name, weight, max_in_flight, max_priority, images_per_month, analyses_per_month)
+    VALUES ('tiny', 5e-324, 9, 'high', 9, 9), ('huge', 'Infinity', 9, 'high', 9, 9);
+INSERT INTO tenants (id, name, tier, balance_micros, balance_held_micros, in_flight)
+    VALUES ('ten_1', 'one', 'tiny', 0, 0, 0), ('ten_2', 'two', 'standard', 0, 0, 0);
+INSERT INTO queues (variant, virtual_time) VALUES ('broken', 'NaN'), ('sound', 7);
+INSERT INTO fair_tags (variant, tenant_id, finish) VALUES
+    ('broken', 'ten_1', 'NaN'), ('broken', 'ten_2', 'NaN'), ('sound', 'ten_2', 8);
+INSERT INTO jobs (id, tenant_id, variant, state, priority, input, metadata, batch_key, batch_limit,
+    cost_seconds, fair_share, fair_start, attempt, max_attempts, deadline_seconds, progress_step,
+    progress_steps, unit_kind, units, price_micros, covered_by, finished_at)
+SELECT id, tenant_id, variant, state, 'normal', '{}', '{}', 'alone', 1, 2, share, start, 0, 3, 60,
+    0, 0, 'images', 1, 1, 'allowance', CASE state WHEN 'canceled' THEN now() END
+FROM (VALUES
+    ('job_1', 'ten_1', 'broken', 'queued', 'Infinity'::float, 'NaN'::float),
+    ('job_2', 'ten_2', 'broken', 'queued', 0.5, 'NaN'),
+    ('job_3', 'ten_2', 'broken', 'queued', 0.5, 'NaN'),
+    ('job_4', 'ten_2', 'broken', 'canceled', 'Infinity', 'NaN'),
+    ('job_5', 'ten_2', 'sound', 'queued', 1, 7)
+) AS jobs (id, tenant_id, variant, state, share, start)
+"""
+
+
+def test_a_fair_share_that_was_poisoned_is_mended(empty_url: str) -> None:
+    command.upgrade(migrate.migration_config(empty_url), "0016_failed_by_model")
+    engine = create_engine(empty_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(POISONED)
+    engine.dispose()
+    migrate.upgrade(empty_url)
+    assert rows(empty_url, "SELECT name, weight FROM tiers WHERE name IN ('tiny', 'huge')") == [
+        *(("huge", 1e6), ("tiny", 0.001))
+    ]
+    assert rows(empty_url, "SELECT variant, virtual_time FROM queues") == [
+        *(("broken", 0.0), ("sound", 7.0))
+    ]
+    assert rows(empty_url, "SELECT id, fair_share, fair_start FROM jobs") == [
+        *(("job_1", 2000.0, 0.0), ("job_2", 0.5, 0.0), ("job_3", 0.5, 0.5)),
+        *(("job_4", 0.0, 0.0), ("job_5", 1.0, 7.0)),
+    ]
+    assert rows(empty_url, "SELECT variant, tenant_id, finish FROM fair_tags") == [
+        *(("broken", "ten_1", 2000.0), ("broken", "ten_2", 1.0), ("sound", "ten_2", 8.0))
+    ]

@@ -2,11 +2,17 @@
 
 from collections import Counter
 
+import pytest
+from sqlalchemy.exc import DBAPIError
+
 from db.core.session import Database
+from db.jobs.fair_share import restart_broken_queues
+from db.values.fair_share import MAX_WEIGHT, MIN_WEIGHT
 from db.values.job_state import Priority
 from tests.support.jobs import (
     VARIANT,
     add_tenant,
+    add_tier,
     backlog,
     cancel,
     claim,
@@ -16,9 +22,11 @@ from tests.support.jobs import (
     found,
     let_expire,
     retry,
+    running,
     sql,
     submit,
     submit_many,
+    without_finite_checks,
 )
 from tests.support.waiting import at_once
 
@@ -186,3 +194,65 @@ def test_submissions_at_once_get_places_one_after_another(database: Database) ->
     tenant_id = add_tenant(database)
     ids = at_once([lambda: submit(database, tenant_id)] * 12)
     assert sorted(start(database, job_id) for job_id in ids) == list(range(12))
+
+
+NOT_FINITE = ("NaN", "Infinity", "-Infinity")
+
+
+@pytest.mark.parametrize("weight", [5e-324, 0.0009, 1.0001e6, float("inf"), float("nan"), -1.0])
+def test_the_database_refuses_a_weight_out_of_range(database: Database, weight: float) -> None:
+    with pytest.raises(DBAPIError, match="weight_in_range"):
+        add_tier(database, "odd", weight=weight)
+
+
+@pytest.mark.parametrize("weight", [MIN_WEIGHT, MAX_WEIGHT])
+def test_the_bounds_of_a_weight_keep_every_tag_finite(database: Database, weight: float) -> None:
+    tenant_id = add_tenant(database, weight=weight)
+    ids = submit_many(database, tenant_id, 5, cost_seconds=3_600, priority=Priority.LOW)
+    assert sorted(ids, key=lambda job_id: start(database, job_id)) == ids
+    assert claim_all(database) == ids
+    assert virtual_time(database) == start(database, ids[-1]) > 0
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("queues", "virtual_time"),
+        ("fair_tags", "finish"),
+        ("jobs", "fair_start"),
+        ("jobs", "fair_share"),
+        ("jobs", "cost_seconds"),
+        ("jobs", "deadline_seconds"),
+    ],
+)
+def test_the_database_refuses_numbers_that_are_not_finite(
+    database: Database, table: str, column: str
+) -> None:
+    running(database, add_tenant(database))
+    for value in NOT_FINITE:
+        with pytest.raises(DBAPIError, match=f"{column}_finite"):
+            sql(database, f"UPDATE {table} SET {column} = '{value}'")  # noqa: S608
+
+
+@pytest.mark.parametrize("value", NOT_FINITE)
+def test_a_poisoned_queue_is_restarted_and_shares_fairly_again(
+    database: Database, value: str
+) -> None:
+    a, b = add_tenant(database, weight=1), add_tenant(database, weight=4)
+    submit_many(database, a, 3, cost_seconds=2)
+    submit_many(database, b, 2, cost_seconds=2)
+    untouched = submit(database, a, variant="another")
+    for statement in without_finite_checks():
+        sql(database, statement)
+    sql(database, f"INSERT INTO queues VALUES ('{VARIANT}', '{value}')")  # noqa: S608
+    sql(database, f"UPDATE fair_tags SET finish = '{value}' WHERE variant = '{VARIANT}'")  # noqa: S608
+    sql(database, f"UPDATE jobs SET fair_start = '{value}' WHERE variant = '{VARIANT}'")  # noqa: S608
+    sql(database, f"UPDATE jobs SET fair_share = '{value}' WHERE tenant_id = '{b}'")  # noqa: S608
+    with database.transaction() as session:
+        assert restart_broken_queues(session) == [VARIANT]
+    late = submit(database, b, cost_seconds=2)
+    assert (start(database, late), start(database, untouched)) == (1, 0)
+    assert owners(database, 6) == [a, b, b, b, a, a]
+    assert virtual_time(database) == 4
+    with database.transaction() as session:
+        assert restart_broken_queues(session) == []

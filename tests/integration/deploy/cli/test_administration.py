@@ -53,6 +53,13 @@ def test_money_tiers_queues_and_keys_are_changed_and_written_down(
     assert {row["actor"] for row in log} == {f"cli:{getpass.getuser()}"}
 
 
+@pytest.mark.parametrize("weight", ["5e-324", "0", "nan", "inf", "-inf", "1e7"])
+def test_a_weight_out_of_range_is_refused_with_the_range(bottega: Commands, weight: str) -> None:
+    refusal = bottega.run("tiers", "set", "free", f"--weight={weight}", code=2)
+    assert "0.001" in refusal
+    assert bottega.rows("audit") == []
+
+
 def test_a_reference_that_was_used_for_another_amount_is_an_error(
     bottega: Commands, tenant_id: str
 ) -> None:

@@ -31,6 +31,7 @@ from tests.support.jobs import (
     state,
     submit,
     submit_many,
+    without_finite_checks,
 )
 from tests.support.station import read_events
 from tests.support.waiting import at_once, await_true
@@ -242,3 +243,17 @@ def test_maintenance_outlives_a_database_that_is_away_and_stops_when_told(
     sweeping.join(10)
     assert not sweeping.is_alive()
     assert counts(database, "usage_events") == [0]
+
+
+def test_a_queue_whose_time_is_no_number_is_restarted(
+    database: Database, sweeper: Sweeper, variant: str
+) -> None:
+    assert sweeper.repair_fair_share() == []
+    for statement in without_finite_checks():
+        sql(database, statement)
+    sql(database, "INSERT INTO queues VALUES (:variant, 'NaN')", variant=variant)
+    assert [broken.rule for broken in sweeper.audit()] == [
+        "the numbers of the fair share are finite"
+    ]
+    assert sweeper.repair_fair_share() == [variant]
+    assert sweeper.audit() == []
