@@ -69,10 +69,11 @@ class JsonMeter:
         quote = chunk.find(_QUOTE, at)
         piece = chunk[at : quote if quote >= 0 else len(chunk)]
         self._add_bytes(len(piece) + 1)
-        self._entries += sum(map(piece.count, (b",", b"[", b"{")))
+        self._entries += piece.count(b",") + piece.count(b"[") + piece.count(b"{")
         if self._entries > self._limits.max_entries:
             raise _too_many(f"more than {self._limits.max_entries} entries")
-        self._measure_depth(piece.translate(None, _NOT_BRACKETS))
+        if brackets := piece.translate(None, _NOT_BRACKETS):
+            self._measure_depth(brackets)
         if quote < 0:
             return len(chunk)
         self._open_string()
