@@ -7,11 +7,13 @@ left of a body is small, so that parsing it is cheap in time and memory.
 import re
 from dataclasses import dataclass
 
-from api.core.errors import ProblemError
+from api.core.errors import ProblemError, invalid
 
 _STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _DATA_URI = b"data:"
-_URI_HEAD_CHARS = 100
+_URI_SLACK_CHARS = 4096
+"""The beginning of the URI; and a picture that is a little too large is named by its field."""
+
 _QUOTE = b'"'
 _BACKSLASH = b"\\"
 _OPENING = b"[{"
@@ -37,7 +39,7 @@ class JsonLimits:
 
 def data_uri_chars(picture_bytes: int) -> int:
     """The longest data URI of a picture: base64 takes four characters for three bytes."""
-    return picture_bytes // 3 * 4 + _URI_HEAD_CHARS
+    return picture_bytes // 3 * 4 + _URI_SLACK_CHARS
 
 
 class JsonMeter:
@@ -135,4 +137,4 @@ def _too_large(reason: str) -> ProblemError:
 
 
 def _too_many(reason: str) -> ProblemError:
-    return ProblemError(422, "invalid_input", f"the request body has {reason}")
+    return invalid(["body"], f"the request body has {reason}")
