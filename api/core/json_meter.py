@@ -7,11 +7,13 @@ left of a body is small, so that parsing it is cheap in time and memory.
 import re
 from dataclasses import dataclass
 
-from api.core.errors import ProblemError
+from api.core.errors import ProblemError, invalid
 
 _STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _DATA_URI = b"data:"
-_URI_HEAD_CHARS = 100
+_URI_SLACK_CHARS = 4096
+"""The beginning of the URI; and a picture that is a little too large is named by its field."""
+
 _QUOTE = b'"'
 _BACKSLASH = b"\\"
 _OPENING = b"[{"
@@ -37,7 +39,7 @@ class JsonLimits:
 
 def data_uri_chars(picture_bytes: int) -> int:
     """The longest data URI of a picture: base64 takes four characters for three bytes."""
-    return picture_bytes // 3 * 4 + _URI_HEAD_CHARS
+    return picture_bytes // 3 * 4 + _URI_SLACK_CHARS
 
 
 class JsonMeter:
@@ -69,10 +71,11 @@ class JsonMeter:
         quote = chunk.find(_QUOTE, at)
         piece = chunk[at : quote if quote >= 0 else len(chunk)]
         self._add_bytes(len(piece) + 1)
-        self._entries += sum(map(piece.count, (b",", b"[", b"{")))
+        self._entries += piece.count(b",") + piece.count(b"[") + piece.count(b"{")
         if self._entries > self._limits.max_entries:
             raise _too_many(f"more than {self._limits.max_entries} entries")
-        self._measure_depth(piece.translate(None, _NOT_BRACKETS))
+        if brackets := piece.translate(None, _NOT_BRACKETS):
+            self._measure_depth(brackets)
         if quote < 0:
             return len(chunk)
         self._open_string()
@@ -134,4 +137,4 @@ def _too_large(reason: str) -> ProblemError:
 
 
 def _too_many(reason: str) -> ProblemError:
-    return ProblemError(422, "invalid_input", f"the request body has {reason}")
+    return invalid(["body"], f"the request body has {reason}")

@@ -147,17 +147,24 @@ class GuardedProtocol(HttpToolsProtocol):
                 self.transport.abort()
         elif self._in_body:
             self._sweep_body(now, interval)
-        elif not self._is_running() and self._awaits_header():
-            seconds = now - self._header_since
-            if seconds > self.settings.header_seconds:
-                self._refuse(408, "request_timeout", "the request came too slowly", "header_time")
+        elif self._awaits_header() and now - self._header_since > self.settings.header_seconds:
+            self._end_header()
+
+    def _end_header(self) -> None:
+        """End a connection whose request does not come: who sent nothing is answered nothing."""
+        if self._header_bytes:
+            self._refuse(408, "request_timeout", "the request came too slowly", "header_time")
+        else:
+            count_refused("header_time")
+            self.close_silent()
 
     def _is_running(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
     def _awaits_header(self) -> bool:
         """True for a header that has begun, and where uvicorn has no timer for a pause."""
-        return self._header_bytes > 0 or self.timeout_keep_alive_task is None
+        paused = self._header_bytes > 0 or self.timeout_keep_alive_task is None
+        return paused and not self._is_running()
 
     def _sweep_body(self, now: float, interval: float) -> None:
         if self.flow.read_paused or self.pipeline:

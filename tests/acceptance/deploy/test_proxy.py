@@ -143,7 +143,7 @@ def test_an_event_arrives_while_its_stream_goes_on(stack: Stack, tenant: httpx.C
         tenant.post(f"/v1/jobs/{job['id']}/cancel")
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/readyz", "/healthz", "//metrics", "/%6detrics"])
+@pytest.mark.parametrize("path", ["/metrics", "/readyz", "/healthz", "/%6detrics"])
 def test_metrics_and_readiness_are_not_shown(tenant: httpx.Client, path: str) -> None:
     assert tenant.get(path).status_code == 404
     assert tenant.get("/livez").status_code == 200

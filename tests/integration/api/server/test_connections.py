@@ -36,7 +36,7 @@ def test_a_request_must_arrive_in_time_and_one_that_runs_is_not_cut() -> None:
         running = server.connect(GET.replace(b"/read", b"/hang"))
         idle = server.connect()
         assert server.get("/read", idle) == 200
-        assert status_of(until_closed(silent)) == 408
+        assert until_closed(silent) == b""
         assert status_of(until_closed(begun)) == 408
         assert b"body came too slowly" in until_closed(half)
         assert status_of(running.recv(1000)) == 200
