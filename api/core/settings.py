@@ -1,7 +1,9 @@
 """The API's settings, read from the environment."""
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr
+from pydantic import PositiveFloat, PositiveInt, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from db.core.secret_strength import require_strong
 
 
 class ApiSettings(BaseSettings):
@@ -10,7 +12,8 @@ class ApiSettings(BaseSettings):
     Attributes:
         public_url: the URL by which clients reach it, e.g. "https://bottega.example.org"; when
             empty, the host that each request names.
-        url_secret: the key that signs artifact URLs; the same for every API process.
+        url_secret: the key that signs artifact URLs; the same for every API process. One that can
+            be guessed is refused.
         artifact_url_seconds: lifetime of an artifact's URL; a GET on the job makes a fresh one.
         variants: ids of the offered models; empty offers the whole catalogue.
         max_body_bytes: the largest request body.
@@ -23,10 +26,10 @@ class ApiSettings(BaseSettings):
         metrics_networks: networks whose clients may read /metrics without the operator's key.
     """
 
-    model_config = SettingsConfigDict(env_prefix="BOTTEGA_")
+    model_config = SettingsConfigDict(env_prefix="BOTTEGA_", hide_input_in_errors=True)
 
     public_url: str = ""
-    url_secret: SecretStr = Field(min_length=16)
+    url_secret: SecretStr
     artifact_url_seconds: PositiveInt = 3600
     variants: tuple[str, ...] = ()
     max_body_bytes: PositiveInt = 64_000_000
@@ -36,3 +39,9 @@ class ApiSettings(BaseSettings):
     max_wait_seconds: PositiveFloat = 60
     playground_key: SecretStr = SecretStr("")
     metrics_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+
+    @field_validator("url_secret")
+    @classmethod
+    def _check_url_secret(cls, secret: SecretStr) -> SecretStr:
+        require_strong("BOTTEGA_URL_SECRET", secret.get_secret_value())
+        return secret

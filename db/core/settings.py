@@ -5,6 +5,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from db.core.secret_strength import require_filled_in
+
 
 class DatabaseSettings(BaseSettings):
     """The PostgreSQL server, the pool of connections, and timeouts.
@@ -20,7 +22,9 @@ class DatabaseSettings(BaseSettings):
             hangs must not keep its locks.
     """
 
-    model_config = SettingsConfigDict(env_prefix="BOTTEGA_DATABASE_", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="BOTTEGA_DATABASE_", populate_by_name=True, hide_input_in_errors=True
+    )
 
     url: SecretStr = Field(validation_alias="DATABASE_URL")
     pool_size: PositiveInt = 10
@@ -34,8 +38,9 @@ class DatabaseSettings(BaseSettings):
     @classmethod
     def _check_url(cls, url: SecretStr) -> SecretStr:
         try:
-            make_url(url.get_secret_value())
+            password = make_url(url.get_secret_value()).password
         except (ArgumentError, ValueError) as error:
             # Not the parser's own text, which may quote a password.
             raise ValueError("is no URL of a database: postgresql://USER@HOST/NAME") from error
+        require_filled_in("the password in DATABASE_URL", str(password or ""))
         return url

@@ -1,5 +1,6 @@
 """The checks of `bottega doctor`: each returns an observation, or raises the fault."""
 
+import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -8,10 +9,12 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from types import ModuleType
 
-from sqlalchemy import func, select
+from redis.connection import parse_url
+from sqlalchemy import func, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.core.invariants import violations
+from db.core.secret_strength import WeakSecretError, require_strong
 from db.core.session import Database
 from db.core.settings import DatabaseSettings
 from db.jobs.queries import artifact_keys
@@ -40,6 +43,7 @@ _EXPLAINED = (
     FindingError,
     FilterFileError,
     StoreError,
+    WeakSecretError,
     WeightsError,
     catalog.UnknownVariantError,
 )
@@ -74,6 +78,7 @@ def check_deployment(variants: Sequence[str]) -> Iterator[CheckResult]:
         database, open_store(StorageSettings()), QueueNotifier(WorkerSettings())
     )
     checks: dict[str, Callable[[Environment], str]] = {
+        "secrets": lambda _environment: _secrets(),
         "database": _database,
         "clock": _clock,
         "redis": _redis,
@@ -99,6 +104,24 @@ def _run(name: str, check: Callable[[Environment], str], environment: Environmen
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", error)).partition("\n")[0]
         return CheckResult(name, ok=False, detail=f"the database does not answer: {reason}")
+
+
+def _secrets() -> str:
+    """Every secret that an operator chose withstands guessing."""
+    found = {name: text for name, text in _chosen_secrets() if text}
+    for name, text in found.items():
+        require_strong(name, text)
+    return f"hard to guess: {', '.join(found) or 'none is set'}"
+
+
+def _chosen_secrets() -> Iterator[tuple[str, str]]:
+    yield "BOTTEGA_URL_SECRET", os.environ.get("BOTTEGA_URL_SECRET", "")
+    database_url = make_url(DatabaseSettings().url.get_secret_value())
+    yield "the password in DATABASE_URL", str(database_url.password or "")
+    redis_url = parse_url(WorkerSettings().redis_url.get_secret_value())  # type: ignore[no-untyped-call]
+    yield "the password in REDIS_URL", str(redis_url.get("password") or "")
+    storage_secret = StorageSettings().secret_access_key
+    yield "S3_SECRET_ACCESS_KEY", storage_secret.get_secret_value() if storage_secret else ""
 
 
 def _database(environment: Environment) -> str:

@@ -1,5 +1,6 @@
 """What integration tests share: a database of one's own per test, a store, a Redis to mistreat."""
 
+import secrets
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,7 +66,7 @@ def make_api(
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
         "BOTTEGA_STORE_DIR": str(store._root),
-        "BOTTEGA_URL_SECRET": "s" * 32,
+        "BOTTEGA_URL_SECRET": secrets.token_urlsafe(32),
     }
 
     def make(**variables: str) -> FastAPI:
