@@ -28,7 +28,7 @@ POOLS = sorted(path.parent for path in KUBERNETES.glob("pools/*/kustomization.ya
 UNITS = sorted(DEPLOY.glob("systemd/*.service"))
 FLEETS = sorted(DEPLOY.glob("fleet/*.toml"))
 _SETTINGS = (ApiSettings, DatabaseSettings, StorageSettings, WorkerSettings, OutboundSettings)
-_FOREIGN = {"HF_HOME", "HF_TOKEN", "OPERATOR_KEY", "BOTTEGA_RELAY_URL", "BOTTEGA_RELAY_KEY"}
+_FOREIGN = {"HF_HOME", "HF_TOKEN", "VIEWER_KEY", "BOTTEGA_RELAY_URL", "BOTTEGA_RELAY_KEY"}
 
 Json = Any
 
@@ -206,7 +206,7 @@ def test_a_unit_runs_a_command_that_there_is(path: Path) -> None:
     words = re.findall(r"^ExecStart=\S+/bottega (\w+)", path.read_text(), re.MULTILINE)
     assert len(words) == 1
     assert words[0] in subcommands(main)
-    assert "EnvironmentFile=/etc/bottega/env" in path.read_text()
+    assert "EnvironmentFile=/etc/bottega/env\n" in path.read_text()
 
 
 def containers() -> Iterator[tuple[str, Json]]:
