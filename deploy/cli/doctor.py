@@ -14,6 +14,7 @@ from sqlalchemy import func, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.core.invariants import violations
+from db.core.privileges import APP_ROLE, OWNER_ROLE, excess_powers
 from db.core.secret_strength import WeakSecretError, require_strong
 from db.core.session import Database
 from db.core.settings import DatabaseSettings
@@ -80,6 +81,7 @@ def check_deployment(variants: Sequence[str]) -> Iterator[CheckResult]:
     checks: dict[str, Callable[[Environment], str]] = {
         "secrets": lambda _environment: _secrets(),
         "database": _database,
+        "database role": _database_role,
         "clock": _clock,
         "redis": _redis,
         "store": _store,
@@ -128,6 +130,19 @@ def _database(environment: Environment) -> str:
     with environment.database.transaction(durable=False) as session:
         version = session.scalar(select(func.version())) or ""
     return " ".join(version.split()[:2])
+
+
+def _database_role(environment: Environment) -> str:
+    """The service's role can change neither the schema nor the ledgers."""
+    with environment.database.transaction(durable=False) as session:
+        role = session.scalar(select(func.current_user()))
+        powers = excess_powers(session.connection())
+    if powers:
+        raise FindingError(
+            f"{role} {' and '.join(powers)}: create the roles of deploy/postgres/roles.sql, run "
+            f"`bottega migrate` as {OWNER_ROLE}, and the service as {APP_ROLE}"
+        )
+    return f"{role} changes neither the schema nor the ledgers"
 
 
 def _clock(environment: Environment) -> str:

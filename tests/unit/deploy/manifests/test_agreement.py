@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from api.core.settings import ApiSettings
-from db.core.settings import DatabaseSettings
+from db.core.settings import DatabaseSettings, MigrationSettings
 from db.storage.settings import StorageSettings
 from deploy.docker.check import EXPECTATIONS, PREFIX, read_build_stage
 from deploy.local.fleet import fleet_stop_seconds, programs, read_fleet
@@ -27,7 +27,14 @@ KUBERNETES = DEPLOY / "kubernetes"
 POOLS = sorted(path.parent for path in KUBERNETES.glob("pools/*/kustomization.yaml"))
 UNITS = sorted(DEPLOY.glob("systemd/*.service"))
 FLEETS = sorted(DEPLOY.glob("fleet/*.toml"))
-_SETTINGS = (ApiSettings, DatabaseSettings, StorageSettings, WorkerSettings, OutboundSettings)
+_SETTINGS = (
+    ApiSettings,
+    DatabaseSettings,
+    MigrationSettings,
+    StorageSettings,
+    WorkerSettings,
+    OutboundSettings,
+)
 _FOREIGN = {"HF_HOME", "HF_TOKEN", "VIEWER_KEY", "BOTTEGA_RELAY_URL", "BOTTEGA_RELAY_KEY"}
 
 Json = Any
@@ -207,6 +214,7 @@ def test_a_unit_runs_a_command_that_there_is(path: Path) -> None:
     assert len(words) == 1
     assert words[0] in subcommands(main)
     assert "EnvironmentFile=/etc/bottega/env\n" in path.read_text()
+    assert "\nUMask=0077\n" in path.read_text()
 
 
 def containers() -> Iterator[tuple[str, Json]]:

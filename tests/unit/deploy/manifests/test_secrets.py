@@ -21,7 +21,7 @@ from tests.unit.deploy.manifests.test_agreement import (
 
 SERVERS = {"DATABASE_URL", "REDIS_URL", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"}
 UPSTREAM = {"BOTTEGA_RELAY_URL", "BOTTEGA_RELAY_KEY"}
-OWNER = {"DATABASE_URL"}
+OWNER = {"BOTTEGA_MIGRATION_DATABASE_URL"}
 ALLOWED = {
     "migrate": OWNER,
     "api": SERVERS | {"BOTTEGA_URL_SECRET"},
@@ -94,6 +94,20 @@ def test_a_composed_service_has_the_secrets_of_its_component_alone() -> None:
     assert set(services) == set(COMPOSED)
     for name, service in services.items():
         assert set(service["environment"]) & EVERY_SECRET == COMPOSED[name], name
+
+
+def test_a_component_connects_as_its_own_role_and_user() -> None:
+    users = {"api": "bottega_api", "courier": "bottega_worker", "worker": "bottega_worker"}
+    urls = {name: service["environment"] for name, service in our_services().items()}
+    for component, user in users.items():
+        [file] = [f for f, c in UNIT_FILES.items() if c == component]
+        example = (DEPLOY / "systemd" / f"{file.rstrip('@')}.env.example").read_text()
+        services = {"worker": ["flux", "florence"]}.get(component, [component])
+        for text in (example, *(str(urls[service]) for service in services)):
+            assert "://bottega_app:" in text
+            assert f"redis://{user}:" in text
+    for text in ((DEPLOY / "systemd" / "migrate.env.example").read_text(), str(urls["migrate"])):
+        assert re.findall(r"postgresql://(\w+):", text) == ["bottega_migrate"]
 
 
 def test_no_value_of_the_compose_file_is_a_secret() -> None:
