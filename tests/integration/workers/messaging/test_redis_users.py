@@ -119,49 +119,51 @@ def test_the_api_counts_requests_and_what_commands_did(
     assert refusals(admin) == set()
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("CONFIG", "GET", "*"),
-        ("CONFIG", "SET", "dir", "/"),
-        ("FLUSHALL",),
-        ("FLUSHDB",),
-        ("KEYS", "*"),
-        ("SHUTDOWN",),
-        ("DEBUG", "SLEEP", "0"),
-        ("ACL", "SETUSER", "bottega_worker", "+@all"),
-        ("SCRIPT", "FLUSH"),
-        ("CLIENT", "KILL", "TYPE", "normal"),
-        ("MONITOR",),
-        ("SAVE",),
-        ("REPLICAOF", "127.0.0.1", "9"),
-        ("MODULE", "LIST"),
-        ("PUBLISH", "/0.celery.pidbox", "shutdown"),
-        ("SET", "anything", "1"),
-        ("EVAL", "return 1", "0"),
-    ],
+RULES = (
+    ("CONFIG", "GET", "*"),
+    ("CONFIG", "SET", "dir", "/"),
+    ("FLUSHALL",),
+    ("FLUSHDB",),
+    ("KEYS", "*"),
+    ("SHUTDOWN",),
+    ("DEBUG", "SLEEP", "0"),
+    ("ACL", "SETUSER", "bottega_worker", "+@all"),
+    ("SCRIPT", "FLUSH"),
+    ("CLIENT", "KILL", "TYPE", "normal"),
+    ("MONITOR",),
+    ("SAVE",),
+    ("REPLICAOF", "127.0.0.1", "9"),
+    ("MODULE", "LIST"),
+    ("PUBLISH", "/0.celery.pidbox", "shutdown"),
+    ("SET", "anything", "1"),
+    ("EVAL", "return 1", "0"),
 )
-def test_nobody_but_the_administrator_rules(server: EmbeddedRedis, words: tuple[str, ...]) -> None:
+"""Commands of administrators, and keys and channels that are not the service's."""
+
+
+def test_nobody_but_the_administrator_rules(server: EmbeddedRedis) -> None:
     for url in (server.api_url, server.worker_url):
-        with Redis.from_url(url) as client, pytest.raises(NoPermissionError):
-            client.execute_command(*words)
+        for words in RULES:
+            with Redis.from_url(url) as client, pytest.raises(NoPermissionError):
+                client.execute_command(*words)
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("SUBSCRIBE", CHANNEL),
-        ("GET", preview_key("job_1")),
-        ("XRANGE", stream_key("job_1"), "-", "+"),
-        ("DEL", "bottega:rate"),
-        ("LPUSH", "bottega:forwarded-counts", "{}"),
-    ],
+OF_THE_API = (
+    ("SUBSCRIBE", CHANNEL),
+    ("GET", preview_key("job_1")),
+    ("XRANGE", stream_key("job_1"), "-", "+"),
+    ("DEL", "bottega:rate"),
+    ("LPUSH", "bottega:forwarded-counts", "{}"),
 )
+"""Commands on what is the API's alone."""
+
+
 def test_a_worker_reads_no_events_and_touches_nothing_of_the_apis(
-    server: EmbeddedRedis, words: tuple[str, ...]
+    server: EmbeddedRedis,
 ) -> None:
-    with Redis.from_url(server.worker_url) as client, pytest.raises(NoPermissionError):
-        client.execute_command(*words)
+    for words in OF_THE_API:
+        with Redis.from_url(server.worker_url) as client, pytest.raises(NoPermissionError):
+            client.execute_command(*words)
 
 
 def test_the_default_user_is_off(server: EmbeddedRedis) -> None:
