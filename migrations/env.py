@@ -1,8 +1,9 @@
-"""Alembic's environment: one transaction, bounded waits, one migrator at a time."""
+"""Alembic's environment: one transaction, bounded waits, one migrator at a time, then grants."""
 
 from alembic import context
 from sqlalchemy import NullPool, create_engine, text
 
+from db.core.privileges import grant_privileges
 from db.tables import Job
 
 _MIGRATION_LOCK = 0x626F7474  # any constant; two migrators must agree on it
@@ -18,6 +19,7 @@ def migrate() -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
         context.configure(connection=connection, target_metadata=Job.metadata)
         context.run_migrations()
+        grant_privileges(connection)
 
 
 migrate()

@@ -13,12 +13,19 @@ from tests.servers.swift import S3Server, keeps_attributes, running_swift
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """SQLAlchemy's URL of a server's `postgres` database, as superuser, nothing in it."""
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A running server with the service's roles, and nothing in its databases."""
     folder = tmp_path_factory.mktemp("postgres")
     server = EmbeddedPostgres(folder / "data", fast=True)
     with Child(server, folder / "log"):
-        yield server.url
+        server.ensure_roles()
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres: EmbeddedPostgres) -> str:
+    """SQLAlchemy's URL of a server's `postgres` database, as superuser, nothing in it."""
+    return postgres.url
 
 
 @pytest.fixture(scope="session")

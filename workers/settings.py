@@ -15,6 +15,8 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from redis.connection import parse_url
 
+from db.core.secret_strength import require_filled_in
+
 _WEIGHTS_PREFIX = "BOTTEGA_WEIGHTS_"
 
 
@@ -61,7 +63,10 @@ class WorkerSettings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="BOTTEGA_", populate_by_name=True, allow_inf_nan=False
+        env_prefix="BOTTEGA_",
+        populate_by_name=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
     )
 
     redis_url: SecretStr = Field(validation_alias="REDIS_URL")
@@ -95,10 +100,11 @@ class WorkerSettings(BaseSettings):
     @classmethod
     def _check_redis_url(cls, url: SecretStr) -> SecretStr:
         try:
-            parse_url(url.get_secret_value())  # type: ignore[no-untyped-call]
+            parts = parse_url(url.get_secret_value())  # type: ignore[no-untyped-call]
         except ValueError as error:
             # Not the parser's own text, which may quote a password.
             raise ValueError("is no URL of a Redis server: redis://HOST:PORT") from error
+        require_filled_in("the password in REDIS_URL", parts.get("password") or "")
         return url
 
 

@@ -2,8 +2,10 @@
 
 from ipaddress import IPv4Network, IPv6Network
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from db.core.secret_strength import require_strong
 
 
 class ApiSettings(BaseSettings):
@@ -14,7 +16,8 @@ class ApiSettings(BaseSettings):
             empty, the host that each request names.
         hosts: further hosts by which clients may reach it, beside that of the public URL and this
             machine's own; a request that names another one is refused.
-        url_secret: the key that signs artifact URLs; the same for every API process.
+        url_secret: the key that signs artifact URLs; the same for every API process. One that can
+            be guessed is refused.
         artifact_url_seconds: lifetime of an artifact's URL; a GET on the job makes a fresh one.
         variants: ids of the offered models; empty offers the whole catalogue.
         max_body_bytes: the largest request body.
@@ -45,11 +48,13 @@ class ApiSettings(BaseSettings):
             ignored; none by default.
     """
 
-    model_config = SettingsConfigDict(env_prefix="BOTTEGA_", allow_inf_nan=False)
+    model_config = SettingsConfigDict(
+        env_prefix="BOTTEGA_", allow_inf_nan=False, hide_input_in_errors=True
+    )
 
     public_url: str = ""
     hosts: tuple[str, ...] = ()
-    url_secret: SecretStr = Field(min_length=16)
+    url_secret: SecretStr
     artifact_url_seconds: PositiveInt = 3600
     variants: tuple[str, ...] = ()
     max_body_bytes: PositiveInt = 64_000_000
@@ -67,3 +72,9 @@ class ApiSettings(BaseSettings):
     max_long_polls_per_key: PositiveInt = 50
     slow_reader_seconds: PositiveFloat = 30
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+
+    @field_validator("url_secret")
+    @classmethod
+    def _check_url_secret(cls, secret: SecretStr) -> SecretStr:
+        require_strong("BOTTEGA_URL_SECRET", secret.get_secret_value())
+        return secret

@@ -5,12 +5,17 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from db.core.secret_strength import require_filled_in
+
+MIGRATION_URL_VARIABLE = "BOTTEGA_MIGRATION_DATABASE_URL"
+"""The variable that only the migration may see."""
+
 
 class DatabaseSettings(BaseSettings):
     """The PostgreSQL server, the pool of connections, and timeouts.
 
     Attributes:
-        url: SQLAlchemy or libpq URL of the database (`DATABASE_URL`).
+        url: SQLAlchemy or libpq URL of the database (`DATABASE_URL`), with the service's role.
         pool_size: connections kept per engine in one process.
         pool_timeout_seconds: longest wait for a free connection.
         connect_timeout_seconds: longest wait for a new connection.
@@ -21,7 +26,10 @@ class DatabaseSettings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="BOTTEGA_DATABASE_", populate_by_name=True, allow_inf_nan=False
+        env_prefix="BOTTEGA_DATABASE_",
+        populate_by_name=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
     )
 
     url: SecretStr = Field(validation_alias="DATABASE_URL")
@@ -35,9 +43,42 @@ class DatabaseSettings(BaseSettings):
     @field_validator("url")
     @classmethod
     def _check_url(cls, url: SecretStr) -> SecretStr:
-        try:
-            make_url(url.get_secret_value())
-        except (ArgumentError, ValueError) as error:
-            # Not the parser's own text, which may quote a password.
-            raise ValueError("is no URL of a database: postgresql://USER@HOST/NAME") from error
-        return url
+        return _checked(url, "DATABASE_URL")
+
+
+class MigrationSettings(BaseSettings):
+    """The database as the owner of its tables, for migrations alone.
+
+    Attributes:
+        database_url: the URL with the owner's role (`BOTTEGA_MIGRATION_DATABASE_URL`); None takes
+            `DATABASE_URL`.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="BOTTEGA_MIGRATION_", hide_input_in_errors=True)
+
+    database_url: SecretStr | None = None
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_url(cls, url: SecretStr | None) -> SecretStr | None:
+        return url and _checked(url, MIGRATION_URL_VARIABLE)
+
+
+def migration_url() -> str:
+    """The database's URL for migrations.
+
+    Raises:
+        pydantic.ValidationError: the environment names no database.
+    """
+    url = MigrationSettings().database_url or DatabaseSettings().url
+    return url.get_secret_value()
+
+
+def _checked(url: SecretStr, variable: str) -> SecretStr:
+    try:
+        password = make_url(url.get_secret_value()).password
+    except (ArgumentError, ValueError) as error:
+        # Not the parser's own text, which may quote a password.
+        raise ValueError("is no URL of a database: postgresql://USER@HOST/NAME") from error
+    require_filled_in(f"the password in {variable}", str(password or ""))
+    return url

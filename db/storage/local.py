@@ -36,6 +36,8 @@ _MAY_PASS = {
     *(errno.EMFILE, errno.ENFILE),  # too many open files
 }
 
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+
 
 class LocalStore:
     """An `ObjectStore` of plain files below one folder, made when first written to.
@@ -106,7 +108,7 @@ class LocalStore:
     def _write_temporary(self, *parts: bytes) -> Path:
         _make_folder(self._partial)
         path = self._partial / uuid4().hex
-        with path.open("xb") as file:
+        with os.fdopen(os.open(path, _NEW_FILE, 0o600), "wb") as file:
             try:
                 file.writelines(parts)
                 file.flush()
@@ -201,7 +203,7 @@ def _make_folder(folder: Path) -> None:
         return
     _make_folder(folder.parent)
     with suppress(FileExistsError):
-        folder.mkdir()
+        folder.mkdir(mode=0o700)
     _sync_folder(folder.parent)
 
 

@@ -26,7 +26,9 @@ class StorageSettings(BaseSettings):
             (`BOTTEGA_PRESIGN`).
     """
 
-    model_config = SettingsConfigDict(env_prefix="S3_", populate_by_name=True, allow_inf_nan=False)
+    model_config = SettingsConfigDict(
+        env_prefix="S3_", populate_by_name=True, allow_inf_nan=False, hide_input_in_errors=True
+    )
 
     store_dir: Path | None = Field(None, validation_alias="BOTTEGA_STORE_DIR")
     bucket: str | None = None

@@ -5,7 +5,7 @@ import sys
 import click
 from sqlalchemy.orm import Session
 
-from db.core.settings import DatabaseSettings
+from db.core.settings import migration_url
 from db.operators import actions as operator_actions
 from db.operators import keys as operator_keys
 from db.operators import tiers as operator_tiers
@@ -30,13 +30,14 @@ from deploy.cli.common import (
 
 @click.command()
 def migrate() -> None:
-    """Update the schema of the database at DATABASE_URL.
+    """Update the schema of the database, and the grants of the service's role.
 
-    Several processes may run it at the same time. Run it before you start a new version.
+    It connects by BOTTEGA_MIGRATION_DATABASE_URL, the owner's, or else by DATABASE_URL. Several
+    processes may run it at the same time. Run it before you start a new version.
     """
     from db.core.migrate import upgrade  # noqa: PLC0415 - Alembic takes long to import
 
-    upgrade(DatabaseSettings().url.get_secret_value())
+    upgrade(migration_url())
     click.echo("the database is up to date")
 
 

@@ -1,5 +1,6 @@
 """The checks of `bottega doctor`: each returns an observation, or raises the fault."""
 
+import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -8,11 +9,14 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from types import ModuleType
 
-from sqlalchemy import func, select
+from redis.connection import parse_url
+from sqlalchemy import func, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.server import open_files
 from db.core.invariants import violations
+from db.core.privileges import APP_ROLE, OWNER_ROLE, excess_powers
+from db.core.secret_strength import WeakSecretError, require_strong
 from db.core.session import Database
 from db.core.settings import DatabaseSettings
 from db.jobs.queries import artifact_keys
@@ -41,6 +45,7 @@ _EXPLAINED = (
     FindingError,
     FilterFileError,
     StoreError,
+    WeakSecretError,
     WeightsError,
     catalog.UnknownVariantError,
 )
@@ -75,7 +80,9 @@ def check_deployment(variants: Sequence[str]) -> Iterator[CheckResult]:
         database, open_store(StorageSettings()), QueueNotifier(WorkerSettings())
     )
     checks: dict[str, Callable[[Environment], str]] = {
+        "secrets": lambda _environment: _secrets(),
         "database": _database,
+        "database role": _database_role,
         "clock": _clock,
         "redis": _redis,
         "store": _store,
@@ -103,10 +110,41 @@ def _run(name: str, check: Callable[[Environment], str], environment: Environmen
         return CheckResult(name, ok=False, detail=f"the database does not answer: {reason}")
 
 
+def _secrets() -> str:
+    """Every secret that an operator chose withstands guessing."""
+    found = {name: text for name, text in _chosen_secrets() if text}
+    for name, text in found.items():
+        require_strong(name, text)
+    return f"hard to guess: {', '.join(found) or 'none is set'}"
+
+
+def _chosen_secrets() -> Iterator[tuple[str, str]]:
+    yield "BOTTEGA_URL_SECRET", os.environ.get("BOTTEGA_URL_SECRET", "")
+    database_url = make_url(DatabaseSettings().url.get_secret_value())
+    yield "the password in DATABASE_URL", str(database_url.password or "")
+    redis_url = parse_url(WorkerSettings().redis_url.get_secret_value())  # type: ignore[no-untyped-call]
+    yield "the password in REDIS_URL", str(redis_url.get("password") or "")
+    storage_secret = StorageSettings().secret_access_key
+    yield "S3_SECRET_ACCESS_KEY", storage_secret.get_secret_value() if storage_secret else ""
+
+
 def _database(environment: Environment) -> str:
     with environment.database.transaction(durable=False) as session:
         version = session.scalar(select(func.version())) or ""
     return " ".join(version.split()[:2])
+
+
+def _database_role(environment: Environment) -> str:
+    """The service's role can change neither the schema nor the ledgers."""
+    with environment.database.transaction(durable=False) as session:
+        role = session.scalar(select(func.current_user()))
+        powers = excess_powers(session.connection())
+    if powers:
+        raise FindingError(
+            f"{role} {' and '.join(powers)}: create the roles of deploy/postgres/roles.sql, run "
+            f"`bottega migrate` as {OWNER_ROLE}, and the service as {APP_ROLE}"
+        )
+    return f"{role} changes neither the schema nor the ledgers"
 
 
 def _clock(environment: Environment) -> str:

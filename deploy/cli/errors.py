@@ -7,6 +7,9 @@ from typing import Any
 
 import click
 
+_NOT_ALLOWED = "42501"
+"""PostgreSQL's code of a missing privilege."""
+
 
 class Group(click.Group):
     """A group whose commands fail with a sentence instead of a traceback."""
@@ -28,10 +31,15 @@ def _message(error: Exception) -> str | None:
     """The sentence for an error that an operator can remedy; None for a fault of ours."""
     # Imported once something failed: together these modules take most of a command's start.
     from pydantic import ValidationError  # noqa: PLC0415
-    from sqlalchemy.exc import OperationalError  # noqa: PLC0415
+    from sqlalchemy.exc import OperationalError, ProgrammingError  # noqa: PLC0415
 
     if isinstance(error, OperationalError):
         return f"the database does not answer: {error.orig}"
+    if isinstance(error, ProgrammingError) and getattr(error.orig, "sqlstate", "") == _NOT_ALLOWED:
+        return (
+            f"the role of DATABASE_URL may not do this: {error.orig}; `bottega migrate` needs the "
+            "tables' owner (BOTTEGA_MIGRATION_DATABASE_URL), and grants the service what it needs"
+        )
     if isinstance(error, ValidationError):
         return _settings_message(error)
     return str(error) if isinstance(error, _explained()) else None

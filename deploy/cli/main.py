@@ -10,6 +10,7 @@ import click
 
 from deploy.cli.lazy import LazyGroup
 from deploy.process import logging as logs
+from deploy.process.umask import keep_files_private
 
 if TYPE_CHECKING:
     from deploy.local.stack import LocalStack
@@ -35,6 +36,7 @@ def main(stack: Path | None) -> None:
     folder of a local stack.
     """
     logs.configure()
+    keep_files_private()
     if stack is not None:
         os.environ.update(_read_settings(stack))
 

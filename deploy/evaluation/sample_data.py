@@ -3,7 +3,7 @@
 import base64
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle
 from typing import Any
@@ -82,7 +82,7 @@ def fill_stack(stack: LocalStack, *, jobs: int = 40) -> SampleData:
     facts = stack.facts()
     database = Database(DatabaseSettings(url=SecretStr(facts["database_url"]), pool_size=2))
     try:
-        _add_paying_tier(database)
+        _add_paying_tier(stack.migration_url)
         tenants = [_create_tenant(database, name, tier) for name, tier in _TENANTS]
         with _clients(facts["url"], [key for _, key in tenants]) as clients:
             _run_jobs(clients, jobs)
@@ -96,9 +96,10 @@ def fill_stack(stack: LocalStack, *, jobs: int = 40) -> SampleData:
         database.close()
 
 
-def _add_paying_tier(database: Database) -> None:
+def _add_paying_tier(migration_url: str) -> None:
     """Add a tier without an allowance, so that there is revenue to show."""
-    with database.transaction() as session:
+    database = Database(DatabaseSettings(url=SecretStr(migration_url), pool_size=1))
+    with closing(database), database.transaction() as session:
         session.add(
             Tier(
                 name=_PAYING,

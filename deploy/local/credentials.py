@@ -18,7 +18,7 @@ KEYS_FILE = "keys.json"
 """In the data folder: the keys."""
 
 SETTINGS_FILE = "settings.json"
-"""In the data folder: the environment of the stack's processes, for `bottega --stack`."""
+"""In the data folder: the environment of the operator's commands, for `bottega --stack`."""
 
 LOCAL_TIER = "standard"
 LOCAL_CREDIT_MICROS = 5_000_000

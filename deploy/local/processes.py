@@ -13,11 +13,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.core.base import new_id
 from db.core.session import Database
+from db.core.settings import MIGRATION_URL_VARIABLE
 from db.tables import Worker
 from db.values.worker_state import SERVING
 from deploy.local.servers.process import Account
 
 _TIMEOUT_SECONDS = 2
+_NOT_INHERITED = {MIGRATION_URL_VARIABLE, "BOTTEGA_URL_SECRET", "BOTTEGA_PLAYGROUND_KEY"}
 
 
 @dataclass
@@ -40,8 +42,9 @@ class Program:
         return [sys.executable, "-m", self.module, *self.arguments]
 
     def environment(self) -> dict[str, str]:
-        """The supervisor's own, and the settings."""
-        return {**os.environ, **self.settings}
+        """The supervisor's own without secrets that few processes need, and the settings."""
+        inherited = {n: v for n, v in os.environ.items() if n not in _NOT_INHERITED}
+        return {**inherited, **self.settings}
 
     def ready(self) -> bool:
         """True: a process without a port is ready as soon as it runs."""

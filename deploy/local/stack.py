@@ -5,7 +5,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from db.core.migrate import upgrade
 from db.core.session import Database
-from db.core.settings import DatabaseSettings
+from db.core.settings import MIGRATION_URL_VARIABLE, DatabaseSettings, migration_url
 from deploy.local.credentials import (
     KEYS_FILE,
     SETTINGS_FILE,
@@ -21,6 +21,7 @@ from deploy.local.credentials import (
     ensure_credentials,
     url_secret,
 )
+from deploy.local.private_folder import make_private
 from deploy.local.processes import api_program, courier_program, worker_program
 from deploy.local.prometheus_targets import KEY_FILE, TARGETS_FILE, metrics_urls, write_targets
 from deploy.local.servers.postgres import EmbeddedPostgres
@@ -67,6 +68,9 @@ class LocalStack:
         port: the API's port on 127.0.0.1; 0 takes a free one.
         variants: the models that the worker serves.
         device: the device that they run on.
+
+    Attributes:
+        migration_url: the database as the owner of its tables, once started.
     """
 
     def __init__(
@@ -83,6 +87,8 @@ class LocalStack:
         self._supervisor = Supervisor(self.data_dir / "logs")
         self._metrics_ports = {name: free_port() for name in ("courier", "worker")}
         self._settings: dict[str, str] = {}
+        self.migration_url = ""
+        self._worker_redis: dict[str, str] = {}
         self._lock: IO[bytes] | None = None
         self._database: Database | None = None
         self._credentials: Credentials | None = None
@@ -101,33 +107,39 @@ class LocalStack:
         self._require_free_port()
         secret = url_secret(self._keys_path)
         self._settings = self._start_servers() | {
-            "BOTTEGA_URL_SECRET": secret,
             "BOTTEGA_VARIANTS": json.dumps(list(self.variants)),
             # More threads than idle cores make a small model many times slower, not faster.
             "BOTTEGA_TORCH_THREADS": os.environ.get("BOTTEGA_TORCH_THREADS", "1"),
         }
         if "S3_BUCKET" not in os.environ and "S3_ENDPOINT_URL" not in os.environ:
             self._settings["BOTTEGA_STORE_DIR"] = str(self.data_dir / "store")
-        write_private(self.data_dir / SETTINGS_FILE, json.dumps(self._settings, indent=2))
-        url = self._settings["DATABASE_URL"]
-        upgrade(url)
-        self._database = Database(DatabaseSettings(url=SecretStr(url), pool_size=2))
+        api_settings = self._settings | {"BOTTEGA_URL_SECRET": secret}
+        self._write_settings(api_settings)
+        upgrade(self.migration_url)
+        url = SecretStr(self._settings["DATABASE_URL"])
+        self._database = Database(DatabaseSettings(url=url, pool_size=2))
         with self._database.transaction() as session:
             self._credentials = ensure_credentials(session, self._keys_path, secret)
         write_address(self.data_dir, self.url)
         write_private(self.data_dir / KEY_FILE, self._credentials.viewer_key)
+        worker_settings = self._settings | self._worker_redis
         write_targets(self.data_dir / TARGETS_FILE, {"api": self.port} | self._metrics_ports)
         self._supervisor.start(
-            courier_program(self._settings | self._metrics_port("courier")),
+            courier_program(worker_settings | self._metrics_port("courier")),
             worker_program(
                 "worker",
                 self.device,
                 self.variants,
-                self._settings | self._metrics_port("worker"),
+                worker_settings | self._metrics_port("worker"),
                 self._database,
             ),
-            api_program(self.port, self._settings),
+            api_program(self.port, api_settings),
         )
+
+    def _write_settings(self, api_settings: Mapping[str, str]) -> None:
+        # For the operator's commands, `migrate` among them: no process of the stack reads it.
+        settings = {**api_settings, MIGRATION_URL_VARIABLE: self.migration_url}
+        write_private(self.data_dir / SETTINGS_FILE, json.dumps(settings, indent=2))
 
     def _metrics_port(self, name: str) -> dict[str, str]:
         return {"BOTTEGA_METRICS_PORT": str(self._metrics_ports[name])}
@@ -138,7 +150,7 @@ class LocalStack:
 
     def _acquire_lock(self) -> None:
         try:
-            self.data_dir.mkdir(parents=True, exist_ok=True)
+            make_private(self.data_dir)
             self._lock = (self.data_dir / "lock").open("wb")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -163,7 +175,14 @@ class LocalStack:
         external = {name: os.environ[name] for name in embedded if name in os.environ}
         started = (server for name, server in embedded.items() if name not in external)
         self._supervisor.start(*started)
-        return {"DATABASE_URL": postgres.url, "REDIS_URL": redis.url} | external
+        if "DATABASE_URL" in external:
+            self.migration_url = migration_url()
+        else:
+            postgres.ensure_roles()
+            self.migration_url = postgres.migration_url
+        if "REDIS_URL" not in external:
+            self._worker_redis = {"REDIS_URL": redis.worker_url}
+        return {"DATABASE_URL": postgres.app_url, "REDIS_URL": redis.api_url} | external
 
     def facts(self) -> dict[str, Any]:
         """Addresses, keys and process ids for clients: the content of the ready file."""

@@ -15,8 +15,10 @@ from typing import Any, NamedTuple, TypeVar
 import httpx
 import psutil
 from pydantic import SecretStr
-from sqlalchemy import func
+from redis import Redis
+from sqlalchemy import func, make_url
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
 
 from db.core.invariants import Violation, violations
 from db.core.session import Database
@@ -205,6 +207,34 @@ class Stack:
         """The stack's own database."""
         assert self._database is not None, "it was never started"
         return self._database
+
+    @property
+    def owner_url(self) -> str:
+        """The URL of the embedded server, as superuser."""
+        url = make_url(self.facts["database_url"])
+        password = (self.data_dir / "postgres" / "password").read_text()
+        superuser = url.set(username="bottega", password=password)
+        return superuser.render_as_string(hide_password=False)
+
+    @contextmanager
+    def redis_as_admin(self) -> Iterator[Redis]:
+        """The embedded Redis, with the user who may do everything."""
+        password = (self.data_dir / "redis" / "password").read_text()
+        url = make_url(self.facts["redis_url"]).set(username="bottega_admin", password=password)
+        with Redis.from_url(
+            url.render_as_string(hide_password=False), decode_responses=True
+        ) as client:
+            yield client
+
+    @contextmanager
+    def as_owner(self) -> Iterator[Session]:
+        """A transaction as superuser: for what the service may not do."""
+        database = Database(DatabaseSettings(url=SecretStr(self.owner_url), pool_size=1))
+        try:
+            with database.transaction() as session:
+                yield session
+        finally:
+            database.close()
 
     @property
     def store(self) -> LocalStore:

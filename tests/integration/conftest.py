@@ -1,5 +1,6 @@
 """What integration tests share: a database of one's own per test, a store, a Redis to mistreat."""
 
+import secrets
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,11 +8,13 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
+from sqlalchemy import make_url
 
 from api.app import create_app
 from db.core.session import Database
 from db.core.settings import DatabaseSettings
 from db.storage.local import LocalStore
+from deploy.local.servers.postgres import EmbeddedPostgres
 from deploy.local.servers.process import Child
 from deploy.local.servers.redis import EmbeddedRedis
 from tests.support.apis import MakeApi
@@ -33,10 +36,25 @@ def database_maker(postgres_url: str) -> Iterator[DatabaseMaker]:
 
 
 @pytest.fixture
-def database_url(database_maker: DatabaseMaker) -> Iterator[str]:
-    """The URL of a migrated database that no other test sees."""
+def owner_url(database_maker: DatabaseMaker) -> Iterator[str]:
+    """The URL, as superuser, of a migrated database that no other test sees."""
     with database_maker.fresh() as url:
         yield url
+
+
+@pytest.fixture
+def database_url(owner_url: str, postgres: EmbeddedPostgres) -> str:
+    """The URL of the test's own database with the role that the service has."""
+    own = make_url(owner_url).database
+    return make_url(postgres.app_url).set(database=own).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def owner_database(owner_url: str) -> Iterator[Database]:
+    """The test's own database as superuser: for rows that no process of ours may write."""
+    opened = Database(DatabaseSettings(url=SecretStr(owner_url), pool_size=1))
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
@@ -65,7 +83,7 @@ def make_api(
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
         "BOTTEGA_STORE_DIR": str(store._root),
-        "BOTTEGA_URL_SECRET": "s" * 32,
+        "BOTTEGA_URL_SECRET": secrets.token_urlsafe(32),
     }
 
     def make(**variables: str) -> FastAPI:

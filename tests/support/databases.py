@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from sqlalchemy import Engine, create_engine, make_url, text
 
 from db.core import migrate
+from db.core.privileges import APP_ROLE
 
 TEMPLATE = "bottega_template"
 _END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"
@@ -32,9 +33,17 @@ class DatabaseMaker:
         return self._server_url.set(database=name).render_as_string(hide_password=False)
 
     def make_template(self) -> None:
-        """Migrate the database that `fresh` copies."""
+        """Migrate the database that `fresh` copies.
+
+        Tests may add tiers of their own; the service may not.
+        """
         self._run(f"CREATE DATABASE {TEMPLATE}")
-        migrate.upgrade(self.url_of(TEMPLATE))
+        url = self.url_of(TEMPLATE)
+        migrate.upgrade(url)
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            connection.execute(text(f"GRANT INSERT ON tiers TO {APP_ROLE}"))
+        engine.dispose()  # a template is copied only while nobody is connected
 
     @contextmanager
     def fresh(self) -> Iterator[str]:

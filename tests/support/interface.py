@@ -6,6 +6,7 @@
 import json
 import os
 import re
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ FLOORS = ("api", "db", "deploy", "workers")
 
 def interface() -> dict[str, Any]:
     """Paths, operations, schemas, error codes, commands, metrics, variables and parameters."""
-    with patch.dict(os.environ, {"BOTTEGA_URL_SECRET": "x" * 32}):
+    with patch.dict(os.environ, {"BOTTEGA_URL_SECRET": secrets.token_urlsafe(32)}):
         spec = create_app().openapi()
     return {
         "paths": {path: _operations(found) for path, found in spec["paths"].items()},

@@ -59,6 +59,7 @@ class Machines:
     _ports: Mapping[str, int] = field(default_factory=lambda: {n: free_port() for n in MACHINES})
     _database: Database | None = None
     _settings: Mapping[str, str] = field(default_factory=dict)
+    _worker_redis_url: str = ""
 
     def __post_init__(self) -> None:
         self.supervisor = Supervisor(self.folder / "logs")
@@ -79,11 +80,12 @@ class Machines:
         postgres = EmbeddedPostgres(self.folder / "postgres")
         redis = EmbeddedRedis(self.folder / "redis")
         storage = self._start_servers(postgres, redis)
-        upgrade(postgres.url)
-        self._database = Database(DatabaseSettings(url=SecretStr(postgres.url), pool_size=4))
+        postgres.ensure_roles()
+        upgrade(postgres.migration_url)
+        self._database = Database(DatabaseSettings(url=SecretStr(postgres.app_url), pool_size=4))
         self._settings = {
-            "DATABASE_URL": postgres.url,
-            "REDIS_URL": redis.url,
+            "DATABASE_URL": postgres.app_url,
+            "REDIS_URL": redis.api_url,
             "S3_BUCKET": str(storage.bucket),
             "S3_ENDPOINT_URL": str(storage.endpoint_url),
             "S3_ACCESS_KEY_ID": swift.ACCESS_KEY_ID,
@@ -92,6 +94,7 @@ class Machines:
             "BOTTEGA_TORCH_THREADS": "1",
             "BOTTEGA_LEASE_SECONDS": "5",
         }
+        self._worker_redis_url = redis.worker_url
         self.supervisor.start(*(program for name in MACHINES for program in self._machine(name)))
         eventually(lambda: self.learn_workers() == set(MACHINES), seconds=START_SECONDS)
 
@@ -118,11 +121,12 @@ class Machines:
         folder.mkdir()
         (folder / "fleet.toml").write_text(_FLEET)
         settings = {**self._settings, "BOTTEGA_ALIVE_FILE": str(folder / "alive")}
+        at_work = settings | {"REDIS_URL": self._worker_redis_url}
         fleet = ["fleet", str(folder / "fleet.toml"), "--log-dir", str(folder / "logs")]
         return [
             replace(api_program(self._ports[name], settings), name=f"{name}-api"),
-            replace(courier_program(settings), name=f"{name}-courier"),
-            Program(f"{name}-fleet", fleet, settings),
+            replace(courier_program(at_work), name=f"{name}-courier"),
+            Program(f"{name}-fleet", fleet, at_work),
         ]
 
     def learn_workers(self) -> set[str]:

@@ -85,9 +85,8 @@ def make_celery(
         task_acks_late=False,
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
-        worker_enable_remote_control=True,
-        # A monitor (Flower does so) turns them on by remote control: without one, they would cost a
-        # fifth of the work of handling a ticket.
+        # Whoever may write to Redis could end every worker. Operators drain by the workers' rows.
+        worker_enable_remote_control=False,
         worker_send_task_events=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,

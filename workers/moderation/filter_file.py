@@ -29,6 +29,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, PositiveFloat, SecretStr, ValidationError
 
+from db.core.secret_strength import WeakSecretError, require_strong
 from workers import catalog
 from workers.moderation.callout import Callout
 from workers.moderation.content_filter import ContentFilter
@@ -176,4 +177,11 @@ def _read_secret(variable: str) -> SecretStr:
             f"set {variable} to {_SECRET_PREFIX} and the base64 of "
             f"{_MIN_SECRET_BYTES} bytes or more"
         )
+    try:
+        require_strong(variable, text.removeprefix(_SECRET_PREFIX))
+    except WeakSecretError:
+        raise FilterFileError(
+            f"{variable} is too easy to guess: "
+            f'`echo "{_SECRET_PREFIX}$(openssl rand -base64 32)"` makes a good one'
+        ) from None
     return SecretStr(text)

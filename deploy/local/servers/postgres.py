@@ -11,13 +11,18 @@ from pathlib import Path
 from typing import IO
 
 import psycopg
+from psycopg import sql
 
+from db.core.privileges import APP_ROLE, OWNER_ROLE
 from deploy.local.servers.postgres_binaries import postgres_programs
 from deploy.local.servers.process import Account, ServerStartError, free_port
 from deploy.local.servers.secret_file import read_or_create_password
 
 SUPERUSER = "bottega"
 DATABASE = "postgres"
+ROLES_FILE = Path(__file__).parents[2] / "postgres" / "roles.sql"
+"""What creates the service's roles, here and on servers of an operator's own."""
+
 UNPRIVILEGED_USERS = ("postgres", "nobody")
 """Users for a server that root starts, in order: PostgreSQL refuses to run as root."""
 
@@ -27,9 +32,9 @@ _FAST = {"fsync": "off", "synchronous_commit": "on", "full_page_writes": "off"}
 
 
 class EmbeddedPostgres:
-    """A `ManagedProcess`: PostgreSQL on 127.0.0.1 with a generated password, no Unix socket.
+    """A `ManagedProcess`: PostgreSQL on 127.0.0.1 with generated passwords, no Unix socket.
 
-    `data_dir` contains `password` (mode 0600) and `cluster`, PostgreSQL's own folder. When root
+    `data_dir` contains the passwords (mode 0600) and `cluster`, PostgreSQL's own folder. When root
     starts the server, only `cluster` is given to an unprivileged user, who reaches it as its
     working directory. So that user needs no access to `data_dir` or the folders above it, and no
     permission is loosened. (`SHOW data_directory` then returns `/proc/self/cwd`.)
@@ -53,12 +58,49 @@ class EmbeddedPostgres:
     @property
     def url(self) -> str:
         """The SQLAlchemy URL of the database `postgres`, with the superuser's password."""
-        return self._dsn.replace("postgresql://", "postgresql+psycopg://", 1)
+        return self._url(SUPERUSER)
+
+    @property
+    def migration_url(self) -> str:
+        """The URL with the role that owns the tables; `ensure_roles` creates it."""
+        return self._url(OWNER_ROLE)
+
+    @property
+    def app_url(self) -> str:
+        """The URL with the service's role; `ensure_roles` creates it."""
+        return self._url(APP_ROLE)
+
+    def _url(self, role: str) -> str:
+        return (
+            f"postgresql+psycopg://{role}:{self._password(role)}@127.0.0.1:{self.port}/{DATABASE}"
+        )
+
+    def _password(self, role: str) -> str:
+        name = "password" if role == SUPERUSER else f"{role}.password"
+        return read_or_create_password(self.data_dir / name)
 
     @property
     def _dsn(self) -> str:
-        password = read_or_create_password(self.data_dir / "password")
-        return f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{self.port}/{DATABASE}"
+        return self.url.replace("+psycopg", "", 1)
+
+    def ensure_roles(self) -> None:
+        """Create the service's roles, or hand them the tables of an earlier version.
+
+        Raises:
+            psycopg.Error: the server does not run, or refuses.
+        """
+        with psycopg.connect(self._dsn, connect_timeout=5) as connection:
+            connection.execute(ROLES_FILE.read_bytes())
+            for role in (OWNER_ROLE, APP_ROLE):
+                # The verifier, so that the password is in no statement and no log.
+                verifier = connection.pgconn.encrypt_password(
+                    self._password(role).encode(), role.encode(), b"scram-sha-256"
+                )
+                connection.execute(
+                    sql.SQL("ALTER ROLE {} PASSWORD {}").format(
+                        sql.Identifier(role), sql.Literal(verifier.decode())
+                    )
+                )
 
     @property
     def working_directory(self) -> Path:
@@ -122,7 +164,7 @@ class EmbeddedPostgres:
         if account is not None:
             os.chown(folder, account.uid, account.gid)
         with tempfile.TemporaryFile() as password:
-            password.write(read_or_create_password(self.data_dir / "password").encode())
+            password.write(self._password(SUPERUSER).encode())
             password.seek(0)
             if account is not None:  # that user opens /dev/stdin again
                 os.fchown(password.fileno(), account.uid, account.gid)

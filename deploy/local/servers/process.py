@@ -143,8 +143,10 @@ class Child:
         if self.running:
             raise ServerError(f"{self.process.name} is already running as {self.pid}")
         self.process.prepare()
-        self.log_path.parent.mkdir(parents=True, exist_ok=True)
-        with self.log_path.open("ab") as log:
+        self.log_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Logs name tenants and jobs.
+        append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        with os.fdopen(os.open(self.log_path, append, 0o600), "ab") as log:
             self._popen = subprocess.Popen(  # noqa: S603 - our own command line
                 _launcher_command(self.process),
                 stdin=subprocess.DEVNULL,

@@ -1,5 +1,6 @@
 """An embedded Redis, run as a foreground child."""
 
+import hashlib
 import re
 import shutil
 import signal
@@ -17,15 +18,25 @@ from deploy.local.servers.secret_file import read_or_create_password, write_priv
 OLDEST_VERSION = (6, 2)
 """The oldest server that the queue's client library works with."""
 
+USERS_FILE = Path(__file__).parents[2] / "redis" / "users.acl"
+"""The rules of the users, here and on servers of an operator's own."""
+
+ADMIN_USER, API_USER, WORKER_USER = "bottega_admin", "bottega_api", "bottega_worker"
+_HASHES = {
+    "ADMIN_SHA256": ADMIN_USER,
+    "API_SHA256": API_USER,
+    "WORKER_SHA256": WORKER_USER,
+}
+
 
 class EmbeddedRedis:
-    """A `ManagedProcess`: Redis on 127.0.0.1 with a generated password.
+    """A `ManagedProcess`: Redis on 127.0.0.1 with users of generated passwords.
 
     It appends to a file that is synced every second, and evicts nothing: a crash of the server
     loses no message, a crash of the machine at most those of one second.
 
     Args:
-        data_dir: created when missing; the same folder keeps the same data and password.
+        data_dir: created when missing; the same folder keeps the same data and passwords.
         port: TCP port on 127.0.0.1; None takes a free one.
     """
 
@@ -39,25 +50,38 @@ class EmbeddedRedis:
 
     @property
     def url(self) -> str:
-        """The URL of database 0."""
-        return f"redis://:{self._password}@127.0.0.1:{self.port}/0"
+        """The URL of database 0, with the user who may do everything."""
+        return self._url(ADMIN_USER)
+
+    @property
+    def api_url(self) -> str:
+        """The URL with the user of the API and of operators' commands."""
+        return self._url(API_USER)
+
+    @property
+    def worker_url(self) -> str:
+        """The URL with the user of the workers and the courier."""
+        return self._url(WORKER_USER)
+
+    def _url(self, user: str) -> str:
+        return f"redis://{user}:{self._password(user)}@127.0.0.1:{self.port}/0"
 
     @property
     def working_directory(self) -> Path:
         """The folder of its files."""
         return self.data_dir
 
-    @property
-    def _password(self) -> str:
-        return read_or_create_password(self.data_dir / "password")
+    def _password(self, user: str) -> str:
+        name = "password" if user == ADMIN_USER else f"{user}.password"
+        return read_or_create_password(self.data_dir / name)
 
     def prepare(self) -> None:
-        """Write its configuration to a file: all users can see the password on a command line."""
-        self.data_dir.mkdir(parents=True, exist_ok=True)
+        """Write its configuration and its users; of their passwords the hashes alone."""
+        self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         settings = {
             "bind": "127.0.0.1",
             "port": str(self.port),
-            "requirepass": self._password,
+            "aclfile": "users.acl",
             "appendonly": "yes",
             "appendfsync": "everysec",
             "save": '""',
@@ -66,6 +90,14 @@ class EmbeddedRedis:
         }
         lines = [f"{key} {value}\n" for key, value in settings.items()]
         write_private(self.data_dir / "redis.conf", "".join(lines))
+        write_private(self.data_dir / "users.acl", self._users())
+
+    def _users(self) -> str:
+        rules = USERS_FILE.read_text()
+        for name, user in _HASHES.items():
+            digest = hashlib.sha256(self._password(user).encode()).hexdigest()
+            rules = rules.replace(name, digest)
+        return rules
 
     def command(self) -> list[str]:
         """`redis-server` from the PATH if it is new enough, else from the wheel."""

@@ -20,6 +20,6 @@ def write_private(path: Path, text: str) -> None:
 def read_or_create_password(path: Path) -> str:
     """The password in the file; created at random (192 bits, URL-safe) if there is no file."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_private(path, secrets.token_urlsafe(24))
     return path.read_text()

@@ -1,15 +1,18 @@
 """Backup and restore as in the guide: a dump, restored elsewhere, is the service of that time."""
 
+import json
 from pathlib import Path
 
+import psycopg
 from pydantic import SecretStr
-from sqlalchemy import func, select
+from sqlalchemy import func, make_url, select
 
 from db.core.invariants import violations
 from db.core.migrate import upgrade
 from db.core.session import Database
-from db.core.settings import DatabaseSettings
+from db.core.settings import MIGRATION_URL_VARIABLE, DatabaseSettings
 from db.tables import Artifact, Job
+from deploy.local.servers.postgres import ROLES_FILE
 from deploy.local.servers.postgres_binaries import postgres_programs
 from tests.acceptance.stack import ROOT, Client, Stack
 from tests.support.databases import DatabaseMaker
@@ -27,15 +30,18 @@ def test_a_dump_holds_every_job_and_books_that_agree(
     painted = tenant.await_end(tenant.paint())
     operator = Reader(tmp_path, {}, {})
     operator.type(f"export PATH={postgres_programs(None)}:$PATH")
-    maker = DatabaseMaker(stack.facts["database_url"])
+    maker = DatabaseMaker(stack.owner_url)
     with maker.empty() as url:
-        _point(operator, stack.facts["database_url"])
+        with psycopg.connect(url.replace("+psycopg", "")) as connection:
+            connection.execute(ROLES_FILE.read_bytes())
+        _point(operator, "DATABASE_URL", stack.facts["database_url"])
         operator.type(dump)
         lost = tenant.await_end(tenant.paint())
-        _point(operator, url)
+        owner_url, app_url = (_elsewhere(role, url) for role in _role_urls(stack))
+        _point(operator, MIGRATION_URL_VARIABLE, owner_url)
         operator.type(restore)
-        upgrade(url)
-        database = Database(DatabaseSettings(url=SecretStr(url), pool_size=1))
+        upgrade(owner_url)
+        database = Database(DatabaseSettings(url=SecretStr(app_url), pool_size=1))
         with database.transaction() as session:
             assert violations(session) == []
         with database.transaction() as session:
@@ -47,5 +53,17 @@ def test_a_dump_holds_every_job_and_books_that_agree(
     maker.close()
 
 
-def _point(operator: Reader, url: str) -> None:
-    operator.type(f"export DATABASE_URL='{url.replace('+psycopg', '')}'")
+def _role_urls(stack: Stack) -> tuple[str, str]:
+    """The URLs of the stack's database with the owner's role and with the service's."""
+    settings = json.loads((stack.data_dir / "settings.json").read_text())
+    return settings[MIGRATION_URL_VARIABLE], settings["DATABASE_URL"]
+
+
+def _elsewhere(role_url: str, url: str) -> str:
+    """The URL of a database with the role of another URL."""
+    name = make_url(url).database
+    return make_url(role_url).set(database=name).render_as_string(hide_password=False)
+
+
+def _point(operator: Reader, variable: str, url: str) -> None:
+    operator.type(f"export {variable}='{url.replace('+psycopg', '')}'")

@@ -24,6 +24,7 @@ ELSEWHERE = {
     r"\S+=\S+ .*bottega (api|worker) ": "does not end: the stack runs the same command",
     r"(cp deploy/compose\.env\.example|docker) ": "needs a container runtime",
     r"pg_(dump|restore) ": "needs an empty database: test_backup.py types them",
+    r"(psql|sh deploy/redis/users\.sh) ": "needs an administrator: test_role_files.py types them",
     r"\S*hf download ": "fetches weights from the hub",
     r"kubectl ": "needs a cluster",
     r"(useradd|install|systemctl) ": "changes the machine: tests/unit/deploy/manifests",

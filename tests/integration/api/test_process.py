@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import io
+import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -195,7 +196,7 @@ def test_every_process_with_the_secret_serves_every_artifact(
     assert jobs.complete(database, held, stored)
     process = make_process()
     other = make_process()
-    stranger = make_process(BOTTEGA_URL_SECRET="t" * 32)
+    stranger = make_process(BOTTEGA_URL_SECRET=secrets.token_urlsafe(32))
 
     async def scene() -> None:
         async with process.client(key) as client:

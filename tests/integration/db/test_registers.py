@@ -162,12 +162,14 @@ def test_another_key_s_secret_does_not_open_this_one(database: Database) -> None
         identify(database, body + api_keys._checksum(body))
 
 
-def test_an_unknown_key_is_refused_in_the_same_words(database: Database) -> None:
+def test_an_unknown_key_is_refused_in_the_same_words(
+    database: Database, owner_database: Database
+) -> None:
     key_id, revoked = make_key(database, None)
     _, unknown = make_key(database, None)
     with database.transaction() as session:
         api_keys.revoke(session, key_id)
-    sql(database, "DELETE FROM api_keys WHERE revoked_at IS NULL")
+    sql(owner_database, "DELETE FROM api_keys WHERE revoked_at IS NULL")
     said = set()
     for key in (revoked, unknown, "nonsense"):
         with pytest.raises(InvalidKeyError) as caught:

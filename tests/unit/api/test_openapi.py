@@ -1,5 +1,6 @@
 """The OpenAPI document: valid, complete, and consistent with its own examples."""
 
+import secrets
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +18,7 @@ Json = dict[str, Any]
 def app() -> FastAPI:
     """The application, not started: it connects to nothing."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setenv("BOTTEGA_URL_SECRET", "x" * 32)
+        monkeypatch.setenv("BOTTEGA_URL_SECRET", secrets.token_urlsafe(32))
         return create_app()
 
 

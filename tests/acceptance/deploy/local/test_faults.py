@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-import redis
 
 from tests.acceptance.stack import Client, Json, ServerSentEvent, Stack, eventually
 from tests.support.stack_faults import (
@@ -120,7 +119,7 @@ def test_a_worker_told_to_stop_in_mid_job_loses_nothing(struck: Stack, client: C
 def test_fifty_queued_jobs_outlive_the_flushing_of_redis(struck: Stack, client: Client) -> None:
     with struck.paused("flux.1-demo"):
         jobs = [client.paint(steps=1) for _ in range(50)]
-        with redis.Redis.from_url(struck.facts["redis_url"]) as connection:
+        with struck.redis_as_admin() as connection:
             connection.flushall()
     assert [client.await_end(job)["state"] for job in jobs] == ["succeeded"] * 50
     assert client.account()["allowances"]["images"]["used"] == 50

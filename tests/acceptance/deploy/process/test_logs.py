@@ -62,12 +62,12 @@ class Told:
 @contextmanager
 def broken(stack: Stack, table: str, rule: str) -> Iterator[None]:
     """Let the database refuse rows by a rule of its own, and so tell its clients of them."""
-    with stack.database.transaction() as session:
+    with stack.as_owner() as session:
         session.execute(text(f"ALTER TABLE {table} ADD CONSTRAINT broken CHECK ({rule}) NOT VALID"))
     try:
         yield
     finally:
-        with stack.database.transaction() as session:
+        with stack.as_owner() as session:
             session.execute(text(f"ALTER TABLE {table} DROP CONSTRAINT broken"))
 
 

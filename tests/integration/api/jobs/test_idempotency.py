@@ -197,14 +197,14 @@ def test_a_replay_stores_no_picture(send: Send, store: LocalStore) -> None:
 
 
 def test_a_refused_submission_does_not_use_its_key_up(
-    sender: Callable[..., Send], database: Database
+    sender: Callable[..., Send], database: Database, owner_database: Database
 ) -> None:
     send = sender(images_per_month=0)
     refused(send(), 402, "insufficient_credit")
     refused(send({**PAINT, "input": {"prompt": 1}}), 422, "invalid_input")
     assert jobs.counts(database, "jobs", "idempotency_keys") == [0, 0]
     jobs.sql(database, "UPDATE tiers SET images_per_month = 1 WHERE name LIKE 'tier-%'")
-    jobs.sql(database, "DELETE FROM allowances")
+    jobs.sql(owner_database, "DELETE FROM allowances")
     first = accepted(send({**PAINT, "metadata": {"try": "2"}}), replayed=False)
     assert accepted(send({**PAINT, "metadata": {"try": "2"}}), replayed=True) == first
 

@@ -57,24 +57,24 @@ def test_an_empty_database_gets_every_table(empty_url: str) -> None:
     assert tables(empty_url) == {*Base.metadata.tables, "alembic_version"}
 
 
-def test_alembic_finds_nothing_to_add_to_the_migrations(database_url: str) -> None:
-    command.check(migrate.migration_config(database_url))
+def test_alembic_finds_nothing_to_add_to_the_migrations(owner_url: str) -> None:
+    command.check(migrate.migration_config(owner_url))
 
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_migrated_tables_are_those_that_the_code_declares(
-    database_url: str, empty_url: str, look: str
+    owner_url: str, empty_url: str, look: str
 ) -> None:
     engine = create_engine(empty_url)
     Job.metadata.create_all(engine)
     engine.dispose()
-    migrated = [row for row in rows(database_url, LOOKS[look]) if "alembic_version" not in row[0]]
+    migrated = [row for row in rows(owner_url, LOOKS[look]) if "alembic_version" not in row[0]]
     assert migrated == rows(empty_url, LOOKS[look])
 
 
-def test_upgrading_again_changes_nothing(database: Database, database_url: str) -> None:
+def test_upgrading_again_changes_nothing(database: Database, owner_url: str) -> None:
     tenant_id = add_tenant(database, tier="free")
-    migrate.upgrade(database_url)
+    migrate.upgrade(owner_url)
     assert sql(database, "SELECT id FROM tenants") == [(tenant_id,)]
 
 
@@ -135,13 +135,15 @@ def test_a_database_that_is_away_is_told_as_such() -> None:
         "TRUNCATE tenants CASCADE",
     ],
 )
-def test_the_books_are_append_only(database: Database, table: str, change: str) -> None:
+def test_the_books_are_append_only_even_for_their_owner(
+    database: Database, owner_database: Database, table: str, change: str
+) -> None:
     tenant_id = add_tenant(database, images_per_month=0, credit_micros=5_000)
     complete(database, running(database, tenant_id))
     before = sql(database, f"SELECT * FROM {table}")  # noqa: S608
     assert before
     with pytest.raises(DBAPIError, match="append-only"):
-        sql(database, change.format(table))
+        sql(owner_database, change.format(table))
     assert sql(database, f"SELECT * FROM {table}") == before  # noqa: S608
 
 

@@ -74,10 +74,14 @@ def test_use_is_summed_by_model(database: Database) -> None:
     ]
 
 
-def test_use_is_summed_by_day_in_utc(database: Database) -> None:
+def test_use_is_summed_by_day_in_utc(database: Database, owner_database: Database) -> None:
     tenant_id = used(database)
-    backdate(database, EYES, datetime(NOW.year, 1, 1, 0, 0, 1, tzinfo=UTC) - timedelta(days=1))
-    backdate(database, VARIANT, datetime(NOW.year, 1, 1, 23, 59, tzinfo=UTC) - timedelta(days=1))
+    backdate(
+        owner_database, EYES, datetime(NOW.year, 1, 1, 0, 0, 1, tzinfo=UTC) - timedelta(days=1)
+    )
+    backdate(
+        owner_database, VARIANT, datetime(NOW.year, 1, 1, 23, 59, tzinfo=UTC) - timedelta(days=1)
+    )
     last = f"{NOW.year - 1}-12-31"
     assert sums(database, tenant_id, "day") == [
         UsageSum(None, last, "analyses", 1, 3, 0),
@@ -89,10 +93,12 @@ def test_use_is_summed_by_day_in_utc(database: Database) -> None:
     ]
 
 
-def test_a_period_includes_its_start_and_not_its_end(database: Database) -> None:
+def test_a_period_includes_its_start_and_not_its_end(
+    database: Database, owner_database: Database
+) -> None:
     tenant_id = used(database)
     moment = datetime(NOW.year - 1, 5, 17, 12, tzinfo=UTC)
-    backdate(database, EYES, moment)
+    backdate(owner_database, EYES, moment)
     instant = timedelta(microseconds=1)
     with database.transaction() as session:
         found = [

@@ -17,7 +17,9 @@ import pytest
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from sqlalchemy import make_url
 
+from db.core.migrate import upgrade
 from deploy.local.servers import postgres_binaries
 from deploy.local.servers.postgres import EmbeddedPostgres
 from deploy.local.servers.process import Account, Child, ServerError, ServerStartError
@@ -132,6 +134,24 @@ def test_postgres_wants_its_password(postgres: tuple[EmbeddedPostgres, Child]) -
     server, _ = postgres
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(f"postgresql://bottega:wrong@127.0.0.1:{server.port}/postgres")
+
+
+def test_a_cluster_of_an_earlier_version_is_handed_to_the_services_roles(
+    postgres: tuple[EmbeddedPostgres, Child],
+) -> None:
+    server, _ = postgres
+    upgrade(server.url)  # as earlier versions did: everything belonged to the superuser
+    for _ in range(2):
+        server.ensure_roles()
+        upgrade(server.migration_url)
+    passwords = {
+        make_url(url).password for url in (server.url, server.migration_url, server.app_url)
+    }
+    assert len(passwords) == 3
+    with psycopg.connect(server.app_url.replace("+psycopg", "")) as service:
+        assert service.execute("SELECT count(*) FROM tiers").fetchone() == (3,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            service.execute("ALTER TABLE audit_entries DISABLE TRIGGER ALL")
 
 
 def test_passwords_are_for_the_owner_alone(

@@ -22,7 +22,7 @@ from tests.support.station import Station
 from tests.support.waiting import await_true
 from workers.courier.sweeper import Sweeper
 from workers.messaging.events import Publisher
-from workers.messaging.queue import QueueNotifier
+from workers.messaging.queue import QueueNotifier, make_celery, redis_client
 from workers.runtime.device_failure import EXIT_DEVICE_FAILED
 from workers.settings import WorkerSettings
 
@@ -129,6 +129,25 @@ def test_a_job_that_kills_its_workers_stops_after_three_and_takes_no_mate_with_i
     later = station.submit(tenant_id)
     assert ends(station, workers, later) == ["succeeded"]
     assert found(station.database, later).attempt == 1
+
+
+def test_workers_obey_no_command_that_comes_through_redis(
+    station: Station, workers: Workers, own_redis_settings: WorkerSettings
+) -> None:
+    tenant_id = add_tenant(station.database)
+    worker = workers.start("wrk_a")
+    assert ends(station, workers, station.submit(tenant_id)) == ["succeeded"]
+    app = make_celery(own_redis_settings)
+    assert app.control.ping(timeout=1) == []
+    for command in ("shutdown", "enable_events", "pool_restart"):
+        app.control.broadcast(command)
+    app.control.cancel_consumer(faulty_worker.VARIANT)
+    app.close()
+    assert ends(station, workers, station.submit(tenant_id)) == ["succeeded"]
+    assert workers.processes == {"wrk_a": worker}
+    assert worker.poll() is None
+    with redis_client(own_redis_settings) as redis:
+        assert redis.pubsub_numpat() == 0
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -24,7 +25,7 @@ from workers.moderation.filter_file import Rule, Rules
 from workers.moderation.word_list import WordList
 from workers.outbound import Outbound
 
-SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
+SECRET = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 FORBIDDEN = "unspeakable"
 
 Json = dict[str, Any]

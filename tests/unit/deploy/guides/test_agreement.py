@@ -3,6 +3,8 @@
 import importlib
 import importlib.util
 import re
+import secrets
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -131,6 +133,6 @@ def test_the_files_that_the_readme_shows_can_be_used(
 ) -> None:
     Reader(tmp_path, {}, {}).write_files_of(ROOT / "README.md")
     (tmp_path / "words.txt").write_text("a word\n")
-    monkeypatch.setenv("JUDGE_SECRET", "whsec_" + "A" * 32)
+    monkeypatch.setenv("JUDGE_SECRET", f"whsec_{b64encode(secrets.token_bytes(32)).decode()}")
     assert len(read_fleet(tmp_path / "fleet.toml").workers) == 2
     assert len(read_rules(tmp_path / "filters.toml").rules) == 1

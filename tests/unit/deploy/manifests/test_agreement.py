@@ -13,7 +13,7 @@ import yaml
 from api.core.settings import ApiSettings
 from api.server.open_files import ENOUGH
 from api.server.settings import ServerSettings
-from db.core.settings import DatabaseSettings
+from db.core.settings import DatabaseSettings, MigrationSettings
 from db.storage.settings import StorageSettings
 from deploy.docker.check import EXPECTATIONS, PREFIX, read_build_stage
 from deploy.local.fleet import fleet_stop_seconds, programs, read_fleet
@@ -33,11 +33,12 @@ _SETTINGS = (
     ApiSettings,
     ServerSettings,
     DatabaseSettings,
+    MigrationSettings,
     StorageSettings,
     WorkerSettings,
     OutboundSettings,
 )
-_FOREIGN = {"HF_HOME", "HF_TOKEN", "OPERATOR_KEY", "BOTTEGA_RELAY_URL", "BOTTEGA_RELAY_KEY"}
+_FOREIGN = {"HF_HOME", "HF_TOKEN", "VIEWER_KEY", "BOTTEGA_RELAY_URL", "BOTTEGA_RELAY_KEY"}
 
 Json = Any
 
@@ -215,7 +216,8 @@ def test_a_unit_runs_a_command_that_there_is(path: Path) -> None:
     words = re.findall(r"^ExecStart=\S+/bottega (\w+)", path.read_text(), re.MULTILINE)
     assert len(words) == 1
     assert words[0] in subcommands(main)
-    assert "EnvironmentFile=/etc/bottega/env" in path.read_text()
+    assert "EnvironmentFile=/etc/bottega/env\n" in path.read_text()
+    assert "\nUMask=0077\n" in path.read_text()
 
 
 def containers() -> Iterator[tuple[str, Json]]:

@@ -1,6 +1,7 @@
 """The file of content filters: the rule that applies, and error messages."""
 
 import base64
+import secrets
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ def test_a_secret_comes_from_the_environment(
         said = fault(tmp_path, text)
         assert "set JUDGE_SECRET to whsec_" in said
         assert not wrong or wrong == "whsec_" or wrong not in said
-    secret = "whsec_" + base64.b64encode(b"k" * 24).decode()
+    secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
     monkeypatch.setenv("JUDGE_SECRET", secret)
     [judge] = read(tmp_path, text).filters_for("flux.1-dev", "free")
     assert isinstance(judge, Callout)
