@@ -60,8 +60,12 @@ def _restore_examples(described: Json) -> None:
 
 
 def _drop_newer_keywords(document: Json) -> None:
-    """Drop `itemSchema` of event streams: it is OpenAPI 3.2, which a 3.1 reader refuses."""
+    """Drop the schemas of event streams.
+
+    `itemSchema` is OpenAPI 3.2, which a 3.1 reader refuses, and a stream is no text of one schema.
+    """
     for operations in document["paths"].values():
         for operation in operations.values():
-            for media in operation["responses"].get("200", {}).get("content", {}).values():
-                media.pop("itemSchema", None)
+            content = operation["responses"].get("200", {}).get("content", {})
+            for name in ("schema", "itemSchema"):
+                content.get("text/event-stream", {}).pop(name, None)

@@ -98,8 +98,10 @@ class PictureResolver:
         return self._accept(data)
 
     def _accept(self, data: bytes) -> InputPicture:
-        accept = store_picture if self._stores else check_picture
-        picture = accept(self._services, self._tenant_id, data)
+        if self._stores:
+            stored = store_picture(self._services, self._tenant_id, data, is_upload=False)
+            return InputPicture(stored.key, (stored.width, stored.height))
+        picture = check_picture(self._services, self._tenant_id, data)
         return InputPicture(picture.key, (picture.width, picture.height))
 
     def _from_file(self, file_id: str) -> InputPicture:
@@ -175,8 +177,12 @@ def store_input(services: Services, key: str, data: bytes, media_type: str) -> N
     services.store.put(key, data, media_type)
 
 
-def store_picture(services: Services, tenant_id: str, data: bytes) -> File:
+def store_picture(
+    services: Services, tenant_id: str, data: bytes, *, is_upload: bool = True
+) -> File:
     """Validate a picture, store it under its own hash, and return its row.
+
+    A picture that was sent with a job, `is_upload` False, is deleted with its last job.
 
     Raises:
         PictureError: the picture is not acceptable.
@@ -188,7 +194,7 @@ def store_picture(services: Services, tenant_id: str, data: bytes) -> File:
     store_input(services, picture.key, data, picture.media_type)
     # Also for a picture sent with a job: a later form finds its size without decoding it again.
     with services.database.transaction() as session:
-        return files.add(session, tenant_id, picture)
+        return files.add(session, tenant_id, picture, is_upload=is_upload)
 
 
 def check_picture(services: Services, tenant_id: str, data: bytes) -> NewUpload:

@@ -116,7 +116,9 @@ def lock_unshared(session: Session, tenant_id: str, job_input: Mapping[str, Any]
         The keys of inputs that are no uploads and that no unfinished job names.
     """
     keys = [key for key in _keys(job_input) if _tenant_of(key) == tenant_id]
-    uploads = select(File.key).where(File.tenant_id == tenant_id, File.key == InputObject.key)
+    uploads = select(File.key).where(
+        File.tenant_id == tenant_id, File.key == InputObject.key, File.is_upload
+    )
     locked = select(InputObject.key).where(InputObject.key.in_(keys), ~uploads.exists())
     found = session.scalars(locked.order_by(InputObject.key).with_for_update()).all()
     return [key for key in found if not is_needed(session, key)]

@@ -23,8 +23,15 @@ class NewUpload:
     sha256: str
 
 
-def add(session: Session, tenant_id: str, picture: NewUpload) -> File:
-    """Insert a stored picture; the same content again returns the first row."""
+def add(session: Session, tenant_id: str, picture: NewUpload, *, is_upload: bool = True) -> File:
+    """Insert a stored picture; the same content again returns the first row.
+
+    Args:
+        session: the transaction.
+        tenant_id: the tenant that sent it.
+        picture: what was stored.
+        is_upload: False for a picture that was sent with a job.
+    """
     values = {
         "id": new_id("file"),
         "tenant_id": tenant_id,
@@ -34,11 +41,12 @@ def add(session: Session, tenant_id: str, picture: NewUpload) -> File:
         "height": picture.height,
         "bytes": picture.size_bytes,
         "sha256": picture.sha256,
+        "is_upload": is_upload,
     }
-    # An update that changes nothing: DO NOTHING would return no row for content that is known.
     statement = insert(File).values(values)
     statement = statement.on_conflict_do_update(
-        index_elements=[File.tenant_id, File.sha256], set_={"sha256": statement.excluded.sha256}
+        index_elements=[File.tenant_id, File.sha256],
+        set_={"is_upload": File.is_upload | statement.excluded.is_upload},
     )
     return session.scalars(statement.returning(File)).one()
 

@@ -84,6 +84,8 @@ class File(Base):
     bytes: Mapped[int] = mapped_column(BigInteger)
     # The SHA-256 of the bytes, in hexadecimal; the same bytes again add no row.
     sha256: Mapped[str]
+    # True if it was ever sent alone; false if only with jobs, so that it goes with the last one.
+    is_upload: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     # When this content was first sent.
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

@@ -89,6 +89,11 @@ WHERE tenants.id = sums.tenant_id
 def upgrade() -> None:
     """Apply."""
     # Tables are locked in the order in which transactions lock their rows.
+    # Former releases store a row of `files` for uploads alone.
+    op.add_column(
+        "files",
+        sa.Column("is_upload", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+    )
     op.add_column("stored_inputs", sa.Column("bytes", sa.BigInteger(), nullable=True))
     op.add_column(
         "tenants",
@@ -127,3 +132,4 @@ def downgrade() -> None:
     op.drop_constraint(op.f("ck_tenants_stored_not_negative"), "tenants")
     op.drop_column("tenants", "stored_bytes")
     op.drop_column("stored_inputs", "bytes")
+    op.drop_column("files", "is_upload")

@@ -30,9 +30,10 @@ WHERE NOT ({cost_seconds} AND {deadline_seconds} AND {fair_share} AND {fair_star
 """
 
 # As `db.jobs.fair_share` restarts a queue: its time begins at 0, and each waiting job starts after
-# the earlier ones of its tenant.
+# the earlier ones of its tenant. The table is no temporary one: the owner of the schema need not be
+# allowed to make these.
 _BROKEN = """
-CREATE TEMPORARY TABLE broken_queues ON COMMIT DROP AS
+CREATE TABLE broken_queues AS
 SELECT variant FROM queues WHERE NOT ({virtual_time})
 UNION SELECT variant FROM fair_tags WHERE NOT ({finish})
 UNION SELECT variant FROM jobs WHERE state = 'queued' AND NOT ({fair_start} AND {fair_share})

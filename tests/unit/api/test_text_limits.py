@@ -1,5 +1,6 @@
 """Every text and every list that a client sends has a limit: each may end up in a row."""
 
+import secrets
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -42,7 +43,7 @@ def test_every_parameter_of_a_model_has_a_limit(variant: Variant) -> None:
 
 
 def test_every_body_of_the_api_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BOTTEGA_URL_SECRET", "x" * 32)
+    monkeypatch.setenv("BOTTEGA_URL_SECRET", secrets.token_urlsafe(32))
     document = create_app().openapi()
     definitions = document["components"]["schemas"]
     found = []

@@ -5,7 +5,6 @@ import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
@@ -227,7 +226,8 @@ def test_pages_show_jobs_without_contents(
         assert tenant.call("DELETE", f"{JOBS}/{job_id}").status_code == 204
     with database.transaction() as session:
         _, operator = api_keys.create(session, tenant_id=None, name="", role=OperatorRole.VIEWER)
-    origin = {"Origin": "http://testserver"}
+    app.base_url = "http://localhost"
+    origin = {"Origin": "http://localhost"}
     for place, key in (("playground", tenant.key), ("dashboard", operator)):
         app.post(f"/{place}/sign-in", data={"key": key}, headers=origin)
     pages = ["/playground/gallery", "/dashboard/tenants", f"/dashboard/tenants/{tenant.id}"]

@@ -236,14 +236,14 @@ def test_the_database_refuses_numbers_that_are_not_finite(
 
 @pytest.mark.parametrize("value", NOT_FINITE)
 def test_a_poisoned_queue_is_restarted_and_shares_fairly_again(
-    database: Database, value: str
+    database: Database, owner_database: Database, value: str
 ) -> None:
     a, b = add_tenant(database, weight=1), add_tenant(database, weight=4)
     submit_many(database, a, 3, cost_seconds=2)
     submit_many(database, b, 2, cost_seconds=2)
     untouched = submit(database, a, variant="another")
     for statement in without_finite_checks():
-        sql(database, statement)
+        sql(owner_database, statement)
     sql(database, f"INSERT INTO queues VALUES ('{VARIANT}', '{value}')")  # noqa: S608
     sql(database, f"UPDATE fair_tags SET finish = '{value}' WHERE variant = '{VARIANT}'")  # noqa: S608
     sql(database, f"UPDATE jobs SET fair_start = '{value}' WHERE variant = '{VARIANT}'")  # noqa: S608

@@ -44,7 +44,7 @@ READS = {f"{name} list" for name in ("jobs", "queues", "workers", "tenants", "ke
 }
 PROCESSES = {
     *("up", "api", "worker", "fleet", "courier", "demo", "migrate", "sign-in-link"),
-    *("bench", "bench florence", "bench flux", "bench reports"),
+    *("bench", "bench florence", "bench flux", "bench reports", "bench waiters"),
 }
 """They start processes, prepare servers or measure; what they serve enters its own changes.
 
