@@ -19,7 +19,7 @@ from db.values.worker_state import SERVING
 from deploy.local.servers.process import Account
 
 _TIMEOUT_SECONDS = 2
-_NOT_INHERITED = {MIGRATION_URL_VARIABLE, "BOTTEGA_URL_SECRET", "BOTTEGA_PLAYGROUND_KEY"}
+_NOT_INHERITED = {MIGRATION_URL_VARIABLE, "BOTTEGA_URL_SECRET"}
 
 
 @dataclass

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("books")
 @pytest.fixture(scope="module", autouse=True)
 def _tiny_tier(stack: Stack) -> None:
     """A tier whose limits a test can reach."""
-    with stack.database.transaction() as session:
+    with stack.as_owner() as session:
         session.add(
             Tier(
                 name="tiny",

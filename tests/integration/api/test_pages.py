@@ -24,7 +24,8 @@ from tests.support import jobs
 from tests.support.apis import MakeApi
 from tests.support.pictures import encoded
 
-ORIGIN = {"Origin": "http://testserver"}
+BASE = "http://127.0.0.1"
+ORIGIN = {"Origin": BASE}
 
 
 class RecordingStore(LocalStore):
@@ -71,7 +72,7 @@ def key(database: Database, tenant_id: str) -> str:
 @pytest.fixture
 def client(make_api: MakeApi, key: str) -> Iterator[TestClient]:
     """A browser that is signed in at the playground."""
-    with TestClient(make_api()) as opened:
+    with TestClient(make_api(), base_url=BASE) as opened:
         signed_in = opened.post("/playground/sign-in", data={"key": key}, headers=ORIGIN)
         assert signed_in.status_code == 200
         yield opened
@@ -156,7 +157,7 @@ def test_a_dashboards_requests_have_a_limit(
     monkeypatch.setattr(dashboard_session, "REQUESTS_PER_MINUTE", 3)
     with database.transaction() as session:
         _, key = api_keys.create(session, tenant_id=None, name="test", role=OperatorRole.VIEWER)
-    with TestClient(make_api()) as client:
+    with TestClient(make_api(), base_url=BASE) as client:
         client.post("/dashboard/sign-in", data={"key": key}, headers=ORIGIN)
         answers = [client.get("/dashboard/tenants") for _ in range(4)]
         assert 429 in {answer.status_code for answer in answers}

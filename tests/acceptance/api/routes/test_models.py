@@ -82,6 +82,9 @@ def test_the_account_tells_tier_limits_and_allowances(stack: Stack) -> None:
         "max_priority": "normal",
         "requests_per_minute": 3000,
         "max_stored_bytes": 10**9,
+        "models": None,
+        "allowance_models": None,
+        "cancel_charge": "steps",
     }
     assert account["stored_bytes"] == 0
     assert account["allowances"] == {

@@ -22,9 +22,10 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from api.middleware.security_headers import SecurityHeaders
 from api.web.playground.pages import STATIC
 from api.web.shared.assets import SHARED_STATIC
-from api.web.shared.security import SecurityHeaders
+from api.web.shared.security import page_policy
 from db.values.pictures import PictureError, PictureLimits, inspect
 from tests.acceptance.api.web.browser import WIDE
 
@@ -110,7 +111,7 @@ class Site:
                 Mount("/static", StaticFiles(directory=STATIC)),
                 Mount("/base", StaticFiles(directory=SHARED_STATIC)),
             ],
-            middleware=[Middleware(SecurityHeaders)],
+            middleware=[Middleware(SecurityHeaders, policy=page_policy())],
         )
 
 

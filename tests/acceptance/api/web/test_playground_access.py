@@ -255,7 +255,7 @@ def test_stored_results_are_downloaded(stack: Stack, tenant: Client) -> None:
 
 
 def test_a_session_counts_against_its_keys_rate_limit(stack: Stack) -> None:
-    with stack.database.transaction() as session:
+    with stack.as_owner() as session:
         limits = {"images_per_month": 0, "analyses_per_month": 0, "requests_per_minute": 4}
         tier = Tier(name="slow", weight=1.0, max_in_flight=1, max_priority="normal", **limits)
         session.merge(tier)

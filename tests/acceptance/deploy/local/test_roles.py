@@ -18,7 +18,7 @@ from tests.acceptance.stack import Client, Stack, run_bottega
 pytestmark = pytest.mark.usefixtures("books")
 
 SECRETS_OF = {
-    "api": {"DATABASE_URL", "REDIS_URL", "BOTTEGA_URL_SECRET", "BOTTEGA_PLAYGROUND_KEY"},
+    "api": {"DATABASE_URL", "REDIS_URL", "BOTTEGA_URL_SECRET"},
     "worker": {"DATABASE_URL", "REDIS_URL"},
     "courier": {"DATABASE_URL", "REDIS_URL"},
 }

@@ -18,7 +18,7 @@ ROUTES = [
     ("GET", "/docs", 200),
     ("GET", "/docs/assets/swagger-ui.css", 200),
     ("GET", "/v1/nothing", 404),
-    ("DELETE", "/v1/jobs", 405),
+    ("DELETE", "/v1/models", 405),
     ("POST", "/v1/jobs", 401),
     ("GET", "/v1/artifacts/x.y/0.png", 404),
     ("GET", "/metrics", 403),

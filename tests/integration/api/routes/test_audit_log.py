@@ -250,7 +250,7 @@ PICTURES = {"/jobs/{job_id}/results/{n}", "/jobs/{job_id}/inputs/{n}"}
 
 
 def test_a_look_at_a_prompt_is_entered_once_for_each_operator_and_job(
-    scene: Scene, database: Database
+    scene: Scene, database: Database, owner_database: Database
 ) -> None:
     of_jobs = {path for _, path in templates(APIRoute, PAGES, writes=False) if "{job_id}" in path}
     assert of_jobs == READS | PICTURES
@@ -267,8 +267,8 @@ def test_a_look_at_a_prompt_is_entered_once_for_each_operator_and_job(
         assert scene.client.get(f"{ADMIN}/jobs/{job_id}", headers=headers).is_success
     read = [entry[:2] for entry in scene.entries() if entry[0] == READ]
     assert read == [(READ, job_id), (READ, failed), (READ, job_id)]
-    sql(database, "ALTER TABLE audit_entries DISABLE TRIGGER ALL")
-    sql(database, "UPDATE audit_entries SET at = at - interval '16 minutes'")
+    sql(owner_database, "ALTER TABLE audit_entries DISABLE TRIGGER ALL")
+    sql(owner_database, "UPDATE audit_entries SET at = at - interval '16 minutes'")
     scene.client.get(f"{DASHBOARD}/jobs/{failed}")
     assert scene.entries()[-1][:2] == (READ, failed)
     assert len(scene.entries()) == len(read) + 2  # with the sign-in

@@ -14,6 +14,7 @@ from tests.support import jobs
 from tests.support.apis import MakeApi
 
 PROXY = "10.1.2.3"
+BASE = "http://127.0.0.1"
 
 
 @pytest.fixture(autouse=True)
@@ -26,9 +27,11 @@ def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def browser(make_api: MakeApi) -> Iterator[TestClient]:
     """A browser of another machine, behind one trusted proxy."""
-    origin = {"Origin": "http://testserver"}
+    origin = {"Origin": "http://127.0.0.1"}
     app = make_api(BOTTEGA_TRUSTED_PROXIES='["10.0.0.0/8"]')
-    with TestClient(app, headers=origin, client=(PROXY, 1), follow_redirects=False) as client:
+    with TestClient(
+        app, base_url="http://127.0.0.1", headers=origin, client=(PROXY, 1), follow_redirects=False
+    ) as client:
         yield client
 
 
@@ -63,8 +66,10 @@ def test_an_address_that_the_client_writes_itself_changes_nothing(browser: TestC
 
 
 def test_the_header_of_a_peer_that_is_no_proxy_changes_nothing(make_api: MakeApi) -> None:
-    origin = {"Origin": "http://testserver"}
-    with TestClient(make_api(), headers=origin, client=("127.0.0.1", 1)) as browser:
+    origin = {"Origin": "http://127.0.0.1"}
+    with TestClient(
+        make_api(), base_url="http://127.0.0.1", headers=origin, client=("127.0.0.1", 1)
+    ) as browser:
         tries = [
             sign_in(browser, "dashboard", "bt_x", f"203.0.113.{n}") for n in range(MAX_FAILURES + 1)
         ]
@@ -76,7 +81,7 @@ def test_a_trusted_proxy_says_that_the_browser_came_by_https(
 ) -> None:
     with database.transaction() as session:
         _, key = api_keys.create(session, tenant_id=None, name="")
-    headers = {"X-Forwarded-Proto": "https", "Origin": "https://testserver"}
+    headers = {"X-Forwarded-Proto": "https", "Origin": "https://127.0.0.1"}
     answer = browser.post("/dashboard/sign-in", data={"key": key}, headers=headers)
     assert answer.status_code == 303
     assert "Secure" in answer.headers["Set-Cookie"]

@@ -246,11 +246,11 @@ def test_maintenance_outlives_a_database_that_is_away_and_stops_when_told(
 
 
 def test_a_queue_whose_time_is_no_number_is_restarted(
-    database: Database, sweeper: Sweeper, variant: str
+    database: Database, owner_database: Database, sweeper: Sweeper, variant: str
 ) -> None:
     assert sweeper.repair_fair_share() == []
     for statement in without_finite_checks():
-        sql(database, statement)
+        sql(owner_database, statement)
     sql(database, "INSERT INTO queues VALUES (:variant, 'NaN')", variant=variant)
     assert [broken.rule for broken in sweeper.audit()] == [
         "the numbers of the fair share are finite"
