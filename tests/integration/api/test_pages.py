@@ -143,7 +143,7 @@ def test_a_painted_picture_is_named_by_its_url_and_fetched_when_the_form_is_sent
     site = Site(client, store)
     [(value, source, width, height)] = hidden_pictures(site.get(f"/?look={job_id}&n=0"))
     assert (source, width, height) == (f"/playground/jobs/{job_id}/results/0", "64", "32")
-    assert value.startswith("http://testserver/v1/artifacts/")
+    assert value.startswith(f"{BASE}/v1/artifacts/")
     assert site.store.calls == []
     submit(client, key, image=value)
     assert store.get(input_key(tenant_id, sha256)).data == data
