@@ -27,6 +27,9 @@ from deploy.bench.stack import BenchStack, create_tenant_key
 _LIMIT = 50
 """The service's own limit of a key; only a run with more for each tenant raises it."""
 
+_SPARE = 100
+"""Connections of the benchmark beside its waiters."""
+
 _IDLE_SECONDS = 2.0
 _PAUSE_SECONDS = 0.02
 _MIB = 2**20
@@ -78,6 +81,8 @@ def measure_waiters(plan: WaitersPlan, folder: Path) -> dict[str, float]:
     settings = {
         "BOTTEGA_MAX_STREAMS_PER_KEY": limit,
         "BOTTEGA_MAX_LONG_POLLS_PER_KEY": limit,
+        # All of its clients have one address.
+        "BOTTEGA_MAX_CONNECTIONS_PER_ADDRESS": str(plan.tenants * plan.each + _SPARE),
     }
     with BenchStack(folder, settings=settings) as stack:
         keys = _create_keys(stack, plan.tenants)
