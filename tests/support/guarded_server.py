@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import secrets
 import socket
 import threading
 import time
@@ -87,7 +88,7 @@ def status_of(answer: bytes) -> int:
 @contextmanager
 def guarded_server(**settings: Any) -> Iterator[GuardedServer]:
     """Serve until the block ends."""
-    api = ApiSettings(url_secret="s" * 32, **settings.pop("api", {}))
+    api = ApiSettings(url_secret=secrets.token_urlsafe(32), **settings.pop("api", {}))
     config = server_config(
         "tests.support.guarded_server:make_application", HOST, 0, ServerSettings(**settings), api
     )
