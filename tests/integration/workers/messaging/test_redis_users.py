@@ -12,6 +12,7 @@ from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError
 
 from api.core.metrics import count_submitted_job
+from api.resources.credentials import Credential
 from api.resources.event_hub import EventHub
 from api.resources.forwarded_counts import REDIS_KEY, ForwardedCounts
 from api.resources.rate_limiter import RateLimiter
@@ -83,12 +84,13 @@ def test_events_go_from_either_to_the_api(server: EmbeddedRedis, admin: Redis) -
         assert admin.xlen(stream_key(f"job_{n}")) >= 3
 
     async def read() -> list[str]:
-        hub = EventHub(settings_of(server.api_url), lambda _ids: [])
+        hub = EventHub(settings_of(server.api_url), lambda _ids: [], lambda _keys: [])
         await hub.start()
         try:
             subscribed = lambda: admin.pubsub_numsub(CHANNEL)[0][1]  # noqa: E731
             assert await asyncio.to_thread(await_true, subscribed)
-            return [event.type for event in await hub.replay("job_1", after=None)]
+            with hub.watch("job_1", Credential("key_1")) as waiter:
+                return [each.event.type for each in await hub.replay("job_1", waiter)]
         finally:
             await hub.stop()
 
@@ -151,6 +153,7 @@ def test_nobody_but_the_administrator_rules(server: EmbeddedRedis) -> None:
 OF_THE_API = (
     ("SUBSCRIBE", CHANNEL),
     ("GET", preview_key("job_1")),
+    ("GETRANGE", preview_key("job_1"), "0", "1"),
     ("XRANGE", stream_key("job_1"), "-", "+"),
     ("DEL", "bottega:rate"),
     ("LPUSH", "bottega:forwarded-counts", "{}"),
