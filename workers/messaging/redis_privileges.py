@@ -30,7 +30,7 @@ def excess_powers(settings: WorkerSettings) -> list[str]:
 
 def _may(redis: Redis, *words: str) -> bool:
     try:
-        redis.execute_command(*words)
+        redis.execute_command(*words)  # type: ignore[no-untyped-call]
     except ResponseError:  # forbidden, or a command that a hosted Redis does not have
         return False
     return True
