@@ -35,6 +35,9 @@ _requests = Histogram(
 )
 in_flight = Gauge("bottega_http_requests_in_flight", "Requests that are being handled")
 connections_open = Gauge("bottega_connections_open", "Connections of clients and proxies")
+connections_limit = Gauge(
+    "bottega_connections_limit", "Most connections that this process may have open"
+)
 streams_open = Gauge("bottega_event_streams_open", "Event streams that clients follow")
 
 events_encoded = Counter(
@@ -74,8 +77,13 @@ REFUSALS = (
 )
 """The reasons of a refusal: each is exported from the start, so that its first one is seen."""
 
+WAITERS = ("event_stream", "long_poll")
+"""The kinds of a key's open requests that are limited, exported from the start as well."""
+
 for _reason in REFUSALS:
     _refused.labels(_reason)
+for _kind in WAITERS:
+    streams_refused.labels(_kind)
 
 
 def count_refused(reason: str) -> None:

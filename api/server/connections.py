@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from api.core.client_address import Networks, client_network, is_within
-from api.core.metrics import connections_open, count_refused
+from api.core.metrics import connections_limit, connections_open, count_refused
 from api.server.settings import ServerSettings
 
 _SWEEP_SECONDS = 1.0
@@ -46,6 +46,7 @@ class ConnectionTable:
         self._addresses: dict[Connection, str] = {}
         self._waiting: dict[Connection, None] = {}
         self._sweeping = False
+        connections_limit.set(settings.max_connections)
 
     def add(self, connection: Connection, address: str) -> str | None:
         """Count a new connection; returns the limit that it exceeds, as a metric's reason."""

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from types import ModuleType
 
 from redis.connection import parse_url
+from redis.exceptions import RedisError
 from sqlalchemy import func, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -27,6 +28,7 @@ from db.tables import Tier
 from workers import catalog
 from workers.adapters.weights import WeightsError, locate
 from workers.messaging.queue import QueueNotifier
+from workers.messaging.redis_privileges import excess_powers as excess_redis_powers
 from workers.moderation.filter_file import FilterFileError
 from workers.moderation.settings import ModerationSettings, rules_of
 from workers.settings import WorkerSettings, weights_overrides
@@ -85,6 +87,7 @@ def check_deployment(variants: Sequence[str]) -> Iterator[CheckResult]:
         "database role": _database_role,
         "clock": _clock,
         "redis": _redis,
+        "redis user": lambda _environment: _redis_user(WorkerSettings()),
         "store": _store,
         "invariants": _invariants,
         "artifacts": _artifacts,
@@ -161,6 +164,20 @@ def _redis(environment: Environment) -> str:
     if not environment.queue_notifier.answers():
         raise FindingError("Redis does not answer: jobs are taken, but start only when it is back")
     return "answers"
+
+
+def _redis_user(settings: WorkerSettings) -> str:
+    """The service's user of Redis administers nothing, and nobody signs in without a password."""
+    try:
+        powers = excess_redis_powers(settings)
+    except RedisError as error:
+        raise FindingError(f"not known: Redis does not answer ({type(error).__name__})") from error
+    if powers:
+        raise FindingError(
+            f"{'; '.join(powers)}: create the users of deploy/redis/users.acl with "
+            "deploy/redis/users.sh, and name bottega_api or bottega_worker in REDIS_URL"
+        )
+    return "the user administers nothing, and a password is needed"
 
 
 def _store(environment: Environment) -> str:

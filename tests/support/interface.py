@@ -35,7 +35,7 @@ def interface() -> dict[str, Any]:
         "paths": {path: _operations(found) for path, found in spec["paths"].items()},
         "schemas": {name: _schema(found) for name, found in spec["components"]["schemas"].items()},
         "commands": _commands(main),
-        "metrics": _metrics(),
+        "metrics": metrics(),
         "variables": _variables(),
         "parameters": {
             variant.id: sorted(variant.parameters.model_json_schema()["properties"])
@@ -77,7 +77,8 @@ def _commands(command: click.Command, path: str = "bottega") -> dict[str, list[s
     return found
 
 
-def _metrics() -> dict[str, list[str]]:
+def metrics() -> dict[str, list[str]]:
+    """The labels of each metric that a process counts itself, without the database's gauges."""
     collectors = set(REGISTRY._collector_to_names)
     named = {getattr(each, "_name", ""): each for each in collectors}
     return {

@@ -77,6 +77,12 @@ _refused_messages = Counter(
     "Messages and entries of Redis that were dropped because they are malformed",
     ["kind"],
 )
+REDIS_READERS = ("event", "replay", "ticket", "counts")
+"""The readers that drop messages: each is exported from the start, so that its first is seen."""
+
+for _reader in REDIS_READERS:
+    _refused_messages.labels(_reader)
+
 _violations = Gauge(
     "bottega_invariants_violated", "Invariants of the books that were broken at the last check"
 )
@@ -185,7 +191,7 @@ def count_store_failure() -> None:
 
 
 def count_refused_messages(kind: str, count: int) -> None:
-    """Count messages of Redis that were dropped: event, replay, ticket or counts."""
+    """Count messages of Redis that one of `REDIS_READERS` dropped."""
     _refused_messages.labels(kind).inc(count)
 
 

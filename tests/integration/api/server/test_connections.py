@@ -5,6 +5,7 @@ import socket
 import time
 
 import pytest
+from prometheus_client import REGISTRY
 
 from tests.support.guarded_server import (
     GuardedServer,
@@ -63,6 +64,18 @@ def test_a_body_of_a_byte_now_and_then_is_cut_and_a_steady_one_is_read() -> None
         assert steady.recv(1000).endswith(b"30000")
         assert status_of(until_closed(slow)) in {408, 0}
         assert is_closed(slow)
+
+
+def test_a_scrape_sees_the_open_connections_and_their_limit() -> None:
+    def gauge(name: str) -> float:
+        return REGISTRY.get_sample_value(f"bottega_connections_{name}") or 0.0
+
+    before = gauge("open")
+    with guarded_server(max_connections=7) as server:
+        server.connect()
+        assert server.get("/read") == 200
+        assert gauge("limit") == 7
+        assert gauge("open") >= before + 1
 
 
 @pytest.mark.parametrize(

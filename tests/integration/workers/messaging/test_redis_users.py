@@ -17,6 +17,7 @@ from api.resources.event_hub import EventHub
 from api.resources.forwarded_counts import REDIS_KEY, ForwardedCounts
 from api.resources.rate_limiter import RateLimiter
 from db.core.session import Database
+from deploy.cli.doctor import FindingError, _redis_user
 from deploy.local.servers.process import Child
 from deploy.local.servers.redis import EmbeddedRedis
 from tests.support.jobs import add_tenant
@@ -24,6 +25,7 @@ from tests.support.waiting import await_true
 from workers import catalog
 from workers.messaging.events import CHANNEL, Publisher, preview_key, stream_key
 from workers.messaging.queue import QueueNotifier, Ticket, make_celery
+from workers.messaging.redis_privileges import excess_powers
 from workers.runtime.consumer import TicketConsumer
 from workers.settings import WorkerSettings
 
@@ -84,12 +86,12 @@ def test_events_go_from_either_to_the_api(server: EmbeddedRedis, admin: Redis) -
         assert admin.xlen(stream_key(f"job_{n}")) >= 3
 
     async def read() -> list[str]:
-        hub = EventHub(settings_of(server.api_url), lambda _ids: [], lambda _credentials: [])
+        hub = EventHub(settings_of(server.api_url), lambda _ids: [], lambda _keys: [])
         await hub.start()
         try:
             subscribed = lambda: admin.pubsub_numsub(CHANNEL)[0][1]  # noqa: E731
             assert await asyncio.to_thread(await_true, subscribed)
-            with hub.watch("job_1", Credential("key_x")) as waiter:
+            with hub.watch("job_1", Credential("key_1")) as waiter:
                 return [each.event.type for each in await hub.replay("job_1", waiter)]
         finally:
             await hub.stop()
@@ -153,6 +155,7 @@ def test_nobody_but_the_administrator_rules(server: EmbeddedRedis) -> None:
 OF_THE_API = (
     ("SUBSCRIBE", CHANNEL),
     ("GET", preview_key("job_1")),
+    ("GETRANGE", preview_key("job_1"), "0", "1"),
     ("XRANGE", stream_key("job_1"), "-", "+"),
     ("DEL", "bottega:rate"),
     ("LPUSH", "bottega:forwarded-counts", "{}"),
@@ -182,3 +185,57 @@ def test_every_variants_queue_is_within_the_users_keys(server: EmbeddedRedis) ->
     for url in (server.api_url, server.worker_url):
         with Redis.from_url(url) as client:
             assert {client.llen(row.id) for row in catalog.variants()} == {0}
+
+
+def test_the_doctor_finds_the_services_users_in_order(server: EmbeddedRedis) -> None:
+    for url in (server.api_url, server.worker_url):
+        assert excess_powers(settings_of(url)) == []
+        assert "a password is needed" in _redis_user(settings_of(url))
+
+
+def test_the_doctor_finds_an_administrator(server: EmbeddedRedis) -> None:
+    with pytest.raises(FindingError) as caught:
+        _redis_user(settings_of(server.url))
+    for part in ("configure", "manage Redis' users", "connections of others", "users.acl"):
+        assert part in str(caught.value)
+    assert "without a password" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("rights", "command"),
+    [
+        ("+config|get", "may configure Redis"),
+        ("+@admin -config -client", "may manage Redis' users"),
+        ("+client|list", "may see and end the connections of others"),
+    ],
+)
+def test_the_doctor_finds_each_power(
+    server: EmbeddedRedis, admin: Redis, rights: str, command: str
+) -> None:
+    admin.execute_command(
+        "ACL", "SETUSER", "extra", "reset", "on", ">word", "+ping", *rights.split()
+    )
+    url = f"redis://extra:word@127.0.0.1:{server.port}/0"
+    assert excess_powers(settings_of(url)) == [f"the user {command}"]
+    admin.execute_command("ACL", "DELUSER", "extra")
+
+
+@pytest.mark.parametrize("rights", ["+@all ~*", "-@all +get"])
+def test_the_doctor_finds_a_redis_without_a_password(
+    server: EmbeddedRedis, admin: Redis, rights: str
+) -> None:
+    admin.execute_command("ACL", "SETUSER", "default", "on", "nopass", *rights.split())
+    try:
+        with pytest.raises(FindingError, match="anybody may sign in without a password"):
+            _redis_user(settings_of(server.api_url))
+    finally:
+        admin.execute_command("ACL", "SETUSER", "default", "reset", "off")
+    assert excess_powers(settings_of(server.api_url)) == []
+
+
+def test_the_doctor_says_that_redis_does_not_answer_or_refuses_the_user(
+    server: EmbeddedRedis,
+) -> None:
+    for url in ("redis://127.0.0.1:9/0", f"redis://bottega_api:no@127.0.0.1:{server.port}/0"):
+        with pytest.raises(FindingError, match="does not answer"):
+            _redis_user(settings_of(url))

@@ -2,10 +2,11 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.core.metrics import ServiceCollector, exposition
+from api.core.metrics import REFUSALS, WAITERS, ServiceCollector, exposition
 from db.billing.vendor import Spend
 from db.reports.gauges import DatabaseGauges
 from db.reports.usage import QueueDepth
+from workers.telemetry.metrics import REDIS_READERS
 
 GAUGES = DatabaseGauges(
     queues=[QueueDepth("a", 3, 2, 41.5), QueueDepth("withdrawn", 1, 0, 7.0)],
@@ -49,3 +50,12 @@ def test_without_the_database_its_absence_is_shown_and_the_processes_own_figures
     assert shown["bottega_dependency_up", "redis"] == 0
     assert shown["bottega_http_requests_in_flight",] == 0
     assert ("bottega_queue_depth", "a") not in shown
+
+
+def test_what_an_alert_waits_for_is_exported_before_it_happens() -> None:
+    """A series that begins with its first count has no increase then."""
+    shown = samples(ServiceCollector(None, [], redis=False))
+    assert {key[1] for key in shown if key[0] == "bottega_requests_refused_total"} >= {*REFUSALS}
+    assert {key[1] for key in shown if key[0] == "bottega_streams_refused_total"} == {*WAITERS}
+    readers = {key[1] for key in shown if key[0] == "bottega_redis_messages_refused_total"}
+    assert readers == {*REDIS_READERS}

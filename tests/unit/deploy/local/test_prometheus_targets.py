@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
+from api.core.metrics import REFUSALS
+from tests.support.interface import metrics
+
 DEPLOY = Path(__file__).parents[4] / "deploy"
 RULES = DEPLOY / "prometheus"
 BOARDS = sorted((DEPLOY / "grafana").glob("*.json"))
@@ -69,6 +72,35 @@ def test_each_alert_is_tested_and_has_a_paragraph() -> None:
         anchor = f"deploy/runbook.md#{alert['alert'].lower()}"
         assert alert["annotations"]["runbook"] == anchor
         assert alert["labels"]["severity"] in {"warning", "critical"}
+
+
+def test_each_reason_of_a_refusal_raises_one_alert() -> None:
+    wanted = [
+        reason
+        for alert in alerts()
+        for pattern in re.findall(r'requests_refused_total{ *reason=~"([^"]+)"', alert["expr"])
+        for reason in pattern.split("|")
+    ]
+    assert sorted(wanted) == sorted(REFUSALS)
+
+
+def test_each_metric_of_a_process_has_a_panel() -> None:
+    """Directly, or by a rule that records it."""
+    queries = [query for board in BOARDS for query in expressions(board)]
+    records = yaml.safe_load((RULES / "recording.yml").read_text())["groups"]
+    queries += [
+        rule["expr"]
+        for group in records
+        for rule in group["rules"]
+        if any(rule["record"] in query for query in queries)
+    ]
+    shown = set(re.findall(r"bottega_\w+", " ".join(queries)))
+    assert {name for name in metrics() if not any(map(shown.__contains__, exported(name)))} == set()
+
+
+def exported(name: str) -> tuple[str, ...]:
+    """The names under which a gauge, a counter or a histogram is exported."""
+    return (name, f"{name}_total", f"{name}_bucket", f"{name}_count", f"{name}_sum")
 
 
 def test_every_query_of_a_dashboard_parses(tmp_path: Path) -> None:
