@@ -72,7 +72,7 @@ class WorkerSettings(BaseSettings):
     redis_url: SecretStr = Field(validation_alias="REDIS_URL")
     redis_timeout_seconds: PositiveFloat = 2
     lease_seconds: PositiveFloat = 30
-    heartbeat_seconds: PositiveFloat = 1
+    heartbeat_seconds: PositiveFloat = 0.25
     hang_seconds: PositiveFloat = 30
     grace_seconds: PositiveFloat = 120
     patience_seconds: PositiveFloat = 30

@@ -34,18 +34,23 @@ class Device:
     """Serialises the model calls of one device, and turns what they raise into outcomes by job."""
 
     def __init__(
-        self, publisher: Publisher, make_ready: Callable[[str], object] = lambda _variant: None
+        self,
+        publisher: Publisher,
+        make_ready: Callable[[str], object] = lambda _variant: None,
+        on_first_step: Callable[[], object] = lambda: None,
     ) -> None:
         """Serialise the calls of one device.
 
         Args:
             publisher: publishes progress.
             make_ready: loads a variant's model onto the device; called while no batch runs.
+            on_first_step: called when a batch has made its first step.
         """
         self._make_ready = make_ready
         self._lock = threading.Lock()
         self._hosted: dict[str, threading.BoundedSemaphore] = {}
         self._publisher = publisher
+        self._on_first_step = on_first_step
         self._failed = False
 
     @property
@@ -112,10 +117,13 @@ class Device:
             job.enter_device()
 
         def report(step: int, steps: int) -> None:
+            is_first = not any(job.progress[0] for job in jobs)
             for job in jobs:
                 job.progress = (step, steps)
                 progress = {"step": step, "steps": steps, "fraction": step / steps}
                 self._publisher.publish(job.row.id, "progress", progress)
+            if is_first:
+                self._on_first_step()
 
         def should_stop() -> bool:
             return all(job.claim_lost.is_set() or job.is_overdue for job in jobs)

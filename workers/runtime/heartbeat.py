@@ -17,6 +17,9 @@ from db.worker_registry import WorkerReport
 from workers.runtime.active_jobs import ActiveJobs
 from workers.telemetry.liveness import touch_liveness_file
 
+SOONEST_SECONDS = 0.1
+"""The shortest time between two beats, however many jobs make their first step."""
+
 REPORT_SECONDS = 4.0
 """Seconds between two renewals of the worker's row: well within the limit for a live worker."""
 
@@ -51,6 +54,7 @@ class Heartbeat:
         self._reported_at = 0.0
         self._reported_state: WorkerState | None = None
         self._stopping = threading.Event()
+        self._due = threading.Event()
         self._thread = threading.Thread(
             target=self._beat_until_stopped, name="heartbeat", daemon=True
         )
@@ -60,6 +64,13 @@ class Heartbeat:
         self._report_worker()
         self._thread.start()
 
+    def beat_soon(self) -> None:
+        """Beat before the interval is over: a job has made its first step.
+
+        What its owner pays for a cancellation is the progress that is durable by then.
+        """
+        self._due.set()
+
     def stop(self, *, failed: bool = False) -> None:
         """Stop beating and remove the worker from the registry.
 
@@ -67,6 +78,7 @@ class Heartbeat:
             failed: the worker never became ready: its row stays, with that state.
         """
         self._stopping.set()
+        self._due.set()
         self._thread.join()
         report = self._report()
         try:
@@ -79,7 +91,11 @@ class Heartbeat:
             _log.warning("leave_failed", error=type(error).__name__)
 
     def _beat_until_stopped(self) -> None:
-        while not self._stopping.wait(self._every_seconds):
+        while not self._stopping.is_set():
+            self._due.wait(max(self._every_seconds - SOONEST_SECONDS, 0))
+            if self._stopping.wait(min(self._every_seconds, SOONEST_SECONDS)):
+                return
+            self._due.clear()
             touch_liveness_file(self._alive_file)
             try:
                 self._beat()

@@ -52,6 +52,7 @@ def make_executor(  # noqa: PLR0913 - one for each thing that a batch passes thr
     model_cache: ModelCache,
     moderator: Moderator,
     on_backlog: Callable[[str], object] = lambda _variant: None,
+    on_first_step: Callable[[], object] = lambda: None,
 ) -> Executor:
     """An executor with every stage of its pipeline; the arguments are those of its parts."""
     failures = FailureRecorder(database, publisher)
@@ -64,7 +65,7 @@ def make_executor(  # noqa: PLR0913 - one for each thing that a batch passes thr
             moderator=moderator,
             model_cache=model_cache,
         ),
-        device=Device(publisher, model_cache.make_ready),
+        device=Device(publisher, model_cache.make_ready, on_first_step),
         moderator=moderator,
         results=ResultWriter(
             database=database,
@@ -145,7 +146,7 @@ class WorkerProcess:
         watchdog = Watchdog(self._active_jobs, grace_seconds=self._settings.hang_seconds)
         watchdog.start()
         try:
-            self._serve(publisher, notifier)
+            self._serve(publisher, notifier, heartbeat)
         finally:
             watchdog.stop()
             heartbeat.stop(failed=self._phase == WorkerState.STARTING)
@@ -167,7 +168,9 @@ class WorkerProcess:
             alive_file=self._settings.alive_file,
         )
 
-    def _serve(self, publisher: Publisher, notifier: CoalescingNotifier) -> None:
+    def _serve(
+        self, publisher: Publisher, notifier: CoalescingNotifier, heartbeat: Heartbeat
+    ) -> None:
         rules = rules_of(ModerationSettings())
         self._load_models()
 
@@ -184,6 +187,7 @@ class WorkerProcess:
             model_cache=self._model_cache,
             moderator=Moderator(rules, self._database),
             on_backlog=notify,
+            on_first_step=heartbeat.beat_soon,
         )
         self._phase = WorkerState.READY
         self._consume(executor, notify)

@@ -125,6 +125,21 @@ def test_progress_is_written(database: Database, active_jobs: ActiveJobs) -> Non
     assert await_true(lambda: written() == (3, 8))
 
 
+def test_the_first_step_is_written_before_the_interval_is_over(
+    database: Database, active_jobs: ActiveJobs, reporter: Reporter
+) -> None:
+    beating = Heartbeat(database, active_jobs, reporter, every_seconds=600, lease_seconds=60)
+    beating.start()
+    try:
+        [job] = activate(database, active_jobs)
+        for step in (1, 2):
+            job.progress = (step, 8)
+            beating.beat_soon()
+            assert await_true(lambda: found(database, job.row.id).progress_step == step)  # noqa: B023
+    finally:
+        beating.stop()
+
+
 def cancel_it(database: Database, job: ActiveJob) -> None:
     """The owner cancels the job."""
     assert cancel(database, job.row.id)

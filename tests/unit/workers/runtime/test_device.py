@@ -219,6 +219,14 @@ def test_progress_is_told_for_every_job_of_the_batch() -> None:
     ]
 
 
+def test_the_first_step_of_a_batch_is_noted_once() -> None:
+    first_steps: list[int] = []
+    device = Device(Listener(), on_first_step=lambda: first_steps.append(1))
+    for batch in (batch_of(2), batch_of(1)):
+        device.run(ScriptedAdapter(), batch)
+    assert first_steps == [1, 1]
+
+
 def test_the_device_runs_one_batch_at_a_time() -> None:
     inside = threading.Semaphore(1)
     overlaps = []
