@@ -79,9 +79,13 @@ class FollowedJob:
 def _order(event_id: str | None) -> tuple[int, int]:
     """An event id as numbers; zeros for an id that is not ours."""
     try:
-        return parse_id(event_id or "") if len(event_id or "") <= _MAX_ID else (0, 0)
+        order = parse_id(event_id or "") if len(event_id or "") <= _MAX_ID else (0, 0)
     except ValueError:
         return (0, 0)
+    return order if max(order) < _MAX_NUMBER else (0, 0)
 
+
+_MAX_NUMBER = 2**64
+"""Redis counts in 64 bits, and refuses a larger number."""
 
 _MAX_ID = 41

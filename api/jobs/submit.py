@@ -7,12 +7,14 @@ from typing import Any
 import structlog
 
 from api.auth.tenant import Caller
+from api.core.domain_errors import InvalidSubmissionError
 from api.core.metrics import count_submitted_job
 from api.core.request_log import add_log_fields, request_id
 from api.jobs.fingerprint import fingerprint
 from api.jobs.prepare import PreparedSubmission, prepare
 from api.schemas.jobs import Submission
 from api.services import Services
+from db.artifacts import inputs as stored_inputs
 from db.jobs import idempotency, traces
 from db.jobs.idempotency import KeyedSubmission
 from db.jobs.submit import submit_job, submit_job_at_once
@@ -74,7 +76,7 @@ def submit(
     limit = services.settings.vendor_daily_limit_micros or None
     new = replace(_new_job(caller, submission, prepared), vendor_limit_micros=limit)
     traceparent = tracing.current_traceparent()
-    if not (keyed or new.webhook or traceparent):
+    if not (keyed or new.webhook or traceparent or stored_inputs.has_inputs(new.input)):
         with services.database.autocommit(durable=True) as session:
             if accepted := submit_job_at_once(session, new):
                 view = render(session, [accepted.job])[0]
@@ -83,6 +85,9 @@ def submit(
     with services.database.transaction() as session:
         if keyed and (first := idempotency.claim(session, keyed, new.id)):
             return SubmissionResult(render(session, [first])[0], replayed=True)
+        if stored_inputs.have_been_removed(session, new.input):
+            message = "a picture of this job was deleted meanwhile"
+            raise InvalidSubmissionError.of_field(["input"], message, "invalid_image")
         accepted = submit_job(session, new)
         if traceparent:
             traces.record(session, accepted.job.id, traceparent)

@@ -22,6 +22,11 @@ RESERVATION = "bottega.body"
 """The scope's entry with the `Reservation` of the request's body."""
 
 
+_ENCODED = ProblemError(
+    415, "unsupported_media_type", "send the body as it is, without a `Content-Encoding`"
+)
+
+
 class Reservation:
     """The bytes of one body that count against the process's budget."""
 
@@ -78,6 +83,9 @@ class BodyLimit:
         headers = Headers(scope=scope) if scope["type"] == "http" else None
         if headers is None or not has_body(headers):
             await self._app(scope, receive, send)
+            return
+        if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+            await refuse(_ENCODED, scope, receive, send)
             return
         request = _CheckedRequest(self._reservation(scope), self._checks(scope, headers), send)
         await request.run(self._app, scope, receive, announced_bytes(headers))

@@ -69,6 +69,21 @@ def record_reuse(session: Session, job_input: Mapping[str, Any]) -> None:
         )
 
 
+def have_been_removed(session: Session, job_input: Mapping[str, Any]) -> bool:
+    """True when an input of a new job is gone; removals of the others wait for its transaction."""
+    keys = {key for key in _keys(job_input) if key.startswith(PREFIX)}
+    if not keys:
+        return False
+    named = select(InputObject.key).where(InputObject.key.in_(sorted(keys)))
+    locked = named.order_by(InputObject.key).with_for_update(read=True, key_share=True)
+    return len(session.scalars(locked).all()) < len(keys)
+
+
+def has_inputs(job_input: Mapping[str, Any]) -> bool:
+    """True for a job that names stored inputs."""
+    return bool(_keys(job_input))
+
+
 def _keys(value: object) -> set[str]:
     if isinstance(value, str):
         return {value} if value.startswith(PREFIX) else set()

@@ -109,7 +109,8 @@ def decode(
         with _damage_explained():
             picture.load()
             ImageOps.exif_transpose(picture, in_place=True)
-        rgb = _as_rgb(picture, background)
+        with _damage_explained():
+            rgb = _as_rgb(picture, background)
     # Profiles and transparent levels of the file are not those of these pixels.
     rgb.info = {}
     return rgb
@@ -148,6 +149,8 @@ def _upright_size(data: bytes, header: PictureHeader) -> tuple[int, int]:
     picture.draft(None, (max(1, size[0] // _DRAFT), max(1, size[1] // _DRAFT)))
     with _damage_explained():
         picture.load()
+        if picture.mode in ("P", "PA") and picture.palette is None:
+            raise PictureError("the picture is damaged: its palette is missing")
         is_sideways = picture.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
     return size[::-1] if is_sideways else size
 
@@ -172,6 +175,9 @@ def _as_rgb(picture: Image.Image, background: str) -> Image.Image:
 def _damage_explained() -> Iterator[None]:
     try:
         yield
-    # Pillow does not check the numbers in a damaged EXIF block: hence the last two errors.
-    except (OSError, ValueError, SyntaxError, TypeError, struct.error) as error:
+    # Pillow checks neither the numbers in a damaged EXIF block, hence two of the errors, nor that
+    # there is a palette.
+    except AssertionError as error:
+        raise PictureError("the picture is damaged: its palette is missing") from error
+    except (OSError, ValueError, SyntaxError, TypeError, IndexError, struct.error) as error:
         raise PictureError(f"the picture is damaged: {error}") from error

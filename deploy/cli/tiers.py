@@ -23,7 +23,10 @@ def _model_names(
     """The names of a list with commas; None when the option is left out."""
     if value is None:
         return None
-    return tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
+    names = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
+    if not names:
+        raise click.BadParameter("name at least one model")
+    return names
 
 
 class _FiniteRange(click.FloatRange):
@@ -50,7 +53,16 @@ def list_tiers(*, as_json: bool) -> None:
             row_values(row, ["name", *operator_tiers.LIMITS])
             for row in operator_tiers.list_tiers(session)
         ]
-    print_rows(rows, as_json=as_json)
+    print_rows(rows if as_json else [_with_names(row) for row in rows], as_json=as_json)
+
+
+def _with_names(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with lists of models as `tiers set` takes them."""
+    models, covered = row["models"], row["allowance_models"]
+    return row | {
+        "models": ",".join(models) if models else "all",
+        "allowance_models": ",".join(covered) if covered else "own",
+    }
 
 
 @tiers.command("set")

@@ -11,6 +11,9 @@ from pydantic import BaseModel, WithJsonSchema
 
 from db.values.pricing import Measure, Price, UnitKind
 
+MAX_BATCH_SECONDS = 10.0
+"""The estimated device-seconds of jobs that share a call."""
+
 
 class Family(StrEnum):
     """A line of models that share code, inputs and outputs."""
@@ -150,8 +153,13 @@ class Variant:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def batch_limit(self, parameters: BaseModel) -> int:
-        """The number of jobs like this one that fit in one call, itself included; at least 1."""
-        return max(1, self.max_batch // self.samples(parameters))
+        """The number of jobs like this one that fit in one call, itself included; at least 1.
+
+        A call takes about `MAX_BATCH_SECONDS` at most, unless one job does: who waits for the
+        device waits for all of a batch, and a long job fills the device by itself.
+        """
+        in_time = int(MAX_BATCH_SECONDS / max(self.cost_seconds(parameters), 1e-3))
+        return max(1, min(self.max_batch // self.samples(parameters), in_time))
 
 
 def picture_fields(parameters: type[BaseModel]) -> tuple[str, ...]:

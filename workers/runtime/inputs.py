@@ -15,7 +15,7 @@ from db.storage.object_store import ObjectStore, StoreError
 from db.values import pictures
 from db.values.decode_budget import DecodeBudget, DecodeLimits, DecodingBusyError
 from db.values.pictures import PictureError, Reserve
-from workers.adapters.protocol import AdapterError, Preparing, Work
+from workers.adapters.protocol import AdapterError, Preparing, Stopped, Work
 from workers.catalog.variant import picture_fields
 from workers.messaging.events import Publisher
 from workers.moderation.moderator import Moderator
@@ -200,6 +200,8 @@ class InputLoader:
         def reserve(pixels: int) -> Iterator[None]:
             try:
                 with budget(pixels):
+                    if job.claim_lost.is_set():
+                        raise Stopped("given up")
                     if deadline:
                         deadline.remaining_seconds()
                     yield

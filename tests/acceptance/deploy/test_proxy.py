@@ -46,8 +46,11 @@ def nginx() -> str:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    trusted = {"BOTTEGA_TRUSTED_PROXIES": '["127.0.0.1/32"]'}
-    running = Stack(tmp_path_factory.mktemp("proxied") / "data", settings=trusted)
+    settings = {
+        "BOTTEGA_TRUSTED_PROXIES": '["127.0.0.1/32"]',
+        "BOTTEGA_PUBLIC_URL": f"https://{NAME}",
+    }
+    running = Stack(tmp_path_factory.mktemp("proxied") / "data", settings=settings)
     try:
         running.start()
         yield running

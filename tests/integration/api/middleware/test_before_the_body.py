@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
 from api.app import GUARDED
 from db.core.session import Database
@@ -257,3 +258,16 @@ def test_calls_without_a_key_and_wrong_keys_are_counted_by_address(
         assert await ask("/v1/jobs", other) == 200  # a right key, never seen before
 
     play(app, scene)
+
+
+def test_an_encoded_body_is_refused_with_a_sentence(make_api: MakeApi, database: Database) -> None:
+    headers = {
+        "x-key": key_of(database, jobs.add_tenant(database)),
+        "Content-Type": "application/json",
+        "Content-Encoding": "gzip",
+    }
+    with TestClient(make_api()) as client:
+        for path in ("/v1/jobs", "/v1/files"):
+            answer = client.post(path, content=b"x" * 9, headers=headers)
+            assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+            assert "Content-Encoding" in answer.json()["detail"]

@@ -10,6 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from api.jobs import submit as submissions
+from api.jobs.prepare import prepare
 from db.core.session import Database
 from db.operators import jobs as operator_jobs
 from db.operators.audit import Actor
@@ -276,3 +278,18 @@ def test_metadata_has_a_limit_in_bytes(tenant: Tenant) -> None:
     assert "16384" in error["msg"]
     body["metadata"] = {f"{n:02}": "x" * 500 for n in range(32)}
     created(tenant.call("POST", JOBS, json=body), 202)
+
+
+def test_a_file_that_is_deleted_during_a_submission_takes_no_job_with_it(
+    tenant: Tenant, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file_id = created(tenant.upload(picture()))
+
+    def prepare_and_delete(*arguments: Any, **more: Any) -> Any:
+        prepared = prepare(*arguments, **more)
+        assert tenant.call("DELETE", f"{FILES}/{file_id}").status_code == 204
+        return prepared
+
+    monkeypatch.setattr(submissions, "prepare", prepare_and_delete)
+    refusal(tenant.look(file_id), 422, "invalid_input")
+    assert sql(database, "SELECT count(*) FROM jobs") == [(0,)]

@@ -191,3 +191,13 @@ def test_a_damaged_picture_is_accepted_or_refused_and_nothing_else(data: bytes) 
     except PictureError:
         return
     assert decode(data).size == (facts.width, facts.height)
+
+
+def test_a_palette_picture_without_its_palette_is_refused_and_never_an_error_of_ours() -> None:
+    whole = saved(Image.new("P", (8, 8), 3))
+    at = whole.index(b"PLTE") - 4
+    length = int.from_bytes(whole[at : at + 4], "big") + 12
+    without = whole[:at] + whole[at + length :]
+    assert "palette" in refusal(without)
+    with pytest.raises(PictureError, match="palette"):
+        decode(without)

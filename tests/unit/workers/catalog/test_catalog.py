@@ -230,3 +230,9 @@ def test_more_work_costs_more() -> None:
     greedy = florence.cost_seconds(parse(florence, num_beams=1))
     assert florence.cost_seconds(parse(florence, num_beams=3)) > greedy
     assert florence.cost_seconds(parse(florence, task="<CAPTION>", num_beams=1)) < greedy
+
+
+@pytest.mark.parametrize(("seconds", "limit"), [(0.1, 8), (2.0, 5), (9.0, 1), (600.0, 1)])
+def test_long_jobs_share_no_call(seconds: float, limit: int) -> None:
+    variant = replace(find("flux.1-demo"), cost_seconds=lambda _parameters: seconds)
+    assert variant.batch_limit(parse(variant, num_images=1)) == limit
