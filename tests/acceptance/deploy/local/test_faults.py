@@ -158,9 +158,13 @@ def test_a_stream_resumed_over_the_apis_death_tells_each_event_once(
     job = client.paint(**LONG)
     seen = follow_to_the_end(client, job, struck)
     steps = [event.data["step"] for event in seen if event.type == "progress"]
-    assert steps == list(range(1, STEPS + 1))
+    # Of progress a client is told the newest, a few times a second, and never one step twice.
+    assert steps == sorted(set(steps))
     with client.follow(job) as stream:
-        assert [event.id for event in stream] == [event.id for event in seen]
+        replayed = [event.id for event in stream]
+    assert [each for each in replayed if each in {event.id for event in seen}] == [
+        event.id for event in seen
+    ]
     assert seen[-1].data["state"] == "succeeded"
 
 
