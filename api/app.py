@@ -87,7 +87,7 @@ GUARDED = ("account", "admin", "files", "jobs", "usage", "webhooks")
 _SIGN_IN_BYTES = 16_384
 _FORM_BYTES = 1_000_000
 _MULTIPART_BYTES = 65_536
-"""What a form adds to the file in it."""
+"""The bytes that a form adds to the file in it."""
 
 
 def create_app(catalogue: Catalogue = catalog.STANDARD) -> FastAPI:

@@ -1,4 +1,4 @@
-"""What a client that waits has shown, looked at again while it waits.
+"""Credentials of clients that wait, checked again while they wait.
 
 A request is authenticated at its beginning. One that stays open for minutes or days must notice
 that its key was revoked, its tenant suspended or its browser signed out.
@@ -49,7 +49,7 @@ class CredentialChecks:
 
     def _require(self, credential: Credential) -> None:
         with self._database.autocommit() as session:
-            api_keys.check_usable(session, credential.key_id)
+            api_keys.check(session, credential.key_id)
         if credential in self.invalid([credential]):
             raise InvalidKeyError
 

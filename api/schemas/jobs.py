@@ -108,7 +108,7 @@ class Quote(BaseModel):
 
 
 class Charge(BaseModel):
-    """What a job cost in the end; a job that is not over has none.
+    """The final cost of a job; a job that is not over has none.
 
     `ran` is the part of a canceled job that ran, from 0 to 1. An allowance pays whole units: what
     is left over of a canceled job is added to the next canceled one of the month.

@@ -12,7 +12,7 @@ _SWEEP_SECONDS = 1.0
 
 
 class Connection(Protocol):
-    """What the table needs to know of a connection."""
+    """A connection, as the table uses it."""
 
     def close_silent(self) -> None:
         """Close it: it waits for a request, and others need its place."""

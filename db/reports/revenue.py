@@ -20,7 +20,7 @@ _SUMS = {
     "vendor_micros": "vendor_micros) FILTER (WHERE {})",
     "hosted_micros": "amount_micros) FILTER (WHERE vendor_micros IS NOT NULL AND {})",
 }
-"""What is summed, by the fields of `Revenue`; `{}` is a further condition."""
+"""The sums, by the fields of `Revenue`; `{}` is a further condition."""
 
 _CLOSED = "occurred_at < now() - CAST(:late AS interval)"
 

@@ -149,18 +149,6 @@ def check(session: Session, key_id: str) -> None:
         raise TenantSuspendedError
 
 
-def check_usable(session: Session, key_id: str) -> None:
-    """Check that a key, identified earlier, still opens its tenant's account.
-
-    Raises:
-        InvalidKeyError: it has been revoked.
-        db.tenants.tenants.TenantSuspendedError: its tenant is suspended.
-    """
-    check(session, key_id)
-    if key_id not in usable(session, [key_id]):
-        raise TenantSuspendedError
-
-
 def usable(session: Session, key_ids: Collection[str]) -> set[str]:
     """Those of these keys that are not revoked, and whose tenant is not suspended."""
     statement = select(ApiKey.id).join(Tenant, isouter=True).where(ApiKey.id.in_(key_ids))

@@ -1,4 +1,4 @@
-"""What canceled work costs, which models a tier may use, and the operator's spend at the vendor."""
+"""The cost of canceled work, the models of a tier, and the operator's spend at the vendor."""
 
 from collections.abc import Sequence
 

@@ -122,7 +122,7 @@ class _TicketConnection(Connection):  # type: ignore[misc]  # untyped libraries
 
 
 class TicketAmqp(AMQP):  # type: ignore[misc]  # untyped libraries
-    """What a Celery app of tickets is made with: `Celery(amqp=TicketAmqp)`.
+    """The AMQP class of a Celery app of tickets: `Celery(amqp=TicketAmqp)`.
 
     Its transport option `on_refused` is called for each message that is dropped.
     """

@@ -21,7 +21,7 @@ from deploy.local.servers.secret_file import read_or_create_password
 SUPERUSER = "bottega"
 DATABASE = "postgres"
 ROLES_FILE = Path(__file__).parents[2] / "postgres" / "roles.sql"
-"""What creates the service's roles, here and on servers of an operator's own."""
+"""The file that creates the service's roles, here and on servers of an operator's own."""
 
 UNPRIVILEGED_USERS = ("postgres", "nobody")
 """Users for a server that root starts, in order: PostgreSQL refuses to run as root."""

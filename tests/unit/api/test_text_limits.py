@@ -13,7 +13,7 @@ from workers.catalog import Variant
 Json = dict[str, Any]
 
 _TEXT_LIMITS = {"maxLength", "enum", "const", "pattern", "format", "contentMediaType"}
-"""What bounds a text; an upload has a media type, and a limit of its own."""
+"""Keywords that bound a text; an upload has a media type, and a limit of its own."""
 
 
 def limitless(schema: Json, definitions: Mapping[str, Json], path: str) -> Iterator[str]:

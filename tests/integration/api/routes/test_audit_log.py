@@ -34,7 +34,7 @@ Step = tuple[str, str, dict[str, Any], str]
 
 @dataclass
 class Scene:
-    """What an operator can change.
+    """Things that an operator can change.
 
     Attributes:
         values: a value for each parameter of a path.

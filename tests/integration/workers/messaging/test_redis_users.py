@@ -52,7 +52,7 @@ def settings_of(url: str) -> WorkerSettings:
 
 
 def refusals(admin: Redis) -> set[tuple[str, str, str]]:
-    """What was refused, by user; but for the client's library, which introduces itself."""
+    """The refusals by user; but for the client's library, which introduces itself."""
     entries: Any = admin.acl_log(128)
     found = {(entry["username"], entry["reason"], entry["object"]) for entry in entries}
     return {row for row in found if row[2] != "client"}

@@ -1,4 +1,4 @@
-"""What waits for a client, and the pace at which it is handed on."""
+"""Events that wait for a client, and the pace at which it is handed on."""
 
 import asyncio
 from collections import deque
