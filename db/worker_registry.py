@@ -1,7 +1,7 @@
 """The registry of worker processes, as they report themselves."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, delete, func, null, select
@@ -29,6 +29,12 @@ class WorkerReport:
         resident: the models that are on the device.
         loading: the model that is being loaded; None if none is.
         loading_fraction: about how much of it is loaded, 0 to 1.
+        loading_stage: "downloading", "loading" or "preparing"; None if nothing is being loaded.
+        loading_bytes: bytes of that stage that are done; None if not known.
+        loading_total_bytes: bytes of that stage in all; None if not known.
+        plans: the memory plan by model, as JSON.
+        catalogue_digest: digest of the operator's catalogue file; "" where there is none.
+        problem: why it could not start, or cannot serve a model, in one sentence; None if well.
     """
 
     id: str
@@ -42,6 +48,12 @@ class WorkerReport:
     resident: Sequence[str] = ()
     loading: str | None = None
     loading_fraction: float | None = None
+    loading_stage: str | None = None
+    loading_bytes: int | None = None
+    loading_total_bytes: int | None = None
+    plans: Mapping[str, Any] = field(default_factory=dict)
+    catalogue_digest: str = ""
+    problem: str | None = None
 
 
 def report(session: Session, worker: WorkerReport) -> bool:
@@ -62,6 +74,12 @@ def report(session: Session, worker: WorkerReport) -> bool:
         "resident": list(worker.resident),
         "loading": worker.loading,
         "loading_fraction": worker.loading_fraction,
+        "loading_stage": worker.loading_stage,
+        "loading_bytes": worker.loading_bytes,
+        "loading_total_bytes": worker.loading_total_bytes,
+        "plans": dict(worker.plans),
+        "catalogue_digest": worker.catalogue_digest,
+        "problem": worker.problem,
     }
     statement = insert(Worker).values(
         **values, failed_at=func.now() if worker.state == WorkerState.FAILED else None

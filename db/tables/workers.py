@@ -1,12 +1,13 @@
 """Worker processes, as they last reported."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     func,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.core.base import Base
@@ -39,6 +40,18 @@ class Worker(Base):
     loading: Mapped[str | None]
     # About how much of that model is loaded, 0 to 1; null if none is being loaded.
     loading_fraction: Mapped[float | None]
+    # What that takes its time now: "downloading", "loading" or "preparing"; null if none is.
+    loading_stage: Mapped[str | None]
+    # Bytes of that stage that are done; null if not known.
+    loading_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    # Bytes of that stage in all; null if not known.
+    loading_total_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    # The memory plan by model, see `workers.adapters.serving.plan.ServingPlan`.
+    plans: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    # Digest of the operator's catalogue file that it read; "" where there is none.
+    catalogue_digest: Mapped[str] = mapped_column(server_default="")
+    # Why it could not start, or cannot serve a model: one sentence with the remedy; null if well.
+    problem: Mapped[str | None]
     # When it first reported.
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
     # Its last heartbeat, by the database's clock.

@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Mapping
 
 from workers.adapters.protocol import Adapter
+from workers.catalog.serving import PLAIN, ServingMode
 from workers.catalog.variant import Variant
 
 # Named, not imported: most of these modules import torch and a model library.
@@ -14,17 +15,25 @@ ADAPTERS = {
 }
 
 
-def make_adapter(variant: Variant, device: str, overrides: Mapping[str, str]) -> Adapter:
+def make_adapter(
+    variant: Variant, device: str, overrides: Mapping[str, str], mode: ServingMode = PLAIN
+) -> Adapter:
     """Make the adapter of a variant; it is not loaded yet.
 
     Args:
         variant: the row.
         device: torch's name for the device: "cpu", "cuda", "cuda:1".
         overrides: local weight folders by variable name, see `workers.adapters.weights`.
+        mode: how it is served; hosted models have none.
 
     Raises:
         DeviceError: `device` names no device.
     """
     module, name = ADAPTERS[variant.adapter]
-    adapter: Adapter = getattr(importlib.import_module(module), name)(variant, device, overrides)
+    adapter_class = getattr(importlib.import_module(module), name)
+    adapter: Adapter = (
+        adapter_class(variant, device, overrides)
+        if variant.is_hosted
+        else adapter_class(variant, device, overrides, mode)
+    )
     return adapter

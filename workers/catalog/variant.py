@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, WithJsonSchema
 
 from db.values.pricing import Measure, Price, UnitKind
+from workers.catalog.serving import OPEN_REQUEST, ServingRequest
 
 MAX_BATCH_SECONDS = 10.0
 """The estimated device-seconds of jobs that share a call."""
@@ -60,11 +61,16 @@ class Weights:
         repo: hub id, or a path below this package's `demo/weights` when `bundled`.
         revision: the pinned commit on the hub, "" when bundled.
         bundled: true for weights that are shipped with the project.
+        folder: an absolute local folder as `save_pretrained` writes it, instead of the hub.
+        file: a single safetensors or GGUF file with the transformer alone; an absolute path, or a
+            name in the hub's `repo`. The other components are those of the row's `base`.
     """
 
     repo: str
     revision: str = ""
     bundled: bool = False
+    folder: str = ""
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,11 @@ class Variant:
         resolve_sizes: completes the parameters with everything that depends on the sizes of the
             pictures, which it gets by parameter name. It is called at submission, and raises a
             `pydantic.ValidationError` where the sizes do not match each other.
+        serving: how the operator wants it served.
+        base: the id of the built-in row that an operator's row derives from; "" for a built-in.
+        aliases: other names that clients may call it by.
+        idle_seconds: time without a job after which its memory is given back; None for never.
+        pinned: true when it is neither evicted for another model nor unloaded when idle.
     """
 
     id: str
@@ -136,6 +147,11 @@ class Variant:
     resolve_sizes: Callable[[Any, Mapping[str, Sequence[PictureSize]]], BaseModel] = (
         _keep_parameters
     )
+    serving: ServingRequest = OPEN_REQUEST
+    base: str = ""
+    aliases: tuple[str, ...] = ()
+    idle_seconds: float | None = None
+    pinned: bool = False
 
     @property
     def is_hosted(self) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from workers.adapters.protocol import Adapter, Unloading
+from workers.adapters.serving.plan import UNPLANNED, ServingPlan
 from workers.catalog.variant import Variant
 
 IDLE_SECONDS = 5.0
@@ -30,10 +31,11 @@ class BudgetError(Exception):
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A variant and the adapter that serves it."""
+    """A variant, the adapter that serves it, and the memory plan by which it does."""
 
     variant: Variant
     adapter: Adapter
+    plan: ServingPlan = UNPLANNED
 
 
 @dataclass(frozen=True)

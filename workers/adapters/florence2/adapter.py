@@ -37,6 +37,7 @@ from workers.adapters.weights import WeightsError, load_pretrained, locate
 from workers.catalog.florence2.parameters import Florence2Parameters
 from workers.catalog.florence2.region import as_tokens
 from workers.catalog.florence2.tasks import Florence2Task
+from workers.catalog.serving import PLAIN, ServingMode
 from workers.catalog.variant import Variant
 
 
@@ -48,8 +49,15 @@ class Florence2Adapter:
     those of `workers.adapters.florence2.generation.Generation`.
     """
 
-    def __init__(self, variant: Variant, device: str, overrides: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        variant: Variant,
+        device: str,
+        overrides: Mapping[str, str],
+        mode: ServingMode = PLAIN,
+    ) -> None:
         self._variant = variant
+        self._mode = mode
         self._device: Device = parse_device(device)
         self._overrides = overrides
         self._model: Any = None

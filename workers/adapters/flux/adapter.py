@@ -56,6 +56,7 @@ from workers.adapters.weights import (
 from workers.catalog.flux.inputs import Presence
 from workers.catalog.flux.loras import RowLora
 from workers.catalog.flux.parameters import MAX_SEED, FluxParameters
+from workers.catalog.serving import PLAIN, ServingMode
 from workers.catalog.variant import Variant, picture_fields
 
 DRAWN_SEEDS = 2**32
@@ -75,8 +76,15 @@ class FluxAdapter:
     those of `workers.adapters.flux.optimizations.FluxOptimizations`.
     """
 
-    def __init__(self, variant: Variant, device: str, overrides: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        variant: Variant,
+        device: str,
+        overrides: Mapping[str, str],
+        mode: ServingMode = PLAIN,
+    ) -> None:
         self._variant = variant
+        self._mode = mode
         self._device: Device = parse_device(device)
         self._overrides = overrides
         self._kind = KINDS[variant.options["kind"]]
