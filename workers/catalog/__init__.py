@@ -1,6 +1,6 @@
 """The catalogue: one row per servable model. Its import loads no model library."""
 
-from workers.catalog.installed import find, installed, variants
+from workers.catalog.installed import find, id_of, installed, variants
 from workers.catalog.operator_file import CatalogueFileError
 from workers.catalog.registry import (
     STANDARD,
@@ -24,6 +24,7 @@ __all__ = [
     "UnknownVariantError",
     "Variant",
     "find",
+    "id_of",
     "installed",
     "json_schema",
     "picture_fields",

@@ -35,6 +35,15 @@ def variants() -> tuple[Variant, ...]:
     return installed().variants()
 
 
+def id_of(name: str) -> str:
+    """The id of the installed row with this id or alias; a name without a row stays.
+
+    Raises:
+        workers.catalog.operator_file.CatalogueFileError: the operator's file cannot be used.
+    """
+    return installed().id_of(name)
+
+
 def find(name: str) -> Variant:
     """The installed row with this id or alias, disabled or not.
 

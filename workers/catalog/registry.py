@@ -101,6 +101,13 @@ class Catalogue:
             raise DisabledVariantError(self._disabled_ids[name])
         raise UnknownVariantError(name, self._ids)
 
+    def id_of(self, name: str) -> str:
+        """The id of the row with this id or alias, offered or not; a name without a row stays.
+
+        Jobs of a row that is no longer in the catalogue are still found by its id.
+        """
+        return self._ids.get(name) or self._disabled_ids.get(name, name)
+
     def has(self, name: str) -> bool:
         """True when there is a row with this id or alias."""
         return name in self._ids
