@@ -48,9 +48,11 @@ def faults_of(error: ValidationError) -> Iterator[Fault]:
 
 
 def _extra_key(where: Where, value: Any) -> str:
-    if len(where) == 1 and isinstance(value, dict):
+    key, known = str(where[-1]), _known_keys(where)
+    is_like_none = not difflib.get_close_matches(key[:100], known, n=1)
+    if len(where) == 1 and isinstance(value, dict) and is_like_none:
         return 'there is no such table; a name with dots needs quotes: [models."flux.1-schnell"]'
-    return unknown_key(str(where[-1]), _known_keys(where))
+    return unknown_key(key, known)
 
 
 def _sentence(where: Where, item: Any) -> str:

@@ -116,8 +116,8 @@ def _faults_of_base(name: str, table: ModelTable) -> Iterator[Fault]:
         if table.base is not None:
             yield Fault(("base",), f"{name} is built in: leave base out, or choose another id")
     elif table.base is None:
-        needs = "one of your own needs base, the built-in model that it derives from"
-        yield Fault((), f"{_no_built_in(name, built_in)}; {needs}")
+        needs = "a model of your own needs base, the built-in one that it derives from"
+        yield Fault((), f"{_no_built_in(name, built_in).rstrip('?')}; {needs}")
     elif table.base not in built_in:
         yield Fault(("base",), _no_built_in(table.base, built_in))
     elif STANDARD.find(table.base).is_hosted:
