@@ -197,6 +197,20 @@ def test_a_content_filter_named_by_an_alias_judges_jobs_of_the_id(
     assert rules.filters_for("flux.1-demo", "standard") == ()
 
 
+def test_a_playground_without_a_model_says_so(
+    make_api: MakeApi, file: Path, database: Database, tenant_id: str
+) -> None:
+    assert file.exists()
+    api = make_api(BOTTEGA_VARIANTS='["flux.1-dev"]')
+    with TestClient(api, base_url=BASE, headers={"Origin": BASE}) as client:
+        client.post(
+            "/playground/sign-in",
+            data={"key": key_for(database, tenant_id)},
+            follow_redirects=False,
+        )
+        assert client.get("/").status_code == 404
+
+
 def test_an_api_process_refuses_a_broken_file(make_api: MakeApi, file: Path) -> None:
     file.write_text("x = 1\n")
     with pytest.raises(catalog.CatalogueFileError, match="line 1: x: there is no such key"):

@@ -105,3 +105,11 @@ def test_a_broken_file_ends_each_process_with_one_sentence(
         f'Error: {broken}, line 2: models."flux.1-demo".max_batch: must be at least 1, not 0'
     )
     assert done.output.count("\n") == 1
+
+
+@pytest.mark.usefixtures("example")
+def test_a_stack_serves_no_disabled_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, ["up", "--data-dir", "data", "--variant", "flux.1-dev"])
+    assert done.output == "Error: The model flux.1-dev is disabled by the operator.\n"
+    assert done.exit_code == 1
