@@ -21,6 +21,15 @@ _DATA_DIR = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _PORT = click.IntRange(0, 65535)
 
+_device_option = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    help="The device that runs the models: auto (the GPU with most free memory; the CPU where "
+    "there is none, and for demo and hosted models), cpu, cuda, cuda:N, cuda:GPU-<uuid> or "
+    "MIG-<uuid>.",
+)
+
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="bottega")
@@ -55,12 +64,7 @@ def _read_settings(stack: Path) -> dict[str, str]:
 @click.option("--data-dir", type=_DATA_DIR, default=Path(".bottega"), show_default=True)
 @click.option("--port", type=_PORT, default=8000, show_default=True, help="0 takes a free one.")
 @click.option("--ready-file", type=_FILE, help="JSON file to write when everything is ready.")
-@click.option(
-    "--device",
-    default="cpu",
-    show_default=True,
-    help="The device that runs the models: cpu, or cuda:N.",
-)
+@_device_option
 @click.option("--variant", "variants", multiple=True, help="A model to serve; repeatable.")
 def up(
     data_dir: Path, port: int, ready_file: Path | None, device: str, variants: tuple[str, ...]
@@ -134,12 +138,7 @@ def api(host: str, port: int) -> None:
 
 
 @main.command()
-@click.option(
-    "--device",
-    default="cpu",
-    show_default=True,
-    help="The device that runs the models: cpu, or cuda:N.",
-)
+@_device_option
 @click.option(
     "--variant", "variants", multiple=True, required=True, help="A model to serve; repeatable."
 )
@@ -147,7 +146,8 @@ def api(host: str, port: int) -> None:
 def worker(device: str, variants: tuple[str, ...], worker_id: str | None) -> None:
     """Run one worker: one device, and the models that it serves.
 
-    On SIGTERM it finishes its running jobs, then ends.
+    On SIGTERM it finishes its running jobs, then ends. A fault that a restart does not mend ends
+    it with status 78 and one sentence, which its row keeps: `bottega workers list` shows it.
 
     BOTTEGA_WEIGHTS_<MODEL> (FLUX.1-schnell: BOTTEGA_WEIGHTS_FLUX_1_SCHNELL) names a local folder
     with the model's weights, to use instead of the hub. Hosted models (flux.2-pro …) need no
@@ -158,21 +158,23 @@ def worker(device: str, variants: tuple[str, ...], worker_id: str | None) -> Non
     from db.core.session import Database  # noqa: PLC0415
     from db.core.settings import DatabaseSettings  # noqa: PLC0415
     from db.storage.settings import StorageSettings, open_store  # noqa: PLC0415
+    from deploy.cli.errors import worker_faults  # noqa: PLC0415
     from deploy.process.malloc import limit_malloc_arenas  # noqa: PLC0415
     from workers import catalog  # noqa: PLC0415
     from workers.runtime.process import WorkerProcess  # noqa: PLC0415
     from workers.settings import WorkerSettings  # noqa: PLC0415
 
-    if all(catalog.find(name).weights is None for name in variants):
-        limit_malloc_arenas()  # not with a model library: it manages memory in its own way
-    WorkerProcess(
-        variant_ids=variants,
-        device=device,
-        database=Database(DatabaseSettings()),
-        store=open_store(StorageSettings()),
-        settings=WorkerSettings(),
-        id=worker_id or new_id("wrk"),
-    ).run()
+    with worker_faults():
+        if all(catalog.find(name).weights is None for name in variants):
+            limit_malloc_arenas()  # not with a model library: it manages memory in its own way
+        WorkerProcess(
+            variant_ids=variants,
+            device=device,
+            database=Database(DatabaseSettings()),
+            store=open_store(StorageSettings()),
+            settings=WorkerSettings(),
+            id=worker_id or new_id("wrk"),
+        ).run()
 
 
 @main.command()

@@ -74,7 +74,10 @@ class Device:
         variant = batch[0][0].row.variant
         with self._lock_for(variant, concurrency):
             began = time.monotonic()
-            outcomes = self._run(adapter, batch)
+            # Once for the batch, and before the deadlines start: a job does not pay for the
+            # loading of a model, and a load that fails is no reason to try smaller batches.
+            fault = self._load(variant)
+            outcomes = [fault for _ in batch] if fault else self._run(adapter, batch)
             seconds = time.monotonic() - began
         if concurrency == 1:
             add_device_seconds(variant, seconds)
@@ -85,14 +88,32 @@ class Device:
             return self._lock
         return self._hosted.setdefault(variant, threading.BoundedSemaphore(concurrency))
 
+    def _load(self, variant: str) -> Exception | None:
+        """Make the variant's model ready; the error for the whole batch where that fails."""
+        if self._failed:
+            return NeverRunError()
+        try:
+            self._make_ready(variant)
+        except DeviceLostError as error:
+            self._lose(variant, error)
+            return error
+        except Exception as error:  # noqa: BLE001 - whatever a load raises ends as an outcome
+            if not isinstance(error, AdapterError):
+                _log.error("model_load_failed", variant=variant, exc_info=error)
+            return error
+        return None
+
+    def _lose(self, variant: str, error: DeviceLostError) -> None:
+        self._failed = True
+        _log.error("device_lost", variant=variant, exc_info=error)
+
     def _run(self, adapter: Adapter, batch: Batch) -> list[Outcome]:
         if self._failed:
             return [NeverRunError() for _ in batch]
         try:
             return list(self._call(adapter, batch))
         except DeviceLostError as error:
-            self._failed = True
-            _log.error("device_lost", variant=batch[0][0].row.variant, exc_info=error)
+            self._lose(batch[0][0].row.variant, error)
             return [error for _ in batch]
         except Stopped:
             return [_stop_reason(job) for job, _ in batch]
@@ -111,8 +132,6 @@ class Device:
 
     def _call(self, adapter: Adapter, batch: Batch) -> list[Output]:
         jobs = [job for job, _ in batch]
-        # Before the deadlines start: a job does not pay for the loading of a model.
-        self._make_ready(jobs[0].row.variant)
         for job in jobs:
             job.enter_device()
 

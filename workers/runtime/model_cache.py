@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from workers.adapters.protocol import Adapter, Unloading
+from workers.adapters.protocol import Adapter, DeviceLostError, Unloading
 from workers.adapters.serving.plan import UNPLANNED, ServingPlan
 from workers.catalog.variant import Variant
+from workers.runtime.models.load_failures import LoadFailures
+from workers.runtime.models.problems import ModelNotLoadedError
 
 IDLE_SECONDS = 5.0
 """A model that no job has used for this long may be evicted at once."""
@@ -77,7 +79,12 @@ class ModelCache:
     clock: Callable[[], float] = time.monotonic
     _loaded_models: dict[str, _Loaded] = field(default_factory=dict)
     _loading: tuple[Variant, int] | None = None
+    _failures: LoadFailures = field(init=False)
     _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def __post_init__(self) -> None:
+        """Begin without a failed load."""
+        self._failures = LoadFailures(self.clock)
 
     @classmethod
     def loaded(cls, served: Mapping[str, ServedModel]) -> "ModelCache":
@@ -103,17 +110,32 @@ class ModelCache:
         taken = self.memory_bytes() - before
         return Loading(variant.id, min(NEARLY, max(0.0, taken / max(1, variant.memory_bytes))))
 
+    @property
+    def problem(self) -> str | None:
+        """The models that could not be loaded, and why; None when there is none."""
+        return self._failures.problem
+
     def load_what_fits(self) -> None:
         """Load models in the order in which they are served, as far as they fit.
 
+        One that cannot be loaded is tried again later, while the others are served.
+
         Raises:
             BudgetError: a model would not fit alone.
-            workers.adapters.weights.WeightsError: a model cannot be loaded.
+            workers.runtime.models.problems.ModelNotLoadedError: none can be loaded.
+            workers.adapters.protocol.DeviceLostError: the device failed.
         """
         self._check_budget()
+        failed: list[ModelNotLoadedError] = []
         for name, one in self.served.items():
-            if self._room_for(one.variant) >= 0:
+            if self._room_for(one.variant) < 0:
+                continue
+            try:
                 self._load(name)
+            except ModelNotLoadedError as error:
+                failed.append(error)
+        if failed and not self._loaded_models:
+            raise failed[0]
 
     def _check_budget(self) -> None:
         for name, one in self.served.items():
@@ -129,14 +151,16 @@ class ModelCache:
         with self._lock:
             if variant_id in self._loaded_models:
                 return True
+            if self._failures.blocks(variant_id):
+                return False
             return all(map(self._may_evict, self._victims(self.served[variant_id].variant)))
 
     def make_ready(self, variant_id: str) -> None:
         """Load a variant's model onto the device, unless it is there.
 
         Raises:
-            workers.adapters.weights.WeightsError: it cannot be loaded.
-            workers.adapters.protocol.OutOfMemoryError: the device did not hold it.
+            workers.runtime.models.problems.ModelNotLoadedError: it cannot be loaded.
+            workers.adapters.protocol.DeviceLostError: the device failed.
         """
         if variant_id not in self._loaded_models:
             for name in [entry.served.variant.id for entry in self._victims_of(variant_id)]:
@@ -174,8 +198,7 @@ class ModelCache:
     def _evict(self, name: str) -> None:
         with self._lock:
             entry = self._loaded_models.pop(name)
-        if isinstance(entry.served.adapter, Unloading):
-            entry.served.adapter.unload()
+        _unload(entry.served.adapter)
         _log.info("variant_unloaded", variant=name)
 
     def _load(self, name: str) -> None:
@@ -184,8 +207,14 @@ class ModelCache:
         began = self.clock()
         try:
             one.adapter.load()
+        except DeviceLostError:
+            raise
+        except Exception as error:
+            _unload(one.adapter)  # a half of its weights may be on the device
+            raise self._failures.record(name, error) from error
         finally:
             self._loading = None
+        self._failures.forget(name)
         self._add(name)
         _log.info("variant_loaded", variant=name, seconds=round(self.clock() - began, 1))
 
@@ -193,3 +222,8 @@ class ModelCache:
         with self._lock:
             now = self.clock()
             self._loaded_models[name] = _Loaded(self.served[name], loaded_at=now, used_at=now)
+
+
+def _unload(adapter: Adapter) -> None:
+    if isinstance(adapter, Unloading):
+        adapter.unload()
