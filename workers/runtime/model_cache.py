@@ -13,12 +13,15 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
-from workers.adapters.protocol import Adapter, Unloading
+from workers.adapters.protocol import Adapter, DeviceLostError, Unloading
 from workers.adapters.serving.plan import UNPLANNED, ServingPlan
 from workers.catalog.variant import Variant
+from workers.runtime.models.load_failures import LoadFailures
+from workers.runtime.models.problems import ModelNotLoadedError
 from workers.telemetry.metrics import count_unloaded_model
 
 IDLE_SECONDS = 5.0
@@ -91,7 +94,12 @@ class ModelCache:
     _loaded_models: dict[str, _Loaded] = field(default_factory=dict)
     _load_seconds: dict[str, float] = field(default_factory=dict)
     _loading: tuple[ServedModel, int] | None = None
+    _failures: LoadFailures = field(init=False)
     _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def __post_init__(self) -> None:
+        """Begin without a failed load."""
+        self._failures = LoadFailures(self.clock)
 
     @classmethod
     def loaded(cls, served: Mapping[str, ServedModel]) -> "ModelCache":
@@ -107,10 +115,13 @@ class ModelCache:
         with self._lock:
             return tuple(self._loaded_models)
 
-    @property
-    def load_seconds(self) -> Mapping[str, float]:
-        """The seconds that the last load of each variant took."""
-        return dict(self._load_seconds)
+    def plans_as_json(self) -> dict[str, dict[str, Any]]:
+        """The memory plan of each served model, with the seconds of its last load if it had one."""
+        return {
+            name: one.plan.as_json() | {"load_seconds": self._load_seconds.get(name)}
+            for name, one in self.served.items()
+            if one.variant.weights is not None
+        }
 
     @property
     def loading(self) -> Loading | None:
@@ -123,17 +134,32 @@ class ModelCache:
         fraction = taken / max(1, one.weights_bytes)
         return Loading(one.variant.id, min(NEARLY, max(0.0, fraction)))
 
+    @property
+    def problem(self) -> str | None:
+        """The models that could not be loaded, and why; None when there is none."""
+        return self._failures.problem
+
     def load_what_fits(self) -> None:
         """Load models, pinned ones first, in the order in which they are served, as far as they fit.
 
+        One that cannot be loaded is tried again later, while the others are served.
+
         Raises:
             BudgetError: models would not fit beside those that are pinned.
-            workers.adapters.weights.WeightsError: a model cannot be loaded.
+            workers.runtime.models.problems.ModelNotLoadedError: none can be loaded.
+            workers.adapters.protocol.DeviceLostError: the device failed.
         """
         self._check_budget()
+        failed: list[ModelNotLoadedError] = []
         for name, one in sorted(self.served.items(), key=lambda item: not item[1].variant.pinned):
-            if self._room_for(one) >= 0:
+            if self._room_for(one) < 0:
+                continue
+            try:
                 self._load(name)
+            except ModelNotLoadedError as error:
+                failed.append(error)
+        if failed and not self._loaded_models:
+            raise failed[0]
 
     def _check_budget(self) -> None:
         """Refuse what cannot be: each model must fit beside the pinned ones."""
@@ -155,14 +181,16 @@ class ModelCache:
         with self._lock:
             if variant_id in self._loaded_models:
                 return True
+            if self._failures.blocks(variant_id):
+                return False
             return all(map(self._may_evict, self._victims(self.served[variant_id])))
 
     def make_ready(self, variant_id: str) -> None:
         """Load a variant's model onto the device, unless it is there.
 
         Raises:
-            workers.adapters.weights.WeightsError: it cannot be loaded.
-            workers.adapters.protocol.OutOfMemoryError: the device did not hold it.
+            workers.runtime.models.problems.ModelNotLoadedError: it cannot be loaded.
+            workers.adapters.protocol.DeviceLostError: the device failed.
         """
         if variant_id not in self._loaded_models:
             for name in [entry.served.variant.id for entry in self._victims_of(variant_id)]:
@@ -237,8 +265,7 @@ class ModelCache:
     def _evict(self, name: str, reason: str) -> None:
         with self._lock:
             entry = self._loaded_models.pop(name)
-        if isinstance(entry.served.adapter, Unloading):
-            entry.served.adapter.unload()
+        _unload(entry.served.adapter)
         count_unloaded_model(name, reason)
         _log.info("variant_unloaded", variant=name, reason=reason)
 
@@ -248,8 +275,14 @@ class ModelCache:
         began = self.clock()
         try:
             one.adapter.load()
+        except DeviceLostError:
+            raise
+        except Exception as error:
+            _unload(one.adapter)  # a half of its weights may be on the device
+            raise self._failures.record(name, error) from error
         finally:
             self._loading = None
+        self._failures.forget(name)
         self._add(name)
         self._load_seconds[name] = round(self.clock() - began, 1)
         _log.info("variant_loaded", variant=name, seconds=self._load_seconds[name])
@@ -258,3 +291,8 @@ class ModelCache:
         with self._lock:
             now = self.clock()
             self._loaded_models[name] = _Loaded(self.served[name], loaded_at=now, used_at=now)
+
+
+def _unload(adapter: Adapter) -> None:
+    if isinstance(adapter, Unloading):
+        adapter.unload()

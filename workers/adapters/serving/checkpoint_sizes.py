@@ -56,6 +56,15 @@ def components_of(variant: Variant, overrides: Mapping[str, str]) -> dict[str, C
     return found
 
 
+def bytes_in_16_bits(variant: Variant, overrides: Mapping[str, str]) -> int:
+    """The bytes of a variant's weights, unquantised; 0 for a hosted model.
+
+    Raises:
+        WeightsError: as `components_of`.
+    """
+    return 2 * sum(each.parameters for each in components_of(variant, overrides).values())
+
+
 def _local_folder(
     variant: Variant, weights: Weights, overrides: Mapping[str, str]
 ) -> Path | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from workers.adapters.cuda_check import FIRST_NATIVE_BFLOAT16
 from workers.adapters.pinning import parse_device
 from workers.adapters.serving.choose import Abilities, Budget
 from workers.adapters.serving.published_sizes import FLOAT32_BYTES
@@ -16,9 +17,8 @@ from workers.catalog.variant import Variant
 HOST_SHARE = 0.9
 """Fraction of the host's available memory that models may take."""
 
-BFLOAT16_CAPABILITY = (8, 0)
-FLOAT8_CAPABILITY = (8, 9)
-"""The first cards that compute in these formats."""
+FIRST_FLOAT8 = (8, 9)
+"""The first compute capability that computes in 8-bit floats."""
 
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")
@@ -50,15 +50,10 @@ def of_device(device: str, card_bytes: int = 0) -> DeviceBudget:
         card_bytes: the memory that models may take of it; 0 for all that is free. On the CPU it
             stands for a card of that size.
     """
-    host = host_free_bytes()
     if parse_device(device).kind == "cuda":
         free, capability = _read_card(device)
-        abilities = Abilities(
-            bfloat16=capability >= BFLOAT16_CAPABILITY,
-            float8=capability >= FLOAT8_CAPABILITY,
-            precisions=installed_precisions(),
-        )
-        return DeviceBudget(Budget(min(free, card_bytes or free), host), abilities)
+        return of_free_card(min(free, card_bytes or free), capability)
+    host = host_free_bytes()
     abilities = Abilities(
         is_cpu=not card_bytes,
         float8=False,
@@ -66,6 +61,21 @@ def of_device(device: str, card_bytes: int = 0) -> DeviceBudget:
         precisions=installed_precisions(),
     )
     return DeviceBudget(Budget(card_bytes or host, host), abilities)
+
+
+def of_free_card(free_bytes: int, capability: tuple[int, int]) -> DeviceBudget:
+    """The budget of a card of this machine.
+
+    Args:
+        free_bytes: its memory that is free beside this process's context.
+        capability: its compute capability.
+    """
+    abilities = Abilities(
+        bfloat16=capability >= FIRST_NATIVE_BFLOAT16,
+        float8=capability >= FIRST_FLOAT8,
+        precisions=installed_precisions(),
+    )
+    return DeviceBudget(Budget(free_bytes, host_free_bytes()), abilities)
 
 
 def of_card(memory_bytes: int) -> DeviceBudget:

@@ -12,6 +12,7 @@ from workers.adapters.protocol import Output
 from workers.adapters.serving.plan import ServingPlan
 from workers.catalog import find
 from workers.runtime.model_cache import IDLE_SECONDS, BudgetError, Loading, ModelCache, ServedModel
+from workers.runtime.models.problems import ModelNotLoadedError
 
 A, B, C = "a", "b", "c"
 
@@ -33,7 +34,7 @@ class Model:
         self.device[self.name] = self.size
 
     def unload(self) -> None:
-        del self.device[self.name]
+        self.device.pop(self.name, None)
 
     def run(self, *_: Any) -> list[Output]:
         return []
@@ -162,15 +163,21 @@ def test_loading_is_told_by_the_memory_that_it_has_taken() -> None:
     assert made.model_cache.loading is None
 
 
+def fail(model: Model, error: Exception) -> None:
+    """Make a model's load end with an error, with a half of its weights on the device."""
+
+    def load() -> None:
+        model.device[model.name] = model.size // 2
+        raise error
+
+    model.load = load  # type: ignore[method-assign]
+
+
 def test_a_load_that_fails_leaves_room_for_the_next() -> None:
     made = bench(a=6, b=6)
     made.now[0] += 100
-
-    def fail() -> None:
-        raise MemoryError
-
-    made.models[B].load = fail  # type: ignore[method-assign]
-    with pytest.raises(MemoryError):
+    fail(made.models[B], MemoryError())
+    with pytest.raises(ModelNotLoadedError):
         made.model_cache.make_ready(B)
     assert made.model_cache.loading is None
     made.model_cache.make_ready(A)
@@ -225,4 +232,5 @@ def test_the_workers_time_is_for_rows_that_name_none_and_pinned_ones_stay() -> N
 
 def test_the_seconds_of_each_load_are_kept() -> None:
     made = bench(a=4)
-    assert made.model_cache.load_seconds == {A: 0.0}
+    told = made.model_cache.plans_as_json()[A]
+    assert (told["device_bytes"], told["load_seconds"]) == (4, 0.0)
