@@ -97,7 +97,7 @@ def _read_settings(stack: Path) -> dict[str, str]:
 @_device_option
 @click.option("--variant", "variants", multiple=True, help="A model to serve; repeatable.")
 @_serving_options
-def up(  # noqa: PLR0913 - one for each option
+def up(
     data_dir: Path,
     port: int,
     ready_file: Path | None,
@@ -113,9 +113,7 @@ def up(  # noqa: PLR0913 - one for each option
     from deploy.local.stack import DEMO_VARIANTS, LocalStack  # noqa: PLC0415
     from deploy.local.supervisor import stop_on_signals  # noqa: PLC0415
 
-    stack = LocalStack(
-        data_dir, port, variants or DEMO_VARIANTS, device, serving=_given(serving)
-    )
+    stack = LocalStack(data_dir, port, variants or DEMO_VARIANTS, device, serving=_given(serving))
     with stop_on_signals() as stopping:
         _run_stack(stack, ready_file, stopping)
 
@@ -253,7 +251,10 @@ def fleet(file: Path, log_dir: Path, *, check: bool) -> None:
     parsed = read_fleet(file)
     started = programs(parsed)
     if check:
-        _check_fleet(parsed, [f"{program.name}: bottega {' '.join(program.arguments)}" for program in started])
+        _check_fleet(
+            parsed,
+            [f"{program.name}: bottega {' '.join(program.arguments)}" for program in started],
+        )
         return
     supervisor = Supervisor(log_dir, stop_seconds=fleet_stop_seconds(parsed))
     with stop_on_signals() as stopping:

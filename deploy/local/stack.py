@@ -81,6 +81,7 @@ class LocalStack:
         port: int = 0,
         variants: Sequence[str] = DEMO_VARIANTS,
         device: str = "auto",
+        serving: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.data_dir = data_dir.absolute()
         self.port = port or free_port()

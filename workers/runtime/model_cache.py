@@ -140,7 +140,7 @@ class ModelCache:
         return self._failures.problem
 
     def load_what_fits(self) -> None:
-        """Load models, pinned ones first, in the order in which they are served, as far as they fit.
+        """Load models, pinned ones first and then in order, as far as they fit.
 
         One that cannot be loaded is tried again later, while the others are served.
 
@@ -208,7 +208,9 @@ class ModelCache:
         """Unload the models that were unused for their time; the variants that were unloaded."""
         with self._lock:
             now = self.clock()
-            idle = [name for name, entry in self._loaded_models.items() if self._is_idle(entry, now)]
+            idle = [
+                name for name, entry in self._loaded_models.items() if self._is_idle(entry, now)
+            ]
         for name in idle:
             self._evict(name, "idle")
         return idle

@@ -1,4 +1,4 @@
-"""The components of a variant: counted in its checkpoint's headers, or those of the published model.
+"""The components of a variant: counted in its checkpoint's headers, or the published ones.
 
 Only headers and configuration files are read: no weights, and no model library.
 """
@@ -65,9 +65,7 @@ def bytes_in_16_bits(variant: Variant, overrides: Mapping[str, str]) -> int:
     return 2 * sum(each.parameters for each in components_of(variant, overrides).values())
 
 
-def _local_folder(
-    variant: Variant, weights: Weights, overrides: Mapping[str, str]
-) -> Path | None:
+def _local_folder(variant: Variant, weights: Weights, overrides: Mapping[str, str]) -> Path | None:
     """The folder of the checkpoint, where it is on this machine."""
     variable = override_variable(variant.id)
     if variable in overrides:

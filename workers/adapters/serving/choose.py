@@ -11,6 +11,7 @@ What an operator asks for is kept or refused, never replaced.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 
 from db.values.pricing import PIXELS_PER_MEGAPIXEL
 from workers.adapters.serving.component import Component, Role
@@ -101,7 +102,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Way:
+class Candidate:
     """One way to serve a model, and what it takes.
 
     Attributes:
@@ -214,13 +215,13 @@ def _steps_and_seconds(variant: Variant) -> tuple[int, float]:
     return limits.steps, max(0.05, variant.cost_seconds(job))
 
 
-def ways(
+def candidates_for(
     variant: Variant, components: Mapping[str, Component], abilities: Abilities = MODERN_CARD
-) -> list[Way]:
+) -> list[Candidate]:
     """Every way to serve a model on a device, best first."""
     number = abilities.number_bytes(variant)
     return [
-        Way(variant, components, precision, offload, number)
+        Candidate(variant, components, precision, offload, number)
         for precision, offload in _order(variant, components, abilities)
     ]
 
@@ -228,20 +229,16 @@ def ways(
 def _order(
     variant: Variant, components: Mapping[str, Component], abilities: Abilities
 ) -> Sequence[tuple[Precision, Offload]]:
-    if variant.family is Family.FLORENCE2:
-        return [(abilities.plain, Offload.NONE)]
     plain, eight, four = abilities.plain, abilities.in_8_bits, Precision.NF4
+    if variant.family is Family.FLORENCE2:
+        return [(plain, Offload.NONE)]
+    # On the CPU nothing is gained by what waits: it is the same memory.
+    offloads = (Offload.NONE,) if abilities.is_cpu else (Offload.NONE, Offload.TEXT)
+    streams = () if abilities.is_cpu else (Offload.BLOCKS,)
     if any(part.stored_bytes is not None for part in components.values()):
-        return [(Precision.STORED, offload) for offload in _WORDS]
-    resident = [
-        (precision, offload)
-        for precision in (plain, eight, four)
-        for offload in (Offload.NONE, Offload.TEXT)
-    ]
-    if abilities.is_cpu:  # nothing is gained by what waits in the same memory
-        return [(precision, Offload.NONE) for precision in (plain, eight, four)]
+        return [*product((Precision.STORED,), (*offloads, *streams))]
     # Not 16 bits block by block: twice the transfers of 8 bits for a difference that few see.
-    return [*resident, (eight, Offload.BLOCKS), (four, Offload.BLOCKS)]
+    return [*product((plain, eight, four), offloads), *product((eight, four), streams)]
 
 
 def choose(
@@ -264,7 +261,7 @@ def choose(
         RequestError: the request cannot be met by this model or with these libraries.
         DoesNotFitError: no way that is asked for fits; the message names the smallest.
     """
-    candidates = requested_ways(variant, components, request, abilities)
+    candidates = requested_modes(variant, components, request, abilities)
     usable = [way for way in candidates if _installed(way, abilities)]
     chosen = next((way for way in usable if way.fits(budget)), None)
     if chosen is None:
@@ -272,16 +269,16 @@ def choose(
     return plan_of(chosen, budget, request)
 
 
-def _installed(way: Way, abilities: Abilities) -> bool:
+def _installed(way: Candidate, abilities: Abilities) -> bool:
     return way.precision in (*_SIXTEEN_BITS, Precision.STORED, *abilities.precisions)
 
 
-def requested_ways(
+def requested_modes(
     variant: Variant,
     components: Mapping[str, Component],
     request: ServingRequest,
     abilities: Abilities,
-) -> list[Way]:
+) -> list[Candidate]:
     """The ways that a request leaves open, best first.
 
     Raises:
@@ -298,13 +295,13 @@ def requested_ways(
     if not allowed:
         raise RequestError(_refusal(variant, known, request))
     number = abilities.number_bytes(variant)
-    return [Way(variant, components, p, o, number) for p, o in allowed]
+    return [Candidate(variant, components, p, o, number) for p, o in allowed]
 
 
 def _asked(
     known: Sequence[tuple[Precision, Offload]], request: ServingRequest
 ) -> list[tuple[Precision, Offload]]:
-    if request.precision != AUTO and request.offload != AUTO:
+    if AUTO not in (request.precision, request.offload):
         return [(request.precision, request.offload)]
     if request.precision != AUTO:
         offloads = dict.fromkeys(offload for _, offload in known)
@@ -333,7 +330,7 @@ def _refusal(
     return f"{variant.id}: {asked} cannot be: its weights are in 16 bits; choose bf16, fp8 or nf4"
 
 
-def plan_of(way: Way, budget: Budget, request: ServingRequest) -> ServingPlan:
+def plan_of(way: Candidate, budget: Budget, request: ServingRequest) -> ServingPlan:
     """The plan of a way that fits."""
     plan = ServingPlan(
         mode=ServingMode(
@@ -350,13 +347,13 @@ def plan_of(way: Way, budget: Budget, request: ServingRequest) -> ServingPlan:
     return replace(plan, reason=_reason(way, plan, budget))
 
 
-def _reason(way: Way, plan: ServingPlan, budget: Budget) -> str:
+def _reason(way: Candidate, plan: ServingPlan, budget: Budget) -> str:
     waiting = f", {_gigabytes(plan.host_bytes)} of the host's" if plan.host_bytes else ""
     text = f"{way.name}: {_gigabytes(plan.peak_bytes)} of {_gigabytes(budget.device_bytes)}"
     return f"{text}{waiting}{_limit(way, budget)}"
 
 
-def _limit(way: Way, budget: Budget) -> str:
+def _limit(way: Candidate, budget: Budget) -> str:
     """A word on the pictures that the row allows and this memory does not hold."""
     most, fitting = largest_job(way.variant).pixels, way.largest_pixels(budget)
     if fitting >= most:
@@ -366,7 +363,7 @@ def _limit(way: Way, budget: Budget) -> str:
 
 def _shortage(
     variant: Variant,
-    candidates: Sequence[Way],
+    candidates: Sequence[Candidate],
     budget: Budget,
     request: ServingRequest,
     abilities: Abilities,
@@ -394,14 +391,19 @@ def _shortage(
 
 def _remedy(
     variant: Variant,
-    smallest: Way,
+    smallest: Candidate,
     budget: Budget,
     request: ServingRequest,
     abilities: Abilities,
 ) -> str:
     if request.precision != AUTO or request.offload != AUTO:
         free = next(
-            (way for way in ways(variant, smallest.components, abilities) if way.fits(budget)), None
+            (
+                way
+                for way in candidates_for(variant, smallest.components, abilities)
+                if way.fits(budget)
+            ),
+            None,
         )
         if free is not None:
             return f"it fits as {free.name}, which precision and offload auto choose"

@@ -15,9 +15,7 @@ _log = structlog.get_logger(__name__)
 class IdleUnloader:
     """Looks for idle models again and again."""
 
-    def __init__(
-        self, when_free: Callable[[], object], *, idle_seconds: float | None
-    ) -> None:
+    def __init__(self, when_free: Callable[[], object], *, idle_seconds: float | None) -> None:
         """Unload what is idle.
 
         Args:
