@@ -46,7 +46,15 @@ _WORDS = {
 
 
 class DoesNotFitError(Exception):
-    """A model cannot be served within this memory; the message says what would do."""
+    """A model cannot be served within this memory; the message says what would do.
+
+    Attributes:
+        is_final: true when the model fits in no way at all, whatever is asked for.
+    """
+
+    def __init__(self, message: str, *, is_final: bool = False) -> None:
+        super().__init__(message)
+        self.is_final = is_final
 
 
 class RequestError(DoesNotFitError):
@@ -233,12 +241,14 @@ def _order(
     if variant.family is Family.FLORENCE2:
         return [(plain, Offload.NONE)]
     # On the CPU nothing is gained by what waits: it is the same memory.
-    offloads = (Offload.NONE,) if abilities.is_cpu else (Offload.NONE, Offload.TEXT)
-    streams = () if abilities.is_cpu else (Offload.BLOCKS,)
+    offloads: tuple[Offload, ...] = (
+        (Offload.NONE,) if abilities.is_cpu else (Offload.NONE, Offload.TEXT)
+    )
+    streams: tuple[Offload, ...] = () if abilities.is_cpu else (Offload.BLOCKS,)
     if any(part.stored_bytes is not None for part in components.values()):
-        return [*product((Precision.STORED,), (*offloads, *streams))]
+        return list(product((Precision.STORED,), (*offloads, *streams)))
     # Not 16 bits block by block: twice the transfers of 8 bits for a difference that few see.
-    return [*product((plain, eight, four), offloads), *product((eight, four), streams)]
+    return (*product((plain, eight, four), offloads), *product((eight, four), streams))
 
 
 def choose(
@@ -265,7 +275,7 @@ def choose(
     usable = [way for way in candidates if _installed(way, abilities)]
     chosen = next((way for way in usable if way.fits(budget)), None)
     if chosen is None:
-        raise DoesNotFitError(_shortage(variant, candidates, budget, request, abilities))
+        raise _shortage(variant, candidates, budget, request, abilities)
     return plan_of(chosen, budget, request)
 
 
@@ -286,6 +296,7 @@ def requested_modes(
     """
     known = _order(variant, components, abilities)
     asked = _asked(known, request)
+    allowed: list[tuple[Precision, Offload]]
     if variant.family is Family.FLORENCE2:
         allowed = [(p, o) for p, o in asked if p in _SIXTEEN_BITS and o is Offload.NONE]
     elif any(precision is Precision.STORED for precision, _ in known):
@@ -367,47 +378,51 @@ def _shortage(
     budget: Budget,
     request: ServingRequest,
     abilities: Abilities,
-) -> str:
-    """The reason why no way fits, with the nearest remedy."""
+) -> DoesNotFitError:
+    """The error that says why no way fits, with the nearest remedy."""
     missing = [way for way in candidates if way.fits(budget) and not _installed(way, abilities)]
     if missing:
-        return (
+        return DoesNotFitError(
             f"{variant.id} fits as {missing[0].name}, for which a library is missing: "
             "pip install 'bottega[quantization]'"
         )
     smallest = min(candidates, key=lambda way: way.peak_bytes)
-    memory = "memory" if abilities.is_cpu else "device memory"
-    text = (
-        f"{variant.id} takes {_gigabytes(smallest.peak_bytes)} of {memory} as {smallest.name}, "
-        f"and {_gigabytes(budget.device_bytes)} are free"
+    other = _other_way(variant, smallest, budget, request, abilities)
+    remedy = (
+        "free some of it, or serve a smaller model (`bottega catalog plan` lists what fits)"
+        if other is None
+        else f"it fits as {other.name}, which precision and offload auto choose"
     )
+    shortage = _amounts(variant, smallest, budget, is_cpu=abilities.is_cpu)
+    return DoesNotFitError(f"{shortage}: {remedy}", is_final=other is None)
+
+
+def _amounts(variant: Variant, smallest: Candidate, budget: Budget, *, is_cpu: bool) -> str:
+    """What the smallest way takes, and what there is."""
     if smallest.peak_bytes <= budget.device_bytes:
-        text = (
+        return (
             f"{variant.id} as {smallest.name} takes {_gigabytes(smallest.host_bytes)} of the "
             f"host's memory, and {_gigabytes(budget.host_bytes or 0)} are free"
         )
-    return f"{text}: {_remedy(variant, smallest, budget, request, abilities)}"
+    return (
+        f"{variant.id} takes {_gigabytes(smallest.peak_bytes)} of "
+        f"{'memory' if is_cpu else 'device memory'} as {smallest.name}, "
+        f"and {_gigabytes(budget.device_bytes)} are free"
+    )
 
 
-def _remedy(
+def _other_way(
     variant: Variant,
     smallest: Candidate,
     budget: Budget,
     request: ServingRequest,
     abilities: Abilities,
-) -> str:
-    if request.precision != AUTO or request.offload != AUTO:
-        free = next(
-            (
-                way
-                for way in candidates_for(variant, smallest.components, abilities)
-                if way.fits(budget)
-            ),
-            None,
-        )
-        if free is not None:
-            return f"it fits as {free.name}, which precision and offload auto choose"
-    return "free some of it, or serve a smaller model (`bottega catalog plan` lists what fits)"
+) -> Candidate | None:
+    """A way that fits and was not asked for."""
+    if request.precision == AUTO and request.offload == AUTO:
+        return None
+    others = candidates_for(variant, smallest.components, abilities)
+    return next((way for way in others if way.fits(budget) and _installed(way, abilities)), None)
 
 
 def _gigabytes(count: int) -> str:

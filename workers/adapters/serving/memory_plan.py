@@ -72,10 +72,10 @@ def plan_variant(
     try:
         return choose(variant, components, device.budget, wanted, device.abilities)
     except DoesNotFitError as error:
-        smaller = _smaller(variant, device)
-        if smaller is None or type(error) is not DoesNotFitError:
+        smaller = _smaller(variant, device) if error.is_final else None
+        if smaller is None:
             raise
-        raise DoesNotFitError(f"{error}; {smaller.id} fits, for one") from error
+        raise DoesNotFitError(f"{error}; {smaller.id} fits, for one", is_final=True) from error
 
 
 def _smaller(variant: Variant, device: DeviceBudget) -> Variant | None:
