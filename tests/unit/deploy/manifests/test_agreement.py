@@ -21,6 +21,7 @@ from deploy.local.stop_times import grace_seconds, stop_seconds
 from tests.acceptance.stack import ROOT
 from tests.support.commands import subcommands
 from workers import catalog
+from workers.catalog.serving_settings import ServingSettings
 from workers.outbound import OutboundSettings
 from workers.settings import WorkerSettings
 
@@ -37,6 +38,7 @@ _SETTINGS = (
     StorageSettings,
     WorkerSettings,
     OutboundSettings,
+    ServingSettings,
 )
 _FOREIGN = {"HF_HOME", "HF_TOKEN", "VIEWER_KEY", "BOTTEGA_RELAY_URL", "BOTTEGA_RELAY_KEY"}
 
