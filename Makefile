@@ -12,15 +12,16 @@ help: ## list the targets
 
 # Torch first and pinned: left to another package's range, pip would take a build of several GB.
 # The rest by uv, which takes seconds where pip takes two minutes; where it cannot, by pip.
-# torchao aside, for the one test that needs it: every process that imports diffusers would import
-# it too, and take two seconds more. Compiled at once: every process that imports torch would do so again where none may be written.
+# bitsandbytes and gguf aside, for the tests that need them: every process that imports diffusers
+# would import them too, and take one and a half seconds more. Compiled at once: every process that imports torch would do so again where none may be written.
 EXTRAS := '.[api,worker,local,dev]'
 $(READY): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet torch==2.13.0 uv
 	$(BIN)/uv pip install --python $(BIN)/python --quiet --compile-bytecode --editable $(EXTRAS) \
 		|| $(BIN)/python -m pip install --quiet --editable $(EXTRAS)
-	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/torchao 'torchao>=0.18,<0.19'
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/quantization \
+		'bitsandbytes>=0.50,<0.51' 'gguf>=0.19,<0.20'
 	touch $(READY)
 
 demo: $(READY) ## paint a picture, look at it, print the bill, write demo-out/ (KEEP=1 leaves the stack up)

@@ -37,6 +37,8 @@ def quote_submission(services: Services, caller: Caller, submission: Submission)
         device_seconds=variant.cost_seconds(prepared.parameters),
         expected_wait_seconds=outlook.expected_wait_seconds,
         paused=outlook.paused,
+        cold_start=outlook.cold_start,
+        cold_start_seconds=outlook.cold_start_seconds,
     )
 
 

@@ -280,6 +280,9 @@ class WorkerView(_FromRow):
     resident: list[str]
     loading: str | None
     catalogue_digest: str
+    plans: dict[str, Any] = Field(
+        description="How each model is served, and the memory that it takes, by its id"
+    )
     started_at: datetime
     heartbeat_at: datetime
     drained_at: datetime | None

@@ -26,6 +26,7 @@ from db.jobs.waiting import WORKER_STALE_SECONDS, ready_workers
 from db.storage.object_store import ObjectNotFoundError, ObjectStore, StoreError
 from db.storage.settings import StorageSettings, open_store
 from db.tables import Tier
+from deploy.cli.models import fits
 from workers import catalog
 from workers.adapters.weights import WeightsError, locate
 from workers.messaging.queue import QueueNotifier
@@ -97,6 +98,7 @@ def check_deployment(variants: Sequence[str]) -> Iterator[CheckResult]:
         "workers": _workers,
         "catalogue": _catalogue,
         "device": _device,
+        "memory": lambda environment: _memory(environment, variants),
         "weights": lambda environment: _weights(environment, variants),
         "content filters": lambda environment: _content_filters(environment, variants),
     }
@@ -292,6 +294,21 @@ def _check_device(torch: ModuleType, number: int) -> str:
     free, total = torch.cuda.mem_get_info(number)
     name = torch.cuda.get_device_name(number)
     return f"cuda:{number} {name}, {free >> 30} of {total >> 30} GiB free"
+
+
+def _memory(environment: Environment, variants: Sequence[str]) -> str:
+    """Every model fits a device: by the plans of live workers, or for those that are named."""
+    if not variants:
+        with environment.database.transaction(durable=False) as session:
+            rows = worker_registry.list_workers(session)
+            served = [text for row in rows for text in fits.as_served(row.id, row.plans)]
+        return "; ".join(served) or "no live worker has a model on a device"
+    named = [row for row in map(catalog.find, variants) if row.weights is not None]
+    found = list(fits.on_devices(named))
+    missing = [fit.text for fit in found if not fit.ok]
+    if missing:
+        raise FindingError("; ".join(missing))
+    return "; ".join(fit.text for fit in found) or "no named model needs a device"
 
 
 def _weights(environment: Environment, variants: Sequence[str]) -> str:

@@ -1,14 +1,29 @@
 """Errors of the command line: each failure is one sentence and an exit code.
 
-0 is success, 1 a failure that the sentence explains, 2 a wrong command line.
+0 is success, 1 a failure that the sentence explains, 2 a wrong command line. A worker also ends
+with 78 for a fault that a restart does not mend (a setting, the device, weights), and with 71 when
+its device failed: a supervisor waits longer before it starts the former again.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
 _NOT_ALLOWED = "42501"
 """PostgreSQL's code of a missing privilege."""
+
+EXIT_CONFIGURATION = 78
+"""EX_CONFIG of sysexits.h: a restart does not mend it."""
+
+
+class WorkerFault(click.ClickException):
+    """A worker's fault in one sentence, with an exit status for its supervisor."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class Group(click.Group):
@@ -25,6 +40,37 @@ class Group(click.Group):
             if message is None:
                 raise
             raise click.ClickException(message) from error
+
+
+@contextmanager
+def worker_faults() -> Iterator[None]:
+    """End a worker's process by the status that its fault deserves.
+
+    Raises:
+        WorkerFault: the block failed, and an operator can remedy it.
+    """
+    try:
+        yield
+    except Exception as error:
+        message, status = _message(error), _exit_status(error)
+        if message is None or status is None:
+            raise
+        raise WorkerFault(message, status) from error
+
+
+def _exit_status(error: Exception) -> int | None:
+    """The exit status of a worker's fault; None for one that may pass by itself."""
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from workers.adapters.protocol import DeviceLostError  # noqa: PLC0415
+    from workers.runtime.device_failure import EXIT_DEVICE_FAILED  # noqa: PLC0415
+
+    if isinstance(error, DeviceLostError):
+        return EXIT_DEVICE_FAILED
+    if getattr(error, "transient", False):
+        return None
+    lasting = (ValidationError, *_faults_of_workers())
+    return EXIT_CONFIGURATION if isinstance(error, lasting) else None
 
 
 def _message(error: Exception) -> str | None:
@@ -53,23 +99,39 @@ def _explained() -> tuple[type[Exception], ...]:
     from deploy.local.fleet import FleetFileError  # noqa: PLC0415
     from deploy.local.servers.process import ServerError  # noqa: PLC0415
     from deploy.local.stack import StackError  # noqa: PLC0415
-    from workers.adapters.hosted.settings import HostedSetupError  # noqa: PLC0415
-    from workers.adapters.pinning import DeviceError  # noqa: PLC0415
-    from workers.adapters.weights import WeightsError  # noqa: PLC0415
-    from workers.catalog import CatalogueFileError, UnknownVariantError  # noqa: PLC0415
-    from workers.moderation.filter_file import FilterFileError  # noqa: PLC0415
+    from workers.adapters.protocol import DeviceLostError  # noqa: PLC0415
 
     return (
-        CatalogueFileError,
-        FilterFileError,
+        *_faults_of_workers(),
+        DeviceLostError,
         FleetFileError,
-        DeviceError,
         LastOperatorError,
-        HostedSetupError,
         ServerError,
         StackError,
         StoreError,
         UnknownTierError,
+    )
+
+
+def _faults_of_workers() -> tuple[type[Exception], ...]:
+    """The faults of a worker that last until an operator mends them."""
+    from workers.adapters.hosted.settings import HostedSetupError  # noqa: PLC0415
+    from workers.adapters.pinning import DeviceError  # noqa: PLC0415
+    from workers.adapters.serving.choose import DoesNotFitError  # noqa: PLC0415
+    from workers.adapters.weights import WeightsError  # noqa: PLC0415
+    from workers.catalog import CatalogueFileError, UnknownVariantError  # noqa: PLC0415
+    from workers.moderation.filter_file import FilterFileError  # noqa: PLC0415
+    from workers.runtime.model_cache import BudgetError  # noqa: PLC0415
+    from workers.runtime.models.problems import ModelLoadError  # noqa: PLC0415
+
+    return (
+        BudgetError,
+        CatalogueFileError,
+        DeviceError,
+        DoesNotFitError,
+        FilterFileError,
+        HostedSetupError,
+        ModelLoadError,
         UnknownVariantError,
         WeightsError,
     )
