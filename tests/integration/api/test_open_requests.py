@@ -48,11 +48,12 @@ class OpenApi:
         A long poll is counted once it has read the job: before, it is any other call.
         """
         services = self.app.state.services
+
+        def counts() -> set[int]:
+            return {len(services.hub.waiters), services.waiter_limits._open.total()}
+
         async with asyncio.timeout(30):
-            while (len(services.hub.waiters), services.waiter_limits._open.total()) != (
-                waiters,
-                waiters,
-            ):
+            while counts() != {waiters}:  # noqa: ASYNC110 - a look
                 await asyncio.sleep(0.01)
 
     def run(self, scene: Callable[[], Awaitable[None]]) -> None:
