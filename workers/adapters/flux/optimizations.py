@@ -18,10 +18,6 @@ from diffusers.models.attention_dispatch import AttentionBackendName, dispatch_a
 from workers.adapters.pinning import Device
 from workers.adapters.weights import WeightsError
 
-LARGEST_UNTILED_SIDE = 2048
-"""Pixels. A picture with a longer side is decoded in tiles, because decoding takes more memory than
-painting. The seams between tiles are blended, so a smaller picture is better decoded at once."""
-
 COMPILED_SHAPES = 64
 """Limit of torch's compilations of the same block. Variants of one worker share the block's code,
 and the limit must suffice for all of them."""
@@ -160,16 +156,3 @@ def _fuse(transformer: Any) -> None:
             for name in _PROJECTIONS:
                 if getattr(module, name, None) is not None:
                     setattr(module, name, None)
-
-
-def tile_if_large(vae: Any, size: tuple[int, int]) -> None:
-    """Decode the next pictures in tiles if they are large, and at once if they are not.
-
-    Args:
-        vae: the pipeline's VAE.
-        size: width and height in pixels.
-    """
-    if max(size) > LARGEST_UNTILED_SIDE:
-        vae.enable_tiling()
-    else:
-        vae.disable_tiling()
