@@ -3,8 +3,8 @@
 Prices follow the published lists of the vendor and of open hosts. They are defaults that the
 operator may change, like the batch sizes, deadlines and cost estimates. For the fair share a cost
 estimate need only be right relative to the others for the same variant; deadlines follow from it
-with a wide margin. Those of the large models are for a data-centre card: a step's arithmetic,
-counted from the architecture, at 300 to 430 TFLOP/s (see BENCHMARKS.md).
+with a wide margin. Those of the large models are for one NVIDIA H200: a step's arithmetic, counted
+from the architecture, at about 390 TFLOP/s, which it reached (see BENCHMARKS.md).
 """
 
 from dataclasses import replace
