@@ -77,7 +77,7 @@ class Device:
             # Once for the batch, and before the deadlines start: a job does not pay for the
             # loading of a model, and a load that fails is no reason to try smaller batches.
             fault = self._load(variant)
-            outcomes = [fault for _ in batch] if fault else self._run(adapter, batch)
+            outcomes: list[Outcome] = [fault for _ in batch] if fault else self._run(adapter, batch)
             seconds = time.monotonic() - began
         if concurrency == 1:
             add_device_seconds(variant, seconds)

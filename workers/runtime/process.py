@@ -17,7 +17,7 @@ from db.worker_registry import WorkerReport
 from workers import catalog
 from workers.adapters.cuda_check import check_card, check_torch, import_torch
 from workers.adapters.device_choice import choose_device, cpu_warning
-from workers.adapters.pinning import pin_device
+from workers.adapters.pinning import parse_device, pin_device
 from workers.messaging.coalescing import CoalescingNotifier
 from workers.messaging.events import Publisher
 from workers.messaging.queue import QueueNotifier, Ticket, make_celery
@@ -240,7 +240,7 @@ class WorkerProcess:
         """Choose, pin and check the device, before anything imports torch; torch's name for it."""
         rows = [catalog.find(variant) for variant in self._variant_ids]
         choice = choose_device(self._device, rows)
-        self._device = choice.name
+        self._device = str(parse_device(choice.name))
         if choice.reason:
             _log.info("device_chosen", device=choice.name, reason=choice.reason)
         torch_device = pin_device(choice.name)
