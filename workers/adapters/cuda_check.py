@@ -12,7 +12,13 @@ from workers.adapters.pinning import VISIBLE, DeviceBusyError, DeviceError
 FIRST_NATIVE_BFLOAT16 = (8, 0)
 """The first compute capability that computes in bfloat16; older cards emulate it."""
 
-OTHER_BUILD = "install another build of torch: `make .venv/.ready TORCH=… TORCH_PIP=…`, README.md"
+EMULATED = (
+    "this card emulates bfloat16, and computes in float16: pictures differ a little from those of "
+    "other cards, and a number that float16 does not hold ends the job as `invalid_output`"
+)
+"""The warning about a card before `FIRST_NATIVE_BFLOAT16`."""
+
+OTHER_BUILD = "install another build of torch: `make -B .venv/.ready TORCH=…` (README.md)"
 _TERMS = 1024
 _FOUND_CUDA = re.compile(r"found version (\d+)")
 

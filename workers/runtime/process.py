@@ -15,7 +15,13 @@ from db.storage.object_store import ObjectStore
 from db.values.worker_state import WorkerState
 from db.worker_registry import WorkerReport
 from workers import catalog
-from workers.adapters.cuda_check import check_card, check_torch, import_torch
+from workers.adapters.cuda_check import (
+    EMULATED,
+    FIRST_NATIVE_BFLOAT16,
+    check_card,
+    check_torch,
+    import_torch,
+)
 from workers.adapters.device_choice import choose_device, cpu_warning
 from workers.adapters.pinning import parse_device, pin_device
 from workers.messaging.coalescing import CoalescingNotifier
@@ -254,6 +260,8 @@ class WorkerProcess:
         check_torch(torch)
         card = check_card(torch, 0, choice.name)
         _log.info("device_checked", device=choice.name, card=card.name, format=card.number_format)
+        if card.capability < FIRST_NATIVE_BFLOAT16:
+            _log.warning("float16_instead_of_bfloat16", warning=EMULATED)
         return torch_device
 
     def _load_progress(self) -> tuple[object, ...] | None:
