@@ -121,6 +121,7 @@ def _faults_of_workers() -> tuple[type[Exception], ...]:
     """The faults of a worker that last until an operator mends them."""
     from workers.adapters.hosted.settings import HostedSetupError  # noqa: PLC0415
     from workers.adapters.pinning import DeviceError  # noqa: PLC0415
+    from workers.adapters.serving.choose import DoesNotFitError  # noqa: PLC0415
     from workers.adapters.weights import WeightsError  # noqa: PLC0415
     from workers.catalog import UnknownVariantError  # noqa: PLC0415
     from workers.moderation.filter_file import FilterFileError  # noqa: PLC0415
@@ -130,6 +131,7 @@ def _faults_of_workers() -> tuple[type[Exception], ...]:
     return (
         BudgetError,
         DeviceError,
+        DoesNotFitError,
         FilterFileError,
         HostedSetupError,
         ModelLoadError,

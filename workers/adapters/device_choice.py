@@ -1,11 +1,14 @@
 """The choice of a worker's device by `auto`, and the warning about large models on a CPU."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from workers.adapters.device_probe import Probe, probe
 from workers.adapters.nvidia_driver import Machine, read_machine
 from workers.adapters.pinning import AUTO, DeviceError, parse_device
+from workers.adapters.serving.checkpoint_sizes import bytes_in_16_bits
+from workers.adapters.weights import WeightsError
 from workers.catalog.variant import Variant
 
 CPU_SIZED_BYTES = 3_000_000_000
@@ -74,7 +77,14 @@ def is_at_home_on_cpu(variant: Variant) -> bool:
 
 def is_too_large_for_cpu(variant: Variant) -> bool:
     """True for a model whose job takes many minutes or hours on a CPU."""
-    return not is_at_home_on_cpu(variant) and variant.memory_bytes > CPU_SIZED_BYTES
+    return not is_at_home_on_cpu(variant) and _weights_bytes(variant) > CPU_SIZED_BYTES
+
+
+def _weights_bytes(variant: Variant) -> int:
+    try:
+        return bytes_in_16_bits(variant, os.environ)
+    except WeightsError:  # its load says it in its own words
+        return 0
 
 
 def cpu_warning(variants: Sequence[Variant]) -> str:

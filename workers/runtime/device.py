@@ -38,6 +38,7 @@ class Device:
         publisher: Publisher,
         make_ready: Callable[[str], object] = lambda _variant: None,
         on_first_step: Callable[[], object] = lambda: None,
+        on_used: Callable[[str], object] = lambda _variant: None,
     ) -> None:
         """Serialise the calls of one device.
 
@@ -45,12 +46,14 @@ class Device:
             publisher: publishes progress.
             make_ready: loads a variant's model onto the device; called while no batch runs.
             on_first_step: called when a batch has made its first step.
+            on_used: called with its variant when a batch is over.
         """
         self._make_ready = make_ready
         self._lock = threading.Lock()
         self._hosted: dict[str, threading.BoundedSemaphore] = {}
         self._publisher = publisher
         self._on_first_step = on_first_step
+        self._on_used = on_used
         self._failed = False
 
     @property
@@ -79,9 +82,20 @@ class Device:
             fault = self._load(variant)
             outcomes: list[Outcome] = [fault for _ in batch] if fault else self._run(adapter, batch)
             seconds = time.monotonic() - began
+            self._on_used(variant)
         if concurrency == 1:
             add_device_seconds(variant, seconds)
         return outcomes, seconds
+
+    def when_free(self, action: Callable[[], object]) -> bool:
+        """Do something with the device, unless a batch has it; false when one has."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            action()
+        finally:
+            self._lock.release()
+        return True
 
     def _lock_for(self, variant: str, concurrency: int) -> AbstractContextManager[object]:
         if concurrency == 1:

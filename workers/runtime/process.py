@@ -24,6 +24,7 @@ from workers.adapters.cuda_check import (
 )
 from workers.adapters.device_choice import choose_device, cpu_warning
 from workers.adapters.pinning import parse_device, pin_device
+from workers.catalog.serving import OPEN_REQUEST, ServingRequest
 from workers.messaging.coalescing import CoalescingNotifier
 from workers.messaging.events import Publisher
 from workers.messaging.queue import QueueNotifier, Ticket, make_celery
@@ -40,7 +41,9 @@ from workers.runtime.failures import FailureRecorder
 from workers.runtime.heartbeat import Heartbeat
 from workers.runtime.inputs import InputLoader
 from workers.runtime.model_cache import ModelCache, ServedModel
+from workers.runtime.models.idle import IdleUnloader
 from workers.runtime.models.load_watchdog import LoadWatchdog
+from workers.runtime.models.planning import plan_models
 from workers.runtime.models.problems import ModelLoadError, ModelNotLoadedError, problem_of
 from workers.runtime.results import ResultWriter
 from workers.runtime.watchdog import Watchdog
@@ -75,7 +78,7 @@ def make_executor(  # noqa: PLR0913 - one for each thing that a batch passes thr
             moderator=moderator,
             model_cache=model_cache,
         ),
-        device=Device(publisher, model_cache.make_ready, on_first_step),
+        device=Device(publisher, model_cache.make_ready, on_first_step, model_cache.touch),
         moderator=moderator,
         results=ResultWriter(
             database=database,
@@ -110,6 +113,7 @@ class WorkerProcess:
         database: Database,
         store: ObjectStore,
         settings: WorkerSettings,
+        serving: ServingRequest = OPEN_REQUEST,
         id: str | None = None,  # noqa: A002 - the word of the registry
         extra: Sequence[ServedModel] = (),
     ) -> None:
@@ -121,6 +125,7 @@ class WorkerProcess:
             database: the rows; closed when the worker ends.
             store: inputs and results.
             settings: leases, intervals and limits.
+            serving: how its models are to be served, before what their rows ask for.
             id: its id in the registry; a new one by default.
             extra: models beyond the standard catalogue, each a row with its adapter.
         """
@@ -130,6 +135,7 @@ class WorkerProcess:
         self._database = database
         self._store = store
         self._settings = settings
+        self._serving = serving
         self._extra = extra
         self._active_jobs = ActiveJobs()
         self._phase = WorkerState.STARTING
@@ -147,7 +153,8 @@ class WorkerProcess:
             workers.adapters.protocol.DeviceLostError: it failed while a model was loaded.
             workers.adapters.weights.WeightsError: a variant's weights cannot be loaded.
             workers.runtime.models.problems.ModelLoadError: no variant can be loaded.
-            workers.runtime.model_cache.BudgetError: a variant does not fit into the device.
+            workers.adapters.serving.choose.DoesNotFitError: a variant does not fit the device.
+            workers.runtime.model_cache.BudgetError: one does not fit beside those that are pinned.
             workers.moderation.filter_file.FilterFileError: the content filters cannot be used.
             workers.adapters.hosted.settings.HostedSetupError: a hosted variant has no upstream.
         """
@@ -216,7 +223,15 @@ class WorkerProcess:
             on_first_step=heartbeat.beat_soon,
         )
         self._phase = WorkerState.READY
-        self._consume(executor, notify)
+        idle_unloader = IdleUnloader(
+            lambda: executor.device.when_free(self._model_cache.unload_idle),
+            idle_seconds=self._model_cache.shortest_idle_seconds,
+        )
+        idle_unloader.start()
+        try:
+            self._consume(executor, notify)
+        finally:
+            idle_unloader.stop()
 
     def _load_models(self) -> None:
         """Load models before the first ticket: those that fit never meet a cold start."""
@@ -224,17 +239,21 @@ class WorkerProcess:
         # Not at the top: the device must be pinned before anything imports torch.
         from workers.adapters.registry import make_adapter  # noqa: PLC0415
 
+        rows, overrides = [catalog.find(name) for name in self._variant_ids], weights_overrides()
+        card_bytes = self._settings.device_memory_bytes
+        plans = plan_models(rows, torch_device, self._serving, overrides, card_bytes=card_bytes)
         served: dict[str, ServedModel] = {}
-        for variant_id in self._variant_ids:
-            variant = catalog.find(variant_id)
-            adapter = make_adapter(variant, torch_device, weights_overrides())
-            served[variant_id] = ServedModel(variant, adapter)
+        for row in rows:
+            plan = plans.by_variant[row.id]
+            adapter = make_adapter(row, torch_device, overrides, plan.mode)
+            served[row.id] = ServedModel(row, adapter, plan)
         served |= {each.variant.id: each for each in self._extra}
         self._memory = DeviceMemory(torch_device)
         self._model_cache = ModelCache(
             served,
-            budget_bytes=self._settings.device_memory_bytes or self._memory.budget_bytes(),
+            budget_bytes=plans.budget_bytes,
             stay_seconds=self._settings.stay_seconds,
+            idle_seconds=self._settings.idle_seconds,
             memory_bytes=self._memory.taken_bytes,
         )
         try:
@@ -351,6 +370,7 @@ class WorkerProcess:
             memory_used_bytes=memory.used_bytes if memory else 0,
             memory_total_bytes=memory.total_bytes if memory else 0,
             problem=self._problem or self._model_cache.problem,
+            plans=self._model_cache.plans_as_json(),
         )
 
     @property
