@@ -13,6 +13,7 @@ from sqlalchemy import func, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.server import open_files
+from db import worker_registry
 from db.core.invariants import violations
 from db.core.privileges import APP_ROLE, OWNER_ROLE, excess_powers
 from db.core.secret_strength import WeakSecretError, require_strong
@@ -23,7 +24,7 @@ from db.jobs.waiting import ready_workers
 from db.storage.object_store import ObjectNotFoundError, ObjectStore, StoreError
 from db.storage.settings import StorageSettings, open_store
 from db.tables import Tier
-from db.worker_registry import list_workers
+from deploy.cli.models import fits
 from deploy.cli.models.device_check import check_devices
 from workers import catalog
 from workers.adapters.pinning import DeviceError
@@ -95,6 +96,7 @@ def check_deployment(variants: Sequence[str]) -> Iterator[CheckResult]:
         "open files": _open_files,
         "workers": _workers,
         "device": _device,
+        "memory": lambda environment: _memory(environment, variants),
         "weights": lambda environment: _weights(environment, variants),
         "content filters": lambda environment: _content_filters(environment, variants),
     }
@@ -246,7 +248,7 @@ def _workers(environment: Environment) -> str:
         ready = ready_workers(session)
         problems = [
             f"{row.id} on {row.host} ({row.device}): {row.problem}"
-            for row in list_workers(session)
+            for row in worker_registry.list_workers(session)
             if row.problem
         ]
     if problems:
@@ -259,6 +261,21 @@ def _workers(environment: Environment) -> str:
 def _device(_environment: Environment) -> str:
     """A small computation on every device of this machine."""
     return check_devices()
+
+
+def _memory(environment: Environment, variants: Sequence[str]) -> str:
+    """Every model fits a device: by the plans of live workers, or for those that are named."""
+    if not variants:
+        with environment.database.transaction(durable=False) as session:
+            rows = worker_registry.list_workers(session)
+            served = [text for row in rows for text in fits.as_served(row.id, row.plans)]
+        return "; ".join(served) or "no live worker has a model on a device"
+    named = [row for row in map(catalog.find, variants) if row.weights is not None]
+    found = list(fits.on_devices(named))
+    missing = [fit.text for fit in found if not fit.ok]
+    if missing:
+        raise FindingError("; ".join(missing))
+    return "; ".join(fit.text for fit in found) or "no named model needs a device"
 
 
 def _weights(environment: Environment, variants: Sequence[str]) -> str:
