@@ -10,6 +10,8 @@ import shutil
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
+from itertools import chain
 from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -67,7 +69,7 @@ def write_checkpoint(shape: FluxShape, folder: Path) -> int:
         for name, part in pipeline.components.items()
         if isinstance(part, torch.nn.Module)
     }
-    needed = sum(size for part in models.values() for _, size in map(_sized, _tensors(part)))
+    needed = sum(map(_size, (tensor for part in models.values() for tensor in _tensors(part))))
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
     if needed > free:
@@ -98,9 +100,9 @@ def _tensors(model: torch.nn.Module) -> list[Tensor]:
     ]
 
 
-def _sized(tensor: Tensor) -> tuple[str, int]:
-    name, shape, dtype = tensor
-    return name, prod(shape) * dtype.itemsize
+def _size(tensor: Tensor) -> int:
+    _, shape, dtype = tensor
+    return prod(shape) * dtype.itemsize
 
 
 def _write_model(model: Any, folder: Path) -> None:
@@ -117,7 +119,7 @@ def _write_model(model: Any, folder: Path) -> None:
         file = f"{stem}-{n + 1:05}-of-{len(shards):05}.safetensors"
         _write_file(folder / file, shard)
         index |= dict.fromkeys((name for name, _, _ in shard), file)
-    total = sum(size for shard in shards for _, size in map(_sized, shard))
+    total = sum(map(_size, chain.from_iterable(shards)))
     text = json.dumps({"metadata": {"total_size": total}, "weight_map": index})
     (folder / f"{stem}.safetensors.index.json").write_text(text)
 
@@ -126,7 +128,7 @@ def _shards(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
     shard: list[Tensor] = []
     size = 0
     for tensor in tensors:
-        _, own = _sized(tensor)
+        own = _size(tensor)
         if shard and size + own > SHARD_BYTES:
             yield shard
             shard, size = [], 0
@@ -144,19 +146,20 @@ def _write_file(path: Path, tensors: Sequence[Tensor]) -> None:
     end = 0
     for tensor in tensors:
         name, shape, dtype = tensor
-        begin, end = end, end + _sized(tensor)[1]
+        begin, end = end, end + _size(tensor)
         header[name] = {"dtype": _NAMES[dtype], "shape": shape, "data_offsets": [begin, end]}
     text = json.dumps(header).encode()
-    noise = _noise()
+    noise = _noise(min(_NOISE_BYTES, max(map(_size, tensors))))
     with path.open("wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
         for tensor in tensors:
             _write_tensor(file, tensor, noise)
 
 
-def _noise() -> bytes:
+@cache
+def _noise(size: int) -> bytes:
     generator = torch.Generator().manual_seed(0)
-    numbers = torch.randn(_NOISE_BYTES // _NUMBER_BYTES, generator=generator) * _STANDARD_DEVIATION
+    numbers = torch.randn(-(-size // _NUMBER_BYTES), generator=generator) * _STANDARD_DEVIATION
     return numbers.to(torch.bfloat16).view(torch.uint8).numpy().tobytes()
 
 
@@ -164,7 +167,7 @@ def _write_tensor(file: BinaryIO, tensor: Tensor, noise: bytes) -> None:
     """Random matrices; scales are 1 and everything else is 0, so that no layer overflows."""
     name, shape, dtype = tensor
     if len(shape) > 1 and dtype is torch.bfloat16:
-        left = _sized(tensor)[1]
+        left = _size(tensor)
         while left > 0:
             file.write(noise[:left] if left < len(noise) else noise)
             left -= len(noise)

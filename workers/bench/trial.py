@@ -133,9 +133,7 @@ def _load(trial: Trial, variant: Variant, overrides: Mapping[str, str]) -> Adapt
         trial.judge("load", False, load_problem(variant.id, error))  # noqa: FBT003
         return None
     trial.load_seconds = time.monotonic() - began
-    mode = trial.plan.mode
-    detail = f"{trial.load_seconds:.1f} s, {mode.precision}, offload {mode.offload}"
-    trial.judge("load", True, detail)  # noqa: FBT003
+    trial.judge("load", True, f"{trial.load_seconds:.1f} s")  # noqa: FBT003
     return adapter
 
 
