@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 from pydantic import SecretStr
@@ -68,6 +69,7 @@ class LocalStack:
         port: the API's port on 127.0.0.1; 0 takes a free one.
         variants: the models that the worker serves.
         device: the device that they run on.
+        serving: how they are served, by the option of `bottega worker` without its dashes.
 
     Attributes:
         migration_url: the database as the owner of its tables, once started.
@@ -78,12 +80,14 @@ class LocalStack:
         data_dir: Path,
         port: int = 0,
         variants: Sequence[str] = DEMO_VARIANTS,
-        device: str = "cpu",
+        device: str = "auto",
+        serving: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.data_dir = data_dir.absolute()
         self.port = port or free_port()
         self.variants = variants
         self.device = device
+        self.serving = serving
         self._supervisor = Supervisor(self.data_dir / "logs")
         self._metrics_ports = {name: free_port() for name in ("courier", "worker")}
         self._settings: dict[str, str] = {}
@@ -132,6 +136,7 @@ class LocalStack:
                 self.variants,
                 worker_settings | self._metrics_port("worker"),
                 self._database,
+                serving=self.serving,
             ),
             api_program(self.port, api_settings),
         )

@@ -145,7 +145,6 @@ class Variant:
         runs_alone: true for parameters of a job that fills the device by itself: a batch of such
             jobs would take as long as one after the other, and each would wait for all.
         dtype: torch dtype by device kind, e.g. {"cuda": "bfloat16", "cpu": "float32"}.
-        memory_bytes: device memory that the loaded weights take, about.
         options: settings that only the adapter reads.
         resolve_sizes: completes the parameters with everything that depends on the sizes of the
             pictures, which it gets by parameter name. It is called at submission, and raises a
@@ -178,7 +177,6 @@ class Variant:
     vendor_price: Price | None = None
     tasks: tuple[str, ...] = ()
     dtype: dict[str, str] = field(default_factory=dict)
-    memory_bytes: int = 0
     options: dict[str, Any] = field(default_factory=dict)
     resolve_sizes: Callable[[Any, Mapping[str, Sequence[PictureSize]]], BaseModel] = (
         _keep_parameters

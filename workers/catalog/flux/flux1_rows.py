@@ -8,7 +8,6 @@ from workers.catalog.flux.inputs import FluxInputs, Presence
 from workers.catalog.flux.parameters import FluxParameters, flux_parameters
 from workers.catalog.flux.row_parts import (
     APACHE,
-    GIGABYTE,
     batch_fields,
     derive_variant,
     fills_a_device,
@@ -78,7 +77,6 @@ FLUX1_SCHNELL = Variant(
     runs_alone=fills_a_device,
     licence=APACHE,
     dtype={"cuda": "bfloat16", "cpu": "bfloat16"},
-    memory_bytes=33 * GIGABYTE,
     options=options("flux1", prompt_tokens=256, cached_prompts=32),
     resolve_sizes=FluxParameters.with_sizes,
 )
@@ -210,7 +208,6 @@ FLUX1_REDUX_DEV = derive_variant(
     ),
     cost_seconds=replace(DEV_COST, text_tokens=DEV_COST.text_tokens + _REDUX_TOKENS),
     licence=non_commercial("black-forest-labs/FLUX.1-Redux-dev"),
-    memory_bytes=35 * GIGABYTE,
     options=options(
         "redux",
         prompt_tokens=512,
@@ -254,7 +251,6 @@ FLUX1_DEMO = derive_variant(
         encode_seconds=0.4,
     ),
     max_batch=8,
-    memory_bytes=20 * 10**6,
     options=options("flux1", prompt_tokens=64, cached_prompts=256),
 )
 

@@ -8,7 +8,6 @@ from workers.catalog.flux.inputs import FluxInputs, Presence
 from workers.catalog.flux.parameters import FluxParameters, flux_parameters
 from workers.catalog.flux.row_parts import (
     APACHE,
-    GIGABYTE,
     batch_fields,
     derive_variant,
     fills_a_device,
@@ -77,7 +76,6 @@ FLUX2_KLEIN_4B = Variant(
     runs_alone=fills_a_device,
     licence=APACHE,
     dtype={"cuda": "bfloat16", "cpu": "bfloat16"},
-    memory_bytes=20 * GIGABYTE,
     options=options("klein", prompt_tokens=512, cached_prompts=16),
     resolve_sizes=FluxParameters.with_sizes,
 )
@@ -96,7 +94,6 @@ FLUX2_KLEIN_9B = derive_variant(
     ),
     deadline_seconds=180,
     licence=non_commercial("black-forest-labs/FLUX.2-klein-9B"),
-    memory_bytes=29 * GIGABYTE,
 )
 
 FLUX2_DEV = derive_variant(
@@ -118,7 +115,6 @@ FLUX2_DEV = derive_variant(
     deadline_seconds=600,
     longest_deadline_seconds=3600,
     licence=non_commercial("black-forest-labs/FLUX.2-dev"),
-    memory_bytes=112 * GIGABYTE,
     options=options("flux2", prompt_tokens=512, cached_prompts=16),
 )
 
@@ -154,7 +150,6 @@ FLUX2_DEMO = derive_variant(
         reference_pixels=scaled_down,
     ),
     max_batch=8,
-    memory_bytes=14 * 10**6,
     options=options("klein", prompt_tokens=24, cached_prompts=256),
 )
 
