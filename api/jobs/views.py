@@ -148,6 +148,7 @@ def _waiting(waiting: Waiting | None) -> WaitingView | None:
         position=waiting.position,
         expected_seconds=waiting.expected_seconds,
         progress=waiting.progress,
+        cold_start=waiting.cold_start,
     )
 
 

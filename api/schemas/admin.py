@@ -282,6 +282,9 @@ class WorkerView(_FromRow):
     memory_total_bytes: int
     resident: list[str]
     loading: str | None
+    plans: dict[str, Any] = Field(
+        description="How each model is served, and the memory that it takes, by its id"
+    )
     started_at: datetime
     heartbeat_at: datetime
     drained_at: datetime | None

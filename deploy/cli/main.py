@@ -97,7 +97,7 @@ def _read_settings(stack: Path) -> dict[str, str]:
 @_device_option
 @click.option("--variant", "variants", multiple=True, help="A model to serve; repeatable.")
 @_serving_options
-def up(  # noqa: PLR0913 - one for each option
+def up(
     data_dir: Path,
     port: int,
     ready_file: Path | None,

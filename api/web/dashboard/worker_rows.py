@@ -1,6 +1,6 @@
 """The workers as they last reported, with their running jobs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,6 +21,7 @@ class WorkerRow:
 
     Attributes:
         resident: the models on the device.
+        plans: how each model is served, in a sentence by its id.
         loading_text: the model that is being loaded, with its progress; "" when none is.
         state: as reported, or `stale` after too long without a report.
         problem: why it could not start, or cannot serve a model; "" when it is well.
@@ -33,6 +34,7 @@ class WorkerRow:
     device: str
     variants: list[str]
     resident: list[str]
+    plans: Mapping[str, str]
     loading_text: str
     state: str
     memory_used_bytes: int
@@ -77,6 +79,7 @@ def _row(row: Worker, now: datetime, jobs: Sequence[Job]) -> WorkerRow:
         device=row.device,
         variants=list(row.variants),
         resident=list(row.resident),
+        plans={name: plan["reason"] for name, plan in row.plans.items() if plan.get("reason")},
         loading_text=_loading_text(row),
         state=state,
         memory_used_bytes=row.memory_used_bytes,

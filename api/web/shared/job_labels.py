@@ -18,4 +18,11 @@ def waiting_text(waiting: Waiting) -> str:
     """A queued job's position, its expected start, and the reason why it does not start now."""
     expected = waiting.expected_seconds
     starts = f", starts in about {duration(expected)}" if expected is not None else ""
-    return f"Number {count(waiting.position)} in its queue{starts}: {_REASONS[waiting.reason]}."
+    loads = ", and its model has to be loaded" if _is_to_be_loaded(waiting) else ""
+    reason = _REASONS[waiting.reason]
+    return f"Number {count(waiting.position)} in its queue{starts}: {reason}{loads}."
+
+
+def _is_to_be_loaded(waiting: Waiting) -> bool:
+    """True where the reason itself does not say so."""
+    return waiting.cold_start and waiting.reason is not WaitReason.LOADING
