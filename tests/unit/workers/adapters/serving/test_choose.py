@@ -200,7 +200,7 @@ def test_on_a_cpu_nothing_waits_beside_itself() -> None:
     components = components_of(variant, {})
     cpu = Abilities(is_cpu=True, float8=False, number_bytes=lambda _variant: 4)
     asked = OPEN_REQUEST
-    assert way_of(choose(variant, components, Budget(90 * GIGABYTE), asked, cpu)) == "fp16 none"
+    assert way_of(choose(variant, components, Budget(90 * GIGABYTE), asked, cpu)) == "bf16 none"
     assert "float32" in choose(variant, components, Budget(90 * GIGABYTE), asked, cpu).reason
     assert way_of(choose(variant, components, Budget(40 * GIGABYTE), asked, cpu)) == "int8 none"
     with pytest.raises(DoesNotFitError, match=r"GB of memory as nf4, all of it on the device"):
