@@ -24,6 +24,7 @@ class WorkerRow:
         plans: how each model is served, in a sentence by its id.
         loading_text: the model that is being loaded, with its progress; "" when none is.
         state: as reported, or `stale` after too long without a report.
+        problem: why it could not start, or cannot serve a model; "" when it is well.
         jobs: its running jobs, oldest first.
     """
 
@@ -41,6 +42,7 @@ class WorkerRow:
     up_seconds: float
     heartbeat_seconds: float
     is_draining: bool
+    problem: str
     jobs: Sequence[Job]
 
     @property
@@ -85,6 +87,7 @@ def _row(row: Worker, now: datetime, jobs: Sequence[Job]) -> WorkerRow:
         up_seconds=(now - row.started_at).total_seconds(),
         heartbeat_seconds=max(0.0, silent_seconds),
         is_draining=row.drained_at is not None,
+        problem=row.problem or "",
         jobs=jobs,
     )
 

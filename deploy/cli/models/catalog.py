@@ -12,6 +12,7 @@ class CatalogGroup(LazyGroup):
 
     modules: ClassVar[dict[str, str]] = {
         "plan": "deploy.cli.models.plan:plan",
+        "test": "deploy.cli.models.trial:try_model",
     }
 
 

@@ -41,9 +41,7 @@ OPEN = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Rele
         ({"dev/dxg": ""}, Machine(1, None, is_wsl=True)),
     ],
 )
-def test_cards_and_driver_are_read(
-    tmp_path: Path, files: dict[str, str], machine: Machine
-) -> None:
+def test_cards_and_driver_are_read(tmp_path: Path, files: dict[str, str], machine: Machine) -> None:
     assert read_machine(put(tmp_path, files)) == machine
 
 

@@ -28,9 +28,7 @@ class LiveBytes(TorchDispatchMode):
         self._live = 0
         self._known: set[int] = set()
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run an operation and count what it made."""
         made = func(*args, **(kwargs or {}))
         for tensor in tree_leaves(made):
@@ -39,7 +37,7 @@ class LiveBytes(TorchDispatchMode):
         return made
 
     def _count(self, storage: torch.UntypedStorage) -> None:
-        key = storage._cdata  # noqa: SLF001 - the identity of a storage has no public name
+        key = storage._cdata
         if key in self._known:
             return
         size = storage.nbytes()
@@ -60,8 +58,9 @@ def _fused(query: torch.Tensor, *_rest: Any, **_settings: Any) -> torch.Tensor:
 @contextmanager
 def fused_attention() -> Iterator[None]:
     """Attention that makes its result alone."""
-    modules = "diffusers.models.transformers.transformer_flux", (
-        "diffusers.models.transformers.transformer_flux2"
+    modules = (
+        "diffusers.models.transformers.transformer_flux",
+        ("diffusers.models.transformers.transformer_flux2"),
     )
     with (
         patch(f"{modules[0]}.dispatch_attention_fn", _fused),

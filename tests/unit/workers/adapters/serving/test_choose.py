@@ -86,12 +86,12 @@ def test_every_open_model_fits_every_card_from_8_gigabytes() -> None:
 
 @pytest.mark.parametrize("name", [row.id for row in variants() if row.id.startswith("florence")])
 def test_florence_is_served_whole_in_16_bits(name: str) -> None:
-    assert way_of(plan_on(8, name)) == "bf16 none"
+    assert way_of(plan_on(8, name)) == "fp16 none"
     row = replace(find(name), serving=ServingRequest(Precision.NF4))
     with pytest.raises(RequestError, match="not for Florence-2"):
         plan_variant(row, of_card(8 * GIGABYTE))
     # A worker that serves it beside a FLUX says what the FLUX needs.
-    assert way_of(plan_on(8, name, precision=Precision.NF4, offload=Offload.TEXT)) == "bf16 none"
+    assert way_of(plan_on(8, name, precision=Precision.NF4, offload=Offload.TEXT)) == "fp16 none"
 
 
 @pytest.mark.parametrize(("name", "figures"), SURVEY.items())
@@ -209,7 +209,7 @@ def test_on_a_cpu_nothing_waits_beside_itself() -> None:
 
 def test_the_reason_tells_what_larger_pictures_need() -> None:
     assert "megapixels" not in plan_on(141, DEV2).reason
-    assert "pictures above 2.0 megapixels may not fit" in plan_on(24, DEV2).reason
+    assert "pictures above 3.0 megapixels may not fit" in plan_on(24, DEV2).reason
 
 
 def test_a_hosted_model_takes_nothing() -> None:
