@@ -28,9 +28,14 @@ KLEIN_4B, KLEIN_9B, DEV2 = "flux.2-klein-4b", "flux.2-klein-9b", "flux.2-dev"
 # - 12 GB, [klein] 9B: nf4; fp8 takes 12.4 GB with a reference picture, of 11.4 that are left.
 # - 24 GB, FLUX.1 in fp8: its text encoders fit beside it, so none waits.
 # - 48 GB: FLUX.1 and [klein] 9B whole in 16 bits, so that fp8 is not needed.
-# - 8 GB is not in the survey: FLUX.1 block by block, slowly, and [klein] 4B in fp8.
+# - 8 GB is not in the survey: FLUX.1 block by block, slowly, and [klein] in fp8 and nf4.
 SHOULD = {
-    8: {FLUX1: "fp8 blocks", (KLEIN_4B,): "fp8 text", (KLEIN_9B, DEV2): "fp8 blocks"},
+    8: {
+        FLUX1: "fp8 blocks",
+        (KLEIN_4B,): "fp8 text",
+        (KLEIN_9B,): "nf4 text",
+        (DEV2,): "fp8 blocks",
+    },
     12: {FLUX1: "nf4 text", (KLEIN_4B,): "bf16 text", (KLEIN_9B,): "nf4 text"},
     16: {FLUX1: "fp8 text", (KLEIN_4B,): "bf16 text", (KLEIN_9B,): "fp8 text"},
     24: {
