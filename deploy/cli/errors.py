@@ -18,12 +18,16 @@ EXIT_CONFIGURATION = 78
 """EX_CONFIG of sysexits.h: a restart does not mend it."""
 
 
-class WorkerFault(click.ClickException):
-    """A worker's fault in one sentence, with an exit status for its supervisor."""
+class LastingFault(click.ClickException):
+    """A worker's fault that lasts until an operator mends it, in one sentence."""
 
-    def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
+    exit_code = EXIT_CONFIGURATION
+
+
+class DeviceFailure(click.ClickException):
+    """The failure of a worker's device, in one sentence; a new process may have better luck."""
+
+    exit_code = 71  # EX_OSERR, as when a device fails in the middle of a job
 
 
 class Group(click.Group):
@@ -47,30 +51,30 @@ def worker_faults() -> Iterator[None]:
     """End a worker's process by the status that its fault deserves.
 
     Raises:
-        WorkerFault: the block failed, and an operator can remedy it.
+        LastingFault: the block failed, and only an operator can mend it.
+        DeviceFailure: the device failed.
     """
     try:
         yield
     except Exception as error:
-        message, status = _message(error), _exit_status(error)
-        if message is None or status is None:
+        message, fault = _message(error), _fault_class(error)
+        if message is None or fault is None:
             raise
-        raise WorkerFault(message, status) from error
+        raise fault(message) from error
 
 
-def _exit_status(error: Exception) -> int | None:
-    """The exit status of a worker's fault; None for one that may pass by itself."""
+def _fault_class(error: Exception) -> type[click.ClickException] | None:
+    """The class of a worker's fault; None for one that may pass by itself."""
     from pydantic import ValidationError  # noqa: PLC0415
 
     from workers.adapters.protocol import DeviceLostError  # noqa: PLC0415
-    from workers.runtime.device_failure import EXIT_DEVICE_FAILED  # noqa: PLC0415
 
     if isinstance(error, DeviceLostError):
-        return EXIT_DEVICE_FAILED
+        return DeviceFailure
     if getattr(error, "transient", False):
         return None
-    lasting = (ValidationError, *_faults_of_workers())
-    return EXIT_CONFIGURATION if isinstance(error, lasting) else None
+    is_lasting = isinstance(error, (ValidationError, *_faults_of_workers()))
+    return LastingFault if is_lasting else None
 
 
 def _message(error: Exception) -> str | None:

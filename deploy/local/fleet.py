@@ -23,6 +23,7 @@ import os
 import tomllib
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -118,7 +119,7 @@ def _check_partial_uuids(devices: Sequence[Device]) -> None:
     A number and a UUID are not compared: only the machine itself knows.
     """
     uuids = sorted(device.uuid.lower() for device in devices if device.uuid)
-    for one, other in zip(uuids, uuids[1:], strict=False):
+    for one, other in pairwise(uuids):
         if other.startswith(one):
             raise ValueError(f"{one} and {other} may be one device: write both in full")
 

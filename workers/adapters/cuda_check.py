@@ -12,7 +12,13 @@ from workers.adapters.pinning import VISIBLE, DeviceBusyError, DeviceError
 FIRST_NATIVE_BFLOAT16 = (8, 0)
 """The first compute capability that computes in bfloat16; older cards emulate it."""
 
-OTHER_BUILD = "install another build of torch: `make .venv/.ready TORCH=… TORCH_PIP=…`, README.md"
+EMULATED = (
+    "this card emulates bfloat16, and computes in float16: pictures differ a little from those of "
+    "other cards, and a number that float16 does not hold ends the job as `invalid_output`"
+)
+"""The warning about a card before `FIRST_NATIVE_BFLOAT16`."""
+
+OTHER_BUILD = "install another build of torch: `make -B .venv/.ready TORCH=…` (README.md)"
 _TERMS = 1024
 _FOUND_CUDA = re.compile(r"found version (\d+)")
 
@@ -20,13 +26,17 @@ _BUSY = ("busy or unavailable", "exclusive", "out of memory")
 _REMEDIES = (
     (
         ("busy or unavailable", "exclusive"),
-        "another process has it for itself: end that process, or set its compute mode to Default "
-        "(nvidia-smi -c 0)",
+        (
+            "another process has it for itself: end that process, or set its compute mode to "
+            "Default (nvidia-smi -c 0)"
+        ),
     ),
     (
         ("out of memory",),
-        "no memory is free for a CUDA context: end the processes that `nvidia-smi` lists, or "
-        "choose another device",
+        (
+            "no memory is free for a CUDA context: end the processes that `nvidia-smi` lists, or "
+            "choose another device"
+        ),
     ),
     (
         ("no kernel image",),
@@ -42,8 +52,10 @@ _REMEDIES = (
     ),
     (
         ("libcuda", "Found no NVIDIA driver"),
-        "the driver's library libcuda is missing: install the NVIDIA driver (in a container, the "
-        "NVIDIA container toolkit)",
+        (
+            "the driver's library libcuda is missing: install the NVIDIA driver (in a container, "
+            "the NVIDIA container toolkit)"
+        ),
     ),
 )
 """The remedy for each text of an error that CUDA or torch raises at the first use of a device."""

@@ -71,7 +71,7 @@ def probe(timeout_seconds: float = TIMEOUT_SECONDS) -> Probe:
     """Probe every device in a process of its own."""
     set_device_order()
     try:
-        run = subprocess.run(  # noqa: S603 - our own interpreter and module
+        run = subprocess.run(
             [sys.executable, "-m", "workers.adapters.device_probe"],
             capture_output=True,
             text=True,

@@ -15,9 +15,15 @@ from db.storage.object_store import ObjectStore
 from db.values.worker_state import WorkerState
 from db.worker_registry import WorkerReport
 from workers import catalog
-from workers.adapters.cuda_check import check_card, check_torch, import_torch
+from workers.adapters.cuda_check import (
+    EMULATED,
+    FIRST_NATIVE_BFLOAT16,
+    check_card,
+    check_torch,
+    import_torch,
+)
 from workers.adapters.device_choice import choose_device, cpu_warning
-from workers.adapters.pinning import pin_device
+from workers.adapters.pinning import parse_device, pin_device
 from workers.catalog.serving import OPEN_REQUEST, ServingRequest
 from workers.messaging.coalescing import CoalescingNotifier
 from workers.messaging.events import Publisher
@@ -259,7 +265,7 @@ class WorkerProcess:
         """Choose, pin and check the device, before anything imports torch; torch's name for it."""
         rows = [catalog.find(variant) for variant in self._variant_ids]
         choice = choose_device(self._device, rows)
-        self._device = choice.name
+        self._device = str(parse_device(choice.name))
         if choice.reason:
             _log.info("device_chosen", device=choice.name, reason=choice.reason)
         torch_device = pin_device(choice.name)
@@ -273,6 +279,8 @@ class WorkerProcess:
         check_torch(torch)
         card = check_card(torch, 0, choice.name)
         _log.info("device_checked", device=choice.name, card=card.name, format=card.number_format)
+        if card.capability < FIRST_NATIVE_BFLOAT16:
+            _log.warning("float16_instead_of_bfloat16", warning=EMULATED)
         return torch_device
 
     def _load_progress(self) -> tuple[object, ...] | None:

@@ -76,3 +76,10 @@ cuda = SimpleNamespace(
         _cards[number].get("total", 12_000_000_000),
     ),
 )
+
+
+def __getattr__(name: str) -> Any:
+    """Any other public name, for annotations and `except`: a class of its own."""
+    if name.startswith("_"):
+        raise AttributeError(name)
+    return type(name, (Exception,), {})

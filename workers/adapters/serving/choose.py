@@ -239,7 +239,7 @@ def _order(
 ) -> Sequence[tuple[Precision, Offload]]:
     plain, eight, four = abilities.plain, abilities.in_8_bits, Precision.NF4
     if variant.family is Family.FLORENCE2:
-        return [(plain, Offload.NONE)]
+        return [(_plain_of(variant, abilities), Offload.NONE)]
     # On the CPU nothing is gained by what waits: it is the same memory.
     offloads: tuple[Offload, ...] = (
         (Offload.NONE,) if abilities.is_cpu else (Offload.NONE, Offload.TEXT)
@@ -249,6 +249,17 @@ def _order(
         return list(product((Precision.STORED,), (*offloads, *streams)))
     # Not 16 bits block by block: twice the transfers of 8 bits for a difference that few see.
     return (*product((plain, eight, four), offloads), *product((eight, four), streams))
+
+
+def _plain_of(variant: Variant, abilities: Abilities) -> Precision:
+    """The 16-bit format that a row names for a GPU; on a CPU the device's, whatever it stands for.
+
+    Weights that are stored in float16 lose three bits in bfloat16.
+    """
+    in_16_bits = abilities.number_bytes(variant) < FLOAT32_BYTES
+    if in_16_bits and variant.dtype.get("cuda") == "float16":
+        return Precision.FP16
+    return abilities.plain
 
 
 def choose(

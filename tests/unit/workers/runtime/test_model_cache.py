@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from workers.adapters.protocol import Output
+from workers.adapters.protocol import DeviceLostError, OutOfMemoryError, Output
 from workers.adapters.serving.plan import ServingPlan
+from workers.adapters.weights import WeightsError
 from workers.catalog import find
 from workers.runtime.model_cache import IDLE_SECONDS, BudgetError, Loading, ModelCache, ServedModel
+from workers.runtime.models.load_failures import FIRST_SECONDS
 from workers.runtime.models.problems import ModelNotLoadedError
 
 A, B, C = "a", "b", "c"
@@ -182,6 +184,53 @@ def test_a_load_that_fails_leaves_room_for_the_next() -> None:
     assert made.model_cache.loading is None
     made.model_cache.make_ready(A)
     assert made.device == {A: 6}
+
+
+def test_a_load_that_fails_is_not_tried_again_for_a_while() -> None:
+    made = bench(a=6, b=6)
+    made.now[0] += 100
+    fail(made.models[B], OutOfMemoryError("full"))
+    with pytest.raises(ModelNotLoadedError):
+        made.model_cache.make_ready(B)
+    assert not made.model_cache.admits(B)
+    assert made.model_cache.admits(A)
+    assert "b does not fit" in (made.model_cache.problem or "")
+    made.now[0] += FIRST_SECONDS
+    assert made.model_cache.admits(B)
+    del made.models[B].load
+    made.model_cache.make_ready(B)
+    assert made.model_cache.problem is None
+
+
+def starting(**errors: Exception) -> ModelCache:
+    """A cache of models of which some cannot be loaded, at its start."""
+    device: dict[str, int] = {}
+    models = {name: Model(name, device, 4) for name in (A, B)}
+    for name, error in errors.items():
+        fail(models[name], error)
+    row = find("flux.1-demo")
+    return ModelCache(
+        {name: ServedModel(replace(row, id=name), model) for name, model in models.items()}
+    )
+
+
+def test_a_model_that_cannot_be_loaded_at_the_start_does_not_stop_the_others() -> None:
+    cache = starting(a=WeightsError("a: no such folder"))
+    cache.load_what_fits()
+    assert list(cache.ids) == [B]
+    assert cache.problem == "a: no such folder"
+
+
+def test_without_any_model_the_start_fails_by_the_first_reason() -> None:
+    cache = starting(a=WeightsError("a: no such folder"), b=WeightsError("b: broken"))
+    with pytest.raises(ModelNotLoadedError) as caught:
+        cache.load_what_fits()
+    assert caught.value.problem == "a: no such folder"
+
+
+def test_a_device_lost_at_the_start_ends_it() -> None:
+    with pytest.raises(DeviceLostError):
+        starting(a=DeviceLostError("lost")).load_what_fits()
 
 
 def test_a_call_has_room_beside_the_weights() -> None:

@@ -28,9 +28,14 @@ KLEIN_4B, KLEIN_9B, DEV2 = "flux.2-klein-4b", "flux.2-klein-9b", "flux.2-dev"
 # - 12 GB, [klein] 9B: nf4; fp8 takes 12.4 GB with a reference picture, of 11.4 that are left.
 # - 24 GB, FLUX.1 in fp8: its text encoders fit beside it, so none waits.
 # - 48 GB: FLUX.1 and [klein] 9B whole in 16 bits, so that fp8 is not needed.
-# - 8 GB is not in the survey: FLUX.1 block by block, slowly, and [klein] 4B in fp8.
+# - 8 GB is not in the survey: FLUX.1 block by block, slowly, and [klein] in fp8 and nf4.
 SHOULD = {
-    8: {FLUX1: "fp8 blocks", (KLEIN_4B,): "fp8 text", (KLEIN_9B, DEV2): "fp8 blocks"},
+    8: {
+        FLUX1: "fp8 blocks",
+        (KLEIN_4B,): "fp8 text",
+        (KLEIN_9B,): "nf4 text",
+        (DEV2,): "fp8 blocks",
+    },
     12: {FLUX1: "nf4 text", (KLEIN_4B,): "bf16 text", (KLEIN_9B,): "nf4 text"},
     16: {FLUX1: "fp8 text", (KLEIN_4B,): "bf16 text", (KLEIN_9B,): "fp8 text"},
     24: {
@@ -86,12 +91,12 @@ def test_every_open_model_fits_every_card_from_8_gigabytes() -> None:
 
 @pytest.mark.parametrize("name", [row.id for row in variants() if row.id.startswith("florence")])
 def test_florence_is_served_whole_in_16_bits(name: str) -> None:
-    assert way_of(plan_on(8, name)) == "bf16 none"
+    assert way_of(plan_on(8, name)) == "fp16 none"
     row = replace(find(name), serving=ServingRequest(Precision.NF4))
     with pytest.raises(RequestError, match="not for Florence-2"):
         plan_variant(row, of_card(8 * GIGABYTE))
     # A worker that serves it beside a FLUX says what the FLUX needs.
-    assert way_of(plan_on(8, name, precision=Precision.NF4, offload=Offload.TEXT)) == "bf16 none"
+    assert way_of(plan_on(8, name, precision=Precision.NF4, offload=Offload.TEXT)) == "fp16 none"
 
 
 @pytest.mark.parametrize(("name", "figures"), SURVEY.items())
@@ -209,7 +214,7 @@ def test_on_a_cpu_nothing_waits_beside_itself() -> None:
 
 def test_the_reason_tells_what_larger_pictures_need() -> None:
     assert "megapixels" not in plan_on(141, DEV2).reason
-    assert "pictures above 2.0 megapixels may not fit" in plan_on(24, DEV2).reason
+    assert "pictures above 3.0 megapixels may not fit" in plan_on(24, DEV2).reason
 
 
 def test_a_hosted_model_takes_nothing() -> None:
