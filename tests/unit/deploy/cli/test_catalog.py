@@ -115,3 +115,17 @@ def test_a_stack_serves_no_disabled_model(monkeypatch: pytest.MonkeyPatch, tmp_p
     done = CliRunner().invoke(main, ["up", "--data-dir", "data", "--variant", "flux.1-dev"])
     assert done.output == "Error: The model flux.1-dev is disabled by the operator.\n"
     assert done.exit_code == 1
+
+
+@pytest.mark.usefixtures("example")
+def test_a_model_whose_weights_are_elsewhere_is_planned_as_its_base() -> None:
+    done = bottega("plan", "--variant", "flux.1-studio", "--memory", "24GB", "--json")
+    assert (
+        "flux.1-studio: /models/studio is not on this machine; planned as flux.1-dev" in done.stderr
+    )
+    own = json.loads(done.stdout)
+    base = json.loads(
+        bottega("plan", "--variant", "flux.1-dev", "--memory", "24GB", "--json").stdout
+    )
+    assert {row["model"] for row in own} == {"flux.1-studio"}
+    assert [row["weights_bytes"] for row in own] == [row["weights_bytes"] for row in base]
