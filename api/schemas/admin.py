@@ -279,6 +279,7 @@ class WorkerView(_FromRow):
     memory_total_bytes: int
     resident: list[str]
     loading: str | None
+    catalogue_digest: str
     started_at: datetime
     heartbeat_at: datetime
     drained_at: datetime | None

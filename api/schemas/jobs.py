@@ -230,6 +230,8 @@ class ModelView(BaseModel):
 
     id: str
     title: str
+    aliases: list[str]
+    base: str | None = Field(description="The built-in model that the operator's own derives from.")
     family: str
     tasks: list[str]
     input_schema: dict[str, Any]

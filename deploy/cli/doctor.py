@@ -15,13 +15,14 @@ from sqlalchemy import func, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.server import open_files
+from db import worker_registry
 from db.core.invariants import violations
 from db.core.privileges import APP_ROLE, OWNER_ROLE, excess_powers
 from db.core.secret_strength import WeakSecretError, require_strong
 from db.core.session import Database
 from db.core.settings import DatabaseSettings
 from db.jobs.queries import artifact_keys
-from db.jobs.waiting import ready_workers
+from db.jobs.waiting import WORKER_STALE_SECONDS, ready_workers
 from db.storage.object_store import ObjectNotFoundError, ObjectStore, StoreError
 from db.storage.settings import StorageSettings, open_store
 from db.tables import Tier
@@ -49,6 +50,7 @@ _EXPLAINED = (
     StoreError,
     WeakSecretError,
     WeightsError,
+    catalog.CatalogueFileError,
     catalog.UnknownVariantError,
 )
 
@@ -93,6 +95,7 @@ def check_deployment(variants: Sequence[str]) -> Iterator[CheckResult]:
         "artifacts": _artifacts,
         "open files": _open_files,
         "workers": _workers,
+        "catalogue": _catalogue,
         "device": _device,
         "weights": lambda environment: _weights(environment, variants),
         "content filters": lambda environment: _content_filters(environment, variants),
@@ -246,6 +249,25 @@ def _workers(environment: Environment) -> str:
     if not ready:
         raise FindingError("no live worker: start one with `bottega worker` or `bottega fleet`")
     return ", ".join(f"{count} for {variant}" for variant, count in sorted(ready.items()))
+
+
+def _catalogue(environment: Environment) -> str:
+    """Every live worker reads the same catalogue file as this machine, or none like it."""
+    own = catalog.installed()
+    with environment.database.transaction(durable=False) as session:
+        live = worker_registry.live_workers(session, within_seconds=WORKER_STALE_SECONDS)
+        others = [
+            f"{row.id} on {row.host} ({row.catalogue_digest or 'none'})"
+            for row in live
+            if row.catalogue_digest != own.digest
+        ]
+    name = f"{own.file.path} ({own.digest})" if own.file else "no catalogue file"
+    if others:
+        raise FindingError(
+            f"this machine reads {name}, and others read another: {', '.join(others)}; give every "
+            "machine the same BOTTEGA_CATALOG, and restart what read the old one"
+        )
+    return f"{name}, like every live worker"
 
 
 def _device(_environment: Environment) -> str:

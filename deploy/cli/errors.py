@@ -56,10 +56,11 @@ def _explained() -> tuple[type[Exception], ...]:
     from workers.adapters.hosted.settings import HostedSetupError  # noqa: PLC0415
     from workers.adapters.pinning import DeviceError  # noqa: PLC0415
     from workers.adapters.weights import WeightsError  # noqa: PLC0415
-    from workers.catalog import UnknownVariantError  # noqa: PLC0415
+    from workers.catalog import CatalogueFileError, UnknownVariantError  # noqa: PLC0415
     from workers.moderation.filter_file import FilterFileError  # noqa: PLC0415
 
     return (
+        CatalogueFileError,
         FilterFileError,
         FleetFileError,
         DeviceError,

@@ -163,10 +163,11 @@ def worker(device: str, variants: tuple[str, ...], worker_id: str | None) -> Non
     from workers.runtime.process import WorkerProcess  # noqa: PLC0415
     from workers.settings import WorkerSettings  # noqa: PLC0415
 
-    if all(catalog.find(name).weights is None for name in variants):
+    rows = [catalog.find(name) for name in variants]
+    if all(row.weights is None for row in rows):
         limit_malloc_arenas()  # not with a model library: it manages memory in its own way
     WorkerProcess(
-        variant_ids=variants,
+        variant_ids=[row.id for row in rows],
         device=device,
         database=Database(DatabaseSettings()),
         store=open_store(StorageSettings()),

@@ -13,7 +13,17 @@ from deploy.cli.common import (
     transaction,
 )
 
-_COLUMNS = ("id", "host", "pid", "device", "state", "variants", "heartbeat_at", "drained_at")
+_COLUMNS = (
+    "id",
+    "host",
+    "pid",
+    "device",
+    "state",
+    "variants",
+    "catalogue_digest",
+    "heartbeat_at",
+    "drained_at",
+)
 
 
 @click.group()

@@ -60,6 +60,12 @@ class PortInUseError(StackError):
         super().__init__(f"port {port} is in use; choose another --port, or 0 for a free one")
 
 
+def _catalogue_setting() -> dict[str, str]:
+    """The operator's catalogue file, for commands that run in another folder as well."""
+    file = catalog.installed().file
+    return {"BOTTEGA_CATALOG": str(file.path)} if file else {}
+
+
 class LocalStack:
     """The stack of one machine, in one folder. Several run side by side in several folders.
 
@@ -99,18 +105,22 @@ class LocalStack:
         Raises:
             StackError: the folder or the port cannot be used.
             workers.catalog.UnknownVariantError: there is no such model.
+            workers.catalog.CatalogueFileError: the operator's catalogue file cannot be used.
             deploy.local.servers.process.ServerStartError: a process did not become ready.
         """
-        for variant in self.variants:
-            catalog.find(variant)
+        self.variants = [catalog.find(variant).id for variant in self.variants]
         self._acquire_lock()
         self._require_free_port()
         secret = url_secret(self._keys_path)
-        self._settings = self._start_servers() | {
-            "BOTTEGA_VARIANTS": json.dumps(list(self.variants)),
-            # More threads than idle cores make a small model many times slower, not faster.
-            "BOTTEGA_TORCH_THREADS": os.environ.get("BOTTEGA_TORCH_THREADS", "1"),
-        }
+        self._settings = (
+            self._start_servers()
+            | _catalogue_setting()
+            | {
+                "BOTTEGA_VARIANTS": json.dumps(list(self.variants)),
+                # More threads than idle cores make a small model many times slower, not faster.
+                "BOTTEGA_TORCH_THREADS": os.environ.get("BOTTEGA_TORCH_THREADS", "1"),
+            }
+        )
         if "S3_BUCKET" not in os.environ and "S3_ENDPOINT_URL" not in os.environ:
             self._settings["BOTTEGA_STORE_DIR"] = str(self.data_dir / "store")
         api_settings = self._settings | {"BOTTEGA_URL_SECRET": secret}

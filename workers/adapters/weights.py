@@ -4,7 +4,6 @@ Only safetensors files are read, and no code from a model repository is ever run
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from workers.catalog.flux.loras import RowLora
-from workers.catalog.variant import Variant, Weights
+from workers.catalog.variant import Variant, Weights, weights_variable
 from workers.demo import weights_folder
 
 CLASS_KEYS = (
@@ -44,11 +43,11 @@ class Source:
 
 def override_variable(variant_id: str) -> str:
     """The variable that names a local folder: "flux.1-dev" → "BOTTEGA_WEIGHTS_FLUX_1_DEV"."""
-    return "BOTTEGA_WEIGHTS_" + re.sub(r"[^A-Z0-9]", "_", variant_id.upper())
+    return weights_variable(variant_id)
 
 
 def locate(variant: Variant, overrides: Mapping[str, str]) -> Source:
-    """The override if there is one, else the bundled folder, else the hub.
+    """The override if there is one, else the row's or the bundled folder, else the hub.
 
     Args:
         variant: the row.
@@ -63,6 +62,10 @@ def locate(variant: Variant, overrides: Mapping[str, str]) -> Source:
         return _folder(variant, Path(overrides[variable]).expanduser(), remedy)
     if variant.weights is None:
         raise WeightsError(f"{variant.id}: there are no weights: only its vendor hosts it")
+    if variant.weights.folder:
+        remedy = f"`weights` of {variant.id} in the catalogue file must name a folder as "
+        remedy += "save_pretrained writes it, on this machine"
+        return _folder(variant, Path(variant.weights.folder), remedy)
     if variant.weights.bundled:
         return _bundled(variant, variant.weights)
     return _hub(variant.weights, variable)
@@ -106,12 +109,23 @@ def locate_lora(variant: Variant, number: int, overrides: Mapping[str, str]) -> 
         if not path.is_file():
             raise WeightsError(f"{variant.id}: there is no file {path}; {variable} must name one")
         return path
+    if lora.weights.folder:
+        return _local_lora(variant, Path(lora.weights.folder, lora.file))
     source = _hub(lora.weights, variable)
     # Imported here: processes that run no model import this module without the library.
     from huggingface_hub import hf_hub_download  # noqa: PLC0415
 
     with translating_library_errors(variant, source):
         return Path(hf_hub_download(source.name, lora.file, revision=source.revision))
+
+
+def _local_lora(variant: Variant, path: Path) -> Path:
+    if not path.is_file():
+        raise WeightsError(
+            f"{variant.id}: there is no file {path}; `loras` in the catalogue file must name one "
+            "on this machine"
+        )
+    return path
 
 
 def _bundled(variant: Variant, weights: Weights) -> Source:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -121,6 +122,7 @@ class Variant:
         aliases: other names that clients may call it by.
         idle_seconds: time without a job after which its memory is given back; None for never.
         pinned: true when it is neither evicted for another model nor unloaded when idle.
+        enabled: false when the operator does not offer it; a worker may still serve its queue.
     """
 
     id: str
@@ -152,6 +154,7 @@ class Variant:
     aliases: tuple[str, ...] = ()
     idle_seconds: float | None = None
     pinned: bool = False
+    enabled: bool = True
 
     @property
     def is_hosted(self) -> bool:
@@ -176,6 +179,11 @@ class Variant:
         """
         in_time = int(MAX_BATCH_SECONDS / max(self.cost_seconds(parameters), 1e-3))
         return max(1, min(self.max_batch // self.samples(parameters), in_time))
+
+
+def weights_variable(variant_id: str) -> str:
+    """The variable that names local weights: "flux.1-dev" → "BOTTEGA_WEIGHTS_FLUX_1_DEV"."""
+    return "BOTTEGA_WEIGHTS_" + re.sub(r"[^A-Z0-9]", "_", variant_id.upper())
 
 
 def picture_fields(parameters: type[BaseModel]) -> tuple[str, ...]:

@@ -291,6 +291,7 @@ class WorkerProcess:
             loading_fraction=loading.fraction if loading else None,
             memory_used_bytes=memory.used_bytes if memory else 0,
             memory_total_bytes=memory.total_bytes if memory else 0,
+            catalogue_digest=catalog.installed().digest,
         )
 
     @property

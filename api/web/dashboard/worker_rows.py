@@ -23,6 +23,7 @@ class WorkerRow:
         resident: the models on the device.
         loading_text: the model that is being loaded, with its progress; "" when none is.
         state: as reported, or `stale` after too long without a report.
+        catalogue_digest: digest of the catalogue file that it reads; "" for none.
         jobs: its running jobs, oldest first.
     """
 
@@ -39,6 +40,7 @@ class WorkerRow:
     up_seconds: float
     heartbeat_seconds: float
     is_draining: bool
+    catalogue_digest: str
     jobs: Sequence[Job]
 
     @property
@@ -82,6 +84,7 @@ def _row(row: Worker, now: datetime, jobs: Sequence[Job]) -> WorkerRow:
         up_seconds=(now - row.started_at).total_seconds(),
         heartbeat_seconds=max(0.0, silent_seconds),
         is_draining=row.drained_at is not None,
+        catalogue_digest=row.catalogue_digest,
         jobs=jobs,
     )
 
