@@ -11,13 +11,18 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-13s %s\n", $$1, $$2}'
 
 # Torch first and pinned: left to another package's range, pip would take a build of several GB.
+# For a driver or a card that this build does not run, an operator names another build of the same
+# version, and pip's arguments to find it: make -B .venv/.ready TORCH=torch==2.13.0+cu126 TORCH_PIP=…
 # The rest by uv, which takes seconds where pip takes two minutes; where it cannot, by pip.
 # torchao aside, for the one test that needs it: every process that imports diffusers would import
 # it too, and take two seconds more. Compiled at once: every process that imports torch would do so again where none may be written.
+TORCH ?= torch==2.13.0
+TORCH_PIP ?=
 EXTRAS := '.[api,worker,local,dev]'
 $(READY): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet torch==2.13.0 uv
+	$(BIN)/python -m pip install --quiet $(TORCH) $(TORCH_PIP)
+	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip install --python $(BIN)/python --quiet --compile-bytecode --editable $(EXTRAS) \
 		|| $(BIN)/python -m pip install --quiet --editable $(EXTRAS)
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/torchao 'torchao>=0.18,<0.19'

@@ -267,7 +267,10 @@ class QueueSwitch(BaseModel):
 
 
 class WorkerView(_FromRow):
-    """The last report of a worker; `live` is true when its heartbeat is recent."""
+    """The last report of a worker; `live` is true when its heartbeat is recent.
+
+    `problem` is why it could not start, or cannot serve one of its models, in one sentence.
+    """
 
     id: str
     host: str
@@ -283,6 +286,7 @@ class WorkerView(_FromRow):
     started_at: datetime
     heartbeat_at: datetime
     drained_at: datetime | None
+    problem: str | None
     live: bool = False
 
 

@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.util import find_spec
-from types import ModuleType
 
 from redis.connection import parse_url
 from redis.exceptions import RedisError
@@ -26,7 +24,10 @@ from db.jobs.waiting import WORKER_STALE_SECONDS, ready_workers
 from db.storage.object_store import ObjectNotFoundError, ObjectStore, StoreError
 from db.storage.settings import StorageSettings, open_store
 from db.tables import Tier
+from db.worker_registry import list_workers
+from deploy.cli.models.device_check import check_devices
 from workers import catalog
+from workers.adapters.pinning import DeviceError
 from workers.adapters.weights import WeightsError, locate
 from workers.messaging.queue import QueueNotifier
 from workers.messaging.redis_privileges import excess_powers as excess_redis_powers
@@ -37,7 +38,6 @@ from workers.settings import WorkerSettings, weights_overrides
 MAX_SKEW_SECONDS = 2.0
 _EXAMPLES = 5
 _PAGE = 500
-_TERMS = 1024
 
 
 class FindingError(Exception):
@@ -46,6 +46,7 @@ class FindingError(Exception):
 
 _EXPLAINED = (
     FindingError,
+    DeviceError,
     FilterFileError,
     StoreError,
     WeakSecretError,
@@ -246,6 +247,13 @@ def _open_files(_environment: Environment) -> str:
 def _workers(environment: Environment) -> str:
     with environment.database.transaction(durable=False) as session:
         ready = ready_workers(session)
+        problems = [
+            f"{row.id} on {row.host} ({row.device}): {row.problem}"
+            for row in list_workers(session)
+            if row.problem
+        ]
+    if problems:
+        raise FindingError("; ".join(problems))
     if not ready:
         raise FindingError("no live worker: start one with `bottega worker` or `bottega fleet`")
     return ", ".join(f"{count} for {variant}" for variant, count in sorted(ready.items()))
@@ -272,26 +280,7 @@ def _catalogue(environment: Environment) -> str:
 
 def _device(_environment: Environment) -> str:
     """A small computation on every device of this machine."""
-    if find_spec("torch") is None:
-        return "torch is not installed: this machine runs no models"
-    import torch  # noqa: PLC0415 - takes seconds to load, and may not be installed
-
-    if not torch.cuda.is_available():
-        return f"cpu, {torch.get_num_threads()} threads, torch {torch.__version__}"
-    return "; ".join(_check_device(torch, n) for n in range(torch.cuda.device_count()))
-
-
-def _check_device(torch: ModuleType, number: int) -> str:
-    try:
-        with torch.device("cuda", number):
-            correct = int(torch.ones(_TERMS).sum()) == _TERMS
-    except RuntimeError as error:
-        raise FindingError(f"cuda:{number} does not compute: {error}") from error
-    if not correct:
-        raise FindingError(f"cuda:{number} computes wrongly")
-    free, total = torch.cuda.mem_get_info(number)
-    name = torch.cuda.get_device_name(number)
-    return f"cuda:{number} {name}, {free >> 30} of {total >> 30} GiB free"
+    return check_devices()
 
 
 def _weights(environment: Environment, variants: Sequence[str]) -> str:

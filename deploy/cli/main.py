@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,43 @@ if TYPE_CHECKING:
 _DATA_DIR = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _PORT = click.IntRange(0, 65535)
+
+_device_option = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    help="The device that runs the models: auto (the GPU with most free memory; the CPU where "
+    "there is none, and for demo and hosted models), cpu, cuda, cuda:N, cuda:GPU-<uuid> or "
+    "MIG-<uuid>.",
+)
+
+
+def _serving_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how models are served; each is given as "" where it is not used."""
+    precisions, offloads = "auto|bf16|fp16|fp8|int8|nf4|stored", "auto|none|text|blocks"
+    options = (
+        click.option(
+            "--precision",
+            type=click.Choice(precisions.split("|")),
+            help="The number format of large weights (BOTTEGA_PRECISION); auto: the best that "
+            "fits the free memory.",
+        ),
+        click.option(
+            "--offload",
+            type=click.Choice(offloads.split("|")),
+            help="What waits in the host's memory (BOTTEGA_OFFLOAD): nothing, the text encoders, "
+            "or also the transformer's blocks.",
+        ),
+        click.option("--attention", help="diffusers' name of attention kernels, or auto."),
+        click.option(
+            "--compile",
+            type=click.Choice(["auto", "on", "off"]),
+            help="Compile the transformer's blocks (BOTTEGA_COMPILE).",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -55,15 +93,16 @@ def _read_settings(stack: Path) -> dict[str, str]:
 @click.option("--data-dir", type=_DATA_DIR, default=Path(".bottega"), show_default=True)
 @click.option("--port", type=_PORT, default=8000, show_default=True, help="0 takes a free one.")
 @click.option("--ready-file", type=_FILE, help="JSON file to write when everything is ready.")
-@click.option(
-    "--device",
-    default="cpu",
-    show_default=True,
-    help="The device that runs the models: cpu, or cuda:N.",
-)
+@_device_option
 @click.option("--variant", "variants", multiple=True, help="A model to serve; repeatable.")
+@_serving_options
 def up(
-    data_dir: Path, port: int, ready_file: Path | None, device: str, variants: tuple[str, ...]
+    data_dir: Path,
+    port: int,
+    ready_file: Path | None,
+    device: str,
+    variants: tuple[str, ...],
+    **serving: str | None,
 ) -> None:
     """Start the local stack and stay in the foreground; Ctrl-C stops all of it.
 
@@ -73,9 +112,14 @@ def up(
     from deploy.local.stack import DEMO_VARIANTS, LocalStack  # noqa: PLC0415
     from deploy.local.supervisor import stop_on_signals  # noqa: PLC0415
 
-    stack = LocalStack(data_dir, port, variants or DEMO_VARIANTS, device)
+    stack = LocalStack(data_dir, port, variants or DEMO_VARIANTS, device, serving=_given(serving))
     with stop_on_signals() as stopping:
         _run_stack(stack, ready_file, stopping)
+
+
+def _given(options: dict[str, str | None]) -> dict[str, str]:
+    """The options of the command line that were used."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _run_stack(stack: "LocalStack", ready_file: Path | None, stopping: threading.Event) -> None:
@@ -134,20 +178,19 @@ def api(host: str, port: int) -> None:
 
 
 @main.command()
-@click.option(
-    "--device",
-    default="cpu",
-    show_default=True,
-    help="The device that runs the models: cpu, or cuda:N.",
-)
+@_device_option
 @click.option(
     "--variant", "variants", multiple=True, required=True, help="A model to serve; repeatable."
 )
 @click.option("--id", "worker_id", help="The worker's id; a random one by default.")
-def worker(device: str, variants: tuple[str, ...], worker_id: str | None) -> None:
+@_serving_options
+def worker(
+    device: str, variants: tuple[str, ...], worker_id: str | None, **serving: str | None
+) -> None:
     """Run one worker: one device, and the models that it serves.
 
-    On SIGTERM it finishes its running jobs, then ends.
+    On SIGTERM it finishes its running jobs, then ends. A fault that a restart does not mend ends
+    it with status 78 and one sentence, which its row keeps: `bottega workers list` shows it.
 
     BOTTEGA_WEIGHTS_<MODEL> (FLUX.1-schnell: BOTTEGA_WEIGHTS_FLUX_1_SCHNELL) names a local folder
     with the model's weights, to use instead of the hub. Hosted models (flux.2-pro …) need no
@@ -158,22 +201,26 @@ def worker(device: str, variants: tuple[str, ...], worker_id: str | None) -> Non
     from db.core.session import Database  # noqa: PLC0415
     from db.core.settings import DatabaseSettings  # noqa: PLC0415
     from db.storage.settings import StorageSettings, open_store  # noqa: PLC0415
+    from deploy.cli.errors import worker_faults  # noqa: PLC0415
     from deploy.process.malloc import limit_malloc_arenas  # noqa: PLC0415
     from workers import catalog  # noqa: PLC0415
+    from workers.catalog.serving_settings import ServingSettings  # noqa: PLC0415
     from workers.runtime.process import WorkerProcess  # noqa: PLC0415
     from workers.settings import WorkerSettings  # noqa: PLC0415
 
-    rows = [catalog.find(name) for name in variants]
-    if all(row.weights is None for row in rows):
-        limit_malloc_arenas()  # not with a model library: it manages memory in its own way
-    WorkerProcess(
-        variant_ids=[row.id for row in rows],
-        device=device,
-        database=Database(DatabaseSettings()),
-        store=open_store(StorageSettings()),
-        settings=WorkerSettings(),
-        id=worker_id or new_id("wrk"),
-    ).run()
+    with worker_faults():
+        rows = [catalog.find(name) for name in variants]
+        if all(row.weights is None for row in rows):
+            limit_malloc_arenas()  # not with a model library: it manages memory in its own way
+        WorkerProcess(
+            variant_ids=[row.id for row in rows],
+            device=device,
+            database=Database(DatabaseSettings()),
+            store=open_store(StorageSettings()),
+            settings=WorkerSettings(),
+            serving=ServingSettings.model_validate(_given(serving)).request,
+            id=worker_id or new_id("wrk"),
+        ).run()
 
 
 @main.command()

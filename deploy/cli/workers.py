@@ -23,6 +23,7 @@ _COLUMNS = (
     "catalogue_digest",
     "heartbeat_at",
     "drained_at",
+    "problem",
 )
 
 

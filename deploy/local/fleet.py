@@ -8,12 +8,15 @@
     device = "cuda:1"
     variants = ["florence-2-large-ft", "florence-2-base"]
 
+A device is "cpu", "cuda:N" (numbered as `nvidia-smi` does), "cuda:GPU-<uuid>" or "MIG-<uuid>".
 `DATABASE_URL`, `REDIS_URL` and the store's settings come from the environment.
 """
 
 import os
 import tomllib
 from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
@@ -21,6 +24,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 from deploy.local.processes import WorkerProgram, worker_program
 from deploy.local.stop_times import STORING_SECONDS, grace_seconds
 from workers import catalog
+from workers.adapters.pinning import AUTO, Device, DeviceError, parse_device
 
 _GRACE = "BOTTEGA_GRACE_SECONDS"
 
@@ -32,9 +36,20 @@ class FleetFileError(Exception):
 class FleetWorker(BaseModel, extra="forbid"):
     """One worker: a device, the variants that it serves, and the port for Prometheus."""
 
-    device: str = Field(pattern=r"^(cpu|cuda:\d+)$")
+    device: str
     variants: list[str] = Field(min_length=1)
     metrics_port: int | None = Field(default=None, gt=0, lt=65_536)
+
+    @field_validator("device")
+    @classmethod
+    def _is_one_device(cls, device: str) -> str:
+        if device.strip().lower() == AUTO:
+            # Two workers that choose at the same moment would choose the same device.
+            raise ValueError("a fleet file names each device: cpu, cuda:N or a UUID, not auto")
+        try:
+            return str(parse_device(device))
+        except DeviceError as error:
+            raise ValueError(str(error)) from error
 
     @field_validator("variants")
     @classmethod
@@ -53,11 +68,29 @@ class Fleet(BaseModel, extra="forbid"):
     @field_validator("workers")
     @classmethod
     def _have_own_devices(cls, workers: list[FleetWorker]) -> list[FleetWorker]:
-        counts = Counter(worker.device for worker in workers if worker.device != "cpu")
+        devices = [parse_device(worker.device) for worker in workers if worker.device != "cpu"]
+        counts = Counter(map(_spelling, devices))
         doubled = [device for device, count in counts.items() if count > 1]
         if doubled:
             raise ValueError(f"{', '.join(doubled)}: use one worker per device")
+        _check_partial_uuids(devices)
         return workers
+
+
+def _spelling(device: Device) -> str:
+    """One spelling for each device: "cuda" is "cuda:0", and a UUID is in small letters."""
+    return f"cuda:{device.uuid.lower() if device.uuid else device.index or 0}"
+
+
+def _check_partial_uuids(devices: Sequence[Device]) -> None:
+    """Refuse a UUID that is the beginning of another: both may name the same card.
+
+    A number and a UUID are not compared: only the machine itself knows.
+    """
+    uuids = sorted(device.uuid.lower() for device in devices if device.uuid)
+    for one, other in pairwise(uuids):
+        if other.startswith(one):
+            raise ValueError(f"{one} and {other} may be one device: write both in full")
 
 
 def read_fleet(path: Path) -> Fleet:
@@ -81,7 +114,7 @@ def programs(fleet: Fleet) -> list[WorkerProgram]:
     """The processes that a supervisor starts for the workers."""
     return [
         worker_program(
-            f"worker-{n}-{worker.device.replace(':', '')}",
+            f"worker-{n}-{worker.device.replace(':', '').replace('/', '-')}",
             worker.device,
             worker.variants,
             _settings_of(worker),

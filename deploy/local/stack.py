@@ -84,7 +84,7 @@ class LocalStack:
         data_dir: Path,
         port: int = 0,
         variants: Sequence[str] = DEMO_VARIANTS,
-        device: str = "cpu",
+        device: str = "auto",
     ) -> None:
         self.data_dir = data_dir.absolute()
         self.port = port or free_port()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from workers.adapters.cuda_check import FIRST_NATIVE_BFLOAT16
 from workers.adapters.pinning import Device
 from workers.adapters.protocol import DeviceLostError, OutOfMemoryError
 
@@ -49,16 +50,25 @@ class Memory:
 def choose_dtype(by_kind: Mapping[str, str], device: Device) -> torch.dtype:
     """The torch dtype that a row names for this kind of device; float32 where it names none.
 
-    A CPU without bfloat16 instructions emulates it, which is slower than float32: there float32
-    takes its place.
+    Where bfloat16 is emulated, another format takes its place: float32 on a CPU without its
+    instructions, float16 on a GPU before compute capability 8.0 (T4, RTX 20).
     """
     name = by_kind.get(device.kind, "float32")
-    if device.kind == "cpu" and name == "bfloat16" and not _cpu_has_bfloat16():
-        return torch.float32
+    if name == "bfloat16" and not has_bfloat16(device):
+        return torch.float32 if device.kind == "cpu" else torch.float16
     dtype = getattr(torch, name)
     if not isinstance(dtype, torch.dtype):
         raise TypeError(f"torch.{name} is not a dtype")
     return dtype
+
+
+def has_bfloat16(device: Device) -> bool:
+    """True where a device computes in bfloat16 itself."""
+    if device.kind == "cpu":
+        return _cpu_has_bfloat16()
+    if torch.version.hip or not torch.cuda.is_available():
+        return True
+    return torch.cuda.get_device_capability(device.index) >= FIRST_NATIVE_BFLOAT16
 
 
 def _cpu_has_bfloat16() -> bool:

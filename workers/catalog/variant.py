@@ -112,7 +112,6 @@ class Variant:
             device, more only where the model runs elsewhere.
         tasks: task names, for families that have several.
         dtype: torch dtype by device kind, e.g. {"cuda": "bfloat16", "cpu": "float32"}.
-        memory_bytes: device memory that the loaded weights take, about.
         options: settings that only the adapter reads.
         resolve_sizes: completes the parameters with everything that depends on the sizes of the
             pictures, which it gets by parameter name. It is called at submission, and raises a
@@ -144,7 +143,6 @@ class Variant:
     vendor_price: Price | None = None
     tasks: tuple[str, ...] = ()
     dtype: dict[str, str] = field(default_factory=dict)
-    memory_bytes: int = 0
     options: dict[str, Any] = field(default_factory=dict)
     resolve_sizes: Callable[[Any, Mapping[str, Sequence[PictureSize]]], BaseModel] = (
         _keep_parameters

@@ -24,6 +24,7 @@ class WorkerRow:
         loading_text: the model that is being loaded, with its progress; "" when none is.
         state: as reported, or `stale` after too long without a report.
         catalogue_digest: digest of the catalogue file that it reads; "" for none.
+        problem: why it could not start, or cannot serve a model; "" when it is well.
         jobs: its running jobs, oldest first.
     """
 
@@ -41,6 +42,7 @@ class WorkerRow:
     heartbeat_seconds: float
     is_draining: bool
     catalogue_digest: str
+    problem: str
     jobs: Sequence[Job]
 
     @property
@@ -85,6 +87,7 @@ def _row(row: Worker, now: datetime, jobs: Sequence[Job]) -> WorkerRow:
         heartbeat_seconds=max(0.0, silent_seconds),
         is_draining=row.drained_at is not None,
         catalogue_digest=row.catalogue_digest,
+        problem=row.problem or "",
         jobs=jobs,
     )
 

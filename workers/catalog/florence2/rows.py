@@ -79,7 +79,6 @@ FLORENCE2_BASE = Variant(
     licence=MIT,
     tasks=tuple(task.token for task in TASKS),
     dtype={"cuda": "bfloat16", "cpu": "float32"},
-    memory_bytes=500 * 10**6,
     options=_options(no_repeat_ngram_size=3),
     resolve_sizes=_check_region,
 )
@@ -104,7 +103,6 @@ FLORENCE2_LARGE = replace(
     parameters=florence2_parameters("Florence2LargeParameters", LARGE_LIMITS),
     price=PerUnit(1_000),
     cost_seconds=_cost(encode_seconds=0.06, caption_seconds=0.15),
-    memory_bytes=1_600 * 10**6,
 )
 
 FLORENCE2_LARGE_FT = replace(
@@ -131,7 +129,6 @@ FLORENCE2_DEMO = replace(
     max_batch=8,
     deadline_seconds=60,
     licence=Licence("Apache-2.0", "https://www.apache.org/licenses/LICENSE-2.0"),
-    memory_bytes=15 * 10**6,
     options=_options(no_repeat_ngram_size=0),
 )
 

@@ -7,7 +7,6 @@ from workers.catalog.flux.inputs import FluxInputs, Presence
 from workers.catalog.flux.parameters import FluxParameters, flux_parameters
 from workers.catalog.flux.row_parts import (
     APACHE,
-    GIGABYTE,
     batch_fields,
     cost,
     derive_variant,
@@ -62,7 +61,6 @@ FLUX1_SCHNELL = Variant(
     deadline_seconds=120,
     licence=APACHE,
     dtype={"cuda": "bfloat16", "cpu": "bfloat16"},
-    memory_bytes=33 * GIGABYTE,
     options=options("flux1", prompt_tokens=256, cached_prompts=32),
     resolve_sizes=FluxParameters.with_sizes,
 )
@@ -185,7 +183,6 @@ FLUX1_REDUX_DEV = derive_variant(
         prompt_needed=False,
     ),
     licence=non_commercial("black-forest-labs/FLUX.1-Redux-dev"),
-    memory_bytes=35 * GIGABYTE,
     options=options(
         "redux",
         prompt_tokens=512,
@@ -219,7 +216,6 @@ FLUX1_DEMO = derive_variant(
     price=PerUnit(1_000),
     cost_seconds=cost(step_seconds=0.7, fixed_seconds=0.03),
     max_batch=8,
-    memory_bytes=20 * 10**6,
     options=options("flux1", prompt_tokens=64, cached_prompts=256),
 )
 

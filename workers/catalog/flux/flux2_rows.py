@@ -7,7 +7,6 @@ from workers.catalog.flux.inputs import FluxInputs, Presence
 from workers.catalog.flux.parameters import FluxParameters, flux_parameters
 from workers.catalog.flux.row_parts import (
     APACHE,
-    GIGABYTE,
     batch_fields,
     cost,
     derive_variant,
@@ -63,7 +62,6 @@ FLUX2_KLEIN_4B = Variant(
     deadline_seconds=120,
     licence=APACHE,
     dtype={"cuda": "bfloat16", "cpu": "bfloat16"},
-    memory_bytes=20 * GIGABYTE,
     options=options("klein", prompt_tokens=512, cached_prompts=16),
     resolve_sizes=FluxParameters.with_sizes,
 )
@@ -80,7 +78,6 @@ FLUX2_KLEIN_9B = derive_variant(
     cost_seconds=cost(step_seconds=0.19, fixed_seconds=0.3, reference_share=1.2),
     deadline_seconds=180,
     licence=non_commercial("black-forest-labs/FLUX.2-klein-9B"),
-    memory_bytes=29 * GIGABYTE,
 )
 
 FLUX2_DEV = derive_variant(
@@ -99,7 +96,6 @@ FLUX2_DEV = derive_variant(
     max_batch=1,
     deadline_seconds=600,
     licence=non_commercial("black-forest-labs/FLUX.2-dev"),
-    memory_bytes=112 * GIGABYTE,
     options=options("flux2", prompt_tokens=512, cached_prompts=16),
 )
 
@@ -124,7 +120,6 @@ FLUX2_DEMO = derive_variant(
     price=PerUnit(1_000),
     cost_seconds=cost(step_seconds=0.4, fixed_seconds=0.03, reference_share=0.8),
     max_batch=8,
-    memory_bytes=14 * 10**6,
     options=options("klein", prompt_tokens=24, cached_prompts=256),
 )
 

@@ -13,7 +13,6 @@ from db.values.pricing import PIXELS_PER_MEGAPIXEL, Measure
 from workers.catalog.flux.parameters import FluxParameters
 from workers.catalog.variant import Licence, Variant
 
-GIGABYTE = 10**9
 PROMPT_CACHE_BYTES = 256 * 2**20
 
 MAX_PRICED_PIXELS = 4 * PIXELS_PER_MEGAPIXEL

@@ -1,0 +1,74 @@
+"""The memory plans of a worker's models, made when it starts from the memory that is free then."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from workers.adapters.serving.device_budget import DeviceBudget, of_device
+from workers.adapters.serving.memory_plan import plan_variant
+from workers.adapters.serving.plan import ServingPlan
+from workers.catalog.serving import ServingRequest
+from workers.catalog.variant import Variant
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class WorkerPlans:
+    """The plans of a worker.
+
+    Attributes:
+        by_variant: the plan of each model; each fits the device alone.
+        budget_bytes: the device memory that the models may take together; None where none of them
+            takes any.
+    """
+
+    by_variant: Mapping[str, ServingPlan]
+    budget_bytes: int | None = None
+
+
+def plan_models(
+    variants: Sequence[Variant],
+    device: str,
+    request: ServingRequest,
+    overrides: Mapping[str, str],
+    *,
+    card_bytes: int = 0,
+) -> WorkerPlans:
+    """Plan every model of a worker, and tell it in the log.
+
+    Args:
+        variants: the rows that it serves.
+        device: torch's name for its device.
+        request: what the worker asks for.
+        overrides: local folders of weights by variable.
+        card_bytes: see `workers.adapters.serving.device_budget.of_device`.
+
+    Raises:
+        workers.adapters.serving.choose.DoesNotFitError: a model does not fit alone.
+        workers.adapters.weights.WeightsError: the size of its weights cannot be read.
+    """
+    if all(variant.weights is None for variant in variants):
+        return WorkerPlans({variant.id: ServingPlan() for variant in variants})
+    found = of_device(device, card_bytes)
+    plans = {each.id: _plan(each, found, request, overrides) for each in variants}
+    return WorkerPlans(plans, found.budget.device_bytes)
+
+
+def _plan(
+    variant: Variant, device: DeviceBudget, request: ServingRequest, overrides: Mapping[str, str]
+) -> ServingPlan:
+    plan = plan_variant(variant, device, request, overrides)
+    if variant.weights is not None:
+        _log.info(
+            "memory_plan",
+            variant=variant.id,
+            precision=plan.mode.precision.value,
+            offload=plan.mode.offload.value,
+            device_bytes=plan.device_bytes,
+            working_bytes=plan.working_bytes,
+            host_bytes=plan.host_bytes,
+            plan=plan.reason,
+        )
+    return plan
