@@ -14,8 +14,8 @@ help: ## list the targets
 # For a driver or a card that this build does not run, an operator names another build of the same
 # version, and pip's arguments to find it: make -B .venv/.ready TORCH=torch==2.13.0+cu126 TORCH_PIP=…
 # The rest by uv, which takes seconds where pip takes two minutes; where it cannot, by pip.
-# torchao aside, for the one test that needs it: every process that imports diffusers would import
-# it too, and take two seconds more. Compiled at once: every process that imports torch would do so again where none may be written.
+# bitsandbytes and gguf aside, for the tests that need them: every process that imports diffusers
+# would import them too, and take one and a half seconds more. Compiled at once: every process that imports torch would do so again where none may be written.
 TORCH ?= torch==2.13.0
 TORCH_PIP ?=
 EXTRAS := '.[api,worker,local,dev]'
@@ -25,7 +25,8 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip install --python $(BIN)/python --quiet --compile-bytecode --editable $(EXTRAS) \
 		|| $(BIN)/python -m pip install --quiet --editable $(EXTRAS)
-	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/torchao 'torchao>=0.18,<0.19'
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/quantization \
+		'bitsandbytes>=0.50,<0.51' 'gguf>=0.19,<0.20'
 	touch $(READY)
 
 demo: $(READY) ## paint a picture, look at it, print the bill, write demo-out/ (KEEP=1 leaves the stack up)

@@ -6,10 +6,11 @@ Only safetensors files are read, and no code from a model repository is ever run
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from workers.catalog import find
 from workers.catalog.flux.loras import RowLora
 from workers.catalog.variant import Variant, Weights, weights_variable
 from workers.demo import weights_folder
@@ -20,6 +21,9 @@ CLASS_KEYS = (
     ("Generation", "config.json", "architectures"),
 )
 """The file and key that name a folder's class, by the suffix of the class's name."""
+
+FILE_SUFFIXES = (".safetensors", ".gguf")
+"""The formats of a single file with a transformer."""
 
 
 class WeightsError(Exception):
@@ -34,11 +38,21 @@ class Source:
         name: folder or hub id.
         revision: commit or branch on the hub, None for a folder.
         remedy: instruction for the operator when this source fails.
+        file: a single file with the transformer alone, which takes the place of the source's own:
+            a path, or a name in `file_source`; "" where there is none.
+        file_source: the hub's repository that holds `file`; None for a path.
     """
 
     name: str
     revision: str | None
     remedy: str
+    file: str = ""
+    file_source: "Source | None" = None
+
+    @property
+    def path(self) -> Path | None:
+        """The local folder; None for the hub."""
+        return Path(self.name) if self.revision is None else None
 
 
 def override_variable(variant_id: str) -> str:
@@ -47,28 +61,71 @@ def override_variable(variant_id: str) -> str:
 
 
 def locate(variant: Variant, overrides: Mapping[str, str]) -> Source:
-    """The override if there is one, else the row's or the bundled folder, else the hub.
+    """The override if there is one, else the row's file or folder, else the hub.
 
     Args:
         variant: the row.
         overrides: local folders by `override_variable`, `os.environ` for one.
 
     Raises:
-        WeightsError: the named folder does not exist, or the model is hosted and has no weights.
+        WeightsError: the named folder or file does not exist, or the model is hosted and has no
+            weights.
     """
     variable = override_variable(variant.id)
     if variable in overrides:
         remedy = f"{variable} must name a folder as save_pretrained writes it"
         return _folder(variant, Path(overrides[variable]).expanduser(), remedy)
-    if variant.weights is None:
+    weights = variant.weights
+    if weights is None:
         raise WeightsError(f"{variant.id}: there are no weights: only its vendor hosts it")
-    if variant.weights.folder:
+    if weights.file:
+        return _file(variant, weights, overrides)
+    if weights.folder:
         remedy = f"`weights` of {variant.id} in the catalogue file must name a folder as "
         remedy += "save_pretrained writes it, on this machine"
-        return _folder(variant, Path(variant.weights.folder), remedy)
-    if variant.weights.bundled:
-        return _bundled(variant, variant.weights)
-    return _hub(variant.weights, variable)
+        return _folder(variant, Path(weights.folder).expanduser(), remedy)
+    if weights.bundled:
+        return _bundled(variant, weights)
+    return _hub(weights, variable)
+
+
+def _file(variant: Variant, weights: Weights, overrides: Mapping[str, str]) -> Source:
+    """The base's own source, with the row's file in place of its transformer."""
+    if Path(weights.file).suffix not in FILE_SUFFIXES:
+        # Anything else may be a pickle, which runs code when it is read.
+        raise WeightsError(
+            f"{variant.id}: {weights.file} is neither a .safetensors nor a .gguf file; "
+            "its row must name one of these"
+        )
+    if not variant.base:
+        raise WeightsError(
+            f"{variant.id}: {weights.file} holds a transformer alone; its row must name the base "
+            "that has the other components"
+        )
+    rest = locate(find(variant.base), overrides)
+    path = Path(weights.file).expanduser()
+    if path.is_absolute():
+        if not path.is_file():
+            raise WeightsError(f"{variant.id}: there is no file {path}; its row must name one")
+        return replace(rest, file=str(path))
+    hub = _hub(weights, override_variable(variant.id))
+    return replace(rest, file=weights.file, file_source=hub)
+
+
+def local_file(variant: Variant, source: Source) -> Path:
+    """The single file of a source, fetched from the hub if it is not local yet.
+
+    Raises:
+        WeightsError: it cannot be fetched.
+    """
+    if source.file_source is None:
+        return Path(source.file)
+    # Imported here: processes that run no model import this module without the library.
+    from huggingface_hub import hf_hub_download  # noqa: PLC0415
+
+    hub = source.file_source
+    with translating_library_errors(variant, hub):
+        return Path(hf_hub_download(hub.name, source.file, revision=hub.revision))
 
 
 def locate_part(variant: Variant, part: str, overrides: Mapping[str, str]) -> Source:

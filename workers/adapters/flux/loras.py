@@ -68,6 +68,8 @@ class PipelineLoras:
             self._names[key] = self._names.pop(key)  # the most recently used one is last
             return
         weights, alphas = self._read_checked(read(key))
+        # A layer whose weights are packed does not tell peft the type that it computes in.
+        weights = {name: each.to(self._transformer.dtype) for name, each in weights.items()}
         self._loaded_count += 1
         name = f"lora_{self._loaded_count}"
         with warnings.catch_warnings():

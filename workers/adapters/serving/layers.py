@@ -126,6 +126,6 @@ def format_bytes(stored: LayerFormat, rows: int, numbers: int, kept_bytes: int =
     if stored is LayerFormat.NF4:
         scales = -(-numbers // NF4_BLOCK)
         nested = -(-scales // NF4_NESTED_BLOCK)
-        # Two numbers a byte, a byte for each scale, and float32 for theirs and for their offset.
-        return -(-numbers // 2) + scales + 4 * nested + 4
+        # Two numbers a byte, a byte for each scale, and float32 for theirs, their offset and table.
+        return -(-numbers // 2) + scales + 4 * (nested + 1 + 256)
     return numbers + 4 * rows

@@ -18,17 +18,6 @@ PROMPT_CACHE_BYTES = 256 * 2**20
 MAX_PRICED_PIXELS = 4 * PIXELS_PER_MEGAPIXEL
 """Highest number of pixels that is priced for one input picture."""
 
-OPTIMIZATIONS = {
-    "attention": "native",
-    "fp8": None,
-    "fuse_qkv": False,
-    "compile": False,
-    "channels_last": False,
-    "offload_text": False,
-}
-"""See `workers.adapters.flux.optimizations`. With these defaults a picture equals that of the bare
-pipeline, and loading takes no longer than reading the weights."""
-
 _SHAPE = ("width", "height", "num_images", "steps", "guidance", "loras")
 """`num_images` is included so that `batch_limit` counts samples exactly, `loras` because they
 change the weights for a whole call."""
@@ -73,7 +62,6 @@ def options(kind: str, *, prompt_tokens: int, cached_prompts: int, **more: Any) 
         "max_sequence_length": prompt_tokens,
         "prompt_cache": cached_prompts,
         "prompt_cache_bytes": PROMPT_CACHE_BYTES,
-        **OPTIMIZATIONS,
         **more,
     }
 
