@@ -25,6 +25,7 @@ from db.storage.object_store import ObjectNotFoundError, ObjectStore, StoreError
 from db.storage.settings import StorageSettings, open_store
 from db.tables import Tier
 from db.worker_registry import list_workers
+from deploy.cli.models import fits
 from deploy.cli.models.device_check import check_devices
 from workers import catalog
 from workers.adapters.pinning import DeviceError
@@ -98,6 +99,7 @@ def check_deployment(variants: Sequence[str]) -> Iterator[CheckResult]:
         "workers": _workers,
         "catalogue": _catalogue,
         "device": _device,
+        "memory": lambda environment: _memory(environment, variants),
         "weights": lambda environment: _weights(environment, variants),
         "content filters": lambda environment: _content_filters(environment, variants),
     }
@@ -281,6 +283,21 @@ def _catalogue(environment: Environment) -> str:
 def _device(_environment: Environment) -> str:
     """A small computation on every device of this machine."""
     return check_devices()
+
+
+def _memory(environment: Environment, variants: Sequence[str]) -> str:
+    """Every model fits a device: by the plans of live workers, or for those that are named."""
+    if not variants:
+        with environment.database.transaction(durable=False) as session:
+            rows = worker_registry.list_workers(session)
+            served = [text for row in rows for text in fits.as_served(row.id, row.plans)]
+        return "; ".join(served) or "no live worker has a model on a device"
+    named = [row for row in map(catalog.find, variants) if row.weights is not None]
+    found = list(fits.on_devices(named))
+    missing = [fit.text for fit in found if not fit.ok]
+    if missing:
+        raise FindingError("; ".join(missing))
+    return "; ".join(fit.text for fit in found) or "no named model needs a device"
 
 
 def _weights(environment: Environment, variants: Sequence[str]) -> str:

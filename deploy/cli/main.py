@@ -14,6 +14,7 @@ from deploy.process import logging as logs
 from deploy.process.umask import keep_files_private
 
 if TYPE_CHECKING:
+    from deploy.local.fleet import Fleet
     from deploy.local.stack import LocalStack
 
 # A command imports its libraries when it runs: `bottega --help` must not wait for torch.
@@ -226,7 +227,12 @@ def worker(
 @main.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--log-dir", type=_DATA_DIR, default=Path(".bottega/logs"), show_default=True)
-@click.option("--check", is_flag=True, help="Read the file, print the workers' commands, and stop.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Read the file, print the workers' commands and how their models fit, and stop; "
+    "status 1 if one does not.",
+)
 def fleet(file: Path, log_dir: Path, *, check: bool) -> None:
     """Start one worker for each device that FILE lists, and restart workers that end.
 
@@ -236,6 +242,8 @@ def fleet(file: Path, log_dir: Path, *, check: bool) -> None:
       device = "cuda:0"
       variants = ["flux.1-schnell"]
       metrics_port = 9400
+      precision = "nf4"     # and offload, attention, compile: as the options of `worker`
+      memory = "20GB"       # device memory that its models may take; all that is free by default
     On SIGTERM all workers finish their running jobs at the same time.
     """  # noqa: D301 - \b is click's mark of a paragraph to leave as it is
     from deploy.local.fleet import fleet_stop_seconds, programs, read_fleet  # noqa: PLC0415
@@ -244,8 +252,10 @@ def fleet(file: Path, log_dir: Path, *, check: bool) -> None:
     parsed = read_fleet(file)
     started = programs(parsed)
     if check:
-        for program in started:
-            click.echo(f"{program.name}: bottega {' '.join(program.arguments)}")
+        _check_fleet(
+            parsed,
+            [f"{program.name}: bottega {' '.join(program.arguments)}" for program in started],
+        )
         return
     supervisor = Supervisor(log_dir, stop_seconds=fleet_stop_seconds(parsed))
     with stop_on_signals() as stopping:
@@ -254,6 +264,20 @@ def fleet(file: Path, log_dir: Path, *, check: bool) -> None:
             supervisor.watch(stopping)
         finally:
             supervisor.stop_together()
+
+
+def _check_fleet(parsed: "Fleet", command_lines: list[str]) -> None:
+    """Print each worker's command and how it would serve its models; status 1 if one cannot."""
+    from deploy.cli.models.fits import of_worker  # noqa: PLC0415
+
+    all_fit = True
+    for worker, line in zip(parsed.workers, command_lines, strict=True):
+        click.echo(line)
+        for fit in of_worker(worker):
+            click.echo(f"  {fit.line}")
+            all_fit = all_fit and fit.ok is not False
+    if not all_fit:
+        raise click.exceptions.Exit(1)
 
 
 @main.command()

@@ -74,6 +74,7 @@ class LocalStack:
         port: the API's port on 127.0.0.1; 0 takes a free one.
         variants: the models that the worker serves.
         device: the device that they run on.
+        serving: how they are served, by the option of `bottega worker` without its dashes.
 
     Attributes:
         migration_url: the database as the owner of its tables, once started.
@@ -90,6 +91,7 @@ class LocalStack:
         self.port = port or free_port()
         self.variants = variants
         self.device = device
+        self.serving = serving
         self._supervisor = Supervisor(self.data_dir / "logs")
         self._metrics_ports = {name: free_port() for name in ("courier", "worker")}
         self._settings: dict[str, str] = {}
@@ -142,6 +144,7 @@ class LocalStack:
                 self.variants,
                 worker_settings | self._metrics_port("worker"),
                 self._database,
+                serving=self.serving,
             ),
             api_program(self.port, api_settings),
         )

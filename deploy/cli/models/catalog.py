@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class CatalogGroup(LazyGroup):
     """The group's commands; those in other modules are imported when they run."""
 
-    modules: ClassVar[dict[str, str]] = {}
+    modules: ClassVar[dict[str, str]] = {"plan": "deploy.cli.models.plan:plan"}
 
 
 @click.group(cls=CatalogGroup)

@@ -20,6 +20,9 @@ HOST_SHARE = 0.9
 FIRST_FLOAT8 = (8, 9)
 """The first compute capability that computes in 8-bit floats."""
 
+_CPUINFO = Path("/proc/cpuinfo")
+_FLAG_LINES = ("flags", "Features")
+_BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")
 _LIBRARIES = {
@@ -99,17 +102,21 @@ def installed_precisions() -> frozenset[Precision]:
     )
 
 
-def cpu_number_bytes() -> Callable[[Variant], int]:
-    """A function that returns the bytes of a number on this CPU, for a row."""
-    devices = importlib.import_module("workers.adapters.devices")
-    cpu = parse_device("cpu")
+def cpu_number_bytes(cpuinfo: Path = _CPUINFO) -> Callable[[Variant], int]:
+    """A function that returns the bytes of a number on this CPU, for a row.
+
+    As `workers.adapters.devices.choose_dtype` chooses it, but without torch.
+
+    Args:
+        cpuinfo: the kernel's account of the processor.
+    """
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines()
+    flags = {flag for line in lines if line.startswith(_FLAG_LINES) for flag in line.split()}
+    has_bfloat16 = bool(flags & _BFLOAT16_FLAGS)
 
     def number_bytes(variant: Variant) -> int:
-        return (
-            int(devices.choose_dtype(variant.dtype, cpu).itemsize)
-            if variant.dtype
-            else (FLOAT32_BYTES)
-        )
+        name = variant.dtype.get("cpu", "float32")
+        return 2 if name == "float16" or (name == "bfloat16" and has_bfloat16) else FLOAT32_BYTES
 
     return number_bytes
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from workers import catalog
-from workers.adapters.serving.checkpoint_sizes import components_of
+from workers.adapters.serving.checkpoint_sizes import bytes_in_16_bits, components_of
 from workers.adapters.serving.choose import DoesNotFitError, Way, choose, plan_of, requested_ways
 from workers.adapters.serving.device_budget import DeviceBudget
 from workers.adapters.serving.plan import UNPLANNED, ServingPlan
+from workers.adapters.weights import WeightsError
 from workers.catalog.serving import OPEN_REQUEST, ServingRequest
 from workers.catalog.variant import Family, Variant
 
@@ -68,11 +69,12 @@ def plan_variant(
         smaller = _smaller(variant, device)
         if smaller is None or type(error) is not DoesNotFitError:
             raise
-        raise DoesNotFitError(f"{error}; {smaller.id} fits") from error
+        raise DoesNotFitError(f"{error}; {smaller.id} fits, for one") from error
 
 
 def _smaller(variant: Variant, device: DeviceBudget) -> Variant | None:
-    """The largest model of the same use that fits without a request."""
+    """The largest smaller model of the same use that fits, without a request."""
+    most = bytes_in_16_bits(variant, {})
     fitting: list[tuple[int, Variant]] = []
     for other in catalog.variants():
         if other.weights is None or other.weights.bundled or other.unit_kind != variant.unit_kind:
@@ -80,10 +82,11 @@ def _smaller(variant: Variant, device: DeviceBudget) -> Variant | None:
         try:
             components = components_of(other, {})
             choose(other, components, device.budget, OPEN_REQUEST, device.abilities)
-        except Exception:  # noqa: BLE001, S112 - a hint alone: what cannot be planned is no hint
+        except (DoesNotFitError, WeightsError):
             continue
-        size = sum(each.parameters for each in components.values())
-        fitting.append((size, other))
+        size = bytes_in_16_bits(other, {})
+        if size < most:
+            fitting.append((size, other))
     return max(fitting, key=lambda each: each[0], default=(0, None))[1]
 
 
