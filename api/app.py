@@ -178,17 +178,23 @@ def _lifespan(settings: ApiSettings, catalogue: Catalogue) -> Any:
         app.state.services = services
         await services.hub.start()
         gc.freeze()  # long-lived: a collection over all of them would delay every request
-        yield
-        await services.hub.stop()
-        await services.rate_limiter.close()
-        services.publisher.close()
-        services.notifier.close()
-        services.queue_notifier.close()
-        services.forwarded_counts.close()
-        services.database.close()
-        tracing.stop()
+        try:
+            yield
+        finally:
+            await _disconnect(services)
+            tracing.stop()
 
     return lifespan
+
+
+async def _disconnect(services: Services) -> None:
+    await services.hub.stop()
+    await services.rate_limiter.close()
+    services.publisher.close()
+    services.notifier.close()
+    services.queue_notifier.close()
+    services.forwarded_counts.close()
+    services.database.close()
 
 
 def _connect(settings: ApiSettings, catalogue: Catalogue) -> Services:

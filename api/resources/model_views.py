@@ -33,7 +33,11 @@ def _view(variant: Variant, outlook: Outlook) -> ModelView:
         family=variant.family,
         tasks=list(variant.tasks),
         input_schema=catalog.json_schema(variant),
-        limits={"deadline_seconds": variant.deadline_seconds, "max_batch": variant.max_batch},
+        limits={
+            "deadline_seconds": variant.deadline_seconds,
+            "longest_deadline_seconds": variant.longest_deadline,
+            "max_batch": variant.max_batch,
+        },
         price=variant.price.describe(),
         unit_kind=variant.unit_kind,
         licence={

@@ -10,7 +10,8 @@ Every adapter promises:
 * `run` returns one `Output` per `Work`, in order.
 * It reports progress after every step, and calls `should_stop` at least once per step. When that
   returns true it raises `Stopped` within one step and leaves the model ready for the next batch.
-* Out of memory is raised as `OutOfMemoryError`, with the device's cache freed.
+* Out of memory is raised as `OutOfMemoryError`, with the device's cache freed. A job that did not
+  fit alone is run once more, by `run_in_least_memory` where the adapter has that.
 * An output with numbers that are not finite is no picture: it is raised as `InvalidOutputError`.
 * A device that this process can no longer use is raised as `DeviceLostError`.
 * An error of one job is raised for its whole batch; run again without that job, the others succeed.
@@ -56,6 +57,13 @@ class OutOfMemoryError(AdapterError):
     """The device's memory did not hold the batch."""
 
     code = "out_of_memory"
+
+
+class DeviceNotReadyError(OutOfMemoryError):
+    """A library of the device could not begin: for want of memory, or because the device failed.
+
+    A job alone is run once more in less memory; if that ends in this error too, the device is lost.
+    """
 
 
 class DeviceLostError(AdapterError):
@@ -286,6 +294,22 @@ class Unloading(Protocol):
 
     def unload(self) -> None:
         """Free everything that `load` allocated. After another `load`, `run` works as before."""
+        ...
+
+
+@runtime_checkable
+class Economical(Protocol):
+    """An adapter that can run jobs in less memory, at the price of time."""
+
+    def run_in_least_memory(
+        self, batch: Sequence[Work], report: Report, should_stop: ShouldStop
+    ) -> list[Output]:
+        """Run as `run` does, with every cache emptied first and all large tensors in parts.
+
+        Raises:
+            OutOfMemoryError: the batch does not fit all the same.
+            AdapterError: as `run`.
+        """
         ...
 
 

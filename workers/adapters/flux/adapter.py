@@ -6,6 +6,7 @@ is encoded alone, and its noise comes from a generator of its own.
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +15,12 @@ import diffusers
 import torch
 from PIL import Image
 
-from workers.adapters.devices import choose_dtype, free_cache, translating_device_errors
+from workers.adapters.devices import (
+    choose_dtype,
+    free_bytes,
+    free_cache,
+    translating_device_errors,
+)
 from workers.adapters.flux.checkpoint_kinds import KINDS, Embeddings, control_map, sibling
 from workers.adapters.flux.control_maps import DepthMap
 from workers.adapters.flux.decoded_images import as_pictures
@@ -22,7 +28,6 @@ from workers.adapters.flux.loras import PipelineLoras, fuse_loras
 from workers.adapters.flux.optimizations import (
     OptionError,
     make_ready,
-    tile_if_large,
     warm_up_batch_sizes,
 )
 from workers.adapters.flux.pipeline_modes import (
@@ -39,6 +44,7 @@ from workers.adapters.flux.previews import (
     wants_previews,
 )
 from workers.adapters.flux.redux import ReduxPrior
+from workers.adapters.flux.vae_memory import tile_if_needed
 from workers.adapters.library_logging import silence_libraries
 from workers.adapters.lru import LeastRecentlyUsed
 from workers.adapters.pinning import Device, parse_device
@@ -73,6 +79,9 @@ DRAWN_SEEDS = 2**32
 generator uses only the low 32 bits."""
 
 
+RunModel = Callable[[Sequence[Work], Report, ShouldStop], list[Output]]
+
+
 class FluxAdapter:
     """One FLUX variant on one device; see `workers.adapters.protocol.Adapter`.
 
@@ -104,6 +113,7 @@ class FluxAdapter:
         self._prior: ReduxPrior | None = None
         self._loras: PipelineLoras | None = None
         self._decoder: LinearDecoder | None = None
+        self._saves_memory = False
         self._encoded: LeastRecentlyUsed[str, Embeddings] = LeastRecentlyUsed(
             variant.options["prompt_cache"],
             max_weight=variant.options["prompt_cache_bytes"],
@@ -224,6 +234,18 @@ class FluxAdapter:
         finished = (mode.postprocess(each, jobs[0], batch[0].pictures) for each in pictures)
         return [Output(tuple(map(Painted, islice(finished, len(own)), own))) for own in seeds]
 
+    def run_in_least_memory(
+        self, batch: Sequence[Work], report: Report, should_stop: ShouldStop
+    ) -> list[Output]:
+        """Paint one picture after the other, decoded in tiles, after forgetting all prompts."""
+        self._encoded.clear()
+        free_cache(self._device)
+        self._saves_memory = True
+        try:
+            return one_by_one(self.run, batch, report, should_stop)
+        finally:
+            self._saves_memory = False
+
     def _put_on_loras(self, job: FluxParameters, stored: Callable[[str], bytes]) -> None:
         own = dict(self._row_loras)
         loras = [*self._row_loras, *((lora.source, lora.scale) for lora in job.loras)]
@@ -248,7 +270,8 @@ class FluxAdapter:
         """The pictures of all jobs, flat and in order."""
         pipeline = self._pipeline_for(mode)
         shared = cast("FluxParameters", batch[0].parameters)
-        tile_if_large(pipeline.vae, shared.size)
+        free = 0 if self._saves_memory else free_bytes(self._device)
+        tile_if_needed(pipeline.vae, shared.size, free)
         generators = [torch.Generator().manual_seed(seed) for own in seeds for seed in own]
         previews = self._previews(batch)
         try:
@@ -349,6 +372,28 @@ def computation_dtype(variant: Variant, mode: ServingMode, device: Device) -> to
     if mode.precision is Precision.FP16:
         return torch.float16
     return choose_dtype(variant.dtype, device)
+
+
+def one_by_one(
+    run: RunModel, batch: Sequence[Work], report: Report, should_stop: ShouldStop
+) -> list[Output]:
+    """The outputs of a batch by as many calls as it has pictures, each with its picture's seed."""
+    outputs, done = [], 0
+    pictures = sum(cast("FluxParameters", work.parameters).num_images for work in batch)
+    for work in batch:
+        painted: list[Painted] = []
+        for seed in seeds_of(cast("FluxParameters", work.parameters)):
+            single = work.parameters.model_copy(update={"num_images": 1, "seed": seed})
+
+            def report_all(step: int, steps: int, before: int = done) -> None:
+                report(before * steps + step, pictures * steps)
+
+            painted.extend(
+                run([replace(work, parameters=single)], report_all, should_stop)[0].images
+            )
+            done += 1
+        outputs.append(Output(tuple(painted)))
+    return outputs
 
 
 def seeds_of(parameters: FluxParameters) -> tuple[int, ...]:
