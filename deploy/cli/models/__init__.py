@@ -1,0 +1,1 @@
+"""Commands about models: the catalogue and the weights."""
