@@ -40,6 +40,14 @@ _lock = threading.Lock()
 _current: LoadProgress | None = None
 
 
+def readable_bytes(count: float) -> str:
+    """A number of bytes for people: "23.8 GB", "512 MB", "12 kB"."""
+    for unit, size, digits in (("GB", 1e9, 1), ("MB", 1e6, 0)):
+        if count >= size:
+            return f"{count / size:.{digits}f} {unit}"
+    return f"{count / 1e3:.0f} kB"
+
+
 def current() -> LoadProgress | None:
     """The progress now; None while nothing is loaded."""
     with _lock:

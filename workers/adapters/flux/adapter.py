@@ -13,6 +13,7 @@ import diffusers
 import torch
 from PIL import Image
 
+from workers.adapters import load_progress
 from workers.adapters.devices import choose_dtype, free_cache, translating_device_errors
 from workers.adapters.flux.checkpoint_kinds import KINDS, Embeddings, control_map, sibling
 from workers.adapters.flux.control_maps import DepthMap
@@ -33,7 +34,9 @@ from workers.adapters.flux.previews import (
     wants_previews,
 )
 from workers.adapters.flux.redux import ReduxPrior
+from workers.adapters.hub.selection import Layout
 from workers.adapters.library_logging import silence_libraries
+from workers.adapters.load_progress import LoadStage
 from workers.adapters.lru import LeastRecentlyUsed
 from workers.adapters.pinning import Device, parse_device
 from workers.adapters.protocol import (
@@ -47,6 +50,7 @@ from workers.adapters.protocol import (
 )
 from workers.adapters.weights import (
     WeightsError,
+    fetched,
     load_pretrained,
     locate,
     locate_lora,
@@ -120,6 +124,7 @@ class FluxAdapter:
         self._check_step()
         if "depth_weights" in self._kind.extra_weights:
             source = locate_part(self._variant, "depth_weights", self._overrides)
+            source = fetched(self._variant, source, Layout.MODEL)
             with translating_library_errors(self._variant, source):
                 self._make_map = DepthMap(source, str(self._device))
         if "prior_weights" in self._kind.extra_weights:
@@ -169,6 +174,7 @@ class FluxAdapter:
 
     def _warm_up(self) -> None:
         """Run one step: kernels are chosen and memory is allocated before the first job."""
+        load_progress.begin(LoadStage.PREPARING)
         for pictures in self._optimizations.warm_up_batch_sizes:
             self.run([self._first_work()] * pictures, lambda _step, _steps: None, lambda: False)
 

@@ -160,7 +160,7 @@ class _Transfer:
             with opened as response, self._part.open("ab") as part:
                 if response.status_code != _PARTIAL and self._received:
                     self._begin_anew(part)
-                for chunk in response.iter_raw(CHUNK_BYTES):
+                for chunk in response.iter_raw():
                     self._keep(chunk, part)
                 part.flush()
                 os.fsync(part.fileno())

@@ -26,7 +26,7 @@ from workers.adapters.hub.selection import (
     complete_by_index,
     select,
 )
-from workers.adapters.load_progress import LoadStage
+from workers.adapters.load_progress import LoadStage, readable_bytes
 
 FILES_AT_ONCE = 4
 
@@ -213,8 +213,9 @@ def _check_disk(cached: CachedRepository, absent: Sequence[HubFile]) -> None:
     free = shutil.disk_usage(cache_folder()).free
     if needed > free:
         raise DiskFullError(
-            f"{cached.repo} needs {needed / 1e9:.1f} GB more in {cache_folder()}, and its disk has "
-            f"{free / 1e9:.1f} GB free: make room, or set HF_HOME to a folder on a larger disk"
+            f"{cached.repo} needs {readable_bytes(needed)} more in {cache_folder()}, and its disk "
+            f"has {readable_bytes(free)} free: make room, or set HF_HOME to a folder on a larger "
+            "disk"
         )
 
 

@@ -111,7 +111,7 @@ def _single(checkpoint: Checkpoint, listing: Listing) -> HubFile:
 
 
 def _with_weights(checkpoint: Checkpoint, files: list[HubFile]) -> list[HubFile]:
-    if not any(_is_weights(file.name) for file in files):
+    if not checkpoint.without and not any(_is_weights(file.name) for file in files):
         raise HubError(
             f"{checkpoint.repo} holds no safetensors weights at {checkpoint.revision}: other "
             "formats are not read"
