@@ -54,6 +54,7 @@ def _explained() -> tuple[type[Exception], ...]:
     from deploy.local.servers.process import ServerError  # noqa: PLC0415
     from deploy.local.stack import StackError  # noqa: PLC0415
     from workers.adapters.hosted.settings import HostedSetupError  # noqa: PLC0415
+    from workers.adapters.hub.errors import HubError  # noqa: PLC0415
     from workers.adapters.pinning import DeviceError  # noqa: PLC0415
     from workers.adapters.weights import WeightsError  # noqa: PLC0415
     from workers.catalog import UnknownVariantError  # noqa: PLC0415
@@ -65,6 +66,7 @@ def _explained() -> tuple[type[Exception], ...]:
         DeviceError,
         LastOperatorError,
         HostedSetupError,
+        HubError,
         ServerError,
         StackError,
         StoreError,

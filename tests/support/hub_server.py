@@ -1,4 +1,4 @@
-"""A server that speaks the hub's protocol: lists of files, files, redirects to a storage host, faults.
+"""A server that speaks the hub's protocol: lists, files, redirects to a storage host, and faults.
 
 The storage host is another port, so another origin: the hub's token must not arrive there.
 """

@@ -1,4 +1,4 @@
-"""The files that a variant is loaded from: checkpoints on the hub, and what lies on this machine."""
+"""The files that a variant is loaded from: checkpoints on the hub, and files of this machine."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -179,7 +179,7 @@ def load_pretrained(model_class: Any, variant: Variant, source: Source, **argume
     """
     is_pipeline = model_class.__name__.endswith("Pipeline")
     source = fetched(variant, source, Layout.PIPELINE if is_pipeline else Layout.MODEL)
-    load_progress.begin(LoadStage.LOADING)
+    load_progress.begin(LoadStage.LOADING, _weights_bytes(Path(source.name)))
     with translating_library_errors(variant, source):
         _check_class(model_class.__name__, variant, source)
         return model_class.from_pretrained(
@@ -189,6 +189,10 @@ def load_pretrained(model_class: Any, variant: Variant, source: Source, **argume
             trust_remote_code=False,
             **arguments,
         )
+
+
+def _weights_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*.safetensors") if path.is_file())
 
 
 @contextmanager

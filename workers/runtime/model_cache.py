@@ -16,6 +16,7 @@ import structlog
 from workers.adapters.protocol import Adapter, Unloading
 from workers.adapters.serving.plan import UNPLANNED, ServingPlan
 from workers.catalog.variant import Variant
+from workers.runtime.models.load_log import telling_load
 
 IDLE_SECONDS = 5.0
 """A model that no job has used for this long may be evicted at once."""
@@ -183,7 +184,8 @@ class ModelCache:
         self._loading = (one.variant, self.memory_bytes())
         began = self.clock()
         try:
-            one.adapter.load()
+            with telling_load(name):
+                one.adapter.load()
         finally:
             self._loading = None
         self._add(name)

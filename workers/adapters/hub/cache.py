@@ -158,7 +158,7 @@ class CachedRepository:
     def leftovers(self) -> Mapping[Path, int]:
         """Parts that no download goes on with, and their bytes: huggingface_hub's, when quiet."""
         found = {}
-        for path in self._blobs():
+        for path in self.blobs():
             with suppress(OSError):
                 stat = path.stat()
                 quiet = time.time() - stat.st_mtime > QUIET_SECONDS
@@ -175,7 +175,8 @@ class CachedRepository:
                 freed += size
         return freed
 
-    def _blobs(self) -> list[Path]:
+    def blobs(self) -> list[Path]:
+        """The blobs, and the parts of some."""
         with suppress(OSError):
             return list((self.folder / "blobs").iterdir())
         return []
