@@ -25,13 +25,14 @@ from db.jobs.waiting import ready_workers
 from db.storage.object_store import ObjectNotFoundError, ObjectStore, StoreError
 from db.storage.settings import StorageSettings, open_store
 from db.tables import Tier
+from deploy.cli.models.weights_check import check_weights
 from workers import catalog
-from workers.adapters.weights import WeightsError, locate
+from workers.adapters.weights import WeightsError
 from workers.messaging.queue import QueueNotifier
 from workers.messaging.redis_privileges import excess_powers as excess_redis_powers
 from workers.moderation.filter_file import FilterFileError
 from workers.moderation.settings import ModerationSettings, rules_of
-from workers.settings import WorkerSettings, weights_overrides
+from workers.settings import WorkerSettings
 
 MAX_SKEW_SECONDS = 2.0
 _EXAMPLES = 5
@@ -273,11 +274,7 @@ def _check_device(torch: ModuleType, number: int) -> str:
 
 
 def _weights(environment: Environment, variants: Sequence[str]) -> str:
-    rows = [row for row in _rows(environment, variants) if row.weights is not None]
-    for row in rows:
-        locate(row, weights_overrides())
-    names = ", ".join(row.id for row in rows)
-    return f"found for {names or 'no variant: no served model needs local weights'}"
+    return check_weights(_rows(environment, variants))
 
 
 def _content_filters(environment: Environment, variants: Sequence[str]) -> str:

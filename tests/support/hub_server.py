@@ -15,6 +15,13 @@ from pathlib import Path
 from time import sleep
 from urllib.parse import unquote, urlsplit
 
+import pytest
+from huggingface_hub import constants
+from huggingface_hub.utils import _http
+
+from workers.adapters import load_progress
+from workers.adapters.hub import client
+
 LARGE_BYTES = 4096
 """Files from this size on are large: named by SHA-256, and sent by the storage host."""
 
@@ -293,3 +300,21 @@ def _tree_entry(repository: HubRepository, name: str) -> dict[str, object]:
     if repository.is_large(name):
         entry |= {"oid": "f" * 40, "lfs": {"oid": etag, "size": size, "pointerSize": 134}}
     return entry
+
+
+@contextmanager
+def hub_of_this_process(home: Path, patch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    """Run a hub that this process uses, with an empty cache and short pauses between tries."""
+    patch.delenv("HF_TOKEN", raising=False)
+    patch.setattr(client, "FIRST_RETRY_SECONDS", 0.01)
+    patch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
+    patch.setattr(constants, "HF_TOKEN_PATH", str(home / "token"))
+    with hub_server() as server:
+        patch.setattr(constants, "ENDPOINT", server.url)
+        template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
+        patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        try:
+            yield server
+        finally:
+            _http.close_session()
+            load_progress.end()

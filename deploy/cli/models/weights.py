@@ -46,9 +46,14 @@ def list_weights(names: Sequence[str], *, offline: bool, as_json: bool) -> None:
     variants = [catalog.find(name) for name in names] or _with_weights()
     with ThreadPoolExecutor(_LOOKS_AT_ONCE) as pool:
         rows = list(pool.map(lambda variant: _row(variant, ask_hub=not offline), variants))
-    if not as_json:
-        rows = [{name: row[name] for name in _SHOWN} for row in rows]
-    print_rows(rows, as_json=as_json)
+    if as_json:
+        print_rows(rows, as_json=True)
+        return
+    print_rows([{name: row[name] for name in _SHOWN} for row in rows], as_json=False)
+    problems = [row["problem"] for row in rows if row["problem"]]
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        click.echo(f"sizes that the hub did not tell: {problems[0]}{more}", err=True)
 
 
 _SHOWN = ("variant", "state", "here", "size", "source", "note")
@@ -71,37 +76,30 @@ def _row(variant: Variant, *, ask_hub: bool) -> dict[str, Any]:
     return _values(
         variant,
         _state(variant, states, present),
-        present=present,
-        total=total if known else None,
+        present_bytes=present,
+        total_bytes=total if known else None,
         note=_note(states),
-        sources=[*map(str, files.local), *(_source(state) for state in states)],
+        problem="; ".join(state.problem for state in states if state.problem),
+        source=", ".join([*map(str, files.local), *(_source(state) for state in states)]),
         missing=[name for state in states for name in state.missing],
-        leftover=sum(state.leftover_bytes for state in states),
+        leftover_bytes=sum(state.leftover_bytes for state in states),
     )
 
 
-def _values(  # noqa: PLR0913 - one for each column
-    variant: Variant,
-    state: str,
-    *,
-    present: int = 0,
-    total: int | None = None,
-    note: str = "",
-    sources: Sequence[str] = (),
-    missing: Sequence[str] = (),
-    leftover: int = 0,
-) -> dict[str, Any]:
+def _values(variant: Variant, state: str, **known: Any) -> dict[str, Any]:
+    """A row: what is not known of it is empty."""
+    unknown = {"note": "", "problem": "", "missing": [], "leftover_bytes": 0}
+    total = known.get("total_bytes")
     return {
         "variant": variant.id,
         "state": state,
-        "here": readable_bytes(present),
+        "here": readable_bytes(known.get("present_bytes", 0)),
         "size": "?" if total is None else readable_bytes(total),
-        "source": ", ".join(sources),
-        "note": note,
-        "present_bytes": present,
-        "total_bytes": total,
-        "missing": list(missing),
-        "leftover_bytes": leftover,
+        "source": "",
+        "present_bytes": 0,
+        "total_bytes": None,
+        **unknown,
+        **known,
     }
 
 
@@ -119,7 +117,7 @@ def _source(state: CheckpointState) -> str:
 
 
 def _note(states: Sequence[CheckpointState]) -> str:
-    notes = [state.problem for state in states if state.problem]
+    notes = []
     if any(state.gated for state in states):
         notes.append("gated: it needs its licence accepted, and HF_TOKEN")
     leftover = sum(state.leftover_bytes for state in states)
@@ -211,7 +209,7 @@ def remove_weights(names: Sequence[str], *, yes: bool) -> None:
 
 def _used_by_others(going: set[str]) -> dict[Path, str]:
     """The files of complete models that stay, with the name of one that uses each."""
-    used = {}
+    used: dict[Path, str] = {}
     for variant in _with_weights():
         if variant.id in going:
             continue

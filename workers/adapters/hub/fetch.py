@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workers.adapters import load_progress
+from workers.adapters.hub import client
 from workers.adapters.hub.cache import CachedRepository
 from workers.adapters.hub.client import HubFile, Listing, read_listing
 from workers.adapters.hub.download import download, file_hash
@@ -127,6 +128,30 @@ def verify(checkpoint: Checkpoint) -> list[str]:
     return [file.name for file in files if not _is_right(cached, listing.commit, file)]
 
 
+def check_access(checkpoint: Checkpoint) -> None:
+    """Ask the hub for the head of one file, as a fetch would ask for the files.
+
+    Raises:
+        HubError: the hub refuses, does not answer, or may not be asked.
+    """
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url  # noqa: PLC0415
+
+    name = checkpoint.file or (
+        PIPELINE_INDEX if checkpoint.layout is Layout.PIPELINE else "config.json"
+    )
+    url = hf_hub_url(checkpoint.repo, name, revision=checkpoint.revision)
+    with explaining(checkpoint.repo, checkpoint.revision, file=name):
+        get_hf_file_metadata(url, timeout=client.CONNECT_SECONDS)
+
+
+def free_bytes() -> int:
+    """Free bytes of the disk of the cache, which need not exist yet."""
+    folder = Path(cache_folder()).absolute()
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
 def discard(checkpoint: Checkpoint, names: Sequence[str]) -> None:
     """Delete files of a checkpoint, so that `fetch` brings them anew."""
     cached = CachedRepository(checkpoint.repo)
@@ -209,8 +234,7 @@ def _await_all(running: Sequence[Future[None]]) -> None:
 def _check_disk(cached: CachedRepository, absent: Sequence[HubFile]) -> None:
     """Refuse a download that the disk does not hold, before it begins."""
     needed = sum(file.size - _bytes_here(cached, file) for file in absent)
-    Path(cache_folder()).mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(cache_folder()).free
+    free = free_bytes()
     if needed > free:
         raise DiskFullError(
             f"{cached.repo} needs {readable_bytes(needed)} more in {cache_folder()}, and its disk "
