@@ -120,6 +120,7 @@ def _explained() -> tuple[type[Exception], ...]:
 def _faults_of_workers() -> tuple[type[Exception], ...]:
     """The faults of a worker that last until an operator mends them."""
     from workers.adapters.hosted.settings import HostedSetupError  # noqa: PLC0415
+    from workers.adapters.hub.errors import HubError  # noqa: PLC0415
     from workers.adapters.pinning import DeviceError  # noqa: PLC0415
     from workers.adapters.serving.choose import DoesNotFitError  # noqa: PLC0415
     from workers.adapters.weights import WeightsError  # noqa: PLC0415
@@ -134,6 +135,7 @@ def _faults_of_workers() -> tuple[type[Exception], ...]:
         DeviceError,
         DoesNotFitError,
         FilterFileError,
+        HubError,
         HostedSetupError,
         ModelLoadError,
         UnknownVariantError,

@@ -15,6 +15,7 @@ import diffusers
 import torch
 from PIL import Image
 
+from workers.adapters import load_progress
 from workers.adapters.devices import (
     choose_dtype,
     free_bytes,
@@ -45,7 +46,9 @@ from workers.adapters.flux.previews import (
 )
 from workers.adapters.flux.redux import ReduxPrior
 from workers.adapters.flux.vae_memory import tile_if_needed
+from workers.adapters.hub.selection import Layout
 from workers.adapters.library_logging import silence_libraries
+from workers.adapters.load_progress import LoadStage
 from workers.adapters.lru import LeastRecentlyUsed
 from workers.adapters.pinning import Device, parse_device
 from workers.adapters.protocol import (
@@ -62,6 +65,7 @@ from workers.adapters.serving.kernels import record_kernels
 from workers.adapters.serving.quantization import MissingLibraryError, QuantizedLinear
 from workers.adapters.weights import (
     WeightsError,
+    fetched,
     load_pretrained,
     locate,
     locate_lora,
@@ -146,6 +150,7 @@ class FluxAdapter:
         self._check_step()
         if "depth_weights" in self._kind.extra_weights:
             source = locate_part(self._variant, "depth_weights", self._overrides)
+            source = fetched(self._variant, source, Layout.MODEL)
             with translating_library_errors(self._variant, source):
                 self._make_map = DepthMap(source, str(self._device))
         if "prior_weights" in self._kind.extra_weights:
@@ -207,6 +212,7 @@ class FluxAdapter:
 
     def _warm_up(self) -> None:
         """Run one step: kernels are chosen and memory is allocated before the first job."""
+        load_progress.begin(LoadStage.PREPARING)
         for pictures in warm_up_batch_sizes(self._mode):
             self.run([self._first_work()] * pictures, lambda _step, _steps: None, lambda: False)
 
