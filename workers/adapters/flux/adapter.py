@@ -37,6 +37,7 @@ from workers.adapters.library_logging import silence_libraries
 from workers.adapters.lru import LeastRecentlyUsed
 from workers.adapters.pinning import Device, parse_device
 from workers.adapters.protocol import (
+    FetchFile,
     InvalidLoraError,
     Output,
     Painted,
@@ -133,7 +134,7 @@ class FluxAdapter:
         """Fuse the row's LoRAs, before its weights are changed in any other way."""
         loras: Sequence[RowLora] = self._variant.options.get("loras", ())
         paths = [locate_lora(self._variant, n + 1, self._overrides) for n in range(len(loras))]
-        files = [(path.read_bytes(), lora.scale) for path, lora in zip(paths, loras, strict=True)]
+        files = [(path, lora.scale) for path, lora in zip(paths, loras, strict=True)]
         if not files:
             return
         try:
@@ -196,7 +197,7 @@ class FluxAdapter:
         finished = (mode.postprocess(each, jobs[0], batch[0].pictures) for each in pictures)
         return [Output(tuple(map(Painted, islice(finished, len(own)), own))) for own in seeds]
 
-    def _put_on_loras(self, job: FluxParameters, stored: Callable[[str], bytes]) -> None:
+    def _put_on_loras(self, job: FluxParameters, stored: FetchFile) -> None:
         loras = [(lora.source, lora.scale) for lora in job.loras]
         if loras and not self._optimizations.supports_loras:
             raise InvalidLoraError(
