@@ -169,7 +169,10 @@ class PipelineLoras:
         """Remove an adapter, also one that was put on in part; the last one with its wrappers."""
         configured = getattr(self._transformer, "peft_config", {})
         if name in configured:
-            self._transformer.delete_adapters(name)
+            with warnings.catch_warnings():
+                # The one that is active afterwards is chosen for the next job.
+                warnings.filterwarnings("ignore", message="Adapter .* was active")
+                self._transformer.delete_adapters(name)
         if not getattr(self._transformer, "peft_config", {}):
             self._transformer.unload_lora()
 
