@@ -82,7 +82,7 @@ def biases(transformer: Any) -> bytes:
 
 
 def norms(transformer: Any) -> bytes:
-    """Norms of attention, which replace the transformer's, beside matrices (BFL's control LoRAs)."""
+    """Norms of attention, which replace the transformer's, beside matrices, as control LoRAs."""
     weights, random = pairs(attention_layers(transformer)), drawn(4)
     for name, value in transformer.named_parameters():
         if name.endswith((".norm_q.weight", ".norm_k.weight", ".norm_added_q.weight")):

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import safetensors.torch
-import torch
 from PIL import Image
 
 from tests.conformance.workers.adapters.official import lora_makers
@@ -26,8 +24,7 @@ from tests.conformance.workers.adapters.official.checkpoints import (
 from tests.conformance.workers.adapters.tiny_flux1 import CHANNELS, PACKED, save_tiny_flux1
 from tests.conformance.workers.adapters.tiny_klein import save_tiny_klein
 from workers.adapters.flux.adapter import FluxAdapter
-from workers.adapters.flux.loras import PipelineLoras
-from workers.adapters.protocol import InvalidLoraError, Work
+from workers.adapters.protocol import Work
 
 SCALE = 0.75
 STEPS = 2
