@@ -32,6 +32,7 @@ from workers.adapters.flux.previews import (
     fit_linear_decoder,
     wants_previews,
 )
+from workers.adapters.flux.processors import replaced_components
 from workers.adapters.flux.redux import ReduxPrior
 from workers.adapters.library_logging import silence_libraries
 from workers.adapters.lru import LeastRecentlyUsed
@@ -162,9 +163,18 @@ class FluxAdapter:
 
     def _read(self, class_name: str, source: Any) -> Any:
         dtype = choose_dtype(self._variant.dtype, self._device)
+        with translating_library_errors(self._variant, source):
+            components = replaced_components(source)
         pipeline = load_pretrained(
-            getattr(diffusers, class_name), self._variant, source, dtype=dtype, use_safetensors=True
+            getattr(diffusers, class_name),
+            self._variant,
+            source,
+            dtype=dtype,
+            use_safetensors=True,
+            # diffusers checks a component against the class that the checkpoint names.
+            **dict.fromkeys(components),
         )
+        pipeline.register_modules(**components)
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
 
