@@ -251,7 +251,7 @@ def _workers(environment: Environment) -> str:
         ready = ready_workers(session)
         problems = [
             f"{row.id} on {row.host} ({row.device}): {row.problem}"
-            for row in list_workers(session)
+            for row in worker_registry.list_workers(session)
             if row.problem
         ]
     if problems:

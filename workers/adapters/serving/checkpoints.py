@@ -62,7 +62,7 @@ def read_pipeline(
         mode: how it will be served: what will be quantised is read in the type that it is stored
             in, and the rest in the computation's.
         dtype: the type of the computation.
-        components: those that are at hand already.
+        components: those that are at hand already, in place of the checkpoint's.
 
     Raises:
         WeightsError: files are missing, unreadable, another model's, or in a format that is not
@@ -73,12 +73,15 @@ def read_pipeline(
     without = (*components, *((_TRANSFORMER,) if source.file else ()))
     source = fetched(variant, source, Layout.PIPELINE, without=without)
     reader = _Reader(variant, source, mode, dtype)
-    ready = {**reader.transformer(), **components}
+    ready = reader.transformer()
     dtypes = reader.dtypes(source)
     ready = {**reader.prequantized(source, ready), **ready}
+    # diffusers checks a component against the class that the checkpoint names.
+    left_out = dict.fromkeys(components)
     pipeline = load_pretrained(
-        pipeline_class, variant, source, dtype=dtypes, use_safetensors=True, **ready
+        pipeline_class, variant, source, dtype=dtypes, use_safetensors=True, **ready, **left_out
     )
+    pipeline.register_modules(**components)
     for component in pipeline.components.values():
         if isinstance(component, torch.nn.Module):
             _replace_bitsandbytes_layers(component, dtype)
