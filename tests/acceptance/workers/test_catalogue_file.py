@@ -114,14 +114,16 @@ def test_it_is_offered_with_its_alias_price_and_limits(owner: Client) -> None:
 
 def test_a_quote_by_the_alias_has_its_price(owner: Client) -> None:
     body = {"model": "acorn", "input": {"prompt": PROMPT, "num_images": 2}}
-    quote = owner.http.post("/v1/jobs/quote", json=body).raise_for_status().json()
-    assert (quote["model"], quote["price_micros"]) == (OWN, 2 * PRICE_MICROS)
+    quote = (
+        owner.http.post("/v1/jobs", params={"dry_run": True}, json=body).raise_for_status().json()
+    )
+    assert (quote["model"], quote["price"]["amount_micros"]) == (OWN, 2 * PRICE_MICROS)
 
 
 def test_a_job_by_the_alias_is_painted_and_billed(
     stack: Stack, owner: Client, painted: Json
 ) -> None:
-    assert (painted["model"], painted["price_micros"]) == (OWN, PRICE_MICROS)
+    assert (painted["model"], painted["price"]["amount_micros"]) == (OWN, PRICE_MICROS)
     assert owner.account()["balance_micros"] == 2_000_000 - PRICE_MICROS
     listed = owner.http.get("/v1/jobs", params={"model": "acorn"}).json()["jobs"]
     assert [job["id"] for job in listed] == [painted["id"]]
