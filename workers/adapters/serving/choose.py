@@ -376,7 +376,7 @@ def _shortage(
     if missing:
         return (
             f"{variant.id} fits as {missing[0].name}, for which a library is missing: "
-            f"pip install 'bottega[{missing[0].precision}]'"
+            "pip install 'bottega[quantization]'"
         )
     smallest = min(candidates, key=lambda way: way.peak_bytes)
     memory = "memory" if abilities.is_cpu else "device memory"

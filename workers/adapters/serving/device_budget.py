@@ -25,11 +25,12 @@ _FLAG_LINES = ("flags", "Features")
 _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")
-_LIBRARIES = {
-    Precision.FP8: ("torchao",),
-    Precision.INT8: ("torchao", "bitsandbytes"),
-    Precision.NF4: ("bitsandbytes",),
+_LIBRARIES: dict[Precision, str | None] = {
+    Precision.FP8: None,
+    Precision.INT8: None,
+    Precision.NF4: "bitsandbytes",
 }
+"""The library that each precision below 16 bits needs, if it needs one."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,8 @@ def installed_precisions() -> frozenset[Precision]:
     """The precisions below 16 bits whose libraries are installed."""
     return frozenset(
         precision
-        for precision, libraries in _LIBRARIES.items()
-        if any(find_spec(name) is not None for name in libraries)
+        for precision, library in _LIBRARIES.items()
+        if library is None or find_spec(library) is not None
     )
 
 
