@@ -79,7 +79,8 @@ def _readiness(outlook: Outlook) -> str:
         return "no worker serves it now"
     wait = outlook.expected_wait_seconds or 0.0
     starts = "starts at once" if wait < _SOON_SECONDS else f"starts in about {duration(wait)}"
-    return f"{plural(outlook.ready_workers, 'worker')} ready, {starts}"
+    loads = ", once it is loaded" if outlook.cold_start else ""
+    return f"{plural(outlook.ready_workers, 'worker')} ready, {starts}{loads}"
 
 
 def default_model(offered: Sequence[Group]) -> str:

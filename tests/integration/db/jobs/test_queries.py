@@ -1,5 +1,6 @@
 """Reading jobs: whose they are, in what order, where they stand and why they wait."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,6 +20,7 @@ from db.jobs.queries import (
 from db.jobs.waiting import (
     WORKER_STALE_SECONDS,
     Outlook,
+    ServedMode,
     Waiting,
     WaitReason,
     queue_outlook,
@@ -46,8 +48,9 @@ from tests.support.jobs import (
 def report(
     database: Database, state: str, *variants: str, worker_id: str = "wrk_1", pid: int = 7
 ) -> None:
-    """Let a worker report itself."""
-    said = WorkerReport(worker_id, "host", pid, "cpu", variants or (VARIANT,), state)
+    """Let a worker report itself, with its models loaded."""
+    served = variants or (VARIANT,)
+    said = WorkerReport(worker_id, "host", pid, "cpu", served, state, resident=served)
     with database.transaction(durable=False) as session:
         workers.report(session, said)
 
@@ -329,3 +332,31 @@ def test_a_job_whose_model_is_being_loaded_is_told_how_far(database: Database) -
     load(database, 0.5, resident=(VARIANT,))
     stands = waiting(database, job_id)
     assert (stands.reason, stands.progress) == (WaitReason.WORKERS_BUSY, None)
+
+
+def test_a_cold_start_is_told_with_the_seconds_that_a_worker_measured(database: Database) -> None:
+    job_id = submit(database, add_tenant(database), cost_seconds=0)
+    plan = {
+        "mode": {"precision": "nf4", "offload": "text"},
+        "device_bytes": 7,
+        "working_bytes": 2,
+        "host_bytes": 4,
+        "load_seconds": 42.5,
+    }
+    cold = WorkerReport("wrk_1", "host", 7, "cuda:0", (VARIANT,), "ready", plans={VARIANT: plan})
+    other = replace(cold, id="wrk_2", plans={VARIANT: plan | {"load_seconds": None}})
+    with database.transaction() as session:
+        workers.report(session, cold)
+        workers.report(session, other)
+        outlook = queue_outlook(session, [VARIANT, "unserved"])
+    served = ServedMode("nf4", "text", 7, 2, 4, workers=2)
+    assert outlook[VARIANT] == Outlook(
+        2, 0, cold_start=True, cold_start_seconds=42.5, serving=(served,)
+    )
+    assert outlook["unserved"] == Outlook(0, None)
+    assert waiting(database, job_id).cold_start
+    with database.transaction() as session:
+        workers.report(session, replace(other, resident=(VARIANT,)))
+        warm = queue_outlook(session, [VARIANT])[VARIANT]
+    assert (warm.cold_start, warm.cold_start_seconds) == (False, None)
+    assert not waiting(database, job_id).cold_start
