@@ -229,7 +229,7 @@ def _order(
     variant: Variant, components: Mapping[str, Component], abilities: Abilities
 ) -> Sequence[tuple[Precision, Offload]]:
     if variant.family is Family.FLORENCE2:
-        return [(abilities.plain, Offload.NONE)]
+        return [(_plain_of(variant, abilities), Offload.NONE)]
     plain, eight, four = abilities.plain, abilities.in_8_bits, Precision.NF4
     if any(part.stored_bytes is not None for part in components.values()):
         return [(Precision.STORED, offload) for offload in _WORDS]
@@ -242,6 +242,17 @@ def _order(
         return [(precision, Offload.NONE) for precision in (plain, eight, four)]
     # Not 16 bits block by block: twice the transfers of 8 bits for a difference that few see.
     return [*resident, (eight, Offload.BLOCKS), (four, Offload.BLOCKS)]
+
+
+def _plain_of(variant: Variant, abilities: Abilities) -> Precision:
+    """The 16-bit format that a row names for a GPU; on a CPU the device's, whatever it stands for.
+
+    Weights that are stored in float16 lose three bits in bfloat16.
+    """
+    in_16_bits = abilities.number_bytes(variant) < FLOAT32_BYTES
+    if in_16_bits and variant.dtype.get("cuda") == "float16":
+        return Precision.FP16
+    return abilities.plain
 
 
 def choose(
