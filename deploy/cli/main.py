@@ -253,10 +253,12 @@ def fleet(file: Path, log_dir: Path, *, check: bool) -> None:
       memory = "20GB"       # device memory that its models may take; all that is free by default
     On SIGTERM all workers finish their running jobs at the same time.
     """  # noqa: D301 - \b is click's mark of a paragraph to leave as it is
+    from deploy.cli.errors import worker_faults  # noqa: PLC0415
     from deploy.local.fleet import fleet_stop_seconds, programs, read_fleet  # noqa: PLC0415
     from deploy.local.supervisor import Supervisor, stop_on_signals  # noqa: PLC0415
 
-    parsed = read_fleet(file)
+    with worker_faults():
+        parsed = read_fleet(file)
     started = programs(parsed)
     if check:
         _check_fleet(
