@@ -7,7 +7,7 @@ layer, on the host and on the device alike.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import torch
 from diffusers.hooks import apply_group_offloading
@@ -73,7 +73,7 @@ def _place_component(
                 _replace(
                     component,
                     layer,
-                    quantize(component.get_submodule(layer), stored, onto, dtype).to(stays),
+                    quantize(_layer(component, layer), stored, onto, dtype).to(stays),
                 )
         _cast_rest(component, stays, dtype)
     component.to(stays)
@@ -81,6 +81,10 @@ def _place_component(
 
 def _is_plain(module: torch.nn.Module) -> bool:
     return isinstance(module, torch.nn.Linear) and not isinstance(module, QuantizedLinear)
+
+
+def _layer(component: torch.nn.Module, name: str) -> torch.nn.Linear:
+    return cast("torch.nn.Linear", component.get_submodule(name))
 
 
 def _replace(component: torch.nn.Module, layer: str, by: torch.nn.Module) -> None:
