@@ -1,6 +1,5 @@
 """Checkpoints as people publish them: GGUF, single files, folders that are quantised already."""
 
-import json
 import shutil
 import sys
 from collections.abc import Iterator
@@ -229,8 +228,8 @@ def test_the_vendors_names_at_true_width(suffix: str, tmp_path: Path) -> None:
     ("weights", "base", "message"),
     [
         (Weights("", file="/there/is/none.gguf"), DEMO.id, "there is no file /there/is/none.gguf"),
-        (Weights("", file="/tmp/model.ckpt"), DEMO.id, "neither a .safetensors nor a .gguf"),
-        (Weights("", file="/tmp/model.gguf"), "", "its row must name the base"),
+        (Weights("", file="/there/model.ckpt"), DEMO.id, "neither a .safetensors nor a .gguf"),
+        (Weights("", file="/there/model.gguf"), "", "its row must name the base"),
         (Weights("", folder="/there/is/none"), DEMO.id, "there is no folder /there/is/none"),
     ],
 )
@@ -285,7 +284,6 @@ def test_a_folder_quantised_in_another_way_is_refused(demo_folder: Path) -> None
 @pytest.mark.parametrize("missing", ["gguf", "bitsandbytes"])
 def test_a_missing_library_is_named_with_the_command_that_installs_it(
     missing: str,
-    demo_tensors: dict[str, torch.Tensor],
     demo_folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -298,7 +296,6 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(
     else:
         how = {"quant_method": "bitsandbytes", "load_in_4bit": True}
         rewrite_config(demo_folder / "transformer", quantization_config=how)
-    assert json.loads((demo_folder / "model_index.json").read_text())
     with pytest.raises(OptionError, match=rf"{missing}: pip install 'bottega\[quantization\]'$"):
         loaded(variant, STORED, overrides)
 
