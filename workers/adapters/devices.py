@@ -1,8 +1,10 @@
 """A device as adapters see it: number format, memory, and failures."""
 
+import ctypes
 import gc
 import os
 import resource
+import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ import torch
 
 from workers.adapters.pinning import Device
 from workers.adapters.protocol import DeviceLostError, OutOfMemoryError
+from workers.catalog.serving import Precision
 
 OUT_OF_MEMORY_TEXTS = (
     "can't allocate memory",  # torch's CPU allocator, which has no exception type of its own
@@ -61,14 +64,30 @@ def choose_dtype(by_kind: Mapping[str, str], device: Device) -> torch.dtype:
     return dtype
 
 
+def computation_dtype(
+    by_kind: Mapping[str, str], precision: Precision, device: Device
+) -> torch.dtype:
+    """The torch dtype in which a model computes: float16 where that is asked, else its row's."""
+    return torch.float16 if precision is Precision.FP16 else choose_dtype(by_kind, device)
+
+
 def _cpu_has_bfloat16() -> bool:
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
+def trim_host_memory() -> None:
+    """Return memory that malloc keeps to the system, where the C library can."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
+
+
 def free_cache(device: Device) -> None:
-    """Return memory that no tensor uses to the device."""
+    """Return memory that no tensor uses to the device, and to the host."""
     gc.collect()
+    trim_host_memory()
     if device.kind == "cuda":
         torch.cuda.empty_cache()
 

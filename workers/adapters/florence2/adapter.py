@@ -16,7 +16,7 @@ import torch
 from PIL.Image import Image
 from PIL.Image import new as new_picture
 
-from workers.adapters.devices import choose_dtype, free_cache, translating_device_errors
+from workers.adapters.devices import computation_dtype, free_cache, translating_device_errors
 from workers.adapters.florence2.features import PictureFeatures
 from workers.adapters.florence2.generation import Generation
 from workers.adapters.florence2.renderings import Renderings
@@ -37,7 +37,7 @@ from workers.adapters.weights import WeightsError, load_pretrained, locate
 from workers.catalog.florence2.parameters import Florence2Parameters
 from workers.catalog.florence2.region import as_tokens
 from workers.catalog.florence2.tasks import Florence2Task
-from workers.catalog.serving import PLAIN, ServingMode
+from workers.catalog.serving import PLAIN, Offload, Precision, ServingMode
 from workers.catalog.variant import Variant
 
 
@@ -72,6 +72,7 @@ class Florence2Adapter:
     def load(self) -> None:
         """Bring the weights onto the device."""
         silence_libraries()
+        _check_mode(self._variant.id, self._mode)
         library = importlib.import_module("transformers")
         source = locate(self._variant, self._overrides)
         processor = load_pretrained(library.Florence2Processor, self._variant, source)
@@ -79,7 +80,7 @@ class Florence2Adapter:
             library.Florence2ForConditionalGeneration,
             self._variant,
             source,
-            dtype=choose_dtype(self._variant.dtype, self._device),
+            dtype=computation_dtype(self._variant.dtype, self._mode.precision, self._device),
             attn_implementation=self._variant.options["attention"],
             use_safetensors=True,
         )
@@ -253,6 +254,25 @@ class Florence2Adapter:
         renderings = Renderings(picture, parameters, results)
         renderings.add_warnings()
         return Output(data={**data, "artifacts": []}, files=renderings.files)
+
+
+def _check_mode(variant_id: str, mode: ServingMode) -> None:
+    """Refuse a way to serve that this family does not have: its models are small.
+
+    Raises:
+        WeightsError: the way is not known here.
+    """
+    for setting, value, known in (
+        ("precision", mode.precision, (Precision.BF16, Precision.FP16)),
+        ("offload", mode.offload, (Offload.NONE,)),
+        ("attention", mode.attention, ("native",)),
+        ("compile", "on" if mode.compile else "off", ("off",)),
+    ):
+        if value not in known:
+            raise WeightsError(
+                f"{variant_id}: {setting}={value} is not supported by Florence-2: "
+                f"choose {' or '.join(known)}, or auto"
+            )
 
 
 class _StopRequested:

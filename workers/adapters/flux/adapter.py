@@ -14,7 +14,7 @@ import diffusers
 import torch
 from PIL import Image
 
-from workers.adapters.devices import choose_dtype, free_cache, translating_device_errors
+from workers.adapters.devices import computation_dtype, free_cache, translating_device_errors
 from workers.adapters.flux.checkpoint_kinds import KINDS, Embeddings, control_map, sibling
 from workers.adapters.flux.control_maps import DepthMap
 from workers.adapters.flux.decoded_images import as_pictures
@@ -65,7 +65,7 @@ from workers.adapters.weights import (
 from workers.catalog.flux.inputs import Presence
 from workers.catalog.flux.loras import RowLora
 from workers.catalog.flux.parameters import MAX_SEED, FluxParameters
-from workers.catalog.serving import PLAIN, Precision, ServingMode
+from workers.catalog.serving import PLAIN, ServingMode
 from workers.catalog.variant import Variant, picture_fields
 
 DRAWN_SEEDS = 2**32
@@ -96,7 +96,7 @@ class FluxAdapter:
         self._device: Device = parse_device(device)
         self._overrides = overrides
         self._kind = KINDS[variant.options["kind"]]
-        self._dtype = computation_dtype(variant, mode, self._device)
+        self._dtype = computation_dtype(variant.dtype, mode.precision, self._device)
         self._row_loras: list[tuple[str, float]] = []
         self._pipeline: Any = None
         self._siblings: dict[str, Any] = {}
@@ -342,13 +342,6 @@ class _StepEnd:
             latents = tensors["latents"]
             self._previews.after_step(pipeline, index + 1, pipeline.num_timesteps, latents)
         return {}
-
-
-def computation_dtype(variant: Variant, mode: ServingMode, device: Device) -> torch.dtype:
-    """The type that a variant computes in: its row's for the device, unless the mode names one."""
-    if mode.precision is Precision.FP16:
-        return torch.float16
-    return choose_dtype(variant.dtype, device)
 
 
 def seeds_of(parameters: FluxParameters) -> tuple[int, ...]:

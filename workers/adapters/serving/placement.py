@@ -12,6 +12,7 @@ from typing import Any, cast
 import torch
 from diffusers.hooks import apply_group_offloading
 
+from workers.adapters.devices import trim_host_memory
 from workers.adapters.pinning import Device
 from workers.adapters.serving.layers import QUANTIZING, LayerFormat, is_quantizable, layer_format
 from workers.adapters.serving.quantization import (
@@ -67,24 +68,19 @@ def _place_component(
     class_name = type(component).__name__
     if precision in QUANTIZING and is_quantizable(class_name):
         # By name, and not by object: a list of the objects would keep what was read alive.
-        for layer in [name for name, module in component.named_modules() if _is_plain(module)]:
-            stored = layer_format(class_name, layer, precision)
+        for name in [name for name, module in component.named_modules() if _is_plain(module)]:
+            stored = layer_format(class_name, name, precision)
             if stored is not LayerFormat.KEPT:
-                _replace(
-                    component,
-                    layer,
-                    quantize(_layer(component, layer), stored, onto, dtype).to(stays),
-                )
+                layer = cast("torch.nn.Linear", component.get_submodule(name))
+                _replace(component, name, quantize(layer, stored, onto, dtype).to(stays))
+                del layer
+                trim_host_memory()  # else malloc would keep a good part of it for later layers
         _cast_rest(component, stays, dtype)
     component.to(stays)
 
 
 def _is_plain(module: torch.nn.Module) -> bool:
     return isinstance(module, torch.nn.Linear) and not isinstance(module, QuantizedLinear)
-
-
-def _layer(component: torch.nn.Module, name: str) -> torch.nn.Linear:
-    return cast("torch.nn.Linear", component.get_submodule(name))
 
 
 def _replace(component: torch.nn.Module, layer: str, by: torch.nn.Module) -> None:

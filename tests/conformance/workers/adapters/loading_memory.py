@@ -14,16 +14,15 @@ from pathlib import Path
 
 sys.path.append(f"{sys.prefix}/quantization")
 
-import torch  # noqa: E402 - after the path
-from diffusers import FluxPipeline, FluxTransformer2DModel  # noqa: E402
-from transformers import T5Config, T5EncoderModel  # noqa: E402
+import torch
+from diffusers import FluxPipeline, FluxTransformer2DModel
+from transformers import T5Config, T5EncoderModel
 
-from deploy.process.malloc import limit_malloc_arenas  # noqa: E402
-from tests.conformance.workers.adapters.tiny_flux1 import WORDS, save_tiny_flux1  # noqa: E402
-from workers.adapters.flux.adapter import FluxAdapter  # noqa: E402
-from workers.adapters.weights import override_variable  # noqa: E402
-from workers.catalog import find  # noqa: E402
-from workers.catalog.serving import Precision, ServingMode  # noqa: E402
+from tests.conformance.workers.adapters.tiny_flux1 import WORDS, save_tiny_flux1
+from workers.adapters.flux.adapter import FluxAdapter
+from workers.adapters.weights import override_variable
+from workers.catalog import find
+from workers.catalog.serving import Precision, ServingMode
 
 VARIANT = "flux.1-demo"
 HEADS, HEAD = 16, 128
@@ -92,7 +91,6 @@ def watching() -> Iterator[list[int]]:
 
 def main(folder: str, precision: str) -> None:
     """Load the checkpoint, and print what it took."""
-    limit_malloc_arenas()
     variant = replace(find(VARIANT), dtype={"cpu": "bfloat16"})
     overrides = {override_variable(VARIANT): folder}
     # What the libraries keep for themselves is there before the measurement.
