@@ -14,6 +14,7 @@ class LazyGroup(Group):
     modules: ClassVar[dict[str, str]] = {
         "audit": "deploy.cli.audit:list_audit_entries",
         "bench": "deploy.cli.bench:bench",
+        "catalog": "deploy.cli.models.catalog:catalog",
         "credit": "deploy.cli.credit:credit",
         "demo": "deploy.cli.demo:demo",
         "doctor": "deploy.cli.admin:doctor",
@@ -26,6 +27,7 @@ class LazyGroup(Group):
         "sign-in-link": "deploy.cli.sign_in_link:print_sign_in_link",
         "tenants": "deploy.cli.admin:tenants",
         "tiers": "deploy.cli.tiers:tiers",
+        "weights": "deploy.cli.models.weights:weights",
         "workers": "deploy.cli.workers:workers",
     }
     """Module and function of each command that is not defined beside the group."""

@@ -3,11 +3,11 @@
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
+from types import FrameType, MappingProxyType
 
 import structlog
 
@@ -18,6 +18,10 @@ FIRST_RESTART_SECONDS = 0.5
 LAST_RESTART_SECONDS = 30.0
 STEADY_SECONDS = 60.0
 """A process that ran this long restarts at once the next time."""
+EXIT_CONFIGURATION = 78
+"""EX_CONFIG of sysexits.h: the process says that a restart does not mend its fault."""
+CONFIGURATION_RESTART_SECONDS = 300.0
+"""The time until such a process is started again: its weights or settings may be mended by then."""
 
 _log = structlog.get_logger(__name__)
 
@@ -48,15 +52,29 @@ class Supervisor:
         """The process ids by name."""
         return {entry.child.process.name: entry.child.pid for entry in self._entries}
 
-    def start(self, *processes: ManagedProcess, timeout_seconds: float = 120.0) -> None:
+    def start(
+        self,
+        *processes: ManagedProcess,
+        timeout_seconds: float = 120.0,
+        stall_seconds: float = 120.0,
+        progress: Mapping[str, Callable[[], Hashable]] = MappingProxyType({}),
+    ) -> None:
         """Start processes side by side, and return when all of them are ready.
+
+        Args:
+            processes: the processes.
+            timeout_seconds: the longest wait for one whose progress is not known.
+            stall_seconds: the longest time without progress, for the others.
+            progress: the state of a process's start, by its name.
 
         Raises:
             deploy.local.servers.process.ServerStartError: one ended, or was not ready in time.
         """
         children = [self._spawn(process) for process in processes]
-        for child in children:
-            child.wait_ready(timeout_seconds)
+        # Those whose progress is watched last: another one that fails is known at once.
+        for child in sorted(children, key=lambda child: child.process.name in progress):
+            watched = progress.get(child.process.name)
+            child.wait_ready(stall_seconds if watched else timeout_seconds, watched)
 
     def _spawn(self, process: ManagedProcess) -> Child:
         child = Child(process, self._log_dir / f"{process.name}.log")
@@ -77,12 +95,15 @@ class Supervisor:
         if not entry.restart_at:
             steady = now - entry.started_at > STEADY_SECONDS
             entry.delay_seconds = FIRST_RESTART_SECONDS if steady else entry.delay_seconds
-            entry.restart_at = now + entry.delay_seconds
+            lasting = entry.child.returncode == EXIT_CONFIGURATION
+            delay = CONFIGURATION_RESTART_SECONDS if lasting else entry.delay_seconds
+            entry.restart_at = now + delay
             _log.warning(
                 "process_ended",
                 process=entry.child.process.name,
                 status=entry.child.returncode,
-                restart_seconds=entry.delay_seconds,
+                restart_seconds=delay,
+                problem=_problem(entry.child),
             )
         elif now >= entry.restart_at:
             entry.delay_seconds = min(LAST_RESTART_SECONDS, entry.delay_seconds * 2)
@@ -104,6 +125,13 @@ class Supervisor:
         for entry in self._entries:
             entry.child.await_end(max(0.0, deadline - time.monotonic()))
         self._entries = []
+
+
+def _problem(child: Child) -> str | None:
+    """The sentence that the process ended with; None where it left none."""
+    if child.returncode == -signal.SIGKILL:
+        return "it was killed: where nobody did, the host's memory ran out (dmesg names it)"
+    return child.last_error()
 
 
 @contextmanager

@@ -12,12 +12,15 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
 READY_POLL_SECONDS = 0.05
 LOG_TAIL_BYTES = 4000
+ERROR = "Error: "
+"""The beginning of the line with which a `bottega` command ends on a fault."""
 
 _LAUNCHER = Path(__file__).with_name("exec_child.py")
 
@@ -157,18 +160,27 @@ class Child:
                 start_new_session=True,
             )
 
-    def wait_ready(self, timeout_seconds: float = 30.0) -> None:
+    def wait_ready(
+        self, timeout_seconds: float = 30.0, progress: Callable[[], Hashable] | None = None
+    ) -> None:
         """Return as soon as it is ready.
+
+        Args:
+            timeout_seconds: the longest wait; with `progress`, since it last changed.
+            progress: the state of its start.
 
         Raises:
             ServerStartError: it ended first, or was not ready in time.
         """
-        deadline = time.monotonic() + timeout_seconds
+        deadline, last = time.monotonic() + timeout_seconds, progress and progress()
         while not self.process.ready():
             if not self.running:
                 raise self._start_error(f"ended with status {self.returncode}")
+            if progress and (now := progress()) != last:
+                deadline, last = time.monotonic() + timeout_seconds, now
             if time.monotonic() > deadline:
-                raise self._start_error(f"was not ready within {timeout_seconds:g} s")
+                waited = "made no progress for" if progress else "was not ready within"
+                raise self._start_error(f"{waited} {timeout_seconds:g} s")
             time.sleep(READY_POLL_SECONDS)
         # Another server on its port can seem to be this one.
         if not self.running:
@@ -199,8 +211,21 @@ class Child:
             os.killpg(self.pid, signal.SIGKILL)
             self._started.wait()
 
+    def last_error(self) -> str | None:
+        """The sentence of its log's last line, where a `bottega` command ended with one."""
+        last = self._log_tail().rstrip().rpartition("\n")[2]
+        return last.removeprefix(ERROR) if last.startswith(ERROR) else None
+
+    def _log_tail(self) -> str:
+        if not self.log_path.exists():
+            return ""
+        return self.log_path.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace")
+
     def _start_error(self, failure: str) -> ServerStartError:
-        tail = self.log_path.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace")
+        sentence = None if self.running else self.last_error()
+        if sentence:
+            return ServerStartError(f"{self.process.name}: {sentence} (its log: {self.log_path})")
+        tail = self._log_tail()
         return ServerStartError(f"{self.process.name} {failure}; {self.log_path} ends:\n{tail}")
 
     def __enter__(self) -> Self:

@@ -21,7 +21,7 @@ from tests.conformance.workers.adapters.checkpoint_files import (
     vendor_config,
     vendor_tensors,
 )
-from tests.conformance.workers.adapters.test_flux_loras import lora
+from tests.conformance.workers.adapters.test_flux_loras import lora, stored
 from tests.conformance.workers.adapters.tiny_flux1 import PACKED, WORDS, save_tiny_flux1
 from workers.adapters.flux.adapter import FluxAdapter
 from workers.adapters.flux.optimizations import OptionError
@@ -71,7 +71,7 @@ def paint(adapter: FluxAdapter, files: dict[str, bytes] | None = None, **asked: 
         "height": 64,
         **asked,
     }
-    one = Work(adapter._variant.parameters(**asked), stored=(files or {}).__getitem__)
+    one = Work(adapter._variant.parameters(**asked), stored=stored(files or {}))
     (output,) = adapter.run([one], lambda _step, _steps: None, lambda: False)
     return np.asarray(output.images[0].image, dtype=int)
 
@@ -127,14 +127,14 @@ def test_a_gguf_file_keeps_its_format_and_the_text_encoder_takes_the_one_asked(
 
 
 @pytest.mark.parametrize(
-    "stored",
+    "dtype",
     [torch.float8_e4m3fn, torch.bfloat16, pytest.param(torch.float32, marks=pytest.mark.slow)],
 )
 def test_a_single_file_is_served_in_any_precision(
-    stored: torch.dtype, demo_tensors: dict[str, torch.Tensor], plain: np.ndarray, tmp_path: Path
+    dtype: torch.dtype, demo_tensors: dict[str, torch.Tensor], plain: np.ndarray, tmp_path: Path
 ) -> None:
     path = tmp_path / "mine.safetensors"
-    written = {name: tensor.to(stored) for name, tensor in demo_tensors.items()}
+    written = {name: tensor.to(dtype) for name, tensor in demo_tensors.items()}
     safetensors.torch.save_file(written, path)
     for precision in (Precision.BF16, Precision.INT8):
         adapter = loaded(with_file(path), ServingMode(precision))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conformance.workers.adapters.test_flux_loras import lora
+from tests.conformance.workers.adapters.test_flux_loras import lora, stored
 from tests.conformance.workers.adapters.test_flux_pipeline_modes import MODES, PICTURES, Mode, small
 from workers.adapters.flux.adapter import FluxAdapter
 from workers.adapters.pinning import Device
@@ -87,7 +87,7 @@ def work(mode: Mode, adapter: FluxAdapter, files: dict[str, bytes], **asked: Any
     sizes = {name: [one.size for one in given] for name, given in pictures.items()}
     asked = {"prompt": "a red circle", "seed": 3, "steps": 2, "width": 64, "height": 96, **asked}
     parameters = adapter._variant.parameters(**asked, **named).with_sizes(sizes)
-    return Work(parameters, pictures, stored=files.__getitem__)
+    return Work(parameters, pictures, stored=stored(files))
 
 
 def paint(

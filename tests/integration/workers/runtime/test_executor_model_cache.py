@@ -1,12 +1,11 @@
 """A worker that serves more models than its device holds."""
 
-from dataclasses import replace
-
 from db.storage.keys import input_key
 from db.values.job_state import JobState
 from tests.support.adapters import ScriptedAdapter
 from tests.support.jobs import state
 from tests.support.station import FLORENCE2, FLUX, Station, picture, run_and_count
+from workers.adapters.serving.plan import ServingPlan
 from workers.catalog import find
 from workers.runtime.model_cache import ModelCache, ServedModel
 
@@ -27,7 +26,7 @@ def test_a_busy_model_stays_for_a_while_and_nobody_is_forgotten(
     now = [0.0]
     adapters = {name: Counted() for name in (FLUX, FLORENCE2)}
     served = {
-        name: ServedModel(replace(find(name), memory_bytes=6), adapter)
+        name: ServedModel(find(name), adapter, ServingPlan(device_bytes=6))
         for name, adapter in adapters.items()
     }
     station.model_cache = ModelCache(served, budget_bytes=10, stay_seconds=60, clock=lambda: now[0])

@@ -115,11 +115,27 @@ def check_fleet(tmp_path: Path, text: str) -> click.testing.Result:
 def test_a_fleet_file_is_checked_without_starting_anything(tmp_path: Path) -> None:
     done = check_fleet(tmp_path, FLEET)
     assert done.exit_code == 0
-    first, second = done.output.splitlines()
+    first, unseen, second, *fits = done.output.splitlines()
     assert "--device cuda:0" in first
     assert first.endswith("--variant flux.1-schnell")
+    assert unseen.startswith("  not known: cuda:0 is not on this machine")
     assert "--device cpu" in second
     assert second.endswith("--variant florence-2-demo --variant flux.1-demo")
+    assert [line.split(": ")[:2] for line in fits] == [
+        ["  fits", "florence-2-demo"],
+        ["  fits", "flux.1-demo"],
+    ]
+
+
+def test_a_fleet_whose_models_do_not_fit_is_refused(tmp_path: Path) -> None:
+    entry = '[[workers]]\ndevice = "cuda:0"\nvariants = ["flux.1-dev"]\nmemory = "12GB"\n'
+    fitting = check_fleet(tmp_path, entry)
+    assert fitting.exit_code == 0
+    assert "fits: flux.1-dev: nf4, text encoders in the host's memory" in fitting.output
+    refused = check_fleet(tmp_path, f'{entry}precision = "bf16"\noffload = "none"')
+    assert refused.exit_code == 1
+    assert "DOES NOT FIT: flux.1-dev takes 35.7 GB of device memory" in refused.output
+    assert "it fits as nf4, text encoders in the host's memory" in refused.output
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Commands about models: the catalogue, memory plans, weights."""

@@ -1,0 +1,1 @@
+"""Models in a worker: how they are loaded, watched and told."""
