@@ -115,11 +115,12 @@ class LocalStack:
         Raises:
             deploy.local.start_progress.StartStoppedError: it was set.
             StackError: the folder or the port cannot be used.
-            workers.catalog.UnknownVariantError: there is no such model.
+            workers.catalog.UnknownVariantError: there is no such model, or it is disabled.
             workers.catalog.CatalogueFileError: the operator's catalogue file cannot be used.
             deploy.local.servers.process.ServerStartError: a process did not become ready.
         """
-        self.variants = [catalog.find(variant).id for variant in self.variants]
+        offered = catalog.installed().offered()
+        self.variants = [offered.find(variant).id for variant in self.variants]
         self._acquire_lock()
         self._require_free_port()
         secret = url_secret(self._keys_path)

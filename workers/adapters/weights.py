@@ -86,8 +86,7 @@ def locate(variant: Variant, overrides: Mapping[str, str]) -> Source:
     if weights.file:
         return _file(variant, weights, overrides)
     if weights.folder:
-        remedy = f"`weights` of {variant.id} in the catalogue file must name a folder as "
-        remedy += "save_pretrained writes it, on this machine"
+        remedy = "its row must name a folder on this machine, as save_pretrained writes it"
         return _folder(variant, Path(weights.folder).expanduser(), remedy)
     if weights.bundled:
         return _bundled(variant, weights)
