@@ -29,7 +29,12 @@ CLASS_KEYS = (
 
 
 class WeightsError(Exception):
-    """A variant's weights are missing, or not those of its row; the message names the remedy."""
+    """A variant's weights are missing, or not those of its row; the message names the remedy.
+
+    `transient` is true where another try may succeed: the hub or the network was away.
+    """
+
+    transient = False
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,9 @@ def fetched(
     try:
         folder = fetch(checkpoint)
     except HubError as error:
-        raise WeightsError(f"{variant.id}: {error}") from error
+        refused = WeightsError(f"{variant.id}: {error}")
+        refused.transient = error.transient
+        raise refused from error
     remedy = f"check the files with `bottega weights verify {variant.id}`"
     return Source(str(folder), None, remedy)
 

@@ -108,7 +108,10 @@ def look(checkpoint: Checkpoint, *, ask_hub: bool) -> CheckpointState:
             problem = str(error)
     if listing is None:
         return _state_by_index(cached, checkpoint, commit, problem)
-    return _state_by_listing(cached, checkpoint, listing)
+    try:
+        return _state_by_listing(cached, checkpoint, listing)
+    except HubError as error:
+        return CheckpointState(checkpoint, commit, complete=False, problem=str(error))
 
 
 def verify(checkpoint: Checkpoint) -> list[str]:
@@ -170,9 +173,11 @@ def files_here(checkpoint: Checkpoint) -> dict[Path, int]:
     if commit is None:
         return {}
     listing = cached.read_listing(commit) or _listing_of_folder(cached, commit)
-    paths = (
-        cached.pointer(commit, file.name) for file in _selected_here(cached, checkpoint, listing)
-    )
+    try:
+        files = _selected_here(cached, checkpoint, listing)
+    except HubError:  # too little is there to be a checkpoint
+        return {}
+    paths = (cached.pointer(commit, file.name) for file in files)
     return {path: path.stat().st_size for path in paths if path.is_file()}
 
 
