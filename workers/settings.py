@@ -30,6 +30,8 @@ class WorkerSettings(BaseSettings):
         heartbeat_seconds: interval at which leases are renewed and progress is written.
         hang_seconds: time that a job may exceed its deadline on the device before the process is
             ended.
+        load_stall_seconds: time that the load of a model may go without any progress, neither in
+            bytes nor in memory, before the process is ended; 0 is no limit.
         grace_seconds: time for running jobs after SIGTERM, before they are returned to the queue.
         patience_seconds: time for retries against an unavailable store or database, before the
             attempt fails.
@@ -74,6 +76,7 @@ class WorkerSettings(BaseSettings):
     lease_seconds: PositiveFloat = 30
     heartbeat_seconds: PositiveFloat = 0.25
     hang_seconds: PositiveFloat = 30
+    load_stall_seconds: NonNegativeFloat = 1800
     grace_seconds: PositiveFloat = 120
     patience_seconds: PositiveFloat = 30
     input_seconds: PositiveFloat = 60

@@ -25,7 +25,7 @@ ELSEWHERE = {
     r"(cp deploy/compose\.env\.example|docker) ": "needs a container runtime",
     r"pg_(dump|restore) ": "needs an empty database: test_backup.py types them",
     r"(psql|sh deploy/redis/users\.sh) ": "needs an administrator: test_role_files.py types them",
-    r"\S*hf download ": "fetches weights from the hub",
+    r"\S*bottega weights ": "asks the hub: tests/integration/deploy/cli/models/test_weights.py",
     r"kubectl ": "needs a cluster",
     r"(useradd|install|systemctl) ": "changes the machine: tests/unit/deploy/manifests",
     r"(python3\.11 -m venv /|/opt/bottega/bin/pip) ?": "installs: `python -m deploy.docker.check`",
