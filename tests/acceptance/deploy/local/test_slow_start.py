@@ -43,12 +43,13 @@ def test_it_waits_for_a_download_that_takes_longer_than_any_stall(
     try:
         running.start()
         assert running.start_seconds > STALL_SECONDS
+        assert await_true(lambda: f'"model": "{MODEL.id}"' in running.output.read_text())
         said = running.output.read_text()
         assert f"{MODEL.id}: downloading " in said
         assert " MB of 8 MB (" in said
-        assert f'"model": "{MODEL.id}"' in said
-        job = running.tenant().submit(MODEL.id, example_input(said))
-        assert job["model"] == MODEL.id
+        client = running.tenant()
+        job = client.await_end(client.submit(MODEL.id, example_input(said)))
+        assert job["state"] == "succeeded"
         running.stop()
     finally:
         running.abandon()

@@ -1,10 +1,13 @@
 """Reading jobs: whose they are, in what order, where they stand and why they wait."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from api.web.dashboard.queue_rows import queue_rows
+from api.web.dashboard.worker_rows import worker_rows
+from api.web.shared.job_labels import waiting_text
 from db import worker_registry as workers
 from db.core.session import Database
 from db.jobs.queries import (
@@ -329,3 +332,33 @@ def test_a_job_whose_model_is_being_loaded_is_told_how_far(database: Database) -
     load(database, 0.5, resident=(VARIANT,))
     stands = waiting(database, job_id)
     assert (stands.reason, stands.progress) == (WaitReason.WORKERS_BUSY, None)
+
+
+def test_a_job_tells_the_stage_and_the_bytes_of_its_models_load(database: Database) -> None:
+    job = submit(database, add_tenant(database))
+    said = WorkerReport(
+        *("wrk_1", "host", 7, "cpu", (VARIANT,), "starting"),
+        loading=VARIANT,
+        loading_fraction=0.25,
+        loading_stage="downloading",
+        loading_bytes=50,
+        loading_total_bytes=200,
+    )
+    with database.transaction(durable=False) as session:
+        workers.report(session, said)
+    told = waiting(database, job)
+    assert told.reason is WaitReason.LOADING
+    assert (told.progress, told.stage, told.loaded_bytes, told.total_bytes) == (
+        0.25,
+        "downloading",
+        50,
+        200,
+    )
+    assert waiting_text(told).endswith(": its model is being downloaded (50 B of 200 B).")
+    with database.transaction(durable=False) as session:
+        (row,) = worker_rows(session)
+    assert row.loading_text == f"{VARIANT}: downloading, 25% (50 B of 200 B)"
+    nearer = replace(said, id="wrk_2", loading_stage="loading", loading_fraction=0.1)
+    with database.transaction(durable=False) as session:
+        workers.report(session, nearer)
+    assert waiting(database, job).stage == "loading"

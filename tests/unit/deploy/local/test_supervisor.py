@@ -5,7 +5,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from deploy.local.processes import Program
+from deploy.local.servers.process import ServerStartError
 from deploy.local.supervisor import Supervisor
 from tests.support.waiting import await_true
 
@@ -42,6 +45,21 @@ class Finisher(Program):
         return self.file.exists()
 
 
+@dataclass
+class Late(Program):
+    """Runs, and is ready when a file is there."""
+
+    file: Path = field(default_factory=Path)
+
+    def command(self) -> list[str]:
+        """A process that does nothing."""
+        return [sys.executable, "-c", "import time; time.sleep(60)"]
+
+    def ready(self) -> bool:
+        """True once the file is there."""
+        return self.file.exists()
+
+
 def test_each_finishes_while_the_others_do(tmp_path: Path) -> None:
     supervisor = Supervisor(tmp_path / "logs", stop_seconds=10)
     files = [tmp_path / str(n) for n in range(4)]
@@ -61,3 +79,27 @@ def test_one_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     supervisor.stop_together()
     assert await_true(lambda: not Path(f"/proc/{pid}").exists())
     assert not slow.with_suffix(".finished").exists()
+
+
+def test_one_that_makes_progress_is_waited_for(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path / "logs", stop_seconds=10)
+    seen: list[int] = []
+
+    def progress() -> int:
+        seen.append(len(seen))
+        if len(seen) == 15:
+            (tmp_path / "late").touch()
+        return len(seen)
+
+    late = Late("late", (), file=tmp_path / "late")
+    supervisor.start(late, timeout_seconds=0.1, stall_seconds=0.5, progress={"late": progress})
+    assert len(seen) >= 15
+    supervisor.stop()
+
+
+def test_one_that_makes_none_ends_the_start(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path / "logs", stop_seconds=10)
+    late = Late("late", (), file=tmp_path / "never")
+    with pytest.raises(ServerStartError, match=r"late made no progress for 0\.2 s"):
+        supervisor.start(late, stall_seconds=0.2, progress={"late": lambda: "loading"})
+    supervisor.stop()
