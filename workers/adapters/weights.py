@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +154,7 @@ def fetched(
         refused.transient = error.transient
         raise refused from error
     remedy = f"check the files with `bottega weights verify {variant.id}`"
-    return Source(str(folder), None, remedy)
+    return replace(source, name=str(folder), revision=None, remedy=remedy)
 
 
 def _bundled(variant: Variant, weights: Weights) -> Source:
