@@ -32,7 +32,12 @@ FILE_SUFFIXES = (".safetensors", ".gguf")
 
 
 class WeightsError(Exception):
-    """A variant's weights are missing, or not those of its row; the message names the remedy."""
+    """A variant's weights are missing, or not those of its row; the message names the remedy.
+
+    `transient` is true where another try may succeed: the hub or the network was away.
+    """
+
+    transient = False
 
 
 @dataclass(frozen=True)
@@ -202,7 +207,9 @@ def fetched(
     try:
         folder = fetch(checkpoint)
     except HubError as error:
-        raise WeightsError(f"{variant.id}: {error}") from error
+        refused = WeightsError(f"{variant.id}: {error}")
+        refused.transient = error.transient
+        raise refused from error
     remedy = f"check the files with `bottega weights verify {variant.id}`"
     return replace(source, name=str(folder), revision=None, remedy=remedy)
 
