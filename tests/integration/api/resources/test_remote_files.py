@@ -1,5 +1,6 @@
 """Files by URL: fetched before the job is accepted, then validated and stored as any other."""
 
+import hashlib
 import io
 import ssl
 import time
@@ -116,6 +117,35 @@ def test_the_messages_about_a_lora_call_it_a_file() -> None:
     with scripted(reply(404)) as server, pytest.raises(RemoteFileError) as refused:
         remote_loras(local()).fetch("ten_1", f"http://127.0.0.1:{server.port}/", max_bytes=9)
     assert str(refused.value) == "the file could not be fetched: its host answered 404"
+
+
+def test_a_file_is_written_as_it_arrives_and_hashed(tmp_path: Path) -> None:
+    body = b"0123456789" * 100_000
+    with scripted(reply(body=body)) as server:
+        sha256 = remote_loras(local()).download(
+            "ten_1", f"http://127.0.0.1:{server.port}/", tmp_path / "file", max_bytes=len(body)
+        )
+    assert (tmp_path / "file").read_bytes() == body
+    assert sha256 == hashlib.sha256(body).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        (reply(body=b"x" * 11), "more bytes than the limit, 10"),
+        (lambda _request: [head(200), b"x" * 11], "more bytes than the limit, 10"),
+        (reply(body=b"x", content_encoding="gzip"), "encoded in a way that was not asked for"),
+        (lambda _request: [head(200, content_length="5"), b"x"], "broke off"),
+    ],
+)
+def test_a_file_that_is_not_written_whole_is_told_why(
+    script: Script, why: str, tmp_path: Path
+) -> None:
+    files, path = remote_loras(local()), tmp_path / "file"
+    with scripted(script) as server:
+        url = f"http://127.0.0.1:{server.port}/"
+        with pytest.raises(RemoteFileError, match=why):
+            files.download("ten_1", url, path, max_bytes=10)
 
 
 def test_a_tenant_holds_no_more_than_its_share_of_the_fetches() -> None:
