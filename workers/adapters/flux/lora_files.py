@@ -183,7 +183,7 @@ def _given(text: str) -> dict[str, Any]:
 def _settings(given: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     is_lokr = any(LOKR in name for name in own)
     alpha = "alpha" if is_lokr else "lora_alpha"
-    settings = {
+    settings: dict[str, Any] = {
         "r": _rank(given.get("r", 8)),
         alpha: _strength(given.get(alpha, 8)),
         "rank_pattern": _pattern(given.get("rank_pattern") or {}, _rank),

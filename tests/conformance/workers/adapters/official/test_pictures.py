@@ -8,9 +8,11 @@ same pictures as the official code" lists the exceptions; each has its test here
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -39,6 +41,7 @@ from workers.adapters.flux.pipeline_modes import LEAST_STRENGTH, restore_unmaske
 from workers.adapters.flux.processors import replaced_components
 from workers.adapters.protocol import Work
 from workers.adapters.weights import Source
+from workers.catalog import find
 
 PROMPT = "a red circle"
 STEPS = 2
@@ -271,6 +274,14 @@ def assert_equal(ours: Image.Image, theirs: Image.Image) -> None:
     mine, other = np.asarray(ours, dtype=int), np.asarray(theirs, dtype=int)
     assert mine.shape == other.shape
     assert np.abs(mine - other).max() == 0
+
+
+@every_case
+def test_a_prompt_is_read_as_far_as_by_the_stock_pipeline(case: Case) -> None:
+    """By its default; the vendor's examples give 256 for the model of few steps."""
+    default = signature(getattr(diffusers, case.stock).__call__).parameters["max_sequence_length"]
+    official_tokens = 256 if case.variant == "flux.1-schnell" else default.default
+    assert find(case.variant).options["max_sequence_length"] == official_tokens
 
 
 @every_case
