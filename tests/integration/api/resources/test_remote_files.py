@@ -2,7 +2,9 @@
 
 import hashlib
 import io
+import json
 import ssl
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -330,3 +332,59 @@ def test_a_slow_host_delays_nobody_else(client: TestClient, tls: ssl.SSLContext)
 
     assert answers[-1] == 200
     assert sorted(answers[:-1]) == [202] * 8 + [503] * 4
+
+
+def lora(size: int = 2) -> bytes:
+    """A safetensors file of one matrix of size x size."""
+    name = "transformer.transformer_blocks.0.attn.to_q.lokr_w1"
+    entry = {"dtype": "F32", "shape": [size, size], "data_offsets": [0, 4 * size**2]}
+    header = json.dumps({name: entry}).encode()
+    return len(header).to_bytes(8, "little") + header + bytes(4 * size**2)
+
+
+def submit_lora(client: TestClient, url: str) -> Any:
+    given = {"prompt": "a circle", "loras": [{"source": url}]}
+    return client.post("/v1/jobs", json={"model": "flux.1-demo", "input": given})
+
+
+def test_a_lora_by_url_passes_through_a_file_into_the_store(
+    client: TestClient,
+    store: LocalStore,
+    database: Database,
+    tls: ssl.SSLContext,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    data = lora(700)
+    with scripted(reply(body=data), tls) as server:
+        answer = submit_lora(client, f"https://127.0.0.1:{server.port}/a?token=s3cret")
+    assert answer.status_code == 202, answer.text
+    (stored,) = jobs.found(database, answer.json()["id"]).input["loras"]
+    assert stored["source"].endswith(hashlib.sha256(data).hexdigest())
+    assert store.get(stored["source"]).data == data
+    assert not [*tmp_path.glob("bottega-*")]
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        (reply(body=lora()[:-1]), "cut off"),
+        (reply(body=b"<html>"), "no safetensors file"),
+        (lambda _request: [head(200, content_length="2147483649"), 1.0], "the limit, 2147483648"),
+    ],
+)
+def test_a_lora_by_url_that_is_none_leaves_nothing(
+    script: Script,
+    why: str,
+    client: TestClient,
+    tls: ssl.SSLContext,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with scripted(script, tls) as server:
+        answer = submit_lora(client, f"https://127.0.0.1:{server.port}/a")
+    assert answer.status_code == 422
+    assert why in answer.text
+    assert not [*tmp_path.glob("bottega-*")]
