@@ -26,14 +26,15 @@ from db.storage.settings import StorageSettings, open_store
 from db.tables import Tier
 from deploy.cli.models import fits
 from deploy.cli.models.device_check import check_devices
+from deploy.cli.models.weights_check import check_weights
 from workers import catalog
 from workers.adapters.pinning import DeviceError
-from workers.adapters.weights import WeightsError, locate
+from workers.adapters.weights import WeightsError
 from workers.messaging.queue import QueueNotifier
 from workers.messaging.redis_privileges import excess_powers as excess_redis_powers
 from workers.moderation.filter_file import FilterFileError
 from workers.moderation.settings import ModerationSettings, rules_of
-from workers.settings import WorkerSettings, weights_overrides
+from workers.settings import WorkerSettings
 
 MAX_SKEW_SECONDS = 2.0
 _EXAMPLES = 5
@@ -300,11 +301,7 @@ def _memory(environment: Environment, variants: Sequence[str]) -> str:
 
 
 def _weights(environment: Environment, variants: Sequence[str]) -> str:
-    rows = [row for row in _rows(environment, variants) if row.weights is not None]
-    for row in rows:
-        locate(row, weights_overrides())
-    names = ", ".join(row.id for row in rows)
-    return f"found for {names or 'no variant: no served model needs local weights'}"
+    return check_weights(_rows(environment, variants))
 
 
 def _content_filters(environment: Environment, variants: Sequence[str]) -> str:

@@ -30,6 +30,7 @@ from deploy.local.servers.process import ManagedProcess, free_port
 from deploy.local.servers.redis import EmbeddedRedis
 from deploy.local.servers.secret_file import write_private
 from deploy.local.sign_in_links import sign_in_link, write_address
+from deploy.local.start_progress import StartProgress, StartSettings
 from deploy.local.supervisor import Supervisor
 from workers import catalog
 
@@ -103,10 +104,16 @@ class LocalStack:
         self._database: Database | None = None
         self._credentials: Credentials | None = None
 
-    def start(self) -> None:
+    def start(self, stopping: threading.Event | None = None) -> None:
         """Start all processes, and return when all of them are ready.
 
+        It waits for the worker as long as its downloads and loads go on, and shows them.
+
+        Args:
+            stopping: ends the wait for the worker when it is set.
+
         Raises:
+            deploy.local.start_progress.StartStoppedError: it was set.
             StackError: the folder or the port cannot be used.
             workers.catalog.UnknownVariantError: there is no such model, or it is disabled.
             workers.catalog.CatalogueFileError: the operator's catalogue file cannot be used.
@@ -139,18 +146,25 @@ class LocalStack:
         write_private(self.data_dir / KEY_FILE, self._credentials.viewer_key)
         worker_settings = self._settings | self._worker_redis
         write_targets(self.data_dir / TARGETS_FILE, {"api": self.port} | self._metrics_ports)
-        self._supervisor.start(
-            courier_program(worker_settings | self._metrics_port("courier")),
-            worker_program(
-                "worker",
-                self.device,
-                self.variants,
-                worker_settings | self._metrics_port("worker"),
-                self._database,
-                serving=self.serving,
-            ),
-            api_program(self.port, api_settings),
+        worker = worker_program(
+            "worker",
+            self.device,
+            self.variants,
+            worker_settings | self._metrics_port("worker"),
+            self._database,
+            serving=self.serving,
         )
+        progress = StartProgress(self._database, worker.worker_id, stopping)
+        try:
+            self._supervisor.start(
+                courier_program(worker_settings | self._metrics_port("courier")),
+                worker,
+                api_program(self.port, api_settings),
+                stall_seconds=StartSettings().limit_seconds,
+                progress={worker.name: progress},
+            )
+        finally:
+            progress.close()
 
     def _write_settings(self, api_settings: Mapping[str, str]) -> None:
         # For the operator's commands, `migrate` among them: no process of the stack reads it.

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from api.web.shared.formats import size
+from api.web.shared.job_labels import load_text
 from db import worker_registry as workers
 from db.jobs.queries import running_by_worker
 from db.jobs.waiting import WORKER_STALE_SECONDS
@@ -98,4 +99,5 @@ def _row(row: Worker, now: datetime, jobs: Sequence[Job]) -> WorkerRow:
 def _loading_text(row: Worker) -> str:
     if row.loading is None:
         return ""
-    return f"{row.loading}, {row.loading_fraction or 0:.0%} loaded"
+    done = load_text(row.loading_bytes, row.loading_total_bytes)
+    return f"{row.loading}: {row.loading_stage or 'loading'}, {row.loading_fraction or 0:.0%}{done}"
