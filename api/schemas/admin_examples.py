@@ -59,7 +59,6 @@ _WORKER = {
     "memory_total_bytes": 0,
     "resident": ["flux.1-demo"],
     "catalogue_digest": "8ca239f12e769fd0",
-    "problem": None,
     "loading": None,
     "plans": {
         "flux.1-demo": {
