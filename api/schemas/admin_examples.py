@@ -79,6 +79,7 @@ _WORKER = {
     "started_at": _AT,
     "heartbeat_at": _AT,
     "drained_at": None,
+    "problem": None,
     "live": True,
 }
 _JOB_VIEW = {

@@ -1,6 +1,7 @@
 """`bottega catalog plan`: the models that fit a device, and how each is served there."""
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -99,7 +100,20 @@ def _variants(names: "Sequence[str]") -> "list[Variant]":
     from workers import catalog  # noqa: PLC0415
 
     rows = [catalog.find(name) for name in names] or catalog.variants()
-    return [row for row in rows if row.weights is not None]
+    return [_measurable(row) for row in rows if row.weights is not None]
+
+
+def _measurable(row: "Variant") -> "Variant":
+    """The row, or where its own weights are not on this machine, one with those of its base."""
+    from workers.catalog import STANDARD  # noqa: PLC0415
+    from workers.catalog.operator_file.local_files import missing_weights  # noqa: PLC0415
+
+    missing = missing_weights(row)
+    if missing is None:
+        return row
+    base = STANDARD.find(row.base or row.id)
+    click.echo(f"{row.id}: {missing} is not on this machine; planned as {base.id}", err=True)
+    return replace(row, weights=base.weights)
 
 
 def _budget(memory: int | None, device: str | None) -> "DeviceBudget":

@@ -47,6 +47,7 @@ def faults_of_row(table: ModelTable, base: Variant) -> Iterator[Fault]:
         base: the built-in row that it changes, or that its row derives from.
     """
     yield from _faults_of_place(table, base)
+    yield from _faults_of_deadlines(table, base)
     yield from _faults_of_price("price", table.price, base)
     yield from _faults_of_price("vendor_price", table.vendor_price, base)
     if base.is_hosted:
@@ -68,6 +69,13 @@ def _faults_of_place(table: ModelTable, base: Variant) -> Iterator[Fault]:
             yield Fault((key,), f"{base.id} runs at its vendor: leave this out")
         if not base.is_hosted and key in _OF_VENDORS:
             yield Fault((key,), f"{base.id} runs on own devices: leave this out")
+
+
+def _faults_of_deadlines(table: ModelTable, base: Variant) -> Iterator[Fault]:
+    least, most = table.deadline_seconds or base.deadline_seconds, table.longest_deadline_seconds
+    if most is not None and most < least:
+        message = f"{most:g} is less than deadline_seconds, {least:g}, of a small job"
+        yield Fault(("longest_deadline_seconds",), f"{message}: give more, or lower that one too")
 
 
 def _faults_of_price(key: str, price: PriceTable | None, base: Variant) -> Iterator[Fault]:

@@ -11,6 +11,15 @@ def missing_files(row: Variant) -> list[Path]:
     return [path for path in _local_paths(row) if not path.exists()]
 
 
+def missing_weights(row: Variant) -> Path | None:
+    """The folder or file of a row's weights, where it is named and not on this machine."""
+    weights = row.weights
+    if weights is None or (weights.file and weights.repo):
+        return None
+    path = weights.folder or weights.file
+    return Path(path) if path and not Path(path).exists() else None
+
+
 def _local_paths(row: Variant) -> Iterator[Path]:
     if row.weights and row.weights.folder:
         yield Path(row.weights.folder)

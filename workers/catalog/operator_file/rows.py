@@ -19,6 +19,16 @@ from workers.catalog.variant import Licence, Variant, Weights
 BRANCH = "main"
 """The revision of a hub repository where none is given: it moves as its owner changes it."""
 
+_AS_THEY_ARE = (
+    "title",
+    "enabled",
+    "deadline_seconds",
+    "longest_deadline_seconds",
+    "max_batch",
+    "idle_seconds",
+    "pinned",
+)
+
 
 def added_row(name: str, table: ModelTable, base: Variant, folder: Path) -> Variant:
     """A row of the operator's own.
@@ -44,9 +54,7 @@ def changed_row(table: ModelTable, row: Variant, folder: Path) -> Variant:
 def _changes(table: ModelTable, row: Variant, folder: Path) -> dict[str, Any]:
     """The fields of a row that the table sets."""
     changes: dict[str, Any] = {
-        key: getattr(table, key)
-        for key in ("title", "enabled", "deadline_seconds", "max_batch", "idle_seconds", "pinned")
-        if key in table.keys
+        key: getattr(table, key) for key in _AS_THEY_ARE if key in table.keys
     }
     changes["aliases"] = tuple(table.aliases)
     changes["serving"] = ServingRequest(
@@ -106,7 +114,11 @@ def _local(path: str, folder: Path) -> Path:
 def _calls_at_once(calls: int, row: Variant) -> dict[str, Any]:
     """More concurrent calls make a job cost less of the worker's time, and fewer more."""
     usual, share = row.cost_seconds, row.calls_at_once / calls
-    return {"calls_at_once": calls, "cost_seconds": lambda parameters: share * usual(parameters)}
+
+    def cost_seconds(parameters: Any, inputs: tuple[int, ...] = ()) -> float:
+        return share * usual(parameters, inputs)
+
+    return {"calls_at_once": calls, "cost_seconds": cost_seconds}
 
 
 def _parameters(table: ModelTable, row: Variant) -> type[BaseModel]:

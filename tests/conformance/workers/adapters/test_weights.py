@@ -69,7 +69,7 @@ def test_a_folder_of_the_catalogue_file_comes_before_the_hub(copied: Path) -> No
     own = replace(find("flux.1-schnell"), weights=Weights("", folder=str(copied)))
     assert locate(own, {}).name == str(copied)
     gone = replace(own, id="flux.1-ours", weights=Weights("", folder=f"{copied}/gone"))
-    with pytest.raises(WeightsError, match=r"there is no folder .*/gone; its row must"):
+    with pytest.raises(WeightsError, match=r"there is no folder .*/gone; "):
         locate(gone, {})
     overrides = {override_variable(gone.id): str(copied)}
     assert locate(gone, overrides).name == str(copied)

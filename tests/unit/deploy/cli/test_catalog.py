@@ -102,7 +102,7 @@ def test_a_broken_file_ends_each_process_with_one_sentence(
     Path("fleet.toml").write_text('[[workers]]\ndevice = "cpu"\nvariants = ["flux.1-demo"]\n')
     done = CliRunner().invoke(main, arguments)
     # A supervisor leaves a worker alone that ends so: only an operator can mend it.
-    assert done.exit_code == (EXIT_CONFIGURATION if arguments[0] == "worker" else 1)
+    assert done.exit_code == (EXIT_CONFIGURATION if arguments[0] in {"worker", "fleet"} else 1)
     assert done.output.startswith(
         f'Error: {broken}, line 2: models."flux.1-demo".max_batch: must be at least 1, not 0'
     )
@@ -115,3 +115,17 @@ def test_a_stack_serves_no_disabled_model(monkeypatch: pytest.MonkeyPatch, tmp_p
     done = CliRunner().invoke(main, ["up", "--data-dir", "data", "--variant", "flux.1-dev"])
     assert done.output == "Error: The model flux.1-dev is disabled by the operator.\n"
     assert done.exit_code == 1
+
+
+@pytest.mark.usefixtures("example")
+def test_a_model_whose_weights_are_elsewhere_is_planned_as_its_base() -> None:
+    done = bottega("plan", "--variant", "flux.1-studio", "--memory", "24GB", "--json")
+    assert (
+        "flux.1-studio: /models/studio is not on this machine; planned as flux.1-dev" in done.stderr
+    )
+    own = json.loads(done.stdout)
+    base = json.loads(
+        bottega("plan", "--variant", "flux.1-dev", "--memory", "24GB", "--json").stdout
+    )
+    assert {row["model"] for row in own} == {"flux.1-studio"}
+    assert [row["weights_bytes"] for row in own] == [row["weights_bytes"] for row in base]

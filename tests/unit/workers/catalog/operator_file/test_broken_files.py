@@ -65,6 +65,10 @@ BROKEN = {
         SCHNELL + "deadline_seconds = nan\n",
         f"line 2: {OF_SCHNELL}.deadline_seconds: must be a number, not nan",
     ),
+    "a longest deadline below the usual one": (
+        SCHNELL + "longest_deadline_seconds = 60\n",
+        f"line 2: {OF_SCHNELL}.longest_deadline_seconds: 60 is less than deadline_seconds, 120",
+    ),
     "a batch of none": (
         SCHNELL + "max_batch = 0\n",
         f"line 2: {OF_SCHNELL}.max_batch: must be at least 1, not 0",
