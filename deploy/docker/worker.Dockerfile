@@ -1,5 +1,5 @@
-# One CUDA worker. torch's wheels carry the CUDA libraries; the host has its driver and the
-# NVIDIA container toolkit.
+# One CUDA worker. torch's wheels carry the CUDA libraries; the host has its driver (580 or newer)
+# and the NVIDIA container toolkit.
 #   docker build -f deploy/docker/worker.Dockerfile -t bottega-worker .
 FROM python:3.11-slim AS build
 WORKDIR /src
@@ -38,4 +38,4 @@ EXPOSE 9400
 HEALTHCHECK --interval=20s --timeout=5s --start-period=60s --retries=3 \
     CMD ["sh", "-c", "test -n \"$(find /tmp/alive -mmin -1)\""]
 ENTRYPOINT ["bottega", "worker"]
-CMD ["--device", "cuda:0", "--variant", "flux.1-schnell"]
+CMD ["--device", "cuda:0", "--variant", "flux.2-klein-4b"]
