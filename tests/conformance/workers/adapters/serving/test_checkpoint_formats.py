@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 from transformers import BitsAndBytesConfig, T5EncoderModel
 
-from tests.conformance.workers.adapters.checkpoint_files import (
+from tests.conformance.workers.adapters.serving.checkpoint_files import (
     quantize_folder,
     rewrite_config,
     save_gguf,

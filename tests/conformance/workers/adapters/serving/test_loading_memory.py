@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.workers.adapters.loading_memory import save_large
+from tests.conformance.workers.adapters.serving import loading_memory
 
 GIGABYTE = 10**9
 
@@ -15,7 +15,7 @@ GIGABYTE = 10**9
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made: Path = tmp_path_factory.mktemp("large")
-    save_large(made)
+    loading_memory.save_large(made)
     return made
 
 
@@ -23,7 +23,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("precision", ["int8", "fp8", "nf4", "bf16"])
 def test_loading_peaks_at_the_size_of_its_result(precision: str, folder: Path) -> None:
-    command = (sys.executable, "-m", "tests.conformance.workers.adapters.loading_memory")
+    command = (sys.executable, "-m", loading_memory.__name__)
     done = subprocess.run(  # noqa: S603 - our own command
         [*command, str(folder), precision], capture_output=True, text=True, check=False
     )

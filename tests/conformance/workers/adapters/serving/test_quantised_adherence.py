@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.conformance.workers.adapters.checkpoint_files import save_gguf, tensors_in
+from tests.conformance.workers.adapters.serving.checkpoint_files import save_gguf, tensors_in
 from workers.adapters.flux.adapter import FluxAdapter
 from workers.adapters.protocol import Work
 from workers.catalog import find

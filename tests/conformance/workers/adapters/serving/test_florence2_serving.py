@@ -17,6 +17,7 @@ def test_precisions_that_it_does_not_have_are_refused_at_load(precision: Precisi
         Florence2Adapter(DEMO, "cpu", {}, ServingMode(precision)).load()
 
 
+@pytest.mark.slow
 def test_float16_is_served_where_it_is_asked() -> None:
     adapter = Florence2Adapter(DEMO, "cpu", {}, ServingMode(Precision.FP16))
     adapter.load()

@@ -1,6 +1,6 @@
 """Loads a checkpoint in a process of its own, and prints the memory that it took, as JSON.
 
-python -m tests.conformance.workers.adapters.loading_memory FOLDER PRECISION
+python -m tests.conformance.workers.adapters.serving.loading_memory FOLDER PRECISION
 """
 
 import json
