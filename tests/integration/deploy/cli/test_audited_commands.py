@@ -41,10 +41,11 @@ CHANGES: list[tuple[str, str, str]] = [
 ]
 READS = {f"{name} list" for name in ("jobs", "queues", "workers", "tenants", "keys", "tiers")} | {
     *("operators list", "loras list", "audit", "doctor"),
+    *("catalog plan",),
 }
 PROCESSES = {
     *("up", "api", "worker", "fleet", "courier", "demo", "migrate", "sign-in-link"),
-    *("bench", "bench florence", "bench flux", "bench reports", "bench waiters"),
+    *("catalog test", "bench", "bench florence", "bench flux", "bench reports", "bench waiters"),
 }
 """They start processes, prepare servers or measure; what they serve enters its own changes.
 
