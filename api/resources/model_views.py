@@ -29,6 +29,8 @@ def _view(variant: Variant, outlook: Outlook) -> ModelView:
     return ModelView(
         id=variant.id,
         title=variant.title,
+        aliases=list(variant.aliases),
+        base=variant.base or None,
         family=variant.family,
         tasks=list(variant.tasks),
         input_schema=catalog.json_schema(variant),

@@ -58,6 +58,7 @@ _WORKER = {
     "memory_used_bytes": 0,
     "memory_total_bytes": 0,
     "resident": ["flux.1-demo"],
+    "catalogue_digest": "8ca239f12e769fd0",
     "loading": None,
     "plans": {
         "flux.1-demo": {

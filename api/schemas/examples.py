@@ -52,6 +52,8 @@ IMAGE_JOB: Json = {
 MODEL: Json = {
     "id": "flux.1-demo",
     "title": "FLUX.1, small, for trying things out",
+    "aliases": [],
+    "base": None,
     "family": "flux1",
     "tasks": [],
     "input_schema": {"type": "object", "required": ["prompt"]},

@@ -67,13 +67,14 @@ def _fault_class(error: Exception) -> type[click.ClickException] | None:
     """The class of a worker's fault; None for one that may pass by itself."""
     from pydantic import ValidationError  # noqa: PLC0415
 
+    from deploy.local.fleet import FleetFileError  # noqa: PLC0415
     from workers.adapters.protocol import DeviceLostError  # noqa: PLC0415
 
     if isinstance(error, DeviceLostError):
         return DeviceFailure
     if getattr(error, "transient", False):
         return None
-    is_lasting = isinstance(error, (ValidationError, *_faults_of_workers()))
+    is_lasting = isinstance(error, (ValidationError, FleetFileError, *_faults_of_workers()))
     return LastingFault if is_lasting else None
 
 
@@ -120,19 +121,22 @@ def _explained() -> tuple[type[Exception], ...]:
 def _faults_of_workers() -> tuple[type[Exception], ...]:
     """The faults of a worker that last until an operator mends them."""
     from workers.adapters.hosted.settings import HostedSetupError  # noqa: PLC0415
+    from workers.adapters.hub.errors import HubError  # noqa: PLC0415
     from workers.adapters.pinning import DeviceError  # noqa: PLC0415
     from workers.adapters.serving.choose import DoesNotFitError  # noqa: PLC0415
     from workers.adapters.weights import WeightsError  # noqa: PLC0415
-    from workers.catalog import UnknownVariantError  # noqa: PLC0415
+    from workers.catalog import CatalogueFileError, UnknownVariantError  # noqa: PLC0415
     from workers.moderation.filter_file import FilterFileError  # noqa: PLC0415
     from workers.runtime.model_cache import BudgetError  # noqa: PLC0415
     from workers.runtime.models.problems import ModelLoadError  # noqa: PLC0415
 
     return (
         BudgetError,
+        CatalogueFileError,
         DeviceError,
         DoesNotFitError,
         FilterFileError,
+        HubError,
         HostedSetupError,
         ModelLoadError,
         UnknownVariantError,

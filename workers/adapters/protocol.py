@@ -19,7 +19,9 @@ Every adapter promises:
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from PIL.Image import Image
@@ -187,7 +189,11 @@ ShowPreview = Callable[[Image, int, int], None]
 """Called as `show(picture, step, steps)` with a small preview of the job's pictures."""
 
 
-def _nothing_stored(key: str) -> bytes:
+FetchFile = Callable[[str], AbstractContextManager[Path]]
+"""Fetches the stored object of a key as a file, which exists within the context."""
+
+
+def _nothing_stored(key: str) -> AbstractContextManager[Path]:
     raise InvalidInputError(f"nothing is stored as {key}")
 
 
@@ -200,7 +206,7 @@ class Work:
         pictures: decoded RGB pictures by parameter name, in order where the parameter is a list.
         prepared: the result of the adapter's own `prepare`; None where that was not called.
         resume_point: text that one attempt leaves for the next.
-        stored: fetches the bytes of a key that the parameters name, other than pictures.
+        stored: fetches what a key in the parameters names, other than pictures.
         preview: shows a preview of the job's pictures; None where no preview is wanted.
     """
 
@@ -208,7 +214,7 @@ class Work:
     pictures: Mapping[str, Sequence[Image]] = field(default_factory=dict)
     prepared: Any = None
     resume_point: ResumePoint = field(default_factory=TransientResumePoint, compare=False)
-    stored: Callable[[str], bytes] = field(default=_nothing_stored, compare=False)
+    stored: FetchFile = field(default=_nothing_stored, compare=False)
     preview: ShowPreview | None = field(default=None, compare=False)
 
 

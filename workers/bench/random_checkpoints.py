@@ -20,12 +20,12 @@ import torch
 
 from workers.bench.flux_sizes import KLEIN_4B, SCHNELL, FluxShape, new_pipeline
 
-_DEV = {"transformer": {**SCHNELL.transformer, "guidance_embeds": True}}
+_DEV = {**SCHNELL.transformer, "guidance_embeds": True}
 _QWEN3_8B = {**KLEIN_4B.text[0], "hidden_size": 4096, "intermediate_size": 12_288}
 SHAPES: Mapping[str, FluxShape] = {
     "flux.1-schnell": SCHNELL,
-    "flux.1-dev": replace(SCHNELL, variant="flux.1-dev", **_DEV),
-    "flux.1-krea-dev": replace(SCHNELL, variant="flux.1-krea-dev", **_DEV),
+    "flux.1-dev": replace(SCHNELL, variant="flux.1-dev", transformer=_DEV),
+    "flux.1-krea-dev": replace(SCHNELL, variant="flux.1-krea-dev", transformer=_DEV),
     "flux.2-klein-4b": KLEIN_4B,
     "flux.2-klein-9b": replace(
         KLEIN_4B,

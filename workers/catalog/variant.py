@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -154,6 +155,7 @@ class Variant:
         aliases: other names that clients may call it by.
         idle_seconds: time without a job after which its memory is given back; None for never.
         pinned: true when it is neither evicted for another model nor unloaded when idle.
+        enabled: false when the operator does not offer it; a worker may still serve its queue.
     """
 
     id: str
@@ -186,6 +188,7 @@ class Variant:
     aliases: tuple[str, ...] = ()
     idle_seconds: float | None = None
     pinned: bool = False
+    enabled: bool = True
 
     @property
     def is_hosted(self) -> bool:
@@ -241,6 +244,11 @@ class Variant:
     def exceeds_deadline(self, parameters: BaseModel, inputs: tuple[int, ...] = ()) -> bool:
         """True for a job that would not end within the longest deadline."""
         return REFUSAL_FACTOR * self.cost_seconds(parameters, inputs) > self.longest_deadline
+
+
+def weights_variable(variant_id: str) -> str:
+    """The variable that names local weights: "flux.1-dev" → "BOTTEGA_WEIGHTS_FLUX_1_DEV"."""
+    return "BOTTEGA_WEIGHTS_" + re.sub(r"[^A-Z0-9]", "_", variant_id.upper())
 
 
 def picture_fields(parameters: type[BaseModel]) -> tuple[str, ...]:

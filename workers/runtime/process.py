@@ -42,6 +42,7 @@ from workers.runtime.heartbeat import Heartbeat
 from workers.runtime.inputs import InputLoader
 from workers.runtime.model_cache import ModelCache, ServedModel
 from workers.runtime.models.idle import IdleUnloader
+from workers.runtime.models.load_log import LoadFigures, load_figures
 from workers.runtime.models.load_watchdog import LoadWatchdog
 from workers.runtime.models.planning import plan_models
 from workers.runtime.models.problems import ModelLoadError, ModelNotLoadedError, problem_of
@@ -357,6 +358,7 @@ class WorkerProcess:
 
     def _report(self) -> WorkerReport:
         loading, memory = self._model_cache.loading, self._memory.now()
+        load = load_figures(loading.fraction) if loading else LoadFigures()
         return WorkerReport(
             id=self.id,
             host=socket.gethostname(),
@@ -366,9 +368,13 @@ class WorkerProcess:
             state=self._state,
             resident=self._model_cache.ids,
             loading=loading.variant if loading else None,
-            loading_fraction=loading.fraction if loading else None,
+            loading_fraction=load.fraction,
+            loading_stage=load.stage,
+            loading_bytes=load.done_bytes,
+            loading_total_bytes=load.total_bytes,
             memory_used_bytes=memory.used_bytes if memory else 0,
             memory_total_bytes=memory.total_bytes if memory else 0,
+            catalogue_digest=catalog.installed().digest,
             problem=self._problem or self._model_cache.problem,
             plans=self._model_cache.plans_as_json(),
         )

@@ -16,6 +16,7 @@ import torch
 from PIL.Image import Image
 from PIL.Image import new as new_picture
 
+from workers.adapters import load_progress
 from workers.adapters.devices import choose_dtype, free_cache, translating_device_errors
 from workers.adapters.florence2.features import PictureFeatures
 from workers.adapters.florence2.generation import Generation
@@ -25,6 +26,7 @@ from workers.adapters.florence2.tokens import Answer, trim_answer
 from workers.adapters.florence2.vendor_format import refuse_vendor_format
 from workers.adapters.image_processors import on_pillow
 from workers.adapters.library_logging import silence_libraries
+from workers.adapters.load_progress import LoadStage
 from workers.adapters.pinning import Device, parse_device
 from workers.adapters.protocol import (
     InvalidInputError,
@@ -144,6 +146,7 @@ class Florence2Adapter:
 
     def _warm_up(self) -> None:
         """Generate a few tokens for a blank picture: kernels are chosen before the first job."""
+        load_progress.begin(LoadStage.PREPARING)
         for jobs, changes in self._generation.warm_up_calls:
             parameters = self._variant.parameters(
                 image="warm", task="<CAPTION>", max_new_tokens=4, **changes

@@ -6,6 +6,7 @@ is encoded alone, and its noise comes from a generator of its own.
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -15,6 +16,7 @@ import diffusers
 import torch
 from PIL import Image
 
+from workers.adapters import load_progress
 from workers.adapters.devices import (
     choose_dtype,
     free_bytes,
@@ -39,12 +41,16 @@ from workers.adapters.flux.previews import (
     fit_linear_decoder,
     wants_previews,
 )
+from workers.adapters.flux.processors import replaced_components
 from workers.adapters.flux.redux import ReduxPrior
 from workers.adapters.flux.vae_memory import tile_if_needed
+from workers.adapters.hub.selection import Layout
 from workers.adapters.library_logging import silence_libraries
+from workers.adapters.load_progress import LoadStage
 from workers.adapters.lru import LeastRecentlyUsed
 from workers.adapters.pinning import Device, parse_device
 from workers.adapters.protocol import (
+    FetchFile,
     InvalidLoraError,
     Output,
     Painted,
@@ -58,6 +64,7 @@ from workers.adapters.serving.kernels import record_kernels
 from workers.adapters.serving.quantization import MissingLibraryError, QuantizedLinear
 from workers.adapters.weights import (
     WeightsError,
+    fetched,
     load_pretrained,
     locate,
     locate_lora,
@@ -120,9 +127,13 @@ class FluxAdapter:
         """Bring the weights onto the device."""
         silence_libraries()
         source = locate(self._variant, self._overrides)
+        without = ("transformer",) if source.file else ()
+        source = fetched(self._variant, source, Layout.PIPELINE, without=without)
+        with translating_library_errors(self._variant, source):
+            components = replaced_components(source)
         try:
             pipeline = read_pipeline(
-                self._kind.pipeline, self._variant, source, self._mode, self._dtype
+                self._kind.pipeline, self._variant, source, self._mode, self._dtype, **components
             )
         except MissingLibraryError as error:
             raise OptionError(f"{self._variant.id}: {source.name}: {error}") from error
@@ -142,6 +153,7 @@ class FluxAdapter:
         self._check_step()
         if "depth_weights" in self._kind.extra_weights:
             source = locate_part(self._variant, "depth_weights", self._overrides)
+            source = fetched(self._variant, source, Layout.MODEL)
             with translating_library_errors(self._variant, source):
                 self._make_map = DepthMap(source, str(self._device))
         if "prior_weights" in self._kind.extra_weights:
@@ -166,7 +178,7 @@ class FluxAdapter:
         if any(isinstance(each, QuantizedLinear) for each in pipeline.transformer.modules()):
             self._row_loras = [(str(p), lora.scale) for p, lora in zip(paths, loras, strict=True)]
             return
-        files = [(path.read_bytes(), lora.scale) for path, lora in zip(paths, loras, strict=True)]
+        files = [(path, lora.scale) for path, lora in zip(paths, loras, strict=True)]
         try:
             fuse_loras(pipeline, files)
         except InvalidLoraError as error:
@@ -191,18 +203,24 @@ class FluxAdapter:
             )
 
     def _read(self, class_name: str, source: Any) -> Any:
+        with translating_library_errors(self._variant, source):
+            components = replaced_components(source)
         pipeline = load_pretrained(
             getattr(diffusers, class_name),
             self._variant,
             source,
             dtype=self._dtype,
             use_safetensors=True,
+            # diffusers checks a component against the class that the checkpoint names.
+            **dict.fromkeys(components),
         )
+        pipeline.register_modules(**components)
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
 
     def _warm_up(self) -> None:
         """Run one step: kernels are chosen and memory is allocated before the first job."""
+        load_progress.begin(LoadStage.PREPARING)
         for pictures in warm_up_batch_sizes(self._mode):
             self.run([self._first_work()] * pictures, lambda _step, _steps: None, lambda: False)
 
@@ -242,18 +260,18 @@ class FluxAdapter:
         finally:
             self._saves_memory = False
 
-    def _put_on_loras(self, job: FluxParameters, stored: Callable[[str], bytes]) -> None:
+    def _put_on_loras(self, job: FluxParameters, stored: FetchFile) -> None:
         own = dict(self._row_loras)
         loras = [*self._row_loras, *((lora.source, lora.scale) for lora in job.loras)]
 
-        def read(key: str) -> bytes:
-            return Path(key).read_bytes() if key in own else stored(key)
+        def fetch(key: str) -> AbstractContextManager[Path]:
+            return nullcontext(Path(key)) if key in own else stored(key)
 
         if loras and self._loras is None:
             self._loras = PipelineLoras(self._pipeline)
         if self._loras:
             with translating_device_errors(self._device):
-                self._loras.activate(loras, read)
+                self._loras.activate(loras, fetch)
 
     def _paint(
         self,

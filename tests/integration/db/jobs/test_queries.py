@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from api.web.dashboard.queue_rows import queue_rows
+from api.web.dashboard.worker_rows import worker_rows
+from api.web.shared.job_labels import waiting_text
 from db import worker_registry as workers
 from db.core.session import Database
 from db.jobs.queries import (
@@ -360,3 +362,33 @@ def test_a_cold_start_is_told_with_the_seconds_that_a_worker_measured(database: 
         warm = queue_outlook(session, [VARIANT])[VARIANT]
     assert (warm.cold_start, warm.cold_start_seconds) == (False, None)
     assert not waiting(database, job_id).cold_start
+
+
+def test_a_job_tells_the_stage_and_the_bytes_of_its_models_load(database: Database) -> None:
+    job = submit(database, add_tenant(database))
+    said = WorkerReport(
+        *("wrk_1", "host", 7, "cpu", (VARIANT,), "starting"),
+        loading=VARIANT,
+        loading_fraction=0.25,
+        loading_stage="downloading",
+        loading_bytes=50,
+        loading_total_bytes=200,
+    )
+    with database.transaction(durable=False) as session:
+        workers.report(session, said)
+    told = waiting(database, job)
+    assert told.reason is WaitReason.LOADING
+    assert (told.progress, told.stage, told.loaded_bytes, told.total_bytes) == (
+        0.25,
+        "downloading",
+        50,
+        200,
+    )
+    assert waiting_text(told).endswith(": its model is being downloaded (50 B of 200 B).")
+    with database.transaction(durable=False) as session:
+        (row,) = worker_rows(session)
+    assert row.loading_text == f"{VARIANT}: downloading, 25% (50 B of 200 B)"
+    nearer = replace(said, id="wrk_2", loading_stage="loading", loading_fraction=0.1)
+    with database.transaction(durable=False) as session:
+        workers.report(session, nearer)
+    assert waiting(database, job).stage == "loading"

@@ -21,7 +21,7 @@ from workers.bench.flux_sizes import TINY_KLEIN, TINY_SCHNELL, new_pipeline
 from workers.bench.random_checkpoints import (
     SHAPES,
     ScratchError,
-    _sized,
+    _size,
     _tensors,
     write_checkpoint,
 )

@@ -175,6 +175,14 @@ def test_both_tries_of_a_job_share_its_deadline() -> None:
     assert isinstance(outcome, TimeoutExceededError)
 
 
+def test_a_job_whose_claim_is_lost_is_not_tried_once_more() -> None:
+    batch, error = batch_of(1), OutOfMemoryError("too large")
+    batch[0][0].claim_lost.set()
+    model = EconomicalModel(chokes_on={0: error})
+    assert answers(run(model, batch)) == [error]
+    assert model.in_least_memory == []
+
+
 def test_a_model_is_not_loaded_again_for_a_job_that_does_not_fit() -> None:
     loads: list[str] = []
     device = Device(Listener(), make_ready=loads.append)
