@@ -5,23 +5,32 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test unit check slow test-bench machines chromium promtool nginx lint fmt bench demo-weights
+.PHONY: help torch demo up test unit check slow test-bench machines chromium promtool nginx lint fmt bench demo-weights torchvision-check
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-17s %s\n", $$1, $$2}'
 
 # Torch first and pinned: left to another package's range, pip would take a build of several GB.
+# For a driver or a card that this build does not run, an operator names another build of the same
+# version, and pip's arguments to find it: make torch TORCH=torch==2.13.0+cu126 TORCH_PIP=…
 # The rest by uv, which takes seconds where pip takes two minutes; where it cannot, by pip.
-# torchao aside, for the one test that needs it: every process that imports diffusers would import
-# it too, and take two seconds more. Compiled at once: every process that imports torch would do so again where none may be written.
+# bitsandbytes and gguf aside, for the tests that need them: every process that imports diffusers
+# would import them too, and take one and a half seconds more. Compiled at once: every process that imports torch would do so again where none may be written.
+TORCH ?= torch==2.13.0
+TORCH_PIP ?=
 EXTRAS := '.[api,worker,local,dev]'
 $(READY): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet torch==2.13.0 uv
+	$(BIN)/python -m pip install --quiet $(TORCH) $(TORCH_PIP)
+	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip install --python $(BIN)/python --quiet --compile-bytecode --editable $(EXTRAS) \
 		|| $(BIN)/python -m pip install --quiet --editable $(EXTRAS)
-	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/torchao 'torchao>=0.18,<0.19'
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/quantization \
+		'bitsandbytes>=0.50,<0.51' 'gguf>=0.19,<0.20'
 	touch $(READY)
+
+torch: $(READY) ## install another build of torch (TORCH=torch==2.13.0+cu126 TORCH_PIP="pip's arguments that find it")
+	$(BIN)/python -m pip install $(TORCH) $(TORCH_PIP)
 
 demo: $(READY) ## paint a picture, look at it, print the bill, write demo-out/ (KEEP=1 leaves the stack up)
 	$(BIN)/bottega demo $(if $(KEEP),--keep)
@@ -68,6 +77,16 @@ nginx: $(READY) promtool
 		{ apt-get -qq download nginx 2>/dev/null || { apt-get update -qq && \
 		apt-get -qq download nginx; }; } && dpkg -x nginx_*.deb nginx-files && \
 		ln -sf ../nginx-files/usr/sbin/nginx bin/nginx; }
+
+# Aside, with a torch that has a torchvision: where transformers finds one it takes it, and no test
+# may. The ids of the first command are compared by the second.
+TOKENS := .venv-torchvision
+torchvision-check: $(READY) ## FLUX.2 [dev]'s prompts: token ids without torchvision against those with it
+	test -x $(TOKENS)/bin/python || $(PYTHON) -m venv $(TOKENS)
+	$(TOKENS)/bin/python -m pip install --quiet torch==2.14.1 torchvision==0.29.1 \
+		'transformers>=5.23,<5.24' pillow
+	$(BIN)/python -m tests.support.prompt_tokens $(TOKENS)/checkpoint
+	$(TOKENS)/bin/python tests/support/prompt_tokens.py $(TOKENS)/checkpoint
 
 lint: $(READY) ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

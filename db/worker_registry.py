@@ -21,7 +21,7 @@ class WorkerReport:
         id: the worker's id.
         host: the name of its machine.
         pid: its process id there.
-        device: "cpu" or "cuda:N".
+        device: "cpu", "cuda:N" or "cuda:" with a UUID; "auto" until it is chosen.
         variants: the models that it serves.
         state: its state now.
         memory_used_bytes: used memory of its device.
@@ -85,6 +85,8 @@ def report(session: Session, worker: WorkerReport) -> bool:
         **values, failed_at=func.now() if worker.state == WorkerState.FAILED else None
     )
     changed = {**values, "heartbeat_at": func.now(), "failed_at": _failed_at(worker)}
+    if worker.state == WorkerState.STARTING and worker.problem is None:
+        del changed["problem"]  # the reason of the last failure, until it is ready or fails again
     renewed = statement.on_conflict_do_update(index_elements=[Worker.id], set_=changed)
     return session.scalar(renewed.returning(Worker.drained_at)) is not None
 
@@ -115,6 +117,12 @@ def delete_stale(session: Session, *, older_than_seconds: float) -> int:
         delete(Worker).where(Worker.heartbeat_at < ago(older_than_seconds)).returning(Worker.id)
     ).all()
     return len(removed)
+
+
+def live_workers(session: Session, *, within_seconds: float) -> Sequence[Worker]:
+    """The workers whose last report is at most so old."""
+    recent = select(Worker).where(Worker.heartbeat_at > ago(within_seconds))
+    return session.scalars(recent.order_by(Worker.started_at)).all()
 
 
 def list_workers(session: Session) -> Sequence[Worker]:

@@ -57,9 +57,11 @@ class WorkerSettings(BaseSettings):
         metrics_host: address on which it serves them.
         alive_file: liveness file, touched regularly by a working worker or courier, for the
             supervisor that restarts hung processes; None for none.
-        device_memory_bytes: device memory that models may take together; 0 is nine tenths of a
-            GPU's, and no limit on the CPU.
+        device_memory_bytes: device memory that models may take together; 0 is all that is free
+            when the worker starts. On the CPU it stands for a card of that size.
         stay_seconds: time that a model in use stays loaded before another one replaces it.
+        idle_seconds: time without a job after which a model gives its memory back, where its row
+            does not say it; 0 is never.
         torch_threads: CPU threads of one model call; 0 is torch's default.
         cache_dir: folder of compiled kernels; None is torch's own.
     """
@@ -96,6 +98,7 @@ class WorkerSettings(BaseSettings):
     alive_file: Path | None = None
     device_memory_bytes: NonNegativeInt = 0
     stay_seconds: NonNegativeFloat = 60
+    idle_seconds: NonNegativeFloat = 0
     torch_threads: NonNegativeInt = 0
     cache_dir: Path | None = None
 

@@ -1,8 +1,9 @@
 """The offered models as JSON, with the load of their queues."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 
-from api.schemas.jobs import ModelView
+from api.schemas.jobs import ModelView, ServedModeView
 from db.core.session import Database
 from db.jobs.waiting import Outlook, queue_outlook
 from workers import catalog
@@ -28,10 +29,16 @@ def _view(variant: Variant, outlook: Outlook) -> ModelView:
     return ModelView(
         id=variant.id,
         title=variant.title,
+        aliases=list(variant.aliases),
+        base=variant.base or None,
         family=variant.family,
         tasks=list(variant.tasks),
         input_schema=catalog.json_schema(variant),
-        limits={"deadline_seconds": variant.deadline_seconds, "max_batch": variant.max_batch},
+        limits={
+            "deadline_seconds": variant.deadline_seconds,
+            "longest_deadline_seconds": variant.longest_deadline,
+            "max_batch": variant.max_batch,
+        },
         price=variant.price.describe(),
         unit_kind=variant.unit_kind,
         licence={
@@ -43,4 +50,7 @@ def _view(variant: Variant, outlook: Outlook) -> ModelView:
         ready_workers=outlook.ready_workers,
         expected_wait_seconds=outlook.expected_wait_seconds,
         paused=outlook.paused,
+        cold_start=outlook.cold_start,
+        cold_start_seconds=outlook.cold_start_seconds,
+        serving=[ServedModeView(**asdict(way)) for way in outlook.serving],
     )

@@ -267,7 +267,10 @@ class QueueSwitch(BaseModel):
 
 
 class WorkerView(_FromRow):
-    """The last report of a worker; `live` is true when its heartbeat is recent."""
+    """The last report of a worker; `live` is true when its heartbeat is recent.
+
+    `problem` is why it could not start, or cannot serve one of its models, in one sentence.
+    """
 
     id: str
     host: str
@@ -279,12 +282,17 @@ class WorkerView(_FromRow):
     memory_total_bytes: int
     resident: list[str]
     loading: str | None
+    catalogue_digest: str
     loading_stage: str | None = None
     loading_bytes: int | None = None
     loading_total_bytes: int | None = None
+    plans: dict[str, Any] = Field(
+        description="How each model is served, and the memory that it takes, by its id"
+    )
     started_at: datetime
     heartbeat_at: datetime
     drained_at: datetime | None
+    problem: str | None
     live: bool = False
 
 

@@ -52,15 +52,29 @@ IMAGE_JOB: Json = {
 MODEL: Json = {
     "id": "flux.1-demo",
     "title": "FLUX.1, small, for trying things out",
+    "aliases": [],
+    "base": None,
     "family": "flux1",
     "tasks": [],
     "input_schema": {"type": "object", "required": ["prompt"]},
-    "limits": {"deadline_seconds": 60, "max_batch": 8},
+    "limits": {"deadline_seconds": 60, "longest_deadline_seconds": 600, "max_batch": 8},
     "price": {"per": "unit", "unit_micros": 1000, "currency": "USD"},
     "unit_kind": "images",
     "licence": {"name": "Apache-2.0", "url": "", "commercial_use": True},
     "ready_workers": 1,
     "expected_wait_seconds": 0.0,
+    "cold_start": False,
+    "cold_start_seconds": None,
+    "serving": [
+        {
+            "precision": "bf16",
+            "offload": "none",
+            "device_bytes": 20_150_000,
+            "working_bytes": 281_300_000,
+            "host_bytes": 0,
+            "workers": 1,
+        }
+    ],
     "paused": False,
 }
 

@@ -24,7 +24,7 @@ class Worker(Base):
     host: Mapped[str]
     # The process id on that machine.
     pid: Mapped[int]
-    # "cpu" or "cuda:N".
+    # "cpu", "cuda:N" or "cuda:" with a UUID; "auto" until it is chosen.
     device: Mapped[str]
     # The models that it serves.
     variants: Mapped[list[str]] = mapped_column(ARRAY(TEXT))

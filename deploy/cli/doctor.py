@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.util import find_spec
-from types import ModuleType
 
 from redis.connection import parse_url
 from redis.exceptions import RedisError
@@ -15,18 +13,22 @@ from sqlalchemy import func, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.server import open_files
+from db import worker_registry
 from db.core.invariants import violations
 from db.core.privileges import APP_ROLE, OWNER_ROLE, excess_powers
 from db.core.secret_strength import WeakSecretError, require_strong
 from db.core.session import Database
 from db.core.settings import DatabaseSettings
 from db.jobs.queries import artifact_keys
-from db.jobs.waiting import ready_workers
+from db.jobs.waiting import WORKER_STALE_SECONDS, ready_workers
 from db.storage.object_store import ObjectNotFoundError, ObjectStore, StoreError
 from db.storage.settings import StorageSettings, open_store
 from db.tables import Tier
+from deploy.cli.models import fits
+from deploy.cli.models.device_check import check_devices
 from deploy.cli.models.weights_check import check_weights
 from workers import catalog
+from workers.adapters.pinning import DeviceError
 from workers.adapters.weights import WeightsError
 from workers.messaging.queue import QueueNotifier
 from workers.messaging.redis_privileges import excess_powers as excess_redis_powers
@@ -37,7 +39,6 @@ from workers.settings import WorkerSettings
 MAX_SKEW_SECONDS = 2.0
 _EXAMPLES = 5
 _PAGE = 500
-_TERMS = 1024
 
 
 class FindingError(Exception):
@@ -46,10 +47,12 @@ class FindingError(Exception):
 
 _EXPLAINED = (
     FindingError,
+    DeviceError,
     FilterFileError,
     StoreError,
     WeakSecretError,
     WeightsError,
+    catalog.CatalogueFileError,
     catalog.UnknownVariantError,
 )
 
@@ -94,7 +97,9 @@ def check_deployment(variants: Sequence[str]) -> Iterator[CheckResult]:
         "artifacts": _artifacts,
         "open files": _open_files,
         "workers": _workers,
+        "catalogue": _catalogue,
         "device": _device,
+        "memory": lambda environment: _memory(environment, variants),
         "weights": lambda environment: _weights(environment, variants),
         "content filters": lambda environment: _content_filters(environment, variants),
     }
@@ -244,33 +249,55 @@ def _open_files(_environment: Environment) -> str:
 def _workers(environment: Environment) -> str:
     with environment.database.transaction(durable=False) as session:
         ready = ready_workers(session)
+        problems = [
+            f"{row.id} on {row.host} ({row.device}): {row.problem}"
+            for row in worker_registry.list_workers(session)
+            if row.problem
+        ]
+    if problems:
+        raise FindingError("; ".join(problems))
     if not ready:
         raise FindingError("no live worker: start one with `bottega worker` or `bottega fleet`")
     return ", ".join(f"{count} for {variant}" for variant, count in sorted(ready.items()))
 
 
+def _catalogue(environment: Environment) -> str:
+    """Every live worker reads the same catalogue file as this machine, or none like it."""
+    own = catalog.installed()
+    with environment.database.transaction(durable=False) as session:
+        live = worker_registry.live_workers(session, within_seconds=WORKER_STALE_SECONDS)
+        others = [
+            f"{row.id} on {row.host} ({row.catalogue_digest or 'none'})"
+            for row in live
+            if row.catalogue_digest != own.digest
+        ]
+    name = f"{own.file.path} ({own.digest})" if own.file else "no catalogue file"
+    if others:
+        raise FindingError(
+            f"this machine reads {name}, and others read another: {', '.join(others)}; give every "
+            "machine the same BOTTEGA_CATALOG, and restart what read the old one"
+        )
+    return f"{name}, like every live worker"
+
+
 def _device(_environment: Environment) -> str:
     """A small computation on every device of this machine."""
-    if find_spec("torch") is None:
-        return "torch is not installed: this machine runs no models"
-    import torch  # noqa: PLC0415 - takes seconds to load, and may not be installed
-
-    if not torch.cuda.is_available():
-        return f"cpu, {torch.get_num_threads()} threads, torch {torch.__version__}"
-    return "; ".join(_check_device(torch, n) for n in range(torch.cuda.device_count()))
+    return check_devices()
 
 
-def _check_device(torch: ModuleType, number: int) -> str:
-    try:
-        with torch.device("cuda", number):
-            correct = int(torch.ones(_TERMS).sum()) == _TERMS
-    except RuntimeError as error:
-        raise FindingError(f"cuda:{number} does not compute: {error}") from error
-    if not correct:
-        raise FindingError(f"cuda:{number} computes wrongly")
-    free, total = torch.cuda.mem_get_info(number)
-    name = torch.cuda.get_device_name(number)
-    return f"cuda:{number} {name}, {free >> 30} of {total >> 30} GiB free"
+def _memory(environment: Environment, variants: Sequence[str]) -> str:
+    """Every model fits a device: by the plans of live workers, or for those that are named."""
+    if not variants:
+        with environment.database.transaction(durable=False) as session:
+            rows = worker_registry.list_workers(session)
+            served = [text for row in rows for text in fits.as_served(row.id, row.plans)]
+        return "; ".join(served) or "no live worker has a model on a device"
+    named = [row for row in map(catalog.find, variants) if row.weights is not None]
+    found = list(fits.on_devices(named))
+    missing = [fit.text for fit in found if not fit.ok]
+    if missing:
+        raise FindingError("; ".join(missing))
+    return "; ".join(fit.text for fit in found) or "no named model needs a device"
 
 
 def _weights(environment: Environment, variants: Sequence[str]) -> str:

@@ -1,14 +1,33 @@
 """Errors of the command line: each failure is one sentence and an exit code.
 
-0 is success, 1 a failure that the sentence explains, 2 a wrong command line.
+0 is success, 1 a failure that the sentence explains, 2 a wrong command line. A worker also ends
+with 78 for a fault that a restart does not mend (a setting, the device, weights), and with 71 when
+its device failed: a supervisor waits longer before it starts the former again.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
 _NOT_ALLOWED = "42501"
 """PostgreSQL's code of a missing privilege."""
+
+EXIT_CONFIGURATION = 78
+"""EX_CONFIG of sysexits.h: a restart does not mend it."""
+
+
+class LastingFault(click.ClickException):
+    """A worker's fault that lasts until an operator mends it, in one sentence."""
+
+    exit_code = EXIT_CONFIGURATION
+
+
+class DeviceFailure(click.ClickException):
+    """The failure of a worker's device, in one sentence; a new process may have better luck."""
+
+    exit_code = 71  # EX_OSERR, as when a device fails in the middle of a job
 
 
 class Group(click.Group):
@@ -25,6 +44,38 @@ class Group(click.Group):
             if message is None:
                 raise
             raise click.ClickException(message) from error
+
+
+@contextmanager
+def worker_faults() -> Iterator[None]:
+    """End a worker's process by the status that its fault deserves.
+
+    Raises:
+        LastingFault: the block failed, and only an operator can mend it.
+        DeviceFailure: the device failed.
+    """
+    try:
+        yield
+    except Exception as error:
+        message, fault = _message(error), _fault_class(error)
+        if message is None or fault is None:
+            raise
+        raise fault(message) from error
+
+
+def _fault_class(error: Exception) -> type[click.ClickException] | None:
+    """The class of a worker's fault; None for one that may pass by itself."""
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from deploy.local.fleet import FleetFileError  # noqa: PLC0415
+    from workers.adapters.protocol import DeviceLostError  # noqa: PLC0415
+
+    if isinstance(error, DeviceLostError):
+        return DeviceFailure
+    if getattr(error, "transient", False):
+        return None
+    is_lasting = isinstance(error, (ValidationError, FleetFileError, *_faults_of_workers()))
+    return LastingFault if is_lasting else None
 
 
 def _message(error: Exception) -> str | None:
@@ -53,24 +104,41 @@ def _explained() -> tuple[type[Exception], ...]:
     from deploy.local.fleet import FleetFileError  # noqa: PLC0415
     from deploy.local.servers.process import ServerError  # noqa: PLC0415
     from deploy.local.stack import StackError  # noqa: PLC0415
-    from workers.adapters.hosted.settings import HostedSetupError  # noqa: PLC0415
-    from workers.adapters.hub.errors import HubError  # noqa: PLC0415
-    from workers.adapters.pinning import DeviceError  # noqa: PLC0415
-    from workers.adapters.weights import WeightsError  # noqa: PLC0415
-    from workers.catalog import UnknownVariantError  # noqa: PLC0415
-    from workers.moderation.filter_file import FilterFileError  # noqa: PLC0415
+    from workers.adapters.protocol import DeviceLostError  # noqa: PLC0415
 
     return (
-        FilterFileError,
+        *_faults_of_workers(),
+        DeviceLostError,
         FleetFileError,
-        DeviceError,
         LastOperatorError,
-        HostedSetupError,
-        HubError,
         ServerError,
         StackError,
         StoreError,
         UnknownTierError,
+    )
+
+
+def _faults_of_workers() -> tuple[type[Exception], ...]:
+    """The faults of a worker that last until an operator mends them."""
+    from workers.adapters.hosted.settings import HostedSetupError  # noqa: PLC0415
+    from workers.adapters.hub.errors import HubError  # noqa: PLC0415
+    from workers.adapters.pinning import DeviceError  # noqa: PLC0415
+    from workers.adapters.serving.choose import DoesNotFitError  # noqa: PLC0415
+    from workers.adapters.weights import WeightsError  # noqa: PLC0415
+    from workers.catalog import CatalogueFileError, UnknownVariantError  # noqa: PLC0415
+    from workers.moderation.filter_file import FilterFileError  # noqa: PLC0415
+    from workers.runtime.model_cache import BudgetError  # noqa: PLC0415
+    from workers.runtime.models.problems import ModelLoadError  # noqa: PLC0415
+
+    return (
+        BudgetError,
+        CatalogueFileError,
+        DeviceError,
+        DoesNotFitError,
+        FilterFileError,
+        HubError,
+        HostedSetupError,
+        ModelLoadError,
         UnknownVariantError,
         WeightsError,
     )

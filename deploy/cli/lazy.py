@@ -14,6 +14,7 @@ class LazyGroup(Group):
     modules: ClassVar[dict[str, str]] = {
         "audit": "deploy.cli.audit:list_audit_entries",
         "bench": "deploy.cli.bench:bench",
+        "catalog": "deploy.cli.models.catalog:catalog",
         "credit": "deploy.cli.credit:credit",
         "demo": "deploy.cli.demo:demo",
         "doctor": "deploy.cli.admin:doctor",

@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from deploy.process import logging as logs
 from deploy.process.umask import keep_files_private
 
 if TYPE_CHECKING:
+    from deploy.local.fleet import Fleet
     from deploy.local.stack import LocalStack
 
 # A command imports its libraries when it runs: `bottega --help` must not wait for torch.
@@ -20,6 +22,43 @@ if TYPE_CHECKING:
 _DATA_DIR = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _PORT = click.IntRange(0, 65535)
+
+_device_option = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    help="The device that runs the models: auto (the GPU with most free memory; the CPU where "
+    "there is none, and for demo and hosted models), cpu, cuda, cuda:N, cuda:GPU-<uuid> or "
+    "MIG-<uuid>.",
+)
+
+
+def _serving_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how models are served; each is given as "" where it is not used."""
+    precisions, offloads = "auto|bf16|fp16|fp8|int8|nf4|stored", "auto|none|text|blocks"
+    options = (
+        click.option(
+            "--precision",
+            type=click.Choice(precisions.split("|")),
+            help="The number format of large weights (BOTTEGA_PRECISION); auto: the best that "
+            "fits the free memory.",
+        ),
+        click.option(
+            "--offload",
+            type=click.Choice(offloads.split("|")),
+            help="What waits in the host's memory (BOTTEGA_OFFLOAD): nothing, the text encoders, "
+            "or also the transformer's blocks.",
+        ),
+        click.option("--attention", help="diffusers' name of attention kernels, or auto."),
+        click.option(
+            "--compile",
+            type=click.Choice(["auto", "on", "off"]),
+            help="Compile the transformer's blocks (BOTTEGA_COMPILE).",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -55,15 +94,16 @@ def _read_settings(stack: Path) -> dict[str, str]:
 @click.option("--data-dir", type=_DATA_DIR, default=Path(".bottega"), show_default=True)
 @click.option("--port", type=_PORT, default=8000, show_default=True, help="0 takes a free one.")
 @click.option("--ready-file", type=_FILE, help="JSON file to write when everything is ready.")
-@click.option(
-    "--device",
-    default="cpu",
-    show_default=True,
-    help="The device that runs the models: cpu, or cuda:N.",
-)
+@_device_option
 @click.option("--variant", "variants", multiple=True, help="A model to serve; repeatable.")
+@_serving_options
 def up(
-    data_dir: Path, port: int, ready_file: Path | None, device: str, variants: tuple[str, ...]
+    data_dir: Path,
+    port: int,
+    ready_file: Path | None,
+    device: str,
+    variants: tuple[str, ...],
+    **serving: str | None,
 ) -> None:
     """Start the local stack and stay in the foreground; Ctrl-C stops all of it.
 
@@ -75,9 +115,14 @@ def up(
     from deploy.local.stack import DEMO_VARIANTS, LocalStack  # noqa: PLC0415
     from deploy.local.supervisor import stop_on_signals  # noqa: PLC0415
 
-    stack = LocalStack(data_dir, port, variants or DEMO_VARIANTS, device)
+    stack = LocalStack(data_dir, port, variants or DEMO_VARIANTS, device, serving=_given(serving))
     with stop_on_signals() as stopping:
         _run_stack(stack, ready_file, stopping)
+
+
+def _given(options: dict[str, str | None]) -> dict[str, str]:
+    """The options of the command line that were used."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _run_stack(stack: "LocalStack", ready_file: Path | None, stopping: threading.Event) -> None:
@@ -135,26 +180,27 @@ def api(host: str, port: int) -> None:
     """
     from api.server.run import serve  # noqa: PLC0415
     from deploy.process.malloc import limit_malloc_arenas  # noqa: PLC0415
+    from workers import catalog  # noqa: PLC0415
 
+    catalog.installed()  # a fault of the operator's file is told before anything is started
     limit_malloc_arenas()
     serve("api.app:create_app", host, port)
 
 
 @main.command()
-@click.option(
-    "--device",
-    default="cpu",
-    show_default=True,
-    help="The device that runs the models: cpu, or cuda:N.",
-)
+@_device_option
 @click.option(
     "--variant", "variants", multiple=True, required=True, help="A model to serve; repeatable."
 )
 @click.option("--id", "worker_id", help="The worker's id; a random one by default.")
-def worker(device: str, variants: tuple[str, ...], worker_id: str | None) -> None:
+@_serving_options
+def worker(
+    device: str, variants: tuple[str, ...], worker_id: str | None, **serving: str | None
+) -> None:
     """Run one worker: one device, and the models that it serves.
 
-    On SIGTERM it finishes its running jobs, then ends.
+    On SIGTERM it finishes its running jobs, then ends. A fault that a restart does not mend ends
+    it with status 78 and one sentence, which its row keeps: `bottega workers list` shows it.
 
     BOTTEGA_WEIGHTS_<MODEL> (FLUX.1-schnell: BOTTEGA_WEIGHTS_FLUX_1_SCHNELL) names a local folder
     with the model's weights, to use instead of the hub. Hosted models (flux.2-pro …) need no
@@ -165,27 +211,37 @@ def worker(device: str, variants: tuple[str, ...], worker_id: str | None) -> Non
     from db.core.session import Database  # noqa: PLC0415
     from db.core.settings import DatabaseSettings  # noqa: PLC0415
     from db.storage.settings import StorageSettings, open_store  # noqa: PLC0415
+    from deploy.cli.errors import worker_faults  # noqa: PLC0415
     from deploy.process.malloc import limit_malloc_arenas  # noqa: PLC0415
     from workers import catalog  # noqa: PLC0415
+    from workers.catalog.serving_settings import ServingSettings  # noqa: PLC0415
     from workers.runtime.process import WorkerProcess  # noqa: PLC0415
     from workers.settings import WorkerSettings  # noqa: PLC0415
 
-    if all(catalog.find(name).weights is None for name in variants):
-        limit_malloc_arenas()  # not with a model library: it manages memory in its own way
-    WorkerProcess(
-        variant_ids=variants,
-        device=device,
-        database=Database(DatabaseSettings()),
-        store=open_store(StorageSettings()),
-        settings=WorkerSettings(),
-        id=worker_id or new_id("wrk"),
-    ).run()
+    with worker_faults():
+        rows = [catalog.find(name) for name in variants]
+        if all(row.weights is None for row in rows):
+            limit_malloc_arenas()  # not with a model library: it manages memory in its own way
+        WorkerProcess(
+            variant_ids=[row.id for row in rows],
+            device=device,
+            database=Database(DatabaseSettings()),
+            store=open_store(StorageSettings()),
+            settings=WorkerSettings(),
+            serving=ServingSettings.model_validate(_given(serving)).request,
+            id=worker_id or new_id("wrk"),
+        ).run()
 
 
 @main.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--log-dir", type=_DATA_DIR, default=Path(".bottega/logs"), show_default=True)
-@click.option("--check", is_flag=True, help="Read the file, print the workers' commands, and stop.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Read the file, print the workers' commands and how their models fit, and stop; "
+    "status 1 if one does not.",
+)
 def fleet(file: Path, log_dir: Path, *, check: bool) -> None:
     """Start one worker for each device that FILE lists, and restart workers that end.
 
@@ -195,16 +251,22 @@ def fleet(file: Path, log_dir: Path, *, check: bool) -> None:
       device = "cuda:0"
       variants = ["flux.1-schnell"]
       metrics_port = 9400
+      precision = "nf4"     # and offload, attention, compile: as the options of `worker`
+      memory = "20GB"       # device memory that its models may take; all that is free by default
     On SIGTERM all workers finish their running jobs at the same time.
     """  # noqa: D301 - \b is click's mark of a paragraph to leave as it is
+    from deploy.cli.errors import worker_faults  # noqa: PLC0415
     from deploy.local.fleet import fleet_stop_seconds, programs, read_fleet  # noqa: PLC0415
     from deploy.local.supervisor import Supervisor, stop_on_signals  # noqa: PLC0415
 
-    parsed = read_fleet(file)
+    with worker_faults():
+        parsed = read_fleet(file)
     started = programs(parsed)
     if check:
-        for program in started:
-            click.echo(f"{program.name}: bottega {' '.join(program.arguments)}")
+        _check_fleet(
+            parsed,
+            [f"{program.name}: bottega {' '.join(program.arguments)}" for program in started],
+        )
         return
     supervisor = Supervisor(log_dir, stop_seconds=fleet_stop_seconds(parsed))
     with stop_on_signals() as stopping:
@@ -213,6 +275,20 @@ def fleet(file: Path, log_dir: Path, *, check: bool) -> None:
             supervisor.watch(stopping)
         finally:
             supervisor.stop_together()
+
+
+def _check_fleet(parsed: "Fleet", command_lines: list[str]) -> None:
+    """Print each worker's command and how it would serve its models; status 1 if one cannot."""
+    from deploy.cli.models.fits import of_worker  # noqa: PLC0415
+
+    all_fit = True
+    for worker, line in zip(parsed.workers, command_lines, strict=True):
+        click.echo(line)
+        for fit in of_worker(worker):
+            click.echo(f"  {fit.line}")
+            all_fit = all_fit and fit.ok is not False
+    if not all_fit:
+        raise click.exceptions.Exit(1)
 
 
 @main.command()

@@ -15,7 +15,18 @@ from deploy.cli.common import (
 )
 from workers.adapters.load_progress import readable_bytes
 
-_COLUMNS = ("id", "host", "pid", "device", "state", "variants", "heartbeat_at", "drained_at")
+_COLUMNS = (
+    "id",
+    "host",
+    "pid",
+    "device",
+    "state",
+    "variants",
+    "catalogue_digest",
+    "heartbeat_at",
+    "drained_at",
+    "problem",
+)
 
 
 @click.group()

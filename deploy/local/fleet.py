@@ -8,19 +8,34 @@
     device = "cuda:1"
     variants = ["florence-2-large-ft", "florence-2-base"]
 
+    [[workers]]
+    device = "cuda:2"
+    variants = ["flux.1-dev"]
+    precision = "nf4"     # how its models are served, as the options of `bottega worker`
+    offload = "text"
+    memory = "10GB"       # the device memory that they may take; all that is free by default
+
+A device is "cpu", "cuda:N" (numbered as `nvidia-smi` does), "cuda:GPU-<uuid>" or "MIG-<uuid>".
 `DATABASE_URL`, `REDIS_URL` and the store's settings come from the environment.
 """
 
 import os
 import tomllib
 from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, ByteSize, Field, ValidationError, field_validator
 
 from deploy.local.processes import WorkerProgram, worker_program
 from deploy.local.stop_times import STORING_SECONDS, grace_seconds
 from workers import catalog
+from workers.adapters.pinning import AUTO, Device, DeviceError, parse_device
+from workers.catalog.serving import Compile, Offload, Precision
+
+SERVING_OPTIONS = ("precision", "offload", "attention", "compile")
 
 _GRACE = "BOTTEGA_GRACE_SECONDS"
 
@@ -30,21 +45,50 @@ class FleetFileError(Exception):
 
 
 class FleetWorker(BaseModel, extra="forbid"):
-    """One worker: a device, the variants that it serves, and the port for Prometheus."""
+    """One worker: a device, the variants that it serves, and how.
 
-    device: str = Field(pattern=r"^(cpu|cuda:\d+)$")
+    Attributes:
+        device: its device.
+        variants: the models that it serves.
+        metrics_port: the port for Prometheus.
+        precision, offload, attention, compile: how its models are served, before what their rows
+            and the environment ask for.
+        memory: the device memory that its models may take; None for all that is free.
+    """
+
+    device: str
     variants: list[str] = Field(min_length=1)
     metrics_port: int | None = Field(default=None, gt=0, lt=65_536)
+    precision: Precision | None = None
+    offload: Offload | None = None
+    attention: str | None = None
+    compile: Compile | None = None
+    memory: Annotated[ByteSize, Field(gt=0)] | None = None
+
+    @property
+    def serving(self) -> dict[str, str]:
+        """The options of `bottega worker` that say how its models are served, without dashes."""
+        values = {name: getattr(self, name) for name in SERVING_OPTIONS}
+        return {name: str(value) for name, value in values.items() if value is not None}
+
+    @field_validator("device")
+    @classmethod
+    def _is_one_device(cls, device: str) -> str:
+        if device.strip().lower() == AUTO:
+            # Two workers that choose at the same moment would choose the same device.
+            raise ValueError("a fleet file names each device: cpu, cuda:N or a UUID, not auto")
+        try:
+            return str(parse_device(device))
+        except DeviceError as error:
+            raise ValueError(str(error)) from error
 
     @field_validator("variants")
     @classmethod
     def _are_known(cls, variants: list[str]) -> list[str]:
-        for variant in variants:
-            try:
-                catalog.find(variant)
-            except catalog.UnknownVariantError as error:
-                raise ValueError(str(error)) from error
-        return variants
+        try:
+            return [catalog.find(variant).id for variant in variants]
+        except catalog.UnknownVariantError as error:
+            raise ValueError(str(error)) from error
 
 
 class Fleet(BaseModel, extra="forbid"):
@@ -55,11 +99,29 @@ class Fleet(BaseModel, extra="forbid"):
     @field_validator("workers")
     @classmethod
     def _have_own_devices(cls, workers: list[FleetWorker]) -> list[FleetWorker]:
-        counts = Counter(worker.device for worker in workers if worker.device != "cpu")
+        devices = [parse_device(worker.device) for worker in workers if worker.device != "cpu"]
+        counts = Counter(map(_spelling, devices))
         doubled = [device for device, count in counts.items() if count > 1]
         if doubled:
             raise ValueError(f"{', '.join(doubled)}: use one worker per device")
+        _check_partial_uuids(devices)
         return workers
+
+
+def _spelling(device: Device) -> str:
+    """One spelling for each device: "cuda" is "cuda:0", and a UUID is in small letters."""
+    return f"cuda:{device.uuid.lower() if device.uuid else device.index or 0}"
+
+
+def _check_partial_uuids(devices: Sequence[Device]) -> None:
+    """Refuse a UUID that is the beginning of another: both may name the same card.
+
+    A number and a UUID are not compared: only the machine itself knows.
+    """
+    uuids = sorted(device.uuid.lower() for device in devices if device.uuid)
+    for one, other in pairwise(uuids):
+        if other.startswith(one):
+            raise ValueError(f"{one} and {other} may be one device: write both in full")
 
 
 def read_fleet(path: Path) -> Fleet:
@@ -83,20 +145,23 @@ def programs(fleet: Fleet) -> list[WorkerProgram]:
     """The processes that a supervisor starts for the workers."""
     return [
         worker_program(
-            f"worker-{n}-{worker.device.replace(':', '')}",
+            f"worker-{n}-{worker.device.replace(':', '').replace('/', '-')}",
             worker.device,
             worker.variants,
             _settings_of(worker),
+            serving=worker.serving,
         )
         for n, worker in enumerate(fleet.workers)
     ]
 
 
 def _settings_of(worker: FleetWorker) -> dict[str, str]:
-    """Time for the longest job, unless the environment sets it, and the worker's own port."""
+    """Time for the longest job, unless the environment sets it, its memory, and its own port."""
     settings = {}
     if _GRACE not in os.environ:
         settings[_GRACE] = str(grace_seconds(worker.variants))
+    if worker.memory is not None:
+        settings["BOTTEGA_DEVICE_MEMORY_BYTES"] = str(int(worker.memory))
     if worker.metrics_port is not None:
         settings["BOTTEGA_METRICS_PORT"] = str(worker.metrics_port)
     return settings

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from types import MappingProxyType
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -103,10 +104,22 @@ def worker_program(
     variants: Sequence[str],
     settings: Mapping[str, str],
     database: Database | None = None,
+    *,
+    serving: Mapping[str, str] = MappingProxyType({}),
 ) -> WorkerProgram:
-    """A worker pinned to a device; with a database, a supervisor waits until it is ready."""
+    """A worker pinned to a device; with a database, a supervisor waits until it is ready.
+
+    Args:
+        name: the program's name.
+        device: the device, see `workers.adapters.pinning`.
+        variants: the models that it serves.
+        settings: its environment beside the supervisor's own.
+        database: where its row is.
+        serving: how its models are served, by the option of `bottega worker` without its dashes.
+    """
     worker_id = new_id("wrk")
     options = [option for variant in variants for option in ("--variant", variant)]
+    options += [part for name, value in serving.items() for part in (f"--{name}", value)]
     arguments = ["worker", "--device", device, "--id", worker_id, *options]
     return WorkerProgram(name, arguments, settings, database=database, worker_id=worker_id)
 

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 from pydantic import SecretStr
@@ -61,6 +62,12 @@ class PortInUseError(StackError):
         super().__init__(f"port {port} is in use; choose another --port, or 0 for a free one")
 
 
+def _catalogue_setting() -> dict[str, str]:
+    """The operator's catalogue file, for commands that run in another folder as well."""
+    file = catalog.installed().file
+    return {"BOTTEGA_CATALOG": str(file.path)} if file else {}
+
+
 class LocalStack:
     """The stack of one machine, in one folder. Several run side by side in several folders.
 
@@ -69,6 +76,7 @@ class LocalStack:
         port: the API's port on 127.0.0.1; 0 takes a free one.
         variants: the models that the worker serves.
         device: the device that they run on.
+        serving: how they are served, by the option of `bottega worker` without its dashes.
 
     Attributes:
         migration_url: the database as the owner of its tables, once started.
@@ -79,12 +87,14 @@ class LocalStack:
         data_dir: Path,
         port: int = 0,
         variants: Sequence[str] = DEMO_VARIANTS,
-        device: str = "cpu",
+        device: str = "auto",
+        serving: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.data_dir = data_dir.absolute()
         self.port = port or free_port()
         self.variants = variants
         self.device = device
+        self.serving = serving
         self._supervisor = Supervisor(self.data_dir / "logs")
         self._metrics_ports = {name: free_port() for name in ("courier", "worker")}
         self._settings: dict[str, str] = {}
@@ -105,19 +115,24 @@ class LocalStack:
         Raises:
             deploy.local.start_progress.StartStoppedError: it was set.
             StackError: the folder or the port cannot be used.
-            workers.catalog.UnknownVariantError: there is no such model.
+            workers.catalog.UnknownVariantError: there is no such model, or it is disabled.
+            workers.catalog.CatalogueFileError: the operator's catalogue file cannot be used.
             deploy.local.servers.process.ServerStartError: a process did not become ready.
         """
-        for variant in self.variants:
-            catalog.find(variant)
+        offered = catalog.installed().offered()
+        self.variants = [offered.find(variant).id for variant in self.variants]
         self._acquire_lock()
         self._require_free_port()
         secret = url_secret(self._keys_path)
-        self._settings = self._start_servers() | {
-            "BOTTEGA_VARIANTS": json.dumps(list(self.variants)),
-            # More threads than idle cores make a small model many times slower, not faster.
-            "BOTTEGA_TORCH_THREADS": os.environ.get("BOTTEGA_TORCH_THREADS", "1"),
-        }
+        self._settings = (
+            self._start_servers()
+            | _catalogue_setting()
+            | {
+                "BOTTEGA_VARIANTS": json.dumps(list(self.variants)),
+                # More threads than idle cores make a small model many times slower, not faster.
+                "BOTTEGA_TORCH_THREADS": os.environ.get("BOTTEGA_TORCH_THREADS", "1"),
+            }
+        )
         if "S3_BUCKET" not in os.environ and "S3_ENDPOINT_URL" not in os.environ:
             self._settings["BOTTEGA_STORE_DIR"] = str(self.data_dir / "store")
         api_settings = self._settings | {"BOTTEGA_URL_SECRET": secret}
@@ -137,6 +152,7 @@ class LocalStack:
             self.variants,
             worker_settings | self._metrics_port("worker"),
             self._database,
+            serving=self.serving,
         )
         progress = StartProgress(self._database, worker.worker_id, stopping)
         try:

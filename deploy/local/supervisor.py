@@ -18,6 +18,10 @@ FIRST_RESTART_SECONDS = 0.5
 LAST_RESTART_SECONDS = 30.0
 STEADY_SECONDS = 60.0
 """A process that ran this long restarts at once the next time."""
+EXIT_CONFIGURATION = 78
+"""EX_CONFIG of sysexits.h: the process says that a restart does not mend its fault."""
+CONFIGURATION_RESTART_SECONDS = 300.0
+"""The time until such a process is started again: its weights or settings may be mended by then."""
 
 _log = structlog.get_logger(__name__)
 
@@ -91,12 +95,15 @@ class Supervisor:
         if not entry.restart_at:
             steady = now - entry.started_at > STEADY_SECONDS
             entry.delay_seconds = FIRST_RESTART_SECONDS if steady else entry.delay_seconds
-            entry.restart_at = now + entry.delay_seconds
+            lasting = entry.child.returncode == EXIT_CONFIGURATION
+            delay = CONFIGURATION_RESTART_SECONDS if lasting else entry.delay_seconds
+            entry.restart_at = now + delay
             _log.warning(
                 "process_ended",
                 process=entry.child.process.name,
                 status=entry.child.returncode,
-                restart_seconds=entry.delay_seconds,
+                restart_seconds=delay,
+                problem=_problem(entry.child),
             )
         elif now >= entry.restart_at:
             entry.delay_seconds = min(LAST_RESTART_SECONDS, entry.delay_seconds * 2)
@@ -118,6 +125,13 @@ class Supervisor:
         for entry in self._entries:
             entry.child.await_end(max(0.0, deadline - time.monotonic()))
         self._entries = []
+
+
+def _problem(child: Child) -> str | None:
+    """The sentence that the process ended with; None where it left none."""
+    if child.returncode == -signal.SIGKILL:
+        return "it was killed: where nobody did, the host's memory ran out (dmesg names it)"
+    return child.last_error()
 
 
 @contextmanager

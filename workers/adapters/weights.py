@@ -4,7 +4,6 @@ Only safetensors files are read, and no code from a model repository is ever run
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,8 +15,9 @@ from workers.adapters.hub.errors import HubError
 from workers.adapters.hub.fetch import fetch
 from workers.adapters.hub.selection import Checkpoint, Layout
 from workers.adapters.load_progress import LoadStage
+from workers.catalog import find
 from workers.catalog.flux.loras import RowLora
-from workers.catalog.variant import Variant, Weights
+from workers.catalog.variant import Variant, Weights, weights_variable
 from workers.demo import weights_folder
 
 CLASS_KEYS = (
@@ -26,6 +26,9 @@ CLASS_KEYS = (
     ("Generation", "config.json", "architectures"),
 )
 """The file and key that name a folder's class, by the suffix of the class's name."""
+
+FILE_SUFFIXES = (".safetensors", ".gguf")
+"""The formats of a single file with a transformer."""
 
 
 class WeightsError(Exception):
@@ -45,37 +48,89 @@ class Source:
         name: folder or hub id.
         revision: commit or branch on the hub, None for a folder.
         remedy: instruction for the operator when this source fails.
+        file: a single file with the transformer alone, which takes the place of the source's own:
+            a path, or a name in `file_source`; "" where there is none.
+        file_source: the hub's repository that holds `file`; None for a path.
     """
 
     name: str
     revision: str | None
     remedy: str
+    file: str = ""
+    file_source: "Source | None" = None
+
+    @property
+    def path(self) -> Path | None:
+        """The local folder; None for the hub."""
+        return Path(self.name) if self.revision is None else None
 
 
 def override_variable(variant_id: str) -> str:
     """The variable that names a local folder: "flux.1-dev" → "BOTTEGA_WEIGHTS_FLUX_1_DEV"."""
-    return "BOTTEGA_WEIGHTS_" + re.sub(r"[^A-Z0-9]", "_", variant_id.upper())
+    return weights_variable(variant_id)
 
 
 def locate(variant: Variant, overrides: Mapping[str, str]) -> Source:
-    """The override if there is one, else the bundled folder, else the hub.
+    """The override if there is one, else the row's file or folder, else the hub.
 
     Args:
         variant: the row.
         overrides: local folders by `override_variable`, `os.environ` for one.
 
     Raises:
-        WeightsError: the named folder does not exist, or the model is hosted and has no weights.
+        WeightsError: the named folder or file does not exist, or the model is hosted and has no
+            weights.
     """
     variable = override_variable(variant.id)
     if variable in overrides:
         remedy = f"{variable} must name a folder as save_pretrained writes it"
         return _folder(variant, Path(overrides[variable]).expanduser(), remedy)
-    if variant.weights is None:
+    weights = variant.weights
+    if weights is None:
         raise WeightsError(f"{variant.id}: there are no weights: only its vendor hosts it")
-    if variant.weights.bundled:
-        return _bundled(variant, variant.weights)
-    return _hub(variant, variant.weights, variable)
+    if weights.file:
+        return _file(variant, weights, overrides)
+    if weights.folder:
+        remedy = "its row must name a folder on this machine, as save_pretrained writes it"
+        return _folder(variant, Path(weights.folder).expanduser(), remedy)
+    if weights.bundled:
+        return _bundled(variant, weights)
+    return _hub(variant, weights, variable)
+
+
+def _file(variant: Variant, weights: Weights, overrides: Mapping[str, str]) -> Source:
+    """The base's own source, with the row's file in place of its transformer."""
+    if Path(weights.file).suffix not in FILE_SUFFIXES:
+        # Anything else may be a pickle, which runs code when it is read.
+        raise WeightsError(
+            f"{variant.id}: {weights.file} is neither a .safetensors nor a .gguf file; "
+            "its row must name one of these"
+        )
+    if not variant.base:
+        raise WeightsError(
+            f"{variant.id}: {weights.file} holds a transformer alone; its row must name the base "
+            "that has the other components"
+        )
+    rest = locate(find(variant.base), overrides)
+    path = Path(weights.file).expanduser()
+    if path.is_absolute():
+        if not path.is_file():
+            raise WeightsError(f"{variant.id}: there is no file {path}; its row must name one")
+        return replace(rest, file=str(path))
+    hub = _hub(variant, weights, override_variable(variant.id))
+    return replace(rest, file=weights.file, file_source=hub)
+
+
+def local_file(variant: Variant, source: Source) -> Path:
+    """The single file of a source, fetched from the hub if it is not local yet.
+
+    Raises:
+        WeightsError: it cannot be fetched.
+    """
+    if source.file_source is None:
+        return Path(source.file)
+    folder = fetched(variant, source.file_source, Layout.FILE, file=source.file).name
+    return Path(folder, source.file)
 
 
 def locate_part(variant: Variant, part: str, overrides: Mapping[str, str]) -> Source:
@@ -116,6 +171,8 @@ def locate_lora(variant: Variant, number: int, overrides: Mapping[str, str]) -> 
         if not path.is_file():
             raise WeightsError(f"{variant.id}: there is no file {path}; {variable} must name one")
         return path
+    if lora.weights.folder:
+        return _local_lora(variant, Path(lora.weights.folder, lora.file))
     source = _hub(variant, lora.weights, variable)
     return Path(fetched(variant, source, Layout.FILE, file=lora.file).name, lora.file)
 
@@ -155,6 +212,15 @@ def fetched(
         raise refused from error
     remedy = f"check the files with `bottega weights verify {variant.id}`"
     return replace(source, name=str(folder), revision=None, remedy=remedy)
+
+
+def _local_lora(variant: Variant, path: Path) -> Path:
+    if not path.is_file():
+        raise WeightsError(
+            f"{variant.id}: there is no file {path}; `loras` in the catalogue file must name one "
+            "on this machine"
+        )
+    return path
 
 
 def _bundled(variant: Variant, weights: Weights) -> Source:

@@ -14,12 +14,14 @@ from workers.adapters.flux.adapter import FluxAdapter
 from workers.adapters.library_logging import silence_libraries
 from workers.adapters.pinning import parse_device
 from workers.adapters.protocol import Work
+from workers.adapters.serving.layers import QUANTIZING
 from workers.adapters.weights import override_variable
 from workers.bench.flux_roofline import synchronize
 from workers.bench.flux_sizes import FluxShape, new_pipeline
 from workers.bench.interleaving import elapsed_seconds, interleaved_medians
 from workers.bench.stock_flux import StockFlux
 from workers.catalog.flux.parameters import FluxParameters
+from workers.catalog.serving import PLAIN
 
 STEPS = 4
 PROMPT = "a red circle on a blue background"
@@ -113,10 +115,10 @@ class Comparison:
         Args:
             sides: sides of the square pictures in pixels.
             batches: pictures per call; calls of more than `LARGEST_CALL` pixels are skipped.
-            settings: options of the variant by the setting's name. The candidates of one setting
-                are interleaved; the stock pipeline is one of them unless the setting changes the
-                arithmetic. A setting also applies to the next ones, because the pipeline is
-                created only once.
+            settings: changes of how it is served, by the setting's name. The candidates of one
+                setting are interleaved; the stock pipeline is one of them unless the setting
+                changes the arithmetic. A setting also applies to the next ones, because the
+                pipeline is created only once.
         """
         return [
             measurement
@@ -143,13 +145,15 @@ class Comparison:
     def _measure_setting(
         self, sides: Sequence[int], batches: Sequence[int], name: str, options: Options
     ) -> list[Measurement]:
-        options = {**self._variant.options, **options}
-        adapter = FluxAdapter(replace(self._variant, options=options), self._device, {})
+        mode = replace(PLAIN, **options)
+        adapter = FluxAdapter(self._variant, self._device, {}, mode)
         adapter.adopt(self._pipeline)
         measurements = []
         for side in sides:
             stock = (
-                [] if options["fp8"] else [_Candidate(f"stock{name}", side, 1, self._stock(side))]
+                []
+                if mode.precision in QUANTIZING
+                else [_Candidate(f"stock{name}", side, 1, self._stock(side))]
             )
             batched = [
                 _Candidate(f"adapter{name}", side, size, self._adapter(adapter, side, size))

@@ -1,14 +1,14 @@
 """`python -m workers.bench.flux_large`: FLUX at full size with random weights."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from workers.adapters.pinning import DeviceError, pin_device
-from workers.catalog.flux.row_parts import OPTIMIZATIONS
+from workers.catalog.serving import ServingMode
 
 if TYPE_CHECKING:
     from workers.bench.flux_comparison import Comparison, Measurement
@@ -65,8 +65,8 @@ _COLUMNS = {
     metavar="OPTION=VALUE",
     callback=lambda _context, _parameter, values: dict(map(_option, values)),
     multiple=True,
-    help="Add a setting with one more option of the variant, such as fp8=dynamic, "
-    "channels_last=true or attention=_native_cudnn. Repeatable; options accumulate.",
+    help="Add a setting with one more change of how it is served, such as precision=fp8, "
+    "offload=text or attention=_native_cudnn. Repeatable; changes accumulate.",
 )
 @click.option(
     "--load", is_flag=True, help="Write the model to a temporary folder, and measure its loading."
@@ -95,7 +95,7 @@ def main(  # noqa: PLR0913 - one for each option
     The weights are random, so nothing is downloaded. The pictures are meaningless, but the costs
     are those of the real checkpoint. Measurements of diffusers' own pipeline, picture by picture,
     are interleaved with those of the service's adapter in batches: with default settings, with a
-    compiled transformer, and with more options of the variant. Calls of more than four megapixels
+    compiled transformer, and served in further ways. Calls of more than four megapixels
     are skipped.
 
     x stock: pictures/s relative to the stock pipeline of that size that is not compiled; the stock
@@ -149,12 +149,15 @@ def _print_measurement(one: "Measurement") -> None:
 
 def _option(text: str) -> tuple[str, Any]:
     name, _, value = text.partition("=")
-    if name not in OPTIMIZATIONS:
-        raise click.BadParameter(f"{name!r} is not one of {', '.join(OPTIMIZATIONS)}")
+    kinds: dict[str, Any] = {each.name: type(each.default) for each in fields(ServingMode)}
+    if name not in kinds:
+        raise click.BadParameter(f"{name!r} is not one of {', '.join(kinds)}")
+    if kinds[name] is bool:
+        return name, value == "true"
     try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
-        return name, value
+        return name, kinds[name](value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def _settings(options: Options) -> dict[str, Options]:

@@ -14,8 +14,12 @@ from workers.adapters.protocol import (
     Adapter,
     AdapterError,
     DeviceLostError,
+    DeviceNotReadyError,
+    Economical,
     OutOfMemoryError,
     Output,
+    Report,
+    ShouldStop,
     Stopped,
     Work,
 )
@@ -26,6 +30,7 @@ from workers.runtime.failures import NeverRunError, TimeoutExceededError
 from workers.telemetry.metrics import add_device_seconds, count_batch_split, observe_batch
 
 Batch = Sequence[tuple[ActiveJob, Work]]
+RunModel = Callable[[Sequence[Work], Report, ShouldStop], list[Output]]
 
 _log = structlog.get_logger(__name__)
 
@@ -38,6 +43,7 @@ class Device:
         publisher: Publisher,
         make_ready: Callable[[str], object] = lambda _variant: None,
         on_first_step: Callable[[], object] = lambda: None,
+        on_used: Callable[[str], object] = lambda _variant: None,
     ) -> None:
         """Serialise the calls of one device.
 
@@ -45,12 +51,14 @@ class Device:
             publisher: publishes progress.
             make_ready: loads a variant's model onto the device; called while no batch runs.
             on_first_step: called when a batch has made its first step.
+            on_used: called with its variant when a batch is over.
         """
         self._make_ready = make_ready
         self._lock = threading.Lock()
         self._hosted: dict[str, threading.BoundedSemaphore] = {}
         self._publisher = publisher
         self._on_first_step = on_first_step
+        self._on_used = on_used
         self._failed = False
 
     @property
@@ -74,25 +82,57 @@ class Device:
         variant = batch[0][0].row.variant
         with self._lock_for(variant, concurrency):
             began = time.monotonic()
-            outcomes = self._run(adapter, batch)
+            # Once for the batch, and before the deadlines start: a job does not pay for the
+            # loading of a model, and a load that fails is no reason to try smaller batches.
+            fault = self._load(variant)
+            outcomes: list[Outcome] = [fault for _ in batch] if fault else self._run(adapter, batch)
             seconds = time.monotonic() - began
+            self._on_used(variant)
         if concurrency == 1:
             add_device_seconds(variant, seconds)
         return outcomes, seconds
+
+    def when_free(self, action: Callable[[], object]) -> bool:
+        """Do something with the device, unless a batch has it; false when one has."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            action()
+        finally:
+            self._lock.release()
+        return True
 
     def _lock_for(self, variant: str, concurrency: int) -> AbstractContextManager[object]:
         if concurrency == 1:
             return self._lock
         return self._hosted.setdefault(variant, threading.BoundedSemaphore(concurrency))
 
+    def _load(self, variant: str) -> Exception | None:
+        """Make the variant's model ready; the error for the whole batch where that fails."""
+        if self._failed:
+            return NeverRunError()
+        try:
+            self._make_ready(variant)
+        except DeviceLostError as error:
+            self._lose(variant, error)
+            return error
+        except Exception as error:  # noqa: BLE001 - whatever a load raises ends as an outcome
+            if not isinstance(error, AdapterError):
+                _log.error("model_load_failed", variant=variant, exc_info=error)
+            return error
+        return None
+
+    def _lose(self, variant: str, error: DeviceLostError) -> None:
+        self._failed = True
+        _log.error("device_lost", variant=variant, exc_info=error)
+
     def _run(self, adapter: Adapter, batch: Batch) -> list[Outcome]:
         if self._failed:
             return [NeverRunError() for _ in batch]
         try:
-            return list(self._call(adapter, batch))
+            return list(self._call_within_memory(adapter, batch))
         except DeviceLostError as error:
-            self._failed = True
-            _log.error("device_lost", variant=batch[0][0].row.variant, exc_info=error)
+            self._lose(batch[0][0].row.variant, error)
             return [error for _ in batch]
         except Stopped:
             return [_stop_reason(job) for job, _ in batch]
@@ -109,12 +149,28 @@ class Device:
         parts = _halves(batch) if too_large else [[each] for each in batch]
         return [outcome for part in parts for outcome in self._run(adapter, part)]
 
-    def _call(self, adapter: Adapter, batch: Batch) -> list[Output]:
-        jobs = [job for job, _ in batch]
-        # Before the deadlines start: a job does not pay for the loading of a model.
-        self._make_ready(jobs[0].row.variant)
-        for job in jobs:
+    def _call_within_memory(self, adapter: Adapter, batch: Batch) -> list[Output]:
+        """Run a batch; a job that does not fit alone is run once more, in less memory.
+
+        Both tries share its deadline.
+        """
+        for job, _ in batch:
             job.enter_device()
+        try:
+            return self._call(adapter.run, batch)
+        except OutOfMemoryError:
+            if len(batch) > 1 or batch[0][0].claim_lost.is_set():
+                raise
+        variant, job_id = batch[0][0].row.variant, batch[0][0].row.id
+        _log.warning("run_again_in_least_memory", variant=variant, job_id=job_id)
+        run = adapter.run_in_least_memory if isinstance(adapter, Economical) else adapter.run
+        try:
+            return self._call(run, batch)
+        except DeviceNotReadyError as error:
+            raise DeviceLostError(f"the device of {variant} does not begin any more") from error
+
+    def _call(self, run: RunModel, batch: Batch) -> list[Output]:
+        jobs = [job for job, _ in batch]
 
         def report(step: int, steps: int) -> None:
             is_first = not any(job.progress[0] for job in jobs)
@@ -129,7 +185,7 @@ class Device:
             return all(job.claim_lost.is_set() or job.is_overdue for job in jobs)
 
         observe_batch(jobs[0].row.variant, len(jobs))
-        return adapter.run([work for _, work in batch], report, should_stop)
+        return run([work for _, work in batch], report, should_stop)
 
 
 def _halves(batch: Batch) -> list[Batch]:
@@ -144,5 +200,5 @@ def _log_unexpected(job: ActiveJob, error: Exception) -> None:
 
 def _stop_reason(job: ActiveJob) -> Exception:
     if job.is_overdue and not job.claim_lost.is_set():
-        return TimeoutExceededError(job.row.deadline_seconds)
+        return TimeoutExceededError(job.deadline_seconds)
     return Stopped("given up")

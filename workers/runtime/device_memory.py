@@ -11,9 +11,6 @@ from typing import Any
 
 from workers.adapters.pinning import parse_device
 
-SHARE = 0.9
-"""Fraction of a device's memory that models may take; the rest is for their inputs and state."""
-
 
 @dataclass(frozen=True)
 class MemoryNow:
@@ -53,11 +50,6 @@ class DeviceMemory:
             return 0
         device: int = self._read(self.device).used_bytes
         return device if self.device == "cpu" else max(device, self._read("cpu").used_bytes)
-
-    def budget_bytes(self) -> int | None:
-        """Bytes that models may take; None on the CPU, whose memory other processes use."""
-        memory = None if self.device == "cpu" else self.now()
-        return int(SHARE * memory.total_bytes) if memory else None
 
     def _read(self, device: str) -> Any:
         devices = importlib.import_module("workers.adapters.devices")

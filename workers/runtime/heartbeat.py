@@ -80,13 +80,21 @@ class Heartbeat:
         self._stopping.set()
         self._due.set()
         self._thread.join()
-        report = self._report()
+        if failed:
+            self.report_failure()
+            return
         try:
             with self._database.transaction(durable=False) as session:
-                if failed:
-                    worker_registry.report(session, replace(report, state=WorkerState.FAILED))
-                else:
-                    worker_registry.remove(session, report.id)
+                worker_registry.remove(session, self._report().id)
+        except SQLAlchemyError as error:  # its row goes stale instead
+            _log.warning("leave_failed", error=type(error).__name__)
+
+    def report_failure(self) -> None:
+        """Report the worker as failed: the process is about to end."""
+        report = replace(self._report(), state=WorkerState.FAILED)
+        try:
+            with self._database.transaction(durable=False) as session:
+                worker_registry.report(session, report)
         except SQLAlchemyError as error:  # its row goes stale instead
             _log.warning("leave_failed", error=type(error).__name__)
 

@@ -15,7 +15,16 @@ from db.storage.object_store import ObjectStore
 from db.values.worker_state import WorkerState
 from db.worker_registry import WorkerReport
 from workers import catalog
-from workers.adapters.pinning import pin_device
+from workers.adapters.cuda_check import (
+    EMULATED,
+    FIRST_NATIVE_BFLOAT16,
+    check_card,
+    check_torch,
+    import_torch,
+)
+from workers.adapters.device_choice import choose_device, cpu_warning
+from workers.adapters.pinning import parse_device, pin_device
+from workers.catalog.serving import OPEN_REQUEST, ServingRequest
 from workers.messaging.coalescing import CoalescingNotifier
 from workers.messaging.events import Publisher
 from workers.messaging.queue import QueueNotifier, Ticket, make_celery
@@ -32,7 +41,11 @@ from workers.runtime.failures import FailureRecorder
 from workers.runtime.heartbeat import Heartbeat
 from workers.runtime.inputs import InputLoader
 from workers.runtime.model_cache import ModelCache, ServedModel
+from workers.runtime.models.idle import IdleUnloader
 from workers.runtime.models.load_log import LoadFigures, load_figures
+from workers.runtime.models.load_watchdog import LoadWatchdog
+from workers.runtime.models.planning import plan_models
+from workers.runtime.models.problems import ModelLoadError, ModelNotLoadedError, problem_of
 from workers.runtime.results import ResultWriter
 from workers.runtime.watchdog import Watchdog
 from workers.settings import WorkerSettings, weights_overrides
@@ -66,7 +79,7 @@ def make_executor(  # noqa: PLR0913 - one for each thing that a batch passes thr
             moderator=moderator,
             model_cache=model_cache,
         ),
-        device=Device(publisher, model_cache.make_ready, on_first_step),
+        device=Device(publisher, model_cache.make_ready, on_first_step, model_cache.touch),
         moderator=moderator,
         results=ResultWriter(
             database=database,
@@ -101,6 +114,7 @@ class WorkerProcess:
         database: Database,
         store: ObjectStore,
         settings: WorkerSettings,
+        serving: ServingRequest = OPEN_REQUEST,
         id: str | None = None,  # noqa: A002 - the word of the registry
         extra: Sequence[ServedModel] = (),
     ) -> None:
@@ -108,10 +122,11 @@ class WorkerProcess:
 
         Args:
             variant_ids: the catalogue's variants that it serves.
-            device: "cpu" or "cuda:N".
+            device: "auto", "cpu", "cuda:N" or a UUID, see `workers.adapters.pinning`.
             database: the rows; closed when the worker ends.
             store: inputs and results.
             settings: leases, intervals and limits.
+            serving: how its models are to be served, before what their rows ask for.
             id: its id in the registry; a new one by default.
             extra: models beyond the standard catalogue, each a row with its adapter.
         """
@@ -121,20 +136,26 @@ class WorkerProcess:
         self._database = database
         self._store = store
         self._settings = settings
+        self._serving = serving
         self._extra = extra
         self._active_jobs = ActiveJobs()
         self._phase = WorkerState.STARTING
         self._gate = DrainGate()
         self._model_cache = ModelCache({})
         self._memory = DeviceMemory()
+        self._problem: str | None = None
 
     def run(self) -> None:
         """Load the models, then handle tickets until SIGTERM; active jobs are finished first.
 
         Raises:
             workers.catalog.UnknownVariantError: a variant is not in the catalogue.
+            workers.adapters.pinning.DeviceError: the device cannot be used.
+            workers.adapters.protocol.DeviceLostError: it failed while a model was loaded.
             workers.adapters.weights.WeightsError: a variant's weights cannot be loaded.
-            workers.runtime.model_cache.BudgetError: a variant does not fit into the device.
+            workers.runtime.models.problems.ModelLoadError: no variant can be loaded.
+            workers.adapters.serving.choose.DoesNotFitError: a variant does not fit the device.
+            workers.runtime.model_cache.BudgetError: one does not fit beside those that are pinned.
             workers.moderation.filter_file.FilterFileError: the content filters cannot be used.
             workers.adapters.hosted.settings.HostedSetupError: a hosted variant has no upstream.
         """
@@ -146,9 +167,21 @@ class WorkerProcess:
         heartbeat.start()
         watchdog = Watchdog(self._active_jobs, grace_seconds=self._settings.hang_seconds)
         watchdog.start()
+        load_watchdog = LoadWatchdog(
+            self._load_progress,
+            stall_seconds=self._settings.load_stall_seconds,
+            on_stall=lambda problem: self._tell_problem(problem, heartbeat),
+        )
+        load_watchdog.start()
         try:
             self._serve(publisher, notifier, heartbeat)
+        except Exception as error:
+            if self._phase == WorkerState.STARTING:
+                self._problem = problem_of(error)
+                _log.error("worker_cannot_start", worker_id=self.id, problem=self._problem)
+            raise
         finally:
+            load_watchdog.stop()
             watchdog.stop()
             heartbeat.stop(failed=self._phase == WorkerState.STARTING)
             heartbeat_database.close()
@@ -191,29 +224,74 @@ class WorkerProcess:
             on_first_step=heartbeat.beat_soon,
         )
         self._phase = WorkerState.READY
-        self._consume(executor, notify)
+        idle_unloader = IdleUnloader(
+            lambda: executor.device.when_free(self._model_cache.unload_idle),
+            idle_seconds=self._model_cache.shortest_idle_seconds,
+        )
+        idle_unloader.start()
+        try:
+            self._consume(executor, notify)
+        finally:
+            idle_unloader.stop()
 
     def _load_models(self) -> None:
         """Load models before the first ticket: those that fit never meet a cold start."""
-        torch_device = pin_device(self._device)
-        self._configure_torch()
+        torch_device = self._take_device()
         # Not at the top: the device must be pinned before anything imports torch.
         from workers.adapters.registry import make_adapter  # noqa: PLC0415
 
+        rows, overrides = [catalog.find(name) for name in self._variant_ids], weights_overrides()
+        card_bytes = self._settings.device_memory_bytes
+        plans = plan_models(rows, torch_device, self._serving, overrides, card_bytes=card_bytes)
         served: dict[str, ServedModel] = {}
-        for variant_id in self._variant_ids:
-            variant = catalog.find(variant_id)
-            adapter = make_adapter(variant, torch_device, weights_overrides())
-            served[variant_id] = ServedModel(variant, adapter)
+        for row in rows:
+            plan = plans.by_variant[row.id]
+            adapter = make_adapter(row, torch_device, overrides, plan.mode)
+            served[row.id] = ServedModel(row, adapter, plan)
         served |= {each.variant.id: each for each in self._extra}
         self._memory = DeviceMemory(torch_device)
         self._model_cache = ModelCache(
             served,
-            budget_bytes=self._settings.device_memory_bytes or self._memory.budget_bytes(),
+            budget_bytes=plans.budget_bytes,
             stay_seconds=self._settings.stay_seconds,
+            idle_seconds=self._settings.idle_seconds,
             memory_bytes=self._memory.taken_bytes,
         )
-        self._model_cache.load_what_fits()
+        try:
+            self._model_cache.load_what_fits()
+        except ModelNotLoadedError as error:
+            raise ModelLoadError(error.problem) from error
+
+    def _take_device(self) -> str:
+        """Choose, pin and check the device, before anything imports torch; torch's name for it."""
+        rows = [catalog.find(variant) for variant in self._variant_ids]
+        choice = choose_device(self._device, rows)
+        self._device = str(parse_device(choice.name))
+        if choice.reason:
+            _log.info("device_chosen", device=choice.name, reason=choice.reason)
+        torch_device = pin_device(choice.name)
+        self._configure_torch()
+        if torch_device == "cpu":
+            warning = cpu_warning(rows)
+            if warning:
+                _log.warning("large_model_on_cpu", warning=warning)
+            return torch_device
+        torch = import_torch()
+        check_torch(torch)
+        card = check_card(torch, 0, choice.name)
+        _log.info("device_checked", device=choice.name, card=card.name, format=card.number_format)
+        if card.capability < FIRST_NATIVE_BFLOAT16:
+            _log.warning("float16_instead_of_bfloat16", warning=EMULATED)
+        return torch_device
+
+    def _load_progress(self) -> tuple[object, ...] | None:
+        """The state of the load that runs; None while none does."""
+        loading = self._model_cache.loading
+        return (loading, self._memory.taken_bytes()) if loading else None
+
+    def _tell_problem(self, problem: str, heartbeat: Heartbeat) -> None:
+        self._problem = problem
+        heartbeat.report_failure()
 
     def _configure_torch(self) -> None:
         if self._settings.torch_threads:
@@ -296,6 +374,9 @@ class WorkerProcess:
             loading_total_bytes=load.total_bytes,
             memory_used_bytes=memory.used_bytes if memory else 0,
             memory_total_bytes=memory.total_bytes if memory else 0,
+            catalogue_digest=catalog.installed().digest,
+            problem=self._problem or self._model_cache.problem,
+            plans=self._model_cache.plans_as_json(),
         )
 
     @property

@@ -62,6 +62,11 @@ _features = Counter(
     "Look-ups of encoded pictures in the cache, by hit or miss",
     ["variant", "outcome"],
 )
+_unloaded = Counter(
+    "bottega_worker_models_unloaded_total",
+    "Models that gave their memory back, evicted for another or idle",
+    ["variant", "reason"],
+)
 _deliveries = Counter(
     "bottega_webhook_deliveries_total", "Attempts at webhooks, by outcome", ["outcome"]
 )
@@ -183,6 +188,11 @@ def count_billed_job(job: Job) -> None:
 def count_feature_lookup(variant: str, *, hit: bool) -> None:
     """Count a look-up of a picture's features in the cache."""
     _features.labels(variant, "hit" if hit else "miss").inc()
+
+
+def count_unloaded_model(variant: str, reason: str) -> None:
+    """Count a model that gave its memory back: evicted for another one, or idle."""
+    _unloaded.labels(variant, reason).inc()
 
 
 def count_store_failure() -> None:

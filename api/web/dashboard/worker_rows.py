@@ -1,6 +1,6 @@
 """The workers as they last reported, with their running jobs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,8 +22,11 @@ class WorkerRow:
 
     Attributes:
         resident: the models on the device.
+        plans: how each model is served, in a sentence by its id.
         loading_text: the model that is being loaded, with its progress; "" when none is.
         state: as reported, or `stale` after too long without a report.
+        catalogue_digest: digest of the catalogue file that it reads; "" for none.
+        problem: why it could not start, or cannot serve a model; "" when it is well.
         jobs: its running jobs, oldest first.
     """
 
@@ -33,6 +36,7 @@ class WorkerRow:
     device: str
     variants: list[str]
     resident: list[str]
+    plans: Mapping[str, str]
     loading_text: str
     state: str
     memory_used_bytes: int
@@ -40,6 +44,8 @@ class WorkerRow:
     up_seconds: float
     heartbeat_seconds: float
     is_draining: bool
+    catalogue_digest: str
+    problem: str
     jobs: Sequence[Job]
 
     @property
@@ -76,6 +82,7 @@ def _row(row: Worker, now: datetime, jobs: Sequence[Job]) -> WorkerRow:
         device=row.device,
         variants=list(row.variants),
         resident=list(row.resident),
+        plans={name: plan["reason"] for name, plan in row.plans.items() if plan.get("reason")},
         loading_text=_loading_text(row),
         state=state,
         memory_used_bytes=row.memory_used_bytes,
@@ -83,6 +90,8 @@ def _row(row: Worker, now: datetime, jobs: Sequence[Job]) -> WorkerRow:
         up_seconds=(now - row.started_at).total_seconds(),
         heartbeat_seconds=max(0.0, silent_seconds),
         is_draining=row.drained_at is not None,
+        catalogue_digest=row.catalogue_digest,
+        problem=row.problem or "",
         jobs=jobs,
     )
 

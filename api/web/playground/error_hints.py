@@ -12,6 +12,7 @@ _JOB_HINTS = {
     "content_filter_unavailable": "Try again later: the service's filter does not respond.",
     "upstream_error": "Try again later: the model's vendor did not respond correctly.",
     "out_of_memory": "Choose a smaller size, or fewer pictures at once.",
+    "model_not_loaded": "Try again later, or another model.",
     "worker_lost": "Try again; if it fails again, tell the service's operator.",
     "invalid_output": "Try another seed, or fewer LoRAs.",
     "invalid_lora": "Choose another LoRA: this one is damaged, or made for another model.",

@@ -19,6 +19,8 @@ from typing import NamedTuple, Protocol, Self
 
 READY_POLL_SECONDS = 0.05
 LOG_TAIL_BYTES = 4000
+ERROR = "Error: "
+"""The beginning of the line with which a `bottega` command ends on a fault."""
 
 _LAUNCHER = Path(__file__).with_name("exec_child.py")
 
@@ -209,8 +211,21 @@ class Child:
             os.killpg(self.pid, signal.SIGKILL)
             self._started.wait()
 
+    def last_error(self) -> str | None:
+        """The sentence of its log's last line, where a `bottega` command ended with one."""
+        last = self._log_tail().rstrip().rpartition("\n")[2]
+        return last.removeprefix(ERROR) if last.startswith(ERROR) else None
+
+    def _log_tail(self) -> str:
+        if not self.log_path.exists():
+            return ""
+        return self.log_path.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace")
+
     def _start_error(self, failure: str) -> ServerStartError:
-        tail = self.log_path.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace")
+        sentence = None if self.running else self.last_error()
+        if sentence:
+            return ServerStartError(f"{self.process.name}: {sentence} (its log: {self.log_path})")
+        tail = self._log_tail()
         return ServerStartError(f"{self.process.name} {failure}; {self.log_path} ends:\n{tail}")
 
     def __enter__(self) -> Self:

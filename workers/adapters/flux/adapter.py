@@ -6,7 +6,10 @@ is encoded alone, and its noise comes from a generator of its own.
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 from typing import Any, cast
 
 import diffusers
@@ -14,12 +17,17 @@ import torch
 from PIL import Image
 
 from workers.adapters import load_progress
-from workers.adapters.devices import choose_dtype, free_cache, translating_device_errors
+from workers.adapters.devices import (
+    choose_dtype,
+    free_bytes,
+    free_cache,
+    translating_device_errors,
+)
 from workers.adapters.flux.checkpoint_kinds import KINDS, Embeddings, control_map, sibling
 from workers.adapters.flux.control_maps import DepthMap
 from workers.adapters.flux.decoded_images import as_pictures
 from workers.adapters.flux.loras import PipelineLoras, fuse_loras
-from workers.adapters.flux.optimizations import FluxOptimizations, tile_if_large
+from workers.adapters.flux.optimizations import OptionError, make_ready, warm_up_batch_sizes
 from workers.adapters.flux.pipeline_modes import (
     CONTROL,
     KONTEXT,
@@ -33,13 +41,16 @@ from workers.adapters.flux.previews import (
     fit_linear_decoder,
     wants_previews,
 )
+from workers.adapters.flux.processors import replaced_components
 from workers.adapters.flux.redux import ReduxPrior
+from workers.adapters.flux.vae_memory import tile_if_needed
 from workers.adapters.hub.selection import Layout
 from workers.adapters.library_logging import silence_libraries
 from workers.adapters.load_progress import LoadStage
 from workers.adapters.lru import LeastRecentlyUsed
 from workers.adapters.pinning import Device, parse_device
 from workers.adapters.protocol import (
+    FetchFile,
     InvalidLoraError,
     Output,
     Painted,
@@ -48,6 +59,9 @@ from workers.adapters.protocol import (
     Stopped,
     Work,
 )
+from workers.adapters.serving.checkpoints import read_pipeline
+from workers.adapters.serving.kernels import record_kernels
+from workers.adapters.serving.quantization import MissingLibraryError, QuantizedLinear
 from workers.adapters.weights import (
     WeightsError,
     fetched,
@@ -60,12 +74,15 @@ from workers.adapters.weights import (
 from workers.catalog.flux.inputs import Presence
 from workers.catalog.flux.loras import RowLora
 from workers.catalog.flux.parameters import MAX_SEED, FluxParameters
-from workers.catalog.serving import PLAIN, ServingMode
+from workers.catalog.serving import PLAIN, Precision, ServingMode
 from workers.catalog.variant import Variant, picture_fields
 
 DRAWN_SEEDS = 2**32
 """Seeds drawn here are below this: every JSON parser represents them exactly, and torch's CPU
 generator uses only the low 32 bits."""
+
+
+RunModel = Callable[[Sequence[Work], Report, ShouldStop], list[Output]]
 
 
 class FluxAdapter:
@@ -75,9 +92,8 @@ class FluxAdapter:
     `max_sequence_length`, most tokens of a prompt; `prompt_cache`, most encoded prompts in the
     cache, and `prompt_cache_bytes`, most device memory for them; `loras`, those that are part of
     the variant, see `workers.catalog.flux.loras.RowLora`; `depth_weights` and `prior_weights`,
-    sources of further weights that the kind needs; `snaps_picture`, true to scale the picture to
-    edit to a size that the model prefers; and
-    those of `workers.adapters.flux.optimizations.FluxOptimizations`.
+    sources of further weights that the kind needs; and `snaps_picture`, true to scale the picture
+    to edit to a size that the model prefers.
     """
 
     def __init__(
@@ -92,13 +108,15 @@ class FluxAdapter:
         self._device: Device = parse_device(device)
         self._overrides = overrides
         self._kind = KINDS[variant.options["kind"]]
-        self._optimizations = FluxOptimizations.from_options(variant.id, variant.options)
+        self._dtype = computation_dtype(variant, mode, self._device)
+        self._row_loras: list[tuple[str, float]] = []
         self._pipeline: Any = None
         self._siblings: dict[str, Any] = {}
         self._make_map: Callable[[Image.Image], Image.Image] | None = self._kind.make_map
         self._prior: ReduxPrior | None = None
         self._loras: PipelineLoras | None = None
         self._decoder: LinearDecoder | None = None
+        self._saves_memory = False
         self._encoded: LeastRecentlyUsed[str, Embeddings] = LeastRecentlyUsed(
             variant.options["prompt_cache"],
             max_weight=variant.options["prompt_cache_bytes"],
@@ -108,7 +126,18 @@ class FluxAdapter:
     def load(self) -> None:
         """Bring the weights onto the device."""
         silence_libraries()
-        self.adopt(self._read(self._kind.pipeline, locate(self._variant, self._overrides)))
+        source = locate(self._variant, self._overrides)
+        without = ("transformer",) if source.file else ()
+        source = fetched(self._variant, source, Layout.PIPELINE, without=without)
+        with translating_library_errors(self._variant, source):
+            components = replaced_components(source)
+        try:
+            pipeline = read_pipeline(
+                self._kind.pipeline, self._variant, source, self._mode, self._dtype, **components
+            )
+        except MissingLibraryError as error:
+            raise OptionError(f"{self._variant.id}: {source.name}: {error}") from error
+        self.adopt(pipeline)
 
     def adopt(self, pipeline: Any) -> None:
         """Use a pipeline that is already in memory, as `load` does after reading it.
@@ -119,7 +148,7 @@ class FluxAdapter:
         pipeline.set_progress_bar_config(disable=True)
         self._fuse_loras(pipeline)
         with translating_device_errors(self._device):
-            self._optimizations.place(pipeline, self._device)
+            make_ready(pipeline, self._variant.id, self._mode, self._device, self._dtype)
         self._pipeline = pipeline
         self._check_step()
         if "depth_weights" in self._kind.extra_weights:
@@ -133,14 +162,23 @@ class FluxAdapter:
             with translating_device_errors(self._device):
                 self._prior = ReduxPrior(prior.to(str(self._device)), self._pipeline)
         self._warm_up()
+        if self._mode.compile:
+            record_kernels(self._variant.id, self._mode, self._device)
 
     def _fuse_loras(self, pipeline: Any) -> None:
-        """Fuse the row's LoRAs, before its weights are changed in any other way."""
+        """Fuse the row's LoRAs, before its weights are changed in any other way.
+
+        Into weights that are quantised already nothing can be fused: there they are put on for
+        each job, beside the job's own.
+        """
         loras: Sequence[RowLora] = self._variant.options.get("loras", ())
         paths = [locate_lora(self._variant, n + 1, self._overrides) for n in range(len(loras))]
-        files = [(path.read_bytes(), lora.scale) for path, lora in zip(paths, loras, strict=True)]
-        if not files:
+        if not paths:
             return
+        if any(isinstance(each, QuantizedLinear) for each in pipeline.transformer.modules()):
+            self._row_loras = [(str(p), lora.scale) for p, lora in zip(paths, loras, strict=True)]
+            return
+        files = [(path, lora.scale) for path, lora in zip(paths, loras, strict=True)]
         try:
             fuse_loras(pipeline, files)
         except InvalidLoraError as error:
@@ -165,17 +203,25 @@ class FluxAdapter:
             )
 
     def _read(self, class_name: str, source: Any) -> Any:
-        dtype = choose_dtype(self._variant.dtype, self._device)
+        with translating_library_errors(self._variant, source):
+            components = replaced_components(source)
         pipeline = load_pretrained(
-            getattr(diffusers, class_name), self._variant, source, dtype=dtype, use_safetensors=True
+            getattr(diffusers, class_name),
+            self._variant,
+            source,
+            dtype=self._dtype,
+            use_safetensors=True,
+            # diffusers checks a component against the class that the checkpoint names.
+            **dict.fromkeys(components),
         )
+        pipeline.register_modules(**components)
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
 
     def _warm_up(self) -> None:
         """Run one step: kernels are chosen and memory is allocated before the first job."""
         load_progress.begin(LoadStage.PREPARING)
-        for pictures in self._optimizations.warm_up_batch_sizes:
+        for pictures in warm_up_batch_sizes(self._mode):
             self.run([self._first_work()] * pictures, lambda _step, _steps: None, lambda: False)
 
     def _first_work(self) -> Work:
@@ -202,17 +248,30 @@ class FluxAdapter:
         finished = (mode.postprocess(each, jobs[0], batch[0].pictures) for each in pictures)
         return [Output(tuple(map(Painted, islice(finished, len(own)), own))) for own in seeds]
 
-    def _put_on_loras(self, job: FluxParameters, stored: Callable[[str], bytes]) -> None:
-        loras = [(lora.source, lora.scale) for lora in job.loras]
-        if loras and not self._optimizations.supports_loras:
-            raise InvalidLoraError(
-                f"{self._variant.id} is served with fused or 8-bit weights, which take no LoRA"
-            )
+    def run_in_least_memory(
+        self, batch: Sequence[Work], report: Report, should_stop: ShouldStop
+    ) -> list[Output]:
+        """Paint one picture after the other, decoded in tiles, after forgetting all prompts."""
+        self._encoded.clear()
+        free_cache(self._device)
+        self._saves_memory = True
+        try:
+            return one_by_one(self.run, batch, report, should_stop)
+        finally:
+            self._saves_memory = False
+
+    def _put_on_loras(self, job: FluxParameters, stored: FetchFile) -> None:
+        own = dict(self._row_loras)
+        loras = [*self._row_loras, *((lora.source, lora.scale) for lora in job.loras)]
+
+        def fetch(key: str) -> AbstractContextManager[Path]:
+            return nullcontext(Path(key)) if key in own else stored(key)
+
         if loras and self._loras is None:
             self._loras = PipelineLoras(self._pipeline)
         if self._loras:
             with translating_device_errors(self._device):
-                self._loras.activate(loras, stored)
+                self._loras.activate(loras, fetch)
 
     def _paint(
         self,
@@ -225,7 +284,8 @@ class FluxAdapter:
         """The pictures of all jobs, flat and in order."""
         pipeline = self._pipeline_for(mode)
         shared = cast("FluxParameters", batch[0].parameters)
-        tile_if_large(pipeline.vae, shared.size)
+        free = 0 if self._saves_memory else free_bytes(self._device)
+        tile_if_needed(pipeline.vae, shared.size, free)
         generators = [torch.Generator().manual_seed(seed) for own in seeds for seed in own]
         previews = self._previews(batch)
         try:
@@ -319,6 +379,35 @@ class _StepEnd:
             latents = tensors["latents"]
             self._previews.after_step(pipeline, index + 1, pipeline.num_timesteps, latents)
         return {}
+
+
+def one_by_one(
+    run: RunModel, batch: Sequence[Work], report: Report, should_stop: ShouldStop
+) -> list[Output]:
+    """The outputs of a batch by as many calls as it has pictures, each with its picture's seed."""
+    outputs, done = [], 0
+    pictures = sum(cast("FluxParameters", work.parameters).num_images for work in batch)
+    for work in batch:
+        painted: list[Painted] = []
+        for seed in seeds_of(cast("FluxParameters", work.parameters)):
+            single = work.parameters.model_copy(update={"num_images": 1, "seed": seed})
+
+            def report_all(step: int, steps: int, before: int = done) -> None:
+                report(before * steps + step, pictures * steps)
+
+            painted.extend(
+                run([replace(work, parameters=single)], report_all, should_stop)[0].images
+            )
+            done += 1
+        outputs.append(Output(tuple(painted)))
+    return outputs
+
+
+def computation_dtype(variant: Variant, mode: ServingMode, device: Device) -> torch.dtype:
+    """The type that a variant computes in: its row's for the device, unless the mode names one."""
+    if mode.precision is Precision.FP16:
+        return torch.float16
+    return choose_dtype(variant.dtype, device)
 
 
 def seeds_of(parameters: FluxParameters) -> tuple[int, ...]:

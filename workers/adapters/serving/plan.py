@@ -27,6 +27,11 @@ class ServingPlan:
     slowdown: float = 1.0
     reason: str = ""
 
+    @property
+    def peak_bytes(self) -> int:
+        """The most device memory that the model takes."""
+        return self.device_bytes + self.working_bytes
+
     def as_json(self) -> dict[str, Any]:
         """The plan as the worker's row stores it."""
         return asdict(self)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from api.web.shared.formats import duration, money, plural
+from api.core.errors import not_found
+from api.web.shared.formats import duration, plural
+from api.web.shared.model_price import price_text
 from db.jobs.waiting import Outlook, queue_outlook
-from db.values.pricing import UnitKind
 from workers.catalog import Catalogue, Family, Variant
 
 _FAMILIES = {
@@ -15,7 +16,6 @@ _FAMILIES = {
     Family.FLUX2: "FLUX.2: paint pictures",
     Family.FLORENCE2: "Florence-2: analyse pictures",
 }
-_UNITS = {UnitKind.IMAGES: "a picture", UnitKind.ANALYSES: "a task"}
 _SOON_SECONDS = 1.0
 
 
@@ -65,19 +65,12 @@ def _choice(variant: Variant, outlook: Outlook) -> Choice:
         id=variant.id,
         title=variant.title,
         paints=paints(variant),
-        price=_price(variant),
+        price=price_text(variant),
         readiness=_readiness(outlook),
         is_ready=outlook.expected_wait_seconds is not None,
         licence=variant.licence.name,
         commercial_use=variant.licence.commercial_use,
     )
-
-
-def _price(variant: Variant) -> str:
-    rule = variant.price.describe()
-    first = rule.get("unit_micros", rule.get("first_micros"))
-    per = _UNITS[variant.unit_kind] if rule["per"] == "unit" else "a megapixel"
-    return f"{money(first if isinstance(first, int) else None)} {per}"
 
 
 def _readiness(outlook: Outlook) -> str:
@@ -87,12 +80,19 @@ def _readiness(outlook: Outlook) -> str:
         return "no worker serves it now"
     wait = outlook.expected_wait_seconds or 0.0
     starts = "starts at once" if wait < _SOON_SECONDS else f"starts in about {duration(wait)}"
-    return f"{plural(outlook.ready_workers, 'worker')} ready, {starts}"
+    loads = ", once it is loaded" if outlook.cold_start else ""
+    return f"{plural(outlook.ready_workers, 'worker')} ready, {starts}{loads}"
 
 
 def default_model(offered: Sequence[Group]) -> str:
-    """The model of a new form: the first that is ready, else the first."""
+    """The model of a new form: the first that is ready, else the first.
+
+    Raises:
+        api.core.errors.ProblemError: 404, no model is offered.
+    """
     choices = [choice for group in offered for choice in group.choices]
+    if not choices:
+        raise not_found("model")
     return next((each.id for each in choices if each.is_ready), choices[0].id)
 
 

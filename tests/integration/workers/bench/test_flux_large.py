@@ -15,7 +15,7 @@ from workers.bench.flux_sizes import KLEIN_4B, SCHNELL
 COMMAND = (sys.executable, "-m", "workers.bench.flux_large")
 TINY_RUN = (
     *("--tiny", "--device", "cpu", "--rounds", "1", "--no-compile", "--load"),
-    *("--also", "channels_last=true"),
+    *("--also", "attention=_native_math"),
     *("--side", "64", "--side", "4096", "--batch", "1", "--batch", "2"),
 )
 
@@ -41,9 +41,9 @@ def test_all_paths_generate_with_a_tiny_model_and_are_compared_with_the_stock_pi
         ("stock", 64, 1),
         ("adapter", 64, 1),
         ("adapter", 64, 2),
-        ("stock, channels_last True", 64, 1),
-        ("adapter, channels_last True", 64, 1),
-        ("adapter, channels_last True", 64, 2),
+        ("stock, attention _native_math", 64, 1),
+        ("adapter, attention _native_math", 64, 1),
+        ("adapter, attention _native_math", 64, 2),
     ]
     for entry in entries:
         assert entry["pictures_per_second"] == pytest.approx(entry["batch"] / entry["seconds"])
@@ -55,17 +55,17 @@ def test_all_paths_generate_with_a_tiny_model_and_are_compared_with_the_stock_pi
 
 
 def test_settings_accumulate_options() -> None:
-    assert flux_large._settings({"compile": True, "fp8": "dynamic"}) == {
+    assert flux_large._settings({"compile": True, "precision": "fp8"}) == {
         "": {},
         ", compiled": {"compile": True},
-        ", compiled, fp8 dynamic": {"compile": True, "fp8": "dynamic"},
+        ", compiled, precision fp8": {"compile": True, "precision": "fp8"},
     }
 
 
 def test_an_unknown_option_is_a_usage_error() -> None:
     done = run("--also", "atention=native")
     assert done.returncode == 2
-    assert "'atention' is not one of attention, fp8" in done.stderr
+    assert "'atention' is not one of precision, offload, attention, compile" in done.stderr
 
 
 def test_an_unknown_device_is_a_usage_error() -> None:

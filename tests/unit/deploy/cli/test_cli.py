@@ -115,11 +115,27 @@ def check_fleet(tmp_path: Path, text: str) -> click.testing.Result:
 def test_a_fleet_file_is_checked_without_starting_anything(tmp_path: Path) -> None:
     done = check_fleet(tmp_path, FLEET)
     assert done.exit_code == 0
-    first, second = done.output.splitlines()
+    first, unseen, second, *fits = done.output.splitlines()
     assert "--device cuda:0" in first
     assert first.endswith("--variant flux.1-schnell")
+    assert unseen.startswith("  not known: cuda:0 is not on this machine")
     assert "--device cpu" in second
     assert second.endswith("--variant florence-2-demo --variant flux.1-demo")
+    assert [line.split(": ")[:2] for line in fits] == [
+        ["  fits", "florence-2-demo"],
+        ["  fits", "flux.1-demo"],
+    ]
+
+
+def test_a_fleet_whose_models_do_not_fit_is_refused(tmp_path: Path) -> None:
+    entry = '[[workers]]\ndevice = "cuda:0"\nvariants = ["flux.1-dev"]\nmemory = "12GB"\n'
+    fitting = check_fleet(tmp_path, entry)
+    assert fitting.exit_code == 0
+    assert "fits: flux.1-dev: nf4, text encoders in the host's memory" in fitting.output
+    refused = check_fleet(tmp_path, f'{entry}precision = "bf16"\noffload = "none"')
+    assert refused.exit_code == 1
+    assert "DOES NOT FIT: flux.1-dev takes 35.7 GB of device memory" in refused.output
+    assert "it fits as nf4, text encoders in the host's memory" in refused.output
 
 
 @pytest.mark.parametrize(
@@ -136,7 +152,7 @@ def test_a_fleet_file_is_checked_without_starting_anything(tmp_path: Path) -> No
 )
 def test_a_bad_fleet_file_is_a_sentence(tmp_path: Path, text: str, says: str) -> None:
     done = check_fleet(tmp_path, text)
-    assert done.exit_code == 1
+    assert done.exit_code == 78  # a restart does not mend it
     assert says in done.output
     assert "fleet.toml" in done.output
     assert "Traceback" not in done.output
@@ -146,7 +162,7 @@ def test_a_fleet_file_that_is_no_text_is_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "fleet.toml"
     path.write_bytes(b"\xff\xfe\x00")
     done = CliRunner().invoke(plain_main(), ["fleet", str(path), "--check"])
-    assert done.exit_code == 1
+    assert done.exit_code == 78
     assert "fleet.toml" in done.output
 
 

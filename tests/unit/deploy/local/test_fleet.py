@@ -53,6 +53,18 @@ def test_a_hosted_model_is_served_by_a_worker_without_a_device(tmp_path: Path) -
     assert "flux.2-pro" in program.arguments
 
 
+def test_a_device_may_be_named_by_its_uuid(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.toml"
+    path.write_text(worker("GPU-6f01") + worker("MIG-6f/1/0") + worker("cuda:GPU-70"))
+    made = programs(read_fleet(path))
+    assert [program.arguments[2] for program in made] == [
+        "cuda:GPU-6f01",
+        "cuda:MIG-6f/1/0",
+        "cuda:GPU-70",
+    ]
+    assert not [program.name for program in made if "/" in program.name]
+
+
 def test_several_workers_may_share_the_cpu(tmp_path: Path) -> None:
     path = tmp_path / "fleet.toml"
     path.write_text(worker("cpu") + worker("cpu"))
@@ -70,8 +82,15 @@ def test_several_workers_may_share_the_cpu(tmp_path: Path) -> None:
         (worker("cuda:x"), "workers.0.device"),
         (worker(variants="[]"), "workers.0.variants"),
         (worker(variants='["flux.1-schnel"]'), "Did you mean flux.1-schnell?"),
-        (worker(more="memory = 3"), "workers.0.memory"),
+        (worker(more='memory = "some"'), "workers.0.memory"),
+        (worker(more='precision = "fp7"'), "workers.0.precision"),
+        (worker(more='offload = "disk"'), "workers.0.offload"),
+        (worker(more="colour = 3"), "workers.0.colour"),
+        (worker("auto"), "a fleet file names each device"),
         (worker("cuda:3") + worker("cuda:3"), "cuda:3: use one worker per device"),
+        (worker("cuda") + worker("cuda:0"), "cuda:0: use one worker per device"),
+        (worker("MIG-6f") + worker("cuda:MIG-6F"), "cuda:mig-6f: use one worker per device"),
+        (worker("GPU-6f") + worker("GPU-6f01"), "gpu-6f and gpu-6f01 may be one device"),
     ],
 )
 def test_a_fault_is_named_with_its_place(tmp_path: Path, text: str, said: str) -> None:
@@ -81,3 +100,11 @@ def test_a_fault_is_named_with_its_place(tmp_path: Path, text: str, said: str) -
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(FleetFileError, match=r"nowhere\.toml"):
         read_fleet(tmp_path / "nowhere.toml")
+
+
+def test_the_way_to_serve_is_that_of_the_workers_entry(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.toml"
+    path.write_text(worker(more='precision = "nf4"\noffload = "text"\nmemory = "10GB"'))
+    [program] = programs(read_fleet(path))
+    assert program.arguments[-4:] == ["--precision", "nf4", "--offload", "text"]
+    assert program.settings["BOTTEGA_DEVICE_MEMORY_BYTES"] == "10000000000"

@@ -1,14 +1,20 @@
 """The models on a device: loads, evictions, and jobs that have to wait."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
-from workers.adapters.protocol import Output
+from workers.adapters.protocol import DeviceLostError, OutOfMemoryError, Output
+from workers.adapters.serving.plan import ServingPlan
+from workers.adapters.weights import WeightsError
 from workers.catalog import find
 from workers.runtime.model_cache import IDLE_SECONDS, BudgetError, Loading, ModelCache, ServedModel
+from workers.runtime.models.load_failures import FIRST_SECONDS
+from workers.runtime.models.problems import ModelNotLoadedError
 
 A, B, C = "a", "b", "c"
 
@@ -30,7 +36,7 @@ class Model:
         self.device[self.name] = self.size
 
     def unload(self) -> None:
-        del self.device[self.name]
+        self.device.pop(self.name, None)
 
     def run(self, *_: Any) -> list[Output]:
         return []
@@ -46,19 +52,33 @@ class Bench:
     now: list[float]
 
 
-def bench(budget: int | None = 10, stay: float = 60, **sizes: int) -> Bench:
+def bench(
+    budget: int | None = 10,
+    stay: float = 60,
+    *,
+    pinned: str = "",
+    idle: Mapping[str, float] = MappingProxyType({}),
+    idle_seconds: float = 0,
+    working: int = 0,
+    **sizes: int,
+) -> Bench:
     device: dict[str, int] = {}
     now = [1000.0]
     models = {name: Model(name, device, size) for name, size in sizes.items()}
     row = find("flux.1-demo")
     served = {
-        name: ServedModel(replace(row, id=name, memory_bytes=sizes[name]), model)
+        name: ServedModel(
+            replace(row, id=name, pinned=name in pinned, idle_seconds=idle.get(name)),
+            model,
+            ServingPlan(device_bytes=sizes[name], working_bytes=working),
+        )
         for name, model in models.items()
     }
     model_cache = ModelCache(
         served,
         budget_bytes=budget,
         stay_seconds=stay,
+        idle_seconds=idle_seconds,
         memory_bytes=lambda: sum(device.values()),
         clock=lambda: now[0],
     )
@@ -145,16 +165,121 @@ def test_loading_is_told_by_the_memory_that_it_has_taken() -> None:
     assert made.model_cache.loading is None
 
 
+def fail(model: Model, error: Exception) -> None:
+    """Make a model's load end with an error, with a half of its weights on the device."""
+
+    def load() -> None:
+        model.device[model.name] = model.size // 2
+        raise error
+
+    model.load = load  # type: ignore[method-assign]
+
+
 def test_a_load_that_fails_leaves_room_for_the_next() -> None:
     made = bench(a=6, b=6)
     made.now[0] += 100
-
-    def fail() -> None:
-        raise MemoryError
-
-    made.models[B].load = fail  # type: ignore[method-assign]
-    with pytest.raises(MemoryError):
+    fail(made.models[B], MemoryError())
+    with pytest.raises(ModelNotLoadedError):
         made.model_cache.make_ready(B)
     assert made.model_cache.loading is None
     made.model_cache.make_ready(A)
     assert made.device == {A: 6}
+
+
+def test_a_load_that_fails_is_not_tried_again_for_a_while() -> None:
+    made = bench(a=6, b=6)
+    made.now[0] += 100
+    fail(made.models[B], OutOfMemoryError("full"))
+    with pytest.raises(ModelNotLoadedError):
+        made.model_cache.make_ready(B)
+    assert not made.model_cache.admits(B)
+    assert made.model_cache.admits(A)
+    assert "b does not fit" in (made.model_cache.problem or "")
+    made.now[0] += FIRST_SECONDS
+    assert made.model_cache.admits(B)
+    del made.models[B].load
+    made.model_cache.make_ready(B)
+    assert made.model_cache.problem is None
+
+
+def starting(**errors: Exception) -> ModelCache:
+    """A cache of models of which some cannot be loaded, at its start."""
+    device: dict[str, int] = {}
+    models = {name: Model(name, device, 4) for name in (A, B)}
+    for name, error in errors.items():
+        fail(models[name], error)
+    row = find("flux.1-demo")
+    return ModelCache(
+        {name: ServedModel(replace(row, id=name), model) for name, model in models.items()}
+    )
+
+
+def test_a_model_that_cannot_be_loaded_at_the_start_does_not_stop_the_others() -> None:
+    cache = starting(a=WeightsError("a: no such folder"))
+    cache.load_what_fits()
+    assert list(cache.ids) == [B]
+    assert cache.problem == "a: no such folder"
+
+
+def test_without_any_model_the_start_fails_by_the_first_reason() -> None:
+    cache = starting(a=WeightsError("a: no such folder"), b=WeightsError("b: broken"))
+    with pytest.raises(ModelNotLoadedError) as caught:
+        cache.load_what_fits()
+    assert caught.value.problem == "a: no such folder"
+
+
+def test_a_device_lost_at_the_start_ends_it() -> None:
+    with pytest.raises(DeviceLostError):
+        starting(a=DeviceLostError("lost")).load_what_fits()
+
+
+def test_a_call_has_room_beside_the_weights() -> None:
+    made = bench(working=2, a=4, b=4, c=3)
+    assert set(made.model_cache.ids) == {A, B}
+    made.now[0] += 100
+    made.model_cache.make_ready(C)
+    assert set(made.device) == {B, C}
+    with pytest.raises(BudgetError, match="a takes about 11 bytes"):
+        bench(working=2, a=9)
+
+
+def test_a_pinned_model_is_loaded_first_and_never_evicted() -> None:
+    made = bench(pinned="b", a=7, b=3, c=6)
+    assert made.model_cache.ids == (B, A)
+    for name in (C, A, C):
+        made.now[0] += 1000
+        made.model_cache.make_ready(name)
+        assert set(made.device) == {B, name}
+
+
+def test_models_that_cannot_be_loaded_beside_a_pinned_one_are_refused_at_the_start() -> None:
+    with pytest.raises(BudgetError, match=r"a takes about 11 bytes .* beside b, pinned, .*unpin"):
+        bench(pinned="b", a=6, b=5)
+
+
+def test_a_model_unused_for_its_time_gives_its_memory_back() -> None:
+    made = bench(idle={A: 30}, a=4, b=4)
+    made.now[0] += 29
+    assert made.model_cache.unload_idle() == []
+    made.model_cache.touch(A)
+    made.now[0] += 29
+    assert made.model_cache.unload_idle() == []
+    made.now[0] += 1
+    assert made.model_cache.unload_idle() == [A]
+    assert made.device == {B: 4}
+    made.model_cache.make_ready(A)
+    assert made.device == {A: 4, B: 4}
+
+
+def test_the_workers_time_is_for_rows_that_name_none_and_pinned_ones_stay() -> None:
+    made = bench(pinned="c", idle={A: 1000}, idle_seconds=30, a=2, b=2, c=2)
+    assert made.model_cache.shortest_idle_seconds == 30
+    made.now[0] += 500
+    assert made.model_cache.unload_idle() == [B]
+    assert bench(a=1).model_cache.shortest_idle_seconds is None
+
+
+def test_the_seconds_of_each_load_are_kept() -> None:
+    made = bench(a=4)
+    told = made.model_cache.plans_as_json()[A]
+    assert (told["device_bytes"], told["load_seconds"]) == (4, 0.0)

@@ -1,0 +1,87 @@
+"""What fits where: for `bottega fleet --check` and `bottega doctor`."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deploy.cli.models.device_budgets import budget_of, sentence
+from deploy.local.fleet import FleetWorker
+from workers import catalog
+from workers.adapters.device_probe import Probe, probe
+from workers.adapters.pinning import DeviceError
+from workers.adapters.serving.choose import DoesNotFitError
+from workers.adapters.serving.device_budget import DeviceBudget
+from workers.adapters.serving.memory_plan import plan_variant
+from workers.adapters.weights import WeightsError
+from workers.catalog.serving import ServingRequest
+from workers.catalog.serving_settings import ServingSettings
+from workers.catalog.variant import Variant
+from workers.settings import weights_overrides
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Whether one model fits a device, in a sentence.
+
+    Attributes:
+        ok: true when it does, false when it does not, None when that is not known here.
+        text: how it is served, or why it does not fit.
+    """
+
+    ok: bool | None
+    text: str
+
+    @property
+    def line(self) -> str:
+        """The verdict and its text."""
+        verdicts = {True: "fits", False: "DOES NOT FIT", None: "not known"}
+        return f"{verdicts[self.ok]}: {self.text}"
+
+
+def of_worker(worker: FleetWorker, probe_devices: Callable[[], Probe] = probe) -> Iterator[Fit]:
+    """What a fleet's worker would do with each of its models on its device.
+
+    Without `memory` in its entry the device's free memory counts; where the device is not on this
+    machine that is not known, which is no fault: a fleet file is often checked elsewhere.
+    """
+    rows = [catalog.find(name) for name in worker.variants]
+    if all(row.weights is None for row in rows):
+        return
+    memory = int(worker.memory or 0)
+    try:
+        device = budget_of(worker.device, memory, probe_devices)
+    except DeviceError as error:
+        yield Fit(None, f"{error} (or write its memory into the file)")
+        return
+    request = ServingSettings.model_validate(worker.serving).request
+    yield from (_fit(row, device, request) for row in rows if row.weights is not None)
+
+
+def _fit(variant: Variant, device: DeviceBudget, request: ServingRequest) -> Fit:
+    try:
+        plan = plan_variant(variant, device, request, weights_overrides())
+    except (DoesNotFitError, WeightsError) as error:
+        return Fit(ok=False, text=str(error))
+    return Fit(ok=True, text=sentence(variant.id, plan))
+
+
+def on_devices(
+    variants: Sequence[Variant], probe_devices: Callable[[], Probe] = probe
+) -> Iterator[Fit]:
+    """The way in which each model would be served by a new worker of this machine, by device."""
+    request = ServingSettings().request
+    devices = [f"cuda:{each.number}" for each in probe_devices().devices if each.card] or ["cpu"]
+    budgets = {name: budget_of(name, 0, probe_devices) for name in devices}
+    for variant in variants:
+        fits = {name: _fit(variant, budget, request) for name, budget in budgets.items()}
+        yield Fit(
+            any(fit.ok for fit in fits.values()),
+            "; ".join(f"{name}: {fit.text}" for name, fit in fits.items()),
+        )
+
+
+def as_served(worker_id: str, plans: Mapping[str, Any]) -> Iterator[str]:
+    """The plans by which a live worker serves its models."""
+    for variant_id, plan in plans.items():
+        if plan.get("reason"):
+            yield f"{worker_id}: {variant_id}: {plan['reason']}"

@@ -1,0 +1,197 @@
+"""The components of a variant: counted in its checkpoint's headers, or the published ones.
+
+Only headers and configuration files are read: no weights, and no model library.
+"""
+
+import json
+import os
+import re
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from workers.adapters.serving.component import Component, Role, count
+from workers.adapters.serving.published_sizes import COMPONENTS, FLOAT32_BYTES, PARTS, PUBLISHED
+from workers.adapters.weights import (
+    WeightsError,
+    locate_part,
+    override_variable,
+)
+from workers.catalog.variant import Variant, Weights
+from workers.demo import weights_folder
+
+MOST_HEADER_BYTES = 100_000_000
+"""Longest header of a safetensors file that its own library reads."""
+
+GGUF = ".gguf"
+_LENGTH = struct.Struct("<Q")
+_TEXT_CLASSES = ("TextModel", "EncoderModel", "CausalLM", "ConditionalGeneration")
+_GGUF_BITS = re.compile(r"(?:^|[-_.])I?Q(\d)", re.IGNORECASE)
+_USUAL_GGUF_BITS = 8
+_SCALE_BITS = 0.6
+"""Bits that a GGUF format spends on scales for each weight, about."""
+
+
+def components_of(variant: Variant, overrides: Mapping[str, str]) -> dict[str, Component]:
+    """The components of a variant by the name of their folder; empty for a hosted model.
+
+    Args:
+        variant: the row.
+        overrides: local folders by variable, see `workers.adapters.weights.locate`.
+
+    Raises:
+        WeightsError: a local checkpoint is missing or unreadable, or nothing is known of it.
+    """
+    if variant.weights is None:
+        return {}
+    folder = _local_folder(variant, variant.weights, overrides)
+    found = _published(variant) if folder is None else of_folder(variant, folder)
+    if variant.weights.file:
+        found |= _single_file(variant.weights, found)
+    for option in PARTS:
+        if option in variant.options:
+            found |= _part(variant, option, overrides)
+    return found
+
+
+def bytes_in_16_bits(variant: Variant, overrides: Mapping[str, str]) -> int:
+    """The bytes of a variant's weights, unquantised; 0 for a hosted model.
+
+    Raises:
+        WeightsError: as `components_of`.
+    """
+    return 2 * sum(each.parameters for each in components_of(variant, overrides).values())
+
+
+def _local_folder(variant: Variant, weights: Weights, overrides: Mapping[str, str]) -> Path | None:
+    """The folder of the checkpoint, where it is on this machine."""
+    variable = override_variable(variant.id)
+    if variable in overrides:
+        return Path(overrides[variable]).expanduser()
+    if weights.folder:
+        return Path(weights.folder)
+    if weights.bundled:
+        return weights_folder(weights.repo)
+    # A published model has known sizes: its files need not be looked for.
+    return None if variant.id in COMPONENTS or weights.file else cached_folder(weights)
+
+
+def cached_folder(weights: Weights) -> Path | None:
+    """The folder of a hub repository in the library's cache; None where it is not there."""
+    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
+    cache = Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
+    repository = cache / f"models--{weights.repo.replace('/', '--')}"
+    reference = repository / "refs" / (weights.revision or "main")
+    commit = reference.read_text().strip() if reference.is_file() else weights.revision
+    folder = repository / "snapshots" / commit
+    return folder if commit and folder.is_dir() else None
+
+
+def _published(variant: Variant) -> dict[str, Component]:
+    names = COMPONENTS.get(variant.id) or COMPONENTS.get(variant.base)
+    if names is None:
+        raise WeightsError(
+            f"{variant.id}: the size of its weights is not known before they are on this machine: "
+            f"fetch them, or name their folder in {override_variable(variant.id)}"
+        )
+    return {folder: PUBLISHED[name] for folder, name in names.items()}
+
+
+def _single_file(weights: Weights, base: Mapping[str, Component]) -> dict[str, Component]:
+    """The transformer of a single file: a GGUF is kept as it is, another has its base's numbers."""
+    if not weights.file.endswith(GGUF):
+        return {}
+    path, transformer = Path(weights.file), base["transformer"]
+    stored = path.stat().st_size if path.is_file() else _guessed_bytes(path.name, transformer)
+    return {"transformer": replace(transformer, stored_bytes=stored)}
+
+
+def _guessed_bytes(name: str, transformer: Component) -> int:
+    """The bytes of a GGUF file that is not here, by the format in its name, such as Q4_K_S."""
+    match = _GGUF_BITS.search(name)
+    bits = (int(match[1]) if match else _USUAL_GGUF_BITS) + _SCALE_BITS
+    return int(transformer.parameters * bits / 8)
+
+
+def _part(variant: Variant, option: str, overrides: Mapping[str, str]) -> dict[str, Component]:
+    source = locate_part(variant, option, overrides)
+    if source.revision is None:
+        return {f"{option}/{n}": each for n, each in of_folder(variant, Path(source.name)).items()}
+    found = {name: PUBLISHED[published] for name, published in PARTS[option].items()}
+    if option == "depth_weights":  # it is loaded as it is stored, in float32
+        return {n: replace(each, kept_bytes=FLOAT32_BYTES) for n, each in found.items()}
+    return found
+
+
+def of_folder(variant: Variant, folder: Path) -> dict[str, Component]:
+    """The components of a checkpoint in a folder, as `save_pretrained` writes it.
+
+    Raises:
+        WeightsError: it has no safetensors files, or they cannot be read.
+    """
+    try:
+        index = folder / "model_index.json"
+        if not index.is_file():
+            return {"model": _of_files(folder, _architecture(folder), Role.OTHER)}
+        classes = json.loads(index.read_text(encoding="utf-8"))
+        return {
+            name: _of_files(folder / name, entry[1], _role(name, entry[1]))
+            for name, entry in classes.items()
+            if isinstance(entry, list) and entry[1] and _has_weights(folder / name)
+        }
+    except (OSError, ValueError, KeyError, TypeError, IndexError, struct.error) as error:
+        raise WeightsError(f"{variant.id}: {folder} has no weights to be read: {error}") from error
+
+
+def _role(name: str, component_class: str) -> Role:
+    if "transformer" in name:
+        return Role.TRANSFORMER
+    return Role.TEXT if component_class.endswith(_TEXT_CLASSES) else Role.OTHER
+
+
+def _has_weights(folder: Path) -> bool:
+    return any(folder.glob("*.safetensors"))
+
+
+def _architecture(folder: Path) -> str:
+    settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return str(settings.get("architectures", [""])[0])
+
+
+def _of_files(folder: Path, component_class: str, role: Role) -> Component:
+    """A component from the headers of its files."""
+    settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise FileNotFoundError(f"{folder} has no safetensors file")
+    tensors = {name: entry for path in files for name, entry in header(path)}
+    shapes = [(name, tuple(entry["shape"])) for name, entry in tensors.items()]
+    found = count(component_class, role, shapes, _width(settings))
+    if "quantization_config" not in settings:
+        return found
+    stored = sum(end - start for start, end in (e["data_offsets"] for e in tensors.values()))
+    return replace(found, stored_bytes=stored)
+
+
+def _width(settings: Mapping[str, Any]) -> int:
+    """See `Component.width`."""
+    if "attention_head_dim" in settings:
+        return int(settings["attention_head_dim"] * settings["num_attention_heads"])
+    channels: Sequence[int] = settings.get("block_out_channels", (0,))
+    return channels[0]
+
+
+def header(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Name and entry (`dtype`, `shape`, `data_offsets`) of each tensor of a safetensors file.
+
+    Raises:
+        ValueError: the file does not begin with such a header.
+    """
+    with path.open("rb") as file:
+        (length,) = _LENGTH.unpack(file.read(_LENGTH.size))
+        if length > MOST_HEADER_BYTES:
+            raise ValueError(f"{path} does not begin with the header of a safetensors file")
+        entries = json.loads(file.read(length))
+    yield from ((name, entry) for name, entry in entries.items() if name != "__metadata__")
