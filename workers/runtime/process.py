@@ -15,6 +15,7 @@ from db.storage.object_store import ObjectStore
 from db.values.worker_state import WorkerState
 from db.worker_registry import WorkerReport
 from workers import catalog
+from workers.adapters import load_progress
 from workers.adapters.cuda_check import (
     EMULATED,
     FIRST_NATIVE_BFLOAT16,
@@ -45,7 +46,12 @@ from workers.runtime.models.idle import IdleUnloader
 from workers.runtime.models.load_log import LoadFigures, load_figures
 from workers.runtime.models.load_watchdog import LoadWatchdog
 from workers.runtime.models.planning import plan_models
-from workers.runtime.models.problems import ModelLoadError, ModelNotLoadedError, problem_of
+from workers.runtime.models.problems import (
+    ModelLoadError,
+    ModelNotLoadedError,
+    is_transient,
+    problem_of,
+)
 from workers.runtime.results import ResultWriter
 from workers.runtime.watchdog import Watchdog
 from workers.settings import WorkerSettings, weights_overrides
@@ -260,7 +266,7 @@ class WorkerProcess:
         try:
             self._model_cache.load_what_fits()
         except ModelNotLoadedError as error:
-            raise ModelLoadError(error.problem) from error
+            raise ModelLoadError(error.problem, transient=is_transient(error.reason)) from error
 
     def _take_device(self) -> str:
         """Choose, pin and check the device, before anything imports torch; torch's name for it."""
@@ -287,7 +293,10 @@ class WorkerProcess:
     def _load_progress(self) -> tuple[object, ...] | None:
         """The state of the load that runs; None while none does."""
         loading = self._model_cache.loading
-        return (loading, self._memory.taken_bytes()) if loading else None
+        if loading is None:
+            return None
+        # A download takes no memory, and moves all the same.
+        return loading, self._memory.taken_bytes(), load_progress.current()
 
     def _tell_problem(self, problem: str, heartbeat: Heartbeat) -> None:
         self._problem = problem

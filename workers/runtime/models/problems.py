@@ -9,7 +9,15 @@ _OURS = ("api", "db", "deploy", "workers")
 
 
 class ModelLoadError(Exception):
-    """A model could not be loaded, for a reason that its library gives in words of its own."""
+    """A model could not be loaded; the text is the reason in one sentence.
+
+    Attributes:
+        transient: true where another try may succeed: the hub or the network was away.
+    """
+
+    def __init__(self, problem: str, *, transient: bool = False) -> None:
+        super().__init__(problem)
+        self.transient = transient
 
 
 class ModelNotLoadedError(AdapterError):
@@ -29,6 +37,11 @@ class ModelNotLoadedError(AdapterError):
         super().__init__(f"{variant_id} could not be loaded; the service's operator is told why")
         self.problem = problem
         self.reason = reason
+
+
+def is_transient(error: BaseException) -> bool:
+    """True for an error that says so of itself."""
+    return bool(getattr(error, "transient", False))
 
 
 def load_problem(variant_id: str, error: Exception) -> str:

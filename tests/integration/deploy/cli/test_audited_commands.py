@@ -46,8 +46,10 @@ READS = {f"{name} list" for name in ("jobs", "queues", "workers", "tenants", "ke
 PROCESSES = {
     *("up", "api", "worker", "fleet", "courier", "demo", "migrate", "sign-in-link"),
     *("catalog test", "bench", "bench florence", "bench flux", "bench reports", "bench waiters"),
+    *("weights list", "weights fetch", "weights verify", "weights remove"),
 }
-"""They start processes, prepare servers or measure; what they serve enters its own changes.
+"""They start processes, prepare servers, measure, or change files of one machine; what they serve
+enters its own changes.
 
 The link of a local stack is in the log, too: tests/acceptance/api/web/test_playground_access.py.
 """

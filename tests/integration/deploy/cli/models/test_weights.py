@@ -12,7 +12,12 @@ import pytest
 
 from deploy.cli.models.weights_check import check_weights
 from tests.support.commands import Commands
-from tests.support.hub_server import HubRepository, HubServer, hub_of_this_process
+from tests.support.hub_server import (
+    BLOCK_BYTES,
+    HubRepository,
+    HubServer,
+    hub_of_this_process,
+)
 from tests.support.waiting import await_true
 from workers import catalog
 from workers.adapters.weights import WeightsError
@@ -61,7 +66,11 @@ def test_a_killed_fetch_goes_on_where_it_was_and_is_verified(
         env=os.environ | hub.environment(tmp_path),
         stdout=subprocess.DEVNULL,
     )
-    assert await_true(lambda: hub.sent_bytes(WEIGHTS) > SIZE // 3, 60)
+
+    def has_a_third() -> bool:
+        return any(part.stat().st_size > SIZE // 3 for part in tmp_path.rglob("*.incomplete"))
+
+    assert await_true(has_a_third, 60)
     os.kill(killed.pid, signal.SIGKILL)
     killed.wait()
     hub.bytes_per_second, already = 0, hub.sent_bytes(WEIGHTS)
@@ -71,8 +80,9 @@ def test_a_killed_fetch_goes_on_where_it_was_and_is_verified(
     bottega.run("weights", "fetch", MODEL.id)
     (asked,) = hub.ranges(WEIGHTS)
     kept = int(asked.removeprefix("bytes=").rstrip("-"))
-    assert kept > SIZE // 4
-    assert hub.sent_bytes(WEIGHTS) - already == SIZE - kept
+    assert kept > SIZE // 3
+    # The server may have sent the killed one a block or two more.
+    assert 0 <= hub.sent_bytes(WEIGHTS) - already - (SIZE - kept) <= 2 * BLOCK_BYTES
     assert state(bottega) == "present"
     assert "every file is as the hub lists it" in bottega.run("weights", "verify", MODEL.id)
 
