@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help torch demo up test unit check slow test-bench machines chromium promtool nginx lint fmt bench demo-weights
+.PHONY: help torch demo up test unit check slow test-bench machines chromium promtool nginx lint fmt bench demo-weights torchvision-check
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-17s %s\n", $$1, $$2}'
 
 # Torch first and pinned: left to another package's range, pip would take a build of several GB.
 # For a driver or a card that this build does not run, an operator names another build of the same
@@ -77,6 +77,16 @@ nginx: $(READY) promtool
 		{ apt-get -qq download nginx 2>/dev/null || { apt-get update -qq && \
 		apt-get -qq download nginx; }; } && dpkg -x nginx_*.deb nginx-files && \
 		ln -sf ../nginx-files/usr/sbin/nginx bin/nginx; }
+
+# Aside, with a torch that has a torchvision: where transformers finds one it takes it, and no test
+# may. The ids of the first command are compared by the second.
+TOKENS := .venv-torchvision
+torchvision-check: $(READY) ## FLUX.2 [dev]'s prompts: token ids without torchvision against those with it
+	test -x $(TOKENS)/bin/python || $(PYTHON) -m venv $(TOKENS)
+	$(TOKENS)/bin/python -m pip install --quiet torch==2.14.1 torchvision==0.29.1 \
+		'transformers>=5.23,<5.24' pillow
+	$(BIN)/python -m tests.support.prompt_tokens $(TOKENS)/checkpoint
+	$(TOKENS)/bin/python tests/support/prompt_tokens.py $(TOKENS)/checkpoint
 
 lint: $(READY) ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

@@ -90,13 +90,15 @@ _MULTIPART_BYTES = 65_536
 """The bytes that a form adds to the file in it."""
 
 
-def create_app(catalogue: Catalogue = catalog.STANDARD) -> FastAPI:
+def create_app(catalogue: Catalogue | None = None) -> FastAPI:
     """The application, configured by the environment.
 
     Args:
-        catalogue: the models; the settings may offer only some of them.
+        catalogue: the models, those that are installed by default; the settings may offer only
+            some of them.
 
     Raises:
+        workers.catalog.CatalogueFileError: the operator's catalogue file cannot be used.
         pydantic.ValidationError: a setting is missing or invalid.
     """
     settings = ApiSettings()
@@ -106,7 +108,7 @@ def create_app(catalogue: Catalogue = catalog.STANDARD) -> FastAPI:
         description=_DESCRIPTION,
         docs_url=None,
         redoc_url=None,
-        lifespan=_lifespan(settings, _offered(catalogue, settings)),
+        lifespan=_lifespan(settings, _offered(catalogue or catalog.installed(), settings)),
     )
     for router in _ROUTERS:
         app.include_router(router)
@@ -164,7 +166,8 @@ class _Application(DescribedApp):
 
 
 def _offered(catalogue: Catalogue, settings: ApiSettings) -> Catalogue:
-    return catalogue.restricted_to(settings.variants) if settings.variants else catalogue
+    offered = catalogue.offered()
+    return offered.restricted_to(settings.variants) if settings.variants else offered
 
 
 def _lifespan(settings: ApiSettings, catalogue: Catalogue) -> Any:
@@ -175,17 +178,23 @@ def _lifespan(settings: ApiSettings, catalogue: Catalogue) -> Any:
         app.state.services = services
         await services.hub.start()
         gc.freeze()  # long-lived: a collection over all of them would delay every request
-        yield
-        await services.hub.stop()
-        await services.rate_limiter.close()
-        services.publisher.close()
-        services.notifier.close()
-        services.queue_notifier.close()
-        services.forwarded_counts.close()
-        services.database.close()
-        tracing.stop()
+        try:
+            yield
+        finally:
+            await _disconnect(services)
+            tracing.stop()
 
     return lifespan
+
+
+async def _disconnect(services: Services) -> None:
+    await services.hub.stop()
+    await services.rate_limiter.close()
+    services.publisher.close()
+    services.notifier.close()
+    services.queue_notifier.close()
+    services.forwarded_counts.close()
+    services.database.close()
 
 
 def _connect(settings: ApiSettings, catalogue: Catalogue) -> Services:

@@ -119,6 +119,12 @@ def delete_stale(session: Session, *, older_than_seconds: float) -> int:
     return len(removed)
 
 
+def live_workers(session: Session, *, within_seconds: float) -> Sequence[Worker]:
+    """The workers whose last report is at most so old."""
+    recent = select(Worker).where(Worker.heartbeat_at > ago(within_seconds))
+    return session.scalars(recent.order_by(Worker.started_at)).all()
+
+
 def list_workers(session: Session) -> Sequence[Worker]:
     """Every registered worker."""
     return session.scalars(select(Worker).order_by(Worker.started_at)).all()

@@ -52,8 +52,10 @@ async def wait_until_over(
                 ended = await _await_end(services, views, caller, waiter, job_id, seconds)
     if ended is not None:
         return ended
+    job = await load_job(services, views, tenant_id=caller.tenant_id, job_id=job_id)
+    # After the load: who is shut out during it gets nothing of what it found.
     await services.credential_checks.require(caller.credential)
-    return await load_job(services, views, tenant_id=caller.tenant_id, job_id=job_id)
+    return job
 
 
 async def _await_end(

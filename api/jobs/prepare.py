@@ -35,6 +35,7 @@ class PreparedSubmission:
     Attributes:
         variant: the model.
         parameters: the validated parameters.
+        input_pixels: the pixels of each input picture; a mask is none.
         input: the parameters as the worker gets them, with storage keys and a seed.
         units: the units that the price and the allowance count.
         price_micros: the price in micro-USD.
@@ -44,11 +45,17 @@ class PreparedSubmission:
 
     variant: Variant
     parameters: BaseModel
+    input_pixels: tuple[int, ...]
     input: dict[str, Any]
     units: int
     price_micros: int
     vendor_micros: int | None
     webhook: Webhook | None
+
+    @property
+    def cost_seconds(self) -> float:
+        """The estimated device-seconds."""
+        return self.variant.cost_seconds(self.parameters, self.input_pixels)
 
 
 def prepare(
@@ -76,11 +83,14 @@ def prepare(
     keys, sizes = _resolve_pictures(PictureResolver(services, tenant_id, stores=stores), parameters)
     # Keys replace the names that the client gave: jobs from one picture can share a batch.
     parameters = _resolve_sizes(variant, parameters, sizes).model_copy(update=keys)
+    pixels = input_pixels(sizes)
+    _refuse_too_long(variant, parameters, pixels)
     parameters = _resolve_loras(services, tenant_id, parameters, stores=stores)
-    measure = variant.measure(parameters, input_pixels(sizes))
+    measure = variant.measure(parameters, pixels)
     return PreparedSubmission(
         variant=variant,
         parameters=parameters,
+        input_pixels=pixels,
         input={**parameters.model_dump(mode="json"), **_random_seed(parameters)},
         units=measure.units,
         price_micros=variant.price.amount_micros(measure),
@@ -117,6 +127,16 @@ def _resolve_sizes(variant: Variant, parameters: BaseModel, sizes: Sizes) -> Bas
         return variant.resolve_sizes(parameters, sizes)
     except ValidationError as error:
         raise _invalid_input(error) from None
+
+
+def _refuse_too_long(variant: Variant, parameters: BaseModel, pixels: tuple[int, ...]) -> None:
+    if variant.exceeds_deadline(parameters, pixels):
+        seconds = variant.cost_seconds(parameters, pixels)
+        message = (
+            f"this job would take about {seconds:.0f} s of its device; an attempt may run for "
+            f"{variant.longest_deadline:.0f} s: ask for fewer pictures, steps, pixels or references"
+        )
+        raise InvalidSubmissionError.of_field(["input"], message, "too_long")
 
 
 def _invalid_input(error: ValidationError) -> InvalidSubmissionError:

@@ -34,7 +34,7 @@ def quote_submission(services: Services, caller: Caller, submission: Submission)
         price=Price(amount_micros=prepared.price_micros, covered_by=_covered_by(account, prepared)),
         units=prepared.units,
         unit_kind=variant.unit_kind,
-        device_seconds=variant.cost_seconds(prepared.parameters),
+        device_seconds=prepared.cost_seconds,
         expected_wait_seconds=outlook.expected_wait_seconds,
         paused=outlook.paused,
     )

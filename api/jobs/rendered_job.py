@@ -77,6 +77,7 @@ async def load_ended_job(
         job = await load_job(services, views, tenant_id=tenant_id, job_id=job_id)
         return job if is_over(job.view) else None
 
-    await services.credential_checks.require(credential)
     ended: RenderedJob | None = await services.job_ends.get((tenant_id, job_id, views.base), load)
+    # After the load: who is shut out during it gets nothing of what it found.
+    await services.credential_checks.require(credential)
     return ended

@@ -148,6 +148,9 @@ def _waiting(waiting: Waiting | None) -> WaitingView | None:
         position=waiting.position,
         expected_seconds=waiting.expected_seconds,
         progress=waiting.progress,
+        stage=waiting.stage,
+        loaded_bytes=waiting.loaded_bytes,
+        total_bytes=waiting.total_bytes,
     )
 
 

@@ -12,7 +12,7 @@ from db.core.session import Database
 from db.operators import actions
 from db.operators.audit import Actor
 from db.tables import Tenant, Worker
-from workers.catalog import Catalogue, UnknownVariantError
+from workers.catalog import Catalogue, DisabledVariantError, UnknownVariantError
 from workers.messaging.queue import Ticket
 
 
@@ -46,9 +46,9 @@ def pause_queue(services: QueueSwitchServices, actor: Actor, model: str) -> bool
     Raises:
         api.core.domain_errors.NotFoundError: there is no such queue.
     """
-    _check_queue(services.catalogue, model)
+    queue = _queue_of(services.catalogue, model)
     with services.database.transaction() as session:
-        return actions.pause_queue(session, actor, model)
+        return actions.pause_queue(session, actor, queue)
 
 
 def resume_queue(services: QueueResumeServices, actor: Actor, model: str) -> bool:
@@ -57,16 +57,19 @@ def resume_queue(services: QueueResumeServices, actor: Actor, model: str) -> boo
     Raises:
         api.core.domain_errors.NotFoundError: there is no such queue.
     """
-    _check_queue(services.catalogue, model)
+    queue = _queue_of(services.catalogue, model)
     with services.database.transaction() as session:
-        changed = actions.resume_queue(session, actor, model)
-    services.notifier.notify(Ticket(model))
+        changed = actions.resume_queue(session, actor, queue)
+    services.notifier.notify(Ticket(queue))
     return changed
 
 
-def _check_queue(catalogue: Catalogue, model: str) -> None:
+def _queue_of(catalogue: Catalogue, model: str) -> str:
+    """The queue of a model, by id or alias; jobs of a disabled one may still wait."""
     try:
-        catalogue.find(model)
+        return catalogue.find(model).id
+    except DisabledVariantError as error:
+        return error.id
     except UnknownVariantError:
         raise NotFoundError("queue") from None
 

@@ -28,10 +28,16 @@ def _view(variant: Variant, outlook: Outlook) -> ModelView:
     return ModelView(
         id=variant.id,
         title=variant.title,
+        aliases=list(variant.aliases),
+        base=variant.base or None,
         family=variant.family,
         tasks=list(variant.tasks),
         input_schema=catalog.json_schema(variant),
-        limits={"deadline_seconds": variant.deadline_seconds, "max_batch": variant.max_batch},
+        limits={
+            "deadline_seconds": variant.deadline_seconds,
+            "longest_deadline_seconds": variant.longest_deadline,
+            "max_batch": variant.max_batch,
+        },
         price=variant.price.describe(),
         unit_kind=variant.unit_kind,
         licence={

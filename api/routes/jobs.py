@@ -149,7 +149,8 @@ def list_jobs(
 ) -> JobList:
     """Your jobs, newest first; `Link: rel="next"` is the next page."""
     before_id = decode_cursor(query.cursor, "job")
-    job_filter = JobFilter(query.state, query.model, query.created_after, before_id)
+    model = services.catalogue.id_of(query.model) if query.model else None
+    job_filter = JobFilter(query.state, model, query.created_after, before_id)
     views = JobViews(services, base_url(request, services.settings))
     with services.database.transaction(durable=False) as session:
         rows = queries.list_jobs(session, tenant_id, job_filter, limit=query.limit + 1)

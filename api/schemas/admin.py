@@ -282,6 +282,10 @@ class WorkerView(_FromRow):
     memory_total_bytes: int
     resident: list[str]
     loading: str | None
+    catalogue_digest: str
+    loading_stage: str | None = None
+    loading_bytes: int | None = None
+    loading_total_bytes: int | None = None
     started_at: datetime
     heartbeat_at: datetime
     drained_at: datetime | None

@@ -52,10 +52,12 @@ IMAGE_JOB: Json = {
 MODEL: Json = {
     "id": "flux.1-demo",
     "title": "FLUX.1, small, for trying things out",
+    "aliases": [],
+    "base": None,
     "family": "flux1",
     "tasks": [],
     "input_schema": {"type": "object", "required": ["prompt"]},
-    "limits": {"deadline_seconds": 60, "max_batch": 8},
+    "limits": {"deadline_seconds": 60, "longest_deadline_seconds": 600, "max_batch": 8},
     "price": {"per": "unit", "unit_micros": 1000, "currency": "USD"},
     "unit_kind": "images",
     "licence": {"name": "Apache-2.0", "url": "", "commercial_use": True},

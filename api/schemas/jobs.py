@@ -130,13 +130,18 @@ class Progress(BaseModel):
 class WaitingView(BaseModel):
     """Position of a queued job, the reason of its wait, and the expected time.
 
-    While its model is being loaded, `progress` is the loaded fraction, from 0 to 1.
+    While its model is being loaded, `progress` is the done fraction, from 0 to 1, of `stage`:
+    `downloading`, `loading` or `preparing`. `loaded_bytes` and `total_bytes` are its bytes, where
+    they are known.
     """
 
     reason: str
     position: int
     expected_seconds: float | None
     progress: float | None = None
+    stage: str | None = None
+    loaded_bytes: int | None = None
+    total_bytes: int | None = None
 
 
 class JobError(BaseModel):
@@ -230,6 +235,8 @@ class ModelView(BaseModel):
 
     id: str
     title: str
+    aliases: list[str]
+    base: str | None = Field(description="The built-in model that the operator's own derives from.")
     family: str
     tasks: list[str]
     input_schema: dict[str, Any]

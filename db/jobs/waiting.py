@@ -52,12 +52,18 @@ class Waiting:
         expected_seconds: the estimated cost ahead of it, divided by the ready workers; None when
             no worker is ready or the queue is paused.
         progress: the loaded fraction of its model, 0 to 1, while a worker loads it.
+        stage: the stage of that load: "downloading", "loading" or "preparing"; None if not known.
+        loaded_bytes: bytes of the stage that are done; None if not known.
+        total_bytes: bytes of the stage in all; None if not known.
     """
 
     reason: WaitReason
     position: int
     expected_seconds: float | None
     progress: float | None = None
+    stage: str | None = None
+    loaded_bytes: int | None = None
+    total_bytes: int | None = None
 
 
 def ready_workers(session: Session) -> dict[str, int]:
@@ -131,7 +137,8 @@ def outlook_of(workers: int, queued_seconds: float, *, paused: bool) -> Outlook:
     return Outlook(workers, queued_seconds / workers if runs else None, paused)
 
 
-# ahead: the queued jobs before this one; overtakers among them were submitted later.
+# ahead: the queued jobs before this one; overtakers among them were submitted later. load: of the
+# workers that load its model, the one that is nearest to its end.
 _WAITING = text(f"""
 SELECT job.id, ahead.jobs, ahead.cost_seconds, ahead.overtakers,
        queue.paused_at IS NOT NULL AS paused,
@@ -144,8 +151,8 @@ SELECT job.id, ahead.jobs, ahead.cost_seconds, ahead.overtakers,
             AND {_FAILING}) AS failing,
        (SELECT count(*) FROM workers WHERE job.variant = ANY (resident)
             AND {SERVING_NOW}) AS resident,
-       (SELECT max(loading_fraction) FROM workers WHERE job.variant = loading
-            AND heartbeat_at > now() - :stale) AS loading
+       load.loading_fraction AS loading, load.loading_stage, load.loading_bytes,
+       load.loading_total_bytes
 FROM jobs AS job
 LEFT JOIN queues AS queue ON queue.variant = job.variant
 CROSS JOIN LATERAL (
@@ -156,6 +163,13 @@ CROSS JOIN LATERAL (
             AND (fair_start, id) < (job.fair_start, job.id)
           LIMIT :cap) AS capped
 ) AS ahead
+LEFT JOIN LATERAL (
+    SELECT loading_fraction, loading_stage, loading_bytes, loading_total_bytes
+    FROM workers WHERE job.variant = loading AND heartbeat_at > now() - :stale
+    ORDER BY array_position(ARRAY['preparing', 'loading', 'downloading'], loading_stage),
+        loading_fraction DESC NULLS LAST
+    LIMIT 1
+) AS load ON true
 WHERE job.id = ANY (:job_ids) AND job.state = 'queued'
 """)  # noqa: S608 - our own fragments
 
@@ -168,9 +182,13 @@ def queue_positions(session: Session, job_ids: Sequence[str]) -> dict[str, Waiti
 
 def _waiting(row: Row[Any]) -> Waiting:
     reason = _reason(row)
+    is_loading = reason is WaitReason.LOADING
     return Waiting(
         reason=reason,
-        progress=row.loading if reason is WaitReason.LOADING else None,
+        progress=row.loading if is_loading else None,
+        stage=row.loading_stage if is_loading else None,
+        loaded_bytes=row.loading_bytes if is_loading else None,
+        total_bytes=row.loading_total_bytes if is_loading else None,
         position=row.jobs + 1,
         expected_seconds=outlook_of(
             row.ready, row.cost_seconds, paused=row.paused

@@ -29,7 +29,7 @@ NOOP = Variant(
     unit_kind=UnitKind.ANALYSES,
     price=PerUnit(_PRICE_MICROS),
     measure=lambda _parameters, _inputs: Measure(units=1),
-    cost_seconds=lambda _parameters: 0.001,
+    cost_seconds=lambda _parameters, _inputs=(): 0.001,
     batch_fields=(),
     max_batch=32,
     samples=lambda _parameters: 1,

@@ -20,20 +20,21 @@ from db.core.secret_strength import WeakSecretError, require_strong
 from db.core.session import Database
 from db.core.settings import DatabaseSettings
 from db.jobs.queries import artifact_keys
-from db.jobs.waiting import ready_workers
+from db.jobs.waiting import WORKER_STALE_SECONDS, ready_workers
 from db.storage.object_store import ObjectNotFoundError, ObjectStore, StoreError
 from db.storage.settings import StorageSettings, open_store
 from db.tables import Tier
 from deploy.cli.models import fits
 from deploy.cli.models.device_check import check_devices
+from deploy.cli.models.weights_check import check_weights
 from workers import catalog
 from workers.adapters.pinning import DeviceError
-from workers.adapters.weights import WeightsError, locate
+from workers.adapters.weights import WeightsError
 from workers.messaging.queue import QueueNotifier
 from workers.messaging.redis_privileges import excess_powers as excess_redis_powers
 from workers.moderation.filter_file import FilterFileError
 from workers.moderation.settings import ModerationSettings, rules_of
-from workers.settings import WorkerSettings, weights_overrides
+from workers.settings import WorkerSettings
 
 MAX_SKEW_SECONDS = 2.0
 _EXAMPLES = 5
@@ -51,6 +52,7 @@ _EXPLAINED = (
     StoreError,
     WeakSecretError,
     WeightsError,
+    catalog.CatalogueFileError,
     catalog.UnknownVariantError,
 )
 
@@ -95,6 +97,7 @@ def check_deployment(variants: Sequence[str]) -> Iterator[CheckResult]:
         "artifacts": _artifacts,
         "open files": _open_files,
         "workers": _workers,
+        "catalogue": _catalogue,
         "device": _device,
         "memory": lambda environment: _memory(environment, variants),
         "weights": lambda environment: _weights(environment, variants),
@@ -258,6 +261,25 @@ def _workers(environment: Environment) -> str:
     return ", ".join(f"{count} for {variant}" for variant, count in sorted(ready.items()))
 
 
+def _catalogue(environment: Environment) -> str:
+    """Every live worker reads the same catalogue file as this machine, or none like it."""
+    own = catalog.installed()
+    with environment.database.transaction(durable=False) as session:
+        live = worker_registry.live_workers(session, within_seconds=WORKER_STALE_SECONDS)
+        others = [
+            f"{row.id} on {row.host} ({row.catalogue_digest or 'none'})"
+            for row in live
+            if row.catalogue_digest != own.digest
+        ]
+    name = f"{own.file.path} ({own.digest})" if own.file else "no catalogue file"
+    if others:
+        raise FindingError(
+            f"this machine reads {name}, and others read another: {', '.join(others)}; give every "
+            "machine the same BOTTEGA_CATALOG, and restart what read the old one"
+        )
+    return f"{name}, like every live worker"
+
+
 def _device(_environment: Environment) -> str:
     """A small computation on every device of this machine."""
     return check_devices()
@@ -279,11 +301,7 @@ def _memory(environment: Environment, variants: Sequence[str]) -> str:
 
 
 def _weights(environment: Environment, variants: Sequence[str]) -> str:
-    rows = [row for row in _rows(environment, variants) if row.weights is not None]
-    for row in rows:
-        locate(row, weights_overrides())
-    names = ", ".join(row.id for row in rows)
-    return f"found for {names or 'no variant: no served model needs local weights'}"
+    return check_weights(_rows(environment, variants))
 
 
 def _content_filters(environment: Environment, variants: Sequence[str]) -> str:

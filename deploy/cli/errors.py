@@ -121,19 +121,22 @@ def _explained() -> tuple[type[Exception], ...]:
 def _faults_of_workers() -> tuple[type[Exception], ...]:
     """The faults of a worker that last until an operator mends them."""
     from workers.adapters.hosted.settings import HostedSetupError  # noqa: PLC0415
+    from workers.adapters.hub.errors import HubError  # noqa: PLC0415
     from workers.adapters.pinning import DeviceError  # noqa: PLC0415
     from workers.adapters.serving.choose import DoesNotFitError  # noqa: PLC0415
     from workers.adapters.weights import WeightsError  # noqa: PLC0415
-    from workers.catalog import UnknownVariantError  # noqa: PLC0415
+    from workers.catalog import CatalogueFileError, UnknownVariantError  # noqa: PLC0415
     from workers.moderation.filter_file import FilterFileError  # noqa: PLC0415
     from workers.runtime.model_cache import BudgetError  # noqa: PLC0415
     from workers.runtime.models.problems import ModelLoadError  # noqa: PLC0415
 
     return (
         BudgetError,
+        CatalogueFileError,
         DeviceError,
         DoesNotFitError,
         FilterFileError,
+        HubError,
         HostedSetupError,
         ModelLoadError,
         UnknownVariantError,

@@ -59,6 +59,10 @@ def _search_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _search(values: dict[str, Any]) -> JobSearch:
+    if values["variant"] is not None:
+        from workers import catalog  # noqa: PLC0415 - only where a model is named
+
+        values = values | {"variant": catalog.id_of(values["variant"])}
     return JobSearch(**{name: _in_utc(value) for name, value in values.items()})
 
 

@@ -27,6 +27,7 @@ class LazyGroup(Group):
         "sign-in-link": "deploy.cli.sign_in_link:print_sign_in_link",
         "tenants": "deploy.cli.admin:tenants",
         "tiers": "deploy.cli.tiers:tiers",
+        "weights": "deploy.cli.models.weights:weights",
         "workers": "deploy.cli.workers:workers",
     }
     """Module and function of each command that is not defined beside the group."""

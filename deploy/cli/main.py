@@ -97,7 +97,7 @@ def _read_settings(stack: Path) -> dict[str, str]:
 @_device_option
 @click.option("--variant", "variants", multiple=True, help="A model to serve; repeatable.")
 @_serving_options
-def up(  # noqa: PLR0913 - one for each option
+def up(
     data_dir: Path,
     port: int,
     ready_file: Path | None,
@@ -107,8 +107,10 @@ def up(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Start the local stack and stay in the foreground; Ctrl-C stops all of it.
 
-    It serves the demo models unless --variant names others. PostgreSQL and Redis come with
-    the package; if the environment has DATABASE_URL, REDIS_URL or S3_…, these are used instead.
+    It serves the demo models unless --variant names others. Weights that are not on this machine
+    are downloaded first; a download that Ctrl-C breaks off goes on where it was the next time.
+    PostgreSQL and Redis come with the package; if the environment has DATABASE_URL, REDIS_URL or
+    S3_…, these are used instead.
     """
     from deploy.local.stack import DEMO_VARIANTS, LocalStack  # noqa: PLC0415
     from deploy.local.supervisor import stop_on_signals  # noqa: PLC0415
@@ -124,13 +126,17 @@ def _given(options: dict[str, str | None]) -> dict[str, str]:
 
 
 def _run_stack(stack: "LocalStack", ready_file: Path | None, stopping: threading.Event) -> None:
+    from deploy.local.start_progress import StartStoppedError  # noqa: PLC0415
+
     try:
-        stack.start()
+        stack.start(stopping)
         facts = stack.facts()
         if ready_file is not None:
             _write_atomically(ready_file, json.dumps(facts, indent=2))
-        click.echo(_greeting(facts, stack.sign_in_link()))
+        click.echo(_greeting(facts, stack.sign_in_link(), stack.variants[0]))
         stack.watch(stopping)
+    except StartStoppedError:
+        click.echo("stopped before it was ready; a download goes on where it was", err=True)
     finally:
         stack.stop()
 
@@ -145,11 +151,12 @@ def _write_atomically(path: Path, text: str) -> None:
     part.rename(path)
 
 
-def _greeting(facts: dict[str, Any], link: str) -> str:
+def _greeting(facts: dict[str, Any], link: str, variant: str) -> str:
+    from deploy.local.example_job import example_job  # noqa: PLC0415
+    from workers import catalog  # noqa: PLC0415
+
     url, key, operator_key = facts["url"], facts["api_key"], facts["operator_key"]
-    body = json.dumps(
-        {"model": "flux.1-demo", "input": {"prompt": "a red circle on a blue background"}}
-    )
+    body = json.dumps(example_job(catalog.find(variant)))
     return (
         f"Bottega answers at {url} (its API at {url}/docs, its dashboard at {url}/dashboard/).\n"
         f"The playground, signed in (once, within 15 minutes; `bottega sign-in-link` prints "
@@ -210,10 +217,11 @@ def worker(
     from workers.settings import WorkerSettings  # noqa: PLC0415
 
     with worker_faults():
-        if all(catalog.find(name).weights is None for name in variants):
+        rows = [catalog.find(name) for name in variants]
+        if all(row.weights is None for row in rows):
             limit_malloc_arenas()  # not with a model library: it manages memory in its own way
         WorkerProcess(
-            variant_ids=variants,
+            variant_ids=[row.id for row in rows],
             device=device,
             database=Database(DatabaseSettings()),
             store=open_store(StorageSettings()),

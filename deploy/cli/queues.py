@@ -40,7 +40,7 @@ def pause_queue(model: str) -> None:
     from deploy.cli.services import open_catalogue  # noqa: PLC0415
 
     with open_catalogue() as services, errors_about(model):
-        services.catalogue.find(model)  # its error suggests a name that is close
+        model = services.catalogue.find(model).id  # its error suggests a name that is close
         changed = switches.pause_queue(services, actor(), model)
     _print_state(model, "paused", changed=changed)
 
@@ -53,7 +53,7 @@ def resume_queue(model: str) -> None:
     from deploy.cli.services import open_services  # noqa: PLC0415
 
     with open_services() as services, errors_about(model):
-        services.catalogue.find(model)  # its error suggests a name that is close
+        model = services.catalogue.find(model).id  # its error suggests a name that is close
         changed = switches.resume_queue(services, actor(), model)
     _print_state(model, "open", changed=changed)
 

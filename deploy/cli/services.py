@@ -36,7 +36,7 @@ class CommandServices(CatalogueServices):
 def open_catalogue() -> Iterator[CatalogueServices]:
     """The services of commands that need no Redis (`DATABASE_URL`)."""
     with open_database() as base:
-        yield CatalogueServices(base.database, catalog.STANDARD)
+        yield CatalogueServices(base.database, catalog.installed())
 
 
 @contextmanager
@@ -51,7 +51,7 @@ def open_services() -> Iterator[CommandServices]:
     with open_database() as base, counts.forwarding():
         publisher, notifier = Publisher(settings), QueueNotifier(settings)
         try:
-            yield CommandServices(base.database, catalog.STANDARD, publisher, notifier)
+            yield CommandServices(base.database, catalog.installed(), publisher, notifier)
         finally:
             publisher.close()
             notifier.close()

@@ -3,6 +3,7 @@
 import click
 
 from db import worker_registry
+from db.tables import Worker
 from deploy.cli.common import (
     actor,
     errors_about,
@@ -12,6 +13,7 @@ from deploy.cli.common import (
     row_values,
     transaction,
 )
+from workers.adapters.load_progress import readable_bytes
 
 _COLUMNS = (
     "id",
@@ -20,6 +22,7 @@ _COLUMNS = (
     "device",
     "state",
     "variants",
+    "catalogue_digest",
     "heartbeat_at",
     "drained_at",
     "problem",
@@ -36,8 +39,22 @@ def workers() -> None:
 def list_workers(*, as_json: bool) -> None:
     """List every registered worker, as of its last heartbeat."""
     with transaction() as session:
-        rows = [row_values(row, _COLUMNS) for row in worker_registry.list_workers(session)]
+        rows = [
+            row_values(row, _COLUMNS) | {"loading": _loading(row)}
+            for row in worker_registry.list_workers(session)
+        ]
     print_rows(rows, as_json=as_json)
+
+
+def _loading(row: Worker) -> str:
+    """The model that is being loaded, its stage, and the part that is done."""
+    if row.loading is None:
+        return ""
+    text = f"{row.loading} {row.loading_stage or 'loading'} {row.loading_fraction or 0:.0%}"
+    if not row.loading_total_bytes:
+        return text
+    total = readable_bytes(row.loading_total_bytes)
+    return f"{text} ({readable_bytes(row.loading_bytes or 0)} of {total})"
 
 
 @workers.command("drain")

@@ -85,12 +85,10 @@ class FleetWorker(BaseModel, extra="forbid"):
     @field_validator("variants")
     @classmethod
     def _are_known(cls, variants: list[str]) -> list[str]:
-        for variant in variants:
-            try:
-                catalog.find(variant)
-            except catalog.UnknownVariantError as error:
-                raise ValueError(str(error)) from error
-        return variants
+        try:
+            return [catalog.find(variant).id for variant in variants]
+        except catalog.UnknownVariantError as error:
+            raise ValueError(str(error)) from error
 
 
 class Fleet(BaseModel, extra="forbid"):

@@ -7,7 +7,6 @@ import socket
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import IO, Any
 
 from pydantic import SecretStr
@@ -30,6 +29,7 @@ from deploy.local.servers.process import ManagedProcess, free_port
 from deploy.local.servers.redis import EmbeddedRedis
 from deploy.local.servers.secret_file import write_private
 from deploy.local.sign_in_links import sign_in_link, write_address
+from deploy.local.start_progress import StartProgress, StartSettings
 from deploy.local.supervisor import Supervisor
 from workers import catalog
 
@@ -61,6 +61,12 @@ class PortInUseError(StackError):
         super().__init__(f"port {port} is in use; choose another --port, or 0 for a free one")
 
 
+def _catalogue_setting() -> dict[str, str]:
+    """The operator's catalogue file, for commands that run in another folder as well."""
+    file = catalog.installed().file
+    return {"BOTTEGA_CATALOG": str(file.path)} if file else {}
+
+
 class LocalStack:
     """The stack of one machine, in one folder. Several run side by side in several folders.
 
@@ -81,13 +87,13 @@ class LocalStack:
         port: int = 0,
         variants: Sequence[str] = DEMO_VARIANTS,
         device: str = "auto",
-        serving: Mapping[str, str] = MappingProxyType({}),
+        serving: Mapping[str, str] | None = None,
     ) -> None:
         self.data_dir = data_dir.absolute()
         self.port = port or free_port()
         self.variants = variants
         self.device = device
-        self.serving = serving
+        self.serving = serving or {}
         self._supervisor = Supervisor(self.data_dir / "logs")
         self._metrics_ports = {name: free_port() for name in ("courier", "worker")}
         self._settings: dict[str, str] = {}
@@ -97,24 +103,34 @@ class LocalStack:
         self._database: Database | None = None
         self._credentials: Credentials | None = None
 
-    def start(self) -> None:
+    def start(self, stopping: threading.Event | None = None) -> None:
         """Start all processes, and return when all of them are ready.
 
+        It waits for the worker as long as its downloads and loads go on, and shows them.
+
+        Args:
+            stopping: ends the wait for the worker when it is set.
+
         Raises:
+            deploy.local.start_progress.StartStoppedError: it was set.
             StackError: the folder or the port cannot be used.
             workers.catalog.UnknownVariantError: there is no such model.
+            workers.catalog.CatalogueFileError: the operator's catalogue file cannot be used.
             deploy.local.servers.process.ServerStartError: a process did not become ready.
         """
-        for variant in self.variants:
-            catalog.find(variant)
+        self.variants = [catalog.find(variant).id for variant in self.variants]
         self._acquire_lock()
         self._require_free_port()
         secret = url_secret(self._keys_path)
-        self._settings = self._start_servers() | {
-            "BOTTEGA_VARIANTS": json.dumps(list(self.variants)),
-            # More threads than idle cores make a small model many times slower, not faster.
-            "BOTTEGA_TORCH_THREADS": os.environ.get("BOTTEGA_TORCH_THREADS", "1"),
-        }
+        self._settings = (
+            self._start_servers()
+            | _catalogue_setting()
+            | {
+                "BOTTEGA_VARIANTS": json.dumps(list(self.variants)),
+                # More threads than idle cores make a small model many times slower, not faster.
+                "BOTTEGA_TORCH_THREADS": os.environ.get("BOTTEGA_TORCH_THREADS", "1"),
+            }
+        )
         if "S3_BUCKET" not in os.environ and "S3_ENDPOINT_URL" not in os.environ:
             self._settings["BOTTEGA_STORE_DIR"] = str(self.data_dir / "store")
         api_settings = self._settings | {"BOTTEGA_URL_SECRET": secret}
@@ -128,18 +144,25 @@ class LocalStack:
         write_private(self.data_dir / KEY_FILE, self._credentials.viewer_key)
         worker_settings = self._settings | self._worker_redis
         write_targets(self.data_dir / TARGETS_FILE, {"api": self.port} | self._metrics_ports)
-        self._supervisor.start(
-            courier_program(worker_settings | self._metrics_port("courier")),
-            worker_program(
-                "worker",
-                self.device,
-                self.variants,
-                worker_settings | self._metrics_port("worker"),
-                self._database,
-                serving=self.serving,
-            ),
-            api_program(self.port, api_settings),
+        worker = worker_program(
+            "worker",
+            self.device,
+            self.variants,
+            worker_settings | self._metrics_port("worker"),
+            self._database,
+            serving=self.serving,
         )
+        progress = StartProgress(self._database, worker.worker_id, stopping)
+        try:
+            self._supervisor.start(
+                courier_program(worker_settings | self._metrics_port("courier")),
+                worker,
+                api_program(self.port, api_settings),
+                stall_seconds=StartSettings().limit_seconds,
+                progress={worker.name: progress},
+            )
+        finally:
+            progress.close()
 
     def _write_settings(self, api_settings: Mapping[str, str]) -> None:
         # For the operator's commands, `migrate` among them: no process of the stack reads it.

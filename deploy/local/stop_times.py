@@ -1,4 +1,8 @@
-"""The time that a worker needs to stop: its longest job, and then the storing of results."""
+"""The time that a worker needs to stop: its longest job, and then the storing of results.
+
+A job's deadline follows its size and the way in which a worker serves the model; the longest of a
+variant is a bound on all of them. A worker that is idle, or whose jobs are short, stops sooner.
+"""
 
 from collections.abc import Iterable
 
@@ -15,7 +19,7 @@ def grace_seconds(variants: Iterable[str]) -> float:
     Raises:
         workers.catalog.UnknownVariantError: a variant is not in the catalogue.
     """
-    return max(float(catalog.find(name).deadline_seconds) for name in variants)
+    return max(float(catalog.find(name).longest_deadline) for name in variants)
 
 
 def stop_seconds(variants: Iterable[str]) -> float:

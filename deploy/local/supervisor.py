@@ -3,11 +3,11 @@
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
+from types import FrameType, MappingProxyType
 
 import structlog
 
@@ -52,15 +52,29 @@ class Supervisor:
         """The process ids by name."""
         return {entry.child.process.name: entry.child.pid for entry in self._entries}
 
-    def start(self, *processes: ManagedProcess, timeout_seconds: float = 120.0) -> None:
+    def start(
+        self,
+        *processes: ManagedProcess,
+        timeout_seconds: float = 120.0,
+        stall_seconds: float = 120.0,
+        progress: Mapping[str, Callable[[], Hashable]] = MappingProxyType({}),
+    ) -> None:
         """Start processes side by side, and return when all of them are ready.
+
+        Args:
+            processes: the processes.
+            timeout_seconds: the longest wait for one whose progress is not known.
+            stall_seconds: the longest time without progress, for the others.
+            progress: the state of a process's start, by its name.
 
         Raises:
             deploy.local.servers.process.ServerStartError: one ended, or was not ready in time.
         """
         children = [self._spawn(process) for process in processes]
-        for child in children:
-            child.wait_ready(timeout_seconds)
+        # Those whose progress is watched last: another one that fails is known at once.
+        for child in sorted(children, key=lambda child: child.process.name in progress):
+            watched = progress.get(child.process.name)
+            child.wait_ready(stall_seconds if watched else timeout_seconds, watched)
 
     def _spawn(self, process: ManagedProcess) -> Child:
         child = Child(process, self._log_dir / f"{process.name}.log")

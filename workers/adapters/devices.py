@@ -13,14 +13,25 @@ import torch
 
 from workers.adapters.cuda_check import FIRST_NATIVE_BFLOAT16
 from workers.adapters.pinning import Device
-from workers.adapters.protocol import DeviceLostError, OutOfMemoryError
+from workers.adapters.protocol import DeviceLostError, DeviceNotReadyError, OutOfMemoryError
 
 OUT_OF_MEMORY_TEXTS = (
     "can't allocate memory",  # torch's CPU allocator, which has no exception type of its own
     "CUDA error: out of memory",  # CUDA itself, outside torch's allocator
+    "CUDA driver error: out of memory",
+    "Triton Error [CUDA]: out of memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",  # up to cuDNN 8; from 9 on it names what it did not get
+    "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+    "CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED",
 )
 """Texts by which a `RuntimeError` means that memory ran out."""
+
+NOT_READY_TEXTS = ("CUBLAS_STATUS_NOT_INITIALIZED",)
+"""Texts by which a `RuntimeError` means that a library of the device could not begin.
+
+Nearly always memory is what it did not get; where it is not, the device is lost.
+"""
 
 DEVICE_LOST_TEXTS = (
     "CUDA error",
@@ -83,6 +94,20 @@ def free_cache(device: Device) -> None:
         torch.cuda.empty_cache()
 
 
+def free_bytes(device: Device) -> int:
+    """Bytes that this process could still allocate on the device, what torch keeps included.
+
+    On the CPU those that the kernel would give without swapping, whoever takes them first.
+    """
+    if device.kind == "cuda":
+        free, _ = torch.cuda.mem_get_info(device.index)
+        kept = torch.cuda.memory_reserved(device.index) - torch.cuda.memory_allocated(device.index)
+        return free + kept
+    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    available = next(line for line in lines if line.startswith("MemAvailable:"))
+    return int(available.split()[1]) * 1024
+
+
 def memory(device: Device) -> Memory:
     """Used, total and peak memory of the device."""
     if device.kind == "cuda":
@@ -102,29 +127,34 @@ def translating_device_errors(device: Device) -> Iterator[None]:
     """Translate torch's errors: out of memory, with the cache freed, and a failed device.
 
     Raises:
-        OutOfMemoryError: the block's allocations did not fit into the device's memory.
+        OutOfMemoryError: the block's allocations did not fit into the device's memory;
+            `DeviceNotReadyError` where that is likely, and not certain.
         DeviceLostError: the device failed, and only a new process can use it again.
     """
     try:
         yield
-    except RuntimeError as error:
-        if _is_out_of_memory(error):
+    except (RuntimeError, MemoryError) as error:
+        kind = _memory_error(error)
+        if kind is not None:
             # The failed call's frames hold the tensors that filled the device.
             traceback.clear_frames(error.__traceback__)
             free_cache(device)
-            raise OutOfMemoryError(f"the memory of {device} did not hold this batch") from None
+            raise kind(f"the memory of {device} did not hold this batch") from None
         if _is_device_loss(error):
             raise DeviceLostError(f"{device} failed in the middle of the job") from error
         raise
 
 
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or any(
-        s in str(error) for s in OUT_OF_MEMORY_TEXTS
-    )
+def _memory_error(error: Exception) -> type[OutOfMemoryError] | None:
+    """The error that a failure for want of memory is translated to; None for another failure."""
+    text = str(error)
+    if any(each in text for each in NOT_READY_TEXTS):
+        return DeviceNotReadyError
+    ran_out = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    return OutOfMemoryError if ran_out or any(s in text for s in OUT_OF_MEMORY_TEXTS) else None
 
 
-def _is_device_loss(error: RuntimeError) -> bool:
+def _is_device_loss(error: Exception) -> bool:
     return isinstance(error, torch.AcceleratorError) or any(
         s in str(error) for s in DEVICE_LOST_TEXTS
     )

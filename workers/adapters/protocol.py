@@ -10,7 +10,8 @@ Every adapter promises:
 * `run` returns one `Output` per `Work`, in order.
 * It reports progress after every step, and calls `should_stop` at least once per step. When that
   returns true it raises `Stopped` within one step and leaves the model ready for the next batch.
-* Out of memory is raised as `OutOfMemoryError`, with the device's cache freed.
+* Out of memory is raised as `OutOfMemoryError`, with the device's cache freed. A job that did not
+  fit alone is run once more, by `run_in_least_memory` where the adapter has that.
 * An output with numbers that are not finite is no picture: it is raised as `InvalidOutputError`.
 * A device that this process can no longer use is raised as `DeviceLostError`.
 * An error of one job is raised for its whole batch; run again without that job, the others succeed.
@@ -18,7 +19,9 @@ Every adapter promises:
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from PIL.Image import Image
@@ -56,6 +59,13 @@ class OutOfMemoryError(AdapterError):
     """The device's memory did not hold the batch."""
 
     code = "out_of_memory"
+
+
+class DeviceNotReadyError(OutOfMemoryError):
+    """A library of the device could not begin: for want of memory, or because the device failed.
+
+    A job alone is run once more in less memory; if that ends in this error too, the device is lost.
+    """
 
 
 class DeviceLostError(AdapterError):
@@ -179,7 +189,11 @@ ShowPreview = Callable[[Image, int, int], None]
 """Called as `show(picture, step, steps)` with a small preview of the job's pictures."""
 
 
-def _nothing_stored(key: str) -> bytes:
+FetchFile = Callable[[str], AbstractContextManager[Path]]
+"""Fetches the stored object of a key as a file, which exists within the context."""
+
+
+def _nothing_stored(key: str) -> AbstractContextManager[Path]:
     raise InvalidInputError(f"nothing is stored as {key}")
 
 
@@ -192,7 +206,7 @@ class Work:
         pictures: decoded RGB pictures by parameter name, in order where the parameter is a list.
         prepared: the result of the adapter's own `prepare`; None where that was not called.
         resume_point: text that one attempt leaves for the next.
-        stored: fetches the bytes of a key that the parameters name, other than pictures.
+        stored: fetches what a key in the parameters names, other than pictures.
         preview: shows a preview of the job's pictures; None where no preview is wanted.
     """
 
@@ -200,7 +214,7 @@ class Work:
     pictures: Mapping[str, Sequence[Image]] = field(default_factory=dict)
     prepared: Any = None
     resume_point: ResumePoint = field(default_factory=TransientResumePoint, compare=False)
-    stored: Callable[[str], bytes] = field(default=_nothing_stored, compare=False)
+    stored: FetchFile = field(default=_nothing_stored, compare=False)
     preview: ShowPreview | None = field(default=None, compare=False)
 
 
@@ -286,6 +300,22 @@ class Unloading(Protocol):
 
     def unload(self) -> None:
         """Free everything that `load` allocated. After another `load`, `run` works as before."""
+        ...
+
+
+@runtime_checkable
+class Economical(Protocol):
+    """An adapter that can run jobs in less memory, at the price of time."""
+
+    def run_in_least_memory(
+        self, batch: Sequence[Work], report: Report, should_stop: ShouldStop
+    ) -> list[Output]:
+        """Run as `run` does, with every cache emptied first and all large tensors in parts.
+
+        Raises:
+            OutOfMemoryError: the batch does not fit all the same.
+            AdapterError: as `run`.
+        """
         ...
 
 

@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Mapping
 
 from workers.adapters.protocol import Adapter
-from workers.catalog.serving import PLAIN, ServingMode
+from workers.catalog.serving import ServingMode
 from workers.catalog.variant import Variant
 
 # Named, not imported: most of these modules import torch and a model library.
@@ -16,7 +16,10 @@ ADAPTERS = {
 
 
 def make_adapter(
-    variant: Variant, device: str, overrides: Mapping[str, str], mode: ServingMode = PLAIN
+    variant: Variant,
+    device: str,
+    overrides: Mapping[str, str],
+    mode: ServingMode | None = None,
 ) -> Adapter:
     """Make the adapter of a variant; it is not loaded yet.
 
@@ -24,7 +27,7 @@ def make_adapter(
         variant: the row.
         device: torch's name for the device: "cpu", "cuda", "cuda:1".
         overrides: local weight folders by variable name, see `workers.adapters.weights`.
-        mode: how it is served; hosted models have none.
+        mode: how it is served, None for the bare model as its row says; hosted models have none.
 
     Raises:
         DeviceError: `device` names no device.
@@ -33,7 +36,7 @@ def make_adapter(
     adapter_class = getattr(importlib.import_module(module), name)
     adapter: Adapter = (
         adapter_class(variant, device, overrides)
-        if variant.is_hosted
+        if variant.is_hosted or mode is None
         else adapter_class(variant, device, overrides, mode)
     )
     return adapter

@@ -4,16 +4,20 @@ Only safetensors files are read, and no code from a model repository is ever run
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from workers.adapters import load_progress
+from workers.adapters.hub.errors import HubError
+from workers.adapters.hub.fetch import fetch
+from workers.adapters.hub.selection import Checkpoint, Layout
+from workers.adapters.load_progress import LoadStage
 from workers.catalog import find
 from workers.catalog.flux.loras import RowLora
-from workers.catalog.variant import Variant, Weights
+from workers.catalog.variant import Variant, Weights, weights_variable
 from workers.demo import weights_folder
 
 CLASS_KEYS = (
@@ -58,7 +62,7 @@ class Source:
 
 def override_variable(variant_id: str) -> str:
     """The variable that names a local folder: "flux.1-dev" → "BOTTEGA_WEIGHTS_FLUX_1_DEV"."""
-    return "BOTTEGA_WEIGHTS_" + re.sub(r"[^A-Z0-9]", "_", variant_id.upper())
+    return weights_variable(variant_id)
 
 
 def locate(variant: Variant, overrides: Mapping[str, str]) -> Source:
@@ -82,11 +86,12 @@ def locate(variant: Variant, overrides: Mapping[str, str]) -> Source:
     if weights.file:
         return _file(variant, weights, overrides)
     if weights.folder:
-        remedy = "its row must name a folder as save_pretrained writes it"
+        remedy = f"`weights` of {variant.id} in the catalogue file must name a folder as "
+        remedy += "save_pretrained writes it, on this machine"
         return _folder(variant, Path(weights.folder).expanduser(), remedy)
     if weights.bundled:
         return _bundled(variant, weights)
-    return _hub(weights, variable)
+    return _hub(variant, weights, variable)
 
 
 def _file(variant: Variant, weights: Weights, overrides: Mapping[str, str]) -> Source:
@@ -108,7 +113,7 @@ def _file(variant: Variant, weights: Weights, overrides: Mapping[str, str]) -> S
         if not path.is_file():
             raise WeightsError(f"{variant.id}: there is no file {path}; its row must name one")
         return replace(rest, file=str(path))
-    hub = _hub(weights, override_variable(variant.id))
+    hub = _hub(variant, weights, override_variable(variant.id))
     return replace(rest, file=weights.file, file_source=hub)
 
 
@@ -120,12 +125,8 @@ def local_file(variant: Variant, source: Source) -> Path:
     """
     if source.file_source is None:
         return Path(source.file)
-    # Imported here: processes that run no model import this module without the library.
-    from huggingface_hub import hf_hub_download  # noqa: PLC0415
-
-    hub = source.file_source
-    with translating_library_errors(variant, hub):
-        return Path(hf_hub_download(hub.name, source.file, revision=hub.revision))
+    folder = fetched(variant, source.file_source, Layout.FILE, file=source.file).name
+    return Path(folder, source.file)
 
 
 def locate_part(variant: Variant, part: str, overrides: Mapping[str, str]) -> Source:
@@ -144,7 +145,7 @@ def locate_part(variant: Variant, part: str, overrides: Mapping[str, str]) -> So
     if variable in overrides:
         remedy = f"{variable} must name a folder as save_pretrained writes it"
         return _folder(variant, Path(overrides[variable]).expanduser(), remedy)
-    return _hub(variant.options[part], variable)
+    return _hub(variant, variant.options[part], variable)
 
 
 def locate_lora(variant: Variant, number: int, overrides: Mapping[str, str]) -> Path:
@@ -166,12 +167,54 @@ def locate_lora(variant: Variant, number: int, overrides: Mapping[str, str]) -> 
         if not path.is_file():
             raise WeightsError(f"{variant.id}: there is no file {path}; {variable} must name one")
         return path
-    source = _hub(lora.weights, variable)
-    # Imported here: processes that run no model import this module without the library.
-    from huggingface_hub import hf_hub_download  # noqa: PLC0415
+    if lora.weights.folder:
+        return _local_lora(variant, Path(lora.weights.folder, lora.file))
+    source = _hub(variant, lora.weights, variable)
+    return Path(fetched(variant, source, Layout.FILE, file=lora.file).name, lora.file)
 
-    with translating_library_errors(variant, source):
-        return Path(hf_hub_download(source.name, lora.file, revision=source.revision))
+
+def fetched(
+    variant: Variant,
+    source: Source,
+    layout: Layout,
+    *,
+    file: str = "",
+    without: tuple[str, ...] = (),
+) -> Source:
+    """A source on this disk: a folder as it is, a repository once its files are in the cache.
+
+    Args:
+        variant: the row, for messages.
+        source: a folder, or a hub id with a revision.
+        layout: the layout of the checkpoint in a repository.
+        file: the file of `Layout.FILE`.
+        without: components of a pipeline whose weights come from elsewhere.
+
+    Returns:
+        The folder.
+
+    Raises:
+        WeightsError: the hub, the network or the disk refuses; the message says which and what to
+            do.
+    """
+    if source.revision is None:
+        return source
+    checkpoint = Checkpoint(source.name, source.revision, layout, file, without)
+    try:
+        folder = fetch(checkpoint)
+    except HubError as error:
+        raise WeightsError(f"{variant.id}: {error}") from error
+    remedy = f"check the files with `bottega weights verify {variant.id}`"
+    return replace(source, name=str(folder), revision=None, remedy=remedy)
+
+
+def _local_lora(variant: Variant, path: Path) -> Path:
+    if not path.is_file():
+        raise WeightsError(
+            f"{variant.id}: there is no file {path}; `loras` in the catalogue file must name one "
+            "on this machine"
+        )
+    return path
 
 
 def _bundled(variant: Variant, weights: Weights) -> Source:
@@ -188,31 +231,35 @@ def _folder(variant: Variant, path: Path, remedy: str) -> Source:
     return Source(str(path), None, remedy)
 
 
-def _hub(weights: Weights, variable: str) -> Source:
-    repo, revision = weights.repo, weights.revision
+def _hub(variant: Variant, weights: Weights, variable: str) -> Source:
     remedy = (
-        f"fetch it with `hf download {repo} --revision {revision}` (a gated repository asks for "
-        f"its licence to be accepted and for HF_TOKEN), or set {variable} to where it is here"
+        f"fetch it with `bottega weights fetch {variant.id}`, or set {variable} to where it is here"
     )
-    return Source(repo, revision, remedy)
+    return Source(weights.repo, weights.revision, remedy)
 
 
 def load_pretrained(model_class: Any, variant: Variant, source: Source, **arguments: Any) -> Any:
-    """Call `model_class.from_pretrained` with a source.
+    """Call `model_class.from_pretrained` with a source, once it is on this disk.
 
     Raises:
         WeightsError: the files are missing, unreadable, or another model's.
     """
+    is_pipeline = model_class.__name__.endswith("Pipeline")
+    source = fetched(variant, source, Layout.PIPELINE if is_pipeline else Layout.MODEL)
+    load_progress.begin(LoadStage.LOADING, _weights_bytes(Path(source.name)))
     with translating_library_errors(variant, source):
         _check_class(model_class.__name__, variant, source)
         return model_class.from_pretrained(
             source.name,
-            revision=source.revision,
             # Otherwise a file missing from a folder is looked up, in vain, on the hub.
-            local_files_only=source.revision is None,
+            local_files_only=True,
             trust_remote_code=False,
             **arguments,
         )
+
+
+def _weights_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*.safetensors") if path.is_file())
 
 
 @contextmanager
@@ -234,8 +281,6 @@ def translating_library_errors(variant: Variant, source: Source) -> Iterator[Non
 
 def _check_class(class_name: str, variant: Variant, source: Source) -> None:
     """Refuse another model's folder, or an incomplete one: it would fail late and obscurely."""
-    if source.revision is not None:
-        return
     file, key = next(rest for suffix, *rest in CLASS_KEYS if class_name.endswith(suffix))
     path = Path(source.name) / file
     if not path.is_file():

@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from pydantic import BaseModel, WithJsonSchema
 
@@ -14,6 +15,17 @@ from workers.catalog.serving import OPEN_REQUEST, ServingRequest
 
 MAX_BATCH_SECONDS = 10.0
 """The estimated device-seconds of jobs that share a call."""
+
+DEADLINE_FACTOR = 8.0
+"""A job's deadline as a multiple of its estimated device-seconds.
+
+Estimates are those of a data-centre card that serves the model in 16 bits; a desktop's card of the
+same generation takes three to six times as long. A worker multiplies further where it serves a
+model more slowly than its card could, see `workers.adapters.serving.plan`.
+"""
+
+REFUSAL_FACTOR = 1.5
+"""A job is refused whose estimated device-seconds, times this, exceed the longest deadline."""
 
 
 class Family(StrEnum):
@@ -44,6 +56,25 @@ Picture = Annotated[
 
 PictureSize = tuple[int, int]
 """Width and height of an upright picture, in pixels."""
+
+
+class CostEstimate(Protocol):
+    """Estimates a job's device-seconds."""
+
+    def __call__(self, parameters: Any, inputs: tuple[int, ...] = ..., /) -> float:
+        """The estimate.
+
+        Args:
+            parameters: the parsed parameters.
+            inputs: the pixels of each input picture, as `Variant.measure` gets them; without
+                them each picture is taken as a large one.
+        """
+        ...
+
+
+def _never_alone(_parameters: BaseModel) -> bool:
+    """False: a job may share a call, whatever its parameters."""
+    return False
 
 
 def _keep_parameters(
@@ -100,16 +131,20 @@ class Variant:
             devices.
         measure: computes what is priced from the parsed parameters and the pixels of each input
             picture.
-        cost_seconds: estimates device-seconds from the parsed parameters (fair share, expected
-            wait).
+        cost_seconds: estimates device-seconds from the parsed parameters and the pixels of each
+            input picture (fair share, expected wait, deadline).
         batch_fields: parameters that must be equal for two jobs to share one call of the model.
         max_batch: most samples in one call; a job of n pictures counts n.
         samples: number of those samples that a job takes, from its parsed parameters.
-        deadline_seconds: longest time that an attempt may run.
+        deadline_seconds: longest time that an attempt at a small job may run; see `deadline_for`.
         licence: the weights' licence.
         calls_at_once: number of concurrent calls of the model that one worker makes: 1 on a
             device, more only where the model runs elsewhere.
         tasks: task names, for families that have several.
+        longest_deadline_seconds: longest time that an attempt at any job may run, see
+            `longest_deadline`; 0 where all jobs have the same deadline.
+        runs_alone: true for parameters of a job that fills the device by itself: a batch of such
+            jobs would take as long as one after the other, and each would wait for all.
         dtype: torch dtype by device kind, e.g. {"cuda": "bfloat16", "cpu": "float32"}.
         options: settings that only the adapter reads.
         resolve_sizes: completes the parameters with everything that depends on the sizes of the
@@ -120,6 +155,7 @@ class Variant:
         aliases: other names that clients may call it by.
         idle_seconds: time without a job after which its memory is given back; None for never.
         pinned: true when it is neither evicted for another model nor unloaded when idle.
+        enabled: false when the operator does not offer it; a worker may still serve its queue.
     """
 
     id: str
@@ -131,12 +167,14 @@ class Variant:
     unit_kind: UnitKind
     price: Price
     measure: Callable[[Any, tuple[int, ...]], Measure]
-    cost_seconds: Callable[[Any], float]
+    cost_seconds: CostEstimate
     batch_fields: tuple[str, ...]
     max_batch: int
     samples: Callable[[Any], int]
     deadline_seconds: float
     licence: Licence
+    longest_deadline_seconds: float = 0.0
+    runs_alone: Callable[[Any], bool] = _never_alone
     calls_at_once: int = 1
     vendor_price: Price | None = None
     tasks: tuple[str, ...] = ()
@@ -150,6 +188,7 @@ class Variant:
     aliases: tuple[str, ...] = ()
     idle_seconds: float | None = None
     pinned: bool = False
+    enabled: bool = True
 
     @property
     def is_hosted(self) -> bool:
@@ -166,14 +205,50 @@ class Variant:
         text = json.dumps([self.id, values], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def batch_limit(self, parameters: BaseModel) -> int:
+    def batch_limit(self, parameters: BaseModel, inputs: tuple[int, ...] = ()) -> int:
         """The number of jobs like this one that fit in one call, itself included; at least 1.
 
         A call takes about `MAX_BATCH_SECONDS` at most, unless one job does: who waits for the
         device waits for all of a batch, and a long job fills the device by itself.
+
+        Args:
+            parameters: the parsed parameters.
+            inputs: the pixels of each input picture.
         """
-        in_time = int(MAX_BATCH_SECONDS / max(self.cost_seconds(parameters), 1e-3))
+        if self.runs_alone(parameters):
+            return 1
+        in_time = int(MAX_BATCH_SECONDS / max(self.cost_seconds(parameters, inputs), 1e-3))
         return max(1, min(self.max_batch // self.samples(parameters), in_time))
+
+    @property
+    def longest_deadline(self) -> float:
+        """Seconds that no attempt at any job exceeds, however slowly a worker serves the model.
+
+        The times for which a stopping worker is waited for derive from it.
+        """
+        return max(self.deadline_seconds, self.longest_deadline_seconds)
+
+    def deadline_for(self, parameters: BaseModel, inputs: tuple[int, ...] = ()) -> float:
+        """Seconds that an attempt at a job may run on a device as fast as the estimates'.
+
+        With a deadline of 120 s, 1800 s at the most, jobs of 4, 60 and 600 s may run for 120, 480
+        and 1800 s.
+
+        Args:
+            parameters: the parsed parameters.
+            inputs: the pixels of each input picture.
+        """
+        by_cost = DEADLINE_FACTOR * self.cost_seconds(parameters, inputs)
+        return min(max(self.deadline_seconds, by_cost), self.longest_deadline)
+
+    def exceeds_deadline(self, parameters: BaseModel, inputs: tuple[int, ...] = ()) -> bool:
+        """True for a job that would not end within the longest deadline."""
+        return REFUSAL_FACTOR * self.cost_seconds(parameters, inputs) > self.longest_deadline
+
+
+def weights_variable(variant_id: str) -> str:
+    """The variable that names local weights: "flux.1-dev" → "BOTTEGA_WEIGHTS_FLUX_1_DEV"."""
+    return "BOTTEGA_WEIGHTS_" + re.sub(r"[^A-Z0-9]", "_", variant_id.upper())
 
 
 def picture_fields(parameters: type[BaseModel]) -> tuple[str, ...]:

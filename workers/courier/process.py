@@ -8,6 +8,7 @@ from functools import partial
 from db.core.session import Database
 from db.core.settings import DatabaseSettings
 from db.storage.settings import StorageSettings, open_store
+from workers import catalog
 from workers.courier.dispatcher import WebhookDispatcher
 from workers.courier.retention import Retention
 from workers.courier.sweeper import Sweeper
@@ -25,7 +26,9 @@ def run_courier(stopping: threading.Event) -> None:
 
     Raises:
         pydantic.ValidationError: a setting is missing or wrong.
+        workers.catalog.CatalogueFileError: the operator's catalogue file cannot be used.
     """
+    catalog.installed()  # like every process of a deployment, it refuses a file with a fault
     settings = WorkerSettings()
     tracing.start("bottega-courier")
     metrics.serve(settings)

@@ -151,14 +151,15 @@ def _make_rules(file: _File, folder: Path) -> Rules:
 
 def _make_rule(rule: _Rule, filters: Mapping[str, ContentFilter]) -> Rule:
     """Make a rule. A misspelt name is an error: it would leave jobs without a filter."""
+    patterns = [catalog.id_of(pattern) for pattern in rule.variants]
     known = [row.id for row in catalog.variants()]
-    for pattern in rule.variants:
+    for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in known):
             raise FilterFileError(f"rules: no variant is called {pattern}")
     for name in rule.filters:
         if name not in filters:
             raise FilterFileError(f"rules: there is no filter {name}")
-    return Rule(rule.variants, rule.tiers, tuple(filters[name] for name in rule.filters))
+    return Rule(patterns, rule.tiers, tuple(filters[name] for name in rule.filters))
 
 
 def _matches_any(name: str, patterns: Sequence[str]) -> bool:

@@ -14,8 +14,12 @@ from workers.adapters.protocol import (
     Adapter,
     AdapterError,
     DeviceLostError,
+    DeviceNotReadyError,
+    Economical,
     OutOfMemoryError,
     Output,
+    Report,
+    ShouldStop,
     Stopped,
     Work,
 )
@@ -26,6 +30,7 @@ from workers.runtime.failures import NeverRunError, TimeoutExceededError
 from workers.telemetry.metrics import add_device_seconds, count_batch_split, observe_batch
 
 Batch = Sequence[tuple[ActiveJob, Work]]
+RunModel = Callable[[Sequence[Work], Report, ShouldStop], list[Output]]
 
 _log = structlog.get_logger(__name__)
 
@@ -125,7 +130,7 @@ class Device:
         if self._failed:
             return [NeverRunError() for _ in batch]
         try:
-            return list(self._call(adapter, batch))
+            return list(self._call_within_memory(adapter, batch))
         except DeviceLostError as error:
             self._lose(batch[0][0].row.variant, error)
             return [error for _ in batch]
@@ -144,10 +149,28 @@ class Device:
         parts = _halves(batch) if too_large else [[each] for each in batch]
         return [outcome for part in parts for outcome in self._run(adapter, part)]
 
-    def _call(self, adapter: Adapter, batch: Batch) -> list[Output]:
-        jobs = [job for job, _ in batch]
-        for job in jobs:
+    def _call_within_memory(self, adapter: Adapter, batch: Batch) -> list[Output]:
+        """Run a batch; a job that does not fit alone is run once more, in less memory.
+
+        Both tries share its deadline.
+        """
+        for job, _ in batch:
             job.enter_device()
+        try:
+            return self._call(adapter.run, batch)
+        except OutOfMemoryError:
+            if len(batch) > 1:
+                raise
+        variant, job_id = batch[0][0].row.variant, batch[0][0].row.id
+        _log.warning("run_again_in_least_memory", variant=variant, job_id=job_id)
+        run = adapter.run_in_least_memory if isinstance(adapter, Economical) else adapter.run
+        try:
+            return self._call(run, batch)
+        except DeviceNotReadyError as error:
+            raise DeviceLostError(f"the device of {variant} does not begin any more") from error
+
+    def _call(self, run: RunModel, batch: Batch) -> list[Output]:
+        jobs = [job for job, _ in batch]
 
         def report(step: int, steps: int) -> None:
             is_first = not any(job.progress[0] for job in jobs)
@@ -162,7 +185,7 @@ class Device:
             return all(job.claim_lost.is_set() or job.is_overdue for job in jobs)
 
         observe_batch(jobs[0].row.variant, len(jobs))
-        return adapter.run([work for _, work in batch], report, should_stop)
+        return run([work for _, work in batch], report, should_stop)
 
 
 def _halves(batch: Batch) -> list[Batch]:
@@ -177,5 +200,5 @@ def _log_unexpected(job: ActiveJob, error: Exception) -> None:
 
 def _stop_reason(job: ActiveJob) -> Exception:
     if job.is_overdue and not job.claim_lost.is_set():
-        return TimeoutExceededError(job.row.deadline_seconds)
+        return TimeoutExceededError(job.deadline_seconds)
     return Stopped("given up")

@@ -104,7 +104,7 @@ class Executor:
         return not (self._stopped or failed) and self._model_cache.admits(variant_id)
 
     def _process(self, served: ServedModel, claimed: ClaimedJobs) -> None:
-        jobs = self._activate(claimed.jobs)
+        jobs = self._activate(served, claimed.jobs)
         if claimed.more:
             self._on_backlog(served.variant.id)
         try:
@@ -116,8 +116,9 @@ class Executor:
             for job in jobs:
                 self._active_jobs.remove(job)
 
-    def _activate(self, rows: Sequence[Job]) -> list[ActiveJob]:
-        jobs = [ActiveJob(row) for row in rows]
+    def _activate(self, served: ServedModel, rows: Sequence[Job]) -> list[ActiveJob]:
+        slowdown, longest = served.plan.slowdown, served.variant.longest_deadline
+        jobs = [ActiveJob(row, slowdown=slowdown, longest_seconds=longest) for row in rows]
         self._active_jobs.add(jobs)
         for job in jobs:
             self._publisher.publish_state(job.row.id, JobState.RUNNING, attempt=job.row.attempt)

@@ -21,6 +21,7 @@ from workers.adapters.protocol import Adapter, DeviceLostError, Unloading
 from workers.adapters.serving.plan import UNPLANNED, ServingPlan
 from workers.catalog.variant import Variant
 from workers.runtime.models.load_failures import LoadFailures
+from workers.runtime.models.load_log import telling_load
 from workers.runtime.models.problems import ModelNotLoadedError
 from workers.telemetry.metrics import count_unloaded_model
 
@@ -276,7 +277,8 @@ class ModelCache:
         self._loading = (one, self.memory_bytes())
         began = self.clock()
         try:
-            one.adapter.load()
+            with telling_load(name):
+                one.adapter.load()
         except DeviceLostError:
             raise
         except Exception as error:

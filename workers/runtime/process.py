@@ -15,6 +15,7 @@ from db.storage.object_store import ObjectStore
 from db.values.worker_state import WorkerState
 from db.worker_registry import WorkerReport
 from workers import catalog
+from workers.adapters import load_progress
 from workers.adapters.cuda_check import (
     EMULATED,
     FIRST_NATIVE_BFLOAT16,
@@ -42,6 +43,7 @@ from workers.runtime.heartbeat import Heartbeat
 from workers.runtime.inputs import InputLoader
 from workers.runtime.model_cache import ModelCache, ServedModel
 from workers.runtime.models.idle import IdleUnloader
+from workers.runtime.models.load_log import LoadFigures, load_figures
 from workers.runtime.models.load_watchdog import LoadWatchdog
 from workers.runtime.models.planning import plan_models
 from workers.runtime.models.problems import ModelLoadError, ModelNotLoadedError, problem_of
@@ -286,7 +288,9 @@ class WorkerProcess:
     def _load_progress(self) -> tuple[object, ...] | None:
         """The state of the load that runs; None while none does."""
         loading = self._model_cache.loading
-        return (loading, self._memory.taken_bytes()) if loading else None
+        if loading is None:
+            return None
+        return (loading, self._memory.taken_bytes(), load_progress.current())
 
     def _tell_problem(self, problem: str, heartbeat: Heartbeat) -> None:
         self._problem = problem
@@ -357,6 +361,7 @@ class WorkerProcess:
 
     def _report(self) -> WorkerReport:
         loading, memory = self._model_cache.loading, self._memory.now()
+        load = load_figures(loading.fraction) if loading else LoadFigures()
         return WorkerReport(
             id=self.id,
             host=socket.gethostname(),
@@ -366,9 +371,13 @@ class WorkerProcess:
             state=self._state,
             resident=self._model_cache.ids,
             loading=loading.variant if loading else None,
-            loading_fraction=loading.fraction if loading else None,
+            loading_fraction=load.fraction,
+            loading_stage=load.stage,
+            loading_bytes=load.done_bytes,
+            loading_total_bytes=load.total_bytes,
             memory_used_bytes=memory.used_bytes if memory else 0,
             memory_total_bytes=memory.total_bytes if memory else 0,
+            catalogue_digest=catalog.installed().digest,
             problem=self._problem or self._model_cache.problem,
             plans=self._model_cache.plans_as_json(),
         )

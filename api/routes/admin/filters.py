@@ -8,6 +8,7 @@ from api.schemas.jobs import ShortText
 from api.schemas.timestamps import AwareTimestamp
 from db.jobs.search import JobSearch
 from db.values.job_state import JobState
+from workers import catalog
 
 _Pair = Annotated[ShortText, StringConstraints(pattern=r"^[^=]+=")]
 
@@ -32,7 +33,7 @@ class JobSearchQuery(BaseModel):
         pairs = {name: value for name, _, value in (pair.partition("=") for pair in self.metadata)}
         return JobSearch(
             state=self.state,
-            variant=self.model,
+            variant=catalog.id_of(self.model) if self.model else None,
             tenant_id=self.tenant,
             error_code=self.error_code,
             created_after=self.created_after,

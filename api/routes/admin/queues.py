@@ -32,11 +32,11 @@ def list_queues(
 def pause_queue(model: ShortText, services: ServicesDep, actor: WriterDep) -> QueueSwitch:
     """Pause a queue: running jobs continue, no other starts, and new jobs are still accepted."""
     changed = switches.pause_queue(services, actor, model)
-    return QueueSwitch(model=model, paused=True, changed=changed)
+    return QueueSwitch(model=services.catalogue.id_of(model), paused=True, changed=changed)
 
 
 @router.post("/{model}/resume")
 def resume_queue(model: ShortText, services: ServicesDep, actor: WriterDep) -> QueueSwitch:
     """Resume a paused queue."""
     changed = switches.resume_queue(services, actor, model)
-    return QueueSwitch(model=model, paused=False, changed=changed)
+    return QueueSwitch(model=services.catalogue.id_of(model), paused=False, changed=changed)

@@ -14,7 +14,9 @@ from api.web.dashboard.flash_messages import FlashMessageDep, with_message
 from api.web.dashboard.pages import page
 from api.web.dashboard.queue_rows import WINDOW, WINDOW_TEXT, QueueRow, queue_rows
 from api.web.dashboard.session import CurrentOperatorDep, WriterDep
+from api.web.shared.model_price import price_text
 from db.reports.series import Curves, queue_curves
+from workers.catalog import Variant
 
 router = APIRouter()
 
@@ -31,18 +33,29 @@ def show_queues(
     model: Annotated[str, Query(max_length=100)] = "",
 ) -> HTMLResponse:
     """Every queue, or one of them."""
-    offered = [row.id for row in services.catalogue.variants()]
+    models = {row.id: row for row in services.catalogue.variants()}
     with services.database.autocommit() as session:
-        rows = queue_rows(session, offered)
+        rows = queue_rows(session, models)
         curves = queue_curves(session, window=WINDOW, steps=_STEPS)
-    shown = [row for row in rows if model in ("", row.variant)]
+    wanted = services.catalogue.id_of(model)
+    shown = [row for row in rows if wanted in ("", row.variant)]
     values = [
-        {**asdict(row), "drain_text": row.drain_text, "charts": _charts(row, n, curves)}
+        {
+            **asdict(row),
+            "model_text": _model_text(models.get(row.variant)),
+            "drain_text": row.drain_text,
+            "charts": _charts(row, n, curves),
+        }
         for n, row in enumerate(shown)
     ]
     return page(
         request, "queues.html", operator, queues=values, window=WINDOW_TEXT, message=message
     )
+
+
+def _model_text(model: Variant | None) -> str:
+    """Title and price; "" for a model that is no longer offered, of which jobs are left."""
+    return f"{model.title}; {price_text(model)}" if model else ""
 
 
 def _charts(row: QueueRow, n: int, curves: Curves) -> list[Chart]:

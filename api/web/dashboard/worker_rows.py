@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from api.web.shared.formats import size
+from api.web.shared.job_labels import load_text
 from db import worker_registry as workers
 from db.jobs.queries import running_by_worker
 from db.jobs.waiting import WORKER_STALE_SECONDS
@@ -23,6 +24,7 @@ class WorkerRow:
         resident: the models on the device.
         loading_text: the model that is being loaded, with its progress; "" when none is.
         state: as reported, or `stale` after too long without a report.
+        catalogue_digest: digest of the catalogue file that it reads; "" for none.
         problem: why it could not start, or cannot serve a model; "" when it is well.
         jobs: its running jobs, oldest first.
     """
@@ -40,6 +42,7 @@ class WorkerRow:
     up_seconds: float
     heartbeat_seconds: float
     is_draining: bool
+    catalogue_digest: str
     problem: str
     jobs: Sequence[Job]
 
@@ -84,6 +87,7 @@ def _row(row: Worker, now: datetime, jobs: Sequence[Job]) -> WorkerRow:
         up_seconds=(now - row.started_at).total_seconds(),
         heartbeat_seconds=max(0.0, silent_seconds),
         is_draining=row.drained_at is not None,
+        catalogue_digest=row.catalogue_digest,
         problem=row.problem or "",
         jobs=jobs,
     )
@@ -92,4 +96,5 @@ def _row(row: Worker, now: datetime, jobs: Sequence[Job]) -> WorkerRow:
 def _loading_text(row: Worker) -> str:
     if row.loading is None:
         return ""
-    return f"{row.loading}, {row.loading_fraction or 0:.0%} loaded"
+    done = load_text(row.loading_bytes, row.loading_total_bytes)
+    return f"{row.loading}: {row.loading_stage or 'loading'}, {row.loading_fraction or 0:.0%}{done}"

@@ -23,7 +23,16 @@ def show_workers(
     """Every registered worker."""
     with services.database.transaction(durable=False) as session:
         rows = worker_rows(session)
-    return page(request, "workers.html", operator, workers=rows, message=message)
+    digest = services.catalogue.digest
+    return page(
+        request,
+        "workers.html",
+        operator,
+        workers=rows,
+        message=message,
+        catalogue_digest=digest,
+        others=[row for row in rows if not row.is_stale and row.catalogue_digest != digest],
+    )
 
 
 @router.post("/workers/{worker_id}/drain")

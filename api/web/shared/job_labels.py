@@ -1,6 +1,6 @@
 """Texts about a job's state."""
 
-from api.web.shared.formats import count, duration
+from api.web.shared.formats import count, duration, size
 from db.jobs.waiting import Waiting, WaitReason
 
 _REASONS = {
@@ -14,8 +14,25 @@ _REASONS = {
 }
 
 
+_STAGES = {"downloading": "being downloaded", "preparing": "being prepared for its first job"}
+
+
 def waiting_text(waiting: Waiting) -> str:
     """A queued job's position, its expected start, and the reason why it does not start now."""
     expected = waiting.expected_seconds
     starts = f", starts in about {duration(expected)}" if expected is not None else ""
-    return f"Number {count(waiting.position)} in its queue{starts}: {_REASONS[waiting.reason]}."
+    return f"Number {count(waiting.position)} in its queue{starts}: {_reason(waiting)}."
+
+
+def _reason(waiting: Waiting) -> str:
+    if waiting.stage is None:
+        return _REASONS[waiting.reason]
+    done = load_text(waiting.loaded_bytes, waiting.total_bytes)
+    return f"its model is {_STAGES.get(waiting.stage, 'being loaded')}{done}"
+
+
+def load_text(done_bytes: int | None, total_bytes: int | None) -> str:
+    """The bytes of a load that are done, " (1.2 GB of 23.8 GB)"; "" where they are not known."""
+    if not total_bytes:
+        return ""
+    return f" ({size(done_bytes or 0)} of {size(total_bytes)})"

@@ -118,11 +118,13 @@ class LivePart:
                 progress.apply(each.event)
 
     async def _read(self) -> JobValues:
+        values = await run_in_threadpool(self.read)
         try:
+            # After the reading: who is signed out during it gets nothing of what it found.
             await self.services.credential_checks.require(self.waiter.credential)
         except (InvalidKeyError, TenantSuspendedError) as error:
             raise _RefusedError from error
-        return await run_in_threadpool(self.read)
+        return values
 
 
 @contextmanager

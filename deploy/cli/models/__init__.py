@@ -1,1 +1,1 @@
-"""Commands about models: the catalogue and the weights."""
+"""Commands about models: the catalogue, memory plans, weights."""

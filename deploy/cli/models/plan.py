@@ -46,7 +46,7 @@ class MemorySize(click.ParamType):
 @click.option("--precision", default="auto", show_default=True, help="As of `bottega worker`.")
 @click.option("--offload", default="auto", show_default=True, help="As of `bottega worker`.")
 @json_option
-def plan(  # noqa: PLR0913 - one for each option
+def plan(
     memory: int | None,
     device: str | None,
     names: tuple[str, ...],

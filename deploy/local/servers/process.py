@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
@@ -159,18 +160,27 @@ class Child:
                 start_new_session=True,
             )
 
-    def wait_ready(self, timeout_seconds: float = 30.0) -> None:
+    def wait_ready(
+        self, timeout_seconds: float = 30.0, progress: Callable[[], Hashable] | None = None
+    ) -> None:
         """Return as soon as it is ready.
+
+        Args:
+            timeout_seconds: the longest wait; with `progress`, since it last changed.
+            progress: the state of its start.
 
         Raises:
             ServerStartError: it ended first, or was not ready in time.
         """
-        deadline = time.monotonic() + timeout_seconds
+        deadline, last = time.monotonic() + timeout_seconds, progress and progress()
         while not self.process.ready():
             if not self.running:
                 raise self._start_error(f"ended with status {self.returncode}")
+            if progress and (now := progress()) != last:
+                deadline, last = time.monotonic() + timeout_seconds, now
             if time.monotonic() > deadline:
-                raise self._start_error(f"was not ready within {timeout_seconds:g} s")
+                waited = "made no progress for" if progress else "was not ready within"
+                raise self._start_error(f"{waited} {timeout_seconds:g} s")
             time.sleep(READY_POLL_SECONDS)
         # Another server on its port can seem to be this one.
         if not self.running:

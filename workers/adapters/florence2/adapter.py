@@ -16,13 +16,17 @@ import torch
 from PIL.Image import Image
 from PIL.Image import new as new_picture
 
+from workers.adapters import load_progress
 from workers.adapters.devices import choose_dtype, free_cache, translating_device_errors
 from workers.adapters.florence2.features import PictureFeatures
 from workers.adapters.florence2.generation import Generation
 from workers.adapters.florence2.renderings import Renderings
 from workers.adapters.florence2.task_results import task_result
 from workers.adapters.florence2.tokens import Answer, trim_answer
+from workers.adapters.florence2.vendor_format import refuse_vendor_format
+from workers.adapters.image_processors import on_pillow
 from workers.adapters.library_logging import silence_libraries
+from workers.adapters.load_progress import LoadStage
 from workers.adapters.pinning import Device, parse_device
 from workers.adapters.protocol import (
     InvalidInputError,
@@ -37,8 +41,11 @@ from workers.adapters.weights import WeightsError, load_pretrained, locate
 from workers.catalog.florence2.parameters import Florence2Parameters
 from workers.catalog.florence2.region import as_tokens
 from workers.catalog.florence2.tasks import Florence2Task
-from workers.catalog.serving import PLAIN, ServingMode
+from workers.catalog.serving import Precision, ServingMode
 from workers.catalog.variant import Variant
+
+DTYPES = {Precision.FP16: "float16", Precision.BF16: "bfloat16"}
+"""torch's name of each number format in which the model is served."""
 
 
 class Florence2Adapter:
@@ -54,8 +61,16 @@ class Florence2Adapter:
         variant: Variant,
         device: str,
         overrides: Mapping[str, str],
-        mode: ServingMode = PLAIN,
+        mode: ServingMode | None = None,
     ) -> None:
+        """Prepare the adapter; nothing is loaded yet.
+
+        Args:
+            variant: the row.
+            device: torch's name for the device.
+            overrides: local weight folders by variable name.
+            mode: how it is served; None for the number format of the row.
+        """
         self._variant = variant
         self._mode = mode
         self._device: Device = parse_device(device)
@@ -73,13 +88,15 @@ class Florence2Adapter:
         """Bring the weights onto the device."""
         silence_libraries()
         library = importlib.import_module("transformers")
+        dtype = self._dtype()
         source = locate(self._variant, self._overrides)
+        refuse_vendor_format(self._variant, source)
         processor = load_pretrained(library.Florence2Processor, self._variant, source)
         model = load_pretrained(
             library.Florence2ForConditionalGeneration,
             self._variant,
             source,
-            dtype=choose_dtype(self._variant.dtype, self._device),
+            dtype=dtype,
             attn_implementation=self._variant.options["attention"],
             use_safetensors=True,
         )
@@ -96,8 +113,12 @@ class Florence2Adapter:
             processor: its `Florence2Processor`.
         """
         self._processor = processor
+        processor.image_processor = on_pillow(processor.image_processor)
         # With a forced end token, a cut-off answer would look like a complete one.
         model.generation_config.forced_eos_token_id = None
+        # An answer begins with this token, and no search may choose it (see `Generation`): where a
+        # fine-tune's settings do not force it, every answer would be empty.
+        model.generation_config.forced_bos_token_id = processor.tokenizer.bos_token_id
         self._generation = Generation(
             self._variant.options,
             self._device,
@@ -108,8 +129,24 @@ class Florence2Adapter:
             self._model = model.to(str(self._device)).eval()
         self._warm_up()
 
+    def _dtype(self) -> torch.dtype:
+        """The number format: the mode's, or the row's.
+
+        On the CPU bfloat16 is the row's, float32; float16 runs there, in twice the time.
+        """
+        mode, kind = self._mode, self._device.kind
+        if mode is None or (mode.precision is Precision.BF16 and kind == "cpu"):
+            return choose_dtype(self._variant.dtype, self._device)
+        if mode.precision not in DTYPES:
+            raise WeightsError(
+                f"{self._variant.id}: Florence-2 is served in 16 bits alone: precision "
+                f"{mode.precision} is none of {', '.join(DTYPES)}"
+            )
+        return choose_dtype({kind: DTYPES[mode.precision]}, self._device)
+
     def _warm_up(self) -> None:
         """Generate a few tokens for a blank picture: kernels are chosen before the first job."""
+        load_progress.begin(LoadStage.PREPARING)
         for jobs, changes in self._generation.warm_up_calls:
             parameters = self._variant.parameters(
                 image="warm", task="<CAPTION>", max_new_tokens=4, **changes

@@ -6,6 +6,8 @@ is encoded alone, and its noise comes from a generator of its own.
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +16,13 @@ import diffusers
 import torch
 from PIL import Image
 
-from workers.adapters.devices import choose_dtype, free_cache, translating_device_errors
+from workers.adapters import load_progress
+from workers.adapters.devices import (
+    choose_dtype,
+    free_bytes,
+    free_cache,
+    translating_device_errors,
+)
 from workers.adapters.flux.checkpoint_kinds import KINDS, Embeddings, control_map, sibling
 from workers.adapters.flux.control_maps import DepthMap
 from workers.adapters.flux.decoded_images import as_pictures
@@ -22,7 +30,6 @@ from workers.adapters.flux.loras import PipelineLoras, fuse_loras
 from workers.adapters.flux.optimizations import (
     OptionError,
     make_ready,
-    tile_if_large,
     warm_up_batch_sizes,
 )
 from workers.adapters.flux.pipeline_modes import (
@@ -38,11 +45,16 @@ from workers.adapters.flux.previews import (
     fit_linear_decoder,
     wants_previews,
 )
+from workers.adapters.flux.processors import replaced_components
 from workers.adapters.flux.redux import ReduxPrior
+from workers.adapters.flux.vae_memory import tile_if_needed
+from workers.adapters.hub.selection import Layout
 from workers.adapters.library_logging import silence_libraries
+from workers.adapters.load_progress import LoadStage
 from workers.adapters.lru import LeastRecentlyUsed
 from workers.adapters.pinning import Device, parse_device
 from workers.adapters.protocol import (
+    FetchFile,
     InvalidLoraError,
     Output,
     Painted,
@@ -56,6 +68,7 @@ from workers.adapters.serving.kernels import record_kernels
 from workers.adapters.serving.quantization import MissingLibraryError, QuantizedLinear
 from workers.adapters.weights import (
     WeightsError,
+    fetched,
     load_pretrained,
     locate,
     locate_lora,
@@ -71,6 +84,9 @@ from workers.catalog.variant import Variant, picture_fields
 DRAWN_SEEDS = 2**32
 """Seeds drawn here are below this: every JSON parser represents them exactly, and torch's CPU
 generator uses only the low 32 bits."""
+
+
+RunModel = Callable[[Sequence[Work], Report, ShouldStop], list[Output]]
 
 
 class FluxAdapter:
@@ -104,6 +120,7 @@ class FluxAdapter:
         self._prior: ReduxPrior | None = None
         self._loras: PipelineLoras | None = None
         self._decoder: LinearDecoder | None = None
+        self._saves_memory = False
         self._encoded: LeastRecentlyUsed[str, Embeddings] = LeastRecentlyUsed(
             variant.options["prompt_cache"],
             max_weight=variant.options["prompt_cache_bytes"],
@@ -114,9 +131,13 @@ class FluxAdapter:
         """Bring the weights onto the device."""
         silence_libraries()
         source = locate(self._variant, self._overrides)
+        without = ("transformer",) if source.file else ()
+        source = fetched(self._variant, source, Layout.PIPELINE, without=without)
+        with translating_library_errors(self._variant, source):
+            components = replaced_components(source)
         try:
             pipeline = read_pipeline(
-                self._kind.pipeline, self._variant, source, self._mode, self._dtype
+                self._kind.pipeline, self._variant, source, self._mode, self._dtype, **components
             )
         except MissingLibraryError as error:
             raise OptionError(f"{self._variant.id}: {source.name}: {error}") from error
@@ -136,6 +157,7 @@ class FluxAdapter:
         self._check_step()
         if "depth_weights" in self._kind.extra_weights:
             source = locate_part(self._variant, "depth_weights", self._overrides)
+            source = fetched(self._variant, source, Layout.MODEL)
             with translating_library_errors(self._variant, source):
                 self._make_map = DepthMap(source, str(self._device))
         if "prior_weights" in self._kind.extra_weights:
@@ -160,7 +182,7 @@ class FluxAdapter:
         if any(isinstance(each, QuantizedLinear) for each in pipeline.transformer.modules()):
             self._row_loras = [(str(p), lora.scale) for p, lora in zip(paths, loras, strict=True)]
             return
-        files = [(path.read_bytes(), lora.scale) for path, lora in zip(paths, loras, strict=True)]
+        files = [(path, lora.scale) for path, lora in zip(paths, loras, strict=True)]
         try:
             fuse_loras(pipeline, files)
         except InvalidLoraError as error:
@@ -185,18 +207,24 @@ class FluxAdapter:
             )
 
     def _read(self, class_name: str, source: Any) -> Any:
+        with translating_library_errors(self._variant, source):
+            components = replaced_components(source)
         pipeline = load_pretrained(
             getattr(diffusers, class_name),
             self._variant,
             source,
             dtype=self._dtype,
             use_safetensors=True,
+            # diffusers checks a component against the class that the checkpoint names.
+            **dict.fromkeys(components),
         )
+        pipeline.register_modules(**components)
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
 
     def _warm_up(self) -> None:
         """Run one step: kernels are chosen and memory is allocated before the first job."""
+        load_progress.begin(LoadStage.PREPARING)
         for pictures in warm_up_batch_sizes(self._mode):
             self.run([self._first_work()] * pictures, lambda _step, _steps: None, lambda: False)
 
@@ -224,18 +252,30 @@ class FluxAdapter:
         finished = (mode.postprocess(each, jobs[0], batch[0].pictures) for each in pictures)
         return [Output(tuple(map(Painted, islice(finished, len(own)), own))) for own in seeds]
 
-    def _put_on_loras(self, job: FluxParameters, stored: Callable[[str], bytes]) -> None:
+    def run_in_least_memory(
+        self, batch: Sequence[Work], report: Report, should_stop: ShouldStop
+    ) -> list[Output]:
+        """Paint one picture after the other, decoded in tiles, after forgetting all prompts."""
+        self._encoded.clear()
+        free_cache(self._device)
+        self._saves_memory = True
+        try:
+            return one_by_one(self.run, batch, report, should_stop)
+        finally:
+            self._saves_memory = False
+
+    def _put_on_loras(self, job: FluxParameters, stored: FetchFile) -> None:
         own = dict(self._row_loras)
         loras = [*self._row_loras, *((lora.source, lora.scale) for lora in job.loras)]
 
-        def read(key: str) -> bytes:
-            return Path(key).read_bytes() if key in own else stored(key)
+        def fetch(key: str) -> AbstractContextManager[Path]:
+            return nullcontext(Path(key)) if key in own else stored(key)
 
         if loras and self._loras is None:
             self._loras = PipelineLoras(self._pipeline)
         if self._loras:
             with translating_device_errors(self._device):
-                self._loras.activate(loras, read)
+                self._loras.activate(loras, fetch)
 
     def _paint(
         self,
@@ -248,7 +288,8 @@ class FluxAdapter:
         """The pictures of all jobs, flat and in order."""
         pipeline = self._pipeline_for(mode)
         shared = cast("FluxParameters", batch[0].parameters)
-        tile_if_large(pipeline.vae, shared.size)
+        free = 0 if self._saves_memory else free_bytes(self._device)
+        tile_if_needed(pipeline.vae, shared.size, free)
         generators = [torch.Generator().manual_seed(seed) for own in seeds for seed in own]
         previews = self._previews(batch)
         try:
@@ -349,6 +390,28 @@ def computation_dtype(variant: Variant, mode: ServingMode, device: Device) -> to
     if mode.precision is Precision.FP16:
         return torch.float16
     return choose_dtype(variant.dtype, device)
+
+
+def one_by_one(
+    run: RunModel, batch: Sequence[Work], report: Report, should_stop: ShouldStop
+) -> list[Output]:
+    """The outputs of a batch by as many calls as it has pictures, each with its picture's seed."""
+    outputs, done = [], 0
+    pictures = sum(cast("FluxParameters", work.parameters).num_images for work in batch)
+    for work in batch:
+        painted: list[Painted] = []
+        for seed in seeds_of(cast("FluxParameters", work.parameters)):
+            single = work.parameters.model_copy(update={"num_images": 1, "seed": seed})
+
+            def report_all(step: int, steps: int, before: int = done) -> None:
+                report(before * steps + step, pictures * steps)
+
+            painted.extend(
+                run([replace(work, parameters=single)], report_all, should_stop)[0].images
+            )
+            done += 1
+        outputs.append(Output(tuple(painted)))
+    return outputs
 
 
 def seeds_of(parameters: FluxParameters) -> tuple[int, ...]:

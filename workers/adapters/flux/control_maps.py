@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 
+from workers.adapters.image_processors import BACKEND
 from workers.adapters.weights import Source
 
 FAINTEST, SURE = 50, 200
@@ -36,8 +37,7 @@ class DepthMap:
             "trust_remote_code": False,
         }
         self._device = device
-        # The slow processor needs no torchvision.
-        self._processor = AutoImageProcessor.from_pretrained(source.name, use_fast=False, **where)
+        self._processor = AutoImageProcessor.from_pretrained(source.name, backend=BACKEND, **where)
         model = AutoModelForDepthEstimation.from_pretrained(
             source.name, use_safetensors=True, **where
         )

@@ -1,23 +1,42 @@
 """LoRAs on a loaded transformer: loaded, cached, switched between jobs, and removed again."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
-from safetensors import SafetensorError
+from diffusers.models.attention import AttentionModuleMixin
 
-from workers.adapters.protocol import InvalidLoraError
+from workers.adapters.flux.lokr_factors import names_fused
+from workers.adapters.flux.lora_files import PREFIX, LoraWeights, read_lora
+from workers.adapters.protocol import FetchFile, InvalidLoraError
+from workers.adapters.serving.quantization import QuantizedLinear
 
-LARGEST_RANK = 512
 MAX_LOADED = 8
 """Most LoRAs that stay loaded on the transformer, disabled while no job uses them."""
-_PREFIX = "transformer."
-_DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
+MAX_LOADED_BYTES = 4 * 2**30
+"""Most bytes of their files: they are in the device's memory. Those of one job may be larger."""
+_PROJECTIONS = {
+    "to_qkv": ("to_q", "to_k", "to_v"),
+    "to_added_qkv": ("add_q_proj", "add_k_proj", "add_v_proj"),
+}
 
 LoraScales = Sequence[tuple[str, float]]
 """LoRAs by their key in the store, with their scales."""
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """A LoRA on the transformer: peft's name of it, its bytes, and what it does beside matrices."""
+
+    name: str | None
+    size_bytes: int
+    norms: Mapping[str, torch.Tensor]
+    is_lokr: bool
+    fuses: bool
 
 
 class PipelineLoras:
@@ -27,82 +46,163 @@ class PipelineLoras:
     not fit leaves the model unchanged.
     """
 
-    def __init__(self, pipeline: Any, max_loaded: int = MAX_LOADED) -> None:
+    def __init__(
+        self, pipeline: Any, max_loaded: int = MAX_LOADED, max_bytes: int = MAX_LOADED_BYTES
+    ) -> None:
         """Start without LoRAs.
 
         Args:
             pipeline: diffusers' pipeline, whose transformer is changed.
             max_loaded: most LoRAs that stay loaded.
+            max_bytes: most bytes of LoRAs that stay loaded.
         """
         self._pipeline = pipeline
         self._transformer = pipeline.transformer
         self._max_loaded = max_loaded
-        self._names: dict[str, str] = {}
+        self._max_bytes = max_bytes
+        self._loaded: dict[str, _Loaded] = {}
         self._loaded_count = 0
+        self._own_norms: dict[str, torch.Tensor] = {}
 
-    def activate(self, loras: LoraScales, read: Callable[[str], bytes]) -> None:
+    def activate(self, loras: LoraScales, fetch: FetchFile) -> None:
         """Enable these LoRAs, and no other.
 
         Args:
             loras: their keys and scales.
-            read: fetches the bytes of a key; called for LoRAs that are not loaded yet.
+            fetch: fetches the file of a key; called for LoRAs that are not loaded yet.
 
         Raises:
             InvalidLoraError: a file is broken, or does not fit the transformer.
         """
         active = [(key, scale) for key, scale in loras if scale]
+        keys = {key for key, _ in active}
+        self._restore_norms()
+        self._unfuse(keys)
+        for key in keys & self._loaded.keys():
+            self._loaded[key] = self._loaded.pop(key)  # the most recently used ones are last
         for key, _ in active:
-            self._load(key, read)
-        self._make_room({key for key, _ in active})
-        if not self._names:
-            return
-        if not active:
+            if key not in self._loaded:
+                self._load(key, fetch, keys)
+        if any(each.name for each in self._loaded.values()):
+            self._switch(active)
+        for key, _ in active:
+            self._replace_norms(self._loaded[key].norms)
+
+    def _switch(self, active: LoraScales) -> None:
+        scales = {self._loaded[key].name: scale for key, scale in active}
+        scales.pop(None, None)
+        if not scales:
             self._transformer.disable_lora()
             return
         self._transformer.enable_lora()
-        names = [self._names[key] for key, _ in active]
-        self._transformer.set_adapters(names, [scale for _, scale in active])
+        self._transformer.set_adapters([*scales], [*scales.values()])
 
-    def _load(self, key: str, read: Callable[[str], bytes]) -> None:
-        if key in self._names:
-            self._names[key] = self._names.pop(key)  # the most recently used one is last
-            return
-        weights, alphas = self._read_checked(read(key))
-        # A layer whose weights are packed does not tell peft the type that it computes in.
-        weights = {name: each.to(self._transformer.dtype) for name, each in weights.items()}
+    def _load(self, key: str, fetch: FetchFile, active: set[str]) -> None:
+        with fetch(key) as path:
+            read = read_lora(self._pipeline, path)
+            self._part_kinds(read, active)
+            self._make_room(active, path.stat().st_size)
+            name = self._put_on(read) if read.weights else None
+        self._loaded[key] = _Loaded(
+            name=name,
+            size_bytes=sum(value.nbytes for value in read.weights.values()),
+            norms={norm: value.clone() for norm, value in read.norms.items()},
+            is_lokr=read.is_lokr,
+            fuses=names_fused(read.weights),
+        )
+
+    def _put_on(self, read: LoraWeights) -> str:
         self._loaded_count += 1
         name = f"lora_{self._loaded_count}"
-        with warnings.catch_warnings():
-            # peft warns of a second LoRA on one model as of a mistake.
-            warnings.filterwarnings("ignore", message="Already found a `peft_config`")
-            self._transformer.load_lora_adapter(
-                weights, network_alphas=alphas, adapter_name=name, prefix="transformer"
-            )
-        self._names[key] = name
-
-    def _make_room(self, active: set[str]) -> None:
-        idle = [key for key in self._names if key not in active]
-        for key in idle[: max(0, len(self._names) - self._max_loaded)]:
-            self._transformer.delete_adapters(self._names.pop(key))
-
-    def _read_checked(self, data: bytes) -> tuple[dict[str, torch.Tensor], Any]:
-        """The transformer's part of a file, in diffusers' names, and its alphas."""
+        weights = read.weights
+        if any(isinstance(each, QuantizedLinear) for each in self._transformer.modules()):
+            # A layer whose weights are packed does not tell peft the type that it computes in.
+            weights = {key: each.to(self._transformer.dtype) for key, each in weights.items()}
         try:
-            loaded = safetensors.torch.load(data)
-            weights, alphas = _in_diffusers_names(self._pipeline, loaded)
-        except (SafetensorError, ValueError, KeyError, RuntimeError, NotImplementedError) as error:
-            raise InvalidLoraError("the file is not a LoRA in a known format") from error
-        own = {name: value for name, value in weights.items() if name.startswith(_PREFIX)}
-        if not own:
-            raise InvalidLoraError("the file holds nothing for the transformer")
-        modules = dict(self._transformer.named_modules())
-        for name, value in own.items():
-            _check_fits(name, value, modules)
-        _check_pairs(own)
-        return own, alphas
+            with warnings.catch_warnings(), torch.no_grad():
+                # peft warns of a second LoRA on one model as of a mistake.
+                warnings.filterwarnings("ignore", message="Already found a `peft_config`")
+                self._transformer.load_lora_adapter(
+                    weights,
+                    network_alphas=read.alphas,
+                    metadata=read.metadata,
+                    adapter_name=name,
+                    prefix=PREFIX.removesuffix("."),
+                    low_cpu_mem_usage=True,  # as diffusers' own loading: nothing is drawn first
+                )
+        except torch.OutOfMemoryError:
+            self._remove(name)
+            raise
+        except (ValueError, KeyError, TypeError, RuntimeError) as error:
+            # Their configuration asks for other shapes than the file holds, for one.
+            self._remove(name)
+            raise InvalidLoraError("its matrices are not those that its metadata tells") from error
+        return name
+
+    def _part_kinds(self, read: LoraWeights, active: set[str]) -> None:
+        """Unload what cannot stay beside a file: pairs of matrices and LoKr wrap layers unlike."""
+        fuses = names_fused(read.weights)
+        others = {key for key, own in self._loaded.items() if fuses or own.is_lokr != read.is_lokr}
+        if any(self._loaded[key].is_lokr != read.is_lokr for key in others & active):
+            raise InvalidLoraError("a LoRA and a LoKr cannot be used together")
+        for key in others - active:
+            self._unload(key)
+        if fuses:
+            self._check_projections()
+
+    def _check_projections(self) -> None:
+        for name, module in self._transformer.named_modules():
+            if name.endswith((".to_q", ".add_q_proj")) and type(module) is not torch.nn.Linear:
+                raise InvalidLoraError(
+                    "it changes fused projections, which needs them in 16 bits and without others"
+                )
+
+    def _make_room(self, active: set[str], size_bytes: int) -> None:
+        """Unload idle LoRAs, the longest unused first, until another one has room."""
+        for key in [key for key in self._loaded if key not in active]:
+            total = sum(each.size_bytes for each in self._loaded.values())
+            if len(self._loaded) < self._max_loaded and total + size_bytes <= self._max_bytes:
+                return
+            self._unload(key)
+
+    def _unload(self, key: str) -> None:
+        name = self._loaded.pop(key).name
+        if name:
+            self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        """Remove an adapter, also one that was put on in part; the last one with its wrappers."""
+        configured = getattr(self._transformer, "peft_config", {})
+        if name in configured:
+            with warnings.catch_warnings():
+                # The one that is active afterwards is chosen for the next job.
+                warnings.filterwarnings("ignore", message="Adapter .* was active")
+                self._transformer.delete_adapters(name)
+        if not getattr(self._transformer, "peft_config", {}):
+            self._transformer.unload_lora()
+
+    def _unfuse(self, active: set[str]) -> None:
+        """Give the transformer its own projections back where no active LoKr needs them fused."""
+        fusing = {key for key, each in self._loaded.items() if each.fuses}
+        if fusing and not fusing & active:
+            for key in fusing:
+                self._unload(key)
+            self._transformer.unfuse_qkv_projections()
+
+    def _replace_norms(self, norms: Mapping[str, torch.Tensor]) -> None:
+        own = dict(self._transformer.named_parameters()) if norms else {}
+        for name, value in norms.items():
+            self._own_norms.setdefault(name, own[name].detach().clone())
+            own[name].data.copy_(value)
+
+    def _restore_norms(self) -> None:
+        own = dict(self._transformer.named_parameters()) if self._own_norms else {}
+        for name, value in self._own_norms.items():
+            own[name].data.copy_(value)
+        self._own_norms.clear()
 
 
-def fuse_loras(pipeline: Any, loras: Sequence[tuple[bytes, float]]) -> None:
+def fuse_loras(pipeline: Any, loras: Sequence[tuple[Path, float]]) -> None:
     """Fuse a row's LoRAs into the transformer's weights.
 
     Args:
@@ -112,50 +212,24 @@ def fuse_loras(pipeline: Any, loras: Sequence[tuple[bytes, float]]) -> None:
     Raises:
         InvalidLoraError: a file is broken, or does not fit the transformer.
     """
-    files = {str(number): data for number, (data, _) in enumerate(loras)}
+    files = {str(number): nullcontext(path) for number, (path, _) in enumerate(loras)}
     scales = [scale for _, scale in loras]
     PipelineLoras(pipeline).activate(list(zip(files, scales, strict=True)), files.__getitem__)
     pipeline.transformer.fuse_lora()
     pipeline.transformer.unload_lora()
+    for module in pipeline.transformer.modules():
+        if isinstance(module, AttentionModuleMixin) and module.fused_projections:
+            _split_projections(module)
 
 
-def _in_diffusers_names(
-    pipeline: Any, loaded: dict[str, torch.Tensor]
-) -> tuple[dict[str, torch.Tensor], dict[str, float] | None]:
-    """Weights and alphas by diffusers' names; for FLUX.2 it puts the alphas into the weights."""
-    converted = pipeline.lora_state_dict(loaded, return_alphas=True)
-    if isinstance(converted, dict):
-        return converted, None
-    weights, alphas = converted[0], converted[1]
-    return weights, alphas or None
-
-
-def _check_pairs(weights: Mapping[str, torch.Tensor]) -> None:
-    """Refuse a layer with one matrix alone: peft would fill the other one at random."""
-    ranks: dict[str, list[int]] = {}
-    for name, value in weights.items():
-        suffix, rank = (_DOWN, 0) if name.endswith(_DOWN) else (_UP, 1)
-        ranks.setdefault(name.removesuffix(suffix), []).append(value.shape[rank])
-    for layer, pair in ranks.items():
-        if len(pair) != 2 or pair[0] != pair[1] or not pair[0]:  # noqa: PLR2004 - a pair
-            raise InvalidLoraError(f"the matrices of {layer[:100]} do not make a pair")
-
-
-def _check_fits(name: str, value: torch.Tensor, modules: Mapping[str, Any]) -> None:
-    for suffix, side, rank in ((_DOWN, 1, 0), (_UP, 0, 1)):
-        if not name.endswith(suffix):
+@torch.no_grad()
+def _split_projections(attention: Any) -> None:
+    """Copy a fused projection into those that it was made of, so that jobs' LoRAs act on them."""
+    for fused, parts in _PROJECTIONS.items():
+        layer = getattr(attention, fused, None)
+        if layer is None:
             continue
-        # A LoRA that is already loaded has wrapped the linear layer in one of its own.
-        layer = modules.get(name.removeprefix(_PREFIX).removesuffix(suffix))
-        layer = getattr(layer, "base_layer", layer)
-        width = getattr(layer, "in_features" if suffix == _DOWN else "out_features", None)
-        if width is None:
-            raise InvalidLoraError(f"the file is for another model: there is no layer {name[:100]}")
-        if value.ndim != 2 or value.shape[side] != width:  # noqa: PLR2004 - a matrix
-            raise InvalidLoraError(f"the file is for another model: {name[:100]} does not fit")
-        if value.shape[rank] > LARGEST_RANK:
-            raise InvalidLoraError(f"a rank is larger than {LARGEST_RANK}")
-        if not bool(torch.isfinite(value).all()):
-            raise InvalidLoraError("not all of its numbers are finite")
-        return
-    raise InvalidLoraError(f"{name[:100]} is not a known name of a LoRA's weights")
+        rows = layer.weight.chunk(len(parts))
+        for part, own in zip(parts, rows, strict=True):
+            getattr(attention, part).weight.copy_(own)
+    attention.unfuse_projections()

@@ -17,10 +17,6 @@ from workers.adapters.serving.quantization import MissingLibraryError
 from workers.adapters.weights import WeightsError
 from workers.catalog.serving import Offload, ServingMode
 
-LARGEST_UNTILED_SIDE = 2048
-"""Pixels. A picture with a longer side is decoded in tiles, because decoding takes more memory than
-painting. The seams between tiles are blended, so a smaller picture is better decoded at once."""
-
 COMPILED_SHAPES = 64
 """Limit of torch's compilations of the same block. Variants of one worker share the block's code,
 and the limit must suffice for all of them."""
@@ -101,16 +97,3 @@ def _allow_dynamic_shapes() -> None:
     torch._dynamo.config.recompile_limit = COMPILED_SHAPES  # noqa: SLF001 - its only name
     # Otherwise two sizes that happen to be equal, of a picture and of a layer, are taken as one.
     torch.fx.experimental._config.use_duck_shape = False  # noqa: SLF001 - ditto
-
-
-def tile_if_large(vae: Any, size: tuple[int, int]) -> None:
-    """Decode the next pictures in tiles if they are large, and at once if they are not.
-
-    Args:
-        vae: the pipeline's VAE.
-        size: width and height in pixels.
-    """
-    if max(size) > LARGEST_UNTILED_SIDE:
-        vae.enable_tiling()
-    else:
-        vae.disable_tiling()

@@ -8,6 +8,8 @@ import torch
 from diffusers import FluxPriorReduxPipeline
 from PIL import Image
 
+from workers.adapters.image_processors import on_pillow
+
 
 class ReduxPrior:
     """The prior of a loaded pipeline, whose text encoders it shares."""
@@ -21,6 +23,7 @@ class ReduxPrior:
         """
         takes = inspect.signature(FluxPriorReduxPipeline.__init__).parameters
         has = {**painter.components, **{k: v for k, v in prior.components.items() if v is not None}}
+        has["feature_extractor"] = on_pillow(has["feature_extractor"])
         self._prior = FluxPriorReduxPipeline(**{name: has[name] for name in takes if name in has})
         self._prior.set_progress_bar_config(disable=True)
 

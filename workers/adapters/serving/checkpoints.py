@@ -16,6 +16,7 @@ import safetensors.torch
 import torch
 from accelerate import init_empty_weights
 
+from workers.adapters.hub.selection import Layout
 from workers.adapters.serving.gguf_layers import replace_gguf_layers
 from workers.adapters.serving.layers import QUANTIZING, is_quantizable
 from workers.adapters.serving.quantization import (
@@ -30,6 +31,7 @@ from workers.adapters.serving.quantization import (
 from workers.adapters.weights import (
     Source,
     WeightsError,
+    fetched,
     load_pretrained,
     local_file,
     translating_library_errors,
@@ -60,7 +62,7 @@ def read_pipeline(
         mode: how it will be served: what will be quantised is read in the type that it is stored
             in, and the rest in the computation's.
         dtype: the type of the computation.
-        components: those that are at hand already.
+        components: those that are at hand already, in place of the checkpoint's.
 
     Raises:
         WeightsError: files are missing, unreadable, another model's, or in a format that is not
@@ -68,14 +70,18 @@ def read_pipeline(
         MissingLibraryError: the checkpoint needs a library that is not installed.
     """
     pipeline_class = getattr(diffusers, class_name)
+    without = (*components, *((_TRANSFORMER,) if source.file else ()))
+    source = fetched(variant, source, Layout.PIPELINE, without=without)
     reader = _Reader(variant, source, mode, dtype)
-    ready = {**reader.transformer(), **components}
-    source = reader.on_disk(pipeline_class, ready)
+    ready = reader.transformer()
     dtypes = reader.dtypes(source)
     ready = {**reader.prequantized(source, ready), **ready}
+    # diffusers checks a component against the class that the checkpoint names.
+    left_out = dict.fromkeys(components)
     pipeline = load_pretrained(
-        pipeline_class, variant, source, dtype=dtypes, use_safetensors=True, **ready
+        pipeline_class, variant, source, dtype=dtypes, use_safetensors=True, **ready, **left_out
     )
+    pipeline.register_modules(**components)
     for component in pipeline.components.values():
         if isinstance(component, torch.nn.Module):
             _replace_bitsandbytes_layers(component, dtype)
@@ -109,19 +115,14 @@ class _Reader:
     def _class_names(self) -> dict[str, str]:
         """The class of each component, by the pipeline's index."""
         loader = diffusers.DiffusionPipeline
-        index = loader.load_config(
-            self._source.name,
-            revision=self._source.revision,
-            local_files_only=self._source.revision is None,
-        )
+        index = loader.load_config(self._source.name, local_files_only=True)
         return {name: value[1] for name, value in index.items() if isinstance(value, list)}
 
     def _read_file(self, model_class: Any, path: Path) -> Any:
         arguments: dict[str, Any] = {
             "config": self._source.name,
             "subfolder": _TRANSFORMER,
-            "config_revision": self._source.revision,
-            "local_files_only": self._source.revision is None,
+            "local_files_only": True,
             "dtype": self._dtype,
         }
         if path.suffix == ".gguf":
@@ -138,19 +139,6 @@ class _Reader:
         if self._mode.precision in QUANTIZING and len(stored) == 1:
             arguments["dtype"] = _UNSCALED[stored.pop()]
         return model_class.from_single_file(str(path), **arguments)
-
-    def on_disk(self, pipeline_class: Any, ready: Iterable[str]) -> Source:
-        """The source as a local folder: the hub's files are fetched if they are not there yet."""
-        if self._source.revision is None:
-            return self._source
-        with translating_library_errors(self._variant, self._source):
-            folder = pipeline_class.download(
-                self._source.name,
-                revision=self._source.revision,
-                use_safetensors=True,
-                **dict.fromkeys(ready),
-            )
-        return Source(str(folder), None, self._source.remedy)
 
     def dtypes(self, source: Source) -> dict[str, torch.dtype]:
         """The type to read each component in; "default" for those not named."""

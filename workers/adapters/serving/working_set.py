@@ -82,7 +82,7 @@ def _flux_limits(variant: Variant) -> FluxLimits | None:
     return limits if isinstance(limits, FluxLimits) else None
 
 
-def working_bytes(  # noqa: PLR0913 - each is one of the things that the memory depends on
+def working_bytes(
     variant: Variant,
     components: Iterable[Component],
     job: JobSize,

@@ -4,7 +4,7 @@ The weights are the conversions that transformers loads without remote code. Pri
 sizes and cost estimates are defaults for the operator to change.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from workers.catalog.florence2.limits import Florence2Limits
 from workers.catalog.florence2.parameters import Florence2Parameters, florence2_parameters
 from workers.catalog.florence2.region import refuse_outside
 from workers.catalog.florence2.tasks import TASKS
-from workers.catalog.variant import Family, Licence, PictureSize, Variant, Weights
+from workers.catalog.variant import CostEstimate, Family, Licence, PictureSize, Variant, Weights
 
 MIT = Licence("MIT", "https://opensource.org/license/mit")
 LARGE_LIMITS = Florence2Limits(num_beams=3, max_new_tokens=1023, max_new_tokens_limit=1023)
@@ -35,10 +35,13 @@ def _check_region(
     return parameters
 
 
-def _cost(encode_seconds: float, caption_seconds: float) -> Callable[[Florence2Parameters], float]:
-    """Estimate a job's seconds: the picture once, then each task by its answer's usual length."""
+def _cost(encode_seconds: float, caption_seconds: float) -> CostEstimate:
+    """Estimate a job's seconds: the picture once, then each task by its answer's usual length.
 
-    def seconds(parameters: Florence2Parameters) -> float:
+    Every picture is scaled to one size, so that its own does not matter.
+    """
+
+    def seconds(parameters: Florence2Parameters, _inputs: tuple[int, ...] = ()) -> float:
         beams = 1 + 0.3 * (parameters.num_beams - 1)
         captions = sum(task.cost for task in parameters.requested_tasks)
         return encode_seconds + beams * caption_seconds * captions
@@ -76,9 +79,11 @@ FLORENCE2_BASE = Variant(
     max_batch=16,
     samples=_one_sample,
     deadline_seconds=120,
+    longest_deadline_seconds=600,
     licence=MIT,
     tasks=tuple(task.token for task in TASKS),
-    dtype={"cuda": "bfloat16", "cpu": "float32"},
+    # As they are stored, and officially run; bfloat16 has three bits less, and moves boxes.
+    dtype={"cuda": "float16", "cpu": "float32"},
     options=_options(no_repeat_ngram_size=3),
     resolve_sizes=_check_region,
 )

@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 from db.values.pricing import PIXELS_PER_MEGAPIXEL, PerMegapixel, PerUnit, UnitKind
+from workers.catalog.flux.cost import FluxCost, scaled_to_a_megapixel
 from workers.catalog.flux.inputs import FluxInputs, Presence
 from workers.catalog.flux.parameters import FluxParameters, flux_parameters
 from workers.catalog.flux.row_parts import (
     APACHE,
     batch_fields,
-    cost,
     derive_variant,
+    fills_a_device,
     measure_output,
     non_commercial,
     options,
@@ -42,6 +43,19 @@ DEV_LIMITS = replace(
     SCHNELL_LIMITS, steps=28, max_steps=50, guidance=3.5, guidance_range=(1.0, 10.0)
 )
 
+SCHNELL_COST = FluxCost(
+    step_seconds=0.18,
+    launch_seconds=0.01,
+    fixed_seconds=0.1,
+    # Six times the width of the transformer: 24 width² of arithmetic a token and block, and
+    # 4 width of it a pair of tokens.
+    attention_tokens=6 * 3072,
+    text_tokens=256,
+)
+DEV_COST = replace(SCHNELL_COST, step_seconds=0.19, text_tokens=512)
+_REDUX_TOKENS = 729
+"""Tokens of the pictures to vary, which are mixed into those of one."""
+
 SCHNELL_PARAMETERS = flux_parameters("Flux1SchnellParameters", SCHNELL_LIMITS, FROM_A_PICTURE)
 
 FLUX1_SCHNELL = Variant(
@@ -54,11 +68,13 @@ FLUX1_SCHNELL = Variant(
     unit_kind=UnitKind.IMAGES,
     price=PerMegapixel(first_micros=3_000, more_micros=3_000),
     measure=measure_output,
-    cost_seconds=cost(step_seconds=0.24, fixed_seconds=0.3),
+    cost_seconds=SCHNELL_COST,
     batch_fields=batch_fields(SCHNELL_PARAMETERS),
     max_batch=4,
     samples=samples,
     deadline_seconds=120,
+    longest_deadline_seconds=900,
+    runs_alone=fills_a_device,
     licence=APACHE,
     dtype={"cuda": "bfloat16", "cpu": "bfloat16"},
     options=options("flux1", prompt_tokens=256, cached_prompts=32),
@@ -72,7 +88,9 @@ FLUX1_DEV = derive_variant(
     weights=Weights("black-forest-labs/FLUX.1-dev", "3de623fc3c33e44ffbe2bad470d0f45bccf2eb21"),
     parameters=flux_parameters("Flux1DevParameters", DEV_LIMITS, FROM_A_PICTURE),
     price=PerUnit(25_000),
+    cost_seconds=DEV_COST,
     deadline_seconds=300,
+    longest_deadline_seconds=1800,
     licence=non_commercial("black-forest-labs/FLUX.1-dev"),
     options=options("flux1", prompt_tokens=512, cached_prompts=32),
 )
@@ -81,8 +99,12 @@ FLUX1_KREA_DEV = derive_variant(
     FLUX1_DEV,
     id="flux.1-krea-dev",
     title="FLUX.1 Krea [dev]: 12B, for photographs",
-    weights=Weights("black-forest-labs/FLUX.1-Krea-dev", "main"),
-    parameters=flux_parameters("Flux1KreaDevParameters", DEV_LIMITS, FROM_A_PICTURE),
+    weights=Weights(
+        "black-forest-labs/FLUX.1-Krea-dev", "8162a9c7b05a641be098422bf2fcf335615c2f28"
+    ),
+    parameters=flux_parameters(
+        "Flux1KreaDevParameters", replace(DEV_LIMITS, guidance=4.5), FROM_A_PICTURE
+    ),
     licence=non_commercial("black-forest-labs/FLUX.1-Krea-dev"),
 )
 
@@ -116,7 +138,7 @@ FLUX1_KONTEXT_DEV = derive_variant(
     ),
     parameters=flux_parameters(
         "Flux1KontextDevParameters",
-        replace(DEV_LIMITS, preferred_sizes=KONTEXT_SIZES),
+        replace(DEV_LIMITS, guidance=2.5, preferred_sizes=KONTEXT_SIZES),
         FluxInputs(
             image=Presence.OPTIONAL,
             mask=Presence.OPTIONAL,
@@ -125,7 +147,7 @@ FLUX1_KONTEXT_DEV = derive_variant(
         ),
     ),
     price=PerUnit(40_000),
-    cost_seconds=cost(step_seconds=0.24, fixed_seconds=0.4, reference_share=1.2),
+    cost_seconds=replace(DEV_COST, reference_pixels=scaled_to_a_megapixel),
     licence=non_commercial("black-forest-labs/FLUX.1-Kontext-dev"),
     options=options("kontext", prompt_tokens=512, cached_prompts=32, snaps_picture=True),
 )
@@ -134,10 +156,12 @@ FLUX1_CANNY_DEV = derive_variant(
     FLUX1_DEV,
     id="flux.1-canny-dev",
     title="FLUX.1 Canny [dev]: 12B, keeps a picture's outlines",
-    weights=Weights("black-forest-labs/FLUX.1-Canny-dev", "main"),
+    weights=Weights(
+        "black-forest-labs/FLUX.1-Canny-dev", "27c3d8bdc17509b47cf4fd9ba25ab1c7508a69a2"
+    ),
     parameters=flux_parameters(
         "Flux1CannyDevParameters",
-        replace(DEV_LIMITS, guidance=30.0, guidance_range=(1.0, 100.0)),
+        replace(DEV_LIMITS, steps=50, guidance=30.0, guidance_range=(1.0, 100.0)),
         CONTROLLED,
     ),
     price=PerUnit(50_000),
@@ -154,7 +178,7 @@ FLUX1_DEPTH_DEV = derive_variant(
     ),
     parameters=flux_parameters(
         "Flux1DepthDevParameters",
-        replace(DEV_LIMITS, guidance=10.0, guidance_range=(1.0, 100.0)),
+        replace(DEV_LIMITS, steps=30, guidance=10.0, guidance_range=(1.0, 100.0)),
         CONTROLLED,
     ),
     licence=non_commercial("black-forest-labs/FLUX.1-Depth-dev"),
@@ -174,7 +198,7 @@ FLUX1_REDUX_DEV = derive_variant(
     title="FLUX.1 Redux [dev]: variations of a picture, painted by FLUX.1 [dev]",
     parameters=flux_parameters(
         "Flux1ReduxDevParameters",
-        DEV_LIMITS,
+        replace(DEV_LIMITS, steps=50, guidance=2.5),
         FluxInputs(
             image=Presence.REQUIRED,
             references=4,
@@ -182,6 +206,7 @@ FLUX1_REDUX_DEV = derive_variant(
         ),
         prompt_needed=False,
     ),
+    cost_seconds=replace(DEV_COST, text_tokens=DEV_COST.text_tokens + _REDUX_TOKENS),
     licence=non_commercial("black-forest-labs/FLUX.1-Redux-dev"),
     options=options(
         "redux",
@@ -214,7 +239,17 @@ FLUX1_DEMO = derive_variant(
         FROM_A_PICTURE,
     ),
     price=PerUnit(1_000),
-    cost_seconds=cost(step_seconds=0.7, fixed_seconds=0.03),
+    cost_seconds=FluxCost(
+        # Measured: see BENCHMARKS.md.
+        step_seconds=0.19,
+        launch_seconds=0.006,
+        fixed_seconds=0.02,
+        attention_tokens=1100,
+        text_tokens=64,
+        token_side=32,
+        decode_seconds=1.0,
+        encode_seconds=0.4,
+    ),
     max_batch=8,
     options=options("flux1", prompt_tokens=64, cached_prompts=256),
 )

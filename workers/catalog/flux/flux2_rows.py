@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 from db.values.pricing import PIXELS_PER_MEGAPIXEL, PerMegapixel, PerUnit, UnitKind
+from workers.catalog.flux.cost import FluxCost, scaled_down
 from workers.catalog.flux.inputs import FluxInputs, Presence
 from workers.catalog.flux.parameters import FluxParameters, flux_parameters
 from workers.catalog.flux.row_parts import (
     APACHE,
     batch_fields,
-    cost,
     derive_variant,
+    fills_a_device,
     measure,
     non_commercial,
     options,
@@ -41,6 +42,17 @@ DEV_INPUTS = FluxInputs(
     image_description="The one picture to edit or to paint from.",
 )
 
+KLEIN_4B_COST = FluxCost(
+    step_seconds=0.09,
+    launch_seconds=0.01,
+    fixed_seconds=0.1,
+    # 6.5 times the width of the transformer: 26 width² of arithmetic a token and block, and
+    # 4 width of it a pair of tokens.
+    attention_tokens=6.5 * 3072,
+    text_tokens=512,
+    reference_pixels=scaled_down,
+)
+
 KLEIN_4B_PARAMETERS = flux_parameters("Flux2Klein4bParameters", KLEIN_LIMITS, KLEIN_INPUTS)
 
 FLUX2_KLEIN_4B = Variant(
@@ -55,11 +67,13 @@ FLUX2_KLEIN_4B = Variant(
     unit_kind=UnitKind.IMAGES,
     price=PerMegapixel(first_micros=14_000, more_micros=1_000),
     measure=measure,
-    cost_seconds=cost(step_seconds=0.09, fixed_seconds=0.2, reference_share=1.2),
+    cost_seconds=KLEIN_4B_COST,
     batch_fields=batch_fields(KLEIN_4B_PARAMETERS),
     max_batch=4,
     samples=samples,
     deadline_seconds=120,
+    longest_deadline_seconds=900,
+    runs_alone=fills_a_device,
     licence=APACHE,
     dtype={"cuda": "bfloat16", "cpu": "bfloat16"},
     options=options("klein", prompt_tokens=512, cached_prompts=16),
@@ -75,7 +89,9 @@ FLUX2_KLEIN_9B = derive_variant(
     ),
     parameters=flux_parameters("Flux2Klein9bParameters", KLEIN_LIMITS, KLEIN_INPUTS),
     price=PerMegapixel(first_micros=15_000, more_micros=2_000),
-    cost_seconds=cost(step_seconds=0.19, fixed_seconds=0.3, reference_share=1.2),
+    cost_seconds=replace(
+        KLEIN_4B_COST, step_seconds=0.19, fixed_seconds=0.2, attention_tokens=6.5 * 4096
+    ),
     deadline_seconds=180,
     licence=non_commercial("black-forest-labs/FLUX.2-klein-9B"),
 )
@@ -92,9 +108,12 @@ FLUX2_DEV = derive_variant(
     ),
     # Not on the vendor's list: between [klein] 9B and [pro].
     price=PerMegapixel(first_micros=25_000, more_micros=10_000),
-    cost_seconds=cost(step_seconds=0.65, fixed_seconds=1.5, reference_share=1.2),
+    cost_seconds=replace(
+        KLEIN_4B_COST, step_seconds=0.65, fixed_seconds=1.4, attention_tokens=6.5 * 6144
+    ),
     max_batch=1,
     deadline_seconds=600,
+    longest_deadline_seconds=3600,
     licence=non_commercial("black-forest-labs/FLUX.2-dev"),
     options=options("flux2", prompt_tokens=512, cached_prompts=16),
 )
@@ -118,7 +137,18 @@ FLUX2_DEMO = derive_variant(
         KLEIN_INPUTS,
     ),
     price=PerUnit(1_000),
-    cost_seconds=cost(step_seconds=0.4, fixed_seconds=0.03, reference_share=0.8),
+    cost_seconds=FluxCost(
+        # Measured: see BENCHMARKS.md.
+        step_seconds=0.073,
+        launch_seconds=0.005,
+        fixed_seconds=0.03,
+        attention_tokens=670,
+        text_tokens=24,
+        token_side=32,
+        decode_seconds=1.0,
+        encode_seconds=0.4,
+        reference_pixels=scaled_down,
+    ),
     max_batch=8,
     options=options("klein", prompt_tokens=24, cached_prompts=256),
 )

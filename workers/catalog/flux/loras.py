@@ -52,7 +52,7 @@ class RowLora:
     """A LoRA that is part of a variant: its row's option `loras` names it, every job uses it.
 
     Attributes:
-        weights: the hub repository and the pinned commit.
+        weights: the hub repository and the pinned commit, or a local folder.
         file: the safetensors file in it.
         scale: the strength with which it is applied.
     """

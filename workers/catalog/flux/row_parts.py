@@ -1,11 +1,12 @@
 """Parts that the rows of the FLUX variants share.
 
 Prices follow the published lists of the vendor and of open hosts. They are defaults that the
-operator may change, like the batch sizes, deadlines and cost estimates. A cost estimate need only
-be right relative to the other estimates for the same variant: it serves the fair share.
+operator may change, like the batch sizes, deadlines and cost estimates. For the fair share a cost
+estimate need only be right relative to the others for the same variant; deadlines follow from it
+with a wide margin. Those of the large models are for one NVIDIA H200: a step's arithmetic, counted
+from the architecture, at about 390 TFLOP/s, which it reached (see BENCHMARKS.md).
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -88,25 +89,6 @@ def samples(parameters: FluxParameters) -> int:
     return parameters.num_images
 
 
-def cost(
-    step_seconds: float, fixed_seconds: float, reference_share: float = 0.0
-) -> Callable[[FluxParameters], float]:
-    """Estimate a job's seconds: `fixed + images * megapixels * steps * step`.
-
-    Attention is taken as linear. Where a picture is painted over, its strength is the share of the
-    steps that run.
-
-    Args:
-        step_seconds: seconds of one step of one megapixel.
-        fixed_seconds: seconds of everything else.
-        reference_share: time that an input picture adds to a step, as a share of the step.
-    """
-
-    def seconds(parameters: FluxParameters) -> float:
-        megapixels = parameters.pixels / PIXELS_PER_MEGAPIXEL
-        references = len(parameters.get("images") or ()) + bool(parameters.get("image"))
-        step = step_seconds * (1 + reference_share * references)
-        steps = max(1.0, parameters.steps * parameters.effective_strength)
-        return fixed_seconds + parameters.num_images * megapixels * steps * step
-
-    return seconds
+def fills_a_device(parameters: FluxParameters) -> bool:
+    """True at a megapixel and more: two such pictures take as long in one call as in two."""
+    return parameters.pixels >= PIXELS_PER_MEGAPIXEL

@@ -82,7 +82,7 @@ def _row(  # noqa: PLR0913 - the rows differ in these
         price=price,
         vendor_price=vendor_price,
         measure=measure,
-        cost_seconds=lambda _parameters: seconds / in_flight,
+        cost_seconds=lambda _parameters, _inputs=(): seconds / in_flight,
         batch_fields=(),
         max_batch=1,
         samples=lambda _parameters: 1,

@@ -10,6 +10,7 @@ from fastapi import Depends, Query
 from api.core.errors import invalid
 from db.jobs.search import JobSearch
 from db.values.job_state import JobState
+from workers import catalog
 
 Text = Annotated[str, Query(max_length=100)]
 
@@ -48,7 +49,7 @@ class JobFilters:
         """
         return JobSearch(
             state=_state(self.state),
-            variant=self.model or None,
+            variant=catalog.id_of(self.model) if self.model else None,
             tenant_id=self.tenant or None,
             error_code=self.error.strip() or None,
             created_after=utc_time("after", self.after),

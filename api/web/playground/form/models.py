@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from api.web.shared.formats import duration, money, plural
+from api.web.shared.formats import duration, plural
+from api.web.shared.model_price import price_text
 from db.jobs.waiting import Outlook, queue_outlook
-from db.values.pricing import UnitKind
 from workers.catalog import Catalogue, Family, Variant
 
 _FAMILIES = {
@@ -15,7 +15,6 @@ _FAMILIES = {
     Family.FLUX2: "FLUX.2: paint pictures",
     Family.FLORENCE2: "Florence-2: analyse pictures",
 }
-_UNITS = {UnitKind.IMAGES: "a picture", UnitKind.ANALYSES: "a task"}
 _SOON_SECONDS = 1.0
 
 
@@ -65,19 +64,12 @@ def _choice(variant: Variant, outlook: Outlook) -> Choice:
         id=variant.id,
         title=variant.title,
         paints=paints(variant),
-        price=_price(variant),
+        price=price_text(variant),
         readiness=_readiness(outlook),
         is_ready=outlook.expected_wait_seconds is not None,
         licence=variant.licence.name,
         commercial_use=variant.licence.commercial_use,
     )
-
-
-def _price(variant: Variant) -> str:
-    rule = variant.price.describe()
-    first = rule.get("unit_micros", rule.get("first_micros"))
-    per = _UNITS[variant.unit_kind] if rule["per"] == "unit" else "a megapixel"
-    return f"{money(first if isinstance(first, int) else None)} {per}"
 
 
 def _readiness(outlook: Outlook) -> str:

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from tests.conformance.workers.adapters.tiny_klein import save_tiny_klein
 from workers.adapters.protocol import (
     Adapter,
+    Economical,
     OutOfMemoryError,
     Output,
     Stopped,
@@ -194,6 +195,21 @@ def test_out_of_memory_is_named_and_the_next_batch_is_right(case: Case, adapter:
     with pytest.raises(OutOfMemoryError, match="memory of cpu"):
         adapter.run([case.too_large], unreported, never)
     assert differences(expected[0], adapter.run(works, unreported, never)[0]) == 0
+
+
+def test_a_job_is_run_once_more_in_least_memory_with_the_same_result(
+    case: Case, adapter: Adapter
+) -> None:
+    """As a worker does with a job that was out of memory alone."""
+    run = adapter.run_in_least_memory if isinstance(adapter, Economical) else adapter.run
+    work = case.works(1)[0]
+    expected = adapter.run([work], unreported, never)[0]
+    with pytest.raises(OutOfMemoryError):
+        adapter.run([case.too_large], unreported, never)
+    assert differences(expected, run([work], unreported, never)[0]) <= LEVELS
+    with pytest.raises(OutOfMemoryError, match="memory of cpu"):
+        run([case.too_large], unreported, never)
+    assert differences(expected, adapter.run([work], unreported, never)[0]) == 0
 
 
 def test_nothing_is_written_to_the_terminal(

@@ -6,9 +6,15 @@ import sys
 import pytest
 import torch
 
-from workers.adapters.devices import choose_dtype, free_cache, memory, translating_device_errors
+from workers.adapters.devices import (
+    choose_dtype,
+    free_bytes,
+    free_cache,
+    memory,
+    translating_device_errors,
+)
 from workers.adapters.pinning import Device, DeviceError, parse_device, pin_device
-from workers.adapters.protocol import DeviceLostError, OutOfMemoryError
+from workers.adapters.protocol import DeviceLostError, DeviceNotReadyError, OutOfMemoryError
 
 CPU = Device("cpu")
 PIN = """
@@ -142,6 +148,10 @@ def test_memory_in_use_grows_with_what_is_held() -> None:
     free_cache(CPU)
 
 
+def test_free_memory_is_what_could_still_be_allocated() -> None:
+    assert 0 < free_bytes(CPU) < memory(CPU).total_bytes
+
+
 def test_exhausted_memory_is_translated() -> None:
     with pytest.raises(OutOfMemoryError), translating_device_errors(CPU):
         torch.empty(10**15)
@@ -177,12 +187,26 @@ def test_a_lost_device_is_translated(error: RuntimeError) -> None:
     [
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
         torch.AcceleratorError("CUDA error: out of memory"),
-        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("CUDA driver error: out of memory"),
+        RuntimeError("Triton Error [CUDA]: out of memory"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED"),
+        MemoryError("Unable to allocate 2.00 GiB for an array with shape (536870912,)"),
     ],
 )
-def test_exhausted_memory_is_not_taken_for_a_lost_device(error: RuntimeError) -> None:
-    with pytest.raises(OutOfMemoryError), translating_device_errors(CPU):
+def test_exhausted_memory_is_not_taken_for_a_lost_device(error: Exception) -> None:
+    with pytest.raises(OutOfMemoryError) as caught, translating_device_errors(CPU):
         raise error
+    assert type(caught.value) is OutOfMemoryError
+
+
+def test_a_library_that_does_not_begin_is_likely_out_of_memory() -> None:
+    text = "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"
+    with pytest.raises(DeviceNotReadyError) as caught, translating_device_errors(CPU):
+        raise RuntimeError(text)
+    assert caught.value.code == "out_of_memory"
 
 
 def test_what_a_failed_call_held_is_freed() -> None:

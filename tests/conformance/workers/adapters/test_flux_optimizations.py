@@ -13,7 +13,7 @@ from torch._dynamo.utils import counters
 from tests.conformance.workers.adapters.tiny_flux1 import save_tiny_flux1
 from tests.conformance.workers.adapters.tiny_klein import save_tiny_klein
 from workers.adapters.flux.adapter import FluxAdapter
-from workers.adapters.flux.optimizations import FluxOptimizations, OptionError, tile_if_large
+from workers.adapters.flux.optimizations import FluxOptimizations, OptionError
 from workers.adapters.protocol import InvalidLoraError, OutOfMemoryError, Work
 from workers.adapters.weights import override_variable
 from workers.catalog import find
@@ -175,23 +175,6 @@ def test_weights_of_8_bits_paint_nearly_the_same_in_less_memory(
     assert np.abs(paint(adapter) - plain[IDS[0]]).mean() < SAME_LEVELS
     with pytest.raises(OptionError, match="compute capability"):
         made(IDS[0], folders, fp8="dynamic").load()
-
-
-def test_only_a_large_picture_is_decoded_in_tiles(folders: dict[str, str]) -> None:
-    for id_ in IDS:
-        vae = loaded(id_, folders)._pipeline.vae
-        tile_if_large(vae, (4096, 512))
-        assert vae.use_tiling
-        tile_if_large(vae, (2048, 2048))
-        assert not vae.use_tiling
-
-
-def test_a_picture_whose_side_is_over_2048_is_decoded_in_tiles(folders: dict[str, str]) -> None:
-    adapter = loaded(IDS[1], folders)
-    paint(adapter, width=2064, height=64)
-    assert adapter._pipeline.vae.use_tiling
-    paint(adapter)
-    assert not adapter._pipeline.vae.use_tiling
 
 
 def test_a_batch_that_does_not_fit_raises_and_the_next_is_painted(

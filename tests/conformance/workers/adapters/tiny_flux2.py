@@ -1,5 +1,6 @@
 """A FLUX.2 [dev] pipeline with a few thousand random weights: the same structure, untrained."""
 
+import json
 from pathlib import Path
 
 import torch
@@ -13,13 +14,30 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     Mistral3Config,
     Mistral3ForConditionalGeneration,
+    PixtralImageProcessorPil,
     PreTrainedTokenizerFast,
 )
 
+from workers.adapters.flux.processors import PromptProcessor
+
 CHAT = (
-    "{% for message in messages %}[{{ message.role }}]"
-    "{% for part in message.content %}{{ part.text }}{% endfor %}{% endfor %}"
+    "{{ bos_token }}{% for message in messages %}"
+    "{% if message.role == 'system' %}[SYSTEM_PROMPT]{% else %}[INST]{% endif %}"
+    "{% for part in message.content %}{{ part.text }}{% endfor %}"
+    "{% if message.role == 'system' %}[/SYSTEM_PROMPT]{% else %}[/INST]{% endif %}{% endfor %}"
 )
+CONTROLS = (
+    *("[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[INST]", "[/INST]"),
+    *("[IMG]", "[IMG_BREAK]", "[IMG_END]"),
+)
+PROCESSOR = {
+    "image_break_token": "[IMG_BREAK]",
+    "image_end_token": "[IMG_END]",
+    "image_token": "[IMG]",
+    "patch_size": 14,
+    "processor_class": "PixtralProcessor",
+    "spatial_merge_size": 2,
+}
 WIDTH = 16
 
 
@@ -37,8 +55,7 @@ def save_tiny_flux2(folder: Path) -> None:
             sample_size=64,
         ),
         text_encoder=_text_encoder(len(tokenizer)),
-        # The large model has a processor; for a prompt the pipeline uses only its text part.
-        tokenizer=tokenizer,
+        tokenizer=PromptProcessor(tokenizer, chat_template=CHAT),
         transformer=Flux2Transformer2DModel(
             patch_size=1,
             in_channels=16,
@@ -52,11 +69,23 @@ def save_tiny_flux2(folder: Path) -> None:
             guidance_embeds=True,
         ),
     ).save_pretrained(folder, safe_serialization=True)
+    _name_the_vendors_processor(folder)
+
+
+def _name_the_vendors_processor(folder: Path) -> None:
+    """Write what the published checkpoint has: a processor that also reads pictures."""
+    index = folder / "model_index.json"
+    named = json.loads(index.read_text(encoding="utf-8"))
+    named["tokenizer"] = ["transformers", "PixtralProcessor"]
+    index.write_text(json.dumps(named), encoding="utf-8")
+    PixtralImageProcessorPil().save_pretrained(folder / "tokenizer")
+    path = folder / "tokenizer" / "processor_config.json"
+    path.write_text(json.dumps(PROCESSOR), encoding="utf-8")
 
 
 def _tokenizer() -> PreTrainedTokenizerFast:
     words = [*sorted(pre_tokenizers.ByteLevel.alphabet())]
-    words += ["<pad>", "<s>", "</s>", "[IMG]", "[IMG_BREAK]", "[IMG_END]"]
+    words += ["<pad>", "<s>", "</s>", *CONTROLS]
     made = Tokenizer(models.BPE({word: n for n, word in enumerate(words)}, []))
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()
@@ -65,7 +94,7 @@ def _tokenizer() -> PreTrainedTokenizerFast:
         pad_token="<pad>",
         bos_token="<s>",
         eos_token="</s>",
-        chat_template=CHAT,
+        additional_special_tokens=[*CONTROLS],
     )
 
 

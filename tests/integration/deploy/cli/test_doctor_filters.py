@@ -75,7 +75,7 @@ def test_of_what_is_served_nothing_may_ask_for_one(environment: Environment) -> 
     with environment.database.transaction() as session:
         workers.report(session, report)
     assert _content_filters(environment, []) == "no served model's licence requires one"
-    assert _weights(environment, []) == "found for flux.1-demo"
+    assert _weights(environment, []) == "complete for flux.1-demo"
 
 
 def test_a_worker_s_problem_is_repeated(environment: Environment, database: Database) -> None:

@@ -15,12 +15,17 @@ from api.server.open_files import ENOUGH
 from api.server.settings import ServerSettings
 from db.core.settings import DatabaseSettings, MigrationSettings
 from db.storage.settings import StorageSettings
+from db.values.pricing import PerUnit
 from deploy.docker.check import EXPECTATIONS, PREFIX, read_build_stage
 from deploy.local.fleet import fleet_stop_seconds, programs, read_fleet
 from deploy.local.stop_times import grace_seconds, stop_seconds
 from tests.acceptance.stack import ROOT
 from tests.support.commands import subcommands
 from workers import catalog
+from workers.catalog import Catalogue
+from workers.catalog.operator_file import read_catalogue
+from workers.catalog.operator_file.reading import catalogue_of
+from workers.catalog.settings import CatalogueSettings
 from workers.outbound import OutboundSettings
 from workers.settings import WorkerSettings
 
@@ -37,6 +42,7 @@ _SETTINGS = (
     StorageSettings,
     WorkerSettings,
     OutboundSettings,
+    CatalogueSettings,
 )
 _FOREIGN = {"HF_HOME", "HF_TOKEN", "VIEWER_KEY", "BOTTEGA_RELAY_URL", "BOTTEGA_RELAY_KEY"}
 
@@ -281,3 +287,37 @@ def test_an_api_process_may_open_enough_files_everywhere() -> None:
     limits = our_services()["api"]["ulimits"]["nofile"]
     assert limits == {"soft": 65536, "hard": 65536}
     assert ENOUGH <= 65536
+
+
+def test_every_process_reads_the_same_catalogue_file() -> None:
+    file = "/etc/bottega/models.toml"
+    for name in ("api", "courier", "flux", "florence"):
+        service = our_services()[name]
+        assert service["environment"]["BOTTEGA_CATALOG"] == file
+        assert f"${{MODELS_FILE:-/dev/null}}:{file}:ro" in service["volumes"]
+    [settings] = documents(KUBERNETES / "base" / "settings.yaml")
+    assert settings["data"]["BOTTEGA_CATALOG"] == file
+    for path in ("base/api", "base/courier", "worker/deployment"):
+        spec = documents(KUBERNETES / f"{path}.yaml")[0]["spec"]["template"]["spec"]
+        assert {"name": "catalogue", "configMap": {"name": "bottega-models"}} in spec["volumes"]
+        mounts = {row["name"]: row["mountPath"] for row in spec["containers"][0]["volumeMounts"]}
+        assert mounts["catalogue"] == "/etc/bottega"
+    [models] = documents(KUBERNETES / "base" / "models.yaml")
+    assert read_catalogue_text(models["data"]["models.toml"]).variants() == catalog.variants()
+
+
+def test_the_example_of_a_catalogue_file_can_be_used() -> None:
+    known = read_catalogue_text((DEPLOY / "models.example.toml").read_text())
+    assert known.find("klein").id == "flux.2-klein-4b"
+    assert known.find("flux.1-studio").base == "flux.1-dev"
+    assert known.find("florence-2-shelves").price == PerUnit(2_000)
+    assert not known.offered().has("flux.1-dev")
+
+
+def test_an_empty_device_in_place_of_a_file_changes_nothing() -> None:
+    assert read_catalogue(Path("/dev/null")).variants() == catalog.STANDARD.variants()
+
+
+def read_catalogue_text(text: str) -> Catalogue:
+    """The catalogue of a file's text."""
+    return catalogue_of(Path("/etc/bottega/models.toml"), text)

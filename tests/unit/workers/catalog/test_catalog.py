@@ -111,15 +111,12 @@ def test_an_id_like_none_is_answered_without_a_guess() -> None:
     assert caught.value.suggestion is None
 
 
-UNPINNED = {"flux.1-krea-dev", "flux.1-canny-dev"}
-"""Gated repositories whose commit is not known."""
-
-
 @every_row
 def test_hub_weights_are_pinned_to_a_commit(variant: Variant) -> None:
-    if variant.weights is not None and not variant.weights.bundled:
-        pinned = re.fullmatch(r"[0-9a-f]{40}", variant.weights.revision)
-        assert pinned or variant.id in UNPINNED
+    parts = [variant.options.get(name) for name in ("depth_weights", "prior_weights")]
+    for weights in (variant.weights, *parts):
+        if weights is not None and not weights.bundled:
+            assert re.fullmatch(r"[0-9a-f]{40}", weights.revision), weights.repo
 
 
 @every_row
@@ -234,5 +231,40 @@ def test_more_work_costs_more() -> None:
 
 @pytest.mark.parametrize(("seconds", "limit"), [(0.1, 8), (2.0, 5), (9.0, 1), (600.0, 1)])
 def test_long_jobs_share_no_call(seconds: float, limit: int) -> None:
-    variant = replace(find("flux.1-demo"), cost_seconds=lambda _parameters: seconds)
+    variant = replace(find("flux.1-demo"), cost_seconds=lambda _parameters, _inputs=(): seconds)
     assert variant.batch_limit(parse(variant, num_images=1)) == limit
+
+
+def test_a_picture_of_a_megapixel_shares_no_call_and_smaller_ones_do() -> None:
+    for name in ("flux.1-schnell", "flux.2-klein-4b"):
+        variant = find(name)
+        assert variant.batch_limit(parse(variant)) == 1
+        assert variant.batch_limit(parse(variant, aspect_ratio="16:9", num_images=2)) <= 2
+        assert variant.batch_limit(parse(variant, width=512, height=512)) == 4
+
+
+@pytest.mark.parametrize(("seconds", "deadline"), [(4, 120), (60, 480), (600, 1800)])
+def test_a_deadline_follows_the_estimate_within_the_rows_bounds(
+    seconds: float, deadline: float
+) -> None:
+    variant = replace(
+        find("flux.1-demo"),
+        cost_seconds=lambda _parameters, _inputs=(): seconds,
+        longest_deadline_seconds=1800,
+    )
+    assert variant.deadline_for(parse(variant)) == deadline
+    alone = replace(variant, longest_deadline_seconds=0)
+    assert alone.deadline_for(parse(variant)) == alone.longest_deadline == 120
+
+
+@every_row
+def test_a_default_job_runs_eight_times_slower_than_estimated_within_its_deadline(
+    variant: Variant,
+) -> None:
+    parsed = settled(variant, parse(variant))
+    assert variant.deadline_for(parsed) >= 8 * variant.cost_seconds(parsed)
+    assert variant.deadline_for(parsed) <= variant.longest_deadline
+
+
+def test_a_deadline_above_the_longest_one_is_the_longest_one() -> None:
+    assert replace(find("flux.1-demo"), deadline_seconds=5000).longest_deadline == 5000

@@ -66,3 +66,18 @@ def test_a_job_that_waits_for_the_device_is_not_overdue(monkeypatch: pytest.Monk
     later = time.monotonic() + 60.1
     monkeypatch.setattr(time, "monotonic", lambda: later)
     assert not job.is_overdue
+
+
+@pytest.mark.parametrize(
+    ("deadline", "slowdown", "longest", "effective"),
+    [(120, 2.5, 900, 300), (120, 10, 900, 900), (120, 1, 900, 120), (1200, 3, 900, 1200)],
+)
+def test_a_deadline_is_longer_where_the_model_is_served_slowly(
+    deadline: float, slowdown: float, longest: float, effective: float
+) -> None:
+    row = Job(id="job_1", attempt=1, deadline_seconds=deadline)
+    job = ActiveJob(row, slowdown=slowdown, longest_seconds=longest)
+    assert job.deadline_seconds == effective
+    assert job.overrun_seconds == -effective
+    job.enter_device()
+    assert job.overrun_seconds == pytest.approx(-effective, abs=5)

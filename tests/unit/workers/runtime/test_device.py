@@ -13,6 +13,7 @@ from tests.support.adapters import Gate, ScriptedAdapter
 from tests.support.waiting import await_true
 from workers.adapters.protocol import (
     DeviceLostError,
+    DeviceNotReadyError,
     InvalidInputError,
     OutOfMemoryError,
     Output,
@@ -108,6 +109,77 @@ def test_a_job_that_does_not_fit_alone_fails_alone() -> None:
     too_large = OutOfMemoryError("too large")
     outcomes = answers(run(Model(chokes_on={2: too_large}), batch_of(4)))
     assert outcomes == [0, 1, too_large, 3]
+
+
+class EconomicalModel(Model):
+    """A model that can run in less memory as well."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.in_least_memory: list[list[int]] = []
+
+    def run_in_least_memory(
+        self, batch: Sequence[Work], _report: Report, _should_stop: ShouldStop
+    ) -> list[Output]:
+        """Answer each work with its number, or choke on it again if it chokes on anything."""
+        self.in_least_memory.append(numbers(batch))
+        if isinstance(again := self.chokes_on.get(-1), Exception):
+            raise again
+        return [Output(data={"number": number}) for number in numbers(batch)]
+
+
+def test_a_job_that_does_not_fit_alone_is_run_once_more_in_less_memory() -> None:
+    model = EconomicalModel(fits=2, chokes_on={1: OutOfMemoryError("too large")})
+    assert answers(run(model, batch_of(3))) == [0, 1, 2]
+    assert list(map(numbers, model.batches)) == [[0, 1, 2], [0], [1, 2], [1], [2]]
+    assert model.in_least_memory == [[1]]
+
+
+def test_a_job_that_does_not_fit_in_less_memory_either_fails() -> None:
+    first, second = OutOfMemoryError("too large"), OutOfMemoryError("still too large")
+    model = EconomicalModel(chokes_on={0: first, -1: second})
+    assert answers(run(model, batch_of(1))) == [second]
+    assert model.in_least_memory == [[0]]
+
+
+def test_a_model_that_cannot_save_memory_is_run_once_more_as_it_is() -> None:
+    """Its caches are free by now; what another process took for a moment may be there again."""
+    error, model = OutOfMemoryError("too large"), Model(fits=0)
+    model.chokes_on = {0: error}
+    assert [type(outcome) for outcome in run(model, batch_of(1))] == [OutOfMemoryError]
+    assert len(model.batches) == 2
+
+
+def test_a_library_that_does_not_begin_twice_means_a_lost_device() -> None:
+    device = Device(Listener())
+    error = DeviceNotReadyError("the memory of cuda:0 did not hold this batch")
+    model = EconomicalModel(chokes_on={0: error, -1: error})
+    [outcome] = device.run(model, batch_of(1))[0]
+    assert isinstance(outcome, DeviceLostError)
+    assert device.has_failed
+
+
+def test_a_library_that_begins_in_less_memory_is_no_loss() -> None:
+    device = Device(Listener())
+    model = EconomicalModel(chokes_on={0: DeviceNotReadyError("the memory did not hold it")})
+    assert answers(device.run(model, batch_of(1))[0]) == [0]
+    assert not device.has_failed
+
+
+def test_both_tries_of_a_job_share_its_deadline() -> None:
+    def slowly(_batch: Sequence[Work], _report: Report, _should_stop: ShouldStop) -> list[Output]:
+        threading.Event().wait(0.1)
+        raise OutOfMemoryError("too large")
+
+    [outcome] = run(ScriptedAdapter([slowly, Gate()]), batch_of(1, deadline=0.05))
+    assert isinstance(outcome, TimeoutExceededError)
+
+
+def test_a_model_is_not_loaded_again_for_a_job_that_does_not_fit() -> None:
+    loads: list[str] = []
+    device = Device(Listener(), make_ready=loads.append)
+    device.run(Model(fits=0), batch_of(1))
+    assert len(loads) == 1
 
 
 @pytest.mark.parametrize("error", [InvalidInputError("black"), RuntimeError("unforeseen")])

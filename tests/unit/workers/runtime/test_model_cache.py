@@ -52,7 +52,7 @@ class Bench:
     now: list[float]
 
 
-def bench(  # noqa: PLR0913 - each is a property of the device or of models on it
+def bench(
     budget: int | None = 10,
     stay: float = 60,
     *,

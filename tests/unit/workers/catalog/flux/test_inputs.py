@@ -139,8 +139,8 @@ def test_painting_over_with_half_the_strength_costs_half_the_steps() -> None:
         variant.cost_seconds(parse(DEV, **size, **given))
         for given in ({"image": "i", "strength": 1}, {"image": "i", "strength": 0.5}, {})
     )
-    assert whole == plain
-    assert half == pytest.approx(0.3 + (whole - 0.3) / 2)
+    assert whole == pytest.approx(plain, rel=0.01)  # the picture is encoded as well
+    assert half == pytest.approx(whole / 2, rel=0.05)
 
 
 def test_the_effective_strength_is_the_requested_one_or_the_variants() -> None:

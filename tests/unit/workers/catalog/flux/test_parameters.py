@@ -35,6 +35,32 @@ def test_a_prompt_alone_is_enough() -> None:
 def test_defaults_are_the_variants_own() -> None:
     assert parse("flux.1-dev").guidance == 3.5
     assert parse("flux.1-dev").steps == 28
+
+
+@pytest.mark.parametrize(
+    ("model", "steps", "guidance", "prompt_tokens"),
+    [
+        ("flux.1-schnell", 4, 0, 256),
+        ("flux.1-dev", 28, 3.5, 512),
+        ("flux.1-krea-dev", 28, 4.5, 512),
+        ("flux.1-fill-dev", 50, 30, 512),
+        ("flux.1-kontext-dev", 28, 2.5, 512),
+        ("flux.1-canny-dev", 50, 30, 512),
+        ("flux.1-depth-dev", 30, 10, 512),
+        ("flux.1-redux-dev", 50, 2.5, 512),
+        ("flux.2-klein-4b", 4, 0, 512),
+        ("flux.2-klein-9b", 4, 0, 512),
+        ("flux.2-dev", 50, 4, 512),
+    ],
+)
+def test_defaults_are_those_of_the_official_examples(
+    model: str, steps: int, guidance: float, prompt_tokens: int
+) -> None:
+    """Where a model card names no number of steps, those of diffusers' pipeline are taken."""
+    variant = find(model)
+    fields = variant.parameters.model_fields
+    assert (fields["steps"].default, fields["guidance"].default) == (steps, guidance)
+    assert variant.options["max_sequence_length"] == prompt_tokens
     assert parse("flux.1-demo").width == 256
 
 

@@ -1,0 +1,193 @@
+"""A fine-tune of the operator's own: a catalogue file names it, and no source is changed."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from PIL import Image
+
+from tests.acceptance.stack import Client, Json, Stack, run_bottega
+from workers.demo import weights_folder
+
+OWN = "flux.1-acorn"
+TITLE = "Acorn: flux.1-demo in our style"
+FILE = """
+[models."flux.1-acorn"]
+base = "flux.1-demo"
+title = "Acorn: flux.1-demo in our style"
+weights = { folder = "acorn" }
+loras = [{ file = "style.safetensors", scale = 0.5 }]
+aliases = ["acorn"]
+price = { per_image = 0.0075 }
+defaults = { steps = 2 }
+limits = { max_steps = 8 }
+licence = { name = "Ours", commercial_use = true }
+
+[models."flux.2-demo"]
+enabled = false
+"""
+PRICE_MICROS = 7_500
+PROMPT = "a red circle on a white background"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack that serves the fine-tune, named by its alias, and its base."""
+    folder = tmp_path_factory.mktemp("models")
+    write_fine_tune(folder / "acorn")
+    safetensors.torch.save_file(some_lora(), folder / "style.safetensors")
+    (folder / "models.toml").write_text(FILE)
+    settings = {"BOTTEGA_CATALOG": str(folder / "models.toml")}
+    running = Stack(folder / "data", settings, variants=("acorn", "flux.1-demo"))
+    try:
+        running.start()
+        yield running
+        running.stop()
+    finally:
+        running.abandon()
+
+
+def write_fine_tune(folder: Path) -> None:
+    """Copy the demo weights, with one tensor changed."""
+    shutil.copytree(weights_folder("flux.1-demo"), folder)
+    (file,) = (folder / "transformer").glob("*.safetensors")
+    tensors = safetensors.torch.load_file(file)
+    tensors["proj_out.bias"] = tensors["proj_out.bias"] + 0.1
+    safetensors.torch.save_file(tensors, file, {"format": "pt"})
+
+
+def some_lora() -> dict[str, torch.Tensor]:
+    """A LoRA that changes an attention layer of flux.1-demo."""
+    drawn = torch.Generator().manual_seed(1)
+    layer = "transformer.transformer_blocks.0.attn.to_q"
+    shapes = {"A": (4, 256), "B": (256, 4)}
+    return {
+        f"{layer}.lora_{name}.weight": torch.randn(*shape, generator=drawn)
+        for name, shape in shapes.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def owner(stack: Stack) -> Client:
+    """A tenant who may use the fine-tune alone, by its alias, and has two dollars."""
+    for arguments in (
+        ("tiers", "set", "standard", "--models", "acorn,flux.1-demo", "--images-per-month", "0"),
+        ("tenants", "credit", (tenant := stack.tenant()).tenant_id, "2000000", "--reference", "1"),
+    ):
+        done = run_bottega("--stack", str(stack.data_dir), *arguments)
+        assert done.returncode == 0, done.stderr
+    return tenant
+
+
+@pytest.fixture(scope="module")
+def painted(owner: Client) -> Json:
+    """A finished job, submitted by the alias."""
+    job = owner.await_end(owner.submit("acorn", {"prompt": PROMPT, "seed": 3}))
+    assert job["state"] == "succeeded", job
+    return job
+
+
+def pixels(job: Json) -> np.ndarray:
+    picture = httpx.get(job["output"]["images"][0]["url"]).raise_for_status().content
+    return np.asarray(Image.open(BytesIO(picture)))
+
+
+def test_it_is_offered_with_its_alias_price_and_limits(owner: Client) -> None:
+    offered = {model["id"]: model for model in owner.http.get("/v1/models").json()["models"]}
+    assert offered.keys() == {"flux.1-demo", OWN}
+    own = offered[OWN]
+    assert own == owner.http.get("/v1/models/acorn").json()
+    assert (own["title"], own["aliases"], own["base"]) == (TITLE, ["acorn"], "flux.1-demo")
+    assert own["price"]["unit_micros"] == PRICE_MICROS
+    assert own["licence"]["name"] == "Ours"
+    steps = own["input_schema"]["properties"]["steps"]
+    assert (steps["default"], steps["maximum"]) == (2, 8)
+
+
+def test_a_quote_by_the_alias_has_its_price(owner: Client) -> None:
+    body = {"model": "acorn", "input": {"prompt": PROMPT, "num_images": 2}}
+    quote = (
+        owner.http.post("/v1/jobs", params={"dry_run": True}, json=body).raise_for_status().json()
+    )
+    assert (quote["model"], quote["price"]["amount_micros"]) == (OWN, 2 * PRICE_MICROS)
+
+
+def test_a_job_by_the_alias_is_painted_and_billed(
+    stack: Stack, owner: Client, painted: Json
+) -> None:
+    assert (painted["model"], painted["price"]["amount_micros"]) == (OWN, PRICE_MICROS)
+    assert owner.account()["balance_micros"] == 2_000_000 - PRICE_MICROS
+    listed = owner.http.get("/v1/jobs", params={"model": "acorn"}).json()["jobs"]
+    assert [job["id"] for job in listed] == [painted["id"]]
+    assert stack.violations() == []
+
+
+def test_its_pictures_are_its_own(owner: Client, painted: Json) -> None:
+    given = {"prompt": PROMPT, "seed": 3, "steps": 2}
+    base, again = (
+        owner.await_end(owner.submit(model, given)) for model in ("flux.1-demo", "acorn")
+    )
+    assert not np.array_equal(pixels(painted), pixels(base))
+    assert np.array_equal(pixels(painted), pixels(again))
+
+
+def test_a_step_beyond_its_limit_is_refused(owner: Client) -> None:
+    body = {"model": "acorn", "input": {"prompt": PROMPT, "steps": 9}}
+    answer = owner.http.post("/v1/jobs", json=body)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["loc"] == ["body", "input", "steps"]
+
+
+def test_a_disabled_model_is_refused_with_the_reason(owner: Client) -> None:
+    body = {"model": "flux.2-demo", "input": {"prompt": PROMPT}}
+    answer = owner.http.post("/v1/jobs", json=body)
+    assert answer.status_code == 422
+    assert "flux.2-demo is disabled by the operator" in answer.text
+
+
+def test_the_playground_shows_it(stack: Stack, owner: Client, painted: Json) -> None:
+    key = owner.http.headers["Authorization"].removeprefix("Bearer ")
+    with httpx.Client(base_url=stack.url, headers={"Origin": stack.url}) as browser:
+        assert browser.post("/playground/sign-in", data={"key": key}).status_code == 303
+        text = browser.get("/", params={"model": "acorn"}).raise_for_status().text
+        assert TITLE in text
+        assert "$0.0075" in text
+        former = browser.get("/", params={"from": painted["id"]}).raise_for_status().text
+        assert OWN in former
+
+
+def test_the_dashboard_shows_it(stack: Stack, painted: Json) -> None:
+    key = stack.facts["viewer_key"]
+    with httpx.Client(base_url=stack.url, headers={"Origin": stack.url}) as browser:
+        assert browser.post("/dashboard/sign-in", data={"key": key}).status_code == 303
+        queues = browser.get("/dashboard/queues").raise_for_status().text
+        assert f'data-queue="{OWN}"' in queues
+        assert f"{TITLE}; $0.0075 a picture" in queues
+        jobs = browser.get("/dashboard/jobs", params={"model": "acorn"}).raise_for_status().text
+        assert f"/dashboard/jobs/{painted['id']}" in jobs
+        workers = browser.get("/dashboard/workers").raise_for_status().text
+        assert re.search(r"<dt>Catalogue</dt><dd class=\"\">[0-9a-f]{16}</dd>", workers)
+        assert "another catalogue file" not in workers
+
+
+def test_the_commands_name_it(stack: Stack) -> None:
+    def answer(*arguments: str) -> str:
+        done = run_bottega("--stack", str(stack.data_dir), *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    shown = json.loads(answer("catalog", "show", "acorn", "--json"))
+    assert (shown["id"], shown["base"], shown["from"]) == (OWN, "flux.1-demo", "file")
+    (worker,) = json.loads(answer("workers", "list", "--json"))
+    assert worker["variants"] == [OWN, "flux.1-demo"]
+    assert len(worker["catalogue_digest"]) == 16
+    assert f"{OWN} is paused" in answer("queues", "pause", "acorn")
+    assert f"{OWN} is open" in answer("queues", "resume", "acorn")

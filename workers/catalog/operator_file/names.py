@@ -1,0 +1,46 @@
+"""The names that a row may have: they are queues, parts of URLs and of variables."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from workers.catalog.operator_file.faults import Fault, Where, shown
+from workers.catalog.operator_file.schema import ModelTable
+from workers.catalog.variant import Variant, weights_variable
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_RULE = (
+    "must have letters, digits, dots, hyphens and underscores alone, begin with a letter or a "
+    "digit, and have at most 64 characters"
+)
+_RESERVED = ("all", "own")
+"""Words that `bottega tiers set` takes in place of a list of models."""
+
+
+def faults_of_names(
+    tables: Mapping[str, ModelTable], built_in: Iterable[Variant]
+) -> Iterator[Fault]:
+    """Ids and aliases that cannot be, or that name two rows."""
+    ids = [row.id for row in built_in]
+    added = [name for name in tables if name not in ids]
+    taken: dict[str, str] = {name: name for name in (*ids, *added)}
+    variables = {weights_variable(name): name for name in ids}
+    for name in added:
+        yield from _faults_of_name(("models", name), name)
+        other = variables.setdefault(weights_variable(name), name)
+        if other != name:
+            message = f"is too much like {other}: {weights_variable(name)} would name both"
+            yield Fault(("models", name), message)
+    for name, table in tables.items():
+        for n, alias in enumerate(table.aliases):
+            where = ("models", name, "aliases", n)
+            yield from _faults_of_name(where, alias)
+            if alias in taken:
+                yield Fault(where, f"{shown(alias)} names {taken[alias]} already")
+            taken.setdefault(alias, name)
+
+
+def _faults_of_name(where: Where, name: str) -> Iterator[Fault]:
+    if not _NAME.fullmatch(name):
+        yield Fault(where, f"{_RULE}; {shown(name)} has not")
+    elif name in _RESERVED:
+        yield Fault(where, f"{shown(name)} means other things where models are listed")
