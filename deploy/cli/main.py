@@ -180,7 +180,9 @@ def api(host: str, port: int) -> None:
     """
     from api.server.run import serve  # noqa: PLC0415
     from deploy.process.malloc import limit_malloc_arenas  # noqa: PLC0415
+    from workers import catalog  # noqa: PLC0415
 
+    catalog.installed()  # a fault of the operator's file is told before anything is started
     limit_malloc_arenas()
     serve("api.app:create_app", host, port)
 

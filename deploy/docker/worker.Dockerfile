@@ -12,10 +12,14 @@ COPY db ./db
 COPY deploy ./deploy
 COPY migrations ./migrations
 COPY workers ./workers
-RUN /opt/bottega/bin/python -m pip install --no-cache-dir '.[worker]'
+RUN /opt/bottega/bin/python -m pip install --no-cache-dir '.[worker,quantization]'
 
 FROM python:3.11-slim
-RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin bottega \
+# torch compiles its kernels' launchers with a C compiler, where compile=on.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends gcc libc6-dev \
+    && rm --recursive /var/lib/apt/lists \
+    && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin bottega \
     && install --directory --owner=10001 --group=10001 /models
 COPY --from=build /opt/bottega /opt/bottega
 ENV PATH=/opt/bottega/bin:$PATH \

@@ -159,7 +159,7 @@ class Device:
         try:
             return self._call(adapter.run, batch)
         except OutOfMemoryError:
-            if len(batch) > 1:
+            if len(batch) > 1 or batch[0][0].claim_lost.is_set():
                 raise
         variant, job_id = batch[0][0].row.variant, batch[0][0].row.id
         _log.warning("run_again_in_least_memory", variant=variant, job_id=job_id)

@@ -196,11 +196,21 @@ def test_a_second_attempt_that_works_is_billed_once(station: Station, tenant_id:
 
 def test_a_job_too_large_for_the_device_fails_at_once(station: Station, tenant_id: str) -> None:
     job_id = station.submit(tenant_id)
-    station.run_batch(raising(OutOfMemoryError("2048 x 2048 does not fit")))
+    too_large = raising(OutOfMemoryError("2048 x 2048 does not fit"))
+    station.run_batch(too_large, too_large)
     job = found(station.database, job_id)
     assert (job.state, job.error_code, job.error_retryable) == ("failed", "out_of_memory", False)
     assert job.error_message == "2048 x 2048 does not fit"
     assert unbilled(station.database)
+
+
+def test_a_job_that_fits_at_the_second_try_succeeds_at_its_first_attempt(
+    station: Station, tenant_id: str
+) -> None:
+    job_id = station.submit(tenant_id)
+    station.run_batch(raising(OutOfMemoryError("2048 x 2048 does not fit")))
+    job = found(station.database, job_id)
+    assert (job.state, job.attempt, job.error_code) == ("succeeded", 1, None)
 
 
 def test_a_job_past_its_deadline_ends_as_a_timeout(station: Station, tenant_id: str) -> None:
@@ -232,7 +242,7 @@ def test_an_error_of_a_job_canceled_meanwhile_changes_and_tells_nothing(
         cancel(station.database, job_id)
         raise error
 
-    station.run_batch(cancel_and_raise)
+    station.run_batch(cancel_and_raise, cancel_and_raise)
     assert state(station.database, job_id) == "canceled"
     station.publisher.publish_state(job_id, "expired", attempt=0)  # a mark
     events = await_events(station, job_id, "expired")

@@ -175,6 +175,14 @@ def test_both_tries_of_a_job_share_its_deadline() -> None:
     assert isinstance(outcome, TimeoutExceededError)
 
 
+def test_a_job_whose_claim_is_lost_is_not_tried_once_more() -> None:
+    batch, error = batch_of(1), OutOfMemoryError("too large")
+    batch[0][0].claim_lost.set()
+    model = EconomicalModel(chokes_on={0: error})
+    assert answers(run(model, batch)) == [error]
+    assert model.in_least_memory == []
+
+
 def test_a_model_is_not_loaded_again_for_a_job_that_does_not_fit() -> None:
     loads: list[str] = []
     device = Device(Listener(), make_ready=loads.append)
@@ -350,3 +358,19 @@ def test_seconds_are_counted_on_the_device_and_not_in_front_of_it() -> None:
         gate.opened.set()
         assert first.result()[1] >= 0.1
         assert second.result()[1] < 0.1
+
+
+def test_something_else_has_the_device_only_while_no_batch_has_it() -> None:
+    used: list[str] = []
+    device = Device(Listener(), on_used=used.append)
+    done: list[bool] = []
+    gate = Gate()
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(device.run, ScriptedAdapter([gate]), batch_of(1))
+        assert gate.entered.wait(10)
+        assert not device.when_free(lambda: done.append(True))
+        assert (done, used) == ([], [])
+        gate.opened.set()
+        running.result(10)
+    assert device.when_free(lambda: done.append(True))
+    assert (done, len(used)) == ([True], 1)
