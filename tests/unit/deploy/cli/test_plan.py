@@ -100,5 +100,5 @@ def test_the_doctor_asks_every_device() -> None:
     [fit] = on_devices([find("florence-2-large")], lambda: MACHINE)
     assert fit == Fit(
         ok=True,
-        text="cuda:1: florence-2-large: bf16, all of it on the device: 3.2 GB of 11.5 GB",
+        text="cuda:1: florence-2-large: fp16, all of it on the device: 3.2 GB of 11.5 GB",
     )
