@@ -1,17 +1,15 @@
 """Processes that are stopped together share one time to finish in."""
 
 import sys
-import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from deploy.local import supervisor as supervisors
 from deploy.local.processes import Program
 from deploy.local.servers.process import ServerStartError
-from deploy.local.supervisor import Supervisor
+from deploy.local.supervisor import Supervisor, _problem
 from tests.support.waiting import await_true
 
 SECONDS_TO_FINISH = 0.6
@@ -105,48 +103,25 @@ class Ender(Program):
         return self.is_ready
 
 
-def ends(tmp_path: Path, status: int, *, at_least: int) -> tuple[int, str]:
-    """The starts of a process that ends by a status, and the supervisor's log."""
+def restart(tmp_path: Path, status: int) -> tuple[float, str | None]:
+    """Seconds from the end of a process by a status to its next start, and its sentence."""
     supervisor = Supervisor(tmp_path / "logs", stop_seconds=5)
-    file = tmp_path / "starts"
-    stopping = threading.Event()
-    supervisor._spawn(Ender("worker", (), file=file, status=status))
-
-    def stop_when_seen() -> None:
-        assert await_true(lambda: file.exists() and len(file.read_text()) >= at_least)
-        stopping.set()
-
-    watcher = threading.Thread(target=stop_when_seen)
-    watcher.start()
-    supervisor.watch(stopping)
-    watcher.join()
-    [entry] = supervisor._entries
-    supervisor._restart_when_due(entry)
-    return len(file.read_text()), str(entry.restart_at - time.monotonic())
-
-
-def test_a_process_that_ends_is_started_again_soon(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(supervisors, "WATCH_SECONDS", 0.01)
-    monkeypatch.setattr(supervisors, "FIRST_RESTART_SECONDS", 0.01)
-    starts, _ = ends(tmp_path, 1, at_least=2)
-    assert starts >= 2
-
-
-def test_a_fault_that_a_restart_does_not_mend_is_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(supervisors, "WATCH_SECONDS", 0.01)
-    supervisor = Supervisor(tmp_path / "logs", stop_seconds=5)
-    supervisor._spawn(Ender("worker", (), file=tmp_path / "starts", status=78))
+    supervisor._spawn(Ender("worker", (), file=tmp_path / "starts", status=status))
     [entry] = supervisor._entries
     assert await_true(lambda: not entry.child.running)
+    now = time.monotonic()
     supervisor._restart_when_due(entry)
-    assert entry.restart_at - time.monotonic() > 299
-    supervisor._restart_when_due(entry)
-    assert (tmp_path / "starts").read_text() == "x"
-    assert "the card is too old: buy another" in capsys.readouterr().out
+    return entry.restart_at - now, _problem(entry.child)
+
+
+def test_a_process_that_ends_is_started_again_soon(tmp_path: Path) -> None:
+    assert restart(tmp_path, 1)[0] < 5
+
+
+def test_a_fault_that_a_restart_does_not_mend_is_waited_for(tmp_path: Path) -> None:
+    seconds, problem = restart(tmp_path, 78)
+    assert seconds > 299
+    assert problem == "the card is too old: buy another"
 
 
 def test_a_start_that_fails_tells_the_sentence_alone(tmp_path: Path) -> None:
