@@ -16,6 +16,17 @@ from workers.catalog.operator_file.schema import LoraTable, ModelTable, PriceTab
 from workers.catalog.serving import ServingRequest
 from workers.catalog.variant import Licence, Variant, Weights
 
+_PLAIN_KEYS = (
+    "title",
+    "enabled",
+    "deadline_seconds",
+    "longest_deadline_seconds",
+    "max_batch",
+    "idle_seconds",
+    "pinned",
+)
+"""Keys whose value is that of the row's field."""
+
 BRANCH = "main"
 """The revision of a hub repository where none is given: it moves as its owner changes it."""
 
@@ -43,11 +54,7 @@ def changed_row(table: ModelTable, row: Variant, folder: Path) -> Variant:
 
 def _changes(table: ModelTable, row: Variant, folder: Path) -> dict[str, Any]:
     """The fields of a row that the table sets."""
-    changes: dict[str, Any] = {
-        key: getattr(table, key)
-        for key in ("title", "enabled", "deadline_seconds", "max_batch", "idle_seconds", "pinned")
-        if key in table.keys
-    }
+    changes: dict[str, Any] = {key: getattr(table, key) for key in _PLAIN_KEYS if key in table.keys}
     changes["aliases"] = tuple(table.aliases)
     changes["serving"] = ServingRequest(
         table.precision, table.offload, table.attention, table.compile
@@ -106,7 +113,11 @@ def _local(path: str, folder: Path) -> Path:
 def _calls_at_once(calls: int, row: Variant) -> dict[str, Any]:
     """More concurrent calls make a job cost less of the worker's time, and fewer more."""
     usual, share = row.cost_seconds, row.calls_at_once / calls
-    return {"calls_at_once": calls, "cost_seconds": lambda parameters: share * usual(parameters)}
+
+    def cost(parameters: Any, inputs: tuple[int, ...] = (), /) -> float:
+        return share * usual(parameters, inputs)
+
+    return {"calls_at_once": calls, "cost_seconds": cost}
 
 
 def _parameters(table: ModelTable, row: Variant) -> type[BaseModel]:

@@ -144,6 +144,7 @@ class ModelTable(Table):
     price: PriceTable | None = None
     vendor_price: PriceTable | None = None
     deadline_seconds: Annotated[Number, Field(gt=0, le=_DAY_SECONDS)] | None = None
+    longest_deadline_seconds: Annotated[Number, Field(gt=0, le=_DAY_SECONDS)] | None = None
     max_batch: Annotated[Count, Field(ge=1, le=64)] | None = None
     calls_at_once: Annotated[Count, Field(ge=1, le=1000)] | None = None
     weights: WeightsTable | None = None
