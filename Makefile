@@ -5,14 +5,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test unit check slow test-bench machines chromium promtool nginx lint fmt bench demo-weights torchvision-check
+.PHONY: help torch demo up test unit check slow test-bench machines chromium promtool nginx lint fmt bench demo-weights torchvision-check
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-17s %s\n", $$1, $$2}'
 
 # Torch first and pinned: left to another package's range, pip would take a build of several GB.
 # For a driver or a card that this build does not run, an operator names another build of the same
-# version, and pip's arguments to find it: make -B .venv/.ready TORCH=torch==2.13.0+cu126 TORCH_PIP=…
+# version, and pip's arguments to find it: make torch TORCH=torch==2.13.0+cu126 TORCH_PIP=…
 # The rest by uv, which takes seconds where pip takes two minutes; where it cannot, by pip.
 # bitsandbytes and gguf aside, for the tests that need them: every process that imports diffusers
 # would import them too, and take one and a half seconds more. Compiled at once: every process that imports torch would do so again where none may be written.
@@ -28,6 +28,9 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/quantization \
 		'bitsandbytes>=0.50,<0.51' 'gguf>=0.19,<0.20'
 	touch $(READY)
+
+torch: $(READY) ## install another build of torch (TORCH=torch==2.13.0+cu126 TORCH_PIP="pip's arguments that find it")
+	$(BIN)/python -m pip install $(TORCH) $(TORCH_PIP)
 
 demo: $(READY) ## paint a picture, look at it, print the bill, write demo-out/ (KEEP=1 leaves the stack up)
 	$(BIN)/bottega demo $(if $(KEEP),--keep)

@@ -1,5 +1,6 @@
 """Real servers for every test that asks: started at the first asking, stopped at the end."""
 
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,10 @@ from deploy.local.servers.postgres import EmbeddedPostgres
 from deploy.local.servers.process import Child
 from deploy.local.servers.redis import EmbeddedRedis
 from tests.servers.swift import S3Server, keeps_attributes, running_swift
+
+# The Makefile puts the libraries of quantisation aside, so that no other process pays for them.
+# They are here before the first test imports diffusers, which notes what it can find.
+sys.path.append(f"{sys.prefix}/quantization")
 
 
 @pytest.fixture(scope="session")

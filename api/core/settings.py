@@ -34,7 +34,8 @@ class ApiSettings(BaseSettings):
         max_decoding_pixels: the most pixels that are decoded at one moment, of which one tenant
             has at most half; in memory, each takes 4 bytes. A picture beyond it waits up to 5
             seconds. A pixel counts 3 times in a progressive JPEG and 4 times in a WebP.
-        max_lora_bytes: the largest LoRA that a job may name by URL.
+        max_lora_bytes: the largest LoRA that a job may name by URL; it passes through the folder
+            for temporary files (`TMPDIR`), four at one moment.
         vendor_daily_limit_micros: the most that hosted models may cost the operator at their vendor
             in a day (UTC), in micro-USD: 100 USD by default; 0 for no limit.
         max_wait_seconds: the longest `wait` of a long poll.
@@ -65,7 +66,7 @@ class ApiSettings(BaseSettings):
     max_picture_bytes: PositiveInt = 20_000_000
     max_picture_pixels: PositiveInt = 20_000_000
     max_decoding_pixels: PositiveInt = 60_000_000
-    max_lora_bytes: PositiveInt = 256 * 2**20
+    max_lora_bytes: PositiveInt = 2 * 2**30
     vendor_daily_limit_micros: NonNegativeInt = 100_000_000
     max_wait_seconds: PositiveFloat = 60
     max_streams_per_key: PositiveInt = 50

@@ -1,9 +1,10 @@
 """LoRAs that a submission names, validated and stored before the job is accepted."""
 
-import hashlib
 import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from api.jobs.input_pictures import store_input
+from api.jobs.input_pictures import store_input_file
 from api.resources.lora_files import MEDIA_TYPE, NAME, LoraError, check_lora
 from api.resources.remote_files import RemoteFileError
 from api.services import Services
@@ -67,11 +68,14 @@ def _find_by_name(services: Services, name: str) -> str:
 
 def _store_from_url(services: Services, tenant_id: str, url: str) -> str:
     max_bytes = services.settings.max_lora_bytes
-    try:
-        data = services.remote_loras.fetch(tenant_id, url, max_bytes=max_bytes)
-    except RemoteFileError as error:
-        raise LoraError(str(error)) from error
-    check_lora(data)
-    key = input_key(tenant_id, hashlib.sha256(data).hexdigest())
-    store_input(services, key, data, MEDIA_TYPE)
+    with TemporaryDirectory(prefix="bottega-lora-") as folder:
+        path = Path(folder) / "file"
+        try:
+            sha256 = services.remote_loras.download(tenant_id, url, path, max_bytes=max_bytes)
+        except RemoteFileError as error:
+            raise LoraError(str(error)) from error
+        with path.open("rb") as file:
+            check_lora(file)
+        key = input_key(tenant_id, sha256)
+        store_input_file(services, key, path, MEDIA_TYPE)
     return key

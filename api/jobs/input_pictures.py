@@ -9,6 +9,7 @@ tenant's own jobs, or a URL on the public internet.
 import base64
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy.orm import Session
 
@@ -175,6 +176,18 @@ def store_input(services: Services, key: str, data: bytes, media_type: str) -> N
     with services.database.transaction(durable=False) as session:
         stored_inputs.record_use(session, key, size_bytes=len(data))
     services.store.put(key, data, media_type)
+
+
+def store_input_file(services: Services, key: str, path: Path, media_type: str) -> None:
+    """Store an input of a job as `store_input` does, from a file.
+
+    Raises:
+        db.artifacts.storage_limit.StorageFullError: it exceeds the tenant's limit.
+        db.storage.object_store.StoreError: the object store failed.
+    """
+    with services.database.transaction(durable=False) as session:
+        stored_inputs.record_use(session, key, size_bytes=path.stat().st_size)
+    services.store.put_file(key, path, media_type)
 
 
 def store_picture(

@@ -37,6 +37,8 @@ def quote_submission(services: Services, caller: Caller, submission: Submission)
         device_seconds=prepared.cost_seconds,
         expected_wait_seconds=outlook.expected_wait_seconds,
         paused=outlook.paused,
+        cold_start=outlook.cold_start,
+        cold_start_seconds=outlook.cold_start_seconds,
     )
 
 

@@ -151,6 +151,7 @@ def _waiting(waiting: Waiting | None) -> WaitingView | None:
         stage=waiting.stage,
         loaded_bytes=waiting.loaded_bytes,
         total_bytes=waiting.total_bytes,
+        cold_start=waiting.cold_start,
     )
 
 

@@ -1,8 +1,9 @@
 """The offered models as JSON, with the load of their queues."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 
-from api.schemas.jobs import ModelView
+from api.schemas.jobs import ModelView, ServedModeView
 from db.core.session import Database
 from db.jobs.waiting import Outlook, queue_outlook
 from workers import catalog
@@ -49,4 +50,7 @@ def _view(variant: Variant, outlook: Outlook) -> ModelView:
         ready_workers=outlook.ready_workers,
         expected_wait_seconds=outlook.expected_wait_seconds,
         paused=outlook.paused,
+        cold_start=outlook.cold_start,
+        cold_start_seconds=outlook.cold_start_seconds,
+        serving=[ServedModeView(**asdict(way)) for way in outlook.serving],
     )

@@ -6,6 +6,7 @@ An accepted job depends on no other host.
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Lock
 
 from api.core.domain_errors import TooManyFetchesError
@@ -68,14 +69,32 @@ class RemoteFiles:
                 respond have the same message: it must not reveal addresses of the own network.
             TooManyFetchesError: too many files are being fetched already.
         """
-        with self._slot(tenant_id):
-            try:
-                response = self._outbound.get(
-                    url, max_bytes=max_bytes, accept=self._accept, timeouts=self._timeouts
-                )
-            except OutboundError as error:
-                raise RemoteFileError(self._message(error)) from error
-        return response.body
+        with self._slot(tenant_id), self._telling_why():
+            return self._outbound.get(
+                url, max_bytes=max_bytes, accept=self._accept, timeouts=self._timeouts
+            ).body
+
+    def download(self, tenant_id: str, url: str, path: Path, *, max_bytes: int) -> str:
+        """Write the bytes at a URL to a file, without holding them in memory.
+
+        Returns:
+            Their SHA-256, in hexadecimal.
+
+        Raises:
+            RemoteFileError: as of `fetch`; the file may hold a part.
+            TooManyFetchesError: too many files are being fetched already.
+        """
+        with self._slot(tenant_id), self._telling_why():
+            return self._outbound.download(
+                url, path, max_bytes=max_bytes, accept=self._accept, timeouts=self._timeouts
+            )
+
+    @contextmanager
+    def _telling_why(self) -> Iterator[None]:
+        try:
+            yield
+        except OutboundError as error:
+            raise RemoteFileError(self._message(error)) from error
 
     @contextmanager
     def _slot(self, tenant_id: str) -> Iterator[None]:
@@ -122,7 +141,8 @@ class RemoteFiles:
 _MAX_PICTURE_FETCHES = 16
 _MAX_LORA_FETCHES = 4
 _PICTURE_TIMEOUTS = Timeouts(total=10, connect=5, read=5)
-_LORA_TIMEOUTS = Timeouts(total=120, connect=5, read=10)
+# 2 GiB at 30 Mbit/s.
+_LORA_TIMEOUTS = Timeouts(total=600, connect=5, read=10)
 
 
 def remote_pictures(
@@ -145,7 +165,7 @@ def remote_pictures(
 
 
 def remote_loras(outbound: Outbound) -> RemoteFiles:
-    """LoRAs by URL: files of hundreds of megabytes."""
+    """LoRAs by URL: files of up to some gigabytes."""
     return RemoteFiles(
         outbound,
         noun="file",

@@ -286,6 +286,9 @@ class WorkerView(_FromRow):
     loading_stage: str | None = None
     loading_bytes: int | None = None
     loading_total_bytes: int | None = None
+    plans: dict[str, Any] = Field(
+        description="How each model is served, and the memory that it takes, by its id"
+    )
     started_at: datetime
     heartbeat_at: datetime
     drained_at: datetime | None

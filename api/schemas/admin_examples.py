@@ -58,7 +58,24 @@ _WORKER = {
     "memory_used_bytes": 0,
     "memory_total_bytes": 0,
     "resident": ["flux.1-demo"],
+    "catalogue_digest": "8ca239f12e769fd0",
     "loading": None,
+    "plans": {
+        "flux.1-demo": {
+            "mode": {
+                "precision": "bf16",
+                "offload": "none",
+                "attention": "native",
+                "compile": False,
+            },
+            "device_bytes": 20_150_000,
+            "working_bytes": 281_300_000,
+            "host_bytes": 0,
+            "slowdown": 1.0,
+            "reason": "bf16, all of it on the device: 301 MB of 23.4 GB",
+            "load_seconds": 1.8,
+        }
+    },
     "started_at": _AT,
     "heartbeat_at": _AT,
     "drained_at": None,

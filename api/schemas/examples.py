@@ -63,6 +63,18 @@ MODEL: Json = {
     "licence": {"name": "Apache-2.0", "url": "", "commercial_use": True},
     "ready_workers": 1,
     "expected_wait_seconds": 0.0,
+    "cold_start": False,
+    "cold_start_seconds": None,
+    "serving": [
+        {
+            "precision": "bf16",
+            "offload": "none",
+            "device_bytes": 20_150_000,
+            "working_bytes": 281_300_000,
+            "host_bytes": 0,
+            "workers": 1,
+        }
+    ],
     "paused": False,
 }
 

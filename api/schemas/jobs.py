@@ -94,6 +94,8 @@ class Quote(BaseModel):
             "unit_kind": "images",
             "device_seconds": 0.2,
             "expected_wait_seconds": 0.0,
+            "cold_start": False,
+            "cold_start_seconds": None,
             "paused": False,
         }
     )
@@ -105,6 +107,13 @@ class Quote(BaseModel):
     device_seconds: float
     expected_wait_seconds: float | None
     paused: bool
+    cold_start: bool = Field(
+        description="Workers serve the model, and none has it loaded: the next job waits until "
+        "one has, beyond the expected wait"
+    )
+    cold_start_seconds: float | None = Field(
+        description="The seconds that it took the last time; null where none has measured it"
+    )
 
 
 class Charge(BaseModel):
@@ -142,6 +151,10 @@ class WaitingView(BaseModel):
     stage: str | None = None
     loaded_bytes: int | None = None
     total_bytes: int | None = None
+    cold_start: bool = Field(
+        default=False,
+        description="Workers serve its model, and none has it loaded: one loads it for this job",
+    )
 
 
 class JobError(BaseModel):
@@ -228,6 +241,21 @@ class FileView(BaseModel):
     sha256: str
 
 
+class ServedModeView(BaseModel):
+    """A way in which workers serve a model: the number format of its weights, and their memory.
+
+    `offload` is what waits in the host's memory: `none`, `text` (the text encoders) or `blocks`
+    (also the transformer's blocks).
+    """
+
+    precision: str
+    offload: str
+    device_bytes: int
+    working_bytes: int
+    host_bytes: int
+    workers: int
+
+
 class ModelView(BaseModel):
     """A model: its input's schema, price, licence and load."""
 
@@ -247,6 +275,9 @@ class ModelView(BaseModel):
     ready_workers: int
     expected_wait_seconds: float | None
     paused: bool
+    cold_start: bool
+    cold_start_seconds: float | None
+    serving: list[ServedModeView]
 
 
 class ModelList(BaseModel):

@@ -1,7 +1,7 @@
 """Reasons and estimates of waiting: position in the queue, ready workers, expected seconds."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -55,6 +55,7 @@ class Waiting:
         stage: the stage of that load: "downloading", "loading" or "preparing"; None if not known.
         loaded_bytes: bytes of the stage that are done; None if not known.
         total_bytes: bytes of the stage in all; None if not known.
+        cold_start: True when workers serve its model, and none has it loaded.
     """
 
     reason: WaitReason
@@ -64,6 +65,7 @@ class Waiting:
     stage: str | None = None
     loaded_bytes: int | None = None
     total_bytes: int | None = None
+    cold_start: bool = False
 
 
 def ready_workers(session: Session) -> dict[str, int]:
@@ -109,11 +111,59 @@ class Outlook:
         expected_wait_seconds: the estimated cost of the queued jobs, divided by the workers; None
             when no worker is ready or the queue is paused.
         paused: True while the queue is paused.
+        cold_start: True when workers serve the variant, and none has it loaded.
+        cold_start_seconds: the seconds that such a worker took to load it the last time; None
+            where none has measured it, or it is loaded.
+        serving: the ways in which live workers serve it.
     """
 
     ready_workers: int
     expected_wait_seconds: float | None
     paused: bool = False
+    cold_start: bool = False
+    cold_start_seconds: float | None = None
+    serving: Sequence["ServedMode"] = ()
+
+
+@dataclass(frozen=True)
+class ServedMode:
+    """A way in which workers serve a variant, see `workers.adapters.serving.plan.ServingPlan`.
+
+    Attributes:
+        precision: the number format of the large weights.
+        offload: what waits in the host's memory.
+        device_bytes: the weights on the device.
+        working_bytes: the most that a call takes beside them.
+        host_bytes: the weights in the host's memory.
+        workers: the number of live workers that serve it so.
+    """
+
+    precision: str
+    offload: str
+    device_bytes: int
+    working_bytes: int
+    host_bytes: int
+    workers: int
+
+
+_LOADED = text(f"""
+SELECT variant, bool_or(variant = ANY (resident)) AS resident,
+       min(CAST(plans -> variant ->> 'load_seconds' AS float)) AS load_seconds
+FROM workers CROSS JOIN LATERAL unnest(variants) AS variant
+WHERE {SERVING_NOW}
+GROUP BY variant
+""")  # noqa: S608 - our own fragments
+
+# Plans without bytes are of models that take no memory of a device.
+_WAYS = text(f"""
+SELECT variant, plan -> 'mode' ->> 'precision', plan -> 'mode' ->> 'offload',
+       CAST(plan ->> 'device_bytes' AS bigint) AS device_bytes,
+       CAST(plan ->> 'working_bytes' AS bigint), CAST(plan ->> 'host_bytes' AS bigint), count(*)
+FROM workers CROSS JOIN LATERAL jsonb_each(plans) AS served (variant, plan)
+WHERE {SERVING_NOW} AND plan ->> 'device_bytes' <> '0'
+GROUP BY 1, 2, 3, 4, 5, 6
+ORDER BY variant, device_bytes DESC
+""")  # noqa: S608 - our own fragments
 
 
 def queue_outlook(session: Session, variants: Sequence[str]) -> dict[str, Outlook]:
@@ -125,10 +175,32 @@ def queue_outlook(session: Session, variants: Sequence[str]) -> dict[str, Outloo
     )
     queued = dict(session.execute(statement).all())
     ready, paused = ready_workers(session), queues.paused_variants(session)
-    return {
+    outlooks = {
         name: outlook_of(ready.get(name, 0), queued.get(name, 0.0), paused=name in paused)
         for name in variants
     }
+    return _with_models(session, outlooks)
+
+
+def _with_models(session: Session, outlooks: Mapping[str, Outlook]) -> dict[str, Outlook]:
+    """The outlooks with what workers report of their models."""
+    loaded = {row.variant: row for row in session.execute(_LOADED, _WINDOWS)}
+    ways: dict[str, list[ServedMode]] = {}
+    for variant, *values in session.execute(_WAYS, _WINDOWS):
+        ways.setdefault(variant, []).append(ServedMode(*values))
+    return {
+        name: replace(
+            outlook,
+            cold_start=name in loaded and not loaded[name].resident,
+            cold_start_seconds=_cold_seconds(loaded.get(name)),
+            serving=tuple(ways.get(name, ())),
+        )
+        for name, outlook in outlooks.items()
+    }
+
+
+def _cold_seconds(row: Row[Any] | None) -> float | None:
+    return None if row is None or row.resident else row.load_seconds
 
 
 def outlook_of(workers: int, queued_seconds: float, *, paused: bool) -> Outlook:
@@ -189,6 +261,7 @@ def _waiting(row: Row[Any]) -> Waiting:
         stage=row.loading_stage if is_loading else None,
         loaded_bytes=row.loading_bytes if is_loading else None,
         total_bytes=row.loading_total_bytes if is_loading else None,
+        cold_start=bool(row.ready) and not row.resident,
         position=row.jobs + 1,
         expected_seconds=outlook_of(
             row.ready, row.cost_seconds, paused=row.paused

@@ -1,6 +1,7 @@
 """The LoRA files that operators offer to all tenants by name; each change is audited."""
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -13,17 +14,19 @@ from db.storage.object_store import ObjectNotFoundError, ObjectStore
 _MEDIA_TYPE = "application/octet-stream"
 
 
-def offer(session: Session, store: ObjectStore, actor: Actor, name: str, data: bytes) -> None:
-    """Store a checked LoRA under a name; it replaces an earlier file of that name.
+def offer(session: Session, store: ObjectStore, actor: Actor, name: str, path: Path) -> None:
+    """Store a checked LoRA file under a name; it replaces an earlier file of that name.
 
     The entry comes first: where the database cannot take it, the file is not stored.
 
     Raises:
         db.storage.object_store.StoreError: the store did not take it.
     """
-    after = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    after = {"bytes": path.stat().st_size, "sha256": sha256}
     audit.record(session, actor, "lora.add", name, before=_stored(store, name), after=after)
-    store.put(lora_key(name), data, _MEDIA_TYPE)
+    store.put_file(lora_key(name), path, _MEDIA_TYPE)
 
 
 def withdraw(session: Session, store: ObjectStore, actor: Actor, name: str) -> bool:

@@ -2,11 +2,15 @@
 
 import errno
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
+from typing import BinaryIO
 from uuid import uuid4
 
 from db.storage.object_store import (
@@ -28,6 +32,7 @@ _MARK = b"\nBottega media type "
 _TRAILER_BYTES = len(_MARK) + MAX_MEDIA_TYPE_CHARACTERS + 1
 
 _MOVE_ATTEMPTS = 20
+_CHUNK_BYTES = 2**20
 
 _ABSENT = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 _MAY_PASS = {
@@ -54,10 +59,18 @@ class LocalStore:
 
     def put(self, key: str, data: bytes, media_type: str) -> None:
         """Write, sync, rename, sync the folder."""
+        self._put(key, (data,), media_type)
+
+    def put_file(self, key: str, path: Path, media_type: str) -> None:
+        """Copy, sync, rename, sync the folder."""
+        with path.open("rb") as file:
+            self._put(key, _chunks(file), media_type)
+
+    def _put(self, key: str, parts: Iterable[bytes], media_type: str) -> None:
         check_media_type(media_type)
         path = self._path(key)
         with _translated_put(key):
-            temporary = self._write_temporary(data, _trailer(media_type))
+            temporary = self._write_temporary(chain(parts, (_trailer(media_type),)))
             try:
                 _move_into_place(temporary, path)
             except BaseException:
@@ -70,6 +83,16 @@ class LocalStore:
         with _translated(key):
             content = path.read_bytes()
         return StoredObject(content[:-_TRAILER_BYTES], _media_type_of(content, key))
+
+    def get_file(self, key: str, path: Path) -> None:
+        """Copy the file, up to its trailer."""
+        stored = self._path(key)
+        with _translated(key), stored.open("rb") as source, path.open("wb") as target:
+            shutil.copyfileobj(source, target, _CHUNK_BYTES)
+            size = target.tell() - _TRAILER_BYTES
+            source.seek(max(0, size))
+            _media_type_of(source.read(), key)
+            target.truncate(size)
 
     def head(self, key: str) -> ObjectInfo:
         """Ask the file system."""
@@ -105,7 +128,7 @@ class LocalStore:
         check_key(key)
         return self._root / key
 
-    def _write_temporary(self, *parts: bytes) -> Path:
+    def _write_temporary(self, parts: Iterable[bytes]) -> Path:
         _make_folder(self._partial)
         path = self._partial / uuid4().hex
         with os.fdopen(os.open(path, _NEW_FILE, 0o600), "wb") as file:
@@ -167,6 +190,10 @@ def _translated_put(key: str) -> Iterator[None]:
             yield
     except ObjectNotFoundError as error:  # a file where a folder is wanted, or the reverse
         raise InvalidObjectError(f"{key} continues another key, or another continues it") from error
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    return iter(partial(file.read, _CHUNK_BYTES), b"")
 
 
 def _trailer(media_type: str) -> bytes:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 MAX_KEY_CHARACTERS = 512
@@ -78,8 +79,22 @@ class ObjectStore(Protocol):
         """Store the bytes under the key, atomically replacing an earlier object."""
         ...
 
+    def put_file(self, key: str, path: Path, media_type: str) -> None:
+        """Store a file's bytes, as `put` does, without holding them in memory."""
+        ...
+
     def get(self, key: str) -> StoredObject:
         """Read the whole object.
+
+        Raises:
+            ObjectNotFoundError: no object has this key.
+        """
+        ...
+
+    def get_file(self, key: str, path: Path) -> None:
+        """Write the object's bytes to a file, without holding them in memory.
+
+        A file that is there is replaced; after an error it may hold a part.
 
         Raises:
             ObjectNotFoundError: no object has this key.

@@ -6,6 +6,7 @@ Imported only when S3 is used: boto3 costs every process that imports it some 37
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from boto3.session import Session
@@ -29,6 +30,7 @@ _NO_OBJECT = {"NoSuchKey", "404"}  # a HEAD's answer has no body to name the cod
 _NO_BUCKET = {"NoSuchBucket", "InvalidBucketName", "PermanentRedirect"}
 _MAY_PASS = {"SlowDown", "RequestTimeout", "RequestTimeoutException", "Throttling", "429"}
 _UNAUTHORIZED = {401, 403}
+_CHUNK_BYTES = 2**20
 _FIRST_SERVER_ERROR = 500
 
 
@@ -94,12 +96,27 @@ class S3Store:
         with _translated(key):
             self._client.put_object(Bucket=self._bucket, Key=key, Body=data, ContentType=media_type)
 
+    def put_file(self, key: str, path: Path, media_type: str) -> None:
+        """One PUT, of a file of at most 5 GiB."""
+        check_key(key)
+        check_media_type(media_type)
+        with path.open("rb") as file, _translated(key):
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=file, ContentType=media_type)
+
     def get(self, key: str) -> StoredObject:
         """One GET."""
         check_key(key)
         with _translated(key):
             answer = self._client.get_object(Bucket=self._bucket, Key=key)
             return StoredObject(answer["Body"].read(), answer["ContentType"])
+
+    def get_file(self, key: str, path: Path) -> None:
+        """One GET, written as it arrives."""
+        check_key(key)
+        with path.open("wb") as file, _translated(key):
+            answer = self._client.get_object(Bucket=self._bucket, Key=key)
+            for chunk in answer["Body"].iter_chunks(_CHUNK_BYTES):
+                file.write(chunk)
 
     def head(self, key: str) -> ObjectInfo:
         """One HEAD."""

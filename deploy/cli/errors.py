@@ -67,13 +67,14 @@ def _fault_class(error: Exception) -> type[click.ClickException] | None:
     """The class of a worker's fault; None for one that may pass by itself."""
     from pydantic import ValidationError  # noqa: PLC0415
 
+    from deploy.local.fleet import FleetFileError  # noqa: PLC0415
     from workers.adapters.protocol import DeviceLostError  # noqa: PLC0415
 
     if isinstance(error, DeviceLostError):
         return DeviceFailure
     if getattr(error, "transient", False):
         return None
-    is_lasting = isinstance(error, (ValidationError, *_faults_of_workers()))
+    is_lasting = isinstance(error, (ValidationError, FleetFileError, *_faults_of_workers()))
     return LastingFault if is_lasting else None
 
 

@@ -34,13 +34,13 @@ def add_lora(name: str, file: Path) -> None:
     """
     if not NAME.fullmatch(name):
         raise click.ClickException("use lower-case letters, digits, '.', '_' and '-' for the name")
-    data = file.read_bytes()
     try:
-        check_lora(data)
+        with file.open("rb") as opened:
+            check_lora(opened)
     except LoraError as error:
         raise click.ClickException(f"{file}: {error}") from error
     with transaction() as session:
-        operator_loras.offer(session, _store(), actor(), name, data)
+        operator_loras.offer(session, _store(), actor(), name, file)
     click.echo(f"{name} is offered")
 
 

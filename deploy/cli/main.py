@@ -180,7 +180,9 @@ def api(host: str, port: int) -> None:
     """
     from api.server.run import serve  # noqa: PLC0415
     from deploy.process.malloc import limit_malloc_arenas  # noqa: PLC0415
+    from workers import catalog  # noqa: PLC0415
 
+    catalog.installed()  # a fault of the operator's file is told before anything is started
     limit_malloc_arenas()
     serve("api.app:create_app", host, port)
 
@@ -253,10 +255,12 @@ def fleet(file: Path, log_dir: Path, *, check: bool) -> None:
       memory = "20GB"       # device memory that its models may take; all that is free by default
     On SIGTERM all workers finish their running jobs at the same time.
     """  # noqa: D301 - \b is click's mark of a paragraph to leave as it is
+    from deploy.cli.errors import worker_faults  # noqa: PLC0415
     from deploy.local.fleet import fleet_stop_seconds, programs, read_fleet  # noqa: PLC0415
     from deploy.local.supervisor import Supervisor, stop_on_signals  # noqa: PLC0415
 
-    parsed = read_fleet(file)
+    with worker_faults():
+        parsed = read_fleet(file)
     started = programs(parsed)
     if check:
         _check_fleet(

@@ -1,5 +1,5 @@
-# One CUDA worker. torch's wheels carry the CUDA libraries; the host has its driver and the
-# NVIDIA container toolkit.
+# One CUDA worker. torch's wheels carry the CUDA libraries; the host has its driver (580 or newer)
+# and the NVIDIA container toolkit.
 #   docker build -f deploy/docker/worker.Dockerfile -t bottega-worker .
 FROM python:3.11-slim AS build
 WORKDIR /src
@@ -12,10 +12,14 @@ COPY db ./db
 COPY deploy ./deploy
 COPY migrations ./migrations
 COPY workers ./workers
-RUN /opt/bottega/bin/python -m pip install --no-cache-dir '.[worker]'
+RUN /opt/bottega/bin/python -m pip install --no-cache-dir '.[worker,quantization]'
 
 FROM python:3.11-slim
-RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin bottega \
+# torch compiles its kernels' launchers with a C compiler, where compile=on.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends gcc libc6-dev \
+    && rm --recursive /var/lib/apt/lists \
+    && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin bottega \
     && install --directory --owner=10001 --group=10001 /models
 COPY --from=build /opt/bottega /opt/bottega
 ENV PATH=/opt/bottega/bin:$PATH \
@@ -34,4 +38,4 @@ EXPOSE 9400
 HEALTHCHECK --interval=20s --timeout=5s --start-period=60s --retries=3 \
     CMD ["sh", "-c", "test -n \"$(find /tmp/alive -mmin -1)\""]
 ENTRYPOINT ["bottega", "worker"]
-CMD ["--device", "cuda:0", "--variant", "flux.1-schnell"]
+CMD ["--device", "cuda:0", "--variant", "flux.2-klein-4b"]

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 from pydantic import SecretStr
@@ -87,13 +88,13 @@ class LocalStack:
         port: int = 0,
         variants: Sequence[str] = DEMO_VARIANTS,
         device: str = "auto",
-        serving: Mapping[str, str] | None = None,
+        serving: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.data_dir = data_dir.absolute()
         self.port = port or free_port()
         self.variants = variants
         self.device = device
-        self.serving = serving or {}
+        self.serving = serving
         self._supervisor = Supervisor(self.data_dir / "logs")
         self._metrics_ports = {name: free_port() for name in ("courier", "worker")}
         self._settings: dict[str, str] = {}
@@ -114,11 +115,12 @@ class LocalStack:
         Raises:
             deploy.local.start_progress.StartStoppedError: it was set.
             StackError: the folder or the port cannot be used.
-            workers.catalog.UnknownVariantError: there is no such model.
+            workers.catalog.UnknownVariantError: there is no such model, or it is disabled.
             workers.catalog.CatalogueFileError: the operator's catalogue file cannot be used.
             deploy.local.servers.process.ServerStartError: a process did not become ready.
         """
-        self.variants = [catalog.find(variant).id for variant in self.variants]
+        offered = catalog.installed().offered()
+        self.variants = [offered.find(variant).id for variant in self.variants]
         self._acquire_lock()
         self._require_free_port()
         secret = url_secret(self._keys_path)

@@ -16,7 +16,7 @@ from time import sleep
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from huggingface_hub import constants
+from huggingface_hub import constants, hf_api
 from huggingface_hub.utils import _http
 
 from workers.adapters import load_progress
@@ -112,8 +112,9 @@ class HubServer:
             return self.sent[name]
 
     def ranges(self, name: str) -> list[str]:
-        """The ranges that were asked of a file, in order."""
-        return [each.range for each in self.requests if each.path.endswith(name) and each.range]
+        """The ranges that were asked of a large file, in order."""
+        asked = [each for each in self.requests if each.on_storage and each.path.endswith(name)]
+        return [each.range for each in asked if each.range]
 
 
 @contextmanager
@@ -311,6 +312,7 @@ def hub_of_this_process(home: Path, patch: pytest.MonkeyPatch) -> Iterator[HubSe
     patch.setattr(constants, "HF_TOKEN_PATH", str(home / "token"))
     with hub_server() as server:
         patch.setattr(constants, "ENDPOINT", server.url)
+        patch.setattr(hf_api.api, "endpoint", server.url)
         template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
         patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
         try:

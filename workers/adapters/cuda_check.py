@@ -18,7 +18,7 @@ EMULATED = (
 )
 """The warning about a card before `FIRST_NATIVE_BFLOAT16`."""
 
-OTHER_BUILD = "install another build of torch: `make -B .venv/.ready TORCH=…` (README.md)"
+OTHER_BUILD = "install another build of torch: `make torch TORCH=…` (README.md)"
 _TERMS = 1024
 _FOUND_CUDA = re.compile(r"found version (\d+)")
 

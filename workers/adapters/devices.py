@@ -1,8 +1,10 @@
 """A device as adapters see it: number format, memory, and failures."""
 
+import ctypes
 import gc
 import os
 import resource
+import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -87,9 +89,18 @@ def _cpu_has_bfloat16() -> bool:
     return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
+def trim_host_memory() -> None:
+    """Return memory that malloc keeps to the system, where the C library can."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
+
+
 def free_cache(device: Device) -> None:
-    """Return memory that no tensor uses to the device."""
+    """Return memory that no tensor uses to the device, and to the host."""
     gc.collect()
+    trim_host_memory()
     if device.kind == "cuda":
         torch.cuda.empty_cache()
 

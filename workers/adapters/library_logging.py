@@ -1,6 +1,7 @@
 """Silence the model libraries: a worker's log is structured, and they write plain text."""
 
 import importlib
+import logging
 
 
 def silence_libraries() -> None:
@@ -9,7 +10,9 @@ def silence_libraries() -> None:
     Errors remain. Their warnings are of no use here: the choice of a fallback image processor, a
     prompt that was cut off.
     """
+    # Of every CPU it tells that a kernel from the hub would be faster; none is ever fetched.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     for name in ("transformers.utils.logging", "diffusers.utils.logging"):
-        logging = importlib.import_module(name)
-        logging.disable_progress_bar()
-        logging.set_verbosity_error()
+        library = importlib.import_module(name)
+        library.disable_progress_bar()
+        library.set_verbosity_error()

@@ -32,7 +32,12 @@ FILE_SUFFIXES = (".safetensors", ".gguf")
 
 
 class WeightsError(Exception):
-    """A variant's weights are missing, or not those of its row; the message names the remedy."""
+    """A variant's weights are missing, or not those of its row; the message names the remedy.
+
+    `transient` is true where another try may succeed: the hub or the network was away.
+    """
+
+    transient = False
 
 
 @dataclass(frozen=True)
@@ -86,8 +91,7 @@ def locate(variant: Variant, overrides: Mapping[str, str]) -> Source:
     if weights.file:
         return _file(variant, weights, overrides)
     if weights.folder:
-        remedy = f"`weights` of {variant.id} in the catalogue file must name a folder as "
-        remedy += "save_pretrained writes it, on this machine"
+        remedy = "its row must name a folder on this machine, as save_pretrained writes it"
         return _folder(variant, Path(weights.folder).expanduser(), remedy)
     if weights.bundled:
         return _bundled(variant, weights)
@@ -203,7 +207,9 @@ def fetched(
     try:
         folder = fetch(checkpoint)
     except HubError as error:
-        raise WeightsError(f"{variant.id}: {error}") from error
+        refused = WeightsError(f"{variant.id}: {error}")
+        refused.transient = error.transient
+        raise refused from error
     remedy = f"check the files with `bottega weights verify {variant.id}`"
     return replace(source, name=str(folder), revision=None, remedy=remedy)
 

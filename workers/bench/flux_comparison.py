@@ -117,8 +117,8 @@ class Comparison:
             batches: pictures per call; calls of more than `LARGEST_CALL` pixels are skipped.
             settings: changes of how it is served, by the setting's name. The candidates of one
                 setting are interleaved; the stock pipeline is one of them unless the setting
-                changes the arithmetic. A setting also applies to the next ones, because the pipeline is
-                created only once.
+                changes the arithmetic. A setting also applies to the next ones, because the
+                pipeline is created only once.
         """
         return [
             measurement

@@ -149,7 +149,7 @@ def _print_measurement(one: "Measurement") -> None:
 
 def _option(text: str) -> tuple[str, Any]:
     name, _, value = text.partition("=")
-    kinds = {each.name: type(each.default) for each in fields(ServingMode)}
+    kinds: dict[str, Any] = {each.name: type(each.default) for each in fields(ServingMode)}
     if name not in kinds:
         raise click.BadParameter(f"{name!r} is not one of {', '.join(kinds)}")
     if kinds[name] is bool:

@@ -1,8 +1,10 @@
 """Response bodies, counted while they stream."""
 
+import hashlib
 import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from typing import BinaryIO
 
 import httpcore2
 
@@ -33,6 +35,35 @@ def read_whole(chunks: Iterable[bytes], headers: Mapping[str, str], max_bytes: i
         case "gzip" | "x-gzip" | "deflate":
             return _inflated(_capped(chunks, max_bytes + _ENCODING_OVERHEAD_BYTES), max_bytes)
     raise BrokenAnswerError("the answer is encoded in a way that was not asked for")
+
+
+def write_whole(
+    chunks: Iterable[bytes], headers: Mapping[str, str], max_bytes: int, file: BinaryIO
+) -> str:
+    """Write a whole body to a file as it arrives.
+
+    Args:
+        chunks: the received chunks.
+        headers: the response's headers; names in lower case.
+        max_bytes: most bytes.
+        file: where to write them.
+
+    Returns:
+        The SHA-256 of the body, in hexadecimal.
+
+    Raises:
+        TooLargeError: its declared or received size is larger.
+        BrokenAnswerError: it is compressed, which was not requested.
+    """
+    if headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
+        raise BrokenAnswerError("the answer is encoded in a way that was not asked for")
+    if _declared(headers) > max_bytes:
+        raise TooLargeError(max_bytes)
+    digest = hashlib.sha256()
+    for chunk in _capped(chunks, max_bytes):
+        digest.update(chunk)
+        file.write(chunk)
+    return digest.hexdigest()
 
 
 def read_start(chunks: Iterable[bytes], max_bytes: int) -> bytes:

@@ -8,12 +8,13 @@ import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urljoin
 
 import httpcore2
 
 from workers.outbound.addresses import AddressPolicy, IPAddress
-from workers.outbound.bodies import read_start, read_whole
+from workers.outbound.bodies import read_start, read_whole, write_whole
 from workers.outbound.connection import Connector, PinnedBackend, connect_tcp
 from workers.outbound.deadline import Deadline
 from workers.outbound.errors import (
@@ -116,16 +117,45 @@ class Outbound:
         Raises:
             OutboundError: the result is not a whole body with status 200.
         """
-        times = timeouts or Timeouts()
+        with self._followed(url, accept, timeouts or Timeouts()) as response:
+            headers = _headers(response)
+            body = read_whole(response.iter_stream(), headers, max_bytes)
+            return Answer(response.status, headers, body)
+
+    def download(
+        self,
+        url: str,
+        path: Path,
+        *,
+        max_bytes: int,
+        accept: str = "*/*",
+        timeouts: Timeouts | None = None,
+    ) -> str:
+        """Fetch a URL as `get` does, into a file, without holding the body in memory.
+
+        Returns:
+            The SHA-256 of the body, in hexadecimal.
+
+        Raises:
+            OutboundError: the result is not a whole body with status 200; the file may hold a part.
+        """
+        with (
+            path.open("wb") as file,
+            self._followed(url, accept, timeouts or Timeouts()) as response,
+        ):
+            return write_whole(response.iter_stream(), _headers(response), max_bytes, file)
+
+    @contextmanager
+    def _followed(self, url: str, accept: str, times: Timeouts) -> Iterator[httpcore2.Response]:
+        """The response with status 200 to a GET, after up to three redirects."""
         deadline = Deadline(times.total)
         for _ in range(1 + _MAX_REDIRECTS):
             target = self._parse(url)
             with self._sent("GET", target, {"Accept": accept}, b"", deadline, times) as response:
-                headers = _headers(response)
                 if response.status == _OK:
-                    body = read_whole(response.iter_stream(), headers, max_bytes)
-                    return Answer(response.status, headers, body)
-                url = _next_url(target, response.status, headers)
+                    yield response
+                    return
+                url = _next_url(target, response.status, _headers(response))
         raise TooManyRedirectsError(f"there are more than {_MAX_REDIRECTS} redirects")
 
     def ask(

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import overload
 
 from PIL.Image import Image
@@ -170,7 +172,7 @@ class InputLoader:
             parameters,
             images,
             resume_point=StoredResumePoint(self._database, job.claim),
-            stored=self._fetch,
+            stored=self._fetch_file,
             preview=preview,
         )
         is_loaded = served.variant.id in self._model_cache.ids
@@ -209,6 +211,14 @@ class InputLoader:
                 raise InputTimeoutError(self._settings.input_seconds) from None
 
         return reserve
+
+    @contextmanager
+    def _fetch_file(self, key: str) -> Iterator[Path]:
+        """An object as a file of its own, which is removed afterwards."""
+        with TemporaryDirectory(prefix="bottega-input-") as folder:
+            path = Path(folder) / "object"
+            retrying(self._settings, StoreError)(self._store.get_file, key, path)
+            yield path
 
     def _fetch(self, key: str, *, deadline: Deadline | None = None) -> bytes:
         get = retrying(self._settings, StoreError)

@@ -141,7 +141,7 @@ class ModelCache:
         return self._failures.problem
 
     def load_what_fits(self) -> None:
-        """Load models, pinned ones first, in the order in which they are served, as far as they fit.
+        """Load models, pinned ones first and then in order, as far as they fit.
 
         One that cannot be loaded is tried again later, while the others are served.
 

@@ -1,6 +1,6 @@
 """The workers as they last reported, with their running jobs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +22,7 @@ class WorkerRow:
 
     Attributes:
         resident: the models on the device.
+        plans: how each model is served, in a sentence by its id.
         loading_text: the model that is being loaded, with its progress; "" when none is.
         state: as reported, or `stale` after too long without a report.
         catalogue_digest: digest of the catalogue file that it reads; "" for none.
@@ -35,6 +36,7 @@ class WorkerRow:
     device: str
     variants: list[str]
     resident: list[str]
+    plans: Mapping[str, str]
     loading_text: str
     state: str
     memory_used_bytes: int
@@ -80,6 +82,7 @@ def _row(row: Worker, now: datetime, jobs: Sequence[Job]) -> WorkerRow:
         device=row.device,
         variants=list(row.variants),
         resident=list(row.resident),
+        plans={name: plan["reason"] for name, plan in row.plans.items() if plan.get("reason")},
         loading_text=_loading_text(row),
         state=state,
         memory_used_bytes=row.memory_used_bytes,

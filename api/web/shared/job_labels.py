@@ -21,7 +21,8 @@ def waiting_text(waiting: Waiting) -> str:
     """A queued job's position, its expected start, and the reason why it does not start now."""
     expected = waiting.expected_seconds
     starts = f", starts in about {duration(expected)}" if expected is not None else ""
-    return f"Number {count(waiting.position)} in its queue{starts}: {_reason(waiting)}."
+    loads = ", and its model has to be loaded" if _is_to_be_loaded(waiting) else ""
+    return f"Number {count(waiting.position)} in its queue{starts}: {_reason(waiting)}{loads}."
 
 
 def _reason(waiting: Waiting) -> str:
@@ -36,3 +37,8 @@ def load_text(done_bytes: int | None, total_bytes: int | None) -> str:
     if not total_bytes:
         return ""
     return f" ({size(done_bytes or 0)} of {size(total_bytes)})"
+
+
+def _is_to_be_loaded(waiting: Waiting) -> bool:
+    """True where the reason itself does not say so."""
+    return waiting.cold_start and waiting.reason is not WaitReason.LOADING

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 class CatalogGroup(LazyGroup):
     """The group's commands; those in other modules are imported when they run."""
 
-    modules: ClassVar[dict[str, str]] = {"plan": "deploy.cli.models.plan:plan"}
+    modules: ClassVar[dict[str, str]] = {
+        "plan": "deploy.cli.models.plan:plan",
+        "test": "deploy.cli.models.trial:try_model",
+    }
 
 
 @click.group(cls=CatalogGroup)

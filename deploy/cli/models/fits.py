@@ -61,8 +61,8 @@ def _fit(variant: Variant, device: DeviceBudget, request: ServingRequest) -> Fit
     try:
         plan = plan_variant(variant, device, request, weights_overrides())
     except (DoesNotFitError, WeightsError) as error:
-        return Fit(False, str(error))
-    return Fit(True, sentence(variant.id, plan))
+        return Fit(ok=False, text=str(error))
+    return Fit(ok=True, text=sentence(variant.id, plan))
 
 
 def on_devices(

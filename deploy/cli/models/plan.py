@@ -20,7 +20,7 @@ CARDS = (8, 12, 16, 24, 32, 48, 80, 141)
 GIGABYTE = 10**9
 
 
-class MemorySize(click.ParamType):
+class MemorySize(click.ParamType[int]):
     """A number of bytes with its unit, such as 24GB or 24GiB."""
 
     name = "size"
@@ -141,11 +141,11 @@ def _ways(
     variant: "Variant", device: "DeviceBudget", request: "ServingRequest"
 ) -> list[dict[str, Any]]:
     from workers.adapters.serving.choose import RequestError  # noqa: PLC0415
-    from workers.adapters.serving.memory_plan import planned_ways  # noqa: PLC0415
+    from workers.adapters.serving.memory_plan import planned_modes  # noqa: PLC0415
     from workers.settings import weights_overrides  # noqa: PLC0415
 
     try:
-        found = planned_ways(variant, device, request, weights_overrides())
+        found = planned_modes(variant, device, request, weights_overrides())
     except RequestError as error:
         raise click.ClickException(str(error)) from error
     return [

@@ -25,7 +25,7 @@ from workers.settings import weights_overrides
 _SHOW_SECONDS = 0.5
 _LOOKS_AT_ONCE = 8
 
-variants_argument = click.argument("names", metavar="VARIANT...", nargs=-1, required=True)
+_variants_argument = click.argument("variant", nargs=-1, required=True)
 
 
 @click.group()
@@ -132,34 +132,34 @@ def _folder_bytes(path: Path) -> int:
 
 
 @weights.command("fetch")
-@variants_argument
-def fetch_weights(names: Sequence[str]) -> None:
+@_variants_argument
+def fetch_weights(variant: Sequence[str]) -> None:
     """Fetch the weights of models, and verify them.
 
     A download that is broken off goes on where it was when the command is repeated. The free disk
     is looked at first. A branch, where a model is not pinned to a commit, is brought up to date.
     """
-    for variant in map(catalog.find, names):
-        files = _hub_files(variant)
-        with _shown(variant.id):
+    for row in map(catalog.find, variant):
+        files = _hub_files(row)
+        with _shown(row.id):
             for checkpoint in files.checkpoints:
                 hub.fetch(checkpoint, refresh=True)
         size = sum(sum(hub.files_here(each).values()) for each in files.checkpoints)
-        click.echo(f"{variant.id}: {readable_bytes(size)}, all there" if size else _local(files))
+        click.echo(f"{row.id}: {readable_bytes(size)}, all there" if size else _local(files))
 
 
 @weights.command("verify")
-@variants_argument
+@_variants_argument
 @click.option("--repair", is_flag=True, help="Fetch broken files anew.")
-def verify_weights(names: Sequence[str], *, repair: bool) -> None:
+def verify_weights(variant: Sequence[str], *, repair: bool) -> None:
     """Hash the files of models again, and compare with the hub's list.
 
     Ends with status 1 when a file is missing or changed, unless it was repaired.
     """
-    broken = sum(_verify(catalog.find(name), repair=repair) for name in names)
+    broken = sum(_verify(catalog.find(name), repair=repair) for name in variant)
     if broken:
         raise click.ClickException(
-            f"{broken} broken files: `bottega weights verify --repair {' '.join(names)}` fetches "
+            f"{broken} broken files: `bottega weights verify --repair {' '.join(variant)}` fetches "
             "them anew"
         )
 
@@ -185,21 +185,21 @@ def _verify(variant: Variant, *, repair: bool) -> int:
 
 
 @weights.command("remove")
-@variants_argument
+@_variants_argument
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def remove_weights(names: Sequence[str], *, yes: bool) -> None:
+def remove_weights(variant: Sequence[str], *, yes: bool) -> None:
     """Remove the weights of models from the cache.
 
     Files that another complete model of the catalogue, or another revision, shares are kept.
     """
-    variants = [catalog.find(name) for name in names]
-    going = [each for variant in variants for each in _hub_files(variant).checkpoints]
+    rows = [catalog.find(name) for name in variant]
+    going = [each for row in rows for each in _hub_files(row).checkpoints]
     paths = {path: size for each in going for path, size in hub.files_here(each).items()}
-    shared = _used_by_others({variant.id for variant in variants})
+    shared = _used_by_others({row.id for row in rows})
     kept = {path: shared[path] for path in paths if path in shared}
     size = sum(size for path, size in paths.items() if path not in kept)
     if not yes:
-        click.confirm(f"Remove {readable_bytes(size)} of {', '.join(names)}?", abort=True)
+        click.confirm(f"Remove {readable_bytes(size)} of {', '.join(variant)}?", abort=True)
     freed = sum(remove(checkpoint, kept) for checkpoint in going)
     click.echo(f"{readable_bytes(freed)} given back")
     for name in sorted(set(kept.values())):

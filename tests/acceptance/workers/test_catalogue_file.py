@@ -14,6 +14,7 @@ import safetensors.torch
 import torch
 from PIL import Image
 
+from db import worker_registry
 from tests.acceptance.stack import Client, Json, Stack, run_bottega
 from workers.demo import weights_folder
 
@@ -77,13 +78,14 @@ def some_lora() -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="module")
 def owner(stack: Stack) -> Client:
-    """A tenant who may use the fine-tune alone, by its alias, and has two dollars."""
-    for arguments in (
-        ("tiers", "set", "standard", "--models", "acorn,flux.1-demo", "--images-per-month", "0"),
-        ("tenants", "credit", (tenant := stack.tenant()).tenant_id, "2000000", "--reference", "1"),
-    ):
-        done = run_bottega("--stack", str(stack.data_dir), *arguments)
-        assert done.returncode == 0, done.stderr
+    """A tenant whose tier names the models by alias and grants nothing, with two dollars."""
+    operator = stack.client(stack.facts["operator_key"]).http
+    tenant = stack.tenant()
+    tier = {"models": ["acorn", "flux.1-demo"], "images_per_month": 0}
+    credit = {"amount_micros": 2_000_000, "reason": "test", "reference": "1"}
+    operator.patch("/v1/admin/tiers/standard", json=tier).raise_for_status()
+    path = f"/v1/admin/tenants/{tenant.tenant_id}/credit"
+    operator.post(path, json=credit).raise_for_status()
     return tenant
 
 
@@ -178,16 +180,12 @@ def test_the_dashboard_shows_it(stack: Stack, painted: Json) -> None:
         assert "another catalogue file" not in workers
 
 
-def test_the_commands_name_it(stack: Stack) -> None:
-    def answer(*arguments: str) -> str:
-        done = run_bottega("--stack", str(stack.data_dir), *arguments)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    shown = json.loads(answer("catalog", "show", "acorn", "--json"))
+def test_the_commands_and_the_worker_read_the_same_file(stack: Stack) -> None:
+    done = run_bottega("--stack", str(stack.data_dir), "catalog", "show", "acorn", "--json")
+    assert done.returncode == 0, done.stderr
+    shown = json.loads(done.stdout)
     assert (shown["id"], shown["base"], shown["from"]) == (OWN, "flux.1-demo", "file")
-    (worker,) = json.loads(answer("workers", "list", "--json"))
-    assert worker["variants"] == [OWN, "flux.1-demo"]
-    assert len(worker["catalogue_digest"]) == 16
-    assert f"{OWN} is paused" in answer("queues", "pause", "acorn")
-    assert f"{OWN} is open" in answer("queues", "resume", "acorn")
+    with stack.database.transaction() as session:
+        [worker] = worker_registry.list_workers(session)
+        assert worker.variants == [OWN, "flux.1-demo"]
+        assert len(worker.catalogue_digest) == 16

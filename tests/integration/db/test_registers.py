@@ -1,5 +1,7 @@
 """Workers, tenants, keys and files: entered, found by whom they concern, and no one else."""
 
+from dataclasses import replace
+
 import pytest
 
 from db import worker_registry as workers
@@ -13,6 +15,7 @@ from db.tenants import api_keys, tenants
 from db.tenants.api_keys import Identity, InvalidKeyError
 from db.tenants.tenants import AllowanceLeft
 from db.values.pricing import UnitKind
+from db.values.worker_state import WorkerState
 from db.worker_registry import WorkerReport
 from tests.support.jobs import PRICE, add_tenant, complete, new_job, running, sql, submit
 
@@ -52,6 +55,22 @@ def test_a_worker_s_row_is_entered_and_then_renewed(database: Database) -> None:
     assert sql(database, "SELECT now() - heartbeat_at < interval '1 minute' FROM workers") == [
         (True,)
     ]
+
+
+def test_a_problem_stays_while_the_worker_starts_again_and_goes_when_it_is_ready(
+    database: Database,
+) -> None:
+    def problem() -> str | None:
+        [(text,)] = sql(database, "SELECT problem FROM workers")
+        return text
+
+    report(database, replace(STARTING, state=WorkerState.FAILED, problem="no driver"))
+    report(database, replace(STARTING, pid=8))
+    assert problem() == "no driver"
+    report(database, replace(STARTING, pid=8, state=WorkerState.FAILED, problem="no card"))
+    assert problem() == "no card"
+    report(database, replace(BUSY, problem=None))
+    assert problem() is None
 
 
 def test_a_worker_that_stops_is_taken_off_the_register(database: Database) -> None:

@@ -27,11 +27,7 @@ from workers.adapters.flux.checkpoint_kinds import KINDS, Embeddings, control_ma
 from workers.adapters.flux.control_maps import DepthMap
 from workers.adapters.flux.decoded_images import as_pictures
 from workers.adapters.flux.loras import PipelineLoras, fuse_loras
-from workers.adapters.flux.optimizations import (
-    OptionError,
-    make_ready,
-    warm_up_batch_sizes,
-)
+from workers.adapters.flux.optimizations import OptionError, make_ready, warm_up_batch_sizes
 from workers.adapters.flux.pipeline_modes import (
     CONTROL,
     KONTEXT,
@@ -385,13 +381,6 @@ class _StepEnd:
         return {}
 
 
-def computation_dtype(variant: Variant, mode: ServingMode, device: Device) -> torch.dtype:
-    """The type that a variant computes in: its row's for the device, unless the mode names one."""
-    if mode.precision is Precision.FP16:
-        return torch.float16
-    return choose_dtype(variant.dtype, device)
-
-
 def one_by_one(
     run: RunModel, batch: Sequence[Work], report: Report, should_stop: ShouldStop
 ) -> list[Output]:
@@ -412,6 +401,13 @@ def one_by_one(
             done += 1
         outputs.append(Output(tuple(painted)))
     return outputs
+
+
+def computation_dtype(variant: Variant, mode: ServingMode, device: Device) -> torch.dtype:
+    """The type that a variant computes in: its row's for the device, unless the mode names one."""
+    if mode.precision is Precision.FP16:
+        return torch.float16
+    return choose_dtype(variant.dtype, device)
 
 
 def seeds_of(parameters: FluxParameters) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from peft.utils.other import get_pattern_key
 from safetensors import SafetensorError, safe_open
 
 from db.core.json_parser import parse_json
@@ -157,13 +158,7 @@ def _metadata(header: Mapping[str, str], own: Mapping[str, Any]) -> dict[str, An
     """
     if METADATA_KEY not in header:
         return None
-    try:
-        every = parse_json(header[METADATA_KEY])
-        given = {
-            name.removeprefix(PREFIX): every[name] for name in every if name.startswith(PREFIX)
-        }
-    except (ValueError, TypeError, AttributeError) as error:
-        raise InvalidLoraError("its metadata is not JSON of an adapter") from error
+    given = _given(header[METADATA_KEY])
     if not given:
         return None
     used = [name for name in _CHANGES_MORE if given.get(name)]
@@ -173,10 +168,22 @@ def _metadata(header: Mapping[str, str], own: Mapping[str, Any]) -> dict[str, An
     return {f"{PREFIX}{name}": value for name, value in _settings(given, own).items()}
 
 
+def _given(text: str) -> dict[str, Any]:
+    """The entries for the transformer, without their prefix."""
+    try:
+        every = parse_json(text)
+    except ValueError:
+        every = None
+    if not isinstance(every, dict):
+        raise InvalidLoraError("its metadata is not JSON of an adapter")
+    own = [name for name in every if name.startswith(PREFIX)]
+    return {name.removeprefix(PREFIX): every[name] for name in own}
+
+
 def _settings(given: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     is_lokr = any(LOKR in name for name in own)
     alpha = "alpha" if is_lokr else "lora_alpha"
-    settings = {
+    settings: dict[str, Any] = {
         "r": _rank(given.get("r", 8)),
         alpha: _strength(given.get(alpha, 8)),
         "rank_pattern": _pattern(given.get("rank_pattern") or {}, _rank),
@@ -185,8 +192,17 @@ def _settings(given: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any
     }
     if is_lokr:
         return {**settings, **_lokr_settings(given)}
+    _check_ranks(settings["r"], settings["rank_pattern"], own)
     has_biases = any(name.endswith(_BIAS) for name in own)
     return {**settings, "use_rslora": given.get("use_rslora") is True, "lora_bias": has_biases}
+
+
+def _check_ranks(rank: int, pattern: Mapping[str, int], own: Mapping[str, Any]) -> None:
+    """Refuse matrices of another rank: their strength is alpha divided by it."""
+    for name in [name for name in own if name.endswith(_UP)]:
+        told = pattern.get(get_pattern_key(tuple(pattern), _layer_of(name)), rank)
+        if own[name].shape[1:] != (told,):
+            raise InvalidLoraError(f"{name[:100]} has not the rank that its metadata tells")
 
 
 def _lokr_settings(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,9 @@ _PROJECTIONS = {
     "to_added_qkv": ("add_q_proj", "add_k_proj", "add_v_proj"),
 }
 
+_DELETED = "Adapter .* was active"
+"""peft's warning that it enables another LoRA than the one that is removed."""
+
 LoraScales = Sequence[tuple[str, float]]
 """LoRAs by their key in the store, with their scales."""
 
@@ -122,6 +125,7 @@ class PipelineLoras:
             with warnings.catch_warnings(), torch.no_grad():
                 # peft warns of a second LoRA on one model as of a mistake.
                 warnings.filterwarnings("ignore", message="Already found a `peft_config`")
+                warnings.filterwarnings("ignore", message=_DELETED)
                 self._transformer.load_lora_adapter(
                     weights,
                     network_alphas=read.alphas,
@@ -130,14 +134,21 @@ class PipelineLoras:
                     prefix=PREFIX.removesuffix("."),
                     low_cpu_mem_usage=True,  # as diffusers' own loading: nothing is drawn first
                 )
+            self._check_complete(name)
         except torch.OutOfMemoryError:
             self._remove(name)
             raise
         except (ValueError, KeyError, TypeError, RuntimeError) as error:
-            # Their configuration asks for other shapes than the file holds, for one.
+            # Its configuration asks for other matrices than the file holds, for one.
             self._remove(name)
             raise InvalidLoraError("its matrices are not those that its metadata tells") from error
         return name
+
+    def _check_complete(self, name: str) -> None:
+        """Refuse an adapter of which the file did not hold all: the rest has no numbers."""
+        own = (each for at, each in self._transformer.named_parameters() if name in at.split("."))
+        if any(each.is_meta for each in own):
+            raise ValueError("not all of its matrices are in the file")
 
     def _part_kinds(self, read: LoraWeights, active: set[str]) -> None:
         """Unload what cannot stay beside a file: pairs of matrices and LoKr wrap layers unlike."""
@@ -176,7 +187,7 @@ class PipelineLoras:
         if name in configured:
             with warnings.catch_warnings():
                 # The one that is active afterwards is chosen for the next job.
-                warnings.filterwarnings("ignore", message="Adapter .* was active")
+                warnings.filterwarnings("ignore", message=_DELETED)
                 self._transformer.delete_adapters(name)
         if not getattr(self._transformer, "peft_config", {}):
             self._transformer.unload_lora()

@@ -48,7 +48,7 @@ def resize_to_output(picture: Image.Image, parameters: FluxParameters) -> Image.
 
 
 def resize_mask(parameters: FluxParameters, pictures: Pictures) -> Image.Image:
-    """The mask in gray and in the output's size; white is repainted."""
+    """The mask in gray and in the output's size, for the seam of what is restored."""
     return pictures["mask"][0].convert("L").resize(parameters.size, Resampling.BILINEAR)
 
 
@@ -90,7 +90,8 @@ def _inpaint(parameters: FluxParameters, pictures: Pictures, count: int) -> dict
 
 def _fill(parameters: FluxParameters, pictures: Pictures, count: int) -> dict[str, Any]:
     image = [resize_to_output(pictures["image"][0], parameters)] * count
-    return {"image": image, "mask_image": [resize_mask(parameters, pictures)] * count}
+    # The mask as it is: the pipelines scale it, and repaint where it is at least half white.
+    return {"image": image, "mask_image": [pictures["mask"][0]] * count}
 
 
 def _kontext(parameters: FluxParameters, pictures: Pictures, _count: int) -> dict[str, Any]:
@@ -101,7 +102,7 @@ def _kontext(parameters: FluxParameters, pictures: Pictures, _count: int) -> dic
 def _kontext_inpaint(parameters: FluxParameters, pictures: Pictures, _count: int) -> dict[str, Any]:
     return {
         "image": resize_to_output(pictures["image"][0], parameters),
-        "mask_image": resize_mask(parameters, pictures),
+        "mask_image": pictures["mask"][0],
         "strength": strength_of(parameters),
         "max_area": parameters.pixels,
         # The picture has the output's size already; otherwise this pipeline changes the size.
@@ -116,7 +117,7 @@ def _references(_parameters: FluxParameters, pictures: Pictures, _count: int) ->
 def _klein_inpaint(parameters: FluxParameters, pictures: Pictures, _count: int) -> dict[str, Any]:
     return {
         "image": resize_to_output(pictures["image"][0], parameters),
-        "mask_image": resize_mask(parameters, pictures),
+        "mask_image": pictures["mask"][0],
         "image_reference": [*pictures.get("images", ())],
         "strength": strength_of(parameters),
     }

@@ -12,6 +12,7 @@ models--owner--name/
 import json
 import os
 import re
+import secrets
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -211,6 +212,6 @@ def _has_links() -> bool:
 def _write(path: Path, text: str) -> None:
     """Write a file by renaming: a process that reads it never reads half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
     part.write_text(text, encoding="utf-8")
     part.replace(path)

@@ -11,7 +11,12 @@ _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 class HubError(Exception):
-    """Weights cannot be had from the hub or its cache; the message names the remedy."""
+    """Weights cannot be had from the hub or its cache; the message names the remedy.
+
+    `transient` is true where another try may succeed without anything being mended.
+    """
+
+    transient = False
 
 
 class TokenNeededError(HubError):
@@ -41,9 +46,13 @@ class NoSuchFileError(HubError):
 class HubUnreachableError(HubError):
     """No answer: no network, no such host, a proxy, or a timeout."""
 
+    transient = True
+
 
 class HubBusyError(HubError):
     """The hub answered that it is overloaded or broken."""
+
+    transient = True
 
 
 class DiskFullError(HubError):
@@ -60,6 +69,8 @@ class NotFetchedError(HubError):
 
 class BrokenDownloadError(HubError):
     """The bytes that arrived, or lie in the cache, are not those of the hub."""
+
+    transient = True
 
 
 @contextmanager

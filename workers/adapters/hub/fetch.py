@@ -108,21 +108,32 @@ def look(checkpoint: Checkpoint, *, ask_hub: bool) -> CheckpointState:
             problem = str(error)
     if listing is None:
         return _state_by_index(cached, checkpoint, commit, problem)
-    return _state_by_listing(cached, checkpoint, listing)
+    try:
+        return _state_by_listing(cached, checkpoint, listing)
+    except HubError as error:
+        return CheckpointState(checkpoint, commit, complete=False, problem=str(error))
 
 
 def verify(checkpoint: Checkpoint) -> list[str]:
     """Hash a checkpoint's files again.
 
+    Where no list of files is kept, and the hub does not tell it, those that are there are compared
+    with the hashes in their blobs' names.
+
     Returns:
         The names of files whose bytes are not the hub's, or which are missing.
 
     Raises:
-        HubError: no list of files is kept, and the hub does not tell it.
+        HubError: no file is there, and the hub does not tell which there should be.
     """
     cached = CachedRepository(checkpoint.repo)
     commit = cached.commit_of(checkpoint.revision)
-    listing = _listing(cached, checkpoint, commit)
+    try:
+        listing = _listing(cached, checkpoint, commit)
+    except HubError:
+        if not commit or not complete_by_index(checkpoint, cached.snapshot(commit)):
+            raise
+        listing = _listing_of_folder(cached, commit)
     files = _selected_here(cached, checkpoint, listing)
     load_progress.begin(LoadStage.PREPARING, sum(file.size for file in files))
     return [file.name for file in files if not _is_right(cached, listing.commit, file)]
@@ -170,9 +181,11 @@ def files_here(checkpoint: Checkpoint) -> dict[Path, int]:
     if commit is None:
         return {}
     listing = cached.read_listing(commit) or _listing_of_folder(cached, commit)
-    paths = (
-        cached.pointer(commit, file.name) for file in _selected_here(cached, checkpoint, listing)
-    )
+    try:
+        files = _selected_here(cached, checkpoint, listing)
+    except HubError:  # too little is there to be a checkpoint
+        return {}
+    paths = (cached.pointer(commit, file.name) for file in files)
     return {path: path.stat().st_size for path in paths if path.is_file()}
 
 
@@ -309,7 +322,7 @@ def _state_by_listing(
 def _listing_of_folder(cached: CachedRepository, commit: str) -> Listing:
     """A list of the files that are there, for a snapshot without one; hashes are the blobs'."""
     folder = cached.snapshot(commit)
-    found = [path for path in folder.rglob("*") if path.is_file()]
+    found = [path for path in folder.rglob("*") if path.is_symlink() and path.is_file()]
     files = (
         HubFile(path.relative_to(folder).as_posix(), path.stat().st_size, path.resolve().name)
         for path in found

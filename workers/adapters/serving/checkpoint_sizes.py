@@ -1,4 +1,4 @@
-"""The components of a variant: counted in its checkpoint's headers, or those of the published model.
+"""The components of a variant: counted in its checkpoint's headers, or the published ones.
 
 Only headers and configuration files are read: no weights, and no model library.
 """

@@ -14,7 +14,6 @@ from typing import Any
 import diffusers
 import safetensors.torch
 import torch
-from accelerate import init_empty_weights
 
 from workers.adapters.hub.selection import Layout
 from workers.adapters.serving.gguf_layers import replace_gguf_layers
@@ -106,7 +105,7 @@ class _Reader:
         path = local_file(self._variant, self._source)
         with translating_library_errors(self._variant, self._source):
             model_class = getattr(diffusers, self._class_names()[_TRANSFORMER])
-            model = self._read_file(model_class, path)
+            model = self._converted(model_class, path)
         lacking = sorted(name for name, each in model.named_parameters() if each.is_meta)
         if lacking:
             raise self._error(f"{path} lacks {lacking[0]} and {len(lacking) - 1} more tensors")
@@ -117,6 +116,15 @@ class _Reader:
         loader = diffusers.DiffusionPipeline
         index = loader.load_config(self._source.name, local_files_only=True)
         return {name: value[1] for name, value in index.items() if isinstance(value, list)}
+
+    def _converted(self, model_class: Any, path: Path) -> Any:
+        try:
+            return self._read_file(model_class, path)
+        except (IndexError, AttributeError, TypeError) as error:
+            # The library's conversion takes the names that it looks for to be there.
+            raise self._error(
+                f"{path} holds no {model_class.__name__} by diffusers' or the vendor's names"
+            ) from error
 
     def _read_file(self, model_class: Any, path: Path) -> Any:
         arguments: dict[str, Any] = {
@@ -226,7 +234,7 @@ def _read_bitsandbytes(model_class: Any, folder: Path, dtype: torch.dtype) -> An
     """One of diffusers' models from a folder that bitsandbytes quantised, in 4 or 8 bits."""
     config = dict(model_class.load_config(folder))
     config.pop("quantization_config")
-    with init_empty_weights():
+    with torch.device("meta"):
         model = model_class.from_config(config)
     tensors: dict[str, torch.Tensor] = {}
     for path in sorted(folder.glob("*.safetensors")):

@@ -11,6 +11,7 @@ What an operator asks for is kept or refused, never replaced.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 
 from db.values.pricing import PIXELS_PER_MEGAPIXEL
 from workers.adapters.serving.component import Component, Role
@@ -45,7 +46,15 @@ _WORDS = {
 
 
 class DoesNotFitError(Exception):
-    """A model cannot be served within this memory; the message says what would do."""
+    """A model cannot be served within this memory; the message says what would do.
+
+    Attributes:
+        is_final: true when the model fits in no way at all, whatever is asked for.
+    """
+
+    def __init__(self, message: str, *, is_final: bool = False) -> None:
+        super().__init__(message)
+        self.is_final = is_final
 
 
 class RequestError(DoesNotFitError):
@@ -101,7 +110,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Way:
+class Candidate:
     """One way to serve a model, and what it takes.
 
     Attributes:
@@ -214,13 +223,13 @@ def _steps_and_seconds(variant: Variant) -> tuple[int, float]:
     return limits.steps, max(0.05, variant.cost_seconds(job))
 
 
-def ways(
+def candidates_for(
     variant: Variant, components: Mapping[str, Component], abilities: Abilities = MODERN_CARD
-) -> list[Way]:
+) -> list[Candidate]:
     """Every way to serve a model on a device, best first."""
     number = abilities.number_bytes(variant)
     return [
-        Way(variant, components, precision, offload, number)
+        Candidate(variant, components, precision, offload, number)
         for precision, offload in _order(variant, components, abilities)
     ]
 
@@ -228,20 +237,18 @@ def ways(
 def _order(
     variant: Variant, components: Mapping[str, Component], abilities: Abilities
 ) -> Sequence[tuple[Precision, Offload]]:
+    plain, eight, four = abilities.plain, abilities.in_8_bits, Precision.NF4
     if variant.family is Family.FLORENCE2:
         return [(_plain_of(variant, abilities), Offload.NONE)]
-    plain, eight, four = abilities.plain, abilities.in_8_bits, Precision.NF4
+    # On the CPU nothing is gained by what waits: it is the same memory.
+    offloads: tuple[Offload, ...] = (
+        (Offload.NONE,) if abilities.is_cpu else (Offload.NONE, Offload.TEXT)
+    )
+    streams: tuple[Offload, ...] = () if abilities.is_cpu else (Offload.BLOCKS,)
     if any(part.stored_bytes is not None for part in components.values()):
-        return [(Precision.STORED, offload) for offload in _WORDS]
-    resident = [
-        (precision, offload)
-        for precision in (plain, eight, four)
-        for offload in (Offload.NONE, Offload.TEXT)
-    ]
-    if abilities.is_cpu:  # nothing is gained by what waits in the same memory
-        return [(precision, Offload.NONE) for precision in (plain, eight, four)]
+        return list(product((Precision.STORED,), (*offloads, *streams)))
     # Not 16 bits block by block: twice the transfers of 8 bits for a difference that few see.
-    return [*resident, (eight, Offload.BLOCKS), (four, Offload.BLOCKS)]
+    return (*product((plain, eight, four), offloads), *product((eight, four), streams))
 
 
 def _plain_of(variant: Variant, abilities: Abilities) -> Precision:
@@ -275,24 +282,24 @@ def choose(
         RequestError: the request cannot be met by this model or with these libraries.
         DoesNotFitError: no way that is asked for fits; the message names the smallest.
     """
-    candidates = requested_ways(variant, components, request, abilities)
+    candidates = requested_modes(variant, components, request, abilities)
     usable = [way for way in candidates if _installed(way, abilities)]
     chosen = next((way for way in usable if way.fits(budget)), None)
     if chosen is None:
-        raise DoesNotFitError(_shortage(variant, candidates, budget, request, abilities))
+        raise _shortage(variant, candidates, budget, request, abilities)
     return plan_of(chosen, budget, request)
 
 
-def _installed(way: Way, abilities: Abilities) -> bool:
+def _installed(way: Candidate, abilities: Abilities) -> bool:
     return way.precision in (*_SIXTEEN_BITS, Precision.STORED, *abilities.precisions)
 
 
-def requested_ways(
+def requested_modes(
     variant: Variant,
     components: Mapping[str, Component],
     request: ServingRequest,
     abilities: Abilities,
-) -> list[Way]:
+) -> list[Candidate]:
     """The ways that a request leaves open, best first.
 
     Raises:
@@ -300,6 +307,7 @@ def requested_ways(
     """
     known = _order(variant, components, abilities)
     asked = _asked(known, request)
+    allowed: list[tuple[Precision, Offload]]
     if variant.family is Family.FLORENCE2:
         allowed = [(p, o) for p, o in asked if p in _SIXTEEN_BITS and o is Offload.NONE]
     elif any(precision is Precision.STORED for precision, _ in known):
@@ -309,13 +317,13 @@ def requested_ways(
     if not allowed:
         raise RequestError(_refusal(variant, known, request))
     number = abilities.number_bytes(variant)
-    return [Way(variant, components, p, o, number) for p, o in allowed]
+    return [Candidate(variant, components, p, o, number) for p, o in allowed]
 
 
 def _asked(
     known: Sequence[tuple[Precision, Offload]], request: ServingRequest
 ) -> list[tuple[Precision, Offload]]:
-    if request.precision != AUTO and request.offload != AUTO:
+    if AUTO not in (request.precision, request.offload):
         return [(request.precision, request.offload)]
     if request.precision != AUTO:
         offloads = dict.fromkeys(offload for _, offload in known)
@@ -344,7 +352,7 @@ def _refusal(
     return f"{variant.id}: {asked} cannot be: its weights are in 16 bits; choose bf16, fp8 or nf4"
 
 
-def plan_of(way: Way, budget: Budget, request: ServingRequest) -> ServingPlan:
+def plan_of(way: Candidate, budget: Budget, request: ServingRequest) -> ServingPlan:
     """The plan of a way that fits."""
     plan = ServingPlan(
         mode=ServingMode(
@@ -361,13 +369,13 @@ def plan_of(way: Way, budget: Budget, request: ServingRequest) -> ServingPlan:
     return replace(plan, reason=_reason(way, plan, budget))
 
 
-def _reason(way: Way, plan: ServingPlan, budget: Budget) -> str:
+def _reason(way: Candidate, plan: ServingPlan, budget: Budget) -> str:
     waiting = f", {_gigabytes(plan.host_bytes)} of the host's" if plan.host_bytes else ""
     text = f"{way.name}: {_gigabytes(plan.peak_bytes)} of {_gigabytes(budget.device_bytes)}"
     return f"{text}{waiting}{_limit(way, budget)}"
 
 
-def _limit(way: Way, budget: Budget) -> str:
+def _limit(way: Candidate, budget: Budget) -> str:
     """A word on the pictures that the row allows and this memory does not hold."""
     most, fitting = largest_job(way.variant).pixels, way.largest_pixels(budget)
     if fitting >= most:
@@ -377,46 +385,55 @@ def _limit(way: Way, budget: Budget) -> str:
 
 def _shortage(
     variant: Variant,
-    candidates: Sequence[Way],
+    candidates: Sequence[Candidate],
     budget: Budget,
     request: ServingRequest,
     abilities: Abilities,
-) -> str:
-    """The reason why no way fits, with the nearest remedy."""
+) -> DoesNotFitError:
+    """The error that says why no way fits, with the nearest remedy."""
     missing = [way for way in candidates if way.fits(budget) and not _installed(way, abilities)]
     if missing:
-        return (
+        return DoesNotFitError(
             f"{variant.id} fits as {missing[0].name}, for which a library is missing: "
             "pip install 'bottega[quantization]'"
         )
     smallest = min(candidates, key=lambda way: way.peak_bytes)
-    memory = "memory" if abilities.is_cpu else "device memory"
-    text = (
-        f"{variant.id} takes {_gigabytes(smallest.peak_bytes)} of {memory} as {smallest.name}, "
-        f"and {_gigabytes(budget.device_bytes)} are free"
+    other = _other_way(variant, smallest, budget, request, abilities)
+    remedy = (
+        "free some of it, or serve a smaller model (`bottega catalog plan` lists what fits)"
+        if other is None
+        else f"it fits as {other.name}, which precision and offload auto choose"
     )
+    shortage = _amounts(variant, smallest, budget, is_cpu=abilities.is_cpu)
+    return DoesNotFitError(f"{shortage}: {remedy}", is_final=other is None)
+
+
+def _amounts(variant: Variant, smallest: Candidate, budget: Budget, *, is_cpu: bool) -> str:
+    """What the smallest way takes, and what there is."""
     if smallest.peak_bytes <= budget.device_bytes:
-        text = (
+        return (
             f"{variant.id} as {smallest.name} takes {_gigabytes(smallest.host_bytes)} of the "
             f"host's memory, and {_gigabytes(budget.host_bytes or 0)} are free"
         )
-    return f"{text}: {_remedy(variant, smallest, budget, request, abilities)}"
+    return (
+        f"{variant.id} takes {_gigabytes(smallest.peak_bytes)} of "
+        f"{'memory' if is_cpu else 'device memory'} as {smallest.name}, "
+        f"and {_gigabytes(budget.device_bytes)} are free"
+    )
 
 
-def _remedy(
+def _other_way(
     variant: Variant,
-    smallest: Way,
+    smallest: Candidate,
     budget: Budget,
     request: ServingRequest,
     abilities: Abilities,
-) -> str:
-    if request.precision != AUTO or request.offload != AUTO:
-        free = next(
-            (way for way in ways(variant, smallest.components, abilities) if way.fits(budget)), None
-        )
-        if free is not None:
-            return f"it fits as {free.name}, which precision and offload auto choose"
-    return "free some of it, or serve a smaller model (`bottega catalog plan` lists what fits)"
+) -> Candidate | None:
+    """A way that fits and was not asked for."""
+    if request.precision == AUTO and request.offload == AUTO:
+        return None
+    others = candidates_for(variant, smallest.components, abilities)
+    return next((way for way in others if way.fits(budget) and _installed(way, abilities)), None)
 
 
 def _gigabytes(count: int) -> str:

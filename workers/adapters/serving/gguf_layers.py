@@ -67,7 +67,8 @@ def _replacement(layer: Any, library: Any) -> torch.nn.Linear:
         plain = torch.nn.Linear(layer.in_features, layer.out_features, bias=False, device="meta")
         weight = layer.weight.detach().to(layer.compute_dtype)
         plain.weight = torch.nn.Parameter(weight, requires_grad=False)
-        plain.bias = None if bias is None else torch.nn.Parameter(bias, requires_grad=False)
+        if bias is not None:
+            plain.bias = torch.nn.Parameter(bias, requires_grad=False)
         return plain
     block = (library.dequantize_functions[kind], *library.GGML_QUANT_SIZES[kind])
     shape = (layer.out_features, layer.in_features)

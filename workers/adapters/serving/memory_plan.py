@@ -5,7 +5,13 @@ from dataclasses import dataclass
 
 from workers import catalog
 from workers.adapters.serving.checkpoint_sizes import bytes_in_16_bits, components_of
-from workers.adapters.serving.choose import DoesNotFitError, Way, choose, plan_of, requested_ways
+from workers.adapters.serving.choose import (
+    Candidate,
+    DoesNotFitError,
+    choose,
+    plan_of,
+    requested_modes,
+)
 from workers.adapters.serving.device_budget import DeviceBudget
 from workers.adapters.serving.plan import UNPLANNED, ServingPlan
 from workers.adapters.weights import WeightsError
@@ -14,7 +20,7 @@ from workers.catalog.variant import Family, Variant
 
 
 @dataclass(frozen=True)
-class PlannedWay:
+class PlannedMode:
     """One way to serve a model, and its plan where it fits.
 
     Attributes:
@@ -24,7 +30,7 @@ class PlannedWay:
         plan: its figures.
     """
 
-    way: Way
+    way: Candidate
     fits: bool
     chosen: bool
     plan: ServingPlan
@@ -66,10 +72,10 @@ def plan_variant(
     try:
         return choose(variant, components, device.budget, wanted, device.abilities)
     except DoesNotFitError as error:
-        smaller = _smaller(variant, device)
-        if smaller is None or type(error) is not DoesNotFitError:
+        smaller = _smaller(variant, device) if error.is_final else None
+        if smaller is None:
             raise
-        raise DoesNotFitError(f"{error}; {smaller.id} fits, for one") from error
+        raise DoesNotFitError(f"{error}; {smaller.id} fits, for one", is_final=True) from error
 
 
 def _smaller(variant: Variant, device: DeviceBudget) -> Variant | None:
@@ -90,12 +96,12 @@ def _smaller(variant: Variant, device: DeviceBudget) -> Variant | None:
     return max(fitting, key=lambda each: each[0], default=(0, None))[1]
 
 
-def planned_ways(
+def planned_modes(
     variant: Variant,
     device: DeviceBudget,
     request: ServingRequest = OPEN_REQUEST,
     overrides: Mapping[str, str] | None = None,
-) -> Sequence[PlannedWay]:
+) -> Sequence[PlannedMode]:
     """Every way to serve a model that a request leaves open, best first.
 
     Raises:
@@ -104,14 +110,14 @@ def planned_ways(
     """
     wanted = request_for(variant, request)
     components = components_of(variant, overrides or {})
-    candidates = requested_ways(variant, components, wanted, device.abilities)
+    candidates = requested_modes(variant, components, wanted, device.abilities)
     try:
         mode = choose(variant, components, device.budget, wanted, device.abilities).mode
         taken = (mode.precision, mode.offload)
     except DoesNotFitError:
         taken = None
     return [
-        PlannedWay(
+        PlannedMode(
             way,
             fits=way.fits(device.budget),
             chosen=(way.precision, way.offload) == taken,

@@ -7,11 +7,12 @@ layer, on the host and on the device alike.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import torch
 from diffusers.hooks import apply_group_offloading
 
+from workers.adapters.devices import trim_host_memory
 from workers.adapters.pinning import Device
 from workers.adapters.serving.layers import QUANTIZING, LayerFormat, is_quantizable, layer_format
 from workers.adapters.serving.quantization import (
@@ -67,14 +68,13 @@ def _place_component(
     class_name = type(component).__name__
     if precision in QUANTIZING and is_quantizable(class_name):
         # By name, and not by object: a list of the objects would keep what was read alive.
-        for layer in [name for name, module in component.named_modules() if _is_plain(module)]:
-            stored = layer_format(class_name, layer, precision)
+        for name in [name for name, module in component.named_modules() if _is_plain(module)]:
+            stored = layer_format(class_name, name, precision)
             if stored is not LayerFormat.KEPT:
-                _replace(
-                    component,
-                    layer,
-                    quantize(component.get_submodule(layer), stored, onto, dtype).to(stays),
-                )
+                layer = cast("torch.nn.Linear", component.get_submodule(name))
+                _replace(component, name, quantize(layer, stored, onto, dtype).to(stays))
+                del layer
+                trim_host_memory()  # else malloc would keep a good part of it for later layers
         _cast_rest(component, stays, dtype)
     component.to(stays)
 

@@ -59,6 +59,8 @@ class QuantizedLinear(torch.nn.Linear):
 class Int8Linear(QuantizedLinear):
     """Integers from -127 to 127, and one scale for each output."""
 
+    scale: torch.Tensor
+
     def __init__(
         self,
         shape: tuple[int, int],
@@ -81,6 +83,8 @@ class Fp8Linear(QuantizedLinear):
     Attributes:
         dynamic: true to multiply in 8 bits too, with one scale for each row of the inputs.
     """
+
+    scale: torch.Tensor
 
     def __init__(
         self,

@@ -1,14 +1,9 @@
 """The memory that a call of a model takes beside its weights.
 
-A picture is denoised and then decoded, so the larger of the two counts. The figures are of
-pipelines in 16 bits with torch's own fused attention, whose memory grows with the number of tokens
-and not with its square:
-
-- Denoising: `NUMBERS_PER_TOKEN` numbers of the transformer's width for each token. In a single
-  block these are the residual and its norm, the projections (7 widths in FLUX.1, 9 in FLUX.2), the
-  rotated queries and keys in float32, the activated hidden state, and the concatenation of both.
-- Decoding: 1.6 GB for each megapixel by the VAE of FLUX, whose first stage has 128 channels; in
-  tiles it is that of one tile.
+A picture is denoised and then decoded, so the larger of the two counts. Both were counted on the
+published models: the tensors that live at one moment, in 16 bits, with fused attention, whose
+memory grows with the number of tokens and not with its square
+(`tests/conformance/workers/adapters/serving/test_working_set.py` counts them anew).
 """
 
 from collections.abc import Iterable
@@ -27,12 +22,20 @@ CONTEXT_BYTES = 600_000_000
 TILE_PIXELS = PIXELS_PER_MEGAPIXEL
 """Pixels of a tile: the VAE's `sample_size` squared."""
 
-NUMBERS_PER_TOKEN = 28
-VAE_BYTES_PER_PIXEL = 1_600_000_000 / PIXELS_PER_MEGAPIXEL
+NUMBERS_PER_TOKEN = {"FluxTransformer2DModel": 17.4, "Flux2Transformer2DModel": 21.8}
+"""Numbers that live while one of the blocks computes, for each token and unit of width."""
+
+_MOST_PER_TOKEN = max(NUMBERS_PER_TOKEN.values())
+VAE_BYTES_PER_PIXEL = 1_613_000_000 / PIXELS_PER_MEGAPIXEL
+"""Bytes that live while a picture is decoded, where the VAE's first stage has 128 channels."""
+
 _VAE_WIDTH = 128
 _TOKEN_PIXELS = 16 * 16
 _TEXT_TOKENS = 512
-_TEXT_ACTIVATIONS = 200_000_000
+_TEXT_ACTIVATIONS = 300_000_000
+_VISITING = 1.25
+"""A text encoder's largest layer on the device, with the next one, which is a small one."""
+
 _FRAGMENTATION = 1.05
 """torch's allocator keeps blocks that no tensor fills."""
 
@@ -129,7 +132,8 @@ def _denoising(
         return 0
     is_packed = precision not in (Precision.BF16, Precision.FP16)
     unpacked = transformer.largest * number_bytes if is_packed else 0
-    return job.tokens * transformer.width * NUMBERS_PER_TOKEN * number_bytes + unpacked
+    numbers = NUMBERS_PER_TOKEN.get(transformer.component_class, _MOST_PER_TOKEN)
+    return job.tokens * transformer.width * numbers * number_bytes + unpacked
 
 
 def _decoding(parts: list[Component], job: JobSize, number_bytes: int) -> float:
@@ -141,7 +145,7 @@ def _decoding(parts: list[Component], job: JobSize, number_bytes: int) -> float:
 
 def _encoding(parts: list[Component], number_bytes: int, *, text_waits: bool) -> float:
     """The layer of a waiting text encoder that computes, and the one that is on its way."""
-    layers = [2 * part.largest * number_bytes for part in parts if part.role is Role.TEXT]
+    layers = [_VISITING * part.largest * number_bytes for part in parts if part.role is Role.TEXT]
     visiting = max(layers, default=0) if text_waits else 0
     scale = min(1.0, sum(part.parameters for part in parts if part.role is Role.TEXT) / 10**9)
     return visiting + _TEXT_ACTIVATIONS * scale

@@ -53,6 +53,9 @@ def faults_of_row(table: ModelTable, base: Variant) -> Iterator[Fault]:
         return
     if table.weights:
         yield from (each.below("weights") for each in _faults_of_weights(table.weights, base))
+        if table.weights.file and not table.base:
+            message = f"{base.id} itself has the other components: give the file to a model of "
+            yield Fault(("weights", "file"), f'{message}your own, with base = "{base.id}"')
     yield from _faults_of_loras(table.loras or (), base)
     yield from _faults_of_serving(table, base)
     yield from _faults_of_parameters(table, base)
@@ -96,7 +99,7 @@ def _faults_of_weights(weights: WeightsTable, base: Variant) -> Iterator[Fault]:
     if base.adapter != "flux":
         message = f"{base.id} has no single files: give folder or repo"
         yield Fault(("file",), message)
-    elif not weights.file.lower().endswith(_SINGLE_FILES):
+    elif not weights.file.endswith(_SINGLE_FILES):
         message = f"must end with {' or '.join(_SINGLE_FILES)}, unlike {shown(weights.file)}"
         yield Fault(("file",), message)
     yield from _faults_of_file_in(weights.repo, weights.file)
@@ -130,7 +133,7 @@ def _faults_of_loras(loras: Iterable[LoraTable], base: Variant) -> Iterator[Faul
 def _faults_of_lora(lora: LoraTable) -> Iterator[Fault]:
     yield from _faults_of_hub(lora.repo, lora.revision)
     yield from _faults_of_file_in(lora.repo, lora.file)
-    if not lora.file.lower().endswith(".safetensors"):
+    if not lora.file.endswith(".safetensors"):
         yield Fault(("file",), f"must end with .safetensors, unlike {shown(lora.file)}")
     if abs(lora.scale) > MAX_LORA_SCALE:
         message = f"must be from {-MAX_LORA_SCALE:g} to {MAX_LORA_SCALE:g}, not {lora.scale:g}"
@@ -140,7 +143,7 @@ def _faults_of_lora(lora: LoraTable) -> Iterator[Fault]:
 def _faults_of_serving(table: ModelTable, base: Variant) -> Iterator[Fault]:
     if table.pinned and table.idle_seconds is not None:
         yield Fault(("idle_seconds",), "a pinned model is never unloaded: leave one of the two out")
-    is_gguf = bool(table.weights and (table.weights.file or "").lower().endswith(".gguf"))
+    is_gguf = bool(table.weights and (table.weights.file or "").endswith(".gguf"))
     if is_gguf and table.precision not in (Precision.AUTO, Precision.STORED):
         yield Fault(("precision",), "a GGUF file is quantised already: leave precision out")
     if base.adapter == "flux":

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from api.core.errors import not_found
 from api.web.shared.formats import duration, plural
 from api.web.shared.model_price import price_text
 from db.jobs.waiting import Outlook, queue_outlook
@@ -79,12 +80,19 @@ def _readiness(outlook: Outlook) -> str:
         return "no worker serves it now"
     wait = outlook.expected_wait_seconds or 0.0
     starts = "starts at once" if wait < _SOON_SECONDS else f"starts in about {duration(wait)}"
-    return f"{plural(outlook.ready_workers, 'worker')} ready, {starts}"
+    loads = ", once it is loaded" if outlook.cold_start else ""
+    return f"{plural(outlook.ready_workers, 'worker')} ready, {starts}{loads}"
 
 
 def default_model(offered: Sequence[Group]) -> str:
-    """The model of a new form: the first that is ready, else the first."""
+    """The model of a new form: the first that is ready, else the first.
+
+    Raises:
+        api.core.errors.ProblemError: 404, no model is offered.
+    """
     choices = [choice for group in offered for choice in group.choices]
+    if not choices:
+        raise not_found("model")
     return next((each.id for each in choices if each.is_ready), choices[0].id)
 
 

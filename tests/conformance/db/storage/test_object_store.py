@@ -111,6 +111,22 @@ def test_a_second_put_replaces_bytes_and_media_type(store: ObjectStore, top: str
     assert store.head(f"{top}/0").size_bytes == len(b"second")
 
 
+def test_a_file_is_put_and_got_as_bytes_are(store: ObjectStore, top: str, tmp_path: Path) -> None:
+    data = bytes(range(256)) * 8193  # more than a chunk, and no whole number of them
+    (tmp_path / "from").write_bytes(data)
+    store.put_file(f"{top}/0", tmp_path / "from", "application/octet-stream")
+    assert store.get(f"{top}/0") == StoredObject(data, "application/octet-stream")
+    assert store.head(f"{top}/0").size_bytes == len(data)
+    store.put(f"{top}/1", b"short", "text/plain")
+    for key, expected in ((f"{top}/0", data), (f"{top}/1", b"short")):
+        store.get_file(key, tmp_path / "to")
+        assert (tmp_path / "to").read_bytes() == expected
+    with pytest.raises(ObjectNotFoundError):
+        store.get_file(f"{top}/absent", tmp_path / "to")
+    with pytest.raises(InvalidObjectError):
+        store.put_file("../up", tmp_path / "from", "text/plain")
+
+
 def test_head_tells_size_and_age(store: ObjectStore, top: str) -> None:
     store.put(f"{top}/0", b"12345", "text/plain")
     info = store.head(f"{top}/0")

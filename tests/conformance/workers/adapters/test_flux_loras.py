@@ -1,7 +1,9 @@
 """LoRAs on a loaded model: enabled, disabled, and refused without a change of the model."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from tests.conformance.workers.adapters.tiny_flux1 import save_tiny_flux1
 from tests.conformance.workers.adapters.tiny_klein import save_tiny_klein
 from workers.adapters.flux.adapter import FluxAdapter
 from workers.adapters.flux.loras import MAX_LOADED
-from workers.adapters.protocol import InvalidLoraError, Work
+from workers.adapters.protocol import FetchFile, InvalidLoraError, Work
 from workers.adapters.weights import override_variable
 from workers.catalog import find
 
@@ -66,9 +68,22 @@ def paint(adapter: FluxAdapter, files: dict[str, bytes], *loras: tuple[str, floa
         steps=2,
         loras=[{"source": name, "scale": scale} for name, scale in loras],
     )
-    work = Work(parameters, stored=files.__getitem__)
+    work = Work(parameters, stored=stored(files))
     (output,) = adapter.run([work], lambda _step, _steps: None, lambda: False)
     return np.asarray(output.images[0].image, dtype=int)
+
+
+def stored(files: dict[str, bytes]) -> FetchFile:
+    """Fetches these files by key, as a worker does from the object store."""
+
+    @contextmanager
+    def fetch(key: str) -> Iterator[Path]:
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "object"
+            path.write_bytes(files[key])
+            yield path
+
+    return fetch
 
 
 def test_a_lora_acts_as_strongly_as_asked_and_is_gone_afterwards(adapter: FluxAdapter) -> None:
@@ -97,7 +112,7 @@ def test_no_more_stay_than_the_limit_and_all_work_when_loaded_again(
     files = {f"n{n}": lora(adapter, n, rank=1) for n in range(MAX_LOADED + 3)}
     first = [paint(adapter, files, (name, 1)) for name in files]
     assert adapter._loras is not None
-    assert len(adapter._loras._names) == MAX_LOADED
+    assert len(adapter._loras._loaded) == MAX_LOADED
     assert np.array_equal(paint(adapter, files, ("n0", 1)), first[0])
 
 

@@ -1,6 +1,5 @@
-"""A row's options for FLUX: the picture stays the same, or the option is refused."""
+"""Ways to serve FLUX that leave its pictures as they are, or are refused."""
 
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -13,11 +12,11 @@ from torch._dynamo.utils import counters
 from tests.conformance.workers.adapters.tiny_flux1 import save_tiny_flux1
 from tests.conformance.workers.adapters.tiny_klein import save_tiny_klein
 from workers.adapters.flux.adapter import FluxAdapter
-from workers.adapters.flux.optimizations import FluxOptimizations, OptionError
-from workers.adapters.protocol import InvalidLoraError, OutOfMemoryError, Work
+from workers.adapters.flux.optimizations import OptionError
+from workers.adapters.protocol import OutOfMemoryError, Work
 from workers.adapters.weights import override_variable
 from workers.catalog import find
-from workers.catalog.flux.row_parts import OPTIMIZATIONS
+from workers.catalog.serving import PLAIN, Offload
 
 IDS = ("flux.1-schnell", "flux.2-klein-4b")
 SAME_LEVELS = 4
@@ -45,7 +44,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return saved
 
 
-def made(id_: str, folders: dict[str, str], **options: Any) -> FluxAdapter:
+def made(id_: str, folders: dict[str, str], **mode: Any) -> FluxAdapter:
     """A variant with small numbers in 32 bits, whose default picture is small too."""
     row = find(id_)
     small = replace(row.parameters.limits, side=64)
@@ -54,13 +53,13 @@ def made(id_: str, folders: dict[str, str], **options: Any) -> FluxAdapter:
         row,
         dtype={"cpu": "float32"},
         parameters=parameters,
-        options={**row.options, "max_sequence_length": 32, **options},
+        options={**row.options, "max_sequence_length": 32},
     )
-    return FluxAdapter(changed, "cpu", folders)
+    return FluxAdapter(changed, "cpu", folders, replace(PLAIN, **mode))
 
 
-def loaded(id_: str, folders: dict[str, str], **options: Any) -> FluxAdapter:
-    adapter = made(id_, folders, **options)
+def loaded(id_: str, folders: dict[str, str], **mode: Any) -> FluxAdapter:
+    adapter = made(id_, folders, **mode)
     adapter.load()
     return adapter
 
@@ -74,52 +73,48 @@ def paint(adapter: FluxAdapter, count: int = 1, **given: Any) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def plain(folders: dict[str, str]) -> dict[str, np.ndarray]:
-    """The picture of each variant with its row's own options."""
+    """The picture of each variant, served plainly."""
     return {id_: paint(loaded(id_, folders)) for id_ in IDS}
 
 
 @pytest.mark.parametrize("id_", IDS)
-@pytest.mark.parametrize(
-    "option",
-    [{"attention": "_native_math"}, {"fuse_qkv": True}, {"channels_last": True}],
-    ids=lambda option: next(iter(option)),
-)
-def test_an_option_paints_the_same_picture(
-    id_: str, option: dict[str, Any], folders: dict[str, str], plain: dict[str, np.ndarray]
-) -> None:
-    assert np.abs(paint(loaded(id_, folders, **option)) - plain[id_]).max() <= SAME_LEVELS
-
-
-@pytest.mark.parametrize("id_", IDS)
-def test_text_encoders_on_the_host_read_the_same(
+def test_other_kernels_of_attention_paint_the_same_picture(
     id_: str, folders: dict[str, str], plain: dict[str, np.ndarray]
 ) -> None:
-    adapter = loaded(id_, folders, offload_text=True)
+    painted = paint(loaded(id_, folders, attention="_native_math"))
+    assert np.abs(painted - plain[id_]).max() <= SAME_LEVELS
+
+
+@pytest.mark.parametrize("offload", [Offload.TEXT, Offload.BLOCKS])
+@pytest.mark.parametrize("id_", IDS)
+def test_parts_on_the_host_compute_the_same(
+    id_: str, offload: Offload, folders: dict[str, str], plain: dict[str, np.ndarray]
+) -> None:
+    adapter = loaded(id_, folders, offload=offload)
     assert np.array_equal(paint(adapter), plain[id_])
     adapter.unload()
     adapter.load()
     assert np.array_equal(paint(adapter), plain[id_])
 
 
-def test_what_was_fused_is_not_kept_beside_what_it_became(folders: dict[str, str]) -> None:
-    fused, apart = (
-        loaded(IDS[0], folders, fuse_qkv=fuse)._pipeline.transformer for fuse in (True, False)
-    )
-    assert sum(p.numel() for p in fused.parameters()) == sum(p.numel() for p in apart.parameters())
-
-
-def test_fused_weights_take_no_lora(folders: dict[str, str]) -> None:
-    adapter = loaded(IDS[0], folders, fuse_qkv=True)
-    with pytest.raises(InvalidLoraError, match="take no LoRA"):
-        paint(adapter, loras=[{"source": "some", "scale": 1.0}])
-
-
-@pytest.mark.parametrize("name", ["sage", "flash", "_native_cudnn", "none of them"])
+@pytest.mark.parametrize("name", ["sage", "flash", "_native_cudnn"])
 def test_unsupported_attention_is_refused_when_it_is_loaded(
     name: str, folders: dict[str, str]
 ) -> None:
-    with pytest.raises(OptionError, match=r"flux\.1-schnell: attention="):
+    with pytest.raises(OptionError, match=rf"^flux\.1-schnell: attention='{name}' is not supp"):
         made(IDS[0], folders, attention=name).load()
+
+
+def test_unknown_attention_is_refused_with_the_names_to_choose_from(
+    folders: dict[str, str],
+) -> None:
+    with pytest.raises(OptionError, match=r"'fast' is not known: choose one of .*native.*"):
+        made(IDS[0], folders, attention="fast").load()
+
+
+def test_compiled_blocks_cannot_wait_on_the_host(folders: dict[str, str]) -> None:
+    with pytest.raises(OptionError, match="choose compile=off, or offload=text"):
+        made(IDS[0], folders, compile=True, offload=Offload.BLOCKS).load()
 
 
 def test_one_variants_attention_is_not_anothers(folders: dict[str, str]) -> None:
@@ -155,28 +150,6 @@ def test_a_compiled_model_takes_any_size_and_number_without_being_compiled_again
         assert graphs() == compiled
 
 
-def test_8_bits_are_refused_in_words_where_they_cannot_be_had(
-    folders: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(OptionError, match=r"flux\.1-schnell: fp8='unheard of'.*choose one of"):
-        made(IDS[0], folders, fp8="unheard of").load()
-    monkeypatch.setitem(sys.modules, "torchao.quantization", None)  # as where it is not installed
-    with pytest.raises(OptionError, match=r"flux\.1-schnell: fp8='weights'.*torchao"):
-        made(IDS[0], folders, fp8="weights").load()
-
-
-def test_weights_of_8_bits_paint_nearly_the_same_in_less_memory(
-    folders: dict[str, str], plain: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.syspath_prepend(f"{sys.prefix}/torchao")  # where make puts it, aside
-    adapter = loaded(IDS[0], folders, fp8="weights")
-    weights = adapter._pipeline.transformer.transformer_blocks[0].attn.to_q.weight
-    assert weights.qdata.dtype is torch.float8_e4m3fn
-    assert np.abs(paint(adapter) - plain[IDS[0]]).mean() < SAME_LEVELS
-    with pytest.raises(OptionError, match="compute capability"):
-        made(IDS[0], folders, fp8="dynamic").load()
-
-
 def test_a_batch_that_does_not_fit_raises_and_the_next_is_painted(
     folders: dict[str, str], plain: dict[str, np.ndarray]
 ) -> None:
@@ -190,9 +163,3 @@ def test_a_batch_that_does_not_fit_raises_and_the_next_is_painted(
         paint(adapter, 2)
     hook.remove()
     assert np.array_equal(paint(adapter), plain[IDS[0]])
-
-
-def test_a_row_says_what_it_asks_for() -> None:
-    asked = FluxOptimizations.from_options("flux.1-schnell", find("flux.1-schnell").options)
-    assert asked == FluxOptimizations("flux.1-schnell", **OPTIMIZATIONS)
-    assert asked.supports_loras

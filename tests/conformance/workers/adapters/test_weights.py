@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from workers.adapters.registry import make_adapter
-from workers.adapters.weights import WeightsError, locate, override_variable
+from workers.adapters.weights import WeightsError, locate, locate_lora, override_variable
 from workers.catalog import find
+from workers.catalog.flux.loras import RowLora
 from workers.catalog.variant import Weights
 from workers.demo import weights_folder
 
@@ -62,6 +63,25 @@ def test_an_override_comes_before_both(copied: Path) -> None:
         overrides = {override_variable(variant.id): str(copied)}
         source = locate(variant, overrides)
         assert (source.name, source.revision) == (str(copied), None)
+
+
+def test_a_folder_of_the_catalogue_file_comes_before_the_hub(copied: Path) -> None:
+    own = replace(find("flux.1-schnell"), weights=Weights("", folder=str(copied)))
+    assert locate(own, {}).name == str(copied)
+    gone = replace(own, id="flux.1-ours", weights=Weights("", folder=f"{copied}/gone"))
+    with pytest.raises(WeightsError, match=r"there is no folder .*/gone; its row must"):
+        locate(gone, {})
+    overrides = {override_variable(gone.id): str(copied)}
+    assert locate(gone, overrides).name == str(copied)
+
+
+def test_a_local_lora_of_the_catalogue_file_is_read_where_it_is(tmp_path: Path) -> None:
+    lora = RowLora(Weights("", folder=str(tmp_path)), "style.safetensors")
+    row = replace(find("flux.1-demo"), options={"loras": (lora,)})
+    with pytest.raises(WeightsError, match=rf"no file {tmp_path}/style.safetensors; `loras` in"):
+        locate_lora(row, 1, {})
+    (tmp_path / "style.safetensors").touch()
+    assert locate_lora(row, 1, {}) == tmp_path / "style.safetensors"
 
 
 def test_a_model_loads_from_an_override(copied: Path) -> None:

@@ -8,6 +8,8 @@ import torch
 from diffusers import AutoencoderKL, FluxPriorReduxPipeline, FluxTransformer2DModel
 from diffusers.pipelines.flux.modeling_flux import ReduxImageEncoder
 from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
     DepthAnythingConfig,
     DepthAnythingForDepthEstimation,
     Dinov2Config,
@@ -15,6 +17,8 @@ from transformers import (
     SiglipImageProcessorPil,
     SiglipVisionConfig,
     SiglipVisionModel,
+    T5Config,
+    T5EncoderModel,
 )
 
 from workers.demo import weights_folder
@@ -34,12 +38,10 @@ WORDS = 128
 """Width of the demo's text encoders, which these checkpoints use."""
 
 
-def save_tiny_flux1(class_name: str, folder: Path) -> None:
-    """Write a pipeline as `save_pretrained` does."""
+def save_tiny_flux1(class_name: str, folder: Path, words: Any = None) -> None:
+    """Write a pipeline as `save_pretrained` does, by default with the demo's text encoders."""
     torch.manual_seed(0)
-    words = diffusers.FluxPipeline.from_pretrained(
-        weights_folder("flux.1-demo"), transformer=None, vae=None
-    )
+    words = words or _demo_words()
     getattr(diffusers, class_name)(
         scheduler=words.scheduler,
         vae=_vae(),
@@ -54,8 +56,8 @@ def save_tiny_flux1(class_name: str, folder: Path) -> None:
             num_single_layers=1,
             attention_head_dim=16,
             num_attention_heads=2,
-            joint_attention_dim=WORDS,
-            pooled_projection_dim=WORDS,
+            joint_attention_dim=words.text_encoder_2.config.d_model,
+            pooled_projection_dim=words.text_encoder.config.hidden_size,
             guidance_embeds=True,
             axes_dims_rope=(4, 6, 6),
         ),
@@ -80,7 +82,41 @@ def _vae() -> AutoencoderKL:
     )
 
 
-def save_tiny_redux(folder: Path) -> None:
+TEXT_COMPONENTS = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2")
+
+
+def save_true_width_redux(folder: Path) -> None:
+    """Write a prior and a painter whose texts have the published widths, which diffusers assumes.
+
+    Below the folder, as "prior" and "painter".
+    """
+    save_tiny_redux(folder / "prior", width=T5_WIDTH)
+    save_tiny_flux1("FluxPipeline", folder / "painter", words=_true_width_words())
+
+
+T5_WIDTH, CLIP_WIDTH = 4096, 768
+
+
+def _true_width_words() -> Any:
+    words = _demo_words()
+    tiny = {"num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+    words.text_encoder = CLIPTextModel(
+        CLIPTextConfig(**{**words.text_encoder.config.to_dict(), "hidden_size": CLIP_WIDTH, **tiny})
+    )
+    sizes = {"d_model": T5_WIDTH, "d_kv": 4, "d_ff": 8, "num_layers": 1, "num_heads": 1}
+    words.text_encoder_2 = T5EncoderModel(
+        T5Config(**{**words.text_encoder_2.config.to_dict(), **sizes})
+    )
+    return words
+
+
+def _demo_words() -> Any:
+    return diffusers.FluxPipeline.from_pretrained(
+        weights_folder("flux.1-demo"), transformer=None, vae=None
+    )
+
+
+def save_tiny_redux(folder: Path, width: int = WORDS) -> None:
     """Write the prior alone: the main pipeline has the text encoders."""
     torch.manual_seed(0)
     vision = SiglipVisionConfig(
@@ -94,7 +130,7 @@ def save_tiny_redux(folder: Path) -> None:
     FluxPriorReduxPipeline(
         image_encoder=SiglipVisionModel(vision),
         feature_extractor=SiglipImageProcessorPil(size={"height": 32, "width": 32}),
-        image_embedder=ReduxImageEncoder(redux_dim=16, txt_in_features=WORDS),
+        image_embedder=ReduxImageEncoder(redux_dim=16, txt_in_features=width),
     ).save_pretrained(folder, safe_serialization=True)
 
 

@@ -1,7 +1,10 @@
 """Files by URL: fetched before the job is accepted, then validated and stored as any other."""
 
+import hashlib
 import io
+import json
 import ssl
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -116,6 +119,35 @@ def test_the_messages_about_a_lora_call_it_a_file() -> None:
     with scripted(reply(404)) as server, pytest.raises(RemoteFileError) as refused:
         remote_loras(local()).fetch("ten_1", f"http://127.0.0.1:{server.port}/", max_bytes=9)
     assert str(refused.value) == "the file could not be fetched: its host answered 404"
+
+
+def test_a_file_is_written_as_it_arrives_and_hashed(tmp_path: Path) -> None:
+    body = b"0123456789" * 100_000
+    with scripted(reply(body=body)) as server:
+        sha256 = remote_loras(local()).download(
+            "ten_1", f"http://127.0.0.1:{server.port}/", tmp_path / "file", max_bytes=len(body)
+        )
+    assert (tmp_path / "file").read_bytes() == body
+    assert sha256 == hashlib.sha256(body).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        (reply(body=b"x" * 11), "more bytes than the limit, 10"),
+        (lambda _request: [head(200), b"x" * 11], "more bytes than the limit, 10"),
+        (reply(body=b"x", content_encoding="gzip"), "encoded in a way that was not asked for"),
+        (lambda _request: [head(200, content_length="5"), b"x"], "broke off"),
+    ],
+)
+def test_a_file_that_is_not_written_whole_is_told_why(
+    script: Script, why: str, tmp_path: Path
+) -> None:
+    files, path = remote_loras(local()), tmp_path / "file"
+    with scripted(script) as server:
+        url = f"http://127.0.0.1:{server.port}/"
+        with pytest.raises(RemoteFileError, match=why):
+            files.download("ten_1", url, path, max_bytes=10)
 
 
 def test_a_tenant_holds_no_more_than_its_share_of_the_fetches() -> None:
@@ -300,3 +332,59 @@ def test_a_slow_host_delays_nobody_else(client: TestClient, tls: ssl.SSLContext)
 
     assert answers[-1] == 200
     assert sorted(answers[:-1]) == [202] * 8 + [503] * 4
+
+
+def lora(size: int = 2) -> bytes:
+    """A safetensors file of one matrix of size x size."""
+    name = "transformer.transformer_blocks.0.attn.to_q.lokr_w1"
+    entry = {"dtype": "F32", "shape": [size, size], "data_offsets": [0, 4 * size**2]}
+    header = json.dumps({name: entry}).encode()
+    return len(header).to_bytes(8, "little") + header + bytes(4 * size**2)
+
+
+def submit_lora(client: TestClient, url: str) -> Any:
+    given = {"prompt": "a circle", "loras": [{"source": url}]}
+    return client.post("/v1/jobs", json={"model": "flux.1-demo", "input": given})
+
+
+def test_a_lora_by_url_passes_through_a_file_into_the_store(
+    client: TestClient,
+    store: LocalStore,
+    database: Database,
+    tls: ssl.SSLContext,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    data = lora(700)
+    with scripted(reply(body=data), tls) as server:
+        answer = submit_lora(client, f"https://127.0.0.1:{server.port}/a?token=s3cret")
+    assert answer.status_code == 202, answer.text
+    (stored,) = jobs.found(database, answer.json()["id"]).input["loras"]
+    assert stored["source"].endswith(hashlib.sha256(data).hexdigest())
+    assert store.get(stored["source"]).data == data
+    assert not [*tmp_path.glob("bottega-*")]
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        (reply(body=lora()[:-1]), "cut off"),
+        (reply(body=b"<html>"), "no safetensors file"),
+        (lambda _request: [head(200, content_length="2147483649"), 1.0], "the limit, 2147483648"),
+    ],
+)
+def test_a_lora_by_url_that_is_none_leaves_nothing(
+    script: Script,
+    why: str,
+    client: TestClient,
+    tls: ssl.SSLContext,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with scripted(script, tls) as server:
+        answer = submit_lora(client, f"https://127.0.0.1:{server.port}/a")
+    assert answer.status_code == 422
+    assert why in answer.text
+    assert not [*tmp_path.glob("bottega-*")]

@@ -1,10 +1,13 @@
 """Reading jobs: whose they are, in what order, where they stand and why they wait."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from api.web.dashboard.queue_rows import queue_rows
+from api.web.dashboard.worker_rows import worker_rows
+from api.web.shared.job_labels import waiting_text
 from db import worker_registry as workers
 from db.core.session import Database
 from db.jobs.queries import (
@@ -19,6 +22,7 @@ from db.jobs.queries import (
 from db.jobs.waiting import (
     WORKER_STALE_SECONDS,
     Outlook,
+    ServedMode,
     Waiting,
     WaitReason,
     queue_outlook,
@@ -46,8 +50,9 @@ from tests.support.jobs import (
 def report(
     database: Database, state: str, *variants: str, worker_id: str = "wrk_1", pid: int = 7
 ) -> None:
-    """Let a worker report itself."""
-    said = WorkerReport(worker_id, "host", pid, "cpu", variants or (VARIANT,), state)
+    """Let a worker report itself, with its models loaded."""
+    served = variants or (VARIANT,)
+    said = WorkerReport(worker_id, "host", pid, "cpu", served, state, resident=served)
     with database.transaction(durable=False) as session:
         workers.report(session, said)
 
@@ -329,3 +334,61 @@ def test_a_job_whose_model_is_being_loaded_is_told_how_far(database: Database) -
     load(database, 0.5, resident=(VARIANT,))
     stands = waiting(database, job_id)
     assert (stands.reason, stands.progress) == (WaitReason.WORKERS_BUSY, None)
+
+
+def test_a_cold_start_is_told_with_the_seconds_that_a_worker_measured(database: Database) -> None:
+    job_id = submit(database, add_tenant(database), cost_seconds=0)
+    plan = {
+        "mode": {"precision": "nf4", "offload": "text"},
+        "device_bytes": 7,
+        "working_bytes": 2,
+        "host_bytes": 4,
+        "load_seconds": 42.5,
+    }
+    cold = WorkerReport("wrk_1", "host", 7, "cuda:0", (VARIANT,), "ready", plans={VARIANT: plan})
+    other = replace(cold, id="wrk_2", plans={VARIANT: plan | {"load_seconds": None}})
+    with database.transaction() as session:
+        workers.report(session, cold)
+        workers.report(session, other)
+        outlook = queue_outlook(session, [VARIANT, "unserved"])
+    served = ServedMode("nf4", "text", 7, 2, 4, workers=2)
+    assert outlook[VARIANT] == Outlook(
+        2, 0, cold_start=True, cold_start_seconds=42.5, serving=(served,)
+    )
+    assert outlook["unserved"] == Outlook(0, None)
+    assert waiting(database, job_id).cold_start
+    with database.transaction() as session:
+        workers.report(session, replace(other, resident=(VARIANT,)))
+        warm = queue_outlook(session, [VARIANT])[VARIANT]
+    assert (warm.cold_start, warm.cold_start_seconds) == (False, None)
+    assert not waiting(database, job_id).cold_start
+
+
+def test_a_job_tells_the_stage_and_the_bytes_of_its_models_load(database: Database) -> None:
+    job = submit(database, add_tenant(database))
+    said = WorkerReport(
+        *("wrk_1", "host", 7, "cpu", (VARIANT,), "starting"),
+        loading=VARIANT,
+        loading_fraction=0.25,
+        loading_stage="downloading",
+        loading_bytes=50,
+        loading_total_bytes=200,
+    )
+    with database.transaction(durable=False) as session:
+        workers.report(session, said)
+    told = waiting(database, job)
+    assert told.reason is WaitReason.LOADING
+    assert (told.progress, told.stage, told.loaded_bytes, told.total_bytes) == (
+        0.25,
+        "downloading",
+        50,
+        200,
+    )
+    assert waiting_text(told).endswith(": its model is being downloaded (50 B of 200 B).")
+    with database.transaction(durable=False) as session:
+        (row,) = worker_rows(session)
+    assert row.loading_text == f"{VARIANT}: downloading, 25% (50 B of 200 B)"
+    nearer = replace(said, id="wrk_2", loading_stage="loading", loading_fraction=0.1)
+    with database.transaction(durable=False) as session:
+        workers.report(session, nearer)
+    assert waiting(database, job).stage == "loading"

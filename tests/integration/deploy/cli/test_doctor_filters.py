@@ -1,5 +1,6 @@
 """The doctor's checks of content filters, and of weights when no model needs any."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from db import worker_registry as workers
 from db.core.session import Database
 from db.storage.local import LocalStore
 from db.worker_registry import WorkerReport
-from deploy.cli.doctor import Environment, FindingError, _content_filters, _weights
+from deploy.cli.doctor import Environment, FindingError, _content_filters, _weights, _workers
 from workers.messaging.queue import QueueNotifier
 from workers.settings import WorkerSettings
 
@@ -75,3 +76,14 @@ def test_of_what_is_served_nothing_may_ask_for_one(environment: Environment) -> 
         workers.report(session, report)
     assert _content_filters(environment, []) == "no served model's licence requires one"
     assert _weights(environment, []) == "complete for flux.1-demo"
+
+
+def test_a_worker_s_problem_is_repeated(environment: Environment, database: Database) -> None:
+    report = WorkerReport("wrk_1", "host", 1, "cuda:0", ["flux.1-demo"], "ready")
+    with database.transaction() as session:
+        workers.report(session, report)
+    assert _workers(environment) == "1 for flux.1-demo"
+    with database.transaction() as session:
+        workers.report(session, replace(report, problem="flux.1-dev does not fit"))
+    with pytest.raises(FindingError, match=r"wrk_1 on host \(cuda:0\): flux\.1-dev does not fit"):
+        _workers(environment)

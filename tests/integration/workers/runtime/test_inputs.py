@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -216,3 +217,23 @@ def test_a_worker_decodes_no_more_pixels_at_once_than_it_may(
         executor.run_batch(FLORENCE2)
     job = found(station.database, job_id)
     assert (job.state, job.error_code) == ("failed", "timeout")
+
+
+def test_a_file_is_fetched_for_as_long_as_it_is_read(station: Station, tenant_id: str) -> None:
+    station.store.put("loras/bent.safetensors", b"numbers", "application/octet-stream")
+    seen: list[Path] = []
+
+    def read(works: Sequence[Work], report: Report, should_stop: ShouldStop) -> list[Output]:
+        with works[0].stored("loras/bent.safetensors") as path:
+            assert path.read_bytes() == b"numbers"
+            seen.append(path)
+        assert not path.exists()
+        return look(works, report, should_stop)
+
+    key = input_key(tenant_id, "ab" * 32)
+    station.store.put(key, picture(), "image/png")
+    job_id = station.submit(tenant_id, FLORENCE2, image=key)
+    station.adapter.script[:] = [read]
+    hosted_executor(station, many=False).run_batch(FLORENCE2)
+    assert state(station.database, job_id) == "succeeded"
+    assert len(seen) == 1

@@ -1,6 +1,7 @@
 """LoRA files, validated by their header alone."""
 
 import json
+from io import BytesIO
 
 import pytest
 
@@ -20,7 +21,7 @@ NAME = "transformer.blocks.0.to_q.lora_A.weight"
 
 
 def test_a_safetensors_file_of_lora_matrices_is_taken() -> None:
-    check_lora(file({"__metadata__": {"format": "pt"}, NAME: tensor()}))
+    check_lora(BytesIO(file({"__metadata__": {"format": "pt"}, NAME: tensor()})))
 
 
 @pytest.mark.parametrize(
@@ -42,4 +43,4 @@ def test_a_safetensors_file_of_lora_matrices_is_taken() -> None:
 )
 def test_everything_else_is_refused_with_a_sentence(data: bytes) -> None:
     with pytest.raises(LoraError, match=r"safetensors|LoRA|cut off"):
-        check_lora(data)
+        check_lora(BytesIO(data))

@@ -1,6 +1,7 @@
 """JSON from outside: deep nesting is an error like any other, at every place that parses it."""
 
 import json
+from io import BytesIO
 
 import pytest
 from pydantic import ValidationError
@@ -48,7 +49,7 @@ def test_deep_nesting_is_a_value_error(depth: int) -> None:
 def test_a_lora_with_a_deep_header_is_refused(depth: int) -> None:
     header = f'{{"__metadata__": {nested(depth)}}}'.encode()
     with pytest.raises(LoraError, match="no safetensors file"):
-        check_lora(len(header).to_bytes(8, "little") + header + bytes(8))
+        check_lora(BytesIO(len(header).to_bytes(8, "little") + header + bytes(8)))
 
 
 @pytest.mark.parametrize("depth", DEPTHS)

@@ -15,7 +15,7 @@ from tests.acceptance.stack import ROOT
 
 STARTS = {
     "api": EXPECTATIONS["api"][0],
-    "worker": "import workers.runtime.process, workers.adapters.weights",
+    "worker": "import workers.runtime.process, workers.adapters.weights, deploy.cli.models.weights",
 }
 """The imports of this test; `deploy.docker.check worker` imports the model libraries as well."""
 

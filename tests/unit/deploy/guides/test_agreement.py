@@ -27,6 +27,8 @@ from tests.support.guides import ROOT, Reader, tokens_of
 from tests.unit.deploy.manifests.test_agreement import known_variables
 from workers.catalog import Variant
 from workers.catalog.flux import flux1_rows
+from workers.catalog.operator_file.reading import catalogue_of
+from workers.catalog.operator_file.schema import TABLES, ModelTable
 from workers.catalog.registry import Catalogue
 from workers.moderation.filter_file import read_rules
 from workers.moderation.settings import ModerationSettings
@@ -34,6 +36,7 @@ from workers.moderation.settings import ModerationSettings
 OURS = ("api", "db", "deploy", "migrations", "workers")
 MADE = {
     "demo-out/": "bottega demo",
+    "models.toml": "cp deploy/models.example.toml",
     "prometheus-targets.json": "bottega up",
     "versions/NNNN_description.py": "a change of the schema",
 }
@@ -126,6 +129,17 @@ def test_the_row_that_the_guide_adds_is_one_that_can_be_served() -> None:
     asked = found.resolve_sizes(found.parameters.model_validate({"prompt": "a red circle"}), {})
     assert asked.model_dump()["steps"] == 2
     assert found.price.amount_micros(found.measure(asked, ())) == 500
+
+
+def test_the_catalogue_file_of_the_guide_can_be_used_and_its_table_has_every_key() -> None:
+    guide = ROOT / "workers" / "README.md"
+    [text] = [t.content for t in tokens_of(guide) if t.info == "toml"]
+    assert catalogue_of(Path("/etc/models.toml"), text).find("studio").id == "flux.1-studio"
+    rows = guide.read_text().partition("| key | means |")[2].partition("\n\n")[0]
+    table = [row.split(" | ")[0] for row in rows.splitlines()]
+    assert set(re.findall(r"`(\w+)`", " ".join(table))) == set(ModelTable.model_fields)
+    inner = {key for each in TABLES.values() for key in each.model_fields}
+    assert {key for key in inner if not re.search(rf"\b{key}\b", rows)} == set()
 
 
 def test_the_files_that_the_readme_shows_can_be_used(

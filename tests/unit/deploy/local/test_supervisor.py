@@ -47,6 +47,21 @@ class Finisher(Program):
         return self.file.exists()
 
 
+@dataclass
+class Late(Program):
+    """Runs, and is ready when a file is there."""
+
+    file: Path = field(default_factory=Path)
+
+    def command(self) -> list[str]:
+        """A process that does nothing."""
+        return [sys.executable, "-c", "import time; time.sleep(60)"]
+
+    def ready(self) -> bool:
+        """True once the file is there."""
+        return self.file.exists()
+
+
 def test_each_finishes_while_the_others_do(tmp_path: Path) -> None:
     supervisor = Supervisor(tmp_path / "logs", stop_seconds=10)
     files = [tmp_path / str(n) for n in range(4)]
@@ -140,3 +155,27 @@ def test_a_start_that_fails_tells_the_sentence_alone(tmp_path: Path) -> None:
     with pytest.raises(ServerStartError) as caught:
         supervisor.start(ender)
     assert str(caught.value).startswith("worker: the card is too old: buy another (its log: /")
+
+
+def test_one_that_makes_progress_is_waited_for(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path / "logs", stop_seconds=10)
+    seen: list[int] = []
+
+    def progress() -> int:
+        seen.append(len(seen))
+        if len(seen) == 15:
+            (tmp_path / "late").touch()
+        return len(seen)
+
+    late = Late("late", (), file=tmp_path / "late")
+    supervisor.start(late, timeout_seconds=0.1, stall_seconds=0.5, progress={"late": progress})
+    assert len(seen) >= 15
+    supervisor.stop()
+
+
+def test_one_that_makes_none_ends_the_start(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path / "logs", stop_seconds=10)
+    late = Late("late", (), file=tmp_path / "never")
+    with pytest.raises(ServerStartError, match=r"late made no progress for 0\.2 s"):
+        supervisor.start(late, stall_seconds=0.2, progress={"late": lambda: "loading"})
+    supervisor.stop()

@@ -25,6 +25,7 @@ from workers import catalog
 from workers.catalog import Catalogue
 from workers.catalog.operator_file import read_catalogue
 from workers.catalog.operator_file.reading import catalogue_of
+from workers.catalog.serving_settings import ServingSettings
 from workers.catalog.settings import CatalogueSettings
 from workers.outbound import OutboundSettings
 from workers.settings import WorkerSettings
@@ -43,6 +44,7 @@ _SETTINGS = (
     WorkerSettings,
     OutboundSettings,
     CatalogueSettings,
+    ServingSettings,
 )
 _FOREIGN = {"HF_HOME", "HF_TOKEN", "VIEWER_KEY", "BOTTEGA_RELAY_URL", "BOTTEGA_RELAY_KEY"}
 

@@ -358,3 +358,19 @@ def test_seconds_are_counted_on_the_device_and_not_in_front_of_it() -> None:
         gate.opened.set()
         assert first.result()[1] >= 0.1
         assert second.result()[1] < 0.1
+
+
+def test_something_else_has_the_device_only_while_no_batch_has_it() -> None:
+    used: list[str] = []
+    device = Device(Listener(), on_used=used.append)
+    done: list[bool] = []
+    gate = Gate()
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(device.run, ScriptedAdapter([gate]), batch_of(1))
+        assert gate.entered.wait(10)
+        assert not device.when_free(lambda: done.append(True))
+        assert (done, used) == ([], [])
+        gate.opened.set()
+        running.result(10)
+    assert device.when_free(lambda: done.append(True))
+    assert (done, len(used)) == ([True], 1)

@@ -59,6 +59,7 @@ def test_flux1_is_fetched_and_loaded_and_needs_no_hub_then(hub: HubServer, tmp_p
     assert len(hub.statuses) == 100
 
 
+@pytest.mark.slow
 def test_the_further_weights_of_depth_are_fetched(hub: HubServer, tmp_path: Path) -> None:
     save_tiny_flux1("FluxControlPipeline", tmp_path / "saved")
     save_tiny_depth(tmp_path / "depth")
@@ -68,6 +69,7 @@ def test_the_further_weights_of_depth_are_fetched(hub: HubServer, tmp_path: Path
     make_adapter(row, "cpu", {}).load()
 
 
+@pytest.mark.slow
 def test_the_further_weights_of_redux_are_fetched(hub: HubServer, tmp_path: Path) -> None:
     save_tiny_flux1("FluxPipeline", tmp_path / "saved")
     save_tiny_redux(tmp_path / "prior")
@@ -77,6 +79,7 @@ def test_the_further_weights_of_redux_are_fetched(hub: HubServer, tmp_path: Path
     make_adapter(row, "cpu", {}).load()
 
 
+@pytest.mark.slow
 def test_klein_is_fetched_and_loaded(hub: HubServer, tmp_path: Path) -> None:
     save_tiny_klein(tmp_path / "saved")
     offer(hub, "owner/model", tmp_path / "saved")
@@ -91,6 +94,7 @@ def test_florence2_is_fetched_and_loaded_with_its_progress(hub: HubServer) -> No
     assert progress.stage is load_progress.LoadStage.PREPARING
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "save", [lambda folder: save_tiny_flux1("FluxPipeline", folder), save_tiny_klein]
 )

@@ -88,7 +88,7 @@ def stored(folder: Path, files: Mapping[str, bytes]) -> Fetch:
 
     @contextmanager
     def fetch(key: str) -> Iterator[Path]:
-        path = folder / f"fetched-{key.replace(' ', '-')}"
+        path = folder / "fetched"
         path.write_bytes(files[key])
         try:
             yield path

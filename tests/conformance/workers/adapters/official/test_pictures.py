@@ -8,9 +8,11 @@ same pictures as the official code" lists the exceptions; each has its test here
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -26,17 +28,23 @@ from tests.conformance.workers.adapters.official.checkpoints import (
     small,
 )
 from tests.conformance.workers.adapters.tiny_flux1 import (
+    TEXT_COMPONENTS,
     save_tiny_flux1,
+    save_true_width_redux,
 )
 from tests.conformance.workers.adapters.tiny_flux2 import save_tiny_flux2
 from tests.conformance.workers.adapters.tiny_klein import save_tiny_klein
 from workers.adapters.flux.adapter import FluxAdapter
+from workers.adapters.flux.checkpoint_kinds import control_map
+from workers.adapters.flux.control_maps import canny_map
+from workers.adapters.flux.pipeline_modes import LEAST_STRENGTH, restore_unmasked
 from workers.adapters.flux.processors import replaced_components
 from workers.adapters.protocol import Work
 from workers.adapters.weights import Source
+from workers.catalog import find
 
 PROMPT = "a red circle"
-STEPS = 3
+STEPS = 2
 Pictures = Mapping[str, Sequence[Image.Image]]
 Save = Callable[[Path], None]
 
@@ -216,11 +224,11 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Checkpoints:
     return Checkpoints(tmp_path_factory.mktemp("official"))
 
 
-def work(case: Case, size: tuple[int, int] = SIZE, **given: Any) -> Work:
+def work(case: Case, size: tuple[int, int] = SIZE, *, fitting: bool = True, **given: Any) -> Work:
     """Our job, and the pictures in the size to paint where there is a mask."""
-    if "mask" in case.given:
-        fitting = {name: [own.resize(size) for own in case.given[name]] for name in MASKED}
-        case = replace(case, given={**case.given, **fitting})
+    if fitting and "mask" in case.given:
+        resized = {name: [own.resize(size) for own in case.given[name]] for name in MASKED}
+        case = replace(case, given={**case.given, **resized})
     model = small(case.variant).parameters
     keys: dict[str, Any] = {
         name: tuple("key" for _ in own) if name == "images" else "key"
@@ -269,6 +277,14 @@ def assert_equal(ours: Image.Image, theirs: Image.Image) -> None:
 
 
 @every_case
+def test_a_prompt_is_read_as_far_as_by_the_stock_pipeline(case: Case) -> None:
+    """By its default; the vendor's examples give 256 for the model of few steps."""
+    default = signature(getattr(diffusers, case.stock).__call__).parameters["max_sequence_length"]
+    official_tokens = 256 if case.variant == "flux.1-schnell" else default.default
+    assert find(case.variant).options["max_sequence_length"] == official_tokens
+
+
+@every_case
 def test_a_picture_equals_that_of_the_stock_pipeline(case: Case, checkpoints: Checkpoints) -> None:
     adapter = checkpoints.adapter(case.variant, case.save)
     stock = checkpoints.stock(case)
@@ -289,3 +305,116 @@ def test_a_call_of_several_pictures_equals_that_of_the_stock_pipeline(
     theirs = official(stock, case, asked, (PROMPT, PROMPT, "a blue square"))
     for mine, expected in zip(batch, theirs, strict=True):
         assert_equal(mine, expected)
+
+
+SCALED = [case for case in CASES if {"image", "control_image"} & case.given.keys()]
+IN_THE_PICTURES_SIZE = {"FluxKontextInpaintPipeline", "Flux2KleinInpaintPipeline"}
+"""Stock classes that paint in the size of the picture, whatever size they are asked for."""
+
+
+def odd_sizes(case: Case) -> Case:
+    """The same case with pictures of another size and shape than the output, and a soft mask."""
+    size = (150, 100)
+    soft = half(size).resize((30, 20)).resize(size)
+    own = {"image": [scene("red", size)], "mask": [soft], "control_image": [scene("gray", size)]}
+    return replace(case, given={**case.given, **{k: v for k, v in own.items() if k in case.given}})
+
+
+@pytest.mark.parametrize("case", SCALED, ids=lambda case: case.name)
+def test_pictures_of_other_sizes_are_scaled_as_the_stock_pipeline_scales_them(
+    case: Case, checkpoints: Checkpoints
+) -> None:
+    """Exceptions: what is outside a mask is restored, and a picture is painted in the size asked.
+
+    So some stock classes are given the picture in that size.
+    """
+    case = odd_sizes(case)
+    asked = work(case, fitting=False)
+    given = dict(case.given)
+    if case.stock in IN_THE_PICTURES_SIZE:
+        given["image"] = [given["image"][0].resize(SIZE, Image.Resampling.LANCZOS)]
+    expected = official(checkpoints.stock(case), case, Work(asked.parameters, given))[0]
+    if "mask" in given:
+        parameters: Any = asked.parameters
+        expected = restore_unmasked(expected, parameters, case.given)
+    assert_equal(paint(checkpoints.adapter(case.variant, case.save), asked)[0][0], expected)
+
+
+def test_a_strength_too_low_for_a_step_takes_the_last_one(checkpoints: Checkpoints) -> None:
+    """Exception: the stock pipeline refuses it."""
+    case = replace(BY_NAME["flux.1-dev-image"], strength=1e-20)
+    asked, stock = work(case), checkpoints.stock(case)
+    with pytest.raises(ValueError, match="< 1"):
+        official(stock, case, asked)
+    expected = official(stock, replace(case, strength=LEAST_STRENGTH), asked)[0]
+    assert_equal(paint(checkpoints.adapter(case.variant, case.save), asked)[0][0], expected)
+
+
+def test_a_side_between_two_steps_is_rounded_down_as_the_stock_pipeline_rounds_it(
+    checkpoints: Checkpoints,
+) -> None:
+    for name in ("flux.1-dev", "flux.2-klein-4b"):
+        case = BY_NAME[name]
+        asked = work(case, (79, 95))
+        unrounded = asked.parameters.model_copy(update={"width": 79, "height": 95})
+        expected = official(checkpoints.stock(case), case, Work(unrounded))[0]
+        assert_equal(paint(checkpoints.adapter(case.variant, case.save), asked)[0][0], expected)
+
+
+@pytest.mark.slow
+def test_a_picture_to_edit_is_brought_to_a_preferred_size_as_the_stock_pipeline_brings_it(
+    checkpoints: Checkpoints,
+) -> None:
+    """Kontext as its row has it. Exception: an area other than a megapixel is painted as asked."""
+    case = BY_NAME["flux.1-kontext-dev-image"]
+    asked = work(case, steps=1)
+    adapter = load_adapter(small(case.variant), checkpoints.folder(case.save))
+    expected = official(checkpoints.stock(case), case, asked, _auto_resize=True)[0]
+    assert_equal(paint(adapter, asked)[0][0], expected)
+
+
+def test_a_control_map_is_made_at_the_size_to_paint(checkpoints: Checkpoints) -> None:
+    """Exception: the examples make theirs by other packages, at 1024 pixels."""
+    picture = scene("red", (300, 200))
+    case = replace(BY_NAME["flux.1-canny-dev-control_image"], given={"image": [picture]})
+    asked = work(case)
+    parameters: Any = asked.parameters
+    outlines = control_map(canny_map, parameters, asked.pictures)
+    finished = replace(case, pictures=lambda _given: {"control_image": outlines})
+    expected = official(checkpoints.stock(case), finished, asked)[0]
+    assert_equal(paint(checkpoints.adapter(case.variant, case.save), asked)[0][0], expected)
+
+
+def test_a_large_picture_is_decoded_in_tiles_as_the_stock_pipeline_does_when_asked(
+    checkpoints: Checkpoints,
+) -> None:
+    case = BY_NAME["flux.1-dev"]
+    adapter, asked = checkpoints.adapter(case.variant, case.save), work(case, (2048, 64), steps=1)
+    painted = paint(adapter, asked)[0][0]
+    stock = checkpoints.stock(case)
+    if adapter._pipeline.vae.use_tiling:
+        stock.vae.enable_tiling()
+    assert_equal(painted, official(stock, case, asked)[0])
+
+
+@pytest.mark.slow
+def test_variations_of_a_picture_equal_those_of_the_stock_prior(tmp_path: Path) -> None:
+    """Redux: the official example has no prompt and loads no text encoders; with one they are."""
+    save_true_width_redux(tmp_path)
+    row = small("flux.1-redux-dev")
+    adapter = load_adapter(row, tmp_path / "painter", PRIOR=tmp_path / "prior")
+    stock = load_stock("FluxPipeline", tmp_path / "painter")
+    encoders = {name: stock.components[name] for name in TEXT_COMPONENTS}
+    wordless = load_stock("FluxPriorReduxPipeline", tmp_path / "prior")
+    wordy = load_stock("FluxPriorReduxPipeline", tmp_path / "prior", **encoders)
+    picture, size = scene("red", (100, 70)), {"width": SIZE[0], "height": SIZE[1]}
+    for prompt, read in (("", wordless(picture)), (PROMPT, wordy(picture, prompt=PROMPT))):
+        parameters = row.parameters(prompt=prompt, seed=3, steps=STEPS, image="key", **size)
+        expected = stock(
+            num_inference_steps=STEPS,
+            guidance_scale=parameters.guidance,
+            generator=generators(3)[0],
+            **size,
+            **read,
+        ).images[0]
+        assert_equal(paint(adapter, Work(parameters, {"image": [picture]}))[0][0], expected)

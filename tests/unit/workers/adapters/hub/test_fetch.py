@@ -293,6 +293,21 @@ def test_a_changed_byte_is_found_and_fetched_anew(hub: HubServer) -> None:
     assert hub.sent_bytes(WEIGHTS) == 2 * len(LARGE)
 
 
+@pytest.mark.usefixtures("painter")
+def test_without_list_and_hub_the_names_of_the_blobs_are_the_hashes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = fetch.fetch(PAINTER)
+    shutil.rmtree(folder.parent.parent / "trees")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert fetch.verify(PAINTER) == []
+    (folder / WEIGHTS).resolve().write_bytes(b"x" + LARGE[1:])
+    assert fetch.verify(PAINTER) == [WEIGHTS]
+    shutil.rmtree(folder)
+    with pytest.raises(NotFetchedError):
+        fetch.verify(PAINTER)
+
+
 def test_the_state_tells_what_is_there_and_what_is_missing(painter: HubRepository) -> None:
     total = sum(map(len, LOADED.values()))
     before = fetch.look(PAINTER, ask_hub=False)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workers.catalog import json_schema
@@ -61,11 +61,13 @@ def _read(text: str) -> Any:
         return None
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text(text: str) -> None:
     _read(text)
 
 
+@settings(deadline=None)
 @given(_MODELS)
 def test_any_tables(models: dict[str, dict[str, str]]) -> None:
     known = _read(_as_toml(models))

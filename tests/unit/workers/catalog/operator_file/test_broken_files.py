@@ -147,6 +147,10 @@ BROKEN = {
         STUDIO + 'weights = { repo = "https://example.org/a/b" }\n',
         f"line 3: {OF_STUDIO}.weights.repo: must be a hub repository such as owner/name",
     ),
+    "a single file of a built-in model": (
+        SCHNELL + 'weights = { file = "x.gguf" }\n',
+        f"line 2: {OF_SCHNELL}.weights.file: flux.1-schnell itself has the other components",
+    ),
     "a pickle": (
         STUDIO + 'weights = { file = "model.ckpt" }\n',
         f"line 3: {OF_STUDIO}.weights.file: must end with .safetensors or .gguf",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workers.catalog.operator_file.faults import Where, key_text
@@ -85,6 +85,7 @@ _LINES = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(_LINES, max_size=12))
 def test_every_key_of_any_document_has_a_line(lines: list[str]) -> None:
     text = "\n".join(lines)
