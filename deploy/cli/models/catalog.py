@@ -165,6 +165,7 @@ def _more_facts(row: "Variant") -> dict[str, Any]:
         ],
         "vendor_price": row.vendor_price.describe() if row.vendor_price else None,
         "deadline_seconds": row.deadline_seconds,
+        "longest_deadline_seconds": row.longest_deadline,
         "max_batch": row.max_batch,
         "calls_at_once": row.calls_at_once,
         "idle_seconds": row.idle_seconds,

@@ -16,10 +16,7 @@ from workers.catalog.operator_file.schema import LoraTable, ModelTable, PriceTab
 from workers.catalog.serving import ServingRequest
 from workers.catalog.variant import Licence, Variant, Weights
 
-BRANCH = "main"
-"""The revision of a hub repository where none is given: it moves as its owner changes it."""
-
-_AS_THEY_ARE = (
+_PLAIN_KEYS = (
     "title",
     "enabled",
     "deadline_seconds",
@@ -28,6 +25,10 @@ _AS_THEY_ARE = (
     "idle_seconds",
     "pinned",
 )
+"""Keys whose value is that of the row's field."""
+
+BRANCH = "main"
+"""The revision of a hub repository where none is given: it moves as its owner changes it."""
 
 
 def added_row(name: str, table: ModelTable, base: Variant, folder: Path) -> Variant:
@@ -53,9 +54,7 @@ def changed_row(table: ModelTable, row: Variant, folder: Path) -> Variant:
 
 def _changes(table: ModelTable, row: Variant, folder: Path) -> dict[str, Any]:
     """The fields of a row that the table sets."""
-    changes: dict[str, Any] = {
-        key: getattr(table, key) for key in _AS_THEY_ARE if key in table.keys
-    }
+    changes: dict[str, Any] = {key: getattr(table, key) for key in _PLAIN_KEYS if key in table.keys}
     changes["aliases"] = tuple(table.aliases)
     changes["serving"] = ServingRequest(
         table.precision, table.offload, table.attention, table.compile
@@ -115,10 +114,10 @@ def _calls_at_once(calls: int, row: Variant) -> dict[str, Any]:
     """More concurrent calls make a job cost less of the worker's time, and fewer more."""
     usual, share = row.cost_seconds, row.calls_at_once / calls
 
-    def cost_seconds(parameters: Any, inputs: tuple[int, ...] = ()) -> float:
+    def cost(parameters: Any, inputs: tuple[int, ...] = (), /) -> float:
         return share * usual(parameters, inputs)
 
-    return {"calls_at_once": calls, "cost_seconds": cost_seconds}
+    return {"calls_at_once": calls, "cost_seconds": cost}
 
 
 def _parameters(table: ModelTable, row: Variant) -> type[BaseModel]:

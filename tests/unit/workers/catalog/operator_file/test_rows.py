@@ -55,6 +55,7 @@ def test_a_fine_tune_with_everything() -> None:
         licence = { name = "Ours", commercial_use = true, content_filter_required = false }
         price = { per_megapixel = { first = 0.01, more = 0.005 } }
         deadline_seconds = 600
+        longest_deadline_seconds = 7200
         max_batch = 1
         aliases = ["studio"]
         precision = "int8"
@@ -74,6 +75,7 @@ def test_a_fine_tune_with_everything() -> None:
     assert row.price == PerMegapixel(10_000, 5_000)
     assert row.serving == ServingRequest(Precision.INT8, Offload.TEXT, "auto", Compile.ON)
     assert (row.deadline_seconds, row.max_batch, row.idle_seconds) == (600, 1, 900)
+    assert row.longest_deadline == 7200
     assert (row.licence.name, row.licence.url, row.licence.commercial_use) == ("Ours", "", True)
     properties = json_schema(row)["properties"]
     assert (properties["steps"]["default"], properties["steps"]["maximum"]) == (20, 30)
@@ -152,7 +154,9 @@ def test_a_hosted_row_of_another_price_and_vendors_price() -> None:
     assert row.vendor_micros(measure) == 30_000
     usual = STANDARD.find("flux.2-pro")
     parameters = row.parameters.model_validate({"prompt": "x"})
-    assert row.cost_seconds(parameters) == pytest.approx(4 * usual.cost_seconds(parameters))
+    for inputs in ((), (1024 * 1024,)):
+        cost = usual.cost_seconds(parameters, inputs)
+        assert row.cost_seconds(parameters, inputs) == pytest.approx(4 * cost)
 
 
 def test_a_disabled_row_is_refused_to_clients_and_stays_for_workers() -> None:
