@@ -24,6 +24,7 @@ from tests.conformance.workers.adapters.official.lora_makers import (
     RANK,
     attention_layers,
     lokr,
+    lokr_fused,
     pairs,
     plain,
     save,
@@ -117,6 +118,18 @@ def lokr_of_another_rank(transformer: Any) -> bytes:
     return save(factors, {"r": 1, "alpha": 1, "decompose_factor": 4})
 
 
+def fused_of_another_rank(transformer: Any) -> bytes:
+    """The same for three projections at once: they are fused before the factors are put on."""
+    weights = {
+        name.replace("diffusion_model.double_blocks.0.img_attn.qkv", _FUSED): value
+        for name, value in safetensors.torch.load(lokr_fused(transformer)).items()
+    }
+    return save(weights, {"r": 1, "alpha": 1, "decompose_factor": 4})
+
+
+_FUSED = "transformer.transformer_blocks.0.attn.to_qkv"
+
+
 def of_each_kind(transformer: Any) -> bytes:
     """Pairs of matrices and Kronecker factors in one file."""
     name = "transformer.transformer_blocks.0.attn.to_k"
@@ -167,6 +180,8 @@ HOSTILE: tuple[tuple[str, str, Make], ...] = (
     ("kohya: no rank", FLUX2, no_rank),
     ("a norm", FLUX2, with_tensors(transformer__a__norm_q__weight=torch.ones(4))),
     ("factors of another rank", FLUX2, lokr_of_another_rank),
+    ("fused factors of another rank", FLUX2, fused_of_another_rank),
+    ("a lokr", FLUX1, of_each_kind),
     ("unlike factors", FLUX2, unlike_factors),
     ("of each kind", FLUX2, of_each_kind),
 )
