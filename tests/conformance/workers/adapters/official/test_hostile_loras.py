@@ -225,6 +225,17 @@ def paint_with(adapter: FluxAdapter, folder: Path, files: dict[str, bytes], *nam
     return np.asarray(paint(adapter, Work(parameters, stored=stored(folder, files)))[0][0])
 
 
+@pytest.fixture(scope="module")
+def bare(
+    adapters: dict[str, FluxAdapter],
+    transformers: dict[str, Any],  # noqa: ARG001 - copied before a LoRA is put on
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Any]:
+    """What each paints without a LoRA."""
+    folder = tmp_path_factory.mktemp("none")
+    return {name: paint_with(each, folder, {}) for name, each in adapters.items()}
+
+
 @pytest.mark.parametrize(
     ("why", "variant_id", "make"),
     HOSTILE,
@@ -236,18 +247,29 @@ def test_a_hostile_file_is_refused_and_the_model_paints_as_before(
     make: Make,
     adapters: dict[str, FluxAdapter],
     transformers: dict[str, Any],
+    bare: dict[str, Any],
     tmp_path: Path,
 ) -> None:
     adapter, transformer = adapters[variant_id], transformers[variant_id]
-    files = {why: make(transformer), "sound": plain(transformer)}
-    bare = paint_with(adapter, tmp_path, {})
+    files = {why: make(transformer)}
     began = time.monotonic()
     with pytest.raises(InvalidLoraError):
         paint_with(adapter, tmp_path, files, why)
     assert time.monotonic() - began < AT_ONCE_SECONDS
-    assert np.array_equal(paint_with(adapter, tmp_path, files), bare)
-    assert not np.array_equal(paint_with(adapter, tmp_path, files, "sound"), bare)
-    assert np.array_equal(paint_with(adapter, tmp_path, files), bare)
+    assert np.array_equal(paint_with(adapter, tmp_path, files), bare[variant_id])
+
+
+@pytest.mark.parametrize("variant_id", [FLUX1, FLUX2])
+def test_a_sound_file_acts_after_them_all(
+    variant_id: str,
+    adapters: dict[str, FluxAdapter],
+    transformers: dict[str, Any],
+    bare: dict[str, Any],
+    tmp_path: Path,
+) -> None:
+    adapter, files = adapters[variant_id], {"sound": plain(transformers[variant_id])}
+    assert not np.array_equal(paint_with(adapter, tmp_path, files, "sound"), bare[variant_id])
+    assert np.array_equal(paint_with(adapter, tmp_path, files), bare[variant_id])
 
 
 def test_metadata_of_another_model_or_text_encoder_is_passed_over(
