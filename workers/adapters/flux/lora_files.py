@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers.loaders import FluxLoraLoaderMixin
 from peft.utils.other import get_pattern_key
 from safetensors import SafetensorError, safe_open
 
@@ -32,6 +33,7 @@ METADATA_KEY = "lora_adapter_metadata"
 _DOWN, _UP, _BIAS = ".lora_A.weight", ".lora_B.weight", ".lora_B.bias"
 _EMBEDDER = f"{PREFIX}x_embedder{_DOWN}"
 _NORM = re.compile(r"\.(norm_q|norm_k|norm_added_q|norm_added_k)\.weight$")
+_DTYPES = {torch.float16, torch.bfloat16, torch.float32}
 _DORA = ("dora_scale", "lora_magnitude_vector")
 # Converters loop over the blocks up to the highest number that a name has.
 _LARGE_NUMBER = re.compile(r"\d{4,}")
@@ -86,12 +88,18 @@ def read_lora(pipeline: Any, path: Path) -> LoraWeights:
         raise InvalidLoraError("the file holds nothing for the transformer")
     read = LoraWeights(own, alphas, _metadata(header, own), norms)
     if read.is_lokr:
+        if _is_flux1(pipeline):
+            raise InvalidLoraError("it is a LoKr, which is read for FLUX.2 alone")
         check_lokr({name.removeprefix(PREFIX): value for name, value in own.items()}, modules)
     else:
         _check_matrices(own, modules)
     if read.alphas and read.metadata:
         raise InvalidLoraError("its strength is given twice: in its metadata and beside its layers")
     return read
+
+
+def _is_flux1(pipeline: Any) -> bool:
+    return isinstance(pipeline, FluxLoraLoaderMixin)
 
 
 def _read(path: Path) -> tuple[dict[str, torch.Tensor], Mapping[str, str]]:
@@ -113,8 +121,10 @@ def _check_names(loaded: Mapping[str, torch.Tensor]) -> None:
             raise InvalidLoraError("it is a DoRA, of which magnitudes of layers are part: not read")
         if _LARGE_NUMBER.search(name):
             raise InvalidLoraError(f"the file is for another model: there is no layer {name[:100]}")
-        if name.endswith((".alpha", ".network_alpha")) or value.ndim == 0:
+        if "alpha" in name or value.ndim == 0:
             _check_alpha(name, value)
+        elif value.dtype not in _DTYPES:
+            raise InvalidLoraError("its numbers are not float16, bfloat16 or float32")
 
 
 def _check_alpha(name: str, value: torch.Tensor) -> None:
@@ -140,7 +150,7 @@ def _in_diffusers_names(
 def _take_norms(pipeline: Any, own: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Remove the weights of normalization layers from a file's, and check them."""
     norms = {name: own.pop(name) for name in tuple(own) if _NORM.search(name)}
-    if norms and not hasattr(pipeline, "_load_norm_into_transformer"):
+    if norms and not _is_flux1(pipeline):
         raise InvalidLoraError(f"{next(iter(norms))[:100]} is not a name of a LoRA for FLUX.2")
     parameters = dict(pipeline.transformer.named_parameters()) if norms else {}
     named = {name.removeprefix(PREFIX): value for name, value in norms.items()}

@@ -136,13 +136,19 @@ class PipelineLoras:
                 )
             self._check_complete(name)
         except torch.OutOfMemoryError:
-            self._remove(name)
+            self._take_off(name, read)
             raise
         except (ValueError, KeyError, TypeError, RuntimeError) as error:
             # Its configuration asks for other matrices than the file holds, for one.
-            self._remove(name)
+            self._take_off(name, read)
             raise InvalidLoraError("its matrices are not those that its metadata tells") from error
         return name
+
+    def _take_off(self, name: str, read: LoraWeights) -> None:
+        """Remove what was put on in part."""
+        self._remove(name)
+        if names_fused(read.weights) and not any(each.fuses for each in self._loaded.values()):
+            self._transformer.unfuse_qkv_projections()
 
     def _check_complete(self, name: str) -> None:
         """Refuse an adapter of which the file did not hold all: the rest has no numbers."""

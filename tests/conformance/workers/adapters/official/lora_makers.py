@@ -198,3 +198,56 @@ def save(weights: Weights, config: dict[str, Any] | None = None) -> bytes:
         header = {"lora_adapter_metadata": json.dumps(named), "format": "pt"}
     data: bytes = safetensors.torch.save(weights, metadata=header)
     return data
+
+
+WIDTH, HEAD = 3072, 128
+"""Of FLUX.1, which diffusers' converter of the vendor's control LoRAs takes for granted."""
+_DOUBLE = {
+    "img_mod.lin": (WIDTH, 6 * WIDTH),
+    "txt_mod.lin": (WIDTH, 6 * WIDTH),
+    "img_attn.qkv": (WIDTH, 3 * WIDTH),
+    "txt_attn.qkv": (WIDTH, 3 * WIDTH),
+    "img_attn.proj": (WIDTH, WIDTH),
+    "txt_attn.proj": (WIDTH, WIDTH),
+    "img_mlp.0": (WIDTH, 4 * WIDTH),
+    "txt_mlp.0": (WIDTH, 4 * WIDTH),
+    "img_mlp.2": (4 * WIDTH, WIDTH),
+    "txt_mlp.2": (4 * WIDTH, WIDTH),
+}
+_SINGLE = {
+    "modulation.lin": (WIDTH, 3 * WIDTH),
+    "linear1": (WIDTH, 7 * WIDTH),
+    "linear2": (5 * WIDTH, WIDTH),
+}
+_AROUND = {
+    "img_in": (128, WIDTH),
+    "txt_in": (4096, WIDTH),
+    "time_in.in_layer": (256, WIDTH),
+    "time_in.out_layer": (WIDTH, WIDTH),
+    "vector_in.in_layer": (768, WIDTH),
+    "vector_in.out_layer": (WIDTH, WIDTH),
+    "guidance_in.in_layer": (256, WIDTH),
+    "guidance_in.out_layer": (WIDTH, WIDTH),
+    "final_layer.linear": (WIDTH, 64),
+    "final_layer.adaLN_modulation.1": (WIDTH, 2 * WIDTH),
+}
+
+
+def vendors_control_lora(rank: int = 2) -> bytes:
+    """Every tensor of the vendor's LoRAs for Canny and Depth: matrices, biases and norms."""
+    layers = dict(_AROUND)
+    norms = []
+    for n in range(19):
+        layers |= {f"double_blocks.{n}.{name}": size for name, size in _DOUBLE.items()}
+        norms += [f"double_blocks.{n}.{side}_attn.norm" for side in ("img", "txt")]
+    for n in range(38):
+        layers |= {f"single_blocks.{n}.{name}": size for name, size in _SINGLE.items()}
+        norms.append(f"single_blocks.{n}.norm")
+    made: Weights = {}
+    for name, (width, height) in layers.items():
+        made[f"{name}.lora_A.weight"] = torch.zeros(rank, width)
+        made[f"{name}.lora_B.weight"] = torch.zeros(height, rank)
+        made[f"{name}.lora_B.bias"] = torch.zeros(height)
+    for name in norms:
+        made |= {f"{name}.{part}_norm.scale": torch.ones(HEAD) for part in ("query", "key")}
+    return save(made)

@@ -24,6 +24,7 @@ from tests.conformance.workers.adapters.official.lora_makers import (
     RANK,
     attention_layers,
     lokr,
+    lokr_fused,
     pairs,
     plain,
     save,
@@ -117,6 +118,18 @@ def lokr_of_another_rank(transformer: Any) -> bytes:
     return save(factors, {"r": 1, "alpha": 1, "decompose_factor": 4})
 
 
+def fused_of_another_rank(transformer: Any) -> bytes:
+    """The same for three projections at once: they are fused before the factors are put on."""
+    weights = {
+        name.replace("diffusion_model.double_blocks.0.img_attn.qkv", _FUSED): value
+        for name, value in safetensors.torch.load(lokr_fused(transformer)).items()
+    }
+    return save(weights, {"r": 1, "alpha": 1, "decompose_factor": 4})
+
+
+_FUSED = "transformer.transformer_blocks.0.attn.to_qkv"
+
+
 def of_each_kind(transformer: Any) -> bytes:
     """Pairs of matrices and Kronecker factors in one file."""
     name = "transformer.transformer_blocks.0.attn.to_k"
@@ -167,6 +180,8 @@ HOSTILE: tuple[tuple[str, str, Make], ...] = (
     ("kohya: no rank", FLUX2, no_rank),
     ("a norm", FLUX2, with_tensors(transformer__a__norm_q__weight=torch.ones(4))),
     ("factors of another rank", FLUX2, lokr_of_another_rank),
+    ("fused factors of another rank", FLUX2, fused_of_another_rank),
+    ("a lokr", FLUX1, of_each_kind),
     ("unlike factors", FLUX2, unlike_factors),
     ("of each kind", FLUX2, of_each_kind),
 )
@@ -210,6 +225,17 @@ def paint_with(adapter: FluxAdapter, folder: Path, files: dict[str, bytes], *nam
     return np.asarray(paint(adapter, Work(parameters, stored=stored(folder, files)))[0][0])
 
 
+@pytest.fixture(scope="module")
+def bare(
+    adapters: dict[str, FluxAdapter],
+    transformers: dict[str, Any],  # noqa: ARG001 - copied before a LoRA is put on
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Any]:
+    """What each paints without a LoRA."""
+    folder = tmp_path_factory.mktemp("none")
+    return {name: paint_with(each, folder, {}) for name, each in adapters.items()}
+
+
 @pytest.mark.parametrize(
     ("why", "variant_id", "make"),
     HOSTILE,
@@ -221,18 +247,29 @@ def test_a_hostile_file_is_refused_and_the_model_paints_as_before(
     make: Make,
     adapters: dict[str, FluxAdapter],
     transformers: dict[str, Any],
+    bare: dict[str, Any],
     tmp_path: Path,
 ) -> None:
     adapter, transformer = adapters[variant_id], transformers[variant_id]
-    files = {why: make(transformer), "sound": plain(transformer)}
-    bare = paint_with(adapter, tmp_path, {})
+    files = {why: make(transformer)}
     began = time.monotonic()
     with pytest.raises(InvalidLoraError):
         paint_with(adapter, tmp_path, files, why)
     assert time.monotonic() - began < AT_ONCE_SECONDS
-    assert np.array_equal(paint_with(adapter, tmp_path, files), bare)
-    assert not np.array_equal(paint_with(adapter, tmp_path, files, "sound"), bare)
-    assert np.array_equal(paint_with(adapter, tmp_path, files), bare)
+    assert np.array_equal(paint_with(adapter, tmp_path, files), bare[variant_id])
+
+
+@pytest.mark.parametrize("variant_id", [FLUX1, FLUX2])
+def test_a_sound_file_acts_after_them_all(
+    variant_id: str,
+    adapters: dict[str, FluxAdapter],
+    transformers: dict[str, Any],
+    bare: dict[str, Any],
+    tmp_path: Path,
+) -> None:
+    adapter, files = adapters[variant_id], {"sound": plain(transformers[variant_id])}
+    assert not np.array_equal(paint_with(adapter, tmp_path, files, "sound"), bare[variant_id])
+    assert np.array_equal(paint_with(adapter, tmp_path, files), bare[variant_id])
 
 
 def test_metadata_of_another_model_or_text_encoder_is_passed_over(

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from diffusers import FluxControlPipeline, FluxTransformer2DModel
 from PIL import Image
 
 from tests.conformance.workers.adapters.official import lora_makers
@@ -24,7 +26,8 @@ from tests.conformance.workers.adapters.official.checkpoints import (
 from tests.conformance.workers.adapters.tiny_flux1 import CHANNELS, PACKED, save_tiny_flux1
 from tests.conformance.workers.adapters.tiny_klein import save_tiny_klein
 from workers.adapters.flux.adapter import FluxAdapter
-from workers.adapters.protocol import Work
+from workers.adapters.flux.lora_files import read_lora
+from workers.adapters.protocol import InvalidLoraError, Work
 
 SCALE = 0.75
 STEPS = 2
@@ -169,3 +172,26 @@ def test_a_lora_paints_what_it_paints_after_diffusers_own_loading(
     assert not np.array_equal(painted, bare)
     assert np.array_equal(painted, expected)
     assert np.array_equal(paint_with(adapter, tmp_path, files), bare)
+
+
+def test_the_vendors_control_lora_fits_its_model_and_no_other(tmp_path: Path) -> None:
+    """At true width, of which the transformers here have the shapes alone."""
+    path = tmp_path / "control.safetensors"
+    path.write_bytes(lora_makers.vendors_control_lora())
+    for channels, fits in ((128, True), (64, False)):
+        with torch.device("meta"):
+            transformer = FluxTransformer2DModel(
+                in_channels=channels, out_channels=64, guidance_embeds=True
+            )
+        pipeline = FluxControlPipeline(
+            **dict.fromkeys(("scheduler", "vae", "text_encoder", "tokenizer")),
+            **dict.fromkeys(("text_encoder_2", "tokenizer_2")),
+            transformer=transformer,
+        )
+        if fits:
+            read = read_lora(pipeline, path)
+            assert len(read.norms) == 19 * 4 + 38 * 2
+            assert len(read.weights) == 3 * (19 * 14 + 38 * 6 + 10)
+        else:
+            with pytest.raises(InvalidLoraError, match=r"x_embedder.* does not fit"):
+                read_lora(pipeline, path)

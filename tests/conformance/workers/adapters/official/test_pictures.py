@@ -293,6 +293,7 @@ def test_a_picture_equals_that_of_the_stock_pipeline(case: Case, checkpoints: Ch
         assert_equal(paint(adapter, asked)[0][0], official(stock, case, asked)[0])
 
 
+@pytest.mark.slow
 @every_case
 def test_a_call_of_several_pictures_equals_that_of_the_stock_pipeline(
     case: Case, checkpoints: Checkpoints
