@@ -36,7 +36,7 @@ from workers.adapters.hub.selection import Checkpoint, Layout
 
 COMMIT = "c" * 40
 REPO = "owner/painter"
-LARGE = os.urandom(300_000)
+LARGE = b"a" + os.urandom(299_999)
 INDEX = json.dumps(
     {
         "_class_name": "FluxPipeline",
