@@ -102,7 +102,7 @@ def test_a_broken_file_ends_each_process_with_one_sentence(
     Path("fleet.toml").write_text('[[workers]]\ndevice = "cpu"\nvariants = ["flux.1-demo"]\n')
     done = CliRunner().invoke(main, arguments)
     # A supervisor leaves a worker alone that ends so: only an operator can mend it.
-    assert done.exit_code == (EXIT_CONFIGURATION if arguments[0] == "worker" else 1)
+    assert done.exit_code == (EXIT_CONFIGURATION if arguments[0] in ("worker", "fleet") else 1)
     assert done.output.startswith(
         f'Error: {broken}, line 2: models."flux.1-demo".max_batch: must be at least 1, not 0'
     )
