@@ -96,6 +96,7 @@ def vendor_config(*, words: int, channels: int) -> dict[str, Any]:
         "joint_attention_dim": words,
         "pooled_projection_dim": words,
         "guidance_embeds": False,
+        "axes_dims_rope": [16, 56, 56],
     }
 
 
