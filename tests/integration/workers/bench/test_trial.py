@@ -99,7 +99,7 @@ def test_a_disk_that_is_too_small_is_named(tmp_path: Path, monkeypatch: pytest.M
 def test_the_true_sizes_are_those_of_the_published_checkpoints(name: str, gigabytes: float) -> None:
     pipeline = new_pipeline(SHAPES[name], device="meta", dtype=torch.bfloat16)
     models = [part for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
-    total = sum(size for model in models for _, size in map(_size, _tensors(model)))
+    total = sum(_size(tensor) for model in models for tensor in _tensors(model))
     assert total / 1e9 == pytest.approx(gigabytes, rel=0.01)
 
 
@@ -146,6 +146,21 @@ def test_the_command_prints_a_line_for_each_finding(monkeypatch: pytest.MonkeyPa
     assert "FAIL  picture     flat" in output
     code, output = run("--variant", "flux.1-demo", "--json")
     assert json.loads(output)["ok"] is False
+
+
+@pytest.mark.slow
+def test_the_command_writes_random_weights_tries_them_and_removes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "_pin", lambda *_arguments: "cpu")
+    monkeypatch.setattr("workers.bench.random_checkpoints.SHAPES", {KLEIN.id: TINY_KLEIN})
+    code, output = run(
+        *("--variant", KLEIN.id, "--random-weights", "--precision", "bf16"),
+        *("--offload", "none", "--scratch", str(tmp_path)),
+    )
+    assert code == 0, output
+    assert output.rstrip().endswith("PASS")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
