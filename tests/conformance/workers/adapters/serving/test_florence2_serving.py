@@ -11,7 +11,7 @@ from workers.catalog.serving import Precision, ServingMode
 DEMO = find("florence-2-demo")
 
 
-@pytest.mark.parametrize("precision", [*QUANTIZING, Precision.STORED])
+@pytest.mark.parametrize("precision", [*sorted(QUANTIZING), Precision.STORED])
 def test_precisions_that_it_does_not_have_are_refused_at_load(precision: Precision) -> None:
     with pytest.raises(WeightsError, match=r"^florence-2-demo: .* served in 16 bits alone: prec"):
         Florence2Adapter(DEMO, "cpu", {}, ServingMode(precision)).load()
