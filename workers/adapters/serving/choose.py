@@ -287,7 +287,12 @@ def choose(
     chosen = next((way for way in usable if way.fits(budget)), None)
     if chosen is None:
         raise _shortage(variant, candidates, budget, request, abilities)
-    return plan_of(chosen, budget, request)
+    plan = plan_of(chosen, budget, request)
+    best = next(way for way in candidates if way.fits(budget))
+    if best is not chosen:
+        better = f"; better with pip install 'bottega[quantization]': {best.name}"
+        plan = replace(plan, reason=f"{plan.reason}{better}")
+    return plan
 
 
 def _installed(way: Candidate, abilities: Abilities) -> bool:

@@ -196,6 +196,8 @@ def test_a_way_whose_library_is_missing_is_not_taken_and_named_where_it_alone_fi
     bare = Abilities(precisions=frozenset({Precision.FP8, Precision.INT8}))
     plan = choose(variant, components, Budget(11 * GIGABYTE), OPEN_REQUEST, bare)
     assert way_of(plan) == "fp8 blocks"
+    better = "; better with pip install 'bottega[quantization]': nf4, text encoders in the host's"
+    assert better in plan.reason
     with pytest.raises(DoesNotFitError, match=r"a library is missing: pip install 'bottega\["):
         choose(variant, components, Budget(11 * GIGABYTE), ServingRequest(Precision.NF4), bare)
 
