@@ -11,11 +11,10 @@ from typing import Any
 
 import click
 
+from deploy.process.exit_status import EXIT_CONFIGURATION, EXIT_DEVICE_FAILED
+
 _NOT_ALLOWED = "42501"
 """PostgreSQL's code of a missing privilege."""
-
-EXIT_CONFIGURATION = 78
-"""EX_CONFIG of sysexits.h: a restart does not mend it."""
 
 
 class LastingFault(click.ClickException):
@@ -27,7 +26,7 @@ class LastingFault(click.ClickException):
 class DeviceFailure(click.ClickException):
     """The failure of a worker's device, in one sentence; a new process may have better luck."""
 
-    exit_code = 71  # EX_OSERR, as when a device fails in the middle of a job
+    exit_code = EXIT_DEVICE_FAILED
 
 
 class Group(click.Group):

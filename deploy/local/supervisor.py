@@ -12,16 +12,16 @@ from types import FrameType, MappingProxyType
 import structlog
 
 from deploy.local.servers.process import Child, ManagedProcess
+from deploy.process.exit_status import EXIT_CONFIGURATION
 
 WATCH_SECONDS = 0.25
 FIRST_RESTART_SECONDS = 0.5
 LAST_RESTART_SECONDS = 30.0
 STEADY_SECONDS = 60.0
 """A process that ran this long restarts at once the next time."""
-EXIT_CONFIGURATION = 78
-"""EX_CONFIG of sysexits.h: the process says that a restart does not mend its fault."""
 CONFIGURATION_RESTART_SECONDS = 300.0
-"""The time until such a process is started again: its weights or settings may be mended by then."""
+"""The time until a process that ended by `EXIT_CONFIGURATION` is started again: its weights or
+settings may be mended by then."""
 
 _log = structlog.get_logger(__name__)
 

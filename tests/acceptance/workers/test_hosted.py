@@ -13,6 +13,7 @@ from PIL import Image
 from sqlalchemy import text
 
 from db.billing import ledger
+from deploy.process.exit_status import EXIT_CONFIGURATION
 from tests.acceptance.stack import Client, Json, Stack, eventually, run_bottega
 from tests.servers.vendor import KEY, Plan, Vendor, running_vendor, status
 from tests.support.stack_faults import assert_paid_once, await_restart, books_of, strike
@@ -287,6 +288,6 @@ def test_a_worker_without_a_key_says_what_to_set_and_ends(stack: Stack) -> None:
         *("--stack", str(stack.data_dir), "worker", "--variant", PAINTER),
         environment={"BOTTEGA_RELAY_URL": "https://upstream.example"},
     )
-    assert done.returncode == 1
+    assert done.returncode == EXIT_CONFIGURATION
     assert "BOTTEGA_RELAY_KEY" in done.stderr
     assert "Traceback" not in done.stderr

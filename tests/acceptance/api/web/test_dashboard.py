@@ -77,7 +77,7 @@ def test_a_job_is_watched_to_its_end(operator: Visit, tenant: Client) -> None:
     expect(page.locator(".headline .state")).to_have_text("succeeded", timeout=60_000)
     expect(page.locator(".picture img")).to_have_count(2)
     width = tenant.await_end(job)["output"]["images"][0]["width"]
-    assert page.locator(".picture img").first.evaluate("image => image.naturalWidth") == width
+    expect(page.locator(".picture img").first).to_have_js_property("naturalWidth", width)
     expect(page.get_by_role("region", name="Bill")).to_contain_text("settled: 2 of the allowance")
 
 

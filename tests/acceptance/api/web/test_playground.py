@@ -141,7 +141,8 @@ def test_a_link_signs_a_browser_in_that_paints_and_watches(browser: Browser, sta
         ended(page)
         assert page.evaluate("noted") == {"steps": 50, "preview": True}
         shown = page.locator(".results img")
-        assert shown.evaluate("i => [i.naturalWidth, i.naturalHeight]") == [352, 192]
+        expect(shown).to_have_js_property("naturalWidth", 352)
+        expect(shown).to_have_js_property("naturalHeight", 192)
         expect(page.locator(".results figcaption")).to_contain_text(f"seed {seed}")
         expect(page.locator(f"#shot-{job_id} img")).to_be_visible()
         page.locator(".menu summary").click()

@@ -48,7 +48,7 @@ def test_all_paths_caption_with_a_tiny_model_and_are_compared_with_the_stock_cla
 def test_an_unknown_device_is_a_usage_error() -> None:
     done = run("--device", "tpu")
     assert done.returncode == 2
-    assert "is not a device" in done.stderr
+    assert "not on tpu" in done.stderr
 
 
 def test_an_answer_that_ends_early_is_an_error() -> None:

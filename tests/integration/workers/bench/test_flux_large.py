@@ -71,7 +71,7 @@ def test_an_unknown_option_is_a_usage_error() -> None:
 def test_an_unknown_device_is_a_usage_error() -> None:
     done = run("--device", "tpu")
     assert done.returncode == 2
-    assert "is not a device" in done.stderr
+    assert "not on tpu" in done.stderr
 
 
 @pytest.mark.slow

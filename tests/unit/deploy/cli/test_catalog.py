@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from deploy.cli.errors import EXIT_CONFIGURATION
 from deploy.cli.main import main
+from deploy.process.exit_status import EXIT_CONFIGURATION
 from tests.support.guides import ROOT
 
 EXAMPLE = ROOT / "deploy" / "models.example.toml"
