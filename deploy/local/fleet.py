@@ -27,8 +27,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ByteSize, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator
 
+from deploy.local.memory_size import parse_memory
 from deploy.local.processes import WorkerProgram, worker_program
 from deploy.local.stop_times import STORING_SECONDS, grace_seconds
 from workers import catalog
@@ -53,7 +54,8 @@ class FleetWorker(BaseModel, extra="forbid"):
         metrics_port: the port for Prometheus.
         precision, offload, attention, compile: how its models are served, before what their rows
             and the environment ask for.
-        memory: the device memory that its models may take; None for all that is free.
+        memory: the device memory that its models may take, in bytes; the file names the unit.
+            None for all that is free.
     """
 
     device: str
@@ -63,7 +65,7 @@ class FleetWorker(BaseModel, extra="forbid"):
     offload: Offload | None = None
     attention: str | None = None
     compile: Compile | None = None
-    memory: Annotated[ByteSize, Field(gt=0)] | None = None
+    memory: Annotated[int, BeforeValidator(parse_memory)] | None = None
 
     @property
     def serving(self) -> dict[str, str]:
