@@ -27,7 +27,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PositiveFloat,
+    ValidationError,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deploy.local.memory_size import parse_memory
 from deploy.local.processes import WorkerProgram, worker_program
@@ -43,6 +51,14 @@ _GRACE = "BOTTEGA_GRACE_SECONDS"
 
 class FleetFileError(Exception):
     """The fleet file cannot be used; the message says where and why."""
+
+
+class _GraceSettings(BaseSettings):
+    """The time for the longest job that the environment asks for, of each worker."""
+
+    model_config = SettingsConfigDict(env_prefix="BOTTEGA_", allow_inf_nan=False)
+
+    grace_seconds: PositiveFloat | None = None
 
 
 class FleetWorker(BaseModel, extra="forbid"):
@@ -170,8 +186,11 @@ def _settings_of(worker: FleetWorker) -> dict[str, str]:
 
 
 def fleet_stop_seconds(fleet: Fleet) -> float:
-    """Seconds after SIGTERM that the slowest worker may take to finish its jobs."""
-    graces = [
-        float(os.environ.get(_GRACE, grace_seconds(worker.variants))) for worker in fleet.workers
-    ]
+    """Seconds after SIGTERM that the slowest worker may take to finish its jobs.
+
+    Raises:
+        pydantic.ValidationError: the environment names a time that is none.
+    """
+    asked = _GraceSettings().grace_seconds
+    graces = [asked or grace_seconds(worker.variants) for worker in fleet.workers]
     return max(graces) + STORING_SECONDS

@@ -134,11 +134,14 @@ def _random_weights(variant: "Variant", scratch: Path | None, stack: ExitStack) 
         write_checkpoint,
     )
 
-    folder = Path(stack.enter_context(TemporaryDirectory(prefix="bottega-random-", dir=scratch)))
-    click.echo(f"writing random weights into {folder} …", err=True)
     try:
+        if scratch is not None:
+            scratch.mkdir(parents=True, exist_ok=True)
+        temporary = TemporaryDirectory(prefix="bottega-random-", dir=scratch)
+        folder = Path(stack.enter_context(temporary))
+        click.echo(f"writing random weights into {folder} …", err=True)
         size = write_checkpoint(SHAPES[variant.id], folder)
-    except ScratchError as error:
+    except (ScratchError, OSError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"wrote {size / 1e9:.1f} GB", err=True)
     return {override_variable(variant.id): str(folder)}

@@ -145,9 +145,11 @@ def single_file(variant: Variant, path: Path, of_base: Component) -> dict[str, C
         if path.suffix == GGUF:
             return {"transformer": replace(of_base, stored_bytes=_gguf_bytes(path))}
         numbers = _numbers(path)
-    except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{variant.id}: {error}: fetch or copy it again") from error
+    except (KeyError, TypeError, IndexError, AttributeError, struct.error) as error:
         raise WeightsError(
-            f"{variant.id}: {path} is broken: {error}; fetch or copy it again"
+            f"{variant.id}: {path} has no header of its format: fetch or copy it again"
         ) from error
     return {"transformer": _scaled(of_base, numbers / of_base.parameters)}
 
@@ -161,7 +163,7 @@ def _gguf_bytes(path: Path) -> int:
     with path.open("rb") as file:
         magic, _version, tensors = _GGUF_START.unpack(file.read(_GGUF_START.size))
     if magic != _GGUF_MAGIC or not tensors:
-        raise ValueError("it does not begin as a GGUF file with tensors does")
+        raise ValueError(f"{path} does not begin as a GGUF file with tensors does")
     return path.stat().st_size
 
 
@@ -173,12 +175,12 @@ def _numbers(path: Path) -> int:
     """
     tensors = dict(header(path))
     if not tensors:
-        raise ValueError("it holds no tensors")
+        raise ValueError(f"{path} holds no tensors")
     with path.open("rb") as file:
         begin = _LENGTH.size + _LENGTH.unpack(file.read(_LENGTH.size))[0]
     end = begin + max(entry["data_offsets"][1] for entry in tensors.values())
     if path.stat().st_size < end:
-        raise ValueError(f"it is cut short at {path.stat().st_size} of {end} bytes")
+        raise ValueError(f"{path} is cut short at {path.stat().st_size} of {end} bytes")
     own = [name for name in tensors if name.startswith(_TRANSFORMER_PREFIX)] or list(tensors)
     return sum(math.prod(tensors[name]["shape"]) for name in own)
 
