@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.cli.models.device_budgets import budget_of, sentence
+from deploy.cli.models.device_budgets import budget_here, budget_of, sentence
 from deploy.cli.models.library_note import NOTE, needs_missing_library
 from deploy.local.fleet import FleetWorker
 from workers import catalog
@@ -76,7 +76,7 @@ def on_devices(
     """The way in which each model would be served by a new worker of this machine, by device."""
     request = ServingSettings().request
     devices = [f"cuda:{each.number}" for each in probe_devices().devices if each.card] or ["cpu"]
-    budgets = {name: budget_of(name, 0, probe_devices) for name in devices}
+    budgets = {name: budget_here(name, probe_devices) for name in devices}
     mixed = is_mixed(variants)
     for variant in variants:
         fits = {

@@ -106,7 +106,8 @@ def _print_cards(
     mixed = is_mixed(variants)
     rows = _answers(variants, lambda each: _over_cards(each, request, host_memory, mixed=mixed))
     print_rows(rows, as_json=as_json)
-    _note_library(cell for row in rows for cell in row.values())
+    if not as_json:
+        _note_library(cell for row in rows for cell in row.values())
 
 
 def _print_ways(
@@ -135,18 +136,19 @@ _Answer = TypeVar("_Answer")
 
 
 def _answers(variants: "Sequence[Variant]", ask: "Callable[[Variant], _Answer]") -> list[_Answer]:
-    """The answers for the models that can meet the request; standard error names the others.
+    """The answers for the models that can be planned so; standard error says why others cannot.
 
     Raises:
         click.ClickException: none of them can.
     """
     from workers.adapters.serving.choose import RequestError  # noqa: PLC0415
+    from workers.adapters.weights import WeightsError  # noqa: PLC0415
 
     answers, refusals = [], []
     for variant in variants:
         try:
             answers.append(ask(variant))
-        except RequestError as error:
+        except (RequestError, WeightsError) as error:
             refusals.append(str(error))
     if refusals and not answers:
         raise click.ClickException(refusals[0])
@@ -204,7 +206,7 @@ def _budget(
     host_memory: int | None,
     variants: "Sequence[Variant]",
 ) -> "DeviceBudget":
-    from deploy.cli.models.device_budgets import budget_of  # noqa: PLC0415
+    from deploy.cli.models.device_budgets import budget_here  # noqa: PLC0415
     from workers.adapters.device_choice import choose_device  # noqa: PLC0415
     from workers.adapters.serving.device_budget import of_card  # noqa: PLC0415
 
@@ -213,7 +215,7 @@ def _budget(
     choice = choose_device(device or "cpu", variants)
     if choice.reason:
         click.echo(choice.reason, err=True)
-    return budget_of(choice.name)
+    return budget_here(choice.name)
 
 
 def _host_text(budget: "DeviceBudget") -> str:

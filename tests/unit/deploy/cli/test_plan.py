@@ -1,11 +1,12 @@
 """`bottega catalog plan`: cards, ways, and sentences about what cannot be."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from deploy.cli.models.device_budgets import budget_of
+from deploy.cli.models.device_budgets import budget_here, budget_of
 from deploy.cli.models.fits import Fit, of_worker, on_devices
 from deploy.cli.models.library_note import NOTE
 from deploy.local.fleet import FleetWorker
@@ -137,7 +138,7 @@ def test_a_library_that_is_missing_is_told(
         assert "pip install 'bottega[quantization]'" in bottega.run(*asked, *options)
     found = of_free_card(11_400_000_000, (8, 9))
     card = replace(found, budget=replace(found.budget, host_bytes=None))
-    monkeypatch.setattr("deploy.cli.models.device_budgets.budget_of", lambda _device: card)
+    monkeypatch.setattr("deploy.cli.models.device_budgets.budget_here", lambda _device: card)
     text = bottega.run(*asked, "--device", "cuda:0")
     [marked] = [line for line in text.splitlines() if line.startswith("*")]
     assert marked.split()[1:5] == ["flux.1-dev", "fp8", "blocks", "yes"]
@@ -164,6 +165,30 @@ def test_a_device_of_this_machine_by_number_and_by_uuid() -> None:
     with pytest.raises(DeviceError, match="cuda:7 is not on this machine"):
         budget_of("cuda:7", 0, lambda: MACHINE)
     assert budget_of("cuda:7", 10**10, lambda: MACHINE).budget.device_bytes == 10**10
+
+
+def test_the_memory_that_a_worker_here_may_take_counts(
+    bottega: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOTTEGA_DEVICE_MEMORY_BYTES", "8000000000")
+    assert budget_here("cuda:1", lambda: MACHINE).budget.device_bytes == 8_000_000_000
+    text = bottega.run("catalog", "plan", "--device", "cpu", "--variant", "flux.1-demo")
+    assert text.startswith("8.0 GB of device memory")
+    monkeypatch.setenv("BOTTEGA_DEVICE_MEMORY_BYTES", "80000000000")
+    assert budget_here("cuda:1", lambda: MACHINE).budget.device_bytes == CARD.free_bytes
+    monkeypatch.setenv("BOTTEGA_DEVICE_MEMORY_BYTES", "banana")
+    text = bottega.run("catalog", "plan", "--device", "cpu", code=1)
+    assert "BOTTEGA_DEVICE_MEMORY_BYTES: Input should be" in text
+
+
+def test_a_model_whose_weights_are_broken_leaves_the_others_in_the_table(
+    bottega: Commands, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("BOTTEGA_WEIGHTS_FLUX_1_DEV", str(tmp_path))
+    text = bottega.run("catalog", "plan", "--variant", "flux.1-dev", "--variant", "flux.1-demo")
+    assert "has no weights to be read" in text
+    assert "flux.1-demo" in text
+    assert "has no weights" in bottega.run("catalog", "plan", "--variant", "flux.1-dev", code=1)
 
 
 def test_a_fleets_worker_by_the_free_memory_of_its_device() -> None:
