@@ -359,7 +359,8 @@ def _refusal(
 ) -> str:
     asked = asked_for(request)
     if variant.family is Family.FLORENCE2:
-        return f"{variant.id}: {asked} is not for Florence-2: it is served one way, whole and in 16 bits"
+        whole = "it is served one way, whole and in 16 bits"
+        return f"{variant.id}: {asked} is not for Florence-2: {whole}"
     if known[0][0] is Precision.STORED:
         return (
             f"{variant.id}: {asked} cannot be: its weights are quantised already, and are served "
