@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from deploy.cli.main import main
 from deploy.local.fleet import FleetFileError, programs, read_fleet
 
 TWO_DEVICES = """
@@ -108,3 +110,15 @@ def test_the_way_to_serve_is_that_of_the_workers_entry(tmp_path: Path) -> None:
     [program] = programs(read_fleet(path))
     assert program.arguments[-4:] == ["--precision", "nf4", "--offload", "text"]
     assert program.settings["BOTTEGA_DEVICE_MEMORY_BYTES"] == "10000000000"
+
+
+@pytest.mark.parametrize("seconds", ["banana", "nan", "-5"])
+def test_a_grace_that_is_no_time_is_a_sentence(
+    seconds: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOTTEGA_GRACE_SECONDS", seconds)
+    path = tmp_path / "fleet.toml"
+    path.write_text(worker())
+    done = CliRunner().invoke(main, ["fleet", str(path)])
+    assert done.exit_code == 1
+    assert "BOTTEGA_GRACE_SECONDS: Input should be" in done.output
