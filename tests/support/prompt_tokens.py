@@ -62,10 +62,9 @@ def write(folder: Path) -> None:
 
     from tests.conformance.workers.adapters.tiny_flux2 import save_tiny_flux2  # noqa: PLC0415
     from workers.adapters.flux.processors import replaced_components  # noqa: PLC0415
-    from workers.adapters.weights import Source  # noqa: PLC0415
 
     save_tiny_flux2(folder)
-    processor = replaced_components(Source(str(folder), None, ""))["tokenizer"]
+    processor = replaced_components(folder)["tokenizer"]
     rows = []
     # With a short system message, so that a short limit cuts the prompt and not that.
     for system in ("paint", SYSTEM_MESSAGE):

@@ -130,7 +130,7 @@ class FluxAdapter:
         without = ("transformer",) if source.file else ()
         source = fetched(self._variant, source, Layout.PIPELINE, without=without)
         with translating_library_errors(self._variant, source):
-            components = replaced_components(source)
+            components = replaced_components(Path(source.name))
         try:
             pipeline = read_pipeline(
                 self._kind.pipeline, self._variant, source, self._mode, self._dtype, **components
@@ -158,7 +158,13 @@ class FluxAdapter:
                 self._make_map = DepthMap(source, str(self._device))
         if "prior_weights" in self._kind.extra_weights:
             source = locate_part(self._variant, "prior_weights", self._overrides)
-            prior = self._read("FluxPriorReduxPipeline", source)
+            prior = load_pretrained(
+                diffusers.FluxPriorReduxPipeline,
+                self._variant,
+                source,
+                dtype=self._dtype,
+                use_safetensors=True,
+            )
             with translating_device_errors(self._device):
                 self._prior = ReduxPrior(prior.to(str(self._device)), self._pipeline)
         self._warm_up()
@@ -201,22 +207,6 @@ class FluxAdapter:
                 f"{self._variant.id}: its VAE paints sides that are multiples of {needed}; "
                 f"by its row they are multiples of {step}"
             )
-
-    def _read(self, class_name: str, source: Any) -> Any:
-        with translating_library_errors(self._variant, source):
-            components = replaced_components(source)
-        pipeline = load_pretrained(
-            getattr(diffusers, class_name),
-            self._variant,
-            source,
-            dtype=self._dtype,
-            use_safetensors=True,
-            # diffusers checks a component against the class that the checkpoint names.
-            **dict.fromkeys(components),
-        )
-        pipeline.register_modules(**components)
-        pipeline.set_progress_bar_config(disable=True)
-        return pipeline
 
     def _warm_up(self) -> None:
         """Run one step: kernels are chosen and memory is allocated before the first job."""

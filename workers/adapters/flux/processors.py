@@ -10,10 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from diffusers import DiffusionPipeline
-from huggingface_hub import snapshot_download
 from transformers import ProcessorMixin
-
-from workers.adapters.weights import Source
 
 
 class PromptProcessor(ProcessorMixin):  # type: ignore[misc]  # has no types
@@ -33,28 +30,18 @@ class PromptProcessor(ProcessorMixin):  # type: ignore[misc]  # has no types
 _REPLACED = {"PixtralProcessor": PromptProcessor}
 
 
-def replaced_components(source: Source) -> dict[str, Any]:
+def replaced_components(folder: Path) -> dict[str, Any]:
     """The components of a checkpoint that are loaded here, by name, for `from_pretrained`.
 
     Args:
-        source: a folder or a hub id; a folder without `model_index.json` has none.
+        folder: the checkpoint's; without `model_index.json` it has none.
     """
-    if source.revision is None and not (Path(source.name) / "model_index.json").is_file():
+    if not (folder / "model_index.json").is_file():
         return {}
-    index = DiffusionPipeline.load_config(
-        source.name, revision=source.revision, local_files_only=source.revision is None
-    )
+    index = DiffusionPipeline.load_config(folder, local_files_only=True)
     named = {name: own[1] for name, own in index.items() if isinstance(own, list)}
     return {
-        name: _REPLACED[class_name].from_pretrained(_folder(source, name), trust_remote_code=False)
+        name: _REPLACED[class_name].from_pretrained(folder / name, trust_remote_code=False)
         for name, class_name in named.items()
         if class_name in _REPLACED
     }
-
-
-def _folder(source: Source, component: str) -> Path:
-    if source.revision is None:
-        return Path(source.name) / component
-    patterns = [f"{component}/*"]
-    fetched = snapshot_download(source.name, revision=source.revision, allow_patterns=patterns)
-    return Path(fetched) / component

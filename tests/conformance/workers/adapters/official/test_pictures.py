@@ -40,7 +40,6 @@ from workers.adapters.flux.control_maps import canny_map
 from workers.adapters.flux.pipeline_modes import LEAST_STRENGTH, restore_unmasked
 from workers.adapters.flux.processors import replaced_components
 from workers.adapters.protocol import Work
-from workers.adapters.weights import Source
 from workers.catalog import find
 
 PROMPT = "a red circle"
@@ -212,7 +211,7 @@ class Checkpoints:
     def stock(self, case: Case) -> Any:
         folder = self.folder(case.save)
         # Without torchvision it cannot load its own; `make torchvision-check` compares the two.
-        replaced = replaced_components(Source(str(folder), None, ""))
+        replaced = replaced_components(folder)
         distilled = {"is_distilled": True} if case.loads else {}
         pipeline = load_stock(case.stock, folder, **dict.fromkeys(replaced), **distilled)
         pipeline.register_modules(**replaced)
