@@ -87,7 +87,7 @@ def test_a_worker_learns_at_its_start_whether_it_may_take_tickets(
     check_may_take_tickets(settings_of(server.worker_url), [VARIANT])
     assert admin.llen(VARIANT) == 1
     assert refusals(admin) == set()
-    with pytest.raises(RedisUserError, match="may not take tickets of .*: use bottega_worker"):
+    with pytest.raises(RedisUserError, match=r"may not take tickets of .+: use bottega_worker"):
         check_may_take_tickets(settings_of(server.api_url), [VARIANT])
     wrong = server.worker_url.replace(":", ":x", 2).replace(":x", ":", 1)
     with pytest.raises(RedisUserError, match="refuses the user or the password"):
