@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from db import worker_registry
-from tests.acceptance.stack import Client, Json, Stack, run_bottega
+from tests.acceptance.stack import Client, Json, Stack, eventually, run_bottega
 from workers.demo import weights_folder
 
 OWN = "flux.1-acorn"
@@ -195,6 +195,7 @@ def test_the_dashboard_shows_it(stack: Stack, painted: Json) -> None:
 
 
 def test_a_model_that_could_not_be_loaded_is_told_at_the_start(stack: Stack) -> None:
+    eventually(lambda: "Ctrl-C stops it" in stack.output.read_text())
     output = stack.output.read_text()
     assert f"could not be loaded, and is tried again with later jobs: {CUT}" in output
     greeting = output[output.index("Bottega answers at") :]
