@@ -32,7 +32,7 @@ class WorkerReport:
         loading_stage: "downloading", "loading" or "preparing"; None if nothing is being loaded.
         loading_bytes: bytes of that stage that are done; None if not known.
         loading_total_bytes: bytes of that stage in all; None if not known.
-        plans: the memory plan by model, as JSON.
+        plans: the memory plan by model, as JSON; with the problem of one that cannot be loaded.
         catalogue_digest: digest of the operator's catalogue file; "" where there is none.
         problem: why it could not start, or cannot serve a model, in one sentence; None if well.
     """

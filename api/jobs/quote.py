@@ -39,6 +39,7 @@ def quote_submission(services: Services, caller: Caller, submission: Submission)
         paused=outlook.paused,
         cold_start=outlook.cold_start,
         cold_start_seconds=outlook.cold_start_seconds,
+        unserved_reason=outlook.unserved_reason,
     )
 
 

@@ -52,5 +52,6 @@ def _view(variant: Variant, outlook: Outlook) -> ModelView:
         paused=outlook.paused,
         cold_start=outlook.cold_start,
         cold_start_seconds=outlook.cold_start_seconds,
+        unserved_reason=outlook.unserved_reason,
         serving=[ServedModeView(**asdict(way)) for way in outlook.serving],
     )

@@ -65,6 +65,7 @@ MODEL: Json = {
     "expected_wait_seconds": 0.0,
     "cold_start": False,
     "cold_start_seconds": None,
+    "unserved_reason": None,
     "serving": [
         {
             "precision": "bf16",

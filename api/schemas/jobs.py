@@ -25,6 +25,11 @@ from api.schemas.webhooks import WebhookRequest
 from db.values.job_state import JobState, Priority
 from workers.catalog.validation import reject_nul
 
+_UNSERVED = (
+    "Why no worker is ready for the model: no_worker, loading (one starts) or worker_failing (its "
+    "workers fail, or cannot load it); null where one is"
+)
+
 MAX_METADATA_ENTRIES = 32
 MAX_METADATA_BYTES = 16_384
 MAX_INPUT_ENTRIES = 100
@@ -96,6 +101,7 @@ class Quote(BaseModel):
             "expected_wait_seconds": 0.0,
             "cold_start": False,
             "cold_start_seconds": None,
+            "unserved_reason": None,
             "paused": False,
         }
     )
@@ -114,6 +120,7 @@ class Quote(BaseModel):
     cold_start_seconds: float | None = Field(
         description="The seconds that it took the last time; null where none has measured it"
     )
+    unserved_reason: str | None = Field(description=_UNSERVED)
 
 
 class Charge(BaseModel):
@@ -278,6 +285,7 @@ class ModelView(BaseModel):
     paused: bool
     cold_start: bool
     cold_start_seconds: float | None
+    unserved_reason: str | None = Field(description=_UNSERVED)
     serving: list[ServedModeView]
 
 

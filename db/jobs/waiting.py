@@ -6,12 +6,11 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, select, text
+from sqlalchemy import Row, func, select, text
 from sqlalchemy.orm import Session
 
-from db.core.clock import ago
 from db.jobs import queues
-from db.tables import Job, Worker
+from db.tables import Job
 from db.tables.index_predicates import state_is
 from db.values.job_state import JobState
 from db.values.worker_state import SERVING, WorkerState
@@ -68,32 +67,42 @@ class Waiting:
     cold_start: bool = False
 
 
-def ready_workers(session: Session) -> dict[str, int]:
-    """The number of live workers that serve each variant."""
-    variant = func.unnest(Worker.variants).label("variant")
-    live = select(variant).where(_is_live(), Worker.state.in_(SERVING)).subquery()
-    statement = select(live.c.variant, func.count()).group_by(live.c.variant)
-    return dict(session.execute(statement).all())
+# Conditions on a row of `workers` and on a model, which a statement names as `variant`. A worker
+# serves it, or is on its way to it without an earlier failure, or fails: it failed or went silent
+# of late, and nobody told it to stop; or it works well and could not load this model.
+_CANNOT_LOAD = "plans -> {variant} ->> 'problem' IS NOT NULL"
 
-
-# Conditions on a row of `workers`. A worker is serving, or on its way to it without an earlier
-# failure, or failing: it failed or went silent of late, and nobody told it to stop.
-SERVING_NOW = f"""state IN ({", ".join(f"'{state}'" for state in SERVING)})
-            AND heartbeat_at > now() - :stale"""
+_SERVING = f"""state IN ({", ".join(f"'{state}'" for state in SERVING)})
+            AND heartbeat_at > now() - :stale AND NOT ({_CANNOT_LOAD})"""
 
 _STARTING = f"""state = '{WorkerState.STARTING}' AND failed_at IS NULL
-            AND heartbeat_at > now() - :stale"""
+            AND heartbeat_at > now() - :stale AND NOT ({_CANNOT_LOAD})"""
 
 _FAILING = f"""state <> '{WorkerState.DRAINING}'
-            AND (failed_at IS NOT NULL OR heartbeat_at <= now() - :stale)
+            AND (failed_at IS NOT NULL OR heartbeat_at <= now() - :stale OR {_CANNOT_LOAD})
             AND heartbeat_at > now() - :missed"""
 
+SERVING_NOW = _SERVING.format(variant="variant")
+"""The condition on a row of `workers` that it serves the model of a column `variant` now."""
+
+_READY = text(f"""
+SELECT variant, count(*)
+FROM workers CROSS JOIN LATERAL unnest(variants) AS variant
+WHERE {SERVING_NOW}
+GROUP BY variant
+""")  # noqa: S608 - our own fragments
 
 _UNSERVED = text(f"""
-SELECT variant, bool_or({_STARTING}) AS starting, bool_or({_FAILING}) AS failing
+SELECT variant, bool_or({_STARTING.format(variant="variant")}) AS starting,
+       bool_or({_FAILING.format(variant="variant")}) AS failing
 FROM workers CROSS JOIN LATERAL unnest(variants) AS variant
 GROUP BY variant
 """)  # noqa: S608 - our own fragments
+
+
+def ready_workers(session: Session) -> dict[str, int]:
+    """The number of live workers that serve each variant; one that cannot load it does not."""
+    return dict(session.execute(_READY, _WINDOWS).all())
 
 
 def unserved_reasons(session: Session) -> dict[str, WaitReason]:
@@ -115,6 +124,7 @@ class Outlook:
         cold_start_seconds: the seconds that such a worker took to load it the last time; None
             where none has measured it, or it is loaded.
         serving: the ways in which live workers serve it.
+        unserved_reason: why no worker is ready; None where one is.
     """
 
     ready_workers: int
@@ -123,6 +133,7 @@ class Outlook:
     cold_start: bool = False
     cold_start_seconds: float | None = None
     serving: Sequence["ServedMode"] = ()
+    unserved_reason: WaitReason | None = None
 
 
 @dataclass(frozen=True)
@@ -186,6 +197,7 @@ def queue_outlook(session: Session, variants: Sequence[str]) -> dict[str, Outloo
 def _with_models(session: Session, outlooks: Mapping[str, Outlook]) -> dict[str, Outlook]:
     """The outlooks with what workers report of their models."""
     loaded = {row.variant: row for row in session.execute(_LOADED, _WINDOWS)}
+    unserved = unserved_reasons(session)
     ways: dict[str, list[ServedMode]] = {}
     for variant, *values in session.execute(_WAYS, _WINDOWS):
         ways.setdefault(variant, []).append(ServedMode(*values))
@@ -195,6 +207,9 @@ def _with_models(session: Session, outlooks: Mapping[str, Outlook]) -> dict[str,
             cold_start=name in loaded and not loaded[name].resident,
             cold_start_seconds=_cold_seconds(loaded.get(name)),
             serving=tuple(ways.get(name, ())),
+            unserved_reason=None
+            if outlook.ready_workers
+            else unserved.get(name, WaitReason.NO_WORKER),
         )
         for name, outlook in outlooks.items()
     }
@@ -217,13 +232,13 @@ SELECT job.id, ahead.jobs, ahead.cost_seconds, ahead.overtakers,
        queue.paused_at IS NOT NULL AS paused,
        job.available_at > now() AS backing_off,
        (SELECT count(*) FROM workers WHERE job.variant = ANY (variants)
-            AND {SERVING_NOW}) AS ready,
+            AND {_SERVING.format(variant="job.variant")}) AS ready,
        (SELECT count(*) FROM workers WHERE job.variant = ANY (variants)
-            AND {_STARTING}) AS starting,
+            AND {_STARTING.format(variant="job.variant")}) AS starting,
        (SELECT count(*) FROM workers WHERE job.variant = ANY (variants)
-            AND {_FAILING}) AS failing,
+            AND {_FAILING.format(variant="job.variant")}) AS failing,
        (SELECT count(*) FROM workers WHERE job.variant = ANY (resident)
-            AND {SERVING_NOW}) AS resident,
+            AND {_SERVING.format(variant="job.variant")}) AS resident,
        load.loading_fraction AS loading, load.loading_stage, load.loading_bytes,
        load.loading_total_bytes
 FROM jobs AS job
@@ -287,7 +302,3 @@ def _unserved(row: Row[Any]) -> WaitReason:
     if row.starting:
         return WaitReason.LOADING
     return WaitReason.WORKER_FAILING if row.failing else WaitReason.NO_WORKER
-
-
-def _is_live() -> ColumnElement[bool]:
-    return Worker.heartbeat_at > ago(WORKER_STALE_SECONDS)

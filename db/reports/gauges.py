@@ -18,7 +18,7 @@ class DatabaseGauges:
 
     Attributes:
         queues: the queues that have work.
-        ready_workers: live workers that claim jobs, by variant.
+        ready_workers: live workers that claim jobs of a variant and can load its model.
         workers: live workers by state.
         paused: variants whose queue an operator has paused.
         open_holds: jobs with an open hold.

@@ -46,7 +46,9 @@ class Worker(Base):
     loading_bytes: Mapped[int | None] = mapped_column(BigInteger)
     # Bytes of that stage in all; null if not known.
     loading_total_bytes: Mapped[int | None] = mapped_column(BigInteger)
-    # The memory plan by model, see `workers.adapters.serving.plan.ServingPlan`.
+    # The memory plan by model, see `workers.adapters.serving.plan.ServingPlan`, with the seconds of
+    # its last load. A model that could not be loaded has its problem, and the seconds until the
+    # next job tries it again.
     plans: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     # Digest of the operator's catalogue file that it read; "" where there is none.
     catalogue_digest: Mapped[str] = mapped_column(server_default="")

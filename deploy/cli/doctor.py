@@ -249,16 +249,27 @@ def _open_files(_environment: Environment) -> str:
 def _workers(environment: Environment) -> str:
     with environment.database.transaction(durable=False) as session:
         ready = ready_workers(session)
+        now = session.execute(select(func.now())).scalar_one()
         problems = [
-            f"{row.id} on {row.host} ({row.device}): {row.problem}"
+            f"{row.id} on {row.host} ({row.device}){_last_seen(seconds)}: {row.problem}"
             for row in worker_registry.list_workers(session)
             if row.problem
+            # One that is gone for good, and that nobody misses, is no problem any more.
+            and (
+                (seconds := (now - row.heartbeat_at).total_seconds()) < WORKER_STALE_SECONDS
+                or any(name not in ready for name in row.variants)
+            )
         ]
     if problems:
         raise FindingError("; ".join(problems))
     if not ready:
         raise FindingError("no live worker: start one with `bottega worker` or `bottega fleet`")
     return ", ".join(f"{count} for {variant}" for variant, count in sorted(ready.items()))
+
+
+def _last_seen(seconds: float) -> str:
+    """The age of a worker's last report, where it is gone."""
+    return "" if seconds < WORKER_STALE_SECONDS else f", gone for {seconds:.0f} s"
 
 
 def _catalogue(environment: Environment) -> str:

@@ -125,6 +125,7 @@ def _faults_of_workers() -> tuple[type[Exception], ...]:
     from workers.adapters.serving.choose import DoesNotFitError  # noqa: PLC0415
     from workers.adapters.weights import WeightsError  # noqa: PLC0415
     from workers.catalog import CatalogueFileError, UnknownVariantError  # noqa: PLC0415
+    from workers.messaging.redis_privileges import RedisUserError  # noqa: PLC0415
     from workers.moderation.filter_file import FilterFileError  # noqa: PLC0415
     from workers.runtime.model_cache import BudgetError  # noqa: PLC0415
     from workers.runtime.models.problems import ModelLoadError  # noqa: PLC0415
@@ -138,6 +139,7 @@ def _faults_of_workers() -> tuple[type[Exception], ...]:
         HubError,
         HostedSetupError,
         ModelLoadError,
+        RedisUserError,
         UnknownVariantError,
         WeightsError,
     )

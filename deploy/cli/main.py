@@ -133,7 +133,9 @@ def _run_stack(stack: "LocalStack", ready_file: Path | None, stopping: threading
         facts = stack.facts()
         if ready_file is not None:
             _write_atomically(ready_file, json.dumps(facts, indent=2))
-        click.echo(_greeting(facts, stack.sign_in_link(), stack.variants[0]))
+        for problem in stack.model_problems().values():
+            click.echo(f"could not be loaded, and is tried again with later jobs: {problem}")
+        click.echo(_greeting(facts, stack.sign_in_link(), stack.served_variant()))
         stack.watch(stopping)
     except StartStoppedError:
         click.echo("stopped before it was ready; a download goes on where it was", err=True)

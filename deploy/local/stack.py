@@ -12,9 +12,11 @@ from typing import IO, Any
 
 from pydantic import SecretStr
 
+from db import worker_registry
 from db.core.migrate import upgrade
 from db.core.session import Database
 from db.core.settings import MIGRATION_URL_VARIABLE, DatabaseSettings, migration_url
+from db.jobs.waiting import WORKER_STALE_SECONDS
 from deploy.local.credentials import (
     KEYS_FILE,
     SETTINGS_FILE,
@@ -230,6 +232,24 @@ class LocalStack:
             "metrics_urls": metrics_urls({"api": self.port} | self._metrics_ports),
             "pids": self._supervisor.pids,
         }
+
+    def model_problems(self) -> dict[str, str]:
+        """Why models of its worker could not be loaded, a sentence each, by the model's id."""
+        if self._database is None:
+            raise RuntimeError("the stack has not been started")
+        with self._database.transaction(durable=False) as session:
+            rows = worker_registry.live_workers(session, within_seconds=WORKER_STALE_SECONDS)
+            plans = [item for row in rows for item in row.plans.items()]
+        return {
+            name: plan["problem"]
+            for name, plan in plans
+            if name in self.variants and plan.get("problem")
+        }
+
+    def served_variant(self) -> str:
+        """The first model that its worker could load."""
+        problems = self.model_problems()
+        return next((name for name in self.variants if name not in problems), self.variants[0])
 
     def sign_in_link(self) -> str:
         """A link that signs one browser in at the playground, as the stack's own tenant."""

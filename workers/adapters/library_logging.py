@@ -8,7 +8,8 @@ def silence_libraries() -> None:
     """Turn off progress bars and warnings of transformers and diffusers in this process.
 
     Errors remain. Their warnings are of no use here: the choice of a fallback image processor, a
-    prompt that was cut off.
+    prompt that was cut off. Some come with the import of a model's modules, and tell people to
+    install what nothing here needs: call it before.
     """
     # Of every CPU it tells that a kernel from the hub would be faster; none is ever fetched.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)

@@ -82,7 +82,8 @@ class DeviceLostError(AdapterError):
 class InvalidOutputError(AdapterError):
     """The output has numbers that are not finite, because of the device or of the weights.
 
-    Retried, because a device may fail once by chance.
+    Retried, because a device may fail once by chance. Of a job with LoRAs it is an
+    `InvalidLoraError`.
     """
 
     code = "invalid_output"
@@ -90,7 +91,7 @@ class InvalidOutputError(AdapterError):
 
 
 class InvalidLoraError(AdapterError):
-    """A LoRA file is broken, or was made for another model."""
+    """A LoRA file is broken, was made for another model, or drives the numbers out of range."""
 
     code = "invalid_lora"
 

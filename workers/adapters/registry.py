@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Mapping
 
+from workers.adapters.library_logging import silence_libraries
 from workers.adapters.protocol import Adapter
 from workers.catalog.serving import ServingMode
 from workers.catalog.variant import Variant
@@ -32,6 +33,8 @@ def make_adapter(
     Raises:
         DeviceError: `device` names no device.
     """
+    if not variant.is_hosted:
+        silence_libraries()  # before the adapter's module imports them, which warns of things
     module, name = ADAPTERS[variant.adapter]
     adapter_class = getattr(importlib.import_module(module), name)
     adapter: Adapter = (

@@ -281,7 +281,7 @@ def translating_library_errors(variant: Variant, source: Source) -> Iterator[Non
     try:
         yield
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        reason = str(error).strip().partition("\n")[0]
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
         raise WeightsError(f"{variant.id}: {source.name}: {reason}; {source.remedy}") from error
 
 

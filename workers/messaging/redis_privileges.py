@@ -1,7 +1,14 @@
-"""Powers in Redis that the service's user must not have; `deploy/redis/users.acl` gives it none."""
+"""Powers in Redis of the service's users: `deploy/redis/users.acl` gives each what it needs."""
+
+from collections.abc import Sequence
 
 from redis import Redis
-from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
+from redis.exceptions import (
+    AuthenticationError,
+    NoPermissionError,
+    RedisError,
+    ResponseError,
+)
 
 from workers.messaging.queue import redis_client
 from workers.settings import WorkerSettings
@@ -12,6 +19,36 @@ _ADMINISTRATION = {
     ("CLIENT", "LIST"): "may see and end the connections of others",
 }
 """Harmless commands, each of a group that includes harmful ones, and the power that they show."""
+
+
+class RedisUserError(Exception):
+    """Redis refuses the user of REDIS_URL, or what a worker does; the message says the remedy."""
+
+
+def check_may_take_tickets(settings: WorkerSettings, queues: Sequence[str]) -> None:
+    """Check that a worker may take tickets from its queues; it takes none.
+
+    A Redis that does not answer passes: a worker waits for it.
+
+    Raises:
+        RedisUserError: Redis refuses the user, or does not let it take them.
+    """
+    with redis_client(settings) as redis:
+        for queue in queues:
+            try:
+                # A wrong time limit: privileges are checked before it, and nothing is taken.
+                redis.execute_command("BRPOP", queue, "no number")
+            except NoPermissionError as error:
+                raise RedisUserError(
+                    f"REDIS_URL's user may not take tickets of {queue}: use bottega_worker's, who "
+                    "may do what deploy/redis/users.acl says"
+                ) from error
+            except AuthenticationError as error:
+                raise RedisUserError(
+                    "Redis refuses the user or the password of REDIS_URL: use bottega_worker's"
+                ) from error
+            except RedisError:
+                continue
 
 
 def excess_powers(settings: WorkerSettings) -> list[str]:

@@ -117,11 +117,17 @@ class ModelCache:
             return tuple(self._loaded_models)
 
     def plans_as_json(self) -> dict[str, dict[str, Any]]:
-        """The memory plan of each served model, with the seconds of its last load if it had one."""
+        """The memory plan of each served model, with its last load: its seconds, or its problem.
+
+        A model without weights has an entry only while it cannot be loaded.
+        """
+        failures = {name: self._failures.as_json(name) for name in self.served}
         return {
-            name: one.plan.as_json() | {"load_seconds": self._load_seconds.get(name)}
+            name: one.plan.as_json()
+            | {"load_seconds": self._load_seconds.get(name)}
+            | failures[name]
             for name, one in self.served.items()
-            if one.variant.weights is not None
+            if one.variant.weights is not None or failures[name]
         }
 
     @property

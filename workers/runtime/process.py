@@ -29,6 +29,7 @@ from workers.catalog.serving import OPEN_REQUEST, ServingRequest
 from workers.messaging.coalescing import CoalescingNotifier
 from workers.messaging.events import Publisher
 from workers.messaging.queue import QueueNotifier, Ticket, make_celery
+from workers.messaging.redis_privileges import check_may_take_tickets
 from workers.moderation.moderator import Moderator
 from workers.moderation.settings import ModerationSettings, rules_of
 from workers.runtime.active_jobs import ActiveJobs
@@ -156,6 +157,7 @@ class WorkerProcess:
 
         Raises:
             workers.catalog.UnknownVariantError: a variant is not in the catalogue.
+            workers.messaging.redis_privileges.RedisUserError: Redis refuses its user.
             workers.adapters.pinning.DeviceError: the device cannot be used.
             workers.adapters.protocol.DeviceLostError: it failed while a model was loaded.
             workers.adapters.weights.WeightsError: a variant's weights cannot be loaded.
@@ -212,6 +214,7 @@ class WorkerProcess:
         self, publisher: Publisher, notifier: CoalescingNotifier, heartbeat: Heartbeat
     ) -> None:
         rules = rules_of(ModerationSettings())
+        check_may_take_tickets(self._settings, self._served_ids)
         self._load_models()
 
         def notify(variant: str) -> None:

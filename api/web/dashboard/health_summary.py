@@ -10,7 +10,7 @@ from db.jobs.waiting import WaitReason
 _MAX_LINES = 3
 _UNSERVED = {
     WaitReason.NO_WORKER: "has no worker",
-    WaitReason.WORKER_FAILING: "has only failing workers",
+    WaitReason.WORKER_FAILING: "has only workers that fail or cannot load it",
     WaitReason.LOADING: "is being loaded",
 }
 
@@ -30,27 +30,34 @@ class HealthSummary:
     lines: list[str]
 
 
-def health_summary(queues: Sequence[QueueRow], *, ready: int, workers: int) -> HealthSummary:
+def health_summary(
+    queues: Sequence[QueueRow], *, ready: int, workers: int, troubled: int = 0
+) -> HealthSummary:
     """Summarize the service's health from its workers and queues.
 
     Args:
         queues: every queue.
         ready: workers that take jobs.
         workers: all workers that report.
+        troubled: those that take jobs and cannot load one of their models.
     """
     waiting = [row for row in queues if row.waiting]
     stuck = [row for row in waiting if row.state in ("no_worker", "worker_failing")]
     slow = [row for row in waiting if row.state in ("backed_up", "loading")]
     paused = [row for row in queues if row.state == "paused"]
-    ranked = [*_longest_first(stuck), *_longest_first(slow), *_longest_first(paused)]
+    failing = [row for row in queues if row.state == "worker_failing" and not row.waiting]
+    ranked = [*_longest_first(stuck), *_longest_first(slow), *failing, *_longest_first(paused)]
     lines = [_line(row) for row in ranked[:_MAX_LINES]]
     if len(ranked) > _MAX_LINES:
         lines.append(f"{plural(len(ranked) - _MAX_LINES, 'more queue')} with a problem.")
     return HealthSummary(
         kind=_kind(
-            is_stuck=bool(stuck), is_slow=bool(slow or paused), ready=ready, workers=workers
+            is_stuck=bool(stuck),
+            is_slow=bool(slow or paused or failing or troubled),
+            ready=ready,
+            workers=workers,
         ),
-        headline=_headline(ready, workers),
+        headline=_headline(ready, workers, troubled),
         lines=lines or [_healthy_line(queues)],
     )
 
@@ -65,10 +72,11 @@ def _kind(*, is_stuck: bool, is_slow: bool, ready: int, workers: int) -> str:
     return "warn" if is_slow or ready < workers else "good"
 
 
-def _headline(ready: int, workers: int) -> str:
+def _headline(ready: int, workers: int, troubled: int) -> str:
     if not workers:
         return "No worker is up."
-    return f"{count(ready)} of {plural(workers, 'worker')} ready."
+    trouble = f", {count(troubled)} with a problem" if troubled else ""
+    return f"{count(ready)} of {plural(workers, 'worker')} ready{trouble}."
 
 
 def _line(row: QueueRow) -> str:
@@ -76,7 +84,8 @@ def _line(row: QueueRow) -> str:
     if row.state == "paused":
         return f"{row.variant} is paused" + (f": {waits}." if row.waiting else ".")
     if row.state in _UNSERVED:
-        return f"{row.variant} {_UNSERVED[WaitReason(row.state)]}: {waits}."
+        what = f"{row.variant} {_UNSERVED[WaitReason(row.state)]}"
+        return f"{what}: {waits}." if row.waiting else f"{what}."
     return f"{row.variant} backs up: {waits}, drains in {row.drain_text}."
 
 

@@ -40,7 +40,12 @@ def show_overview(
         request,
         "overview.html",
         operator,
-        health=health_summary(queues, ready=ready, workers=len(workers)),
+        health=health_summary(
+            queues,
+            ready=ready,
+            workers=len(workers),
+            troubled=sum(row.is_ready and bool(row.problem) for row in workers),
+        ),
         queues=_without_idle(queues),
         workers=workers,
         workers_ready=ready,

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from api.web.shared.formats import size
+from api.web.shared.formats import duration, size
 from api.web.shared.job_labels import load_text
 from db import worker_registry as workers
 from db.jobs.queries import running_by_worker
@@ -22,7 +23,7 @@ class WorkerRow:
 
     Attributes:
         resident: the models on the device.
-        plans: how each model is served, in a sentence by its id.
+        plans: how each model is served, or when it is tried again, in a sentence by its id.
         loading_text: the model that is being loaded, with its progress; "" when none is.
         state: as reported, or `stale` after too long without a report.
         catalogue_digest: digest of the catalogue file that it reads; "" for none.
@@ -82,7 +83,7 @@ def _row(row: Worker, now: datetime, jobs: Sequence[Job]) -> WorkerRow:
         device=row.device,
         variants=list(row.variants),
         resident=list(row.resident),
-        plans={name: plan["reason"] for name, plan in row.plans.items() if plan.get("reason")},
+        plans={name: text for name, plan in row.plans.items() if (text := _plan_text(plan))},
         loading_text=_loading_text(row),
         state=state,
         memory_used_bytes=row.memory_used_bytes,
@@ -94,6 +95,14 @@ def _row(row: Worker, now: datetime, jobs: Sequence[Job]) -> WorkerRow:
         problem=row.problem or "",
         jobs=jobs,
     )
+
+
+def _plan_text(plan: Mapping[str, Any]) -> str:
+    if not plan.get("problem"):
+        return str(plan.get("reason") or "")
+    seconds = plan.get("retry_seconds") or 0
+    again = f"in {duration(seconds)}, when a job waits" if seconds else "with the next job"
+    return f"could not be loaded; tried again {again}"
 
 
 def _loading_text(row: Worker) -> str:

@@ -14,8 +14,9 @@ _JOB_HINTS = {
     "out_of_memory": "Choose a smaller size, or fewer pictures at once.",
     "model_not_loaded": "Try again later, or another model.",
     "worker_lost": "Try again; if it fails again, tell the service's operator.",
-    "invalid_output": "Try another seed, or fewer LoRAs.",
-    "invalid_lora": "Choose another LoRA: this one is damaged, or made for another model.",
+    "invalid_output": "Try another seed.",
+    "invalid_lora": "Choose another LoRA, or lower its scale: this one is damaged, too strong, "
+    "or made for another model.",
     "timeout": "Choose fewer steps or a smaller size.",
     "internal_error": "Try again; if it fails again, tell the service's operator.",
 }

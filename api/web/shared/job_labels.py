@@ -1,5 +1,7 @@
 """Texts about a job's state."""
 
+from collections.abc import Mapping
+
 from api.web.shared.formats import count, duration, size
 from db.jobs.waiting import Waiting, WaitReason
 
@@ -8,11 +10,15 @@ _REASONS = {
     WaitReason.WORKERS_BUSY: "every worker is busy",
     WaitReason.LOADING: "its model is being loaded",
     WaitReason.NO_WORKER: "no worker serves its model",
-    WaitReason.WORKER_FAILING: "the workers of its model fail, or are being restarted",
+    WaitReason.WORKER_FAILING: "its workers cannot load its model, fail, or are being restarted",
     WaitReason.QUEUE_PAUSED: "its queue is paused",
     WaitReason.RETRY_BACKOFF: "it is waiting for its next attempt",
 }
 
+_UNSERVED: Mapping[str | None, str] = {
+    WaitReason.LOADING: "its worker starts",
+    WaitReason.WORKER_FAILING: "its workers fail, or cannot load it",
+}
 
 _STAGES = {"downloading": "being downloaded", "preparing": "being prepared for its first job"}
 
@@ -30,6 +36,11 @@ def _reason(waiting: Waiting) -> str:
         return _REASONS[waiting.reason]
     done = load_text(waiting.loaded_bytes, waiting.total_bytes)
     return f"its model is {_STAGES.get(waiting.stage, 'being loaded')}{done}"
+
+
+def unserved_text(reason: str | None) -> str:
+    """Why no worker is ready for a model, by the `WaitReason`."""
+    return _UNSERVED.get(reason, "no worker serves it now")
 
 
 def load_text(done_bytes: int | None, total_bytes: int | None) -> str:

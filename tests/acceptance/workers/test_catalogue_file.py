@@ -1,6 +1,7 @@
 """A fine-tune of the operator's own: a catalogue file names it, and no source is changed."""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -15,10 +16,11 @@ import torch
 from PIL import Image
 
 from db import worker_registry
-from tests.acceptance.stack import Client, Json, Stack, run_bottega
+from tests.acceptance.stack import Client, Json, Stack, eventually, run_bottega
 from workers.demo import weights_folder
 
 OWN = "flux.1-acorn"
+CUT = "flux.1-cut"
 TITLE = "Acorn: flux.1-demo in our style"
 FILE = """
 [models."flux.1-acorn"]
@@ -32,6 +34,10 @@ defaults = { steps = 2 }
 limits = { max_steps = 8 }
 licence = { name = "Ours", commercial_use = true }
 
+[models."flux.1-cut"]
+base = "flux.1-demo"
+weights = { folder = "cut" }
+
 [models."flux.2-demo"]
 enabled = false
 """
@@ -41,13 +47,14 @@ PROMPT = "a red circle on a white background"
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack that serves the fine-tune, named by its alias, and its base."""
+    """A stack that serves the fine-tune, named by its alias, its base, and one that is cut off."""
     folder = tmp_path_factory.mktemp("models")
     write_fine_tune(folder / "acorn")
+    write_cut_off(folder / "cut")
     safetensors.torch.save_file(some_lora(), folder / "style.safetensors")
     (folder / "models.toml").write_text(FILE)
     settings = {"BOTTEGA_CATALOG": str(folder / "models.toml")}
-    running = Stack(folder / "data", settings, variants=("acorn", "flux.1-demo"))
+    running = Stack(folder / "data", settings, variants=(CUT, "acorn", "flux.1-demo"))
     try:
         running.start()
         yield running
@@ -63,6 +70,13 @@ def write_fine_tune(folder: Path) -> None:
     tensors = safetensors.torch.load_file(file)
     tensors["proj_out.bias"] = tensors["proj_out.bias"] + 0.1
     safetensors.torch.save_file(tensors, file, {"format": "pt"})
+
+
+def write_cut_off(folder: Path) -> None:
+    """Copy the demo weights, as a copy leaves them that was broken off."""
+    shutil.copytree(weights_folder("flux.1-demo"), folder)
+    (file,) = (folder / "transformer").glob("*.safetensors")
+    os.truncate(file, file.stat().st_size // 2)
 
 
 def some_lora() -> dict[str, torch.Tensor]:
@@ -81,7 +95,7 @@ def owner(stack: Stack) -> Client:
     """A tenant whose tier names the models by alias and grants nothing, with two dollars."""
     operator = stack.client(stack.facts["operator_key"]).http
     tenant = stack.tenant()
-    tier = {"models": ["acorn", "flux.1-demo"], "images_per_month": 0}
+    tier = {"models": [CUT, "acorn", "flux.1-demo"], "images_per_month": 0}
     credit = {"amount_micros": 2_000_000, "reason": "test", "reference": "1"}
     operator.patch("/v1/admin/tiers/standard", json=tier).raise_for_status()
     path = f"/v1/admin/tenants/{tenant.tenant_id}/credit"
@@ -104,7 +118,7 @@ def pixels(job: Json) -> np.ndarray:
 
 def test_it_is_offered_with_its_alias_price_and_limits(owner: Client) -> None:
     offered = {model["id"]: model for model in owner.http.get("/v1/models").json()["models"]}
-    assert offered.keys() == {"flux.1-demo", OWN}
+    assert offered.keys() == {"flux.1-demo", OWN, CUT}
     own = offered[OWN]
     assert own == owner.http.get("/v1/models/acorn").json()
     assert (own["title"], own["aliases"], own["base"]) == (TITLE, ["acorn"], "flux.1-demo")
@@ -180,6 +194,41 @@ def test_the_dashboard_shows_it(stack: Stack, painted: Json) -> None:
         assert "another catalogue file" not in workers
 
 
+def test_a_model_that_could_not_be_loaded_is_told_at_the_start(stack: Stack) -> None:
+    eventually(lambda: "Ctrl-C stops it" in stack.output.read_text())
+    output = stack.output.read_text()
+    assert f"could not be loaded, and is tried again with later jobs: {CUT}" in output
+    greeting = output[output.index("Bottega answers at") :]
+    assert f'"model": "{OWN}"' in greeting
+    assert "torchvision" not in output
+
+
+def test_a_model_that_could_not_be_loaded_has_no_worker(owner: Client) -> None:
+    model = owner.http.get(f"/v1/models/{CUT}").raise_for_status().json()
+    assert (model["ready_workers"], model["expected_wait_seconds"]) == (0, None)
+    body = {"model": CUT, "input": {"prompt": PROMPT}}
+    quote = owner.http.post("/v1/jobs", params={"dry_run": True}, json=body).json()
+    assert (model["unserved_reason"], quote["unserved_reason"]) == ("worker_failing",) * 2
+    assert not quote["cold_start"]
+    job = owner.submit(CUT, {"prompt": PROMPT})["id"]
+    waiting = owner.http.get(f"/v1/jobs/{job}").json()["waiting"]
+    assert (waiting["reason"], waiting["expected_seconds"]) == ("worker_failing", None)
+    owner.http.post(f"/v1/jobs/{job}/cancel").raise_for_status()
+
+
+def test_a_model_that_could_not_be_loaded_is_on_the_pages(stack: Stack, owner: Client) -> None:
+    key = owner.http.headers["Authorization"].removeprefix("Bearer ")
+    with httpx.Client(base_url=stack.url, headers={"Origin": stack.url}) as browser:
+        assert browser.post("/playground/sign-in", data={"key": key}).status_code == 303
+        assert "its workers fail, or cannot load it" in browser.get("/", params={"model": CUT}).text
+        key = stack.facts["viewer_key"]
+        assert browser.post("/dashboard/sign-in", data={"key": key}).status_code == 303
+        overview = browser.get("/dashboard/").raise_for_status().text
+    assert "1 of 1 worker ready, 1 with a problem." in overview
+    assert f"{CUT} has only workers that fail or cannot load it." in overview
+    assert f"{CUT}: " in overview
+
+
 def test_the_commands_and_the_worker_read_the_same_file(stack: Stack) -> None:
     done = run_bottega("--stack", str(stack.data_dir), "catalog", "show", "acorn", "--json")
     assert done.returncode == 0, done.stderr
@@ -187,5 +236,5 @@ def test_the_commands_and_the_worker_read_the_same_file(stack: Stack) -> None:
     assert (shown["id"], shown["base"], shown["from"]) == (OWN, "flux.1-demo", "file")
     with stack.database.transaction() as session:
         [worker] = worker_registry.list_workers(session)
-        assert worker.variants == [OWN, "flux.1-demo"]
+        assert worker.variants == [CUT, OWN, "flux.1-demo"]
         assert len(worker.catalogue_digest) == 16

@@ -52,6 +52,7 @@ from workers.adapters.pinning import Device, parse_device
 from workers.adapters.protocol import (
     FetchFile,
     InvalidLoraError,
+    InvalidOutputError,
     Output,
     Painted,
     Report,
@@ -233,7 +234,7 @@ class FluxAdapter:
         mode = self._kind.mode(jobs[0])
         self._put_on_loras(jobs[0], batch[0].stored)
         with translating_device_errors(self._device), torch.inference_mode():
-            pictures = iter(self._paint(mode, batch, seeds, report, should_stop))
+            pictures = iter(self._painted(mode, batch, seeds, report, should_stop))
         # The batch key guarantees that all jobs have the same input pictures.
         finished = (mode.postprocess(each, jobs[0], batch[0].pictures) for each in pictures)
         return [Output(tuple(map(Painted, islice(finished, len(own)), own))) for own in seeds]
@@ -262,6 +263,28 @@ class FluxAdapter:
         if self._loras:
             with translating_device_errors(self._device):
                 self._loras.activate(loras, fetch)
+
+    def _painted(
+        self,
+        mode: PipelineMode,
+        batch: Sequence[Work],
+        seeds: Sequence[Sequence[int]],
+        report: Report,
+        should_stop: ShouldStop,
+    ) -> list[Image.Image]:
+        """The pictures of all jobs; numbers out of range are the fault of the jobs' own LoRAs.
+
+        All jobs of a batch have the same LoRAs. Another try would end in the same way.
+        """
+        try:
+            return self._paint(mode, batch, seeds, report, should_stop)
+        except InvalidOutputError as error:
+            if not cast("FluxParameters", batch[0].parameters).loras:
+                raise
+            raise InvalidLoraError(
+                "the model's numbers ran out of range with the job's LoRAs: lower their scale, or "
+                "use others"
+            ) from error
 
     def _paint(
         self,

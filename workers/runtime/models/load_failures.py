@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -61,6 +62,18 @@ class LoadFailures:
         with self._lock:
             failure = self._failures.get(variant_id)
         return failure is not None and self._clock() < failure.retry_at
+
+    def as_json(self, variant_id: str) -> dict[str, Any]:
+        """The failure of one model for the worker's row: `problem`, and `retry_seconds` to go.
+
+        Empty where it did not fail, or was loaded since.
+        """
+        with self._lock:
+            failure = self._failures.get(variant_id)
+        if failure is None:
+            return {}
+        left = max(0.0, failure.retry_at - self._clock())
+        return {"problem": failure.problem, "retry_seconds": round(left)}
 
     @property
     def problem(self) -> str | None:

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from api.core.errors import not_found
 from api.web.shared.formats import duration, plural
+from api.web.shared.job_labels import unserved_text
 from api.web.shared.model_price import price_text
 from db.jobs.waiting import Outlook, queue_outlook
 from workers.catalog import Catalogue, Family, Variant
@@ -77,7 +78,7 @@ def _readiness(outlook: Outlook) -> str:
     if outlook.paused:
         return "its queue is paused"
     if not outlook.ready_workers:
-        return "no worker serves it now"
+        return unserved_text(outlook.unserved_reason)
     wait = outlook.expected_wait_seconds or 0.0
     starts = "starts at once" if wait < _SOON_SECONDS else f"starts in about {duration(wait)}"
     loads = ", once it is loaded" if outlook.cold_start else ""

@@ -20,6 +20,7 @@ from api.web.playground.form.samples import code_samples
 from api.web.playground.pages import page
 from api.web.playground.pictures import Thumb, thumbs
 from api.web.playground.session import CurrentTenant, FormDep, WriterDep
+from api.web.shared.job_labels import unserved_text
 from api.web.shared.security import site_url
 
 router = APIRouter()
@@ -146,6 +147,7 @@ def quote(
         request,
         "quote.html",
         quote=price,
+        unserved=unserved_text(price.unserved_reason) if price else "",
         errors=field_errors(problem) if problem else [],
         hint=request_hint(problem) if problem else "",
         samples=code_samples(site_url(request, services), view.body),

@@ -6,8 +6,12 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
+from db import worker_registry
 from db.operators import audit
+from db.values.worker_state import WorkerState
+from db.worker_registry import WorkerReport
 from tests.acceptance.api.web.browser import (
+    PHONE,
     Visit,
     chromium,
     on_both_screens,
@@ -250,6 +254,27 @@ def test_every_page_is_accessible(
             too_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
             assert not opened.page.evaluate(too_wide), path
         assert found == []
+
+
+def test_a_long_path_in_a_problem_stays_in_its_box(browser: Browser, stack: Stack) -> None:
+    report = WorkerReport(
+        *("wrk_long", "host", 1, "cpu", ["elsewhere"], WorkerState.FAILED),
+        problem=f"elsewhere: /models{'/a_folder_without_spaces' * 20} is missing",
+    )
+    with stack.database.transaction() as session:
+        worker_registry.report(session, report)
+    try:
+        with visit(browser, stack, size=PHONE) as opened:
+            opened.sign_in()
+            for path, selector in (("", ".problem"), ("workers", "#wrk_long .notice")):
+                opened.page.goto(f"/dashboard/{path}")
+                problem = opened.page.locator(selector, has_text="a_folder").first
+                # Of text without spaces, what runs out of its box is not in the box's own size.
+                wide = "it => Math.max(it.scrollWidth, it.getBoundingClientRect().width)"
+                assert problem.evaluate(wide) < PHONE[0]
+    finally:
+        with stack.database.transaction() as session:
+            worker_registry.remove(session, "wrk_long")
 
 
 def test_the_keyboard_reaches_the_content_first_and_closes_what_it_opens(operator: Visit) -> None:

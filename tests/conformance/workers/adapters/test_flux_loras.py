@@ -116,6 +116,16 @@ def test_no_more_stay_than_the_limit_and_all_work_when_loaded_again(
     assert np.array_equal(paint(adapter, files, ("n0", 1)), first[0])
 
 
+def test_one_that_drives_the_numbers_out_of_range_is_at_fault(adapter: FluxAdapter) -> None:
+    huge = {name: part * 1e30 for name, part in safetensors.torch.load(lora(adapter, 1)).items()}
+    files = {"huge": safetensors.torch.save(huge)}
+    bare = paint(adapter, files)
+    with pytest.raises(InvalidLoraError, match="lower their scale") as caught:
+        paint(adapter, files, ("huge", 1))
+    assert not caught.value.retryable
+    assert np.array_equal(paint(adapter, files), bare)
+
+
 BROKEN = (
     *("bytes", "cut", "empty", "width", "nan", "stranger"),
     *("first half", "second half", "unlike ranks", "no rank"),

@@ -29,6 +29,7 @@ from db.jobs.waiting import (
     queue_positions,
     ready_workers,
 )
+from db.reports.gauges import snapshot
 from db.values.job_state import JobState
 from db.worker_registry import WorkerReport
 from tests.support.jobs import (
@@ -301,13 +302,36 @@ def test_a_new_job_would_wait_for_what_is_queued(database: Database) -> None:
         assert queue_outlook(session, [VARIANT, "idle", "unserved", "unknown"]) == {
             VARIANT: Outlook(2, 6),
             "idle": Outlook(2, 0),
-            "unserved": Outlook(0, None),
-            "unknown": Outlook(0, None),
+            "unserved": Outlook(0, None, unserved_reason=WaitReason.NO_WORKER),
+            "unknown": Outlook(0, None, unserved_reason=WaitReason.NO_WORKER),
         }
     sql(database, "UPDATE queues SET paused_at = now()")
     with database.transaction() as session:
         held = queue_outlook(session, [VARIANT])
     assert held == {VARIANT: Outlook(2, None, paused=True)}
+
+
+def test_a_model_that_its_worker_cannot_load_is_not_served(database: Database) -> None:
+    job_id = submit(database, add_tenant(database))
+    broken = {VARIANT: {"device_bytes": 7, "problem": "its file is cut off", "retry_seconds": 9}}
+    report = WorkerReport("wrk_1", "host", 7, "cpu", (VARIANT, "b"), "ready", resident=("b",))
+    with database.transaction() as session:
+        workers.report(session, replace(report, plans=broken))
+        assert ready_workers(session) == {"b": 1}
+        assert snapshot(session).ready_workers == {"b": 1}
+        outlook = queue_outlook(session, [VARIANT, "b"])
+        assert outlook[VARIANT] == Outlook(0, None, unserved_reason=WaitReason.WORKER_FAILING)
+        assert outlook["b"] == Outlook(1, 0)
+    assert waiting(database, job_id) == Waiting(WaitReason.WORKER_FAILING, 1, None)
+    assert queue_state(database) == "worker_failing"
+    with database.transaction() as session:
+        workers.report(session, replace(report, id="wrk_2", resident=(VARIANT,)))
+        assert ready_workers(session) == {VARIANT: 1, "b": 2}
+    assert reason(database, job_id) == WaitReason.WORKERS_BUSY
+    with database.transaction() as session:
+        workers.remove(session, "wrk_2")
+        workers.report(session, replace(report, state="starting", plans=broken))
+    assert reason(database, job_id) == WaitReason.WORKER_FAILING
 
 
 def test_many_jobs_are_asked_at_once_and_only_those_that_wait_are_answered(
@@ -355,7 +379,7 @@ def test_a_cold_start_is_told_with_the_seconds_that_a_worker_measured(database: 
     assert outlook[VARIANT] == Outlook(
         2, 0, cold_start=True, cold_start_seconds=42.5, serving=(served,)
     )
-    assert outlook["unserved"] == Outlook(0, None)
+    assert outlook["unserved"] == Outlook(0, None, unserved_reason=WaitReason.NO_WORKER)
     assert waiting(database, job_id).cold_start
     with database.transaction() as session:
         workers.report(session, replace(other, resident=(VARIANT,)))

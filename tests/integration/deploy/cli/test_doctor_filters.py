@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from db import worker_registry as workers
 from db.core.session import Database
@@ -87,3 +88,20 @@ def test_a_worker_s_problem_is_repeated(environment: Environment, database: Data
         workers.report(session, replace(report, problem="flux.1-dev does not fit"))
     with pytest.raises(FindingError, match=r"wrk_1 on host \(cuda:0\): flux\.1-dev does not fit"):
         _workers(environment)
+
+
+def test_a_failed_worker_that_is_gone_is_told_only_where_it_is_missed(
+    environment: Environment, database: Database
+) -> None:
+    report = WorkerReport("wrk_1", "host", 1, "cpu", ["flux.1-demo"], "ready")
+    gone = replace(report, id="wrk_2", variants=["flux.1-dev"], state="failed", problem="broken")
+    with database.transaction() as session:
+        workers.report(session, report)
+        workers.report(session, gone)
+        away = text("UPDATE workers SET heartbeat_at = now() - interval '80 s' WHERE id = 'wrk_2'")
+        session.execute(away)
+    with pytest.raises(FindingError, match=r"wrk_2 on host \(cpu\), gone for 80 s: broken"):
+        _workers(environment)
+    with database.transaction() as session:
+        workers.report(session, replace(report, variants=["flux.1-demo", "flux.1-dev"]))
+    assert _workers(environment) == "1 for flux.1-demo, 1 for flux.1-dev"

@@ -25,7 +25,11 @@ from tests.support.waiting import await_true
 from workers import catalog
 from workers.messaging.events import CHANNEL, Publisher, preview_key, stream_key
 from workers.messaging.queue import QueueNotifier, Ticket, make_celery
-from workers.messaging.redis_privileges import excess_powers
+from workers.messaging.redis_privileges import (
+    RedisUserError,
+    check_may_take_tickets,
+    excess_powers,
+)
 from workers.runtime.consumer import TicketConsumer
 from workers.settings import WorkerSettings
 
@@ -74,6 +78,21 @@ def test_tickets_go_from_the_api_to_a_worker(server: EmbeddedRedis, admin: Redis
         notifier.close()
     app.close()
     assert refusals(admin) == set()
+
+
+def test_a_worker_learns_at_its_start_whether_it_may_take_tickets(
+    server: EmbeddedRedis, admin: Redis
+) -> None:
+    assert QueueNotifier(settings_of(server.api_url)).notify(Ticket(VARIANT))
+    check_may_take_tickets(settings_of(server.worker_url), [VARIANT])
+    assert admin.llen(VARIANT) == 1
+    assert refusals(admin) == set()
+    with pytest.raises(RedisUserError, match=r"may not take tickets of .+: use bottega_worker"):
+        check_may_take_tickets(settings_of(server.api_url), [VARIANT])
+    wrong = server.worker_url.replace(":", ":x", 2).replace(":x", ":", 1)
+    with pytest.raises(RedisUserError, match="refuses the user or the password"):
+        check_may_take_tickets(settings_of(wrong), [VARIANT])
+    check_may_take_tickets(settings_of("redis://127.0.0.1:1"), [VARIANT])
 
 
 def test_events_go_from_either_to_the_api(server: EmbeddedRedis, admin: Redis) -> None:

@@ -195,11 +195,16 @@ def test_a_load_that_fails_is_not_tried_again_for_a_while() -> None:
     assert not made.model_cache.admits(B)
     assert made.model_cache.admits(A)
     assert "b does not fit" in (made.model_cache.problem or "")
+    told = made.model_cache.plans_as_json()
+    assert "b does not fit" in told[B]["problem"]
+    assert told[B]["retry_seconds"] == FIRST_SECONDS
+    assert "problem" not in told[A]
     made.now[0] += FIRST_SECONDS
     assert made.model_cache.admits(B)
     del made.models[B].load
     made.model_cache.make_ready(B)
     assert made.model_cache.problem is None
+    assert "problem" not in made.model_cache.plans_as_json()[B]
 
 
 def starting(**errors: Exception) -> ModelCache:
@@ -219,6 +224,17 @@ def test_a_model_that_cannot_be_loaded_at_the_start_does_not_stop_the_others() -
     cache.load_what_fits()
     assert list(cache.ids) == [B]
     assert cache.problem == "a: no such folder"
+
+
+def test_a_model_without_weights_tells_its_failure_too() -> None:
+    hosted = replace(find("flux.2-pro"), id=A)
+    model = Model(A, {}, 0)
+    fail(model, WeightsError("a: no key"))
+    cache = ModelCache({A: ServedModel(hosted, model)})
+    assert cache.plans_as_json() == {}
+    with pytest.raises(ModelNotLoadedError):
+        cache.make_ready(A)
+    assert cache.plans_as_json()[A]["problem"] == "a: no key"
 
 
 def test_without_any_model_the_start_fails_by_the_first_reason() -> None:

@@ -117,7 +117,12 @@ def test_a_queue_with_failing_workers_is_bad_and_one_that_is_being_loaded_is_not
     failing = replace(BACKED, state="worker_failing", drain_seconds=None)
     summary = health_summary([failing], ready=1, workers=2)
     assert summary.kind == "bad"
-    assert summary.lines == ["flux.1-schnell has only failing workers: 40 waiting, oldest 3 min."]
+    named = "flux.1-schnell has only workers that fail or cannot load it"
+    assert summary.lines == [f"{named}: 40 waiting, oldest 3 min."]
+    unused = replace(failing, waiting=0, oldest_seconds=None)
+    summary = health_summary([unused], ready=1, workers=1, troubled=1)
+    assert (summary.kind, summary.headline) == ("warn", "1 of 1 worker ready, 1 with a problem.")
+    assert summary.lines == [f"{named}."]
     loading = replace(failing, state="loading")
     summary = health_summary([loading], ready=1, workers=2)
     assert summary.kind == "warn"
