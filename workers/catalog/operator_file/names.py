@@ -1,11 +1,11 @@
 """The names that a row may have: they are queues, parts of URLs and of variables."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from workers.catalog.operator_file.faults import Fault, Where, shown
 from workers.catalog.operator_file.schema import ModelTable
-from workers.catalog.variant import Variant, weights_variable
+from workers.catalog.variant import Family, Variant, weights_variable
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _RULE = (
@@ -17,7 +17,7 @@ _RESERVED = ("all", "own")
 
 
 def faults_of_names(
-    tables: Mapping[str, ModelTable], built_in: Iterable[Variant]
+    tables: Mapping[str, ModelTable], built_in: Sequence[Variant]
 ) -> Iterator[Fault]:
     """Ids and aliases that cannot be, or that name two rows."""
     ids = [row.id for row in built_in]
@@ -26,6 +26,7 @@ def faults_of_names(
     variables = {weights_variable(name): name for name in ids}
     for name in added:
         yield from _faults_of_name(("models", name), name)
+        yield from _faults_of_prefix(name, tables[name], built_in)
         other = variables.setdefault(weights_variable(name), name)
         if other != name:
             message = f"is too much like {other}: {weights_variable(name)} would name both"
@@ -37,6 +38,19 @@ def faults_of_names(
             if alias in taken:
                 yield Fault(where, f"{shown(alias)} names {taken[alias]} already")
             taken.setdefault(alias, name)
+
+
+def _faults_of_prefix(name: str, table: ModelTable, built_in: Sequence[Variant]) -> Iterator[Fault]:
+    """An id without its family's beginning, by which Redis' users and filter rules know queues."""
+    served = (row for row in built_in if not row.is_hosted)
+    family = next((row.family for row in served if row.id == table.base), None)
+    prefix = "florence-" if family is Family.FLORENCE2 else "flux."
+    if family is not None and not name.startswith(prefix):
+        message = (
+            f"must begin with {prefix!r}, as {table.base} does: rules of content filters and the "
+            f"users of Redis go by it; name it {prefix}{name}, and give {name} as an alias"
+        )
+        yield Fault(("models", name), message)
 
 
 def _faults_of_name(where: Where, name: str) -> Iterator[Fault]:

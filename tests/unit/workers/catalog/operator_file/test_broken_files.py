@@ -164,8 +164,8 @@ BROKEN = {
         f"line 3: {OF_STUDIO}.weights.file: must be the name of a file in a/b",
     ),
     "a GGUF file of Florence-2": (
-        '[models.ours]\nbase = "florence-2-base"\nweights = { file = "x.gguf" }\n',
-        "line 3: models.ours.weights.file: florence-2-base has no single files: give folder",
+        '[models.florence-ours]\nbase = "florence-2-base"\nweights = { file = "x.gguf" }\n',
+        "line 3: models.florence-ours.weights.file: florence-2-base has no single files: give folder",
     ),
     "a GGUF file quantised again": (
         STUDIO + 'weights = { file = "x.gguf" }\nprecision = "nf4"\n',
@@ -240,8 +240,16 @@ BROKEN = {
         'line 1: models.all: "all" means other things where models are listed',
     ),
     "an id of another's variable": (
-        '[models."flux-1-dev"]\nbase = "flux.1-dev"\n',
-        "line 1: models.flux-1-dev: is too much like flux.1-dev: BOTTEGA_WEIGHTS_FLUX_1_DEV",
+        '[models."flux.1_dev"]\nbase = "flux.1-dev"\n',
+        'line 1: models."flux.1_dev": is too much like flux.1-dev: BOTTEGA_WEIGHTS_FLUX_1_DEV',
+    ),
+    "an id without its family": (
+        '[models.studio]\nbase = "flux.1-dev"\n',
+        "line 1: models.studio: must begin with 'flux.', as flux.1-dev does: rules of content",
+    ),
+    "an id of the other family": (
+        '[models."flux.seer"]\nbase = "florence-2-base"\n',
+        "must begin with 'florence-', as florence-2-base does",
     ),
     "an alias that is an id": (
         STUDIO + 'aliases = ["studio", "flux.1-dev"]\n',

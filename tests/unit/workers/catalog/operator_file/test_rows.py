@@ -88,9 +88,9 @@ def test_a_fine_tune_with_everything() -> None:
 
 
 def test_jobs_of_a_fine_tune_never_share_a_batch_with_its_base() -> None:
-    known = read('[models.ours]\nbase = "flux.1-demo"\n')
-    parameters = known.find("ours").parameters.model_validate({"prompt": "x"})
-    keys = {known.find(name).batch_key(parameters) for name in ("ours", "flux.1-demo")}
+    known = read('[models."flux.ours"]\nbase = "flux.1-demo"\n')
+    parameters = known.find("flux.ours").parameters.model_validate({"prompt": "x"})
+    keys = {known.find(name).batch_key(parameters) for name in ("flux.ours", "flux.1-demo")}
     assert len(keys) == 2
 
 
@@ -105,19 +105,21 @@ def test_jobs_of_a_fine_tune_never_share_a_batch_with_its_base() -> None:
     ],
 )
 def test_places_of_weights(text: str, weights: Weights) -> None:
-    row = read(f'[models.ours]\nbase = "flux.1-dev"\nweights = {text}\n').find("ours")
+    row = read(f'[models."flux.ours"]\nbase = "flux.1-dev"\nweights = {text}\n').find("flux.ours")
     assert row.weights == weights
 
 
 def test_a_model_of_redux_needs_no_prompt_still() -> None:
-    own = read('[models.ours]\nbase = "flux.1-redux-dev"\ndefaults.steps = 20\n').find("ours")
+    own = read('[models."flux.ours"]\nbase = "flux.1-redux-dev"\ndefaults.steps = 20\n').find(
+        "flux.ours"
+    )
     assert "prompt" not in json_schema(own).get("required", [])
 
 
 def test_smaller_limits_hold_where_a_picture_gives_the_size() -> None:
     text = "defaults.side = 512\nlimits = { max_pixels = 262144, max_side = 1024 }\n"
-    kontext = read(f'[models.ours]\nbase = "flux.1-kontext-dev"\n{text}').find("ours")
-    klein = read(f'[models.ours]\nbase = "flux.2-klein-4b"\n{text}').find("ours")
+    kontext = read(f'[models."flux.ours"]\nbase = "flux.1-kontext-dev"\n{text}').find("flux.ours")
+    klein = read(f'[models."flux.ours"]\nbase = "flux.2-klein-4b"\n{text}').find("flux.ours")
     for row, name in itertools.product((kontext, klein), ("image", "mask")):
         given = {"prompt": "x", "image": "https://example.org/a.png"}
         sizes = {"image": [(2000, 1000)]}
@@ -130,10 +132,10 @@ def test_smaller_limits_hold_where_a_picture_gives_the_size() -> None:
 
 def test_a_florence_2_fine_tune() -> None:
     row = read(
-        '[models.ours]\nbase = "florence-2-large-ft"\nweights.repo = "a/b"\n'
+        '[models.florence-ours]\nbase = "florence-2-large-ft"\nweights.repo = "a/b"\n'
         "defaults.num_beams = 1\nlimits.max_new_tokens = 500\nprice.per_analysis = 0.002\n"
         'precision = "fp16"\n'
-    ).find("ours")
+    ).find("florence-ours")
     properties = json_schema(row)["properties"]
     assert properties["num_beams"]["default"] == 1
     assert (properties["max_new_tokens"]["default"], properties["max_new_tokens"]["maximum"]) == (
@@ -194,8 +196,8 @@ def test_missing_local_files_are_told(tmp_path: Path) -> None:
     (tmp_path / "here.safetensors").touch()
     known = catalogue_of(
         tmp_path / "models.toml",
-        '[models.ours]\nbase = "flux.1-dev"\nweights.folder = "gone"\n'
+        '[models."flux.ours"]\nbase = "flux.1-dev"\nweights.folder = "gone"\n'
         'loras = [{ file = "here.safetensors" }, { file = "away.safetensors" }]\n',
     )
-    missing = missing_files(known.find("ours"))
+    missing = missing_files(known.find("flux.ours"))
     assert missing == [tmp_path / "gone", tmp_path / "away.safetensors"]
