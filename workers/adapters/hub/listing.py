@@ -89,11 +89,11 @@ def parse_listing(repo: str, revision: str, content: bytes) -> ParsedListing:
     try:
         described = json.loads(content)
         commit, siblings = described["sha"], described.get("siblings") or []
-        if not is_commit(commit):
-            raise ValueError("it names no commit")
         files = {each["rfilename"]: _file(repo, each) for each in siblings}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise strange_answer(repo) from error
+    if not is_commit(commit):
+        raise strange_answer(repo)
     if is_commit(revision) and revision != commit:
         raise HubError(
             f"asked for {repo} at {revision}, the hub describes {commit}: it is not fetched; check "

@@ -3,11 +3,9 @@
 Only headers and configuration files are read: no weights, and no model library.
 """
 
-import json
 import os
 import re
-import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,14 +17,17 @@ from workers.adapters.weights import (
     locate_part,
     override_variable,
 )
+from workers.adapters.weights_headers import (
+    BrokenFileError,
+    check_checkpoint,
+    check_file,
+    read_header,
+    read_object,
+)
 from workers.catalog.variant import Variant, Weights
 from workers.demo import weights_folder
 
-MOST_HEADER_BYTES = 100_000_000
-"""Longest header of a safetensors file that its own library reads."""
-
 GGUF = ".gguf"
-_LENGTH = struct.Struct("<Q")
 _TEXT_CLASSES = ("TextModel", "EncoderModel", "CausalLM", "ConditionalGeneration")
 _GGUF_BITS = re.compile(r"(?:^|[-_.])I?Q(\d)", re.IGNORECASE)
 _USUAL_GGUF_BITS = 8
@@ -47,9 +48,10 @@ def components_of(variant: Variant, overrides: Mapping[str, str]) -> dict[str, C
     if variant.weights is None:
         return {}
     folder = _local_folder(variant, variant.weights, overrides)
-    found = _published(variant) if folder is None else of_folder(variant, folder)
+    is_own = _is_own(variant, variant.weights, overrides)
+    found = _published(variant) if folder is None else of_folder(variant, folder, is_whole=is_own)
     if variant.weights.file:
-        found |= _single_file(variant.weights, found)
+        found |= _single_file(variant, variant.weights, found)
     for option in PARTS:
         if option in variant.options:
             found |= _part(variant, option, overrides)
@@ -78,6 +80,12 @@ def _local_folder(variant: Variant, weights: Weights, overrides: Mapping[str, st
     return None if variant.id in COMPONENTS or weights.file else cached_folder(weights)
 
 
+def _is_own(variant: Variant, weights: Weights, overrides: Mapping[str, str]) -> bool:
+    """True for a folder that nothing is fetched into: what is missing there is not to come."""
+    named = override_variable(variant.id) in overrides
+    return named or bool(weights.folder) or weights.bundled
+
+
 def cached_folder(weights: Weights) -> Path | None:
     """The folder of a hub repository in the library's cache; None where it is not there."""
     home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
@@ -99,13 +107,26 @@ def _published(variant: Variant) -> dict[str, Component]:
     return {folder: PUBLISHED[name] for folder, name in names.items()}
 
 
-def _single_file(weights: Weights, base: Mapping[str, Component]) -> dict[str, Component]:
+def _single_file(
+    variant: Variant, weights: Weights, base: Mapping[str, Component]
+) -> dict[str, Component]:
     """The transformer of a single file: a GGUF is kept as it is, another has its base's numbers."""
+    _check_single_file(variant, weights)
     if not weights.file.endswith(GGUF):
         return {}
     path, transformer = Path(weights.file), base["transformer"]
     stored = path.stat().st_size if path.is_file() else _guessed_bytes(path.name, transformer)
     return {"transformer": replace(transformer, stored_bytes=stored)}
+
+
+def _check_single_file(variant: Variant, weights: Weights) -> None:
+    path = Path(weights.file).expanduser()
+    if weights.repo or not path.is_file():
+        return
+    try:
+        check_file(path)
+    except (BrokenFileError, OSError) as error:
+        raise WeightsError(f"{variant.id}: {error}; fetch or copy it again") from error
 
 
 def _guessed_bytes(name: str, transformer: Component) -> int:
@@ -125,23 +146,32 @@ def _part(variant: Variant, option: str, overrides: Mapping[str, str]) -> dict[s
     return found
 
 
-def of_folder(variant: Variant, folder: Path) -> dict[str, Component]:
+def of_folder(variant: Variant, folder: Path, *, is_whole: bool = True) -> dict[str, Component]:
     """The components of a checkpoint in a folder, as `save_pretrained` writes it.
 
+    Args:
+        variant: the row, for messages.
+        folder: the folder.
+        is_whole: True when every component must be there.
+
     Raises:
-        WeightsError: it has no safetensors files, or they cannot be read.
+        WeightsError: it has no safetensors files, or they are broken.
     """
     try:
+        if is_whole and folder.is_dir():
+            check_checkpoint(folder)
         index = folder / "model_index.json"
         if not index.is_file():
             return {"model": _of_files(folder, _architecture(folder), Role.OTHER)}
-        classes = json.loads(index.read_text(encoding="utf-8"))
+        classes = read_object(index)
         return {
             name: _of_files(folder / name, entry[1], _role(name, entry[1]))
             for name, entry in classes.items()
             if isinstance(entry, list) and entry[1] and _has_weights(folder / name)
         }
-    except (OSError, ValueError, KeyError, TypeError, IndexError, struct.error) as error:
+    except BrokenFileError as error:
+        raise WeightsError(f"{variant.id}: {error}; fetch or copy it again") from error
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise WeightsError(f"{variant.id}: {folder} has no weights to be read: {error}") from error
 
 
@@ -156,17 +186,17 @@ def _has_weights(folder: Path) -> bool:
 
 
 def _architecture(folder: Path) -> str:
-    settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    settings = read_object(folder / "config.json")
     return str(settings.get("architectures", [""])[0])
 
 
 def _of_files(folder: Path, component_class: str, role: Role) -> Component:
     """A component from the headers of its files."""
-    settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    settings = read_object(folder / "config.json")
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise FileNotFoundError(f"{folder} has no safetensors file")
-    tensors = {name: entry for path in files for name, entry in header(path)}
+    tensors = {name: entry for path in files for name, entry in read_header(path).items()}
     shapes = [(name, tuple(entry["shape"])) for name, entry in tensors.items()]
     found = count(component_class, role, shapes, _width(settings))
     if "quantization_config" not in settings:
@@ -181,17 +211,3 @@ def _width(settings: Mapping[str, Any]) -> int:
         return int(settings["attention_head_dim"] * settings["num_attention_heads"])
     channels: Sequence[int] = settings.get("block_out_channels", (0,))
     return channels[0]
-
-
-def header(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Name and entry (`dtype`, `shape`, `data_offsets`) of each tensor of a safetensors file.
-
-    Raises:
-        ValueError: the file does not begin with such a header.
-    """
-    with path.open("rb") as file:
-        (length,) = _LENGTH.unpack(file.read(_LENGTH.size))
-        if length > MOST_HEADER_BYTES:
-            raise ValueError(f"{path} does not begin with the header of a safetensors file")
-        entries = json.loads(file.read(length))
-    yield from ((name, entry) for name, entry in entries.items() if name != "__metadata__")
