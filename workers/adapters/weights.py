@@ -14,7 +14,12 @@ from workers.adapters.hub.errors import HubError
 from workers.adapters.hub.fetch import fetch
 from workers.adapters.hub.selection import Checkpoint, Layout
 from workers.adapters.load_progress import LoadStage
-from workers.adapters.weights_headers import BrokenFileError, check_checkpoint, read_object
+from workers.adapters.weights_headers import (
+    BrokenFileError,
+    check_checkpoint,
+    check_file,
+    read_object,
+)
 from workers.catalog import find
 from workers.catalog.flux.loras import RowLora
 from workers.catalog.variant import Variant, Weights, weights_variable
@@ -29,6 +34,12 @@ CLASS_KEYS = (
 
 FILE_SUFFIXES = (".safetensors", ".gguf")
 """The formats of a single file with a transformer."""
+
+REPAIR = "fetch or copy it again"
+"""The remedy for a broken file of the operator's own."""
+
+BUNDLED_REPAIR = "install the package again"
+"""The remedy for a broken file that comes with the package."""
 
 
 class WeightsError(Exception):
@@ -59,7 +70,7 @@ class Source:
     remedy: str
     file: str = ""
     file_source: "Source | None" = None
-    repair: str = "fetch or copy it again"
+    repair: str = REPAIR
 
     @property
     def path(self) -> Path | None:
@@ -132,6 +143,25 @@ def local_file(variant: Variant, source: Source) -> Path:
         return Path(source.file)
     folder = fetched(variant, source.file_source, Layout.FILE, file=source.file).name
     return Path(folder, source.file)
+
+
+def check_single_file(variant: Variant, source: Source, path: Path) -> None:
+    """Compare the header of a source's single file with its length.
+
+    Args:
+        variant: the row, for messages.
+        source: the source.
+        path: its file, see `local_file`.
+
+    Raises:
+        WeightsError: the file is cut short, or something else.
+    """
+    is_local = source.file_source is None
+    repair = REPAIR if is_local else _hub_repair(variant)
+    try:
+        check_file(path)
+    except (BrokenFileError, OSError) as error:
+        raise WeightsError(f"{variant.id}: {error}; {repair}") from error
 
 
 def locate_part(variant: Variant, part: str, overrides: Mapping[str, str]) -> Source:
@@ -211,8 +241,12 @@ def fetched(
         refused.transient = error.transient
         raise refused from error
     remedy = f"check the files with `bottega weights verify {variant.id}`"
-    repair = f"`bottega weights verify --repair {variant.id}` fetches it anew"
+    repair = _hub_repair(variant)
     return replace(source, name=str(folder), revision=None, remedy=remedy, repair=repair)
+
+
+def _hub_repair(variant: Variant) -> str:
+    return f"`bottega weights verify --repair {variant.id}` fetches it anew"
 
 
 def _local_lora(variant: Variant, path: Path) -> Path:
@@ -227,9 +261,7 @@ def _local_lora(variant: Variant, path: Path) -> Path:
 def _bundled(variant: Variant, weights: Weights) -> Source:
     remedy = "these weights come with the package: install it again"
     try:
-        return Source(
-            str(weights_folder(weights.repo)), None, remedy, repair="install the package again"
-        )
+        return Source(str(weights_folder(weights.repo)), None, remedy, repair=BUNDLED_REPAIR)
     except FileNotFoundError as error:
         raise WeightsError(f"{variant.id}: {error}; {remedy}") from error
 

@@ -134,8 +134,10 @@ class _GgufReader:
             key = self._string()
             self._value(self._number("<I"), is_alignment=key == _ALIGNMENT_KEY)
         ends = [self._tensor_end() for _ in range(tensors)]
+        if not ends:
+            return self._file.tell()
         data = -(-self._file.tell() // self._alignment) * self._alignment
-        return data + max(ends, default=0)
+        return data + max(ends)
 
     def _tensor_end(self) -> int:
         """The end of a tensor's data, from where the data begin."""

@@ -13,6 +13,7 @@ from typing import Any
 from workers.adapters.serving.component import Component, Role, count
 from workers.adapters.serving.published_sizes import COMPONENTS, FLOAT32_BYTES, PARTS, PUBLISHED
 from workers.adapters.weights import (
+    REPAIR,
     WeightsError,
     locate_part,
     override_variable,
@@ -126,7 +127,7 @@ def _check_single_file(variant: Variant, weights: Weights) -> None:
     try:
         check_file(path)
     except (BrokenFileError, OSError) as error:
-        raise WeightsError(f"{variant.id}: {error}; fetch or copy it again") from error
+        raise WeightsError(f"{variant.id}: {error}; {REPAIR}") from error
 
 
 def _guessed_bytes(name: str, transformer: Component) -> int:
@@ -170,7 +171,7 @@ def of_folder(variant: Variant, folder: Path, *, is_whole: bool = True) -> dict[
             if isinstance(entry, list) and entry[1] and _has_weights(folder / name)
         }
     except BrokenFileError as error:
-        raise WeightsError(f"{variant.id}: {error}; fetch or copy it again") from error
+        raise WeightsError(f"{variant.id}: {error}; {REPAIR}") from error
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise WeightsError(f"{variant.id}: {folder} has no weights to be read: {error}") from error
 

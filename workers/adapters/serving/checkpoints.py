@@ -30,12 +30,13 @@ from workers.adapters.serving.quantization import (
 from workers.adapters.weights import (
     Source,
     WeightsError,
+    check_single_file,
     fetched,
     load_pretrained,
     local_file,
     translating_library_errors,
 )
-from workers.adapters.weights_headers import check_file, read_header
+from workers.adapters.weights_headers import read_header
 from workers.catalog.serving import ServingMode
 from workers.catalog.variant import Variant
 
@@ -103,8 +104,8 @@ class _Reader:
         if not self._source.file:
             return {}
         path = local_file(self._variant, self._source)
+        check_single_file(self._variant, self._source, path)
         with translating_library_errors(self._variant, self._source):
-            check_file(path)
             model_class = getattr(diffusers, self._class_names()[_TRANSFORMER])
             model = self._converted(model_class, path)
         lacking = sorted(name for name, each in model.named_parameters() if each.is_meta)
