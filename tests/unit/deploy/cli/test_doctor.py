@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from deploy.cli.admin import doctor
-from deploy.cli.main import main
+from deploy.cli.main import _read_settings
 
 NAMES = ["deployment", "open files", "catalogue", "device", "memory", "weights"]
 EMPTY = dict.fromkeys(("DATABASE_URL", "REDIS_URL", "BOTTEGA_STORE_DIR", "S3_BUCKET"))
@@ -54,10 +55,7 @@ def test_a_model_that_is_not_known_is_wrong_and_the_rest_goes_on() -> None:
     assert "flux.9" in checks(done)["weights"]["detail"]
 
 
-def test_a_stack_that_was_not_started_names_both_ways_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("deploy.process.logging.configure", lambda: None)
-    done = CliRunner().invoke(main, ["--stack", str(tmp_path / "none"), "doctor"])
-    assert done.exit_code == 1
-    assert "`bottega up` starts one; `bottega doctor` without --stack" in done.output
+def test_a_stack_that_was_not_started_names_both_ways_on(tmp_path: Path) -> None:
+    with pytest.raises(click.ClickException) as raised:
+        _read_settings(tmp_path / "none")
+    assert "`bottega up` starts one; `bottega doctor` without --stack" in raised.value.message
