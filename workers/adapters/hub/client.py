@@ -146,7 +146,7 @@ def _opened(
     from huggingface_hub.utils._headers import build_hf_headers  # noqa: PLC0415
     from huggingface_hub.utils._http import get_session  # noqa: PLC0415
 
-    sent = build_hf_headers() | {"accept-encoding": "identity"} | headers
+    sent = {**build_hf_headers(), "accept-encoding": "identity", **headers}
     for _ in range(_MAX_REDIRECTS):
         with get_session().stream(
             "GET", url, headers=sent, follow_redirects=False, timeout=timeout_seconds
