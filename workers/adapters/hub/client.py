@@ -167,12 +167,14 @@ def _check_status(response: Any, what: str) -> None:
     from huggingface_hub.errors import HfHubHTTPError  # noqa: PLC0415
     from huggingface_hub.utils._http import hf_raise_for_status  # noqa: PLC0415
 
+    if response.is_error:
+        # The library would read all of a refusal's body, however long; its headers say enough.
+        response.close()
     try:
         hf_raise_for_status(response)
     except HfHubHTTPError:
         raise
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        # The library takes the body of a refusal to be an object of JSON.
         raise strange_answer(what) from error
 
 

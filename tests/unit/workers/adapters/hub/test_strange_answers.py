@@ -80,9 +80,10 @@ def test_a_page_is_told_by_the_look_at_one_file(hub: HubServer) -> None:
         fetch.check_access(PAINTER)
 
 
-def test_a_refusal_whose_body_is_a_list(hub: HubServer) -> None:
-    hub.statuses, hub.instead = [404], b"[1]"
-    with pytest.raises(HubError):
+@pytest.mark.parametrize("content", [b"[1]", PAGE, b"x" * 10_000_000])
+def test_the_body_of_a_refusal_counts_for_nothing(hub: HubServer, content: bytes) -> None:
+    hub.statuses, hub.instead = [404], content
+    with pytest.raises(HubError, match=r"shows no repository owner/painter \(404\)"):
         fetch.fetch(PAINTER)
 
 
