@@ -20,7 +20,20 @@ from db.core.secret_strength import require_filled_in
 _WEIGHTS_PREFIX = "BOTTEGA_WEIGHTS_"
 
 
-class WorkerSettings(BaseSettings):
+class MemorySettings(BaseSettings):
+    """The memory that models may take, for commands that plan without Redis.
+
+    Attributes:
+        device_memory_bytes: device memory that models may take together; 0 is all that is free
+            when the worker starts. On the CPU it stands for a card of that size.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="BOTTEGA_", hide_input_in_errors=True)
+
+    device_memory_bytes: NonNegativeInt = 0
+
+
+class WorkerSettings(MemorySettings):
     """Settings of Redis, workers and couriers.
 
     Attributes:
@@ -57,8 +70,6 @@ class WorkerSettings(BaseSettings):
         metrics_host: address on which it serves them.
         alive_file: liveness file, touched regularly by a working worker or courier, for the
             supervisor that restarts hung processes; None for none.
-        device_memory_bytes: device memory that models may take together; 0 is all that is free
-            when the worker starts. On the CPU it stands for a card of that size.
         stay_seconds: time that a model in use stays loaded before another one replaces it.
         idle_seconds: time without a job after which a model gives its memory back, where its row
             does not say it; 0 is never.
@@ -96,7 +107,6 @@ class WorkerSettings(BaseSettings):
     metrics_port: NonNegativeInt = 0
     metrics_host: str = "127.0.0.1"
     alive_file: Path | None = None
-    device_memory_bytes: NonNegativeInt = 0
     stay_seconds: NonNegativeFloat = 60
     idle_seconds: NonNegativeFloat = 0
     torch_threads: NonNegativeInt = 0

@@ -73,6 +73,7 @@ _WORKER = {
             "host_bytes": 0,
             "slowdown": 1.0,
             "reason": "bf16, all of it on the device: 301 MB of 23.4 GB",
+            "number_format": "bf16",
             "load_seconds": 1.8,
         }
     },

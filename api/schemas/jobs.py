@@ -244,6 +244,7 @@ class FileView(BaseModel):
 class ServedModeView(BaseModel):
     """A way in which workers serve a model: the number format of its weights, and their memory.
 
+    `precision` is `float32` on a CPU that computes in it, whatever was asked for in 16 bits.
     `offload` is what waits in the host's memory: `none`, `text` (the text encoders) or `blocks`
     (also the transformer's blocks).
     """

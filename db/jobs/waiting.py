@@ -130,7 +130,7 @@ class ServedMode:
     """A way in which workers serve a variant, see `workers.adapters.serving.plan.ServingPlan`.
 
     Attributes:
-        precision: the number format of the large weights.
+        precision: the number format of the large weights; "float32" on a CPU that computes in it.
         offload: what waits in the host's memory.
         device_bytes: the weights on the device.
         working_bytes: the most that a call takes beside them.
@@ -156,7 +156,8 @@ GROUP BY variant
 
 # Plans without bytes are of models that take no memory of a device.
 _WAYS = text(f"""
-SELECT variant, plan -> 'mode' ->> 'precision', plan -> 'mode' ->> 'offload',
+SELECT variant, coalesce(nullif(plan ->> 'number_format', ''), plan -> 'mode' ->> 'precision'),
+       plan -> 'mode' ->> 'offload',
        CAST(plan ->> 'device_bytes' AS bigint) AS device_bytes,
        CAST(plan ->> 'working_bytes' AS bigint), CAST(plan ->> 'host_bytes' AS bigint), count(*)
 FROM workers CROSS JOIN LATERAL jsonb_each(plans) AS served (variant, plan)

@@ -144,5 +144,23 @@ def _faults_of_workers() -> tuple[type[Exception], ...]:
 
 
 def _settings_message(error: Any) -> str:
-    faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+    prefix = _variable_prefix(error.title)
+    faults = "; ".join(f"{_variable(e['loc'], prefix)}: {e['msg']}" for e in error.errors())
     return f"settings that are missing or invalid: {faults}"
+
+
+def _variable(place: tuple[int | str, ...], prefix: str) -> str:
+    """The environment variable of a field, which an alias names already."""
+    name = ".".join(map(str, place))
+    return name if not prefix or name.isupper() else f"{prefix}{name}".upper()
+
+
+def _variable_prefix(title: str) -> str:
+    """The prefix of the variables of a settings class by its name; "" for another model."""
+    from pydantic_settings import BaseSettings  # noqa: PLC0415
+
+    classes = [BaseSettings]
+    for each in classes:
+        classes += each.__subclasses__()
+    prefixes = (each.model_config.get("env_prefix") for each in classes if each.__name__ == title)
+    return next(prefixes, "") or ""

@@ -27,8 +27,17 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ByteSize, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PositiveFloat,
+    ValidationError,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from deploy.local.memory_size import parse_memory
 from deploy.local.processes import WorkerProgram, worker_program
 from deploy.local.stop_times import STORING_SECONDS, grace_seconds
 from workers import catalog
@@ -47,6 +56,14 @@ class FleetFileError(Exception):
     """The fleet file cannot be used; the message says where and why."""
 
 
+class _GraceSettings(BaseSettings):
+    """The time for the longest job that the environment asks for, of each worker."""
+
+    model_config = SettingsConfigDict(env_prefix="BOTTEGA_", allow_inf_nan=False)
+
+    grace_seconds: PositiveFloat | None = None
+
+
 class FleetWorker(BaseModel, extra="forbid"):
     """One worker: a device, the variants that it serves, and how.
 
@@ -56,7 +73,8 @@ class FleetWorker(BaseModel, extra="forbid"):
         metrics_port: the port for Prometheus.
         precision, offload, attention, compile: how its models are served, before what their rows
             and the environment ask for.
-        memory: the device memory that its models may take; None for all that is free.
+        memory: the device memory that its models may take, in bytes; the file names the unit.
+            None for all that is free.
     """
 
     device: str
@@ -66,7 +84,7 @@ class FleetWorker(BaseModel, extra="forbid"):
     offload: Offload | None = None
     attention: str | None = None
     compile: Compile | None = None
-    memory: Annotated[ByteSize, Field(gt=0)] | None = None
+    memory: Annotated[int, BeforeValidator(parse_memory)] | None = None
 
     @property
     def serving(self) -> dict[str, str]:
@@ -188,8 +206,11 @@ def _settings_of(worker: FleetWorker) -> dict[str, str]:
 
 
 def fleet_stop_seconds(fleet: Fleet) -> float:
-    """Seconds after SIGTERM that the slowest worker may take to finish its jobs."""
-    graces = [
-        float(os.environ.get(_GRACE, grace_seconds(worker.variants))) for worker in fleet.workers
-    ]
+    """Seconds after SIGTERM that the slowest worker may take to finish its jobs.
+
+    Raises:
+        pydantic.ValidationError: the environment names a time that is none.
+    """
+    asked = _GraceSettings().grace_seconds
+    graces = [asked or grace_seconds(worker.variants) for worker in fleet.workers]
     return max(graces) + STORING_SECONDS

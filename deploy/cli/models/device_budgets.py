@@ -1,12 +1,14 @@
 """The memory of this machine's devices, for commands that plan: without torch in their process."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from workers.adapters.device_probe import Probe, probe
 from workers.adapters.pinning import DeviceError, parse_device
 from workers.adapters.serving.choose import Budget
 from workers.adapters.serving.device_budget import DeviceBudget, of_card, of_device, of_free_card
 from workers.adapters.serving.plan import UNPLANNED, ServingPlan
+from workers.settings import MemorySettings
 
 
 def budget_of(
@@ -38,6 +40,25 @@ def budget_of(
         if is_it and wanted.uuid is None:
             raise DeviceError(f"{device}: {each.fault}")
     raise DeviceError(f"{device} is not on this machine: {found.first_fault or 'see nvidia-smi'}")
+
+
+def budget_here(device: str, probe_devices: Callable[[], Probe] = probe) -> DeviceBudget:
+    """The budget that a new worker of this machine would have, by its environment too.
+
+    Args:
+        device: see `budget_of`.
+        probe_devices: checks every CUDA device.
+
+    Raises:
+        DeviceError: see `budget_of`.
+        pydantic.ValidationError: `BOTTEGA_DEVICE_MEMORY_BYTES` is no number of bytes.
+    """
+    most = MemorySettings().device_memory_bytes
+    if parse_device(device).kind == "cpu":
+        return budget_of(device, most)
+    found = budget_of(device, 0, probe_devices)
+    free = found.budget.device_bytes
+    return replace(found, budget=replace(found.budget, device_bytes=min(free, most or free)))
 
 
 def sentence(variant_id: str, plan: ServingPlan) -> str:

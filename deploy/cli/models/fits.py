@@ -4,14 +4,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.cli.models.device_budgets import budget_of, sentence
+from deploy.cli.models.device_budgets import budget_here, budget_of, sentence
+from deploy.cli.models.library_note import NOTE, needs_missing_library
 from deploy.local.fleet import FleetWorker
 from workers import catalog
 from workers.adapters.device_probe import Probe, probe
 from workers.adapters.pinning import DeviceError
 from workers.adapters.serving.choose import DoesNotFitError
 from workers.adapters.serving.device_budget import DeviceBudget
-from workers.adapters.serving.memory_plan import plan_variant
+from workers.adapters.serving.memory_plan import is_mixed, plan_variant
 from workers.adapters.weights import WeightsError
 from workers.catalog.serving import ServingRequest
 from workers.catalog.serving_settings import ServingSettings
@@ -54,15 +55,19 @@ def of_worker(worker: FleetWorker, probe_devices: Callable[[], Probe] = probe) -
         yield Fit(None, f"{error} (or write its memory into the file)")
         return
     request = ServingSettings.model_validate(worker.serving).request
-    yield from (_fit(row, device, request) for row in rows if row.weights is not None)
+    mixed = is_mixed(rows)
+    for row in rows:
+        if row.weights is not None:
+            yield _fit(row, device, request, mixed=mixed)
 
 
-def _fit(variant: Variant, device: DeviceBudget, request: ServingRequest) -> Fit:
+def _fit(variant: Variant, device: DeviceBudget, request: ServingRequest, *, mixed: bool) -> Fit:
     try:
-        plan = plan_variant(variant, device, request, weights_overrides())
+        plan = plan_variant(variant, device, request, weights_overrides(), mixed=mixed)
     except (DoesNotFitError, WeightsError) as error:
         return Fit(ok=False, text=str(error))
-    return Fit(ok=True, text=sentence(variant.id, plan))
+    note = f"; {NOTE}" if needs_missing_library(plan.mode.precision) else ""
+    return Fit(ok=True, text=f"{sentence(variant.id, plan)}{note}")
 
 
 def on_devices(
@@ -71,9 +76,12 @@ def on_devices(
     """The way in which each model would be served by a new worker of this machine, by device."""
     request = ServingSettings().request
     devices = [f"cuda:{each.number}" for each in probe_devices().devices if each.card] or ["cpu"]
-    budgets = {name: budget_of(name, 0, probe_devices) for name in devices}
+    budgets = {name: budget_here(name, probe_devices) for name in devices}
+    mixed = is_mixed(variants)
     for variant in variants:
-        fits = {name: _fit(variant, budget, request) for name, budget in budgets.items()}
+        fits = {
+            name: _fit(variant, budget, request, mixed=mixed) for name, budget in budgets.items()
+        }
         yield Fit(
             any(fit.ok for fit in fits.values()),
             "; ".join(f"{name}: {fit.text}" for name, fit in fits.items()),

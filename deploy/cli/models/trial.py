@@ -1,7 +1,6 @@
 """`bottega catalog test`: try one model on one device, without a database or a queue."""
 
 import json
-import os
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -57,15 +56,24 @@ def try_model(
     plan. It exits with 1 when a line says FAIL. Stop the worker of that device before.
     """  # noqa: D301 - \b is click's mark of a paragraph to leave as it is
     from workers import catalog  # noqa: PLC0415
+    from workers.settings import weights_overrides  # noqa: PLC0415
 
     variant = catalog.find(name)
     if variant.is_hosted:
         raise click.UsageError(f"{name} is hosted by its vendor: there is nothing to load")
     request = _request(precision, offload, attention)
     torch_device = _pin(device, variant)
+    overrides = weights_overrides()
+    # Before gigabytes are written: random weights take what the published ones take.
+    plan = _plan(
+        variant,
+        torch_device,
+        request,
+        _as_planned(overrides, variant, random_weights=random_weights),
+    )
     with ExitStack() as stack:
-        overrides = _overrides(variant, scratch, stack, random_weights=random_weights)
-        plan = _plan(variant, torch_device, request, overrides)
+        if random_weights:
+            overrides |= _random_weights(variant, scratch, stack)
         trial = _run(variant, torch_device, plan, overrides, random_weights=random_weights)
     click.echo(json.dumps(trial.as_json(), indent=2) if as_json else _table(trial))
     if not trial.ok:
@@ -102,35 +110,43 @@ def _pin(device: str, variant: "Variant") -> str:
     return torch_device
 
 
-def _overrides(
-    variant: "Variant", scratch: Path | None, stack: ExitStack, *, random_weights: bool
+def _as_planned(
+    overrides: dict[str, str], variant: "Variant", *, random_weights: bool
 ) -> dict[str, str]:
-    """The local folders of weights, that of random ones among them, which is removed afterwards."""
+    """The local folders that the plan goes by: none of the model's own where random ones come."""
     from workers.adapters.weights import override_variable  # noqa: PLC0415
-    from workers.settings import weights_overrides  # noqa: PLC0415
+    from workers.bench.random_checkpoints import SHAPES  # noqa: PLC0415
 
-    overrides = weights_overrides()
     if not random_weights:
         return overrides
+    if variant.id not in SHAPES:
+        raise click.UsageError(
+            f"random weights can be written for {', '.join(SHAPES)}, not for {variant.id}"
+        )
+    own = override_variable(variant.id)
+    return {name: folder for name, folder in overrides.items() if name != own}
+
+
+def _random_weights(variant: "Variant", scratch: Path | None, stack: ExitStack) -> dict[str, str]:
+    """The folder of random weights by its variable; it is removed when the stack is left."""
+    from workers.adapters.weights import override_variable  # noqa: PLC0415
     from workers.bench.random_checkpoints import (  # noqa: PLC0415
         SHAPES,
         ScratchError,
         write_checkpoint,
     )
 
-    shape = SHAPES.get(variant.id)
-    if shape is None:
-        raise click.UsageError(
-            f"random weights can be written for {', '.join(SHAPES)}, not for {variant.id}"
-        )
-    folder = Path(stack.enter_context(TemporaryDirectory(prefix="bottega-random-", dir=scratch)))
-    click.echo(f"writing random weights into {folder} …", err=True)
     try:
-        size = write_checkpoint(shape, folder)
-    except ScratchError as error:
+        if scratch is not None:
+            scratch.mkdir(parents=True, exist_ok=True)
+        temporary = TemporaryDirectory(prefix="bottega-random-", dir=scratch)
+        folder = Path(stack.enter_context(temporary))
+        click.echo(f"writing random weights into {folder} …", err=True)
+        size = write_checkpoint(SHAPES[variant.id], folder)
+    except (ScratchError, OSError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"wrote {size / 1e9:.1f} GB", err=True)
-    return overrides | {override_variable(variant.id): str(folder)}
+    return {override_variable(variant.id): str(folder)}
 
 
 def _plan(
@@ -138,8 +154,9 @@ def _plan(
 ) -> "ServingPlan":
     from workers.adapters.serving.device_budget import of_device  # noqa: PLC0415
     from workers.adapters.serving.memory_plan import plan_variant  # noqa: PLC0415
+    from workers.settings import MemorySettings  # noqa: PLC0415
 
-    memory = int(os.environ.get("BOTTEGA_DEVICE_MEMORY_BYTES", "0"))
+    memory = MemorySettings().device_memory_bytes
     return plan_variant(variant, of_device(device, memory), request, overrides)
 
 

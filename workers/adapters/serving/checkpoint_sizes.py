@@ -3,8 +3,10 @@
 Only headers and configuration files are read: no weights, and no model library.
 """
 
+import math
 import os
 import re
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +27,7 @@ from workers.adapters.weights_headers import (
     read_header,
     read_object,
 )
+from workers.catalog import find
 from workers.catalog.variant import Variant, Weights
 from workers.demo import weights_folder
 
@@ -32,6 +35,11 @@ GGUF = ".gguf"
 _TEXT_CLASSES = ("TextModel", "EncoderModel", "CausalLM", "ConditionalGeneration")
 _GGUF_BITS = re.compile(r"(?:^|[-_.])I?Q(\d)", re.IGNORECASE)
 _USUAL_GGUF_BITS = 8
+_GGUF_MAGIC = b"GGUF"
+_GGUF_START = struct.Struct("<4sIQ")
+_TRANSFORMER_PREFIX = "model.diffusion_model."
+"""Names of the transformer in a file that holds the whole model."""
+_SAME_SHARE = 0.02
 _SCALE_BITS = 0.6
 """Bits that a GGUF format spends on scales for each weight, about."""
 
@@ -48,11 +56,7 @@ def components_of(variant: Variant, overrides: Mapping[str, str]) -> dict[str, C
     """
     if variant.weights is None:
         return {}
-    folder = _local_folder(variant, variant.weights, overrides)
-    is_own = _is_own(variant, variant.weights, overrides)
-    found = _published(variant) if folder is None else of_folder(variant, folder, is_whole=is_own)
-    if variant.weights.file:
-        found |= _single_file(variant, variant.weights, found)
+    found = _pipeline(variant, variant.weights, overrides)
     for option in PARTS:
         if option in variant.options:
             found |= _part(variant, option, overrides)
@@ -78,7 +82,7 @@ def _local_folder(variant: Variant, weights: Weights, overrides: Mapping[str, st
     if weights.bundled:
         return weights_folder(weights.repo)
     # A published model has known sizes: its files need not be looked for.
-    return None if variant.id in COMPONENTS or weights.file else cached_folder(weights)
+    return None if variant.id in COMPONENTS else cached_folder(weights)
 
 
 def _is_own(variant: Variant, weights: Weights, overrides: Mapping[str, str]) -> bool:
@@ -98,36 +102,101 @@ def cached_folder(weights: Weights) -> Path | None:
     return folder if commit and folder.is_dir() else None
 
 
-def _published(variant: Variant) -> dict[str, Component]:
+def _pipeline(
+    variant: Variant, weights: Weights, overrides: Mapping[str, str]
+) -> dict[str, Component]:
+    """The components of the checkpoint itself, without the further weights of its options."""
+    if weights.file and variant.base and override_variable(variant.id) not in overrides:
+        found = _of_base(variant, overrides)
+        return found | single_file(variant, _file(weights), found["transformer"])
+    folder = _local_folder(variant, weights, overrides)
+    if folder is not None:
+        is_own = _is_own(variant, weights, overrides)
+        return of_folder(variant, folder, is_whole=is_own)
     names = COMPONENTS.get(variant.id) or COMPONENTS.get(variant.base)
     if names is None:
+        return _of_base(variant, overrides)
+    return {folder: PUBLISHED[name] for folder, name in names.items()}
+
+
+def _of_base(variant: Variant, overrides: Mapping[str, str]) -> dict[str, Component]:
+    """The components of the row's base, of which what is not here is taken to be as large."""
+    base = find(variant.base) if variant.base else None
+    if base is None or base.weights is None or base.id == variant.id:
         raise WeightsError(
             f"{variant.id}: the size of its weights is not known before they are on this machine: "
             f"fetch them, or name their folder in {override_variable(variant.id)}"
         )
-    return {folder: PUBLISHED[name] for folder, name in names.items()}
+    return _pipeline(base, base.weights, overrides)
 
 
-def _single_file(
-    variant: Variant, weights: Weights, base: Mapping[str, Component]
-) -> dict[str, Component]:
-    """The transformer of a single file: a GGUF is kept as it is, another has its base's numbers."""
-    _check_single_file(variant, weights)
-    if not weights.file.endswith(GGUF):
-        return {}
-    path, transformer = Path(weights.file), base["transformer"]
-    stored = path.stat().st_size if path.is_file() else _guessed_bytes(path.name, transformer)
-    return {"transformer": replace(transformer, stored_bytes=stored)}
-
-
-def _check_single_file(variant: Variant, weights: Weights) -> None:
+def _file(weights: Weights) -> Path:
+    """The single file: on this machine, or where the hub's cache would hold it."""
     path = Path(weights.file).expanduser()
-    if weights.repo or not path.is_file():
-        return
+    return path if path.is_absolute() else (cached_folder(weights) or Path("/nowhere")) / path
+
+
+def single_file(variant: Variant, path: Path, of_base: Component) -> dict[str, Component]:
+    """The transformer of a single file: a GGUF is kept as it is, another has its own numbers.
+
+    Args:
+        variant: the row.
+        path: the file; one that is not on this machine counts as the base's.
+        of_base: the transformer of the base.
+
+    Raises:
+        WeightsError: the file is broken.
+    """
+    if not path.is_file():
+        if path.suffix != GGUF:
+            return {}
+        return {"transformer": replace(of_base, stored_bytes=_guessed_bytes(path.name, of_base))}
     try:
         check_file(path)
-    except (BrokenFileError, OSError) as error:
+        if path.suffix == GGUF:
+            return {"transformer": replace(of_base, stored_bytes=_gguf_bytes(path))}
+        numbers = _numbers(path)
+    except (OSError, ValueError) as error:
         raise WeightsError(f"{variant.id}: {error}; {REPAIR}") from error
+    return {"transformer": _scaled(of_base, numbers / of_base.parameters)}
+
+
+def _gguf_bytes(path: Path) -> int:
+    """The bytes of a GGUF file, most of which are tensors.
+
+    Raises:
+        ValueError: it is none, or holds no tensors.
+    """
+    with path.open("rb") as file:
+        magic, _version, tensors = _GGUF_START.unpack(file.read(_GGUF_START.size))
+    if magic != _GGUF_MAGIC or not tensors:
+        raise ValueError(f"{path} does not begin as a GGUF file with tensors does")
+    return path.stat().st_size
+
+
+def _numbers(path: Path) -> int:
+    """The numbers of a transformer in a safetensors file, which may hold other parts beside it.
+
+    Raises:
+        ValueError: it is cut short, none, or holds no tensors.
+    """
+    tensors = read_header(path)
+    if not tensors:
+        raise ValueError(f"{path} holds no tensors")
+    own = [name for name in tensors if name.startswith(_TRANSFORMER_PREFIX)] or list(tensors)
+    return sum(math.prod(tensors[name]["shape"]) for name in own)
+
+
+def _scaled(part: Component, factor: float) -> Component:
+    """A component of other numbers in the same proportions; it is the same where they are near.
+
+    Files by the vendor's names fuse layers, so their layers are not told apart by name.
+    """
+    if abs(factor - 1) < _SAME_SHARE:
+        return part
+    counts = ("kept", "large", "large_rows", "modulation", "modulation_rows", "block", "largest")
+    scaled: dict[str, Any] = {name: int(getattr(part, name) * factor) for name in counts}
+    return replace(part, **scaled)
 
 
 def _guessed_bytes(name: str, transformer: Component) -> int:

@@ -9,7 +9,7 @@ What an operator asks for is kept or refused, never replaced.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import product
 
@@ -190,8 +190,13 @@ class Candidate:
     @property
     def name(self) -> str:
         """The way in words."""
+        return f"{self.number_format}, {_WORDS[self.offload]}"
+
+    @property
+    def number_format(self) -> str:
+        """See `ServingPlan.number_format`."""
         is_wide = self.precision in _SIXTEEN_BITS and self.number_bytes == FLOAT32_BYTES
-        return f"{'float32' if is_wide else self.precision}, {_WORDS[self.offload]}"
+        return "float32" if is_wide else self.precision.value
 
     @property
     def _streamed_bytes(self) -> int:
@@ -283,7 +288,7 @@ def choose(
         DoesNotFitError: no way that is asked for fits; the message names the smallest.
     """
     candidates = requested_modes(variant, components, request, abilities)
-    usable = [way for way in candidates if _installed(way, abilities)]
+    usable = [way for way in candidates if is_installed(way, abilities)]
     chosen = next((way for way in usable if way.fits(budget)), None)
     if chosen is None:
         raise _shortage(variant, candidates, budget, request, abilities)
@@ -295,7 +300,8 @@ def choose(
     return plan
 
 
-def _installed(way: Candidate, abilities: Abilities) -> bool:
+def is_installed(way: Candidate, abilities: Abilities) -> bool:
+    """True when the libraries of a way are installed."""
     return way.precision in (*_SIXTEEN_BITS, Precision.STORED, *abilities.precisions)
 
 
@@ -314,7 +320,10 @@ def requested_modes(
     asked = _asked(known, request)
     allowed: list[tuple[Precision, Offload]]
     if variant.family is Family.FLORENCE2:
-        allowed = [(p, o) for p, o in asked if p in _SIXTEEN_BITS and o is Offload.NONE]
+        is_plain = request.attention == AUTO and request.compile is not Compile.ON
+        allowed = [
+            (p, o) for p, o in asked if is_plain and p in _SIXTEEN_BITS and o is Offload.NONE
+        ]
     elif any(precision is Precision.STORED for precision, _ in known):
         allowed = [(p, o) for p, o in asked if p is Precision.STORED]
     else:
@@ -339,16 +348,19 @@ def _asked(
     return list(known)
 
 
+def asked_for(request: ServingRequest) -> str:
+    """What a request does not leave open, in words; "" where it leaves everything."""
+    parts = [(each.name, getattr(request, each.name)) for each in fields(request)]
+    return " and ".join(f"{name} {value}" for name, value in parts if value != AUTO)
+
+
 def _refusal(
     variant: Variant, known: Sequence[tuple[Precision, Offload]], request: ServingRequest
 ) -> str:
-    asked = " and ".join(
-        f"{name} {value}"
-        for name, value in (("precision", request.precision), ("offload", request.offload))
-        if value != AUTO
-    )
+    asked = asked_for(request)
     if variant.family is Family.FLORENCE2:
-        return f"{variant.id}: {asked} is not for Florence-2: it is served whole, in 16 bits"
+        whole = "it is served one way, whole and in 16 bits"
+        return f"{variant.id}: {asked} is not for Florence-2: {whole}"
     if known[0][0] is Precision.STORED:
         return (
             f"{variant.id}: {asked} cannot be: its weights are quantised already, and are served "
@@ -370,6 +382,7 @@ def plan_of(way: Candidate, budget: Budget, request: ServingRequest) -> ServingP
         working_bytes=way.working_bytes(usual_job(way.variant)),
         host_bytes=way.host_bytes,
         slowdown=way.slowdown,
+        number_format=way.number_format,
     )
     return replace(plan, reason=_reason(way, plan, budget))
 
@@ -396,7 +409,7 @@ def _shortage(
     abilities: Abilities,
 ) -> DoesNotFitError:
     """The error that says why no way fits, with the nearest remedy."""
-    missing = [way for way in candidates if way.fits(budget) and not _installed(way, abilities)]
+    missing = [way for way in candidates if way.fits(budget) and not is_installed(way, abilities)]
     if missing:
         return DoesNotFitError(
             f"{variant.id} fits as {missing[0].name}, for which a library is missing: "
@@ -438,7 +451,7 @@ def _other_way(
     if request.precision == AUTO and request.offload == AUTO:
         return None
     others = candidates_for(variant, smallest.components, abilities)
-    return next((way for way in others if way.fits(budget) and _installed(way, abilities)), None)
+    return next((way for way in others if way.fits(budget) and is_installed(way, abilities)), None)
 
 
 def _gigabytes(count: int) -> str:

@@ -82,9 +82,14 @@ def of_free_card(free_bytes: int, capability: tuple[int, int]) -> DeviceBudget:
     return DeviceBudget(Budget(free_bytes, host_free_bytes()), abilities)
 
 
-def of_card(memory_bytes: int) -> DeviceBudget:
-    """The budget of a card that is not here, by its memory: CUDA itself takes some of it."""
-    return DeviceBudget(Budget(max(0, memory_bytes - CONTEXT_BYTES)), Abilities())
+def of_card(memory_bytes: int, host_bytes: int | None = None) -> DeviceBudget:
+    """The budget of a card that is not here.
+
+    Args:
+        memory_bytes: its memory, of which CUDA itself takes some.
+        host_bytes: free memory of its host; None where it is not known.
+    """
+    return DeviceBudget(Budget(max(0, memory_bytes - CONTEXT_BYTES), host_bytes), Abilities())
 
 
 def _read_card(device: str) -> tuple[int, tuple[int, int]]:

@@ -1,14 +1,16 @@
 """The memory plan of a worker's models: sizes, free memory and requests brought together."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from workers import catalog
 from workers.adapters.serving.checkpoint_sizes import bytes_in_16_bits, components_of
 from workers.adapters.serving.choose import (
     Candidate,
     DoesNotFitError,
+    asked_for,
     choose,
+    is_installed,
     plan_of,
     requested_modes,
 )
@@ -26,23 +28,37 @@ class PlannedMode:
     Attributes:
         way: the way.
         fits: true when a usual job fits the memory.
+        installed: true when its libraries are installed where the device is.
         chosen: true for the way that a worker would take.
         plan: its figures.
     """
 
     way: Candidate
     fits: bool
+    installed: bool
     chosen: bool
     plan: ServingPlan
 
 
-def request_for(variant: Variant, of_worker: ServingRequest) -> ServingRequest:
+def is_mixed(variants: Iterable[Variant]) -> bool:
+    """True for models of one worker of which some take its request, and Florence-2 does not."""
+    return any(
+        each.weights is not None and each.family is not Family.FLORENCE2 for each in variants
+    )
+
+
+def request_for(
+    variant: Variant, of_worker: ServingRequest, *, mixed: bool = False
+) -> ServingRequest:
     """A worker's request for one of its models: what it says goes before what the row says.
 
-    Florence-2 is served one way. A worker that serves it beside a FLUX states the FLUX's, so only
-    the row's own request counts for it.
+    Args:
+        variant: the row.
+        of_worker: what the worker asks for.
+        mixed: see `is_mixed`. Florence-2 is served one way: beside a FLUX the worker's request
+            is the FLUX's, and only the row's own counts for it.
     """
-    if variant.family is Family.FLORENCE2:
+    if mixed and variant.family is Family.FLORENCE2:
         return variant.serving
     return variant.serving.overridden_by(of_worker)
 
@@ -52,6 +68,8 @@ def plan_variant(
     device: DeviceBudget,
     request: ServingRequest = OPEN_REQUEST,
     overrides: Mapping[str, str] | None = None,
+    *,
+    mixed: bool = False,
 ) -> ServingPlan:
     """How a worker serves a model on a device; a hosted model takes nothing of it.
 
@@ -60,6 +78,7 @@ def plan_variant(
         device: its free memory and abilities.
         request: what the worker asks for, before what the row asks for.
         overrides: local folders of weights by variable.
+        mixed: see `is_mixed`.
 
     Raises:
         DoesNotFitError: it cannot be served there as requested; the message ends with a remedy.
@@ -67,15 +86,24 @@ def plan_variant(
     """
     if variant.weights is None:
         return UNPLANNED
-    wanted = request_for(variant, request)
+    wanted = request_for(variant, request, mixed=mixed)
     components = components_of(variant, overrides or {})
     try:
-        return choose(variant, components, device.budget, wanted, device.abilities)
+        plan = choose(variant, components, device.budget, wanted, device.abilities)
+        return _with_ignored(plan, variant, request if mixed else OPEN_REQUEST)
     except DoesNotFitError as error:
         smaller = _smaller(variant, device) if error.is_final else None
         if smaller is None:
             raise
         raise DoesNotFitError(f"{error}; {smaller.id} fits, for one", is_final=True) from error
+
+
+def _with_ignored(plan: ServingPlan, variant: Variant, request: ServingRequest) -> ServingPlan:
+    """The plan, whose reason names what its worker asks for and Florence-2 does not take."""
+    ignored = asked_for(request)
+    if variant.family is not Family.FLORENCE2 or not ignored:
+        return plan
+    return replace(plan, reason=f"{plan.reason}; {ignored} is not for Florence-2")
 
 
 def _smaller(variant: Variant, device: DeviceBudget) -> Variant | None:
@@ -101,14 +129,18 @@ def planned_modes(
     device: DeviceBudget,
     request: ServingRequest = OPEN_REQUEST,
     overrides: Mapping[str, str] | None = None,
+    *,
+    mixed: bool = False,
 ) -> Sequence[PlannedMode]:
     """Every way to serve a model that a request leaves open, best first.
+
+    The arguments are those of `plan_variant`.
 
     Raises:
         workers.adapters.serving.choose.RequestError: it leaves none.
         workers.adapters.weights.WeightsError: its local weights cannot be read.
     """
-    wanted = request_for(variant, request)
+    wanted = request_for(variant, request, mixed=mixed)
     components = components_of(variant, overrides or {})
     candidates = requested_modes(variant, components, wanted, device.abilities)
     try:
@@ -120,6 +152,7 @@ def planned_modes(
         PlannedMode(
             way,
             fits=way.fits(device.budget),
+            installed=is_installed(way, device.abilities),
             chosen=(way.precision, way.offload) == taken,
             plan=plan_of(way, device.budget, wanted),
         )

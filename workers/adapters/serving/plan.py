@@ -18,6 +18,8 @@ class ServingPlan:
         slowdown: factor on the row's times, 1 for a model whole on its device in 16 bits; a job's
             deadline is extended by it.
         reason: one sentence for people: what was chosen, and why.
+        number_format: the word for people and programs for the format of the large weights:
+            the mode's precision, or "float32" on a CPU that computes in it.
     """
 
     mode: ServingMode = PLAIN
@@ -26,6 +28,7 @@ class ServingPlan:
     host_bytes: int = 0
     slowdown: float = 1.0
     reason: str = ""
+    number_format: str = ""
 
     @property
     def peak_bytes(self) -> int:

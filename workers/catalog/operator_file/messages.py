@@ -30,8 +30,6 @@ _SENTENCES = {
     "string_too_long": "must have at most {max_length} characters",
     "too_short": "must have at least one entry",
     "too_long": "must have at most {max_length} entries",
-    "byte_size": 'must be a size such as "20GB", not {value}',
-    "byte_size_unit": 'must be a size such as "20GB", not {value}',
     "enum": "must be one of {expected}, not {value}",
 }
 _PATTERNS = {

@@ -8,7 +8,7 @@ import structlog
 from workers.adapters.pinning import parse_device
 from workers.adapters.serving.device_budget import DeviceBudget, of_device
 from workers.adapters.serving.kernels import kernels_are_kept
-from workers.adapters.serving.memory_plan import plan_variant, request_for
+from workers.adapters.serving.memory_plan import is_mixed, plan_variant, request_for
 from workers.adapters.serving.plan import ServingPlan
 from workers.catalog.serving import Compile, ServingMode, ServingRequest
 from workers.catalog.variant import Variant
@@ -54,7 +54,10 @@ def plan_models(
     if all(variant.weights is None for variant in variants):
         return WorkerPlans({variant.id: ServingPlan() for variant in variants})
     found = of_device(device, card_bytes)
-    plans = {each.id: _plan(each, found, request, overrides, device) for each in variants}
+    mixed = is_mixed(variants)
+    plans = {
+        each.id: _plan(each, found, request, overrides, device, mixed=mixed) for each in variants
+    }
     return WorkerPlans(plans, found.budget.device_bytes)
 
 
@@ -64,9 +67,11 @@ def _plan(
     request: ServingRequest,
     overrides: Mapping[str, str],
     device_name: str,
+    *,
+    mixed: bool,
 ) -> ServingPlan:
-    plan = plan_variant(variant, device, request, overrides)
-    if request_for(variant, request).compile is Compile.AUTO and _compiles_at_once(
+    plan = plan_variant(variant, device, request, overrides, mixed=mixed)
+    if request_for(variant, request, mixed=mixed).compile is Compile.AUTO and _compiles_at_once(
         variant, plan.mode, device_name
     ):
         plan = replace(plan, mode=replace(plan.mode, compile=True))
@@ -74,7 +79,7 @@ def _plan(
         _log.info(
             "memory_plan",
             variant=variant.id,
-            precision=plan.mode.precision.value,
+            precision=plan.number_format,
             offload=plan.mode.offload.value,
             compile=plan.mode.compile,
             device_bytes=plan.device_bytes,

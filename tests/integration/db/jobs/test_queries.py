@@ -364,6 +364,18 @@ def test_a_cold_start_is_told_with_the_seconds_that_a_worker_measured(database: 
     assert not waiting(database, job_id).cold_start
 
 
+def test_a_way_is_told_by_the_word_of_its_plan(database: Database) -> None:
+    mode = {"precision": "bf16", "offload": "none"}
+    plan = {"mode": mode, "device_bytes": 7, "working_bytes": 2, "host_bytes": 0}
+    plans = {VARIANT: plan | {"number_format": "float32"}, "other": plan | {"number_format": ""}}
+    report = WorkerReport("wrk_1", "host", 7, "cpu", tuple(plans), "ready", plans=plans)
+    with database.transaction() as session:
+        workers.report(session, report)
+        outlook = queue_outlook(session, list(plans))
+    told = {name: [way.precision for way in each.serving] for name, each in outlook.items()}
+    assert told == {VARIANT: ["float32"], "other": ["bf16"]}
+
+
 def test_a_job_tells_the_stage_and_the_bytes_of_its_models_load(database: Database) -> None:
     job = submit(database, add_tenant(database))
     said = WorkerReport(

@@ -12,8 +12,10 @@ from click.testing import CliRunner
 from diffusers import Flux2Transformer2DModel
 from safetensors import safe_open
 
+from deploy.cli.main import main
 from deploy.cli.models import trial as command
 from workers import catalog
+from workers.adapters.serving.choose import DoesNotFitError
 from workers.adapters.serving.plan import ServingPlan
 from workers.adapters.weights import override_variable
 from workers.bench import trial as trials
@@ -154,6 +156,7 @@ def test_the_command_writes_random_weights_tries_them_and_removes_them(
 ) -> None:
     monkeypatch.setattr(command, "_pin", lambda *_arguments: "cpu")
     monkeypatch.setattr("workers.bench.random_checkpoints.SHAPES", {KLEIN.id: TINY_KLEIN})
+    monkeypatch.setenv("BOTTEGA_DEVICE_MEMORY_BYTES", "100000000000")  # the plan's, not the test's
     code, output = run(
         *("--variant", KLEIN.id, "--random-weights", "--precision", "bf16"),
         *("--offload", "none", "--scratch", str(tmp_path)),
@@ -161,6 +164,43 @@ def test_the_command_writes_random_weights_tries_them_and_removes_them(
     assert code == 0, output
     assert output.rstrip().endswith("PASS")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_random_weights_that_do_not_fit_are_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(*_arguments: object) -> int:
+        raise AssertionError("it wrote them")
+
+    monkeypatch.setattr(command, "_pin", lambda *_arguments: "cpu")
+    monkeypatch.setattr("workers.bench.random_checkpoints.write_checkpoint", write)
+    monkeypatch.setenv("BOTTEGA_DEVICE_MEMORY_BYTES", "1000000000")
+    asked = ("--variant", KLEIN.id, "--random-weights", "--scratch", str(tmp_path))
+    done = CliRunner().invoke(command.try_model, asked)
+    assert isinstance(done.exception, DoesNotFitError)
+    assert "1.0 GB are free" in str(done.exception)
+
+
+@pytest.mark.parametrize("memory", ["banana", "nan", "-5"])
+def test_a_setting_of_memory_that_is_none_is_a_sentence(
+    memory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "_pin", lambda *_arguments: "cpu")
+    monkeypatch.setenv("BOTTEGA_DEVICE_MEMORY_BYTES", memory)
+    done = CliRunner().invoke(main, ["catalog", "test", "--variant", "flux.1-demo"])
+    assert done.exit_code == 1
+    assert "BOTTEGA_DEVICE_MEMORY_BYTES" in done.output
+    assert "Traceback" not in done.output
+
+
+def test_a_precision_that_florence_does_not_take_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(command, "_pin", lambda *_arguments: "cpu")
+    asked = ["catalog", "test", "--variant", "florence-2-demo", "--precision", "nf4"]
+    done = CliRunner().invoke(main, asked)
+    assert done.exit_code == 1
+    assert "florence-2-demo: precision nf4 is not for Florence-2" in done.output
 
 
 @pytest.mark.parametrize(

@@ -34,12 +34,13 @@ def table() -> dict[int, list[str]]:
 def decided(variant: Variant, gigabytes: int) -> str:
     """How a worker serves a model on a card of this memory, in the table's words."""
     try:
-        mode = plan_variant(variant, of_card(gigabytes * 10**9)).mode
+        plan = plan_variant(variant, of_card(gigabytes * 10**9))
     except DoesNotFitError:
         return "-"
     if variant.family is Family.FLORENCE2:
         return "yes"
-    waits = "" if mode.offload is Offload.NONE else f" {mode.offload}"
+    mode, host = plan.mode, round(plan.host_bytes / 10**9)
+    waits = "" if mode.offload is Offload.NONE else f" {mode.offload} ({host})"
     return f"{mode.precision}{waits}"
 
 

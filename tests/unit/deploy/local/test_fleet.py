@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from deploy.cli.main import main
 from deploy.local.fleet import FleetFileError, programs, read_fleet
 
 TWO_DEVICES = """
@@ -85,14 +87,11 @@ def test_several_workers_may_share_the_cpu(tmp_path: Path) -> None:
         (worker(variants="[]"), "line 3: workers[1].variants: must have at least one entry"),
         (worker(variants='["flux.1-schnel"]'), "Did you mean flux.1-schnell?"),
         (worker(variants='["flux"]'), "line 3: workers[1].variants: "),
-        (
-            worker(more='memory = "some"'),
-            'line 4: workers[1].memory: must be a size such as "20GB"',
-        ),
-        (worker(more='memory = "20XB"'), 'must be a size such as "20GB", not "20XB"'),
-        (worker(more='memory = "-1GB"'), 'must be a size such as "20GB", not "-1GB"'),
-        (worker(more="memory = 0"), "workers[1].memory: must be more than 0, not 0"),
-        (worker(more=f'memory = "{"9" * 400}GB"'), "must be a size such as"),
+        (worker(more='memory = "some"'), "line 4: workers[1].memory: 'some' is no size"),
+        (worker(more='memory = "20XB"'), "'20XB' is no size"),
+        (worker(more='memory = "-1GB"'), "line 4: workers[1].memory: "),
+        (worker(more="memory = 0"), "workers[1].memory: 0 has no unit"),
+        (worker(more=f'memory = "{"9" * 400}GB"'), "99GB' is no size"),
         (worker(more='metrics_port = "a"'), 'metrics_port: must be a whole number, not "a"'),
         (worker(more="metrics_port = 70000"), "metrics_port: must be less than 65536, not 70000"),
         (worker(more='precision = "fp7"'), "line 4: workers[1].precision: must be one of 'auto'"),
@@ -122,3 +121,15 @@ def test_the_way_to_serve_is_that_of_the_workers_entry(tmp_path: Path) -> None:
     [program] = programs(read_fleet(path))
     assert program.arguments[-4:] == ["--precision", "nf4", "--offload", "text"]
     assert program.settings["BOTTEGA_DEVICE_MEMORY_BYTES"] == "10000000000"
+
+
+@pytest.mark.parametrize("seconds", ["banana", "nan", "-5"])
+def test_a_grace_that_is_no_time_is_a_sentence(
+    seconds: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOTTEGA_GRACE_SECONDS", seconds)
+    path = tmp_path / "fleet.toml"
+    path.write_text(worker())
+    done = CliRunner().invoke(main, ["fleet", str(path)])
+    assert done.exit_code == 1
+    assert "BOTTEGA_GRACE_SECONDS: Input should be" in done.output

@@ -25,6 +25,8 @@ from workers.catalog.serving import Offload, Precision, ServingRequest
 from workers.catalog.variant import Variant, Weights
 from workers.demo import weights_folder
 
+NAMELESS = struct.pack("<Q", 9) + b'{"x": []}'
+"""A header whose entry is none."""
 CARD = of_card(24 * 10**9)
 DEMO = "flux.1-demo"
 
@@ -120,8 +122,9 @@ def test_a_gguf_file_takes_its_own_size(tmp_path: Path) -> None:
     row = with_weights("flux.1-dev", Weights("", file=str(file)))
     guessed = components_of(row, {})["transformer"].stored_bytes
     assert guessed == pytest.approx(6.8e9, rel=0.02)  # the published file of that format
-    file.write_bytes(struct.pack("<4sIQQ", b"GGUF", 3, 0, 0))
-    os.truncate(file, 6_810_000_000)
+    with file.open("wb") as sparse:
+        sparse.write(struct.pack("<4sIQ", b"GGUF", 3, 780))
+        sparse.truncate(6_810_000_000)
     assert components_of(row, {})["transformer"].stored_bytes == 6_810_000_000
     plan = plan_variant(row, of_card(12 * 10**9))
     assert (plan.mode.precision, plan.mode.offload) == (Precision.STORED, Offload.TEXT)
@@ -130,6 +133,56 @@ def test_a_gguf_file_takes_its_own_size(tmp_path: Path) -> None:
 def test_a_single_file_in_16_bits_has_the_numbers_of_its_base() -> None:
     row = with_weights("flux.1-dev", Weights("", file="/models/style.safetensors"))
     assert components_of(row, {}) == components_of(find("flux.1-dev"), {})
+
+
+def test_a_row_that_derives_from_a_demo_model_is_as_large_as_that_before_it_is_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    demo = components_of(find(DEMO), {})
+    assert components_of(with_weights(DEMO, Weights("somebody/tune", "main")), {}) == demo
+    far = Weights("somebody/tune", "main", file="tune.safetensors")
+    assert components_of(with_weights(DEMO, far), {}) == demo
+
+
+def test_a_single_file_counts_beside_the_other_components_of_its_base(tmp_path: Path) -> None:
+    demo = components_of(find(DEMO), {})
+    [file] = weights_folder(DEMO).glob("transformer/*.safetensors")
+    assert components_of(with_weights(DEMO, Weights("", file=str(file))), {}) == demo
+    # A file by the vendor's names, of half the numbers, beside a VAE that the base has already.
+    half, path = demo["transformer"].parameters // 2, tmp_path / "half.safetensors"
+    write_header(
+        path,
+        {
+            "model.diffusion_model.img_in.weight": ("BF16", [half, 1], 0),
+            "first_stage_model.decoder.weight": ("BF16", [half, 9], 0),
+        },
+    )
+    found = components_of(with_weights(DEMO, Weights("", file=str(path))), {})
+    assert found["transformer"].parameters == pytest.approx(half, rel=0.01)
+    assert found | {"transformer": demo["transformer"]} == demo
+    plan_variant(with_weights(DEMO, Weights("", file=str(path))), CARD)
+
+
+@pytest.mark.parametrize("name", ["own.safetensors", "own.gguf"])
+@pytest.mark.parametrize(
+    "content", [b"", b"junk of any kind, longer than a header", b"\0" * 64, NAMELESS]
+)
+def test_a_broken_single_file_is_a_sentence(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    row = with_weights(DEMO, Weights("", file=str(tmp_path / name)))
+    with pytest.raises(
+        WeightsError, match=rf"^own: [^:]*{name} [^:]*(: [^:]*)*; fetch or copy it again$"
+    ):
+        components_of(row, {})
+
+
+def test_a_single_file_that_is_cut_short_is_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "own.safetensors"
+    write_header(path, {"x.weight": ("BF16", [4, 8], 64)})
+    os.truncate(path, path.stat().st_size - 1)
+    with pytest.raises(WeightsError, match="cut short"):
+        components_of(with_weights(DEMO, Weights("", file=str(path))), {})
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff" * 16, struct.pack("<Q", 2) + b"[}"])

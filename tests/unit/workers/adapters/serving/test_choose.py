@@ -14,7 +14,7 @@ from workers.adapters.serving.choose import (
     choose,
 )
 from workers.adapters.serving.device_budget import of_card
-from workers.adapters.serving.memory_plan import plan_variant
+from workers.adapters.serving.memory_plan import is_mixed, plan_variant
 from workers.adapters.serving.plan import UNPLANNED, ServingPlan
 from workers.catalog import find, variants
 from workers.catalog.serving import OPEN_REQUEST, Compile, Offload, Precision, ServingRequest
@@ -95,8 +95,24 @@ def test_florence_is_served_whole_in_16_bits(name: str) -> None:
     row = replace(find(name), serving=ServingRequest(Precision.NF4))
     with pytest.raises(RequestError, match="not for Florence-2"):
         plan_variant(row, of_card(8 * GIGABYTE))
-    # A worker that serves it beside a FLUX says what the FLUX needs.
-    assert way_of(plan_on(8, name, precision=Precision.NF4, offload=Offload.TEXT)) == "fp16 none"
+    asked = ServingRequest(Precision.NF4, Offload.TEXT)
+    card, own = of_card(8 * GIGABYTE), find(name)
+    # A worker that serves it beside a FLUX says what the FLUX needs, and its plan tells so.
+    plan = plan_variant(own, card, asked, mixed=is_mixed([own, find("flux.1-demo")]))
+    assert way_of(plan) == "fp16 none"
+    assert plan.reason.endswith("; precision nf4 and offload text is not for Florence-2")
+    with pytest.raises(RequestError, match="precision nf4 and offload text is not for Florence-2"):
+        plan_variant(own, card, asked, mixed=is_mixed([own, find("flux.2-pro")]))
+
+
+@pytest.mark.parametrize(
+    "asked", [ServingRequest(attention="_native_cudnn"), ServingRequest(compile=Compile.ON)]
+)
+def test_florence_alone_refuses_what_it_would_ignore(asked: ServingRequest) -> None:
+    with pytest.raises(RequestError, match="is not for Florence-2"):
+        plan_variant(find("florence-2-demo"), of_card(8 * GIGABYTE), asked)
+    auto = ServingRequest(compile=Compile.OFF)
+    assert plan_variant(find("florence-2-demo"), of_card(8 * GIGABYTE), auto).mode.compile is False
 
 
 @pytest.mark.parametrize(("name", "figures"), SURVEY.items())
