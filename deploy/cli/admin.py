@@ -196,23 +196,29 @@ def _revoke(session: Session, key_id: str) -> bool:
 
 @click.command()
 @click.option(
-    "--variant", "variants", multiple=True, help="Check this model's weights; repeatable."
+    "--variant",
+    "variants",
+    multiple=True,
+    help="Check whether this model fits and its weights are here; repeatable.",
 )
 @json_option
 def doctor(*, variants: tuple[str, ...], as_json: bool) -> None:
-    """Check a deployment, and exit with 1 when a check fails.
+    """Check a deployment, or this machine alone, and exit with 1 when a check fails.
 
     It checks the database and its clock, Redis, a round trip through the object store, the rules
     of the books (db/core/invariants.py), an object for every artifact, live workers and their
     weights, this machine's devices, and content filters where a licence requires one.
-    """
-    from deploy.cli.doctor import check_deployment  # noqa: PLC0415
 
-    results = list(check_deployment(variants))
+    Without DATABASE_URL and --stack it checks what a new machine needs: driver, torch and devices,
+    open files, the catalogue file, and for each --variant its memory and its weights.
+    """
+    from deploy.cli.doctor import check  # noqa: PLC0415
+
+    results = list(check(variants))
+    verdicts = {True: "ok", False: "WRONG", None: "not checked"}
     rows = [
-        {"check": each.check, "ok": "ok" if each.ok else "WRONG", "detail": each.detail}
-        for each in results
+        {"check": each.check, "ok": verdicts[each.ok], "detail": each.detail} for each in results
     ]
     print_rows(rows, as_json=as_json)
-    if not all(each.ok for each in results):
+    if any(each.ok is False for each in results):
         sys.exit(1)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from redis.connection import parse_url
 from redis.exceptions import RedisError
@@ -37,12 +38,18 @@ from workers.moderation.settings import ModerationSettings, rules_of
 from workers.settings import WorkerSettings
 
 MAX_SKEW_SECONDS = 2.0
+_DATABASE = "DATABASE_URL"
+_SERVERS = ("REDIS_URL", "BOTTEGA_STORE_DIR", "S3_BUCKET")
 _EXAMPLES = 5
 _PAGE = 500
 
 
 class FindingError(Exception):
     """A check that failed. The message is the fault, with its remedy where one is known."""
+
+
+class NotCheckedError(Exception):
+    """A check for which something is missing that need not be there; the message says what."""
 
 
 _EXPLAINED = (
@@ -59,10 +66,16 @@ _EXPLAINED = (
 
 @dataclass(frozen=True)
 class CheckResult:
-    """The result of one check; `detail` is the observation, or the fault."""
+    """The result of one check.
+
+    Attributes:
+        check: its name.
+        ok: True or False; None when it was not made.
+        detail: the observation, the fault, or why it was not made.
+    """
 
     check: str
-    ok: bool
+    ok: bool | None
     detail: str
 
 
@@ -73,6 +86,52 @@ class Environment:
     database: Database
     store: ObjectStore
     queue_notifier: QueueNotifier
+
+
+def check(variants: Sequence[str]) -> Iterator[CheckResult]:
+    """Check the deployment that the environment names; without one, this machine alone.
+
+    Args:
+        variants: the models whose memory and weights to check.
+    """
+    return check_deployment(variants) if os.environ.get(_DATABASE) else check_machine(variants)
+
+
+def check_machine(variants: Sequence[str]) -> Iterator[CheckResult]:
+    """Run the checks that need no server: they come first on a new machine.
+
+    Args:
+        variants: the models whose memory and weights to check.
+    """
+    checks: dict[str, Callable[[], str]] = {
+        "deployment": _no_deployment,
+        "open files": lambda: _open_files(None),
+        "catalogue": lambda: _catalogue_name(catalog.installed()),
+        "device": lambda: _device(None),
+        "memory": lambda: _memory_of(_named(variants)),
+        "weights": lambda: check_weights(_named(variants)),
+    }
+    for name, check_one in checks.items():
+        yield _run(name, check_one)
+
+
+def _no_deployment() -> str:
+    present = [name for name in _SERVERS if os.environ.get(name)]
+    if present:
+        raise FindingError(
+            f"{', '.join(present)} is set, and {_DATABASE} is not: set it too, or neither"
+        )
+    raise NotCheckedError(
+        "no database, Redis or store is configured here: `bottega --stack .bottega doctor` checks "
+        f"a local stack once it was started; {_DATABASE}, REDIS_URL and BOTTEGA_STORE_DIR or "
+        "S3_BUCKET name those of a deployment"
+    )
+
+
+def _named(variants: Sequence[str]) -> list[catalog.Variant]:
+    if not variants:
+        raise NotCheckedError("name models with --variant, such as --variant flux.2-klein-4b")
+    return [catalog.find(name) for name in variants]
 
 
 def check_deployment(variants: Sequence[str]) -> Iterator[CheckResult]:
@@ -103,15 +162,17 @@ def check_deployment(variants: Sequence[str]) -> Iterator[CheckResult]:
         "weights": lambda environment: _weights(environment, variants),
         "content filters": lambda environment: _content_filters(environment, variants),
     }
-    for name, check in checks.items():
-        yield _run(name, check, environment)
+    for name, check_one in checks.items():
+        yield _run(name, partial(check_one, environment))
     environment.queue_notifier.close()
     database.close()
 
 
-def _run(name: str, check: Callable[[Environment], str], environment: Environment) -> CheckResult:
+def _run(name: str, check_one: Callable[[], str]) -> CheckResult:
     try:
-        return CheckResult(name, ok=True, detail=check(environment))
+        return CheckResult(name, ok=True, detail=check_one())
+    except NotCheckedError as error:
+        return CheckResult(name, ok=None, detail=str(error))
     except _EXPLAINED as error:
         return CheckResult(name, ok=False, detail=str(error))
     except SQLAlchemyError as error:
@@ -235,7 +296,7 @@ def _artifact_keys(database: Database) -> Iterator[str]:
         after = keys[-1]
 
 
-def _open_files(_environment: Environment) -> str:
+def _open_files(_environment: Environment | None) -> str:
     """Every connection of a client is an open file of an API process."""
     limit = open_files.hard_limit()
     if limit < open_files.ENOUGH:
@@ -282,7 +343,7 @@ def _catalogue(environment: Environment) -> str:
             for row in live
             if row.catalogue_digest != own.digest
         ]
-    name = f"{own.file.path} ({own.digest})" if own.file else "no catalogue file"
+    name = _catalogue_name(own)
     if others:
         raise FindingError(
             f"this machine reads {name}, and others read another: {', '.join(others)}; give every "
@@ -291,7 +352,11 @@ def _catalogue(environment: Environment) -> str:
     return f"{name}, like every live worker"
 
 
-def _device(_environment: Environment) -> str:
+def _catalogue_name(own: catalog.Catalogue) -> str:
+    return f"{own.file.path} ({own.digest})" if own.file else "no catalogue file"
+
+
+def _device(_environment: Environment | None) -> str:
     """A small computation on every device of this machine."""
     return check_devices()
 
@@ -303,8 +368,12 @@ def _memory(environment: Environment, variants: Sequence[str]) -> str:
             rows = worker_registry.list_workers(session)
             served = [text for row in rows for text in fits.as_served(row.id, row.plans)]
         return "; ".join(served) or "no live worker has a model on a device"
-    named = [row for row in map(catalog.find, variants) if row.weights is not None]
-    found = list(fits.on_devices(named))
+    return _memory_of([catalog.find(name) for name in variants])
+
+
+def _memory_of(rows: Sequence[catalog.Variant]) -> str:
+    """The way in which a new worker of this machine would serve models."""
+    found = list(fits.on_devices([row for row in rows if row.weights is not None]))
     missing = [fit.text for fit in found if not fit.ok]
     if missing:
         raise FindingError("; ".join(missing))

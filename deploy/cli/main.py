@@ -86,7 +86,10 @@ def _read_settings(stack: Path) -> dict[str, str]:
     try:
         settings: dict[str, str] = json.loads((stack / SETTINGS_FILE).read_text())
     except OSError as error:
-        raise click.ClickException(f"no stack was started in {stack}") from error
+        raise click.ClickException(
+            f"no stack was started in {stack}: `bottega up` starts one; `bottega doctor` without "
+            "--stack checks this machine alone"
+        ) from error
     return settings
 
 

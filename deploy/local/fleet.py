@@ -42,6 +42,9 @@ from deploy.local.processes import WorkerProgram, worker_program
 from deploy.local.stop_times import STORING_SECONDS, grace_seconds
 from workers import catalog
 from workers.adapters.pinning import AUTO, Device, DeviceError, parse_device
+from workers.catalog.operator_file.faults import Fault
+from workers.catalog.operator_file.messages import sentence, unknown_key
+from workers.catalog.operator_file.positions import Positions
 from workers.catalog.serving import Compile, Offload, Precision
 
 SERVING_OPTIONS = ("precision", "offload", "attention", "compile")
@@ -149,14 +152,31 @@ def read_fleet(path: Path) -> Fleet:
         FleetFileError: it is missing, is not TOML, or does not describe a fleet.
     """
     try:
-        return Fleet.model_validate(tomllib.loads(path.read_text()))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        text = path.read_text(encoding="utf-8")
+        content = tomllib.loads(text)
+    except (OSError, ValueError, RecursionError) as error:
         raise FleetFileError(f"{path}: {error}") from error
+    try:
+        return Fleet.model_validate(content)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()
-        )
-        raise FleetFileError(f"{path}: {faults}") from error
+        raise FleetFileError(_faults_text(path, text, error)) from error
+
+
+def _faults_text(path: Path, text: str, error: ValidationError) -> str:
+    """Every fault of a file with its line, as those of a catalogue file."""
+    positions, faults = Positions(text), []
+    for item in error.errors(include_url=False):
+        where = item["loc"]
+        known = FleetWorker.model_fields if len(where) > 1 else Fleet.model_fields
+        is_unknown = item["type"] == "extra_forbidden"
+        message = unknown_key(str(where[-1]), known) if is_unknown else sentence(item)
+        faults.append(Fault(where, message, positions.line(where)))
+    faults.sort(key=lambda fault: fault.line or 0)
+    return "; ".join(f"{path}{_line(fault)}: {fault}" for fault in faults)
+
+
+def _line(fault: Fault) -> str:
+    return "" if fault.line is None else f", line {fault.line}"
 
 
 def programs(fleet: Fleet) -> list[WorkerProgram]:

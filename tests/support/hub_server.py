@@ -8,7 +8,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -75,6 +75,8 @@ class HubServer:
         without_range: the storage host ignores `Range`.
         wrong: files that the storage host sends with a changed byte.
         statuses: answers to the next requests in place of the right ones.
+        instead: what answers every request in the hub's place, as a sign-in page does.
+        redirect: where every request of the hub is sent to in place of an answer.
     """
 
     url: str = ""
@@ -88,6 +90,8 @@ class HubServer:
     without_range: bool = False
     wrong: set[str] = field(default_factory=set)
     statuses: list[int] = field(default_factory=list)
+    instead: bytes | None = None
+    redirect: str = ""
     requests: list[HubRequest] = field(default_factory=list)
     sent: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -168,7 +172,11 @@ class _Handler(BaseHTTPRequestHandler):
             hub.requests.append(HubRequest(self.command, path, asked, has_token, self.on_storage))
             status = hub.statuses.pop(0) if hub.statuses else 0
         if status:
-            self._answer(status, {"Retry-After": "0"})
+            self._answer(status, {"Retry-After": "0"}, hub.instead or b"")
+        elif hub.redirect:
+            self._answer(302, {"Location": hub.redirect})
+        elif hub.instead is not None:
+            self._answer(200, {"Content-Type": "text/html"}, hub.instead)
         elif self.on_storage:
             self._send_stored(*path.removeprefix("/stored/").split("|"))
         elif path.startswith("/api/models/"):
@@ -281,7 +289,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(content)
+            with suppress(OSError):  # a client may not want all of it
+                self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
         """Print nothing."""

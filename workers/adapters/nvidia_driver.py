@@ -13,7 +13,7 @@ _NVIDIA = "0x10de"
 _DISPLAY_CLASS = "0x03"
 _VERSION = re.compile(r"\b(\d{3,4}\.\d{1,3}(?:\.\d{1,3})?)\b")
 
-FIRST_DRIVERS = {13: 580, 12: 525, 11: 450}
+FIRST_DRIVERS = {13: 580, 12: 525}
 """The first driver that runs a torch built for each major version of CUDA."""
 
 

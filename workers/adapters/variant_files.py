@@ -6,7 +6,16 @@ from pathlib import Path
 
 from workers import catalog
 from workers.adapters.hub.selection import Checkpoint, Layout
-from workers.adapters.weights import Source, WeightsError, locate, locate_part, override_variable
+from workers.adapters.weights import (
+    BUNDLED_REPAIR,
+    REPAIR,
+    Source,
+    WeightsError,
+    locate,
+    locate_part,
+    override_variable,
+)
+from workers.adapters.weights_headers import BrokenFileError, check_checkpoint, check_file
 from workers.catalog.variant import Family, Variant, Weights
 
 _PARTS = {"depth_weights": Layout.MODEL, "prior_weights": Layout.PIPELINE}
@@ -45,6 +54,21 @@ def files_of(variant: Variant, overrides: Mapping[str, str]) -> VariantFiles:
         tuple(each for each in found if isinstance(each, Checkpoint)),
         tuple(each for each in found if isinstance(each, Path)),
     )
+
+
+def check_local(variant: Variant, files: VariantFiles) -> None:
+    """Compare the headers of local files with their lengths: no list of hashes is known of them.
+
+    Raises:
+        WeightsError: a file or a component is missing, cut short or something else.
+    """
+    is_bundled = variant.weights is not None and variant.weights.bundled
+    repair = BUNDLED_REPAIR if is_bundled else REPAIR
+    for path in files.local:
+        try:
+            check_checkpoint(path) if path.is_dir() else check_file(path)
+        except (BrokenFileError, OSError) as error:
+            raise WeightsError(f"{variant.id}: {error}; {repair}") from error
 
 
 def _own_weights(variant: Variant, overrides: Mapping[str, str]) -> list[Checkpoint | Path]:

@@ -3,7 +3,6 @@
 Only safetensors files are read, and no code from a model repository is ever run.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,6 +14,12 @@ from workers.adapters.hub.errors import HubError
 from workers.adapters.hub.fetch import fetch
 from workers.adapters.hub.selection import Checkpoint, Layout
 from workers.adapters.load_progress import LoadStage
+from workers.adapters.weights_headers import (
+    BrokenFileError,
+    check_checkpoint,
+    check_file,
+    read_object,
+)
 from workers.catalog import find
 from workers.catalog.flux.loras import RowLora
 from workers.catalog.variant import Variant, Weights, weights_variable
@@ -29,6 +34,12 @@ CLASS_KEYS = (
 
 FILE_SUFFIXES = (".safetensors", ".gguf")
 """The formats of a single file with a transformer."""
+
+REPAIR = "fetch or copy it again"
+"""The remedy for a broken file of the operator's own."""
+
+BUNDLED_REPAIR = "install the package again"
+"""The remedy for a broken file that comes with the package."""
 
 
 class WeightsError(Exception):
@@ -51,6 +62,7 @@ class Source:
         file: a single file with the transformer alone, which takes the place of the source's own:
             a path, or a name in `file_source`; "" where there is none.
         file_source: the hub's repository that holds `file`; None for a path.
+        repair: instruction for the operator when a file of this source is broken.
     """
 
     name: str
@@ -58,6 +70,7 @@ class Source:
     remedy: str
     file: str = ""
     file_source: "Source | None" = None
+    repair: str = REPAIR
 
     @property
     def path(self) -> Path | None:
@@ -83,8 +96,7 @@ def locate(variant: Variant, overrides: Mapping[str, str]) -> Source:
     """
     variable = override_variable(variant.id)
     if variable in overrides:
-        remedy = f"{variable} must name a folder as save_pretrained writes it"
-        return _folder(variant, Path(overrides[variable]).expanduser(), remedy)
+        return _override(variant, Path(overrides[variable]).expanduser(), variable)
     weights = variant.weights
     if weights is None:
         raise WeightsError(f"{variant.id}: there are no weights: only its vendor hosts it")
@@ -133,6 +145,25 @@ def local_file(variant: Variant, source: Source) -> Path:
     return Path(folder, source.file)
 
 
+def check_single_file(variant: Variant, source: Source, path: Path) -> None:
+    """Compare the header of a source's single file with its length.
+
+    Args:
+        variant: the row, for messages.
+        source: the source.
+        path: its file, see `local_file`.
+
+    Raises:
+        WeightsError: the file is cut short, or something else.
+    """
+    is_local = source.file_source is None
+    repair = REPAIR if is_local else _hub_repair(variant)
+    try:
+        check_file(path)
+    except (BrokenFileError, OSError) as error:
+        raise WeightsError(f"{variant.id}: {error}; {repair}") from error
+
+
 def locate_part(variant: Variant, part: str, overrides: Mapping[str, str]) -> Source:
     """The source of weights that a variant needs beside its own.
 
@@ -147,8 +178,7 @@ def locate_part(variant: Variant, part: str, overrides: Mapping[str, str]) -> So
     """
     variable = f"{override_variable(variant.id)}_{part.removesuffix('_weights').upper()}"
     if variable in overrides:
-        remedy = f"{variable} must name a folder as save_pretrained writes it"
-        return _folder(variant, Path(overrides[variable]).expanduser(), remedy)
+        return _override(variant, Path(overrides[variable]).expanduser(), variable)
     return _hub(variant, variant.options[part], variable)
 
 
@@ -211,7 +241,12 @@ def fetched(
         refused.transient = error.transient
         raise refused from error
     remedy = f"check the files with `bottega weights verify {variant.id}`"
-    return replace(source, name=str(folder), revision=None, remedy=remedy)
+    repair = _hub_repair(variant)
+    return replace(source, name=str(folder), revision=None, remedy=remedy, repair=repair)
+
+
+def _hub_repair(variant: Variant) -> str:
+    return f"`bottega weights verify --repair {variant.id}` fetches it anew"
 
 
 def _local_lora(variant: Variant, path: Path) -> Path:
@@ -226,9 +261,16 @@ def _local_lora(variant: Variant, path: Path) -> Path:
 def _bundled(variant: Variant, weights: Weights) -> Source:
     remedy = "these weights come with the package: install it again"
     try:
-        return Source(str(weights_folder(weights.repo)), None, remedy)
+        return Source(str(weights_folder(weights.repo)), None, remedy, repair=BUNDLED_REPAIR)
     except FileNotFoundError as error:
         raise WeightsError(f"{variant.id}: {error}; {remedy}") from error
+
+
+def _override(variant: Variant, path: Path, variable: str) -> Source:
+    """A folder that a variable names."""
+    remedy = f"{variable} must name a folder as save_pretrained writes it"
+    repair = f"fetch or copy it again, into the folder that {variable} names"
+    return replace(_folder(variant, path, remedy), repair=repair)
 
 
 def _folder(variant: Variant, path: Path, remedy: str) -> Source:
@@ -255,6 +297,8 @@ def load_pretrained(model_class: Any, variant: Variant, source: Source, **argume
     load_progress.begin(LoadStage.LOADING, _weights_bytes(Path(source.name)))
     with translating_library_errors(variant, source):
         _check_class(model_class.__name__, variant, source)
+        if "Processor" not in model_class.__name__:
+            check_checkpoint(Path(source.name), arguments.keys())
         return model_class.from_pretrained(
             source.name,
             # Otherwise a file missing from a folder is looked up, in vain, on the hub.
@@ -280,9 +324,12 @@ def translating_library_errors(variant: Variant, source: Source) -> Iterator[Non
 
     try:
         yield
+    except BrokenFileError as error:
+        raise WeightsError(f"{variant.id}: {error}; {source.repair}") from error
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().partition("\n")[0].rstrip(".")
-        raise WeightsError(f"{variant.id}: {source.name}: {reason}; {source.remedy}") from error
+        place = "" if source.name in reason else f"{source.name}: "
+        raise WeightsError(f"{variant.id}: {place}{reason}; {source.remedy}") from error
 
 
 def _check_class(class_name: str, variant: Variant, source: Source) -> None:
@@ -291,7 +338,7 @@ def _check_class(class_name: str, variant: Variant, source: Source) -> None:
     path = Path(source.name) / file
     if not path.is_file():
         raise WeightsError(f"{variant.id}: {source.name} has no {file}; {source.remedy}")
-    class_names = json.loads(path.read_text(encoding="utf-8")).get(key, class_name)
+    class_names = read_object(path).get(key, class_name)
     if class_name not in ([class_names] if isinstance(class_names, str) else class_names):
         raise WeightsError(
             f"{variant.id}: {source.name} holds a {class_names}, not a {class_name}; "

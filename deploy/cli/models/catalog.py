@@ -1,5 +1,6 @@
 """`bottega catalog`: the models that this installation knows, and the operator's file of them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -195,8 +196,9 @@ def _text(value: Any) -> str:
 def check(file: Path | None) -> None:
     """Check FILE, or else the file that BOTTEGA_CATALOG names.
 
-    Prints each model that it changes or adds, and the local weights that are not on this machine.
-    With a fault the command ends with 1, and prints every fault with its line.
+    Prints each model that it changes or adds, and the local weights that are not on this machine;
+    of those that are, LoRAs too, the headers are read. With a fault the command ends with 1, and
+    prints every fault with its line, or each broken file.
     """
     from workers.catalog.operator_file import CatalogueFileError, read_catalogue  # noqa: PLC0415
     from workers.catalog.settings import CatalogueSettings  # noqa: PLC0415
@@ -216,12 +218,34 @@ def _print_changes(known: "Catalogue") -> None:
 
     if known.file is None:
         raise RuntimeError("a catalogue that was read has its file")
+    broken = 0
     rows = [known.find(name) for name in (*known.file.changed, *known.file.added)]
     for row in rows:
         verb = "adds" if row.base else "changes" if row.enabled else "disables"
         click.echo(f"{verb} {row.id}: {row.title}, {_price_text(row.price.describe())}")
         for path in missing_files(row):
             click.echo(f"  not on this machine: {path}; a worker of it needs it")
+        for fault in _broken_files(row):
+            click.echo(f"  broken: {fault}; fetch or copy it again")
+            broken += 1
         if row.weights and row.weights.repo and row.weights.revision == "main" and row.base:
             click.echo("  its weights follow the branch main: pin them with revision = a commit")
+    if broken:
+        raise click.ClickException(f"{known.file.path} names weights that are broken")
     click.echo(f"{known.file.path} is well: digest {known.digest}")
+
+
+def _broken_files(row: "Variant") -> Iterator[str]:
+    """The faults of a row's files on this machine, by their headers."""
+    from workers.adapters.weights_headers import (  # noqa: PLC0415
+        BrokenFileError,
+        check_checkpoint,
+        check_file,
+    )
+    from workers.catalog.operator_file.local_files import local_paths  # noqa: PLC0415
+
+    for path in filter(Path.exists, local_paths(row)):
+        try:
+            check_checkpoint(path) if path.is_dir() else check_file(path)
+        except (BrokenFileError, OSError) as error:
+            yield str(error)

@@ -22,6 +22,7 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--device", default="auto", show_default=True, help="As of `bottega worker`.")
 @click.option("--precision", default="auto", show_default=True, help="As of `bottega worker`.")
 @click.option("--offload", default="auto", show_default=True, help="As of `bottega worker`.")
+@click.option("--attention", default="auto", show_default=True, help="As of `bottega worker`.")
 @click.option(
     "--random-weights",
     is_flag=True,
@@ -37,6 +38,7 @@ def try_model(
     device: str,
     precision: str,
     offload: str,
+    attention: str,
     scratch: Path | None,
     *,
     random_weights: bool,
@@ -59,7 +61,7 @@ def try_model(
     variant = catalog.find(name)
     if variant.is_hosted:
         raise click.UsageError(f"{name} is hosted by its vendor: there is nothing to load")
-    request = _request(precision, offload)
+    request = _request(precision, offload, attention)
     torch_device = _pin(device, variant)
     overrides = weights_overrides()
     # Before gigabytes are written: random weights take what the published ones take.
@@ -78,12 +80,12 @@ def try_model(
         raise click.exceptions.Exit(1)
 
 
-def _request(precision: str, offload: str) -> "ServingRequest":
+def _request(precision: str, offload: str, attention: str) -> "ServingRequest":
     from workers.catalog.serving import Offload, Precision, ServingRequest  # noqa: PLC0415
     from workers.catalog.serving_settings import ServingSettings  # noqa: PLC0415
 
     try:
-        asked = ServingRequest(Precision(precision), Offload(offload))
+        asked = ServingRequest(Precision(precision), Offload(offload), attention)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     return ServingSettings().request.overridden_by(asked)

@@ -14,10 +14,11 @@ from deploy.local.progress_line import LoadText, ProgressLine
 from workers import catalog
 from workers.adapters import load_progress
 from workers.adapters.hub import fetch as hub
+from workers.adapters.hub.cache import CachedRepository
 from workers.adapters.hub.fetch import CheckpointState
 from workers.adapters.hub.removal import remove
 from workers.adapters.load_progress import readable_bytes
-from workers.adapters.variant_files import VariantFiles, files_of
+from workers.adapters.variant_files import VariantFiles, check_local, files_of
 from workers.adapters.weights import WeightsError
 from workers.catalog.variant import Variant
 from workers.settings import weights_overrides
@@ -158,9 +159,10 @@ def verify_weights(variant: Sequence[str], *, repair: bool) -> None:
     """
     broken = sum(_verify(catalog.find(name), repair=repair) for name in variant)
     if broken:
+        files = "1 broken file" if broken == 1 else f"{broken} broken files"
         raise click.ClickException(
-            f"{broken} broken files: `bottega weights verify --repair {' '.join(variant)}` fetches "
-            "them anew"
+            f"{files}: `bottega weights verify --repair {' '.join(variant)}` fetches "
+            f"{'it' if broken == 1 else 'them'} anew"
         )
 
 
@@ -179,9 +181,22 @@ def _verify(variant: Variant, *, repair: bool) -> int:
                 hub.fetch(checkpoint)
             broken = hub.verify(checkpoint)
         left += len(broken)
-    if not left:
-        click.echo(f"{variant.id}: every file is as the hub lists it" if files.checkpoints else "")
+    if files.checkpoints and not left:
+        click.echo(f"{variant.id}: every file is as the hub lists it")
+    check_local(variant, files)
+    if files.local:
+        click.echo(f"{variant.id}: {_local_text(variant, files)}: whole by the files' headers")
     return left
+
+
+def _local_text(variant: Variant, files: VariantFiles) -> str:
+    """The files that are not of the cache, and whose they are."""
+    origin = "comes with the package" if _is_bundled(variant) else "is your own"
+    return f"{', '.join(map(str, files.local))} {origin}"
+
+
+def _is_bundled(variant: Variant) -> bool:
+    return variant.weights is not None and variant.weights.bundled
 
 
 @weights.command("remove")
@@ -193,7 +208,12 @@ def remove_weights(variant: Sequence[str], *, yes: bool) -> None:
     Files that another complete model of the catalogue, or another revision, shares are kept.
     """
     rows = [catalog.find(name) for name in variant]
+    for row in rows:
+        _tell_what_stays(row)
     going = [each for row in rows for each in _hub_files(row).checkpoints]
+    if not any(CachedRepository(each.repo).blobs() for each in going):
+        click.echo(f"nothing to remove: the cache has no weights of {', '.join(variant)}")
+        return
     paths = {path: size for each in going for path, size in hub.files_here(each).items()}
     shared = _used_by_others({row.id for row in rows})
     kept = {path: shared[path] for path in paths if path in shared}
@@ -205,6 +225,13 @@ def remove_weights(variant: Sequence[str], *, yes: bool) -> None:
     for name in sorted(set(kept.values())):
         held = sum(paths[path] for path, user in kept.items() if user == name)
         click.echo(f"{readable_bytes(held)} kept: {name} uses them")
+
+
+def _tell_what_stays(variant: Variant) -> None:
+    """Name files that this command never touches: they are not in the cache."""
+    files = _hub_files(variant)
+    if files.local:
+        click.echo(f"{variant.id}: {_local_text(variant, files)}, and stays")
 
 
 def _used_by_others(going: set[str]) -> dict[Path, str]:

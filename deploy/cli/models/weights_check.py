@@ -6,7 +6,7 @@ from workers.adapters.hub import fetch as hub
 from workers.adapters.hub.errors import HubError, cache_folder
 from workers.adapters.hub.fetch import CheckpointState
 from workers.adapters.load_progress import readable_bytes
-from workers.adapters.variant_files import files_of
+from workers.adapters.variant_files import check_local, files_of
 from workers.adapters.weights import WeightsError
 from workers.catalog.variant import Variant
 from workers.settings import weights_overrides
@@ -33,6 +33,7 @@ def _fault(variant: Variant) -> str:
     """The fault of a model's weights in one sentence; "" where there is none."""
     try:
         files = files_of(variant, weights_overrides())
+        check_local(variant, files)
     except WeightsError as error:
         return str(error)
     states = [hub.look(checkpoint, ask_hub=True) for checkpoint in files.checkpoints]

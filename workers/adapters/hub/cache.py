@@ -20,8 +20,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from workers.adapters.hub.client import HubFile, Listing
 from workers.adapters.hub.errors import HubError, cache_folder
+from workers.adapters.hub.listing import HubFile, Listing, checked_file, is_commit
 
 TREE_FORMAT = 1
 """The version of huggingface_hub's format of kept listings that is read and written."""
@@ -29,7 +29,6 @@ TREE_FORMAT = 1
 QUIET_SECONDS = 3600.0
 """A part of huggingface_hub's own that nobody wrote to for this long belongs to no process."""
 
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _FOREIGN_PART = re.compile(r"[0-9a-f]{40,64}\.[0-9a-f]{8}\.incomplete")
 
@@ -49,10 +48,11 @@ class CachedRepository:
 
     def commit_of(self, revision: str) -> str | None:
         """The commit of a revision as the cache knows it; None if it does not."""
-        if _COMMIT.fullmatch(revision):
+        if is_commit(revision):
             return revision
-        with suppress(OSError):
-            return (self.folder / "refs" / revision).read_text(encoding="utf-8").strip() or None
+        with suppress(OSError, ValueError):
+            noted = (self.folder / "refs" / revision).read_text(encoding="utf-8").strip()
+            return noted if is_commit(noted) else None
         return None
 
     def keep_commit(self, revision: str, commit: str) -> None:
@@ -141,10 +141,9 @@ class CachedRepository:
             kept = json.loads(self._tree(commit).read_text(encoding="utf-8"))
             if kept["format_version"] != TREE_FORMAT:
                 return None
-            return Listing(
-                commit, {name: _file(name, each) for name, each in kept["files"].items()}
-            )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            files = {name: _file(self.repo, name, each) for name, each in kept["files"].items()}
+            return Listing(commit, files)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, HubError):
             return None
 
     def keep_listing(self, listing: Listing) -> None:
@@ -191,10 +190,10 @@ class CachedRepository:
         return links
 
 
-def _file(name: str, kept: Mapping[str, Any]) -> HubFile:
+def _file(repo: str, name: str, kept: Mapping[str, Any]) -> HubFile:
     if kept.get("lfs_sha256"):
-        return HubFile(name, int(kept["lfs_size"]), str(kept["lfs_sha256"]))
-    return HubFile(name, int(kept["size"]), str(kept["blob_id"]))
+        return checked_file(repo, name, kept["lfs_size"], kept["lfs_sha256"])
+    return checked_file(repo, name, kept["size"], kept["blob_id"])
 
 
 def _as_tree(file: HubFile) -> dict[str, Any]:

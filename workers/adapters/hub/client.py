@@ -3,58 +3,34 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
-from workers.adapters.hub.errors import HubError, explaining
+from workers.adapters.hub.errors import HubError, explaining, require_endpoint, strange_answer
+from workers.adapters.hub.listing import (
+    MAX_LISTING_BYTES,
+    HubFile,
+    Listing,
+    checked_file,
+    parse_listing,
+)
 
 FIRST_RETRY_SECONDS = 1.0
 TRIES = 5
 """Tries of a request to a hub that is overloaded or away, with doubled pauses between them."""
 
 CONNECT_SECONDS = 10.0
+LISTING_SECONDS = 60.0
+"""The longest time that a list may take to arrive."""
+
+MAX_HEADS = 1000
+"""The most files of which a mirror that lists names alone is asked one by one."""
+
 _MAX_REDIRECTS = 5
+_SCHEMES = {"http", "https"}
 _TRANSIENT = {408, 429, 500, 502, 503, 504}
-_LFS_HASH_LENGTH = 64
 
 _Result = TypeVar("_Result")
-
-
-@dataclass(frozen=True)
-class HubFile:
-    """A file of a repository.
-
-    Attributes:
-        name: its path in the repository, with slashes.
-        size: its bytes.
-        etag: the SHA-256 of a large file, in 64 hexadecimal digits; the SHA-1 by which git names
-            a small one, in 40.
-    """
-
-    name: str
-    size: int
-    etag: str
-
-    @property
-    def is_large(self) -> bool:
-        """True when the hash is a SHA-256."""
-        return len(self.etag) == _LFS_HASH_LENGTH
-
-
-@dataclass(frozen=True)
-class Listing:
-    """The files of a repository at a commit.
-
-    Attributes:
-        commit: the commit.
-        files: by name.
-        gated: True when a licence must be accepted; None if not known.
-    """
-
-    commit: str
-    files: Mapping[str, HubFile]
-    gated: bool | None = None
 
 
 def read_listing(repo: str, revision: str, *, tries: int = TRIES) -> Listing:
@@ -66,28 +42,33 @@ def read_listing(repo: str, revision: str, *, tries: int = TRIES) -> Listing:
         tries: how often to ask a hub that is overloaded or away.
 
     Raises:
-        HubError: the hub refuses, or does not answer.
+        HubError: the hub refuses, does not answer, or something else answers in its place.
     """
-    # Imported here: the library takes long to load.
-    from huggingface_hub import HfApi  # noqa: PLC0415
-
-    def ask() -> Any:
-        return HfApi().model_info(
-            repo, revision=revision, files_metadata=True, timeout=CONNECT_SECONDS
-        )
-
     with explaining(repo, revision):
-        info = retrying(ask, tries)
-        files = {each.rfilename: _listed(repo, info.sha, each) for each in info.siblings or ()}
-    return Listing(info.sha, files, bool(info.gated))
+        content = retrying(lambda: _listing_bytes(repo, revision), tries)
+        listed = parse_listing(repo, revision, content)
+        if sum(file is None for file in listed.files.values()) > MAX_HEADS:
+            raise HubError(f"the hub gives neither hashes nor sizes of the many files of {repo}")
+        files = {
+            name: file or _file_by_head(repo, listed.commit, name)
+            for name, file in listed.files.items()
+        }
+    return Listing(listed.commit, files, listed.gated)
 
 
-def _listed(repo: str, commit: str, sibling: Any) -> HubFile:
-    if sibling.lfs is not None:
-        return HubFile(sibling.rfilename, sibling.lfs["size"], sibling.lfs["sha256"])
-    if sibling.size is None or sibling.blob_id is None:
-        return _file_by_head(repo, commit, sibling.rfilename)
-    return HubFile(sibling.rfilename, sibling.size, sibling.blob_id)
+def _listing_bytes(repo: str, revision: str) -> bytes:
+    """The body of the hub's description of a repository, up to its longest."""
+    from huggingface_hub import constants  # noqa: PLC0415
+
+    require_endpoint()
+    url = f"{constants.ENDPOINT}/api/models/{repo}/revision/{quote(revision, safe='')}?blobs=True"
+    content, ends_at = bytearray(), time.monotonic() + LISTING_SECONDS
+    with _opened(url, {}, CONNECT_SECONDS, repo) as response:
+        for chunk in response.iter_bytes():
+            content += chunk
+            if len(content) > MAX_LISTING_BYTES or time.monotonic() > ends_at:
+                raise strange_answer(repo)
+    return bytes(content)
 
 
 def _file_by_head(repo: str, commit: str, name: str) -> HubFile:
@@ -98,7 +79,10 @@ def _file_by_head(repo: str, commit: str, name: str) -> HubFile:
     described = get_hf_file_metadata(url, timeout=CONNECT_SECONDS)
     if described.etag is None or described.size is None:
         raise HubError(f"{urlsplit(url).netloc} gives neither hash nor size of {name} of {repo}")
-    return HubFile(name, described.size, described.etag)
+    try:
+        return checked_file(repo, name, described.size, described.etag)
+    except ValueError as error:
+        raise strange_answer(repo) from error
 
 
 def retrying(operation: Callable[[], _Result], tries: int = TRIES) -> _Result:
@@ -124,7 +108,8 @@ def is_transient(error: BaseException) -> bool:
 
     if isinstance(error, HfHubHTTPError):
         return error.response.status_code in _TRANSIENT
-    return isinstance(error, httpx2.TransportError)
+    lasting = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)
+    return isinstance(error, httpx2.TransportError) and not isinstance(error, lasting)
 
 
 @contextmanager
@@ -145,31 +130,67 @@ def open_file(repo: str, commit: str, name: str, first_byte: int = 0) -> Iterato
         Exception: an error of the hub's library or of HTTP, see `explaining`.
     """
     from huggingface_hub import constants, hf_hub_url  # noqa: PLC0415
-    from huggingface_hub.utils._headers import build_hf_headers  # noqa: PLC0415
-    from huggingface_hub.utils._http import get_session, hf_raise_for_status  # noqa: PLC0415
 
+    require_endpoint()
     url = hf_hub_url(repo, name, revision=commit)
-    headers = build_hf_headers() | {"accept-encoding": "identity"}
-    if first_byte:
-        headers["range"] = f"bytes={first_byte}-"
+    headers = {"range": f"bytes={first_byte}-"} if first_byte else {}
+    with _opened(url, headers, constants.HF_HUB_DOWNLOAD_TIMEOUT, f"{name} of {repo}") as response:
+        yield response
+
+
+@contextmanager
+def _opened(
+    url: str, headers: Mapping[str, str], timeout_seconds: float, what: str
+) -> Iterator[Any]:
+    """Open a URL of the hub, by way of its redirects."""
+    from huggingface_hub.utils._headers import build_hf_headers  # noqa: PLC0415
+    from huggingface_hub.utils._http import get_session  # noqa: PLC0415
+
+    sent = {**build_hf_headers(), "accept-encoding": "identity", **headers}
     for _ in range(_MAX_REDIRECTS):
         with get_session().stream(
-            "GET",
-            url,
-            headers=headers,
-            follow_redirects=False,
-            timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT,
+            "GET", url, headers=sent, follow_redirects=False, timeout=timeout_seconds
         ) as response:
-            hf_raise_for_status(response)
+            _check_status(response, what)
             if not response.has_redirect_location:
                 yield response
                 return
-            target = urljoin(url, response.headers["location"])
+            target = _target(url, response.headers["location"], what)
         if _origin(target) != _origin(url):
             # A storage host, which has its own signature in the URL: the token is not its business.
-            headers.pop("authorization", None)
+            sent.pop("authorization", None)
         url = target
-    raise HubError(f"the hub redirects {name} of {repo} again and again")
+    raise HubError(f"the hub redirects {what} again and again")
+
+
+def _check_status(response: Any, what: str) -> None:
+    from huggingface_hub.errors import HfHubHTTPError  # noqa: PLC0415
+    from huggingface_hub.utils._http import hf_raise_for_status  # noqa: PLC0415
+
+    if response.is_error:
+        # The library would read all of a refusal's body, however long; its headers say enough.
+        response.close()
+    try:
+        hf_raise_for_status(response)
+    except HfHubHTTPError:
+        raise
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise strange_answer(what) from error
+
+
+def _target(url: str, location: str, what: str) -> str:
+    """The URL that a redirect leads to; files of this machine are none."""
+    try:
+        target = urljoin(url, location)
+        scheme = urlsplit(target).scheme
+    except ValueError as error:
+        raise strange_answer(what) from error
+    if scheme not in _SCHEMES:
+        raise HubError(
+            f"the hub redirects {what} to {target[:80]!r}, which is not fetched: only http and "
+            "https are; check HF_ENDPOINT"
+        )
+    return target
 
 
 def _origin(url: str) -> tuple[str, str]:

@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 from workers.adapters import load_progress
 from workers.adapters.hub import client
 from workers.adapters.hub.cache import CachedRepository
-from workers.adapters.hub.client import HubFile
 from workers.adapters.hub.errors import BrokenDownloadError, HubError, explaining
+from workers.adapters.hub.listing import HubFile
 
 CHUNK_BYTES = 1 << 20
 LOCK_POLL_SECONDS = 1.0

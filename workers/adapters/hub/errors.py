@@ -4,6 +4,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TOO_MANY, _SERVER = 401, 403, 404, 429, 500
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -55,6 +56,10 @@ class HubBusyError(HubError):
     transient = True
 
 
+class StrangeAnswerError(HubError):
+    """Something else answers in the hub's place: a proxy, a sign-in page, a mirror."""
+
+
 class DiskFullError(HubError):
     """The disk of the cache does not hold the files."""
 
@@ -95,7 +100,13 @@ def explaining(repo: str, revision: str, *, file: str = "") -> Iterator[None]:
         raise not_fetched(repo, revision, file or "its list of files") from error
     except HfHubHTTPError as error:
         raise _answered(error, repo, revision, file) from error
-    except (httpx2.TransportError, httpx2.TooManyRedirects) as error:
+    except (httpx2.UnsupportedProtocol, httpx2.InvalidURL, httpx2.DecodingError) as error:
+        raise strange_answer(repo) from error
+    except (httpx2.LocalProtocolError, UnicodeEncodeError) as error:
+        raise TokenRefusedError(
+            f"the request for {repo} cannot be sent: HF_TOKEN has characters that no token has"
+        ) from error
+    except httpx2.RequestError as error:
         raise _unreachable(repo, error) from error
     except OSError as error:
         raise _disk_error(error) from error
@@ -108,6 +119,37 @@ def not_fetched(repo: str, revision: str, what: str) -> NotFetchedError:
         "HF_HUB_OFFLINE forbids to ask the hub: run `bottega weights fetch` on a machine with "
         "network and HF_HUB_OFFLINE unset, with the same HF_HOME"
     )
+
+
+def strange_answer(what: str) -> StrangeAnswerError:
+    """The error of an answer that no hub gives.
+
+    Args:
+        what: the repository that was asked for, or a file of it.
+    """
+    return StrangeAnswerError(
+        f"{_endpoint()} did not answer for {what} as a hub does: a proxy or a sign-in page may be "
+        "in between; check HF_ENDPOINT and the network"
+    )
+
+
+def require_endpoint() -> None:
+    """Refuse an HF_ENDPOINT that is no URL, before anything is asked of it.
+
+    Raises:
+        HubError: it is none.
+    """
+    try:
+        parts = urlsplit(_endpoint())
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname)
+        is_url = is_url and (parts.port is None or parts.port > 0)
+    except ValueError:
+        is_url = False
+    if not is_url or not _endpoint().isprintable() or " " in _endpoint():
+        raise HubError(
+            f"HF_ENDPOINT is {_endpoint()!r}: it must be a URL that begins with https://, as that "
+            "of a mirror does; without it the hub itself is asked"
+        )
 
 
 def _answered(error: Any, repo: str, revision: str, file: str) -> HubError:

@@ -11,7 +11,7 @@ from pathlib import Path
 from workers.adapters import load_progress
 from workers.adapters.hub import client
 from workers.adapters.hub.cache import CachedRepository
-from workers.adapters.hub.client import HubFile, Listing, read_listing
+from workers.adapters.hub.client import read_listing
 from workers.adapters.hub.download import download, file_hash
 from workers.adapters.hub.errors import (
     DiskFullError,
@@ -19,7 +19,10 @@ from workers.adapters.hub.errors import (
     cache_folder,
     explaining,
     not_fetched,
+    require_endpoint,
+    strange_answer,
 )
+from workers.adapters.hub.listing import HubFile, Listing
 from workers.adapters.hub.selection import (
     PIPELINE_INDEX,
     Checkpoint,
@@ -151,8 +154,11 @@ def check_access(checkpoint: Checkpoint) -> None:
         PIPELINE_INDEX if checkpoint.layout is Layout.PIPELINE else "config.json"
     )
     url = hf_hub_url(checkpoint.repo, name, revision=checkpoint.revision)
+    require_endpoint()
     with explaining(checkpoint.repo, checkpoint.revision, file=name):
-        get_hf_file_metadata(url, timeout=client.CONNECT_SECONDS)
+        described = get_hf_file_metadata(url, timeout=client.CONNECT_SECONDS)
+    if described.etag is None or described.commit_hash is None:
+        raise strange_answer(checkpoint.repo)
 
 
 def free_bytes() -> int:
@@ -214,7 +220,7 @@ def _selected_here(
     cached: CachedRepository, checkpoint: Checkpoint, listing: Listing
 ) -> list[HubFile]:
     index = None
-    with suppress(OSError):
+    with suppress(OSError, UnicodeDecodeError):
         index = cached.pointer(listing.commit, PIPELINE_INDEX).read_text(encoding="utf-8")
     return select(checkpoint, listing, index)
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from workers.adapters.hub.client import HubFile, Listing
 from workers.adapters.hub.errors import HubError
+from workers.adapters.hub.listing import HubFile, Listing
 
 PIPELINE_INDEX = "model_index.json"
 
@@ -78,7 +78,7 @@ def select(checkpoint: Checkpoint, listing: Listing, index: str | None = None) -
             "a repository that does, or a single file of it"
         )
     chosen = [listing.files[PIPELINE_INDEX]]
-    for component in sorted(_components(listing, index)):
+    for component in sorted(_components(checkpoint.repo, listing, index)):
         files = _folder_files(listing.files.values(), f"{component}/")
         left_out = component in checkpoint.without
         chosen += [file for file in files if not (left_out and _is_weights(file.name))]
@@ -119,17 +119,26 @@ def _with_weights(checkpoint: Checkpoint, files: list[HubFile]) -> list[HubFile]
     return files
 
 
-def _components(listing: Listing, index: str | None) -> Collection[str]:
+def _components(repo: str, listing: Listing, index: str | None) -> Collection[str]:
     folders = {name.split("/")[0] for name in listing.files if name.count("/") == 1}
-    return folders if index is None else folders & _listed_components(index)
+    try:
+        return folders if index is None else folders & _listed_components(index)
+    except ValueError as error:
+        raise HubError(f"{PIPELINE_INDEX} of {repo} cannot be read ({error})") from error
 
 
 def _listed_components(index: str) -> set[str]:
-    """The components that are not null."""
+    """The components that are not null.
+
+    Raises:
+        ValueError: the text is no index of a pipeline.
+    """
+    try:
+        entries = json.loads(index).items()
+    except (AttributeError, RecursionError) as error:
+        raise ValueError(f"{PIPELINE_INDEX} is no index of a pipeline") from error
     return {
-        name
-        for name, value in json.loads(index).items()
-        if isinstance(value, list) and len(value) > 1 and value[1]
+        name for name, value in entries if isinstance(value, list) and len(value) > 1 and value[1]
     }
 
 
@@ -172,8 +181,8 @@ def _has_weights(folder: Path) -> bool:
             for path in indices
             for name in json.loads(path.read_text(encoding="utf-8"))["weight_map"].values()
         }
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
     if shards:
-        return all((folder / name).is_file() for name in shards)
+        return all(isinstance(name, str) and (folder / name).is_file() for name in shards)
     return any(map(_is_weights, (path.name for path in folder.glob("*.safetensors"))))

@@ -3,12 +3,11 @@
 Only headers and configuration files are read: no weights, and no model library.
 """
 
-import json
 import math
 import os
 import re
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,19 +15,23 @@ from typing import Any
 from workers.adapters.serving.component import Component, Role, count
 from workers.adapters.serving.published_sizes import COMPONENTS, FLOAT32_BYTES, PARTS, PUBLISHED
 from workers.adapters.weights import (
+    REPAIR,
     WeightsError,
     locate_part,
     override_variable,
+)
+from workers.adapters.weights_headers import (
+    BrokenFileError,
+    check_checkpoint,
+    check_file,
+    read_header,
+    read_object,
 )
 from workers.catalog import find
 from workers.catalog.variant import Variant, Weights
 from workers.demo import weights_folder
 
-MOST_HEADER_BYTES = 100_000_000
-"""Longest header of a safetensors file that its own library reads."""
-
 GGUF = ".gguf"
-_LENGTH = struct.Struct("<Q")
 _TEXT_CLASSES = ("TextModel", "EncoderModel", "CausalLM", "ConditionalGeneration")
 _GGUF_BITS = re.compile(r"(?:^|[-_.])I?Q(\d)", re.IGNORECASE)
 _USUAL_GGUF_BITS = 8
@@ -82,6 +85,12 @@ def _local_folder(variant: Variant, weights: Weights, overrides: Mapping[str, st
     return None if variant.id in COMPONENTS else cached_folder(weights)
 
 
+def _is_own(variant: Variant, weights: Weights, overrides: Mapping[str, str]) -> bool:
+    """True for a folder that nothing is fetched into: what is missing there is not to come."""
+    named = override_variable(variant.id) in overrides
+    return named or bool(weights.folder) or weights.bundled
+
+
 def cached_folder(weights: Weights) -> Path | None:
     """The folder of a hub repository in the library's cache; None where it is not there."""
     home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
@@ -102,7 +111,8 @@ def _pipeline(
         return found | single_file(variant, _file(weights), found["transformer"])
     folder = _local_folder(variant, weights, overrides)
     if folder is not None:
-        return of_folder(variant, folder)
+        is_own = _is_own(variant, weights, overrides)
+        return of_folder(variant, folder, is_whole=is_own)
     names = COMPONENTS.get(variant.id) or COMPONENTS.get(variant.base)
     if names is None:
         return _of_base(variant, overrides)
@@ -142,15 +152,12 @@ def single_file(variant: Variant, path: Path, of_base: Component) -> dict[str, C
             return {}
         return {"transformer": replace(of_base, stored_bytes=_guessed_bytes(path.name, of_base))}
     try:
+        check_file(path)
         if path.suffix == GGUF:
             return {"transformer": replace(of_base, stored_bytes=_gguf_bytes(path))}
         numbers = _numbers(path)
     except (OSError, ValueError) as error:
-        raise WeightsError(f"{variant.id}: {error}: fetch or copy it again") from error
-    except (KeyError, TypeError, IndexError, AttributeError, struct.error) as error:
-        raise WeightsError(
-            f"{variant.id}: {path} has no header of its format: fetch or copy it again"
-        ) from error
+        raise WeightsError(f"{variant.id}: {error}; {REPAIR}") from error
     return {"transformer": _scaled(of_base, numbers / of_base.parameters)}
 
 
@@ -171,16 +178,11 @@ def _numbers(path: Path) -> int:
     """The numbers of a transformer in a safetensors file, which may hold other parts beside it.
 
     Raises:
-        ValueError: it is none, holds no tensors, or is cut short.
+        ValueError: it is cut short, none, or holds no tensors.
     """
-    tensors = dict(header(path))
+    tensors = read_header(path)
     if not tensors:
         raise ValueError(f"{path} holds no tensors")
-    with path.open("rb") as file:
-        begin = _LENGTH.size + _LENGTH.unpack(file.read(_LENGTH.size))[0]
-    end = begin + max(entry["data_offsets"][1] for entry in tensors.values())
-    if path.stat().st_size < end:
-        raise ValueError(f"{path} is cut short at {path.stat().st_size} of {end} bytes")
     own = [name for name in tensors if name.startswith(_TRANSFORMER_PREFIX)] or list(tensors)
     return sum(math.prod(tensors[name]["shape"]) for name in own)
 
@@ -214,23 +216,32 @@ def _part(variant: Variant, option: str, overrides: Mapping[str, str]) -> dict[s
     return found
 
 
-def of_folder(variant: Variant, folder: Path) -> dict[str, Component]:
+def of_folder(variant: Variant, folder: Path, *, is_whole: bool = True) -> dict[str, Component]:
     """The components of a checkpoint in a folder, as `save_pretrained` writes it.
 
+    Args:
+        variant: the row, for messages.
+        folder: the folder.
+        is_whole: True when every component must be there.
+
     Raises:
-        WeightsError: it has no safetensors files, or they cannot be read.
+        WeightsError: it has no safetensors files, or they are broken.
     """
     try:
+        if is_whole and folder.is_dir():
+            check_checkpoint(folder)
         index = folder / "model_index.json"
         if not index.is_file():
             return {"model": _of_files(folder, _architecture(folder), Role.OTHER)}
-        classes = json.loads(index.read_text(encoding="utf-8"))
+        classes = read_object(index)
         return {
             name: _of_files(folder / name, entry[1], _role(name, entry[1]))
             for name, entry in classes.items()
             if isinstance(entry, list) and entry[1] and _has_weights(folder / name)
         }
-    except (OSError, ValueError, KeyError, TypeError, IndexError, struct.error) as error:
+    except BrokenFileError as error:
+        raise WeightsError(f"{variant.id}: {error}; {REPAIR}") from error
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise WeightsError(f"{variant.id}: {folder} has no weights to be read: {error}") from error
 
 
@@ -245,17 +256,17 @@ def _has_weights(folder: Path) -> bool:
 
 
 def _architecture(folder: Path) -> str:
-    settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    settings = read_object(folder / "config.json")
     return str(settings.get("architectures", [""])[0])
 
 
 def _of_files(folder: Path, component_class: str, role: Role) -> Component:
     """A component from the headers of its files."""
-    settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    settings = read_object(folder / "config.json")
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise FileNotFoundError(f"{folder} has no safetensors file")
-    tensors = {name: entry for path in files for name, entry in header(path)}
+    tensors = {name: entry for path in files for name, entry in read_header(path).items()}
     shapes = [(name, tuple(entry["shape"])) for name, entry in tensors.items()]
     found = count(component_class, role, shapes, _width(settings))
     if "quantization_config" not in settings:
@@ -270,25 +281,3 @@ def _width(settings: Mapping[str, Any]) -> int:
         return int(settings["attention_head_dim"] * settings["num_attention_heads"])
     channels: Sequence[int] = settings.get("block_out_channels", (0,))
     return channels[0]
-
-
-def header(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Name and entry (`dtype`, `shape`, `data_offsets`) of each tensor of a safetensors file.
-
-    Raises:
-        ValueError: the file does not begin with such a header.
-    """
-    with path.open("rb") as file:
-        start = file.read(_LENGTH.size)
-        if len(start) < _LENGTH.size:
-            raise ValueError(f"{path} is too short for the header of a safetensors file")
-        (length,) = _LENGTH.unpack(start)
-        if length > MOST_HEADER_BYTES:
-            raise ValueError(f"{path} does not begin with the header of a safetensors file")
-        try:
-            entries = json.loads(file.read(length))
-        except ValueError as error:
-            raise ValueError(f"{path} has no header of a safetensors file: {error}") from error
-    if not isinstance(entries, dict):
-        raise ValueError(f"{path} has no header of a safetensors file")  # noqa: TRY004 - a file's fault
-    yield from ((name, entry) for name, entry in entries.items() if name != "__metadata__")

@@ -30,18 +30,19 @@ from workers.adapters.serving.quantization import (
 from workers.adapters.weights import (
     Source,
     WeightsError,
+    check_single_file,
     fetched,
     load_pretrained,
     local_file,
     translating_library_errors,
 )
+from workers.adapters.weights_headers import read_header
 from workers.catalog.serving import ServingMode
 from workers.catalog.variant import Variant
 
 _DTYPES = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32}
 _UNSCALED = {"F8_E4M3": torch.float8_e4m3fn, **_DTYPES}
 _TRANSFORMER = "transformer"
-_HEADER_LENGTH = 8
 
 
 def read_pipeline(
@@ -103,6 +104,7 @@ class _Reader:
         if not self._source.file:
             return {}
         path = local_file(self._variant, self._source)
+        check_single_file(self._variant, self._source, path)
         with translating_library_errors(self._variant, self._source):
             model_class = getattr(diffusers, self._class_names()[_TRANSFORMER])
             model = self._converted(model_class, path)
@@ -191,24 +193,15 @@ def _gguf_quantization() -> Any:
     return diffusers.GGUFQuantizationConfig
 
 
-def _header(path: Path) -> dict[str, Any]:
-    """The names, types and shapes of a safetensors file."""
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(_HEADER_LENGTH), "little")
-        header: dict[str, Any] = json.loads(file.read(length))
-    header.pop("__metadata__", None)
-    return header
-
-
 def _stored_dtypes(path: Path) -> set[str]:
-    return {tensor["dtype"] for tensor in _header(path).values()}
+    return {tensor["dtype"] for tensor in read_header(path).values()}
 
 
 def _has_scales(path: Path) -> bool:
     """True where weights in 8 bits have scales beside them, which a plain reading would drop."""
     return any(
         mark in name
-        for name in _header(path)
+        for name in read_header(path)
         for mark in ("scale_weight", "weight_scale", "input_scale", "scaled_fp8", "comfy_quant")
     )
 
@@ -216,7 +209,7 @@ def _has_scales(path: Path) -> bool:
 def _stored_dtype(folder: Path, default: torch.dtype) -> torch.dtype:
     """The type of the first numbers in a component's folder."""
     for path in sorted(folder.glob("*.safetensors")):
-        for tensor in _header(path).values():
+        for tensor in read_header(path).values():
             if tensor["dtype"] in _DTYPES:
                 return _DTYPES[tensor["dtype"]]
     return default

@@ -8,7 +8,7 @@ from workers.catalog.variant import Variant
 
 def missing_files(row: Variant) -> list[Path]:
     """The folders and files of a row that are not on this machine."""
-    return [path for path in _local_paths(row) if not path.exists()]
+    return [path for path in local_paths(row) if not path.exists()]
 
 
 def missing_weights(row: Variant) -> Path | None:
@@ -20,7 +20,8 @@ def missing_weights(row: Variant) -> Path | None:
     return Path(path) if path and not Path(path).exists() else None
 
 
-def _local_paths(row: Variant) -> Iterator[Path]:
+def local_paths(row: Variant) -> Iterator[Path]:
+    """The folders and files of this machine that a row names, whether they are there or not."""
     if row.weights and row.weights.folder:
         yield Path(row.weights.folder)
     elif row.weights and row.weights.file and not row.weights.repo:

@@ -12,6 +12,7 @@ from workers.catalog.operator_file.schema import TABLES, ModelTable
 _SENTENCES = {
     "missing": "is missing",
     "int_type": "must be a whole number, not {value}",
+    "int_parsing": "must be a whole number, not {value}",
     "int_from_float": "must be a whole number, not {value}",
     "float_type": "must be a number, not {value}",
     "finite_number": "must be a number, not {value}",
@@ -23,9 +24,11 @@ _SENTENCES = {
     "dict_type": "must be a table, such as {{ … }}, not {value}",
     "greater_than": "must be more than {gt}, not {value}",
     "greater_than_equal": "must be at least {ge}, not {value}",
+    "less_than": "must be less than {lt}, not {value}",
     "less_than_equal": "must be at most {le}, not {value}",
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",
+    "too_short": "must have at least one entry",
     "too_long": "must have at most {max_length} entries",
     "enum": "must be one of {expected}, not {value}",
 }
@@ -44,7 +47,7 @@ def faults_of(error: ValidationError) -> Iterator[Fault]:
         if item["type"] == "extra_forbidden":
             yield Fault(where, _extra_key(where, item["input"]))
         else:
-            yield Fault(where, _sentence(where, item))
+            yield Fault(where, sentence(item))
 
 
 def _extra_key(where: Where, value: Any) -> str:
@@ -55,13 +58,16 @@ def _extra_key(where: Where, value: Any) -> str:
     return unknown_key(key, known)
 
 
-def _sentence(where: Where, item: Any) -> str:
+def sentence(item: Any) -> str:
+    """The sentence for one of pydantic's errors, but that of a key that does not exist."""
     if item["type"] == "string_pattern_mismatch":
-        return _PATTERNS[str(where[-1])]
-    sentence = _SENTENCES.get(item["type"])
-    if sentence is None:
+        return _PATTERNS[str(item["loc"][-1])]
+    if item["type"] == "value_error":
+        return str(item["ctx"]["error"])
+    text = _SENTENCES.get(item["type"])
+    if text is None:
         return str(item["msg"])
-    return sentence.format(value=shown(item["input"]), **item.get("ctx", {}))
+    return text.format(value=shown(item["input"]), **item.get("ctx", {}))
 
 
 def _known_keys(where: Where) -> Iterable[str]:

@@ -141,3 +141,30 @@ def test_code_beside_the_weights_is_not_run(copied: Path) -> None:
         (copied / name).write_text(json.dumps(content))
     make_adapter(DEMO, "cpu", {VARIABLE: str(copied)}).load()
     assert not witness.exists()
+
+
+def test_a_file_cut_short_is_named_once_with_the_remedy_for_it(copied: Path) -> None:
+    shorten(copied)
+    with pytest.raises(WeightsError) as raised:
+        make_adapter(DEMO, "cpu", {VARIABLE: str(copied)}).load()
+    told = str(raised.value)
+    assert told.count(str(copied)) == 1
+    assert "is cut short: it has " in told
+    assert told.endswith(f"; fetch or copy it again, into the folder that {VARIABLE} names")
+
+
+def test_a_component_that_is_missing_is_named(tmp_path: Path) -> None:
+    variant, folder = find("flux.1-demo"), tmp_path / "painter"
+    shutil.copytree(weights_folder(variant.id), folder)
+    shutil.rmtree(folder / "vae")
+    with pytest.raises(WeightsError, match="lacks the folder vae, a component of its pipeline; "):
+        make_adapter(variant, "cpu", {override_variable(variant.id): str(folder)}).load()
+
+
+def test_a_broken_single_file_has_its_own_remedy(tmp_path: Path) -> None:
+    file = tmp_path / "mine.safetensors"
+    file.write_bytes(b"<html>")
+    weights = Weights("", file=str(file))
+    own = replace(find("flux.1-demo"), id="flux.1-mine", base="flux.1-demo", weights=weights)
+    with pytest.raises(WeightsError, match=r"mine\.safetensors is a web page.*; fetch or copy it"):
+        make_adapter(own, "cpu", {}).load()

@@ -65,6 +65,26 @@ def test_a_check_tells_each_change_and_what_is_missing_here() -> None:
     assert f"{EXAMPLE} is well: digest " in done.output
 
 
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(b"<html>", "is a web page, not a safetensors file"), (b"", "is empty")],
+)
+def test_a_check_reads_the_header_of_a_lora_that_is_here(
+    tmp_path: Path, content: bytes, sentence: str
+) -> None:
+    (tmp_path / "style.safetensors").write_bytes(content)
+    file = tmp_path / "models.toml"
+    file.write_text(
+        '[models."flux.1-mine"]\nbase = "flux.1-demo"\nloras = [{ file = "style.safetensors" }]\n'
+    )
+    done = bottega("check", str(file))
+    assert done.exit_code == 1
+    assert f"broken: {tmp_path}/style.safetensors {sentence}; fetch or copy it" in done.output
+    assert "names weights that are broken" in done.output
+    (tmp_path / "style.safetensors").write_bytes(b"\2" + bytes(7) + b"{}")
+    assert bottega("check", str(file)).exit_code == 0
+
+
 def test_a_check_prints_every_fault(broken: Path) -> None:
     for arguments in (["check"], ["check", str(broken)]):
         done = bottega(*arguments)

@@ -77,17 +77,26 @@ def test_several_workers_may_share_the_cpu(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "workers"),
-        ("workers = []", "workers"),
+        ("", "fleet.toml: workers: is missing"),
+        ("workers = []", "line 1: workers: must have at least one entry"),
+        ("workers = 3", "line 1: workers: must be a list"),
+        ("[a]\n", "line 1: a: there is no such key; the keys here are workers"),
         ("[[workers", "end of an array declaration"),
-        (worker("gpu0"), "workers.0.device"),
-        (worker("cuda:x"), "workers.0.device"),
-        (worker(variants="[]"), "workers.0.variants"),
+        (worker("gpu0"), "line 2: workers[1].device: "),
+        (worker("cuda:x"), "line 2: workers[1].device: "),
+        (worker(variants="[]"), "line 3: workers[1].variants: must have at least one entry"),
         (worker(variants='["flux.1-schnel"]'), "Did you mean flux.1-schnell?"),
-        (worker(more='memory = "some"'), "workers.0.memory"),
-        (worker(more='precision = "fp7"'), "workers.0.precision"),
-        (worker(more='offload = "disk"'), "workers.0.offload"),
-        (worker(more="colour = 3"), "workers.0.colour"),
+        (worker(variants='["flux"]'), "line 3: workers[1].variants: "),
+        (worker(more='memory = "some"'), "line 4: workers[1].memory: 'some' is no size"),
+        (worker(more='memory = "20XB"'), "'20XB' is no size"),
+        (worker(more='memory = "-1GB"'), "line 4: workers[1].memory: "),
+        (worker(more="memory = 0"), "workers[1].memory: 0 has no unit"),
+        (worker(more=f'memory = "{"9" * 400}GB"'), "99GB' is no size"),
+        (worker(more='metrics_port = "a"'), 'metrics_port: must be a whole number, not "a"'),
+        (worker(more="metrics_port = 70000"), "metrics_port: must be less than 65536, not 70000"),
+        (worker(more='precision = "fp7"'), "line 4: workers[1].precision: must be one of 'auto'"),
+        (worker() + worker("cpu", more='offload = "disk"'), "line 8: workers[2].offload: must be"),
+        (worker(more="precison = 3"), "no such key; did you mean precision?"),
         (worker("auto"), "a fleet file names each device"),
         (worker("cuda:3") + worker("cuda:3"), "cuda:3: use one worker per device"),
         (worker("cuda") + worker("cuda:0"), "cuda:0: use one worker per device"),
@@ -96,7 +105,9 @@ def test_several_workers_may_share_the_cpu(tmp_path: Path) -> None:
     ],
 )
 def test_a_fault_is_named_with_its_place(tmp_path: Path, text: str, said: str) -> None:
-    assert said in fault(tmp_path, text)
+    told = fault(tmp_path, text)
+    assert said in told
+    assert "Value error" not in told
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

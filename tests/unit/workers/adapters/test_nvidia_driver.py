@@ -52,7 +52,7 @@ def test_the_branch_of_a_driver_is_its_major_number() -> None:
 
 @pytest.mark.parametrize(
     ("branch", "said"),
-    [(580, "CUDA 13"), (595, "CUDA 13"), (550, "CUDA 12"), (470, "CUDA 11"), (390, "13: 580")],
+    [(580, "CUDA 13"), (595, "CUDA 13"), (550, "CUDA 12"), (470, "12: 525)"), (390, "13: 580")],
 )
 def test_a_driver_names_the_builds_of_torch_that_it_runs(branch: int, said: str) -> None:
     assert said in torch_remedy(branch)

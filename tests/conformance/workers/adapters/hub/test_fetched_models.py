@@ -149,5 +149,5 @@ def test_a_file_that_breaks_later_names_the_command_that_finds_it(
     folder = fetch(Checkpoint("owner/model", COMMIT, Layout.PIPELINE))
     weights = (folder / "vae/diffusion_pytorch_model.safetensors").resolve()
     weights.write_bytes(b"\xff" * weights.stat().st_size)
-    with pytest.raises(WeightsError, match=r"`bottega weights verify flux\.2-klein-4b`"):
+    with pytest.raises(WeightsError, match=r"`bottega weights verify --repair flux\.2-klein-4b`"):
         make_adapter(from_hub("flux.2-klein-4b"), "cpu", {}).load()

@@ -291,7 +291,7 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(
     monkeypatch.setitem(sys.modules, missing, None)
     variant, overrides = DEMO, {override_variable(DEMO.id): str(demo_folder)}
     if missing == "gguf":
-        (tmp_path / "mine.gguf").touch()
+        (tmp_path / "mine.gguf").write_bytes(b"GGUF\3".ljust(24, b"\0"))
         variant, overrides = with_file(tmp_path / "mine.gguf"), {}
     else:
         how = {"quant_method": "bitsandbytes", "load_in_4bit": True}

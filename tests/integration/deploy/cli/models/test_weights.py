@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from tests.support.hub_server import (
 from tests.support.waiting import await_true
 from workers import catalog
 from workers.adapters.weights import WeightsError
+from workers.catalog.variant import weights_variable
 from workers.demo import weights_folder
 
 ROOT = Path(__file__).parents[5]
@@ -107,6 +109,34 @@ def test_a_removal_gives_the_bytes_back(tmp_path: Path, bottega: Commands) -> No
     assert not list(tmp_path.rglob(WEIGHTS))
 
 
+@pytest.mark.usefixtures("hub")
+def test_nothing_to_remove_or_to_compare_with_is_told(bottega: Commands) -> None:
+    here = weights_folder("flux.1-demo")
+    said = bottega.run("weights", "verify", "flux.1-demo")
+    assert said == f"flux.1-demo: {here} comes with the package: whole by the files' headers\n"
+    said = bottega.run("weights", "remove", "flux.1-demo", MODEL.id)
+    assert said == (
+        f"flux.1-demo: {here} comes with the package, and stays\n"
+        f"nothing to remove: the cache has no weights of flux.1-demo, {MODEL.id}\n"
+    )
+
+
+@pytest.mark.usefixtures("hub")
+def test_one_broken_file_is_one(tmp_path: Path, bottega: Commands) -> None:
+    bottega.run("weights", "fetch", MODEL.id)
+    next(tmp_path.rglob(WEIGHTS)).resolve().write_bytes(b"x" * SIZE)
+    said = bottega.run("weights", "verify", MODEL.id, code=1)
+    assert f"1 broken file: `bottega weights verify --repair {MODEL.id}` fetches it anew" in said
+
+
+def test_a_page_in_the_hubs_place_is_one_sentence(hub: HubServer, bottega: Commands) -> None:
+    hub.instead = b"<html>Sign in</html>"
+    said = bottega.run("weights", "fetch", MODEL.id, code=1)
+    assert "did not answer for" in said
+    assert said.count("\n") == 1
+    assert "missing" in bottega.run("weights", "list", "--variant", MODEL.id)
+
+
 def test_files_that_another_complete_model_uses_are_kept(hub: HubServer, bottega: Commands) -> None:
     dev, redux = catalog.find("flux.1-dev"), catalog.find("flux.1-redux-dev")
     prior = redux.options["prior_weights"]
@@ -172,6 +202,17 @@ class TestDoctor:
         with pytest.raises(
             WeightsError, match=r"is not complete .*; model\.safetensors is not whole"
         ):
+            check_weights([MODEL])
+
+    def test_a_broken_file_of_a_local_folder_is_named(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder = tmp_path / "own"
+        shutil.copytree(weights_folder("florence-2-demo"), folder)
+        monkeypatch.setenv(weights_variable(MODEL.id), str(folder))
+        assert check_weights([MODEL])
+        os.truncate(folder / WEIGHTS, SIZE - 1)
+        with pytest.raises(WeightsError, match=rf"{WEIGHTS} is cut short: it has"):
             check_weights([MODEL])
 
     def test_a_token_that_is_missing_is_told(self, repository: HubRepository) -> None:

@@ -1,6 +1,7 @@
 """Sizes read from a checkpoint's own files."""
 
 import json
+import os
 import shutil
 import struct
 from dataclasses import replace
@@ -12,13 +13,13 @@ from workers.adapters.serving.checkpoint_sizes import (
     bytes_in_16_bits,
     cached_folder,
     components_of,
-    header,
 )
 from workers.adapters.serving.choose import RequestError
 from workers.adapters.serving.component import Role
 from workers.adapters.serving.device_budget import of_card
 from workers.adapters.serving.memory_plan import plan_variant
 from workers.adapters.weights import WeightsError
+from workers.adapters.weights_headers import read_header
 from workers.catalog import find
 from workers.catalog.serving import Offload, Precision, ServingRequest
 from workers.catalog.variant import Variant, Weights
@@ -36,19 +37,20 @@ def with_weights(name: str, weights: Weights) -> Variant:
 
 
 def write_header(path: Path, tensors: dict[str, tuple[str, list[int], int]]) -> None:
-    """A safetensors file of a header alone: name → dtype, shape, bytes."""
+    """A safetensors file whose data are a hole: name → dtype, shape, bytes."""
     entries, end = {}, 0
     for name, (dtype, shape, size) in tensors.items():
         entries[name] = {"dtype": dtype, "shape": shape, "data_offsets": [end, end + size]}
         end += size
     text = json.dumps(entries).encode()
     path.write_bytes(struct.pack("<Q", len(text)) + text)
+    os.truncate(path, 8 + len(text) + end)
 
 
 @pytest.mark.parametrize("name", [DEMO, "flux.2-demo", "florence-2-demo"])
 def test_a_local_checkpoint_has_the_bytes_of_its_files(name: str) -> None:
     files = weights_folder(name).rglob("*.safetensors")
-    tensors = [entry for path in files for _, entry in header(path)]
+    tensors = [entry for path in files for entry in read_header(path).values()]
     stored = sum(end - start for start, end in (each["data_offsets"] for each in tensors))
     width = {entry["dtype"]: 4 if entry["dtype"] == "F32" else 2 for entry in tensors}
     assert set(width.values()) == {2}
@@ -170,7 +172,7 @@ def test_a_broken_single_file_is_a_sentence(tmp_path: Path, name: str, content: 
     (tmp_path / name).write_bytes(content)
     row = with_weights(DEMO, Weights("", file=str(tmp_path / name)))
     with pytest.raises(
-        WeightsError, match=rf"^own: [^:]*{name} [^:]*(: [^:]*)*: fetch or copy it again$"
+        WeightsError, match=rf"^own: [^:]*{name} [^:]*(: [^:]*)*; fetch or copy it again$"
     ):
         components_of(row, {})
 
@@ -178,6 +180,7 @@ def test_a_broken_single_file_is_a_sentence(tmp_path: Path, name: str, content: 
 def test_a_single_file_that_is_cut_short_is_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "own.safetensors"
     write_header(path, {"x.weight": ("BF16", [4, 8], 64)})
+    os.truncate(path, path.stat().st_size - 1)
     with pytest.raises(WeightsError, match="cut short"):
         components_of(with_weights(DEMO, Weights("", file=str(path))), {})
 
@@ -187,7 +190,7 @@ def test_a_file_that_is_no_safetensors_is_a_sentence(tmp_path: Path, content: by
     folder = tmp_path / "own"
     shutil.copytree(weights_folder("florence-2-demo"), folder)
     (folder / "model.safetensors").write_bytes(content)
-    with pytest.raises(WeightsError, match=r"florence-2-demo: .* has no weights to be read"):
+    with pytest.raises(WeightsError, match=r"florence-2-demo: .*safetensors .*; fetch or copy it"):
         components_of(find("florence-2-demo"), {"BOTTEGA_WEIGHTS_FLORENCE_2_DEMO": str(folder)})
 
 
@@ -199,6 +202,5 @@ def test_a_model_of_which_nothing_is_known_is_a_sentence() -> None:
 
 def test_a_header_of_a_shard_is_read_without_its_tensors(tmp_path: Path) -> None:
     write_header(tmp_path / "a.safetensors", {"x.weight": ("BF16", [4, 8], 64)})
-    assert [(name, entry["shape"]) for name, entry in header(tmp_path / "a.safetensors")] == [
-        ("x.weight", [4, 8])
-    ]
+    header = read_header(tmp_path / "a.safetensors")
+    assert [(name, entry["shape"]) for name, entry in header.items()] == [("x.weight", [4, 8])]

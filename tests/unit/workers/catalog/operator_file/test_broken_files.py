@@ -165,7 +165,7 @@ BROKEN = {
     ),
     "a GGUF file of Florence-2": (
         '[models.florence-ours]\nbase = "florence-2-base"\nweights = { file = "x.gguf" }\n',
-        "line 3: models.florence-ours.weights.file: florence-2-base has no single files: give folder",
+        "models.florence-ours.weights.file: florence-2-base has no single files: give folder",
     ),
     "a GGUF file quantised again": (
         STUDIO + 'weights = { file = "x.gguf" }\nprecision = "nf4"\n',
