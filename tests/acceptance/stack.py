@@ -216,14 +216,17 @@ class Stack:
         superuser = url.set(username="bottega", password=password)
         return superuser.render_as_string(hide_password=False)
 
+    @property
+    def redis_admin_url(self) -> str:
+        """The URL of the embedded Redis, with the user who may do everything."""
+        password = (self.data_dir / "redis" / "password").read_text()
+        url = make_url(self.facts["redis_url"]).set(username="bottega_admin", password=password)
+        return url.render_as_string(hide_password=False)
+
     @contextmanager
     def redis_as_admin(self) -> Iterator[Redis]:
         """The embedded Redis, with the user who may do everything."""
-        password = (self.data_dir / "redis" / "password").read_text()
-        url = make_url(self.facts["redis_url"]).set(username="bottega_admin", password=password)
-        with Redis.from_url(
-            url.render_as_string(hide_password=False), decode_responses=True
-        ) as client:
+        with Redis.from_url(self.redis_admin_url, decode_responses=True) as client:
             yield client
 
     @contextmanager

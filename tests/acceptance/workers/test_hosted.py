@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from PIL import Image
 from sqlalchemy import text
 
 from db.billing import ledger
+from deploy.local.credentials import SETTINGS_FILE
 from deploy.process.exit_status import EXIT_CONFIGURATION
 from tests.acceptance.stack import Client, Json, Stack, eventually, run_bottega
 from tests.servers.vendor import KEY, Plan, Vendor, running_vendor, status
@@ -284,10 +286,9 @@ def test_the_models_are_listed_as_ready_and_the_worker_is_small(stack: Stack) ->
 
 
 def test_a_worker_without_a_key_says_what_to_set_and_ends(stack: Stack) -> None:
-    done = run_bottega(
-        *("--stack", str(stack.data_dir), "worker", "--variant", PAINTER),
-        environment={"BOTTEGA_RELAY_URL": "https://upstream.example"},
-    )
+    settings = json.loads((stack.data_dir / SETTINGS_FILE).read_text())
+    own = {"REDIS_URL": stack.redis_admin_url, "BOTTEGA_RELAY_URL": "https://upstream.example"}
+    done = run_bottega("worker", "--variant", PAINTER, environment=settings | own)
     assert done.returncode == EXIT_CONFIGURATION
     assert "BOTTEGA_RELAY_KEY" in done.stderr
     assert "Traceback" not in done.stderr

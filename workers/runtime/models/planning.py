@@ -9,7 +9,8 @@ from workers.adapters.pinning import parse_device
 from workers.adapters.serving.device_budget import DeviceBudget, of_device
 from workers.adapters.serving.kernels import kernels_are_kept
 from workers.adapters.serving.memory_plan import is_mixed, plan_variant, request_for
-from workers.adapters.serving.plan import ServingPlan
+from workers.adapters.serving.plan import UNPLANNED, ServingPlan
+from workers.adapters.weights import WeightsError
 from workers.catalog.serving import Compile, ServingMode, ServingRequest
 from workers.catalog.variant import Variant
 
@@ -40,6 +41,9 @@ def plan_models(
 ) -> WorkerPlans:
     """Plan every model of a worker, and tell it in the log.
 
+    One of several whose weights are broken has no plan: its load says so, and the others are
+    served.
+
     Args:
         variants: the rows that it serves.
         device: torch's name for its device.
@@ -49,15 +53,21 @@ def plan_models(
 
     Raises:
         workers.adapters.serving.choose.DoesNotFitError: a model does not fit alone.
-        workers.adapters.weights.WeightsError: the size of its weights cannot be read.
+        workers.adapters.weights.WeightsError: the size of the only model's weights cannot be read.
     """
     if all(variant.weights is None for variant in variants):
         return WorkerPlans({variant.id: ServingPlan() for variant in variants})
     found = of_device(device, card_bytes)
     mixed = is_mixed(variants)
-    plans = {
-        each.id: _plan(each, found, request, overrides, device, mixed=mixed) for each in variants
-    }
+    plans: dict[str, ServingPlan] = {}
+    for each in variants:
+        try:
+            plans[each.id] = _plan(each, found, request, overrides, device, mixed=mixed)
+        except WeightsError as error:
+            if len(variants) == 1:
+                raise
+            _log.warning("memory_plan_unknown", variant=each.id, problem=str(error))
+            plans[each.id] = UNPLANNED
     return WorkerPlans(plans, found.budget.device_bytes)
 
 

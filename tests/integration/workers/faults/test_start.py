@@ -104,7 +104,7 @@ def test_a_busy_device_ends_the_worker_so_that_it_is_tried_again_soon(
     ("variant", "settings", "sentence"),
     [
         pytest.param("flux.2-prro", {}, "Did you mean flux.2-pro?", marks=pytest.mark.slow),
-        (LARGE, {"BOTTEGA_LEASE_SECONDS": "never"}, "lease_seconds"),
+        (LARGE, {"BOTTEGA_LEASE_SECONDS": "never"}, "BOTTEGA_LEASE_SECONDS"),
         pytest.param("flux.2-pro", {}, "BOTTEGA_RELAY_URL", marks=pytest.mark.slow),
     ],
 )

@@ -1,10 +1,14 @@
 """The plans of a worker that serves Florence-2, alone and beside others."""
 
+from pathlib import Path
+
 import pytest
 
 from workers.adapters.serving.choose import RequestError
+from workers.adapters.serving.plan import UNPLANNED
+from workers.adapters.weights import WeightsError
 from workers.catalog import find
-from workers.catalog.serving import Precision, ServingRequest
+from workers.catalog.serving import OPEN_REQUEST, Precision, ServingRequest
 from workers.runtime.models.planning import plan_models
 
 INT8 = ServingRequest(Precision.INT8)
@@ -23,3 +27,13 @@ def test_a_mixed_worker_says_what_florence_ignores() -> None:
     assert plans["flux.1-demo"].mode.precision is Precision.INT8
     assert plans[FLORENCE.id].mode.precision is not Precision.INT8
     assert plans[FLORENCE.id].reason.endswith("; precision int8 is not for Florence-2")
+
+
+def test_a_broken_one_of_several_is_left_to_its_load(tmp_path: Path) -> None:
+    gone = {"BOTTEGA_WEIGHTS_FLUX_1_DEMO": str(tmp_path / "gone")}
+    broken = find("flux.1-demo")
+    plans = plan_models([broken, FLORENCE], "cpu", OPEN_REQUEST, gone).by_variant
+    assert plans[broken.id] == UNPLANNED
+    assert plans[FLORENCE.id].device_bytes > 0
+    with pytest.raises(WeightsError, match="gone"):
+        plan_models([broken], "cpu", OPEN_REQUEST, gone)
