@@ -76,6 +76,7 @@ def test_ctrl_c_ends_the_wait_and_the_next_start_goes_on(hub: HubServer, tmp_pat
     assert list((tmp_path / "home").rglob("*.incomplete"))
 
 
+@pytest.mark.slow
 def test_a_gated_model_ends_the_start_with_its_sentence(hub: HubServer, tmp_path: Path) -> None:
     assert MODEL.weights is not None
     hub.repositories[MODEL.weights.repo].gated = True

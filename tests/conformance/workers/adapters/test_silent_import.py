@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 CODE = """
 from workers.adapters.registry import make_adapter
 from workers.catalog import find
@@ -12,6 +14,7 @@ import bitsandbytes
 """
 
 
+@pytest.mark.slow
 def test_a_models_modules_are_imported_in_silence() -> None:
     path = os.pathsep.join(part for part in sys.path if part)
     done = subprocess.run(  # noqa: S603 - our own code

@@ -83,6 +83,7 @@ def plan_when_ready(database: Database) -> dict[str, Any]:
     return plan
 
 
+@pytest.mark.slow
 def test_a_model_that_fits_is_served_as_planned_and_idle_gives_its_memory_back(
     start: Start, database: Database
 ) -> None:

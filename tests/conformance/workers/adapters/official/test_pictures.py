@@ -320,6 +320,7 @@ def odd_sizes(case: Case) -> Case:
     return replace(case, given={**case.given, **{k: v for k, v in own.items() if k in case.given}})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", SCALED, ids=lambda case: case.name)
 def test_pictures_of_other_sizes_are_scaled_as_the_stock_pipeline_scales_them(
     case: Case, checkpoints: Checkpoints
@@ -385,6 +386,7 @@ def test_a_control_map_is_made_at_the_size_to_paint(checkpoints: Checkpoints) ->
     assert_equal(paint(checkpoints.adapter(case.variant, case.save), asked)[0][0], expected)
 
 
+@pytest.mark.slow
 def test_a_large_picture_is_decoded_in_tiles_as_the_stock_pipeline_does_when_asked(
     checkpoints: Checkpoints,
 ) -> None:

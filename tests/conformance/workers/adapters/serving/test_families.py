@@ -236,6 +236,7 @@ def test_an_offloaded_model_paints_as_one_that_is_not(
     assert difference(plain, offloaded) <= 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("on", "precision"),
     [
@@ -263,6 +264,7 @@ def _paints(model: Model, on: str, mode: ServingMode) -> Output:
     return output
 
 
+@pytest.mark.slow
 def test_two_models_take_turns_on_a_device_that_holds_one(
     device: str, models: Callable[[str], Model]
 ) -> None:

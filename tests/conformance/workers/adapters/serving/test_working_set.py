@@ -42,7 +42,7 @@ def step_of(name: str, tokens: int) -> Callable[[], Any]:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ["flux1", "flux2-klein-4b", "flux2-klein-9b", "flux2-dev"])
-@pytest.mark.parametrize("megapixels", [1, 4])
+@pytest.mark.parametrize("megapixels", [1, pytest.param(4, marks=pytest.mark.slow)])
 def test_a_step_takes_what_the_plan_says(name: str, megapixels: int) -> None:
     tokens = megapixels * MEGAPIXEL_TOKENS
     part = PUBLISHED[name]
