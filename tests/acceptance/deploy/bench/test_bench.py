@@ -60,7 +60,7 @@ def test_ended_by_sigterm_it_leaves_nothing_behind(tmp_path: Path) -> None:
     bench.send_signal(signal.SIGTERM)
     assert bench.wait(60) == 128 + signal.SIGTERM
     assert [*tmp_path.iterdir()] == []
-    assert processes_in(tmp_path) == []
+    eventually(lambda: not processes_in(tmp_path))  # the kernel ends those whose parent is gone
 
 
 def test_options_before_the_name_of_a_benchmark_are_refused_not_dropped() -> None:
