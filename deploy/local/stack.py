@@ -234,7 +234,7 @@ class LocalStack:
         }
 
     def model_problems(self) -> dict[str, str]:
-        """Why models of its worker could not be loaded, a sentence each, by the model's id."""
+        """The reasons for which models of its worker could not be loaded, by the model's id."""
         if self._database is None:
             raise RuntimeError("the stack has not been started")
         with self._database.transaction(durable=False) as session:

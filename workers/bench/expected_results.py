@@ -1,4 +1,4 @@
-"""What the bundled models answer to the job of `workers.bench.trial`."""
+"""The bundled models' answers to the job of `workers.bench.trial`."""
 
 EXPECTED_THUMBNAILS = {
     "flux.1-demo": (

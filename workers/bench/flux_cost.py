@@ -45,7 +45,7 @@ WITH_REFERENCES = (
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a case took, and its estimate, in seconds."""
+    """The time of a case and its estimate, in seconds."""
 
     case: Case
     measured_seconds: float

@@ -46,7 +46,7 @@ class Finding:
 
 @dataclass
 class Trial:
-    """What a trial measured; what it did not reach is None.
+    """The figures of a trial; those that it did not reach are None.
 
     Attributes:
         variant: the model.

@@ -1,4 +1,4 @@
-"""How a model is served: the precision of its weights, where they lie, and how it computes.
+"""Serving modes: the precision of a model's weights, where they lie, and how it computes.
 
 An operator asks (`ServingRequest`: in the catalogue file for a row, by environment, fleet file or
 command line for a worker); the memory plan of a worker answers with a `ServingMode`.
@@ -38,7 +38,7 @@ class Offload(StrEnum):
 
 
 class Compile(StrEnum):
-    """Whether the transformer's blocks are compiled; `AUTO` where the kernels are kept already."""
+    """Compilation of the transformer's blocks; `AUTO`: where the kernels are kept already."""
 
     AUTO = "auto"
     ON = "on"
@@ -47,7 +47,7 @@ class Compile(StrEnum):
 
 @dataclass(frozen=True)
 class ServingRequest:
-    """What an operator asks for; each `auto` leaves the choice to the memory plan.
+    """An operator's request; each `auto` leaves the choice to the memory plan.
 
     Attributes:
         precision: the number format of the large weights.
@@ -78,7 +78,7 @@ OPEN_REQUEST = ServingRequest()
 
 @dataclass(frozen=True)
 class ServingMode:
-    """How one worker serves one model: a request without anything left open.
+    """The way in which a worker serves a model: a request without anything left open.
 
     Attributes:
         precision: never `AUTO`. A device without 16-bit arithmetic of that kind takes another.

@@ -1,4 +1,4 @@
-"""How one worker serves its models, from its environment."""
+"""One worker's settings of how it serves its models, from its environment."""
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -6,7 +6,7 @@ from workers.catalog.serving import AUTO, Compile, Offload, Precision, ServingRe
 
 
 class ServingSettings(BaseSettings):
-    """What a worker asks of the memory plan, before what the row of a model asks.
+    """A worker's request to the memory plan; it goes before that of a model's row.
 
     Attributes:
         precision: the number format of the large weights (`BOTTEGA_PRECISION`).

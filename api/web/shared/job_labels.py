@@ -39,7 +39,7 @@ def _reason(waiting: Waiting) -> str:
 
 
 def unserved_text(reason: str | None) -> str:
-    """Why no worker is ready for a model, by the `WaitReason`."""
+    """The reason for which no worker is ready for a model."""
     return _UNSERVED.get(reason, "no worker serves it now")
 
 

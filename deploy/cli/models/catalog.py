@@ -105,7 +105,7 @@ def _weights(row: "Variant") -> str:
 
 
 def _serving(row: "Variant") -> dict[str, str]:
-    """What the row asks for, without what is left to the worker."""
+    """The row's requests, without what is left to the worker."""
     asked = {
         "precision": str(row.serving.precision),
         "offload": str(row.serving.offload),

@@ -1,4 +1,4 @@
-"""What fits where: for `bottega fleet --check` and `bottega doctor`."""
+"""The fit of models on devices, for `bottega fleet --check` and `bottega doctor`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from workers.settings import weights_overrides
 
 @dataclass(frozen=True)
 class Fit:
-    """Whether one model fits a device, in a sentence.
+    """The fit of one model on a device, in a sentence.
 
     Attributes:
         ok: true when it does, false when it does not, None when that is not known here.
@@ -40,7 +40,7 @@ class Fit:
 
 
 def of_worker(worker: FleetWorker, probe_devices: Callable[[], Probe] = probe) -> Iterator[Fit]:
-    """What a fleet's worker would do with each of its models on its device.
+    """The fit of each model of a fleet's worker on its device.
 
     Without `memory` in its entry the device's free memory counts; where the device is not on this
     machine that is not known, which is no fault: a fleet file is often checked elsewhere.

@@ -7,7 +7,7 @@ NOTE = (
     "nf4 needs a library that is missing here: .venv/bin/pip install '.[quantization]' in a "
     "checkout, else pip install 'bottega[quantization]'"
 )
-"""What is missing, and how it is installed."""
+"""The missing library, and its installation."""
 
 _WITH_LIBRARY = frozenset({Precision.NF4})
 

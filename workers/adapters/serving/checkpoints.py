@@ -216,7 +216,7 @@ def _stored_dtype(folder: Path, default: torch.dtype) -> torch.dtype:
 
 
 def _quantization(source: Source, component: str) -> dict[str, Any]:
-    """How a component in a folder is quantised, by its configuration; empty where it is not."""
+    """The quantisation of a component, by its configuration; empty where there is none."""
     path = Path(source.name) / component / "config.json"
     if not path.is_file():
         return {}

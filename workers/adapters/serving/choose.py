@@ -63,7 +63,7 @@ class RequestError(DoesNotFitError):
 
 @dataclass(frozen=True)
 class Abilities:
-    """What a device and its libraries can do.
+    """Abilities of a device and its libraries.
 
     Attributes:
         is_cpu: true for the CPU.
@@ -349,7 +349,7 @@ def _asked(
 
 
 def asked_for(request: ServingRequest) -> str:
-    """What a request does not leave open, in words; "" where it leaves everything."""
+    """The parts of a request that are not left open, in words; "" where there is none."""
     parts = [(each.name, getattr(request, each.name)) for each in fields(request)]
     return " and ".join(f"{name} {value}" for name, value in parts if value != AUTO)
 
@@ -427,7 +427,7 @@ def _shortage(
 
 
 def _amounts(variant: Variant, smallest: Candidate, budget: Budget, *, is_cpu: bool) -> str:
-    """What the smallest way takes, and what there is."""
+    """The memory that the smallest way takes, and what there is."""
     if smallest.peak_bytes <= budget.device_bytes:
         return (
             f"{variant.id} as {smallest.name} takes {_gigabytes(smallest.host_bytes)} of the "

@@ -35,7 +35,7 @@ _LIBRARIES: dict[Precision, str | None] = {
 
 @dataclass(frozen=True)
 class DeviceBudget:
-    """What a device offers to models.
+    """The memory and abilities that a device offers to models.
 
     Attributes:
         budget: the memory that they may take.

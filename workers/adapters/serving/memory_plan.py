@@ -71,7 +71,7 @@ def plan_variant(
     *,
     mixed: bool = False,
 ) -> ServingPlan:
-    """How a worker serves a model on a device; a hosted model takes nothing of it.
+    """The plan of a worker for a model on a device; a hosted model takes nothing of it.
 
     Args:
         variant: the row.

@@ -8,7 +8,7 @@ from workers.catalog.serving import PLAIN, ServingMode
 
 @dataclass(frozen=True)
 class ServingPlan:
-    """How a worker serves a model, and the bytes and time that this takes.
+    """The way in which a worker serves a model, and the bytes and time that this takes.
 
     Attributes:
         mode: how it is served.

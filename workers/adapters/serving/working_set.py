@@ -45,7 +45,7 @@ _READS_REFERENCES = frozenset({"kontext", "klein", "flux2"})
 
 @dataclass(frozen=True)
 class JobSize:
-    """What a job's memory depends on.
+    """The sizes on which a job's memory depends.
 
     Attributes:
         pixels: of one picture that is painted.

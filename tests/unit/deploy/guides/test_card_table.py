@@ -32,7 +32,7 @@ def table() -> dict[int, list[str]]:
 
 
 def decided(variant: Variant, gigabytes: int) -> str:
-    """How a worker serves a model on a card of this memory, in the table's words."""
+    """The way of a worker on a card of this memory, in the table's words."""
     try:
         plan = plan_variant(variant, of_card(gigabytes * 10**9))
     except DoesNotFitError:

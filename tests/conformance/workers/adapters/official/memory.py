@@ -53,7 +53,7 @@ def write_lora(transformer: Any, path: Path) -> None:
 
 
 def output(transformer: Any) -> torch.Tensor:
-    """What the transformer makes of fixed numbers."""
+    """The transformer's output for fixed numbers."""
     drawn = torch.Generator().manual_seed(2)
     ids = torch.zeros(4, 3)
     with torch.no_grad():

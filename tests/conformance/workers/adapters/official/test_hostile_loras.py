@@ -231,7 +231,7 @@ def bare(
     transformers: dict[str, Any],  # noqa: ARG001 - copied before a LoRA is put on
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Any]:
-    """What each paints without a LoRA."""
+    """The picture that each paints without a LoRA."""
     folder = tmp_path_factory.mktemp("none")
     return {name: paint_with(each, folder, {}) for name, each in adapters.items()}
 

@@ -39,7 +39,7 @@ def written(folder: Path, name: str, data: bytes) -> Path:
 
 
 def output(transformer: Any) -> torch.Tensor:
-    """What the transformer makes of fixed numbers."""
+    """The transformer's output for fixed numbers."""
     draw = lora_makers.drawn(9)
     is_flux2 = not isinstance(transformer, FluxTransformer2DModel)
     width = transformer.config.joint_attention_dim

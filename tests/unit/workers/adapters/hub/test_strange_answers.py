@@ -1,4 +1,4 @@
-"""Whatever answers in the hub's place, the fault is one sentence, and nothing is fetched."""
+"""Strange answers in the hub's place: the fault is one sentence, and nothing is fetched."""
 
 import json
 import time
