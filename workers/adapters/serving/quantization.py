@@ -56,8 +56,8 @@ class QuantizedLinear(torch.nn.Linear):
         return functional.linear(inputs, self.dequantized(inputs.dtype), self.bias)
 
 
-class Int8Linear(QuantizedLinear):
-    """Integers from -127 to 127, and one scale for each output."""
+class ScaledLinear(QuantizedLinear):
+    """A layer with one scale for each output."""
 
     scale: torch.Tensor
 
@@ -72,31 +72,23 @@ class Int8Linear(QuantizedLinear):
         super().__init__(shape, packed, bias)
         self.register_buffer("scale", scale)
 
+
+class Int8Linear(ScaledLinear):
+    """Integers from -127 to 127, and one scale for each output."""
+
     def dequantized(self, dtype: torch.dtype) -> torch.Tensor:
         """The integers times their scales: one operation where the scale has the type asked."""
         return (self.weight * self.scale).to(dtype)
 
 
-class Fp8Linear(QuantizedLinear):
+class Fp8Linear(ScaledLinear):
     """Floats of 8 bits (e4m3), and one scale for each output.
 
     Attributes:
         dynamic: true to multiply in 8 bits too, with one scale for each row of the inputs.
     """
 
-    scale: torch.Tensor
-
-    def __init__(
-        self,
-        shape: tuple[int, int],
-        packed: torch.Tensor,
-        bias: torch.Tensor | None,
-        scale: torch.Tensor,
-    ) -> None:
-        """Hold the weights; `scale` has shape (outputs, 1) and 32 bits."""
-        super().__init__(shape, packed, bias)
-        self.register_buffer("scale", scale)
-        self.dynamic = False
+    dynamic = False
 
     def dequantized(self, dtype: torch.dtype) -> torch.Tensor:
         """The floats times their scales."""
