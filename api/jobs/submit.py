@@ -92,6 +92,8 @@ def submit(
         except deduplication.CONFLICTS as error:
             if not deduplication.is_conflict(error):
                 raise
+            if not origin.rejoins:
+                new = replace(new, origin=replace(origin, digest=None))
 
 
 def _insert(
