@@ -79,7 +79,12 @@ def submit(
             return SubmissionResult(render(session, [first])[0], replayed=True)
     prepared = prepare(services, caller.tenant_id, submission)
     limit = services.settings.vendor_daily_limit_micros or None
-    new = replace(_new_job(caller, submission, prepared), vendor_limit_micros=limit, origin=origin)
+    new = replace(
+        _new_job(caller, submission, prepared),
+        vendor_limit_micros=limit,
+        origin=origin,
+        webhook=origin.webhook or prepared.webhook,
+    )
     while True:
         try:
             return _insert(services, new, keyed, render)
