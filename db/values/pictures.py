@@ -19,7 +19,6 @@ __all__ = [
     "PictureError",
     "PictureLimits",
     "Reserve",
-    "alpha_of",
     "decode",
     "inspect",
     "unlimited",
@@ -30,8 +29,6 @@ SUFFIXES = {"image/png": "png", "image/jpeg": "jpeg", "image/webp": "webp"}
 
 _DRAFT = 8
 """The largest factor by which libjpeg makes a picture smaller while it decodes all of it."""
-
-_OPAQUE = 255
 
 _SIDEWAYS = frozenset({5, 6, 7, 8})
 """The values of EXIF's orientation that exchange width and height."""
@@ -117,31 +114,6 @@ def decode(
     # Profiles and transparent levels of the file are not those of these pixels.
     rgb.info = {}
     return rgb
-
-
-def alpha_of(
-    data: bytes, limits: PictureLimits | None = None, reserve: Reserve = unlimited
-) -> Image.Image | None:
-    """The opacity of a picture, upright, from 0 to 255; None where all of it is opaque.
-
-    Args:
-        data: the file.
-        limits: the largest picture that is accepted.
-        reserve: entered while the picture is decoded.
-
-    Raises:
-        PictureError: it does not decode.
-    """
-    header = _checked_header(data, limits or PictureLimits())
-    with reserve(header.decoding_pixels):
-        picture = _open(data, header)
-        with _damage_explained():
-            if not picture.has_transparency_data:
-                return None
-            picture.load()
-            ImageOps.exif_transpose(picture, in_place=True)
-            alpha = picture.convert("RGBA").getchannel("A")
-    return None if alpha.getextrema() == (_OPAQUE, _OPAQUE) else alpha
 
 
 def _checked_header(data: bytes, limits: PictureLimits) -> PictureHeader:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from api.compat.shared.foreign_job import ForeignJob
+from api.compat.shared.job import ForeignJob
+from api.compat.shared.webhook_rendering import ForeignEvent
 from db.values.job_state import JobState
 
 Json = dict[str, Any]
@@ -62,8 +63,9 @@ def unknown_task(task_id: str) -> Json:
     return {"id": task_id, "status": NOT_FOUND, **empty}
 
 
-def payload(job: ForeignJob) -> Json:
-    """The body of a webhook."""
+def webhook_body(event: ForeignEvent, _secret: str) -> Json:
+    """The body of a webhook, which tells the end of a task."""
+    job = event.job
     status = status_of(job)
     if status == READY:
         return {"id": job.view.id, "status": status, "result": _result(job)}

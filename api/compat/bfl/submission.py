@@ -4,15 +4,20 @@ from typing import Any
 
 from api.auth.tenant import Caller
 from api.compat.bfl.endpoints import find_endpoint
+from api.compat.bfl.rendering import PENDING
 from api.compat.bfl.translation import Fields, translate
 from api.compat.shared.foreign_job import ForeignJob, ForeignJobs
-from api.compat.shared.pictures import as_native, data_uri
-from api.compat.shared.stored_pictures import input_bytes, mask_of_alpha
-from api.compat.shared.submission import ForeignRequest, ForeignResult, submit_foreign
+from api.compat.shared.pictures import as_native
+from api.compat.shared.stored_pictures import mask_of_transparency
+from api.compat.shared.submission import (
+    ForeignRequest,
+    ForeignResult,
+    ForeignWebhook,
+    submit_foreign,
+)
 from api.core.domain_errors import InvalidSubmissionError
 from api.services import Services
 from db.artifacts import uploads
-from db.values.pictures import PictureError
 from db.values.pricing import PIXELS_PER_MEGAPIXEL
 from db.values.surfaces import SurfaceName
 from workers.catalog import Variant, picture_fields
@@ -45,18 +50,17 @@ def submit_task(
     """
     variant = find_endpoint(services.catalogue, endpoint)
     translation = translate(
-        variant, endpoint, _with_mask_of_alpha(services, caller, variant, fields)
+        variant, endpoint, _with_mask(services, caller, variant, fields)
     )
-    url = fields.get("webhook_url")
+    webhook = _webhook(fields)
     request = ForeignRequest(
         SurfaceName.BFL,
         translation,
         {"endpoint": endpoint},
-        settings={"webhook": {"url": url}} if url is not None else {},
-        names={("webhook",): "webhook_url"},
+        names={("webhook", "url"): "webhook_url", ("webhook", "secret"): "webhook_secret"},
+        webhook=webhook,
     )
     result = submit_foreign(services, caller, jobs, request, idempotency_key=idempotency_key)
-    webhook = {} if url is None else {"status": "Pending", "webhook_url": url}
     input_mp, output_mp = _megapixels(services, caller, variant, result.job)
     return result, {
         "id": result.job.view.id,
@@ -64,24 +68,26 @@ def submit_task(
         "cost": credits_of(result.job.view.price.amount_micros),
         "input_mp": input_mp,
         "output_mp": output_mp,
-        **webhook,
+        **({} if webhook is None else {"status": PENDING, "webhook_url": webhook.url}),
     }
 
 
-def _with_mask_of_alpha(
+def _webhook(fields: Fields) -> ForeignWebhook | None:
+    url, secret = fields.get("webhook_url"), fields.get("webhook_secret")
+    if secret is not None and not isinstance(secret, str):
+        raise InvalidSubmissionError.of_field(["webhook_secret"], "must be a text", "string_type")
+    return None if url is None else ForeignWebhook(url, secret=secret or "")
+
+
+def _with_mask(
     services: Services, caller: Caller, variant: Variant, fields: Fields
 ) -> Fields:
     """The fields with the mask that the transparency of `image` stands for, if it has any."""
     name = as_native(fields.get("image"))
     if not isinstance(name, str) or fields.get("mask") or not _takes_mask(variant):
         return fields
-    try:
-        data = input_bytes(services, caller.tenant_id, name)
-        mask = mask_of_alpha(services, caller.tenant_id, data)
-    except PictureError as error:
-        raise InvalidSubmissionError.of_field(["image"], str(error), "invalid_image") from error
-    # Sent on as it came: another fetch might bring another picture.
-    return {**fields, "image": data_uri(data), **({"mask": mask} if mask else {})}
+    picture, mask = mask_of_transparency(services, caller.tenant_id, name, "image")
+    return {**fields, "image": picture, **({"mask": mask} if mask else {})}
 
 
 def _takes_mask(variant: Variant) -> bool:

@@ -1,13 +1,14 @@
 """Bytes of stored pictures: those that a request names, and those that a job has made."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from api.compat.shared.pictures import data_uri
+from api.core.domain_errors import InvalidSubmissionError
 from api.core.errors import not_found
 from api.jobs.input_pictures import PictureResolver
 from api.services import Services
+from db.artifacts import uploads
 from db.jobs.queries import artifacts_of
 from db.storage.object_store import ObjectNotFoundError
 from db.tables import Artifact
@@ -40,40 +41,36 @@ def result_files(services: Services, job_id: str, kind: ArtifactKind) -> Sequenc
         raise not_found("artifact") from error
 
 
-def input_bytes(services: Services, tenant_id: str, name: str) -> bytes:
-    """The bytes of a picture that a request names in any way that the native API takes.
-
-    Raises:
-        PictureError: there is no such picture, or it is not acceptable.
-        Exception: as `api.jobs.input_pictures.PictureResolver.resolve`.
-    """
-    key = PictureResolver(services, tenant_id).resolve(name).key
-    try:
-        return services.store.get(key).data
-    except ObjectNotFoundError as error:
-        raise PictureError("this picture has been deleted") from error
-
-
-def mask_of_alpha(services: Services, tenant_id: str, data: bytes) -> str | None:
-    """The mask that a picture's own transparency stands for, as a data URI: 0 is repainted.
+def mask_of_transparency(
+    services: Services, tenant_id: str, picture: str, foreign: str
+) -> tuple[str, str | None]:
+    """The mask that a picture's own transparency stands for: white, repainted, where it is clear.
 
     Args:
         services: the process's services.
         tenant_id: the tenant, whose share of the memory for pictures it takes.
-        data: the picture's file.
+        picture: the picture as the native API takes it.
+        foreign: the field that named it.
 
     Returns:
-        A picture that is white where this one is transparent; None where all of it is opaque.
+        The name by which a submission finds the picture without another fetch; the mask as a data
+        URI, None for a picture without transparency.
 
     Raises:
-        PictureError: the picture is not acceptable.
-        db.values.decode_budget.DecodingBusyError: too many pictures are being decoded.
+        InvalidSubmissionError: there is no such picture, or it is not acceptable.
+        Exception: as `api.jobs.input_pictures.PictureResolver.resolve`.
     """
     settings = services.settings
     limits = PictureLimits(settings.max_picture_bytes, settings.max_picture_pixels)
-    alpha = pictures.alpha_of(data, limits, services.decode_budget.of(tenant_id))
-    if alpha is None:
-        return None
-    buffer = io.BytesIO()
-    alpha.point(lambda opacity: 255 - opacity).save(buffer, "PNG", compress_level=1)
-    return data_uri(buffer.getvalue())
+    try:
+        key = PictureResolver(services, tenant_id).resolve(picture).key
+        data = services.store.get(key).data
+        mask = pictures.transparent_area(data, limits, services.decode_budget.of(tenant_id))
+    except PictureError as error:
+        raise InvalidSubmissionError.of_field((foreign,), str(error), "invalid_image") from error
+    except ObjectNotFoundError as error:
+        message = "this picture has been deleted"
+        raise InvalidSubmissionError.of_field((foreign,), message, "invalid_image") from error
+    with services.database.autocommit() as session:
+        row = uploads.find_by_keys(session, tenant_id, [key]).get(key)
+    return picture if row is None else row.id, data_uri(mask) if mask else None
