@@ -26,12 +26,15 @@ class Translation:
         variant: the model.
         input: the native input so far.
         warnings: what is ignored.
+        drawn: native parameters that were drawn here, such as a seed: equal requests differ in
+            them.
     """
 
     def __init__(self, variant: Variant) -> None:
         self.variant = variant
         self.input: dict[str, Any] = {}
         self.warnings: list[RequestWarning] = []
+        self.drawn: set[str] = set()
         self._names: dict[Place, str] = {}
         self._seen: set[str] = set()
 
@@ -121,10 +124,11 @@ class Translation:
     def ignore(self, foreign: str, reason: str = "") -> None:
         """Tell that a foreign field has no effect."""
         self._seen.add(foreign)
+        # The database takes neither NUL nor half a surrogate pair.
+        name = "".join(each if each.isprintable() else "?" for each in foreign[:_MAX_NAME])
         known = {warning.parameter for warning in self.warnings}
-        if foreign in known or len(self.warnings) >= MAX_WARNINGS:
+        if name in known or len(self.warnings) >= MAX_WARNINGS:
             return
-        name = foreign[:_MAX_NAME]
         why = reason or f"{self.variant.id} has no such parameter"
         self.warnings.append(RequestWarning("parameter_ignored", name, f"{name} is ignored: {why}"))
 
