@@ -99,6 +99,20 @@ class Translation:
             self._seen.add(foreign)
             self.rename(("images", n), foreign)
 
+    def put_strength(self, value: Any, foreign: str) -> None:
+        """Give the share to repaint, after the pictures; ignored where there is none to repaint."""
+        self._seen.add(foreign)
+        if value is None:
+            return
+        inputs = getattr(self.variant.parameters, "inputs", None)
+        if inputs is not None:
+            plain, masked = inputs.strengths
+            has_effect = masked if "mask" in self.input else plain
+            if "image" not in self.input or has_effect is None:
+                self.ignore(foreign, "no picture is repainted")
+                return
+        self.put("strength", value, foreign)
+
     def rename(self, native: Place, foreign: str) -> None:
         """Have errors of a native parameter name a foreign field."""
         self._names[native] = foreign
