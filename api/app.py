@@ -17,6 +17,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from api.compat import mounting
 from api.core import errors
 from api.core.artifact_urls import ArtifactUrls
 from api.core.client_address import Networks
@@ -31,6 +32,7 @@ from api.middleware.forwarded_headers import ForwardedHeaders
 from api.middleware.rate_limit import RateLimit
 from api.middleware.request_spans import RequestSpans
 from api.middleware.security_headers import HTTPS_ONLY, NO_CONTENT_POLICY, SecurityHeaders
+from api.middleware.surface_routing import SurfaceRouting
 from api.openapi import DescribedApp
 from api.resources.body_budget import BodyBudget
 from api.resources.cached_reading import CachedReading
@@ -112,7 +114,9 @@ def create_app(catalogue: Catalogue | None = None) -> FastAPI:
     )
     for router in _ROUTERS:
         app.include_router(router)
+    app.include_router(artifacts.direct_router)
     errors.install(app)
+    mounting.mount(app)
     _add_docs(app)
     dashboard.install(app)
     playground.install(app)
@@ -162,7 +166,8 @@ class _Application(DescribedApp):
         more = HTTPS_ONLY if self.https_only else {}
         logged = RequestLog(super().build_middleware_stack())
         secured = SecurityHeaders(logged, NO_CONTENT_POLICY, more)
-        return ForwardedHeaders(secured, trusted=self.trusted_proxies)
+        routed = SurfaceRouting(secured, [each.surface for each in mounting.SURFACES])
+        return ForwardedHeaders(routed, trusted=self.trusted_proxies)
 
 
 def _offered(catalogue: Catalogue, settings: ApiSettings) -> Catalogue:

@@ -5,6 +5,8 @@ from itsdangerous.encoding import base64_decode, base64_encode
 
 from db.values.artifact_kinds import SUFFIXES
 
+DIRECT_ARTIFACTS = "/artifacts"
+
 
 class InvalidTokenError(Exception):
     """The token was altered, or has expired."""
@@ -20,10 +22,19 @@ class ArtifactUrls:
         self._serializer = URLSafeTimedSerializer(secret, salt="bottega.artifact")
         self._valid_seconds = valid_seconds
 
-    def path(self, job_id: str, n: int, media_type: str) -> str:
-        """The path below the service's URL, with the file's suffix and without a query string."""
+    def path(self, job_id: str, n: int, media_type: str, *, direct: bool = False) -> str:
+        """The path below the service's URL, with the file's suffix and without a query string.
+
+        Args:
+            job_id: the job.
+            n: the artifact's number in the job.
+            media_type: its media type, for the suffix.
+            direct: true for the path that answers with the bytes wherever they are stored: clients
+                of the compatible APIs follow no redirect.
+        """
         token = self._serializer.dumps(job_id)
-        return f"/v1/artifacts/{token}/{n}.{SUFFIXES[media_type]}"
+        room = DIRECT_ARTIFACTS if direct else "/v1/artifacts"
+        return f"{room}/{token}/{n}.{SUFFIXES[media_type]}"
 
     def job_of(self, token: str) -> str:
         """The job that a token opens.

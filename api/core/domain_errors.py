@@ -7,6 +7,8 @@ Every message is a sentence that a client may read.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+_MAX_SHOWN = 100
+
 
 class DomainError(Exception):
     """A use case that cannot be carried out as requested."""
@@ -24,6 +26,20 @@ class JobNotFoundError(NotFoundError):
 
     def __init__(self) -> None:
         super().__init__("job")
+
+
+class ModelNotOfferedError(NotFoundError):
+    """A compatible API was asked for a model by a name that stands for none here.
+
+    Attributes:
+        name: the name that was asked for.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        shown = name if len(name) <= _MAX_SHOWN else f"{name[:_MAX_SHOWN]}…"
+        super().__init__("model")
+        self.name = shown
+        self.args = (f"there is no model {shown!r}: {reason}",)
 
 
 class FileInUseError(DomainError):
@@ -63,6 +79,13 @@ class TooManyWrongKeysError(DomainError):
             f"many wrong API keys came from this address; check yours, and wait {wait_seconds} s"
         )
         self.wait_seconds = wait_seconds
+
+
+class NotInTimeError(DomainError):
+    """A synchronous request whose job did not end in time."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the job did not end within {seconds:g} s")
 
 
 class TooManyBodiesError(DomainError):

@@ -2,13 +2,13 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
@@ -22,7 +22,9 @@ from api.core.domain_errors import (
     FileInUseError,
     InvalidSubmissionError,
     JobNotOverError,
+    ModelNotOfferedError,
     NotFoundError,
+    NotInTimeError,
     NotRetryableError,
     SelectionChangedError,
     TooManyBodiesError,
@@ -219,7 +221,9 @@ _RULES: Mapping[type[Exception], Callable[[Any], ProblemError]] = {
     KeyReusedError: _fixed(422, "idempotency_key_reused"),
     LastOperatorError: _fixed(409, "last_operator"),
     ModelNotInTierError: _fixed(403, "model_not_in_tier"),
+    ModelNotOfferedError: _fixed(404, "model_not_found"),
     NotFoundError: _fixed(404, "not_found"),
+    NotInTimeError: _fixed(504, "timeout"),
     NotRetryableError: _fixed(409, "not_retryable"),
     PictureError: lambda error: invalid(["body", "file"], str(error), "invalid_image"),
     PriorityNotAllowedError: _fixed(403, "forbidden"),
@@ -274,17 +278,14 @@ def respond(problem: ProblemError) -> JSONResponse:
     return _ProblemResponse(document_of(problem), problem.status, dict(problem.headers))
 
 
-async def _on_error(_request: Request, error: Exception) -> JSONResponse:
-    return respond(problem_of(error))
-
-
-async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
+def problem_of_invalid(request: Request, error: Exception) -> ProblemError:
+    """422 for a request that the framework refused; 415 for a body that is not sent as JSON."""
     items = [] if not isinstance(error, RequestValidationError) else error.errors()
     if any(item["loc"] == ("body",) for item in items) and not says_json(
         request.headers.get("content-type", "")
     ):
-        return respond(_NOT_JSON)
-    return respond(validation_problem([], items))
+        return _NOT_JSON
+    return validation_problem([], items)
 
 
 _NOT_JSON = ProblemError(
@@ -319,13 +320,12 @@ _HTTP_CODES = {
 }
 
 
-async def _on_http(request: Request, error: Exception) -> JSONResponse:
+def problem_of_http(request: Request, error: Exception) -> ProblemError:
+    """An error that the framework answers itself, such as 404 and 405."""
     if not isinstance(error, HTTPException):
         raise error
     code = _HTTP_CODES.get(error.status_code, "http_error")
-    return respond(
-        ProblemError(error.status_code, code, error.detail, http_headers(request, error))
-    )
+    return ProblemError(error.status_code, code, error.detail, http_headers(request, error))
 
 
 _METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
@@ -347,20 +347,36 @@ def _is_routed(request: Request, method: str) -> bool:
     return any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes)
 
 
-async def _on_bug(request: Request, _error: Exception) -> JSONResponse:
+def problem_of_bug(request: Request, _error: Exception) -> ProblemError:
+    """500 for an error that nothing handles."""
     # The server closes the connection after a bug; the header stops clients from reusing it.
     headers = {"Connection": "close"}
     if (request_id := request.scope.get("bottega.request_id")) is not None:
         headers["X-Request-Id"] = request_id
-    return respond(
-        ProblemError(500, "internal_error", "something failed here; it is logged", headers)
-    )
+    return ProblemError(500, "internal_error", "something failed here; it is logged", headers)
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of the application with a problem document."""
+Respond = Callable[[ProblemError, Request], Response]
+"""Answers a problem to the client of a request."""
+
+
+def _respond_natively(problem: ProblemError, _request: Request) -> Response:
+    return respond(problem)
+
+
+def install(app: FastAPI, answer: Respond = _respond_natively) -> None:
+    """Answer every error of an application with a problem document, or in another form."""
+
+    def handler(
+        problem: Callable[[Request, Exception], ProblemError],
+    ) -> Callable[[Request, Exception], Awaitable[Response]]:
+        async def handle(request: Request, error: Exception) -> Response:
+            return answer(problem(request, error), request)
+
+        return handle
+
     for kind in KNOWN:
-        app.add_exception_handler(kind, _on_error)
-    app.add_exception_handler(RequestValidationError, _on_invalid)
-    app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(Exception, _on_bug)
+        app.add_exception_handler(kind, handler(lambda _request, error: problem_of(error)))
+    app.add_exception_handler(RequestValidationError, handler(problem_of_invalid))
+    app.add_exception_handler(HTTPException, handler(problem_of_http))
+    app.add_exception_handler(Exception, handler(problem_of_bug))

@@ -1,6 +1,7 @@
 """A limit on JSON while it arrives: bytes, pictures, entries and depth, before it is parsed.
 
-A picture is a string that begins with `data:`. Such strings have a limit of their own; all that is
+A picture is a string that begins with `data:`, or with what base64 makes of a picture's first
+bytes. Such strings have a limit of their own; all that is
 left of a body is small, so that parsing it is cheap in time and memory.
 """
 
@@ -10,7 +11,10 @@ from dataclasses import dataclass
 from api.core.errors import ProblemError, invalid
 
 _STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
-_DATA_URI = b"data:"
+_PICTURES = (b"data:", b"iVBOR", b"/9j/", b"UklGR", b"R0lGO")
+"""The beginnings of a data URI, and of PNG, JPEG, WebP and GIF files in base64."""
+
+_HEAD_BYTES = 5
 _URI_SLACK_CHARS = 4096
 """The beginning of the URI; and a picture that is a little too large is named by its field."""
 
@@ -97,8 +101,8 @@ class JsonMeter:
         """Measure the string up to its end, or the end of the chunk."""
         end = _string_end(chunk, at + 1 if self._escaped else at)
         self._escaped = False
-        if len(self._head) < len(_DATA_URI):
-            self._head += chunk[at : min(end, at + len(_DATA_URI))]
+        if len(self._head) < _HEAD_BYTES:
+            self._head += chunk[at : min(end, at + _HEAD_BYTES)]
         if end < len(chunk):
             self._in_string = chunk[end : end + 1] != _QUOTE
             self._escaped = self._in_string  # the chunk ends within an escape sequence
@@ -108,11 +112,15 @@ class JsonMeter:
 
     def _add_string(self, count: int) -> None:
         self._length += count
-        if self._head[: len(_DATA_URI)].lower() != _DATA_URI:
+        if not self._is_picture():
             self._add_bytes(count)
         elif self._length > self._limits.max_picture_chars:
             most = self._limits.max_picture_chars
-            raise _too_large(f"a data URI of more than {most} characters")
+            raise _too_large(f"a picture of more than {most} characters")
+
+    def _is_picture(self) -> bool:
+        head = self._head[:_HEAD_BYTES]
+        return head.startswith(_PICTURES) or head.lower() == _PICTURES[0]
 
     def _add_bytes(self, count: int) -> None:
         self._bytes += count

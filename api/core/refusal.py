@@ -3,7 +3,8 @@
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
-from api.core.errors import ProblemError, respond
+from api.core.errors import ProblemError
+from api.core.surfaces import respond_in_shape
 
 
 def has_body(headers: Headers) -> bool:
@@ -13,7 +14,7 @@ def has_body(headers: Headers) -> bool:
 
 async def refuse(problem: ProblemError, scope: Scope, receive: Receive, send: Send) -> None:
     """Send a problem now. After a body that nobody receives, the connection cannot go on."""
-    response = respond(problem)
+    response = respond_in_shape(problem, scope)
     if has_body(Headers(scope=scope)):
         response.headers["Connection"] = "close"
     await response(scope, receive, send)

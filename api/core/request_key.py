@@ -5,7 +5,10 @@ Two readings that differ would let a key be valid for one and absent for the oth
 
 from starlette.datastructures import Headers
 
-_BEARER = "bearer"
+_SCHEMES = ("bearer", "key", "token")
+"""Clients of other services send theirs by any of these."""
+
+_KEY_HEADERS = ("x-key", "x-api-key")
 
 
 class ConflictingKeysError(Exception):
@@ -16,22 +19,24 @@ class ConflictingKeysError(Exception):
 
 
 def find_key(headers: Headers) -> str | None:
-    """The key of `Authorization: Bearer <key>` or `x-key: <key>`; None when there is neither.
+    """The key of a request; None when it names none.
 
+    It is read from `Authorization: Bearer <key>` (or `Key`, or `Token`), `x-key` and `x-api-key`.
     The scheme is read in any case, and any white space around the key is dropped. Headers that
     are repeated, or that name the same key twice, count once.
 
     Raises:
         ConflictingKeysError: the headers name several keys.
     """
-    bearers = map(_bearer, headers.getlist("authorization"))
-    keys = {key for key in (*bearers, *map(str.strip, headers.getlist("x-key"))) if key}
+    authorized = map(_credentials, headers.getlist("authorization"))
+    plain = (value.strip() for name in _KEY_HEADERS for value in headers.getlist(name))
+    keys = {key for key in (*authorized, *plain) if key}
     if len(keys) > 1:
         raise ConflictingKeysError
     return keys.pop() if keys else None
 
 
-def _bearer(authorization: str) -> str:
+def _credentials(authorization: str) -> str:
     words = authorization.split(None, 1)
-    is_bearer = len(words) > 1 and words[0].lower() == _BEARER
-    return words[1].strip() if is_bearer else ""
+    is_key = len(words) > 1 and words[0].lower() in _SCHEMES
+    return words[1].strip() if is_key else ""

@@ -39,6 +39,8 @@ class ApiSettings(BaseSettings):
         vendor_daily_limit_micros: the most that hosted models may cost the operator at their vendor
             in a day (UTC), in micro-USD: 100 USD by default; 0 for no limit.
         max_wait_seconds: the longest `wait` of a long poll.
+        sync_seconds: the longest time that a synchronous call of a compatible API waits for its
+            job; a local job is canceled then.
         max_streams_per_key: the most event streams that one key may have open in a process, those
             of its browser sessions among them.
         max_long_polls_per_key: the most long polls that one key may have open in a process.
@@ -69,6 +71,7 @@ class ApiSettings(BaseSettings):
     max_lora_bytes: PositiveInt = 2 * 2**30
     vendor_daily_limit_micros: NonNegativeInt = 100_000_000
     max_wait_seconds: PositiveFloat = 60
+    sync_seconds: PositiveFloat = 900
     max_streams_per_key: PositiveInt = 50
     max_long_polls_per_key: PositiveInt = 50
     slow_reader_seconds: PositiveFloat = 30

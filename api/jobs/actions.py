@@ -10,7 +10,7 @@ from api.core.metrics import count_submitted_job
 from db.artifacts.storage_limit import StorageFullError
 from db.billing.holds import InsufficientCreditError
 from db.core.session import Database
-from db.jobs import finish
+from db.jobs import deduplication, finish
 from db.jobs.queries import find_job
 from db.jobs.types import ModelNotInTierError, PriorityNotAllowedError, TooManyInFlightError
 from db.operators import jobs as operator_jobs
@@ -85,6 +85,20 @@ def cancel_job(
     if canceled.state == JobState.CANCELED:
         services.publisher.publish_done(canceled.id, JobState.CANCELED)
         count_finished_job(canceled.variant, JobState.CANCELED)
+    return True
+
+
+def leave_job(services: JobServices, *, tenant_id: str, job_id: str) -> bool:
+    """Count one synchronous request for a job less; true when it was the last, and canceled it.
+
+    A hosted job goes on, since its vendor may have been paid.
+    """
+    with services.database.transaction() as session:
+        canceled = deduplication.leave(session, tenant_id=tenant_id, job_id=job_id)
+    if canceled is None:
+        return False
+    services.publisher.publish_done(canceled.id, JobState.CANCELED)
+    count_finished_job(canceled.variant, JobState.CANCELED)
     return True
 
 

@@ -2,16 +2,30 @@
 
 import json
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from api.auth.tenant import Caller
 from api.core.event_stream import PING, PING_SECONDS, frame
-from api.jobs.rendered_job import load_ended_job
+from api.jobs.rendered_job import RenderedJob, load_ended_job
 from api.jobs.views import JobViews, is_over
 from api.resources.waiter import CloseReason, StreamedEvent, Waiter
 from api.schemas.jobs import JobView
 from api.services import Services
 from workers.messaging.events import parse_id
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Events of a job that came together, oldest first, and the job when it has ended with them.
+
+    Attributes:
+        last_id: the id of the event of the end; None where the end was found in the database.
+    """
+
+    events: tuple[StreamedEvent, ...]
+    last: RenderedJob | None = None
+    last_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -39,41 +53,64 @@ class FollowedJob:
             db.tenants.api_keys.InvalidKeyError: the caller's key was revoked meanwhile.
             db.tenants.tenants.TenantSuspendedError: the tenant was suspended meanwhile.
         """
+        is_first = True
+        async with aclosing(self.moments(last_event_id)) as moments:
+            async for moment in moments:
+                if is_first and not moment.events and moment.last is None:
+                    state = {"state": self.first.state, "attempt": self.first.attempt}
+                    yield frame("state", json.dumps(state))
+                elif not moment.events and moment.last is None:
+                    yield PING
+                if sent := b"".join(each.frame for each in moment.events):
+                    yield sent
+                if moment.last is not None:
+                    yield moment.last.done(moment.last_id)
+                is_first = False
+
+    async def moments(self, last_event_id: str | None = None) -> AsyncGenerator[Moment, None]:
+        """The events as they come, together where they came together; the last has the ended job.
+
+        The first comes at once, with the events so far. One without events follows a silence of
+        `PING_SECONDS`, after which a stream needs a sign of life.
+
+        Raises:
+            db.tenants.api_keys.InvalidKeyError: the caller's key was revoked meanwhile.
+            db.tenants.tenants.TenantSuspendedError: the tenant was suspended meanwhile.
+        """
         events = await self.services.hub.replay(
             self.first.id, self.waiter, after=_order(last_event_id)
         )
         if is_over(self.first):
             self.waiter.end()
-        elif not events:
-            state = {"state": self.first.state, "attempt": self.first.attempt}
-            yield frame("state", json.dumps(state))
+        is_first = True
         while True:
             done = next((each for each in events if each.event.type == "done"), None)
-            if sent := b"".join(each.frame for each in events if each is not done):
-                yield sent
+            others = tuple(each for each in events if each is not done)
+            last = None
             if done is not None or self.waiter.is_over:
-                if (last := await self._end(done)) is not None:
-                    yield last
-                    return
-                self.waiter.reopen()
+                last = await self._end()
+                if last is None:
+                    self.waiter.reopen()
+            if others or last or is_first or not (done or self.waiter.is_over):
+                yield Moment(others, last, done.event.id if done else None)
+            if last is not None:
+                return
+            is_first = False
             events = await self.waiter.next(PING_SECONDS)
             if self.waiter.closed:
                 break
-            if not events and not self.waiter.is_over:
-                yield PING
         if self.waiter.closed == CloseReason.INVALID_CREDENTIAL:
             await self.services.credential_checks.require(self.caller.credential)
 
-    async def _end(self, done: StreamedEvent | None) -> bytes | None:
-        """The last event; None when the job is not over, whatever an event said."""
-        job = await load_ended_job(
+    async def _end(self) -> RenderedJob | None:
+        """The ended job; None when the job is not over, whatever an event said."""
+        return await load_ended_job(
             self.services,
             self.views,
             tenant_id=self.caller.tenant_id,
             credential=self.caller.credential,
             job_id=self.first.id,
         )
-        return None if job is None else job.done(done.event.id if done else None)
 
 
 def _order(event_id: str | None) -> tuple[int, int]:

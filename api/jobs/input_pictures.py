@@ -32,8 +32,10 @@ _FILE_ID = re.compile(r"file_[0-9a-z]{26}")
 _URL = re.compile(r"https?://", re.IGNORECASE)
 # The service's public URL may have a path of its own.
 _ARTIFACT_PATH = re.compile(
-    r"https?://[^/?#]+(?:/[^/?#]+){0,4}?/v1/artifacts/([^/]+)/([0-9]{1,4})\.[a-z]+"
+    r"https?://[^/?#]+(?:/[^/?#]+){0,4}?/(?:v1/)?artifacts/([^/]+)/([0-9]{1,4})\.[a-z]+"
 )
+# A file's URL in any API of ours, whatever host or prefix it carries.
+_FILE_PATH = re.compile(r"https?://[^/?#]+(?:/[^/?#]+){0,6}?/files/(file_[0-9a-z]{26})(?:/[^?#]*)?")
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ class PictureResolver:
             return self._from_file(name)
         if is_artifact_url(name):
             return self._from_artifact(name)
+        if (own := _FILE_PATH.fullmatch(name)) is not None:
+            return self._from_file(own[1])
         if _URL.match(name):
             return self._from_url(name)
         raise PictureError(

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 
 from api.auth.tenant import Caller
 from api.core.event_stream import calling_back
@@ -31,8 +32,11 @@ async def wait_until_over(
     job_id: str,
     seconds: float,
     disconnection: Disconnection,
+    is_counted: bool = True,
 ) -> RenderedJob:
     """The job once it is over, or after `seconds`; holds no thread or connection meanwhile.
+
+    A caller that has counted the wait among the key's long polls before passes `is_counted` False.
 
     Raises:
         JobNotFoundError: there is no such job, or it belongs to another tenant.
@@ -47,7 +51,8 @@ async def wait_until_over(
         job = await load_job(services, views, tenant_id=caller.tenant_id, job_id=job_id)
         if is_over(job.view):
             return job
-        with services.waiter_limits.long_poll(caller.key_id):
+        limits = services.waiter_limits
+        with limits.long_poll(caller.key_id) if is_counted else nullcontext():
             async with calling_back(disconnection, lambda: waiter.close(CloseReason.DISCONNECTED)):
                 ended = await _await_end(services, views, caller, waiter, job_id, seconds)
     if ended is not None:

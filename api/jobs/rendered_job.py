@@ -77,7 +77,8 @@ async def load_ended_job(
         job = await load_job(services, views, tenant_id=tenant_id, job_id=job_id)
         return job if is_over(job.view) else None
 
-    ended: RenderedJob | None = await services.job_ends.get((tenant_id, job_id, views.base), load)
+    key = (tenant_id, job_id, views.base, views.direct)
+    ended: RenderedJob | None = await services.job_ends.get(key, load)
     # After the load: who is shut out during it gets nothing of what it found.
     await services.credential_checks.require(credential)
     return ended

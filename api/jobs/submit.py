@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
+from sqlalchemy.exc import IntegrityError
 
 from api.auth.tenant import Caller
 from api.core.domain_errors import InvalidSubmissionError
@@ -15,10 +16,10 @@ from api.jobs.prepare import PreparedSubmission, prepare
 from api.schemas.jobs import Submission
 from api.services import Services
 from db.artifacts import inputs as stored_inputs
-from db.jobs import idempotency, traces
+from db.jobs import deduplication, idempotency, traces
 from db.jobs.idempotency import KeyedSubmission
 from db.jobs.submit import submit_job, submit_job_at_once
-from db.jobs.types import AcceptedJob, NewJob
+from db.jobs.types import NATIVE, AcceptedJob, NewJob, Origin
 from db.values.job_state import JobState
 from workers.messaging.queue import Ticket
 from workers.telemetry import tracing
@@ -31,7 +32,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class SubmissionResult:
-    """The rendered job; `replayed` when an earlier submission under the key made it."""
+    """The rendered job; `replayed` when an earlier submission made it."""
 
     view: Any
     replayed: bool
@@ -44,19 +45,22 @@ def submit(
     render: Render,
     *,
     idempotency_key: str | None = None,
+    origin: Origin = NATIVE,
 ) -> SubmissionResult:
     """Insert the job in one transaction, then notify. The ticket may fail: the row is safe.
 
     A job that the allowance covers is inserted by one statement, which is the transaction.
 
     When the idempotency key already has a job, that job is the result, and nothing else is done.
+    So is an unfinished job with the digest of the origin.
 
     Args:
         services: the process's connections.
         caller: the tenant who pays, and its key.
         submission: the request's content.
         render: renders the result from a session and jobs.
-        idempotency_key: the request's idempotency key, if any.
+        idempotency_key: the request's idempotency key, if any; with one, the digest is ignored.
+        origin: the API that the submission came by.
 
     Raises:
         db.tenants.api_keys.InvalidKeyError: the caller's key has been revoked.
@@ -67,6 +71,7 @@ def submit(
     keyed = None
     if idempotency_key is not None:
         keyed = KeyedSubmission(caller.tenant_id, idempotency_key, fingerprint(submission))
+        origin = replace(origin, digest=None)
     # Before any fetch or store; a concurrent submission under the key is found by the insert.
     with services.database.autocommit() as session:
         services.key_cache.check(session, caller.key_id)
@@ -74,7 +79,37 @@ def submit(
             return SubmissionResult(render(session, [first])[0], replayed=True)
     prepared = prepare(services, caller.tenant_id, submission)
     limit = services.settings.vendor_daily_limit_micros or None
-    new = replace(_new_job(caller, submission, prepared), vendor_limit_micros=limit)
+    new = replace(_new_job(caller, submission, prepared), vendor_limit_micros=limit, origin=origin)
+    while True:
+        try:
+            return _insert(services, new, keyed, render)
+        except IntegrityError as error:
+            if not deduplication.is_duplicate(error):
+                raise
+        # The first may have ended since then: the same request is a new job again.
+        if (first_again := _rejoin(services, new, render)) is not None:
+            return first_again
+
+
+def _rejoin(services: Services, new: NewJob, render: Render) -> SubmissionResult | None:
+    with services.database.transaction() as session:
+        job = deduplication.rejoin(
+            session,
+            tenant_id=new.tenant_id,
+            digest=new.origin.digest or b"",
+            is_synchronous=new.origin.is_synchronous,
+        )
+        return None if job is None else SubmissionResult(render(session, [job])[0], replayed=True)
+
+
+def _insert(
+    services: Services, new: NewJob, keyed: KeyedSubmission | None, render: Render
+) -> SubmissionResult:
+    """Insert a prepared job, or find the one that the idempotency key has already.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: an unfinished job has the digest of the origin.
+    """
     traceparent = tracing.current_traceparent()
     if not (keyed or new.webhook or traceparent or stored_inputs.has_inputs(new.input)):
         with services.database.autocommit(durable=True) as session:

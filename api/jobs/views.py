@@ -12,6 +12,7 @@ from api.schemas.jobs import (
     JobView,
     Price,
     Progress,
+    RequestWarningView,
     Timings,
     WaitingView,
 )
@@ -24,6 +25,7 @@ from db.reports.usage import canceled_work
 from db.tables import Artifact, Job, UsageEvent
 from db.values.cancel_charge import MICRO
 from db.values.job_state import TERMINAL, JobState, Priority
+from db.values.surfaces import SurfaceName
 
 
 class JobViews:
@@ -32,16 +34,23 @@ class JobViews:
     Args:
         services: the process's services.
         base: the service's own URL, for the links in the views.
+        direct: true for artifact URLs that are never redirected to the object store.
     """
 
-    def __init__(self, services: Services, base: str) -> None:
+    def __init__(self, services: Services, base: str, *, direct: bool = False) -> None:
         self._services = services
         self._base = base
+        self._direct = direct
 
     @property
     def base(self) -> str:
         """The service's own URL, with which the links begin."""
         return self._base
+
+    @property
+    def direct(self) -> bool:
+        """True when artifact URLs are never redirected."""
+        return self._direct
 
     def load(self, session: Session, *, tenant_id: str, job_id: str) -> JobView | None:
         """The current view of a tenant's job; None when there is no such job of this tenant."""
@@ -90,6 +99,8 @@ class JobViews:
             output=self._output(job, artifacts),
             error=_error(job),
             metadata=job.job_metadata,
+            surface=SurfaceName(job.surface),
+            warnings=[RequestWarningView(**entry) for entry in job.warnings or ()],
             timings=_timings(job),
             urls=self._urls(job.id),
         )
@@ -100,7 +111,8 @@ class JobViews:
         return {**(job.output or {}), **output_fields(artifacts, self._artifact_url)}
 
     def _artifact_url(self, artifact: Artifact) -> dict[str, object]:
-        path = self._services.artifact_urls.path(artifact.job_id, artifact.n, artifact.media_type)
+        urls = self._services.artifact_urls
+        path = urls.path(artifact.job_id, artifact.n, artifact.media_type, direct=self._direct)
         return {"url": None if artifact.removed_at else self._base + path}
 
     def _urls(self, job_id: str) -> JobUrls:

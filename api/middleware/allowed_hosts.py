@@ -3,9 +3,10 @@
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.core.errors import ProblemError, respond
+from api.core.errors import ProblemError
 from api.core.request_log import PROBES
 from api.core.settings import ApiSettings
+from api.core.surfaces import respond_in_shape
 from api.core.urls import host_of, is_known_host
 
 
@@ -26,7 +27,7 @@ class AllowedHosts:
         if problem is None:
             await self._app(scope, receive, send)
         else:
-            await respond(problem)(scope, receive, send)
+            await respond_in_shape(problem, scope)(scope, receive, send)
 
     def _problem(self, scope: Scope) -> ProblemError | None:
         named = Headers(scope=scope).getlist("host")

@@ -21,6 +21,7 @@ from api.core.errors import (
 from api.core.metrics import count_refused
 from api.core.refusal import refuse
 from api.core.request_key import ConflictingKeysError, find_key
+from api.core.surfaces import surface_of
 from api.services import Services
 from db.tenants.api_keys import Identity, InvalidKeyError
 from db.tenants.tenants import TenantSuspendedError
@@ -40,7 +41,7 @@ _REFUSALS = (
 
 
 class Authentication:
-    """Identifies the caller of each call below `/v1/`.
+    """Identifies the caller of each call below `/v1/`, and of the compatible APIs.
 
     A cached identity is taken as it is: the route checks for revocation after the body.
 
@@ -59,7 +60,7 @@ class Authentication:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forward the request, or refuse it."""
-        if scope["type"] == "http" and scope["path"].startswith(PREFIX):
+        if scope["type"] == "http" and (surface_of(scope) or scope["path"].startswith(PREFIX)):
             try:
                 scope[IDENTITY] = await self._identity(scope)
             except _REFUSALS as error:
@@ -69,25 +70,37 @@ class Authentication:
         await self._app(scope, receive, send)
 
     async def _identity(self, scope: Scope) -> Identity | None:
-        segment = scope["path"][len(PREFIX) :].partition("/")[0]
+        needs_key = self._needs_key(scope)
         key = find_key(Headers(scope=scope))
         if key is None:
-            if segment in self._guarded:
+            if needs_key:
                 raise missing_key()
             return None
         services: Services = scope["app"].state.services
         try:
             identity = await services.key_lookups.identify(key, client_address(scope))
         except (InvalidKeyError, SQLAlchemyError, TenantSuspendedError):
-            if segment in self._guarded:
+            if needs_key:
                 raise
             return None
-        self._check_role(identity, segment)
+        if needs_key:
+            self._check_role(identity, _segment(scope))
         return identity
+
+    def _needs_key(self, scope: Scope) -> bool:
+        if (surface := surface_of(scope)) is not None:
+            return not surface.is_open(scope["path"])
+        return _segment(scope) in self._guarded
 
     def _check_role(self, identity: Identity, segment: str) -> None:
         if segment in self._operators:
             if not identity.is_operator:
                 raise operator_only()
-        elif segment in self._guarded and identity.is_operator:
+        elif identity.is_operator:
             raise tenant_only()
+
+
+def _segment(scope: Scope) -> str:
+    """The first segment below `/v1/` of the service's own API; "" elsewhere."""
+    path: str = scope["path"]
+    return path[len(PREFIX) :].partition("/")[0] if path.startswith(PREFIX) else ""

@@ -11,6 +11,7 @@ from api.core.errors import ProblemError
 from api.core.metrics import count_refused
 from api.core.refusal import refuse
 from api.core.request_log import add_log_fields
+from api.core.surfaces import surface_of
 from api.middleware.authentication import IDENTITY
 from api.resources.rate_limiter import RateLimitStatus
 from api.services import Services
@@ -36,7 +37,7 @@ class RateLimit:
             await self._app(scope, receive, send)
         elif (identity := scope.get(IDENTITY)) is not None:
             await self._by_key(identity, scope, receive, send)
-        elif scope["path"].startswith(_OPEN) and (wait := await _count_address(scope)):
+        elif _is_open(scope) and (wait := await _count_address(scope)):
             count_refused("anonymous")
             await refuse(_anonymous_problem(wait), scope, receive, send)
         else:
@@ -51,6 +52,10 @@ class RateLimit:
         else:
             add_log_fields(tenant_id=identity.tenant_id, key_id=identity.key_id)
             await refuse(rate_limit_problem(status), scope, receive, send)
+
+
+def _is_open(scope: Scope) -> bool:
+    return surface_of(scope) is not None or scope["path"].startswith(_OPEN)
 
 
 async def _count_address(scope: Scope) -> int:

@@ -1,8 +1,9 @@
-"""ASGI middleware: a trace span for every request below `/v1/`, when traces are collected."""
+"""ASGI middleware: a trace span for every request of an API, when traces are collected."""
 
 from opentelemetry.trace import Span
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.core.surfaces import surface_of
 from workers.telemetry import tracing
 
 _TRACED = "/v1/"
@@ -17,7 +18,7 @@ class RequestSpans:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle the request in a span named after the route: a path would hold ids."""
-        traced = tracing.is_on() and scope["type"] == "http" and scope["path"].startswith(_TRACED)
+        traced = tracing.is_on() and scope["type"] == "http" and _is_traced(scope)
         if not traced:
             await self._app(scope, receive, send)
             return
@@ -29,6 +30,10 @@ class RequestSpans:
                 await send(message)
 
             await self._app(scope, receive, send_and_describe)
+
+
+def _is_traced(scope: Scope) -> bool:
+    return surface_of(scope) is not None or scope["path"].startswith(_TRACED)
 
 
 def _describe(span: Span, scope: Scope, status: int) -> None:

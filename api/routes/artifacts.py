@@ -5,13 +5,19 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from fastapi.responses import RedirectResponse, Response
 
+from api.core.artifact_urls import DIRECT_ARTIFACTS
 from api.core.documented_responses import documented_headers
 from api.core.errors import not_found
-from api.services import ServicesDep
+from api.services import Services, ServicesDep
 from db.jobs.queries import find_artifact
 from db.storage.object_store import ObjectNotFoundError
+from db.tables import Artifact
 
 router = APIRouter(prefix="/v1/artifacts", tags=["artifacts"])
+
+direct_router = APIRouter(prefix=DIRECT_ARTIFACTS, tags=["artifacts"])
+
+ArtifactName = Annotated[str, Path(pattern=r"^\d{1,4}\.(png|jpg|jpeg|webp|json)$")]
 
 _PRESIGN_SECONDS = 300
 _PICTURES = ("image/png", "image/jpeg", "image/webp")
@@ -55,7 +61,7 @@ _COCO = {
 )
 def get_artifact(
     token: str,
-    name: Annotated[str, Path(pattern=r"^\d{1,4}\.(png|jpg|jpeg|webp|json)$")],
+    name: ArtifactName,
     services: ServicesDep,
 ) -> Response:
     """An artifact of a job. The URL expires; a GET on the job makes a fresh one.
@@ -63,14 +69,31 @@ def get_artifact(
     A `.json` is a COCO file: `images` (the analyzed one), `annotations` and `categories`, with
     boxes as `[x, y, width, height]` in its pixels.
     """
+    row = _find(services, token, name)
+    store_url = services.presign(row.key, _PRESIGN_SECONDS)
+    if store_url is not None:
+        return RedirectResponse(store_url, headers={"Cache-Control": "no-store"})
+    return _bytes_of(services, row)
+
+
+@direct_router.api_route(
+    "/{token}/{name}", methods=["GET", "HEAD"], response_class=Response, include_in_schema=False
+)
+def get_artifact_directly(token: str, name: ArtifactName, services: ServicesDep) -> Response:
+    """An artifact's bytes, wherever they are stored: for clients that follow no redirect."""
+    return _bytes_of(services, _find(services, token, name))
+
+
+def _find(services: Services, token: str, name: str) -> Artifact:
     job_id = services.artifact_urls.job_of(token)
     with services.database.transaction(durable=False) as session:
         row = find_artifact(session, job_id, int(name.partition(".")[0]))
     if row is None:
         raise not_found("artifact")
-    store_url = services.presign(row.key, _PRESIGN_SECONDS)
-    if store_url is not None:
-        return RedirectResponse(store_url, headers={"Cache-Control": "no-store"})
+    return row
+
+
+def _bytes_of(services: Services, row: Artifact) -> Response:
     try:
         stored = services.store.get(row.key)
     except ObjectNotFoundError as error:

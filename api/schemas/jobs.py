@@ -23,6 +23,7 @@ from api.schemas.examples import (
 )
 from api.schemas.webhooks import WebhookRequest
 from db.values.job_state import JobState, Priority
+from db.values.surfaces import SurfaceName
 from workers.catalog.validation import reject_nul
 
 _UNSERVED = (
@@ -172,6 +173,14 @@ class JobError(BaseModel):
     retryable: bool
 
 
+class RequestWarningView(BaseModel):
+    """Something in the request that was not honoured, though the job ran."""
+
+    code: str
+    parameter: str
+    message: str
+
+
 class Timings(BaseModel):
     """Seconds from submission to start, on the device, and to encode and store."""
 
@@ -213,6 +222,14 @@ class JobView(BaseModel):
     output: dict[str, Any] | None
     error: JobError | None
     metadata: dict[str, str]
+    surface: SurfaceName = Field(
+        SurfaceName.NATIVE,
+        description="The API that it came by: this one, or a compatible one",
+    )
+    warnings: list[RequestWarningView] = Field(
+        default_factory=list,
+        description="What was ignored; this API refuses instead, compatible ones ignore and tell",
+    )
     timings: Timings
     urls: JobUrls
 

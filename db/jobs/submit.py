@@ -21,6 +21,7 @@ from db.jobs.types import (
     AcceptedJob,
     ModelNotInTierError,
     NewJob,
+    Origin,
     PriorityNotAllowedError,
     TooManyInFlightError,
 )
@@ -40,18 +41,22 @@ _JSON = (
     bindparam("input", type_=JSONB),
     bindparam("metadata", type_=JSONB),
     bindparam("webhook", type_=JSONB(none_as_null=True)),
+    bindparam("surface_request", type_=JSONB(none_as_null=True)),
+    bindparam("warnings", type_=JSONB(none_as_null=True)),
 )
 
 _INSERT = """
 INSERT INTO jobs (id, tenant_id, variant, state, priority, input, metadata, batch_key,
     batch_limit, cost_seconds, fair_share, fair_start, attempt, max_attempts, deadline_seconds,
     progress_step, progress_steps, unit_kind, units, price_micros, covered_by, expires_at, webhook,
-    request_id, vendor_micros)
+    request_id, vendor_micros, surface, surface_request, warnings, deduplication_digest,
+    sync_clients)
 SELECT :id, :tenant_id, :variant, 'queued', :priority, :input, :metadata, :batch_key,
     :batch_limit, :cost_seconds, {share}, {start}, 0, :max_attempts, :deadline_seconds,
     0, 0, :unit_kind, :units, :price_micros, {covered_by},
     now() + make_interval(secs => :expires_in_seconds), :webhook,
-    :request_id, CAST(:vendor_micros AS bigint)
+    :request_id, CAST(:vendor_micros AS bigint), :surface, :surface_request, :warnings,
+    CAST(:deduplication_digest AS bytea), :sync_clients
 """
 
 _INSERT_QUEUED = text(
@@ -123,6 +128,8 @@ def submit_job(session: Session, new: NewJob) -> AcceptedJob:
     """Insert a queued job, place its hold and assign its fair-share tag.
 
     Raises:
+        sqlalchemy.exc.IntegrityError: an unfinished job has the digest of its origin, see
+            `db.jobs.deduplication`.
         db.tenants.api_keys.InvalidKeyError: the API key of the request has been revoked.
         TenantSuspendedError: the tenant may not submit.
         PriorityNotAllowedError: the tier does not include the priority.
@@ -209,6 +216,17 @@ def _columns(new: NewJob) -> dict[str, Any]:
         "webhook": new.webhook.as_json() if new.webhook else None,
         "request_id": new.request_id,
         "vendor_micros": new.vendor_micros,
+        **_origin(new.origin),
+    }
+
+
+def _origin(origin: Origin) -> dict[str, Any]:
+    return {
+        "surface": str(origin.surface),
+        "surface_request": origin.request,
+        "warnings": [warning.as_json() for warning in origin.warnings] or None,
+        "deduplication_digest": origin.digest,
+        "sync_clients": int(origin.is_synchronous),
     }
 
 

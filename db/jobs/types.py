@@ -9,6 +9,7 @@ from db.tables import Job
 from db.values.artifact_kinds import ArtifactKind
 from db.values.job_state import Priority
 from db.values.pricing import UnitKind
+from db.values.surfaces import SurfaceName
 from db.webhooks.types import Webhook
 
 
@@ -36,6 +37,48 @@ class ModelNotInTierError(Exception):
 
 
 @dataclass(frozen=True)
+class RequestWarning:
+    """Something in a request that is not honoured, though the job runs.
+
+    Attributes:
+        code: a stable word, such as "parameter_ignored".
+        parameter: the field as the client named it.
+        message: a sentence for the owner of the job.
+    """
+
+    code: str
+    parameter: str
+    message: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry of the job's column."""
+        return {"code": self.code, "parameter": self.parameter, "message": self.message}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The API that a job comes by, and what that API wants to know of it later.
+
+    Attributes:
+        surface: the API.
+        request: what the API needs to show the job again, as JSON; None for nothing.
+        warnings: what in the request is not honoured.
+        digest: the hash by which a request that is sent again is recognised; None for none.
+        is_synchronous: true when the request stays open until the job's end.
+    """
+
+    surface: SurfaceName = SurfaceName.NATIVE
+    request: dict[str, Any] | None = None
+    warnings: tuple[RequestWarning, ...] = ()
+    digest: bytes | None = None
+    is_synchronous: bool = False
+
+
+NATIVE = Origin()
+"""The service's own API, which drops nothing and recognises retries by their key."""
+
+
+@dataclass(frozen=True)
 class NewJob:
     """A validated submission, before it has a row.
 
@@ -53,6 +96,7 @@ class NewJob:
         vendor_micros: the cost of one task at the vendor in micro-USD; None for a model that runs
             on own devices.
         vendor_limit_micros: the most that a day may cost at the vendor; None for no limit.
+        origin: the API that it comes by.
     """
 
     tenant_id: str
@@ -74,6 +118,7 @@ class NewJob:
     request_id: str | None = None
     vendor_micros: int | None = None
     vendor_limit_micros: int | None = None
+    origin: Origin = NATIVE
     id: str = field(default_factory=lambda: new_id("job"))
 
     @property

@@ -17,7 +17,7 @@ from db.core.base import new_id
 from db.jobs.finish import cancel_job
 from db.jobs.search import JobSearch, conditions
 from db.jobs.submit import submit_job
-from db.jobs.types import AcceptedJob, NewJob
+from db.jobs.types import AcceptedJob, NewJob, Origin, RequestWarning
 from db.operators import audit
 from db.operators.audit import Actor
 from db.tables import Job
@@ -25,6 +25,7 @@ from db.tables.index_predicates import state_is
 from db.tables.operators import JobRetry
 from db.values.job_state import ACTIVE, JobState, Priority
 from db.values.pricing import UnitKind
+from db.values.surfaces import SurfaceName
 from db.webhooks.types import Webhook
 
 
@@ -106,7 +107,13 @@ def _copy_of(job: Job) -> NewJob:
         metadata=job.job_metadata,
         webhook=Webhook.from_json(job.webhook) if job.webhook else None,
         vendor_micros=job.vendor_micros,
+        # Without the digest: the client that sent the failed one gets a job of its own.
+        origin=Origin(SurfaceName(job.surface), job.surface_request, _warnings_of(job)),
     )
+
+
+def _warnings_of(job: Job) -> tuple[RequestWarning, ...]:
+    return tuple(RequestWarning(**entry) for entry in job.warnings or ())
 
 
 def retried_as(session: Session, job_id: str) -> str | None:

@@ -11,7 +11,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import DOUBLE_PRECISION
+from sqlalchemy.dialects.postgresql import DOUBLE_PRECISION, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.core.base import Base
@@ -95,6 +95,18 @@ class Job(Base):
     webhook: Mapped[dict[str, Any] | None]
     # The id of the HTTP request that submitted the job, for the logs; null if there was none.
     request_id: Mapped[str | None]
+    # A `SurfaceName`: the API that the job came by.
+    surface: Mapped[str] = mapped_column(server_default="native")
+    # What that API needs to show the job again, such as the name of the model that was asked for;
+    # null if nothing.
+    surface_request: Mapped[dict[str, Any] | None]
+    # What could not be honoured, as a list of `db.jobs.types.RequestWarning`; null if all was.
+    warnings: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB(none_as_null=True))
+    # A hash of the API key and the request's body: a client that sends it again, while this job is
+    # not over, gets this job. Null if equal requests are jobs of their own.
+    deduplication_digest: Mapped[bytes | None]
+    # Synchronous requests that wait for the job: when the last of them leaves, it is canceled.
+    sync_clients: Mapped[int] = mapped_column(server_default="0")
 
     # The result apart from stored artifacts, as JSON; null until the job succeeds, or if none.
     output: Mapped[dict[str, Any] | None]
@@ -159,6 +171,15 @@ class Job(Base):
             postgresql_where=text("state = 'canceled' OR state = 'expired'"),
         ),
         Index("ix_jobs_created", "created_at"),
+        Index(
+            "uq_jobs_active_digest",
+            "tenant_id",
+            "deduplication_digest",
+            unique=True,
+            postgresql_where=text(
+                "(state = 'queued' OR state = 'running') AND deduplication_digest IS NOT NULL"
+            ),
+        ),
         Index("ix_jobs_finished", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
         Index(
             "ix_jobs_failed",

@@ -295,7 +295,7 @@ def test_an_event_is_encoded_once_and_a_job_s_end_loaded_once_for_all_who_wait(
         monkeypatch.setattr(hub, "replay", counted_replay)
         urls = api.app.state.services.artifact_urls
         path = urls.path
-        monkeypatch.setattr(urls, "path", lambda *of: signed.append(of) or path(*of))
+        monkeypatch.setattr(urls, "path", lambda *of, **how: signed.append(of) or path(*of, **how))
         async with api.client() as client:
             streams = [asyncio.create_task(client.get(f"{url}/events")) for _ in range(40)]
             polls = [asyncio.create_task(client.get(f"{url}?wait=50")) for _ in range(20)]

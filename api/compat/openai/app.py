@@ -1,0 +1,26 @@
+"""The application of this surface."""
+
+from fastapi import FastAPI
+from starlette.responses import Response
+from starlette.types import Scope
+
+from api.compat.shared.surface_app import MountedSurface, surface_app
+from api.core.errors import ProblemError, respond
+from api.core.surfaces import Surface
+from db.values.surfaces import SurfaceName
+
+
+def _respond(problem: ProblemError, _scope: Scope) -> Response:
+    return respond(problem)
+
+
+def make_app() -> FastAPI:
+    """The application, without the services, which the main one shares with it."""
+    return surface_app(
+        "Bottega: OpenAI",
+        "Images and chat completions as the clients of OpenAI call them.",
+        _respond,
+    )
+
+
+SURFACE = MountedSurface(Surface(SurfaceName.OPENAI, "/openai", _respond), make_app)

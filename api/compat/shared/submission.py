@@ -1,0 +1,160 @@
+"""Submission through a compatible API: the native use case, in the words of the foreign request."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from api.auth.tenant import Caller
+from api.compat.shared.foreign_job import ForeignJob, ForeignJobs
+from api.compat.shared.translation import Place, Translation
+from api.core.domain_errors import InvalidField, InvalidSubmissionError
+from api.jobs.fingerprint import fingerprint
+from api.jobs.submit import submit
+from api.schemas.jobs import Submission
+from api.services import Services
+from db.jobs.types import Origin
+from db.values.surfaces import SurfaceName
+
+IGNORED = "Bottega-Ignored"
+"""The header that names the fields of a request that had no effect."""
+
+_REPLAYED = "Idempotency-Replayed"
+_NOT_IN_HEADERS = re.compile(r"[^A-Za-z0-9_.\[\]-]")
+_MAX_HEADER = 1_000
+_PICTURE_CHARS = 64
+_MAX_KEPT_TEXT = 5_000
+"""As long as the longest prompt."""
+
+_PICTURE_TEXT = re.compile(r"data:|iVBOR|/9j/|UklGR|R0lGO", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class ForeignRequest:
+    """A request to a compatible API, translated.
+
+    Attributes:
+        surface: the API.
+        translation: the variant, its native input, and what is ignored.
+        echo: what the API needs to show the job again, as JSON without pictures, see `shortened`.
+        is_synchronous: true when the request stays open until the job's end.
+        settings: further native fields of a submission: `priority`, `expires_in_seconds`,
+            `metadata`, `webhook`.
+        names: the foreign names of these fields, for errors, by their native place such as
+            `("webhook", "url")`.
+    """
+
+    surface: SurfaceName
+    translation: Translation
+    echo: dict[str, Any]
+    is_synchronous: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    names: Mapping[Place, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ForeignResult:
+    """The submitted job; `replayed` when an earlier request made it."""
+
+    job: ForeignJob
+    replayed: bool
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that tell what was ignored, and that the job was there before."""
+        return ({_REPLAYED: "true"} if self.replayed else {}) | ignored_header(self.job)
+
+
+def ignored_header(job: ForeignJob) -> dict[str, str]:
+    """The header that names the ignored fields of a job's request; empty if all were honoured."""
+    names = [_NOT_IN_HEADERS.sub("_", each.parameter) for each in job.view.warnings]
+    return {IGNORED: ", ".join(names)[:_MAX_HEADER]} if names else {}
+
+
+def submit_foreign(
+    services: Services,
+    caller: Caller,
+    jobs: ForeignJobs,
+    request: ForeignRequest,
+    *,
+    idempotency_key: str | None = None,
+) -> ForeignResult:
+    """Submit a translated request; equal to one whose job is not over, it rejoins that job.
+
+    Raises:
+        InvalidSubmissionError: the input does not fit the model; its fields have foreign names.
+        Exception: as `api.jobs.submit.submit`.
+    """
+    try:
+        submission = Submission(
+            model=request.translation.variant.id,
+            input=request.translation.input,
+            **request.settings,
+        )
+        origin = Origin(
+            surface=request.surface,
+            request=request.echo,
+            warnings=tuple(request.translation.warnings),
+            digest=_digest(caller, submission, request),
+            is_synchronous=request.is_synchronous,
+        )
+        result = submit(
+            services,
+            caller,
+            submission,
+            jobs.render,
+            idempotency_key=idempotency_key,
+            origin=origin,
+        )
+    except ValidationError as error:
+        raise _in_foreign_words(_fields_of(error), request) from None
+    except InvalidSubmissionError as error:
+        raise _in_foreign_words(error.fields, request) from error
+    return ForeignResult(result.view, result.replayed)
+
+
+def _digest(caller: Caller, submission: Submission, request: ForeignRequest) -> bytes:
+    """The hash of the API key, the surface and the whole request."""
+    facts = json.dumps([caller.key_id, request.surface, request.echo], sort_keys=True)
+    return hashlib.sha256(facts.encode() + fingerprint(submission)).digest()
+
+
+def _fields_of(error: ValidationError) -> Sequence[InvalidField]:
+    return [InvalidField(tuple(item["loc"]), item["msg"], item["type"]) for item in error.errors()]
+
+
+def _in_foreign_words(
+    fields: Sequence[InvalidField], request: ForeignRequest
+) -> InvalidSubmissionError:
+    renamed = [
+        InvalidField((_foreign_name(each.loc, request),), each.message, each.type)
+        for each in fields
+    ]
+    return InvalidSubmissionError.of_fields(renamed)
+
+
+def _foreign_name(loc: Place, request: ForeignRequest) -> str:
+    if loc[:1] == ("input",):
+        return request.translation.foreign_name(loc[1:]) if len(loc) > 1 else "prompt"
+    for length in range(len(loc), 0, -1):
+        if (name := request.names.get(loc[:length])) is not None:
+            return name
+    return ".".join(map(str, loc))
+
+
+def shortened(value: Any) -> Any:
+    """JSON as it is kept with a job: pictures in it, and other long texts, are cut.
+
+    A row must not hold megabytes; `…` ends what was cut.
+    """
+    if isinstance(value, str):
+        is_picture = _PICTURE_TEXT.match(value) is not None
+        most = _PICTURE_CHARS if is_picture else _MAX_KEPT_TEXT
+        return value if len(value) <= most else f"{value[:most]}…"
+    if isinstance(value, Mapping):
+        return {name: shortened(each) for name, each in value.items()}
+    return [shortened(each) for each in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,47 @@
+"""The application of one compatible API, with its own form of errors and its own document."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from fastapi import FastAPI, Request, Response
+
+from api.core import errors
+from api.core.errors import ProblemError
+from api.core.json_body import JsonRoute
+from api.core.surfaces import DOCUMENT_PATH, ErrorShape, Surface
+
+
+def surface_app(title: str, description: str, respond: ErrorShape) -> FastAPI:
+    """An application whose errors have the form that the surface's clients read.
+
+    Its routers take JSON as the service's own do, see `api.core.json_body`.
+
+    Args:
+        title: the surface's name, for its OpenAPI document.
+        description: one sentence for the same.
+        respond: the surface's form of errors.
+    """
+    app = FastAPI(
+        title=title,
+        description=description,
+        version=version("bottega"),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=DOCUMENT_PATH,
+    )
+    app.router.route_class = JsonRoute
+
+    def answer(problem: ProblemError, request: Request) -> Response:
+        return respond(problem, request.scope)
+
+    errors.install(app, answer)
+    return app
+
+
+@dataclass(frozen=True)
+class MountedSurface:
+    """A surface, and the maker of its application."""
+
+    surface: Surface
+    make_app: Callable[[], FastAPI]

@@ -1,0 +1,133 @@
+"""Translation of a foreign request's fields into the native input of a variant.
+
+Clients of other services send their defaults always, also fields that a variant lacks. Such a
+field is ignored and told; one that the variant has is checked by the variant's own rules.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from db.jobs.types import RequestWarning
+from workers.catalog import Variant
+
+MAX_WARNINGS = 50
+"""The most ignored fields that are told: a client may invent any number."""
+
+_MAX_NAME = 100
+
+Place = tuple[str | int, ...]
+"""The path to a field, such as `("width",)` or `("images", 0)`."""
+
+
+class Translation:
+    """The native input that the fields of a foreign request stand for.
+
+    Attributes:
+        variant: the model.
+        input: the native input so far.
+        warnings: what is ignored.
+    """
+
+    def __init__(self, variant: Variant) -> None:
+        self.variant = variant
+        self.input: dict[str, Any] = {}
+        self.warnings: list[RequestWarning] = []
+        self._names: dict[Place, str] = {}
+        self._seen: set[str] = set()
+
+    def takes(self, native: str) -> bool:
+        """True when the variant has a parameter, and it has an effect."""
+        parameters = self.variant.parameters
+        if native == "guidance":
+            limits = getattr(parameters, "limits", None)
+            if limits is not None and getattr(limits, "guidance_range", None) is None:
+                return False
+        return native in parameters.model_fields
+
+    def put(self, native: str, value: Any, foreign: str) -> None:
+        """Give a native parameter a foreign field's value; None is an absent field.
+
+        A parameter that the variant lacks is ignored, and told.
+        """
+        self._seen.add(foreign)
+        if value is None:
+            return
+        if not self.takes(native):
+            self.ignore(foreign)
+            return
+        self.input[native] = value
+        self.rename((native,), foreign)
+
+    def put_pictures(
+        self, pictures: Sequence[tuple[str, str]], mask: tuple[str, str] | None = None
+    ) -> None:
+        """Give the pictures to edit to the parameter that the variant has for them.
+
+        One picture with a mask is to be inpainted; else it is a reference where the variant takes
+        references, else the picture to paint over.
+
+        Args:
+            pictures: each picture, and the foreign field that names it.
+            mask: the mask, and its foreign field.
+        """
+        if not pictures:
+            if mask is not None:
+                self.put("mask", *mask)
+            return
+        if mask is not None and self.takes("mask"):
+            self.put("image", *pictures[0])
+            self.put("mask", *mask)
+            self._put_references(pictures[1:])
+            return
+        if mask is not None:
+            self.ignore(mask[1])
+        if self.takes("images"):
+            self._put_references(pictures)
+            return
+        self.put("image", *pictures[0])
+        for _, foreign in pictures[1:]:
+            self.ignore(foreign)
+
+    def _put_references(self, pictures: Sequence[tuple[str, str]]) -> None:
+        if not pictures:
+            return
+        self.put("images", [picture for picture, _ in pictures], pictures[0][1])
+        for n, (_, foreign) in enumerate(pictures):
+            self._seen.add(foreign)
+            self.rename(("images", n), foreign)
+
+    def rename(self, native: Place, foreign: str) -> None:
+        """Have errors of a native parameter name a foreign field."""
+        self._names[native] = foreign
+
+    def accept(self, *foreign: str) -> None:
+        """Count foreign fields as used, which have no native parameter of their own."""
+        self._seen.update(foreign)
+
+    def ignore(self, foreign: str, reason: str = "") -> None:
+        """Tell that a foreign field has no effect."""
+        self._seen.add(foreign)
+        known = {warning.parameter for warning in self.warnings}
+        if foreign in known or len(self.warnings) >= MAX_WARNINGS:
+            return
+        name = foreign[:_MAX_NAME]
+        why = reason or f"{self.variant.id} has no such parameter"
+        self.warnings.append(RequestWarning("parameter_ignored", name, f"{name} is ignored: {why}"))
+
+    def ignore_rest(self, fields: Mapping[str, Any]) -> None:
+        """Tell that all fields with a value that were not used so far have no effect."""
+        for name in unused(fields, self._seen):
+            self.ignore(name)
+
+    def foreign_name(self, native: Place) -> str:
+        """The foreign field that stands for a native parameter; its own name where none does."""
+        for length in range(len(native), 0, -1):
+            if (name := self._names.get(native[:length])) is not None:
+                return name
+        return ".".join(map(str, native))
+
+
+def unused(fields: Mapping[str, Any], seen: Iterable[str]) -> list[str]:
+    """The fields with a value that are not among those seen, in order."""
+    known = set(seen)
+    return [name for name, value in fields.items() if value is not None and name not in known]
