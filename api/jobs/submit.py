@@ -91,6 +91,9 @@ def submit(
         except IntegrityError as error:
             if not deduplication.is_duplicate(error):
                 raise
+        if not origin.rejoins:
+            new = replace(new, origin=replace(origin, digest=None))
+            continue
         # The first may have ended since then: the same request is a new job again.
         if (first_again := _rejoin(services, new, render)) is not None:
             return first_again

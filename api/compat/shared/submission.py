@@ -66,6 +66,8 @@ class ForeignRequest:
         names: the foreign names of these fields, for errors, by their native place such as
             `("webhook", "url")`.
         webhook: the webhook in the surface's own form.
+        is_first: true when the client says that it has not sent the request before: it rejoins no
+            job, and a retry of it does.
     """
 
     surface: SurfaceName
@@ -75,6 +77,7 @@ class ForeignRequest:
     settings: Mapping[str, Any] = field(default_factory=dict)
     names: Mapping[Place, str] = field(default_factory=dict)
     webhook: ForeignWebhook | None = None
+    is_first: bool = False
 
     @property
     def submission(self) -> dict[str, Any]:
@@ -140,6 +143,7 @@ def submit_foreign(
             digest=_digest(caller, submission, request),
             is_synchronous=request.is_synchronous,
             webhook=request.webhook_from(jobs.base),
+            rejoins=not request.is_first,
         )
         result = submit(
             services,
@@ -157,9 +161,15 @@ def submit_foreign(
 
 
 def _digest(caller: Caller, submission: Submission, request: ForeignRequest) -> bytes:
-    """The hash of the API key, the surface and the whole request."""
+    """The hash of the API key, the surface and the whole request, as its client sent it."""
     facts = json.dumps([caller.key_id, request.surface, request.echo], sort_keys=True)
-    return hashlib.sha256(facts.encode() + fingerprint(submission)).digest()
+    sent = {
+        name: value
+        for name, value in submission.input.items()
+        if name not in request.translation.drawn
+    }
+    as_sent = submission.model_copy(update={"input": sent})
+    return hashlib.sha256(facts.encode() + fingerprint(as_sent)).digest()
 
 
 def _fields_of(error: ValidationError) -> Sequence[InvalidField]:
