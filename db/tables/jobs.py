@@ -105,7 +105,8 @@ class Job(Base):
     # A hash of the API key and the request's body: a client that sends it again, while this job is
     # not over, gets this job. Null if equal requests are jobs of their own.
     deduplication_digest: Mapped[bytes | None]
-    # Synchronous requests that wait for the job: when the last of them leaves, it is canceled.
+    # Synchronous requests that wait for the job: when the last of them leaves, it is canceled. 0
+    # for a job that goes on whoever leaves.
     sync_clients: Mapped[int] = mapped_column(server_default="0")
 
     # The result apart from stored artifacts, as JSON; null until the job succeeds, or if none.
