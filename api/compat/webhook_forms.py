@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from pydantic import SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from api.compat.bfl import rendering as bfl_rendering
+from api.compat.bfl import rendering as bfl
+from api.compat.fal import rendering as fal
+from api.compat.replicate import rendering as replicate
 from api.compat.shared.webhook_rendering import WebhookRenderer, event_of
 from api.core.artifact_urls import ArtifactUrls
 from db.core.secret_strength import require_strong
@@ -15,7 +17,9 @@ from db.webhooks.types import DeliveryClaim, ForeignFacts
 from workers.outbound.ed25519 import WebhookKey
 
 RENDERERS: Mapping[SurfaceName, WebhookRenderer] = {
-    SurfaceName.BFL: bfl_rendering.webhook_body,
+    SurfaceName.REPLICATE: replicate.webhook_body,
+    SurfaceName.FAL: fal.webhook_body,
+    SurfaceName.BFL: bfl.webhook_body,
 }
 """The JSON of each surface that has webhooks of its own."""
 

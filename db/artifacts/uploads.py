@@ -1,6 +1,6 @@
 """Stored pictures of tenants: one row for each distinct content, uploaded or sent with a job."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -55,6 +55,23 @@ def find(session: Session, *, tenant_id: str, file_id: str) -> File | None:
     """Find a stored picture of this tenant."""
     row = session.get(File, file_id, populate_existing=True)
     return row if row is not None and row.tenant_id == tenant_id else None
+
+
+def list_uploads(
+    session: Session, tenant_id: str, *, before_id: str | None, limit: int
+) -> Sequence[File]:
+    """A page of the pictures that a tenant has sent alone, newest first.
+
+    Args:
+        session: the transaction.
+        tenant_id: the tenant.
+        before_id: the last one of the page before; None for the first page.
+        limit: the most to return.
+    """
+    own = select(File).where(File.tenant_id == tenant_id, File.is_upload)
+    if before_id is not None:
+        own = own.where(File.id < before_id)
+    return session.scalars(own.order_by(File.id.desc()).limit(limit)).all()
 
 
 def find_by_keys(session: Session, tenant_id: str, keys: Collection[str]) -> Mapping[str, File]:

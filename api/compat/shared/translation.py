@@ -121,6 +121,10 @@ class Translation:
         """Count foreign fields as used, which have no native parameter of their own."""
         self._seen.update(foreign)
 
+    def has_seen(self, foreign: str) -> bool:
+        """True for a foreign field that was put, accepted or ignored."""
+        return foreign in self._seen
+
     def ignore(self, foreign: str, reason: str = "") -> None:
         """Tell that a foreign field has no effect."""
         self._seen.add(foreign)
