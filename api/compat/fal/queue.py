@@ -15,7 +15,8 @@ from api.compat.fal.errors import REQUEST_ID, Json, error_body, error_headers, n
 from api.compat.fal.rendering import IN_PROGRESS, status_of, submitted_of, with_new_logs
 from api.compat.fal.submission import FalHeadersDep, translate
 from api.compat.shared.foreign_job import ForeignJob, ForeignJobs
-from api.compat.shared.submission import submit_foreign
+from api.compat.shared.room import submit_when_room
+from api.compat.shared.submission import ForeignResult, submit_foreign
 from api.compat.shared.waiting import following
 from api.core.domain_errors import JobNotFoundError
 from api.core.event_stream import PING, EventStream, frame
@@ -157,7 +158,7 @@ async def get_result(
 
 
 @router.post("/{app:path}", response_class=JSONResponse)
-def submit(
+async def submit(
     app: App,
     body: Fields,
     request: Request,
@@ -167,9 +168,13 @@ def submit(
     headers: FalHeadersDep,
 ) -> JSONResponse:
     """Submit a request; the same one again, while it is unfinished, is answered with the first."""
-    foreign = translate(services, caller, app, body, headers)
-    result = submit_foreign(
-        services, caller, jobs, foreign, idempotency_key=headers.idempotency_key
-    )
+
+    def submit() -> ForeignResult:
+        foreign = translate(services, caller, app, body, headers)
+        return submit_foreign(
+            services, caller, jobs, foreign, idempotency_key=headers.idempotency_key
+        )
+
+    result = await submit_when_room(request, services, caller, submit)
     submitted = submitted_of(result.job, jobs.base)
     return answer(request, result.job, submitted, headers=result.headers)

@@ -16,8 +16,9 @@ from api.compat.fal.queue import App, Fields, JobsDep
 from api.compat.fal.rendering import failure_of, partial_output_of
 from api.compat.fal.submission import FalHeadersDep, translate
 from api.compat.shared.foreign_job import ForeignJobs
+from api.compat.shared.room import submit_when_room
 from api.compat.shared.submission import ForeignResult, submit_foreign
-from api.compat.shared.waiting import leaving, submit_and_wait
+from api.compat.shared.waiting import leaving, wait_for_end
 from api.core.errors import problem_of
 from api.core.event_stream import PING, EventStream, frame
 from api.core.json_body import JsonRoute
@@ -108,7 +109,7 @@ async def _run_stream(
         )
 
     with services.waiter_limits.stream(caller.key_id), suppress(_ClientLeftError):
-        result = await run_in_threadpool(submit)
+        result = await submit_when_room(request, services, caller, submit)
         job_id = result.job.view.id
         name_request(request.scope, job_id)
         release_body(request.scope)
@@ -157,5 +158,14 @@ async def run(
         name_request(request.scope, result.job.view.id)
         return result
 
-    result = await submit_and_wait(request, services, caller, jobs, submit)
-    return await run_in_threadpool(end_of, services, request, result.job, result.headers)
+    with services.waiter_limits.long_poll(caller.key_id):
+        result = await submit_when_room(request, services, caller, submit)
+        release_body(request.scope)
+        job = result.job
+        if not job.is_over:
+            seconds = services.settings.sync_seconds
+            async with leaving(services, caller, job.view.id):
+                job = await wait_for_end(
+                    request, services, caller, jobs, job_id=job.view.id, seconds=seconds
+                )
+    return await run_in_threadpool(end_of, services, request, job, result.headers)

@@ -10,7 +10,6 @@ from db.tenants import api_keys
 from tests.support.apis import MakeApi
 
 
-
 @pytest.fixture
 def key(database: Database, tenant_id: str) -> str:
     """The tenant's key."""

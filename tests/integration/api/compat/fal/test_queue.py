@@ -59,7 +59,10 @@ def test_a_request_is_queued_run_and_answered(client: TestClient, station: Stati
     assert output.headers["x-fal-request-id"] == submitted["request_id"]
     [picture] = output.json().pop("images")
     assert output.json()["seed"] == 7
-    assert (output.json()["prompt"], output.json()["has_nsfw_concepts"]) == ("a red circle", [False])
+    assert (output.json()["prompt"], output.json()["has_nsfw_concepts"]) == (
+        "a red circle",
+        [False],
+    )
     assert (picture["content_type"], picture["width"]) == ("image/jpeg", 16)
     bare = TestClient(client.app)  # no key
     fetched = bare.get(picture["url"], follow_redirects=False)
