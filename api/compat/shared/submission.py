@@ -27,13 +27,7 @@ IGNORED = "Bottega-Ignored"
 _REPLAYED = "Idempotency-Replayed"
 _NOT_IN_HEADERS = re.compile(r"[^A-Za-z0-9_.\[\]-]")
 _MAX_HEADER = 1_000
-_PICTURE_CHARS = 64
-_MAX_KEPT_TEXT = 5_000
-"""As long as the longest prompt."""
-
 _HEADER_VALUE = re.compile(r"[!-~]{0,500}")
-
-_PICTURE_TEXT = re.compile(r"data:|iVBOR|/9j/|UklGR|R0lGO", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -59,13 +53,16 @@ class ForeignRequest:
     Attributes:
         surface: the API.
         translation: the variant, its native input, and what is ignored.
-        echo: what the API needs to show the job again, as JSON without pictures, see `shortened`.
+        echo: what the API needs to show the job again, as JSON without pictures, see
+            `api.compat.shared.echo.shortened`.
         is_synchronous: true when the request stays open until the job's end.
         settings: further native fields of a submission: `priority`, `expires_in_seconds`,
             `metadata`, and `webhook` for one in the service's own form.
         names: the foreign names of these fields, for errors, by their native place such as
             `("webhook", "url")`.
         webhook: the webhook in the surface's own form.
+        is_first: true when the client says that it has not sent the request before: it rejoins no
+            job, and a retry of it does.
     """
 
     surface: SurfaceName
@@ -75,6 +72,7 @@ class ForeignRequest:
     settings: Mapping[str, Any] = field(default_factory=dict)
     names: Mapping[Place, str] = field(default_factory=dict)
     webhook: ForeignWebhook | None = None
+    is_first: bool = False
 
     @property
     def submission(self) -> dict[str, Any]:
@@ -140,6 +138,7 @@ def submit_foreign(
             digest=_digest(caller, submission, request),
             is_synchronous=request.is_synchronous,
             webhook=request.webhook_from(jobs.base),
+            rejoins=not request.is_first,
         )
         result = submit(
             services,
@@ -157,9 +156,15 @@ def submit_foreign(
 
 
 def _digest(caller: Caller, submission: Submission, request: ForeignRequest) -> bytes:
-    """The hash of the API key, the surface and the whole request."""
+    """The hash of the API key, the surface and the whole request, as its client sent it."""
     facts = json.dumps([caller.key_id, request.surface, request.echo], sort_keys=True)
-    return hashlib.sha256(facts.encode() + fingerprint(submission)).digest()
+    sent = {
+        name: value
+        for name, value in submission.input.items()
+        if name not in request.translation.drawn
+    }
+    as_sent = submission.model_copy(update={"input": sent})
+    return hashlib.sha256(facts.encode() + fingerprint(as_sent)).digest()
 
 
 def _fields_of(error: ValidationError) -> Sequence[InvalidField]:
@@ -183,17 +188,3 @@ def _foreign_name(loc: Place, request: ForeignRequest) -> str:
         if (name := request.names.get(loc[:length])) is not None:
             return name
     return ".".join(map(str, loc))
-
-
-def shortened(value: Any) -> Any:
-    """JSON as it is kept with a job: pictures in it, and other long texts, are cut.
-
-    A row must not hold megabytes; `…` ends what was cut.
-    """
-    if isinstance(value, str):
-        is_picture = _PICTURE_TEXT.match(value) is not None
-        most = _PICTURE_CHARS if is_picture else _MAX_KEPT_TEXT
-        return value if len(value) <= most else f"{value[:most]}…"
-    if isinstance(value, Mapping):
-        return {name: shortened(each) for name, each in value.items()}
-    return [shortened(each) for each in value] if isinstance(value, list | tuple) else value
