@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from api.compat.replicate.florence_input import TASK_INPUTS, translate
-from api.compat.shared.regions import MeasuredPicture
+from api.compat.shared.measured_pictures import MeasuredPicture
 from api.compat.shared.translation import Translation
 from api.core.domain_errors import InvalidSubmissionError
 from workers import catalog
