@@ -56,7 +56,9 @@ async def _followed(
         yield followed
 
 
-@router.get("/{app:path}/requests/{request_id}/status/stream", response_class=EventStream)
+@router.get(
+    "/{app:path}/requests/{request_id}/status/stream", status_code=200, response_class=EventStream
+)
 async def stream_status(
     app: App,
     request: Request,

@@ -121,7 +121,7 @@ async def _run_stream(
             stream.require_complete()
 
 
-@router.post("/{app:path}/stream", response_class=EventStream)
+@router.post("/{app:path}/stream", status_code=200, response_class=EventStream)
 async def run_as_stream(
     services: ServicesDep, stream: Annotated[RunStream, Depends(_run_stream)]
 ) -> EventStream:
