@@ -7,8 +7,8 @@ from api.compat.bfl.endpoints import find_endpoint
 from api.compat.bfl.rendering import PENDING
 from api.compat.bfl.translation import Fields, translate
 from api.compat.shared.foreign_job import ForeignJob, ForeignJobs
+from api.compat.shared.picture_files import mask_of_transparency
 from api.compat.shared.pictures import as_native
-from api.compat.shared.stored_pictures import mask_of_transparency
 from api.compat.shared.submission import (
     ForeignRequest,
     ForeignResult,
@@ -49,9 +49,7 @@ def submit_task(
         Exception: as `api.compat.shared.submission.submit_foreign`.
     """
     variant = find_endpoint(services.catalogue, endpoint)
-    translation = translate(
-        variant, endpoint, _with_mask(services, caller, variant, fields)
-    )
+    translation = translate(variant, endpoint, _with_mask(services, caller, variant, fields))
     webhook = _webhook(fields)
     request = ForeignRequest(
         SurfaceName.BFL,
@@ -79,9 +77,7 @@ def _webhook(fields: Fields) -> ForeignWebhook | None:
     return None if url is None else ForeignWebhook(url, secret=secret or "")
 
 
-def _with_mask(
-    services: Services, caller: Caller, variant: Variant, fields: Fields
-) -> Fields:
+def _with_mask(services: Services, caller: Caller, variant: Variant, fields: Fields) -> Fields:
     """The fields with the mask that the transparency of `image` stands for, if it has any."""
     name = as_native(fields.get("image"))
     if not isinstance(name, str) or fields.get("mask") or not _takes_mask(variant):
