@@ -21,8 +21,7 @@ from tests.support import jobs
 from tests.support.adapters import Gate, raising
 from tests.support.apis import MakeApi
 from tests.support.pictures import encoded
-from tests.support.station import FLORENCE2, FLUX, Station
-from tests.support.surfaces import at_work
+from tests.support.station import FLORENCE2, FLUX, Station, at_work
 from tests.support.waiting import await_true
 from workers.adapters.protocol import (
     AdapterError,
