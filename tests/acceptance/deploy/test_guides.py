@@ -11,7 +11,9 @@ from tests.support.guides import ROOT, Reader, Step, differences, steps_of
 
 pytestmark = pytest.mark.timeout(300)
 
-GUIDES = sorted([ROOT / "README.md", *ROOT.glob("[!.]*/README.md")])
+GUIDES = sorted(
+    [ROOT / "README.md", *ROOT.glob("[!.]*/README.md"), *ROOT.glob("deploy/clients/*.md")]
+)
 
 ELSEWHERE = {
     r"make demo( |$)": "installs and starts a stack: cli/test_demo.py runs the same commands",
