@@ -8,7 +8,7 @@ from typing import Any
 
 from api.compat.openai.image_fields import ImageFields
 from api.compat.shared.foreign_job import ForeignJob
-from api.compat.shared.stored_pictures import result_files
+from api.compat.shared.picture_files import result_files
 from api.core.errors import not_found
 from api.services import Services
 from db.values.artifact_kinds import ArtifactKind
