@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pydantic import SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from api.compat.fal import rendering as fal
 from api.compat.shared.webhook_rendering import WebhookRenderer, event_of
 from api.core.artifact_urls import ArtifactUrls
 from db.core.secret_strength import require_strong
@@ -13,7 +14,7 @@ from db.values.surfaces import SurfaceName
 from db.webhooks.types import DeliveryClaim, ForeignFacts
 from workers.outbound.ed25519 import WebhookKey
 
-RENDERERS: Mapping[SurfaceName, WebhookRenderer] = {}
+RENDERERS: Mapping[SurfaceName, WebhookRenderer] = {SurfaceName.FAL: fal.webhook_body}
 """The JSON of each surface that has webhooks of its own."""
 
 
