@@ -267,14 +267,6 @@ def _() -> None:
         await_cancellation()
 
 
-@step("a client that leaves a call that waits cancels")
-def _() -> None:
-    with busy_worker():
-        with raises(httpx.TimeoutException):
-            fal_client.run(FLUX, arguments=SLOW, timeout=1)
-        await_cancellation()
-
-
 @step("request that must start in time")
 def _() -> None:
     assert fal_client.run(FLUX, arguments=SMALL, start_timeout=60)["images"]

@@ -11,6 +11,7 @@ export const picture = readFileSync(facts.picture); // a circle, 256 x 256
 export const mask = readFileSync(facts.mask); // white where it may be painted
 export const alphaMask = readFileSync(facts.alpha_mask); // transparent where it may be painted
 export const dataUri = `data:image/png;base64,${picture.toString("base64")}`;
+export const maskUri = `data:image/png;base64,${mask.toString("base64")}`;
 export { assert };
 
 const steps = [];

@@ -2,7 +2,7 @@
 
 import Replicate, { parseProgressFromLogs, validateWebhook } from "replicate";
 import {
-  assert, awaitCancellation, busyWorker, dataUri, eventually, facts, fetched, key, kindOf, main, native, newestJob, picture, mask,
+  assert, awaitCancellation, busyWorker, dataUri, eventually, facts, fetched, key, kindOf, main, native, newestJob, picture, maskUri,
   prompt, receive, sizeOf, soon, step, thrown, url,
 } from "./harness.mjs";
 
@@ -62,9 +62,8 @@ step("image to image with an uploaded buffer", async () => {
 });
 
 step("inpainting with data URIs", async () => {
-  const inline = new Replicate({ baseUrl, auth: key, fileEncodingStrategy: "data-uri" });
-  const input = { prompt, image: picture, mask, output_format: "png" };
-  const output = await inline.run(flux, { input });
+  const input = { prompt, image: dataUri, mask: maskUri, output_format: "png" };
+  const output = await client.run(flux, { input });
   assert.deepEqual(sizeOf(await fetched(output[0])), [256, 256]);
 });
 
