@@ -57,23 +57,6 @@ def find(session: Session, *, tenant_id: str, file_id: str) -> File | None:
     return row if row is not None and row.tenant_id == tenant_id else None
 
 
-def list_uploads(
-    session: Session, tenant_id: str, *, before_id: str | None, limit: int
-) -> Sequence[File]:
-    """A page of the pictures that a tenant has sent alone, newest first.
-
-    Args:
-        session: the transaction.
-        tenant_id: the tenant.
-        before_id: the last one of the page before; None for the first page.
-        limit: the most to return.
-    """
-    own = select(File).where(File.tenant_id == tenant_id, File.is_upload)
-    if before_id is not None:
-        own = own.where(File.id < before_id)
-    return session.scalars(own.order_by(File.id.desc()).limit(limit)).all()
-
-
 def find_by_keys(session: Session, tenant_id: str, keys: Collection[str]) -> Mapping[str, File]:
     """The rows of a tenant's stored pictures, by their keys; others are left out."""
     sha256s = {key.rpartition("/")[2] for key in keys}
