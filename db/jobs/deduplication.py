@@ -40,7 +40,8 @@ def rejoin(session: Session, *, tenant_id: str, origin: Origin) -> Job | None:
     """The unfinished job that a request has made before; None when it is over, or there is none.
 
     None, too, for a request that is sent for the first time: insert it without its digest if that
-    is taken. It must come before any lock of the tenant's row: the end of a job takes the job's lock first.
+    is taken. It must come before any lock of the tenant's row: the end of a job takes the job's
+    lock first.
     """
     if origin.digest is None or not origin.rejoins:
         return None

@@ -8,13 +8,13 @@ from api.compat.replicate.references import ModelReference
 from api.compat.replicate.rendering import PredictionEcho
 from api.compat.replicate.schemas import Events, PredictionBody
 from api.compat.replicate.waits import seconds_of
+from api.compat.shared.echo import shortened
 from api.compat.shared.foreign_job import ForeignJobs
 from api.compat.shared.regions import MeasuredPicture, store_and_measure
 from api.compat.shared.submission import (
     ForeignRequest,
     ForeignResult,
     ForeignWebhook,
-    shortened,
     submit_foreign,
 )
 from api.compat.shared.translation import Place, Translation

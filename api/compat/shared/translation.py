@@ -128,7 +128,7 @@ class Translation:
     def ignore(self, foreign: str, reason: str = "") -> None:
         """Tell that a foreign field has no effect."""
         self._seen.add(foreign)
-        # The database takes neither NUL nor half a surrogate pair.
+        # As the database takes it, and as a header and a log show it.
         name = "".join(each if each.isprintable() else "?" for each in foreign[:_MAX_NAME])
         known = {warning.parameter for warning in self.warnings}
         if name in known or len(self.warnings) >= MAX_WARNINGS:
