@@ -45,12 +45,19 @@ class _JsonRequest(Request):
     async def json(self) -> Any:
         """The parsed body. The bytes are dropped: parsed, a picture is in memory twice already."""
         data, self._body = await super().body(), b""
-        if len(data) <= _INLINE_BYTES:
-            parsed = _parse(data)
-        else:
-            parsed = await anyio.to_thread.run_sync(_parse, data, limiter=_limiter())
-        self.scope["bottega.json"] = parsed
+        parsed = self.scope["bottega.json"] = await parse_json(data)
         return parsed
+
+
+async def parse_json(data: bytes) -> Any:
+    """Parse JSON off the event loop, unless it is short.
+
+    Raises:
+        ValueError: it is no JSON, or not in UTF-8.
+    """
+    if len(data) <= _INLINE_BYTES:
+        return _parse(data)
+    return await anyio.to_thread.run_sync(_parse, data, limiter=_limiter())
 
 
 def _parse(data: bytes) -> Any:

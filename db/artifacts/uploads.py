@@ -1,6 +1,6 @@
 """Stored pictures of tenants: one row for each distinct content, uploaded or sent with a job."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -62,3 +62,27 @@ def find_by_keys(session: Session, tenant_id: str, keys: Collection[str]) -> Map
     sha256s = {key.rpartition("/")[2] for key in keys}
     of_tenant = select(File).where(File.tenant_id == tenant_id, File.sha256.in_(sha256s))
     return {row.key: row for row in session.scalars(of_tenant) if row.key in keys}
+
+
+def list_uploads(
+    session: Session,
+    tenant_id: str,
+    *,
+    after_id: str | None = None,
+    newest_first: bool = True,
+    limit: int,
+) -> Sequence[File]:
+    """The pictures that a tenant uploaded, by the time of the upload.
+
+    Args:
+        session: the transaction.
+        tenant_id: the tenant.
+        after_id: the last file of the page before.
+        newest_first: false for the oldest first.
+        limit: the most files.
+    """
+    statement = select(File).where(File.tenant_id == tenant_id, File.is_upload)
+    if after_id is not None:
+        statement = statement.where(File.id < after_id if newest_first else File.id > after_id)
+    order = File.id.desc() if newest_first else File.id
+    return session.scalars(statement.order_by(order).limit(limit)).all()

@@ -4,8 +4,9 @@ A job whose contents were removed has an empty input, which no job otherwise has
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
 from db.tables import Artifact, Delivery, Job
@@ -37,5 +38,22 @@ def remove_contents(session: Session, job: Job) -> None:
     session.flush()
     session.execute(delete(Artifact).where(Artifact.job_id == job.id))
     if job.webhook is not None:
-        body = body_of(job, Webhook.from_json(job.webhook), ())
-        session.execute(update(Delivery).where(Delivery.job_id == job.id).values(body=body))
+        _remove_from_webhook(session, job, Webhook.from_json(job.webhook))
+
+
+# The events before the job's end stay what they tell: each has its own moment.
+_EMPTIED = text("""
+UPDATE deliveries SET body = jsonb_set(
+    jsonb_set(CAST(body AS jsonb), '{data,output}', 'null'), '{data,metadata}', '{}')
+WHERE job_id = :job_id
+""")
+
+
+def _remove_from_webhook(session: Session, job: Job, webhook: Webhook) -> None:
+    if webhook.is_foreign:
+        job.webhook = replace(webhook, secret="").as_json()
+        session.flush()
+        session.execute(_EMPTIED, {"job_id": job.id})
+        return
+    body = body_of(job, webhook, ())
+    session.execute(update(Delivery).where(Delivery.job_id == job.id).values(body=body))

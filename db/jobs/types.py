@@ -65,6 +65,9 @@ class Origin:
         warnings: what in the request is not honoured.
         digest: the hash by which a request that is sent again is recognised; None for none.
         is_synchronous: true when the request stays open until the job's end.
+        webhook: the webhook in the API's own form; None for the one of the submission, if any.
+        rejoins: false for a request that its client sends for the first time: an unfinished job
+            with the same digest is another request's, and the new one goes without.
     """
 
     surface: SurfaceName = SurfaceName.NATIVE
@@ -72,6 +75,8 @@ class Origin:
     warnings: tuple[RequestWarning, ...] = ()
     digest: bytes | None = None
     is_synchronous: bool = False
+    webhook: Webhook | None = None
+    rejoins: bool = True
 
 
 NATIVE = Origin()

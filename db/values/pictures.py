@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from db.values.picture_header import PictureError, PictureHeader, read_header
 
@@ -21,6 +21,7 @@ __all__ = [
     "Reserve",
     "decode",
     "inspect",
+    "transparent_area",
     "unlimited",
 ]
 
@@ -114,6 +115,37 @@ def decode(
     # Profiles and transparent levels of the file are not those of these pixels.
     rgb.info = {}
     return rgb
+
+
+def transparent_area(
+    data: bytes, limits: PictureLimits | None = None, reserve: Reserve = unlimited
+) -> bytes | None:
+    """The transparent area of a picture as a mask: a PNG of its upright size, white there.
+
+    Args:
+        data: the file.
+        limits: the largest picture that is accepted.
+        reserve: entered while the picture is decoded.
+
+    Returns:
+        The mask's file, grey where the picture is half transparent; None for a picture without
+        transparency of its own.
+
+    Raises:
+        PictureError: it does not decode.
+    """
+    header = _checked_header(data, limits or PictureLimits())
+    with reserve(header.decoding_pixels):
+        picture = _open(data, header)
+        with _damage_explained():
+            picture.load()
+            ImageOps.exif_transpose(picture, in_place=True)
+            if not picture.has_transparency_data:
+                return None
+            alpha = picture.convert("RGBA").getchannel("A")
+        mask = io.BytesIO()
+        ImageChops.invert(alpha).save(mask, "PNG", compress_level=1)
+    return mask.getvalue()
 
 
 def _checked_header(data: bytes, limits: PictureLimits) -> PictureHeader:

@@ -9,7 +9,8 @@ skips those that are locked.
 """
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,8 +24,16 @@ from db.core.clock import from_now
 from db.tables import Artifact, Job
 from db.tables.webhooks import Delivery, DeliveryAttempt, WebhookEndpoint
 from db.values.delivery_state import DeliveryState
-from db.webhooks.payload import body_of
-from db.webhooks.types import DeliveryClaim, Outcome, Webhook
+from db.values.surfaces import SurfaceName
+from db.webhooks.payload import body_of, foreign_body_of
+from db.webhooks.types import (
+    DeliveryClaim,
+    ForeignFacts,
+    Outcome,
+    ProgressEvent,
+    Webhook,
+    WebhookEvent,
+)
 
 RETRY_DELAYS_SECONDS = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """Delays after the first to the ninth failed attempt, as Standard Webhooks recommends: ten attempts
@@ -60,9 +69,61 @@ def enqueue(session: Session, job: Job, artifacts: Iterable[Artifact]) -> None:
     if job.webhook is None:
         return
     webhook = Webhook.from_json(job.webhook)
-    event = f"job.{job.state}"
-    if event not in webhook.events:
+    event = WebhookEvent(f"job.{job.state}")
+    if not webhook.is_foreign:
+        if event in webhook.events:
+            _insert(session, job, webhook, event, body_of(job, webhook, artifacts))
         return
+    artifacts = tuple(artifacts)
+    told = [ProgressEvent.OUTPUT] if event == WebhookEvent.SUCCEEDED else []
+    for name in (*told, event):
+        if name in webhook.events:
+            body = foreign_body_of(job, webhook, artifacts, name)
+            _insert(session, job, webhook, name, body)
+
+
+def enqueue_start(session: Session, job: Job) -> None:
+    """Insert the delivery that a job has started, if its webhook subscribes to it; once a job.
+
+    Use a transaction for each job, after that of the claim: it may wait for another one that
+    inserts the same endpoint, and must hold no lock that the other one waits for.
+    """
+    webhook = _subscribed(job, ProgressEvent.STARTED)
+    if webhook is not None:
+        body = foreign_body_of(job, webhook, (), ProgressEvent.STARTED)
+        _insert(session, job, webhook, ProgressEvent.STARTED, body)
+
+
+def enqueue_logs(session: Session, job: Job, step: int, steps: int) -> None:
+    """Insert the delivery of a step of a running job, if its webhook subscribes to it.
+
+    None is inserted while an earlier step's is pending: a receiver that is slow or gone gets fewer.
+    Use a transaction for each job, as for `enqueue_start`.
+    """
+    webhook = _subscribed(job, ProgressEvent.LOGS)
+    if webhook is None or _has_pending_logs(session, job.id):
+        return
+    event = f"{ProgressEvent.LOGS}.{step}"
+    _insert(session, job, webhook, event, foreign_body_of(job, webhook, (), event, (step, steps)))
+
+
+def _subscribed(job: Job, event: ProgressEvent) -> Webhook | None:
+    if job.webhook is None:
+        return None
+    webhook = Webhook.from_json(job.webhook)
+    return webhook if event in webhook.events else None
+
+
+def _has_pending_logs(session: Session, job_id: str) -> bool:
+    statement = select(Delivery.id).where(
+        Delivery.job_id == job_id,
+        Delivery.event.startswith(f"{ProgressEvent.LOGS}."),
+        Delivery.state == DeliveryState.PENDING,
+    )
+    return session.scalar(statement.limit(1)) is not None
+
+
+def _insert(session: Session, job: Job, webhook: Webhook, event: str, body: str) -> None:
     delivery = insert(Delivery).values(
         id=new_id("msg"),
         job_id=job.id,
@@ -70,7 +131,7 @@ def enqueue(session: Session, job: Job, artifacts: Iterable[Artifact]) -> None:
         endpoint_id=_endpoint_id(session, job.tenant_id, webhook.url),
         event=event,
         url=webhook.url,
-        body=body_of(job, webhook, artifacts),
+        body=body,
     )
     session.execute(delivery.on_conflict_do_nothing(index_elements=["job_id", "event"]))
 
@@ -83,16 +144,16 @@ def _endpoint_id(session: Session, tenant_id: str, url: str) -> str:
     found = session.scalar(select(WebhookEndpoint.id).where(own))
     if found is not None:
         return found
-    # There is no race for the same endpoint: the end of the job has locked its tenant's row.
-    endpoint = WebhookEndpoint(
+    # Two ends of a tenant's jobs do not race for it: each has locked the tenant's row. A start or
+    # a step has not, and holds no other lock: whoever comes second waits for its commit.
+    endpoint = insert(WebhookEndpoint).values(
         id=new_id("whe"),
         tenant_id=tenant_id,
         url=plain,
         host=parts.netloc.rpartition("@")[2].lower(),
     )
-    session.add(endpoint)
-    session.flush()
-    return endpoint.id
+    session.execute(endpoint.on_conflict_do_nothing(index_elements=["tenant_id", "url"]))
+    return session.scalars(select(WebhookEndpoint.id).where(own)).one()
 
 
 # waiting: endpoints with pending deliveries, one index step for each.
@@ -102,6 +163,7 @@ def _endpoint_id(session: Session, tenant_id: str, url: str) -> str:
 # chosen: the first of them, as many as there is room for. taken: the same, locked.
 # lost: earlier attempts of theirs that never ended. leased: the attempt deliveries.
 # logged: a new row for each attempt.
+# of_form: the `ForeignFacts` of a job whose webhook has the form of a compatible API.
 _CLAIM = text("""
 WITH RECURSIVE waiting AS (
     (SELECT endpoint_id FROM deliveries WHERE state = 'pending' ORDER BY endpoint_id LIMIT 1)
@@ -156,7 +218,13 @@ WITH RECURSIVE waiting AS (
     INSERT INTO delivery_attempts (delivery_id, number) SELECT id, attempts FROM leased
 )
 SELECT leased.id, leased.attempts, leased.tenant_id, leased.event, e.host, leased.url,
-       leased.body, now() AS started_at, leased.job_id, jobs.request_id
+       leased.body, now() AS started_at, leased.job_id, jobs.request_id,
+       CASE WHEN jobs.webhook ? 'surface' THEN jsonb_build_object(
+           'surface', jobs.webhook -> 'surface', 'base_url', jobs.webhook -> 'base_url',
+           'secret', coalesce(jobs.webhook -> 'secret', '""'), 'input', jobs.input,
+           'request', coalesce(jobs.surface_request, '{}'),
+           'warnings', coalesce(jobs.warnings, '[]')
+       ) END AS of_form
 FROM leased JOIN webhook_endpoints e ON e.id = leased.endpoint_id
 JOIN jobs ON jobs.id = leased.job_id
 ORDER BY leased.next_at, leased.id
@@ -182,7 +250,14 @@ def claim(session: Session, *, room: int, lease_seconds: float) -> list[Delivery
         "tries": _TRIES,
         "lost": COURIER_LOST,
     }
-    return [DeliveryClaim(*row) for row in session.execute(_CLAIM, values)]
+    rows = session.execute(_CLAIM, values)
+    return [replace(DeliveryClaim(*row[:-1]), foreign=_foreign_facts(row.of_form)) for row in rows]
+
+
+def _foreign_facts(of_form: Mapping[str, Any] | None) -> ForeignFacts | None:
+    if of_form is None:
+        return None
+    return ForeignFacts(**{**of_form, "surface": SurfaceName(of_form["surface"])})
 
 
 def record(session: Session, attempt: DeliveryClaim, outcome: Outcome) -> DeliveryState | None:

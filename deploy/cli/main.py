@@ -347,13 +347,15 @@ def courier() -> None:
     """Send webhooks, and run maintenance: lost leases, expired jobs, missing tickets, retention.
 
     Several couriers may run. Webhooks go to public addresses by https only;
-    BOTTEGA_OUTBOUND_ALLOW and BOTTEGA_OUTBOUND_HTTP name the exceptions.
+    BOTTEGA_OUTBOUND_ALLOW and BOTTEGA_OUTBOUND_HTTP name the exceptions. Webhooks in the form of a
+    compatible API need BOTTEGA_URL_SECRET, the API's own.
     """
+    from api.compat.webhook_forms import forms_of_environment  # noqa: PLC0415
     from deploy.local.supervisor import stop_on_signals  # noqa: PLC0415
     from workers.courier.process import run_courier  # noqa: PLC0415
 
     with stop_on_signals() as stopping:
-        run_courier(stopping)
+        run_courier(stopping, forms_of_environment())
 
 
 if __name__ == "__main__":

@@ -144,7 +144,8 @@ class LocalStack:
         )
         if "S3_BUCKET" not in os.environ and "S3_ENDPOINT_URL" not in os.environ:
             self._settings["BOTTEGA_STORE_DIR"] = str(self.data_dir / "store")
-        api_settings = self._settings | {"BOTTEGA_URL_SECRET": secret}
+        url_signer = {"BOTTEGA_URL_SECRET": secret}
+        api_settings = self._settings | url_signer
         self._write_settings(api_settings)
         upgrade(self.migration_url)
         url = SecretStr(self._settings["DATABASE_URL"])
@@ -166,7 +167,7 @@ class LocalStack:
         progress = StartProgress(self._database, worker.worker_id, stopping)
         try:
             self._supervisor.start(
-                courier_program(worker_settings | self._metrics_port("courier")),
+                courier_program(worker_settings | url_signer | self._metrics_port("courier")),
                 worker,
                 api_program(self.port, api_settings, tls=self._tls()),
                 stall_seconds=StartSettings().limit_seconds,

@@ -20,9 +20,9 @@ from db.values.delivery_state import DeliveryState
 from db.webhooks import deliveries
 from db.webhooks import secrets as webhook_secrets
 from db.webhooks.types import DeliveryClaim, Outcome
+from workers.courier.messages import ForeignForms, MessageError, message_of
 from workers.courier.outcome import outcome_of_answer, outcome_of_error
 from workers.outbound import Answer, OutboundError, Timeouts
-from workers.outbound.signature import headers_of
 from workers.settings import WorkerSettings
 from workers.telemetry import metrics, tracing
 
@@ -56,12 +56,21 @@ class WebhookDispatcher:
         database: where deliveries are claimed and recorded.
         client: the guarded HTTP client.
         settings: the time limit of one POST, and the number of POSTs in flight.
+        forms: the forms of compatible APIs; None for a courier without the URL secret, which
+            fails deliveries in them.
     """
 
-    def __init__(self, database: Database, client: HttpClient, settings: WorkerSettings) -> None:
+    def __init__(
+        self,
+        database: Database,
+        client: HttpClient,
+        settings: WorkerSettings,
+        forms: ForeignForms | None = None,
+    ) -> None:
         self._database = database
         self._client = client
         self._settings = settings
+        self._forms = forms
         seconds = settings.webhook_timeout_seconds
         self._timeouts = Timeouts(total=seconds, connect=min(5.0, seconds), read=seconds)
         self._in_flight = 0
@@ -142,13 +151,14 @@ class WebhookDispatcher:
     def _post(self, claim: DeliveryClaim, secrets: Sequence[str]) -> Outcome:
         began = time.monotonic()
         try:
+            message = message_of(claim, secrets, self._forms)
             answer = self._client.post(
-                claim.url,
-                claim.body.encode(),
-                headers=headers_of(claim, secrets),
-                timeouts=self._timeouts,
+                claim.url, message.body.encode(), headers=message.headers, timeouts=self._timeouts
             )
             return outcome_of_answer(answer, time.monotonic() - began)
+        except MessageError as error:
+            _log.error("webhook_not_rendered", delivery=claim.delivery_id, error=str(error))
+            return Outcome(None, str(error), time.monotonic() - began)
         except OutboundError as error:
             return outcome_of_error(error, time.monotonic() - began)
         except Exception as error:  # noqa: BLE001 - a delivery must end, whatever its POST raises

@@ -10,6 +10,7 @@ from db.core.settings import DatabaseSettings
 from db.storage.settings import StorageSettings, open_store
 from workers import catalog
 from workers.courier.dispatcher import WebhookDispatcher
+from workers.courier.messages import ForeignForms
 from workers.courier.retention import Retention
 from workers.courier.sweeper import Sweeper
 from workers.messaging.events import Publisher
@@ -21,8 +22,12 @@ from workers.telemetry import metrics, tracing
 _POOL_SIZE = 4
 
 
-def run_courier(stopping: threading.Event) -> None:
+def run_courier(stopping: threading.Event, forms: ForeignForms | None = None) -> None:
     """Run the courier until `stopping` is set, configured by the environment.
+
+    Args:
+        stopping: the signal to end.
+        forms: the forms of webhooks that the floor above renders; None if it has no URL secret.
 
     Raises:
         pydantic.ValidationError: a setting is missing or wrong.
@@ -36,7 +41,7 @@ def run_courier(stopping: threading.Event) -> None:
     publisher, queue_notifier = Publisher(settings), QueueNotifier(settings)
     sweeper = Sweeper(database, queue_notifier, publisher)
     retention = Retention(database, open_store(StorageSettings()), settings)
-    dispatcher = WebhookDispatcher(database, Outbound(OutboundSettings()), settings)
+    dispatcher = WebhookDispatcher(database, Outbound(OutboundSettings()), settings, forms)
     try:
         run_loops(
             stopping,

@@ -22,11 +22,20 @@ def headers_of(sending: DeliveryClaim, secrets: Sequence[str]) -> dict[str, str]
         secrets: the tenant's, the current one first. Each adds a signature, so that receivers
             can verify with either one while a secret is rotated.
     """
-    timestamp = int(sending.started_at.timestamp())
-    signatures = [sign(key, sending.delivery_id, timestamp, sending.body) for key in secrets]
+    return json_headers(sending) | standard_headers(sending, sending.body, secrets)
+
+
+def json_headers(sending: DeliveryClaim) -> dict[str, str]:
+    """The headers of every attempt, whatever its form, without a signature."""
     request = {"X-Request-Id": sending.request_id} if sending.request_id else {}
-    return request | {
-        "Content-Type": "application/json",
+    return request | {"Content-Type": "application/json"}
+
+
+def standard_headers(sending: DeliveryClaim, body: str, secrets: Sequence[str]) -> dict[str, str]:
+    """The headers of Standard Webhooks for a body, with a signature by each secret."""
+    timestamp = int(sending.started_at.timestamp())
+    signatures = [sign(key, sending.delivery_id, timestamp, body) for key in secrets]
+    return {
         "webhook-id": sending.delivery_id,
         "webhook-timestamp": str(timestamp),
         "webhook-signature": " ".join(signatures),

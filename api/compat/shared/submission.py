@@ -19,6 +19,7 @@ from api.schemas.jobs import Submission
 from api.services import Services
 from db.jobs.types import Origin
 from db.values.surfaces import SurfaceName
+from db.webhooks.types import ProgressEvent, Webhook, WebhookEvent
 
 IGNORED = "Bottega-Ignored"
 """The header that names the fields of a request that had no effect."""
@@ -26,11 +27,23 @@ IGNORED = "Bottega-Ignored"
 _REPLAYED = "Idempotency-Replayed"
 _NOT_IN_HEADERS = re.compile(r"[^A-Za-z0-9_.\[\]-]")
 _MAX_HEADER = 1_000
-_PICTURE_CHARS = 64
-_MAX_KEPT_TEXT = 5_000
-"""As long as the longest prompt."""
+_HEADER_VALUE = re.compile(r"[!-~]{0,500}")
 
-_PICTURE_TEXT = re.compile(r"data:|iVBOR|/9j/|UklGR|R0lGO", re.IGNORECASE)
+
+@dataclass(frozen=True)
+class ForeignWebhook:
+    """A webhook whose payload and signature have the surface's own form.
+
+    Attributes:
+        url: the receiver; refused as an input error of the field that `ForeignRequest.names` gives
+            `("webhook", "url")`.
+        events: the events that are sent.
+        secret: a secret that the request gave for the signature; empty if none.
+    """
+
+    url: str
+    events: tuple[WebhookEvent | ProgressEvent, ...] = tuple(WebhookEvent)
+    secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -40,12 +53,16 @@ class ForeignRequest:
     Attributes:
         surface: the API.
         translation: the variant, its native input, and what is ignored.
-        echo: what the API needs to show the job again, as JSON without pictures, see `shortened`.
+        echo: what the API needs to show the job again, as JSON without pictures, see
+            `api.compat.shared.echo.shortened`.
         is_synchronous: true when the request stays open until the job's end.
         settings: further native fields of a submission: `priority`, `expires_in_seconds`,
-            `metadata`, `webhook`.
+            `metadata`, and `webhook` for one in the service's own form.
         names: the foreign names of these fields, for errors, by their native place such as
             `("webhook", "url")`.
+        webhook: the webhook in the surface's own form.
+        is_first: true when the client says that it has not sent the request before: it rejoins no
+            job, and a retry of it does.
     """
 
     surface: SurfaceName
@@ -54,6 +71,29 @@ class ForeignRequest:
     is_synchronous: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     names: Mapping[Place, str] = field(default_factory=dict)
+    webhook: ForeignWebhook | None = None
+    is_first: bool = False
+
+    @property
+    def submission(self) -> dict[str, Any]:
+        """The fields of the native submission."""
+        asked = {"webhook": {"url": self.webhook.url}} if self.webhook else {}
+        model, input_ = self.translation.variant.id, self.translation.input
+        return {"model": model, "input": input_, **self.settings, **asked}
+
+    def webhook_from(self, base: str) -> Webhook | None:
+        """The webhook as it is kept with the job, with the URL by which the service was asked.
+
+        Raises:
+            InvalidSubmissionError: its secret cannot stand in a header.
+        """
+        asked = self.webhook
+        if asked is None:
+            return None
+        if not _HEADER_VALUE.fullmatch(asked.secret):
+            message = "the secret must be printable ASCII, 500 characters at most"
+            raise InvalidSubmissionError.of_field(("webhook", "secret"), message, "invalid_secret")
+        return Webhook(asked.url, asked.events, base, self.surface, asked.secret)
 
 
 @dataclass(frozen=True)
@@ -90,17 +130,15 @@ def submit_foreign(
         Exception: as `api.jobs.submit.submit`.
     """
     try:
-        submission = Submission(
-            model=request.translation.variant.id,
-            input=request.translation.input,
-            **request.settings,
-        )
+        submission = Submission(**request.submission)
         origin = Origin(
             surface=request.surface,
             request=request.echo,
             warnings=tuple(request.translation.warnings),
             digest=_digest(caller, submission, request),
             is_synchronous=request.is_synchronous,
+            webhook=request.webhook_from(jobs.base),
+            rejoins=not request.is_first,
         )
         result = submit(
             services,
@@ -118,9 +156,15 @@ def submit_foreign(
 
 
 def _digest(caller: Caller, submission: Submission, request: ForeignRequest) -> bytes:
-    """The hash of the API key, the surface and the whole request."""
+    """The hash of the API key, the surface and the whole request, as its client sent it."""
     facts = json.dumps([caller.key_id, request.surface, request.echo], sort_keys=True)
-    return hashlib.sha256(facts.encode() + fingerprint(submission)).digest()
+    sent = {
+        name: value
+        for name, value in submission.input.items()
+        if name not in request.translation.drawn
+    }
+    as_sent = submission.model_copy(update={"input": sent})
+    return hashlib.sha256(facts.encode() + fingerprint(as_sent)).digest()
 
 
 def _fields_of(error: ValidationError) -> Sequence[InvalidField]:
@@ -144,17 +188,3 @@ def _foreign_name(loc: Place, request: ForeignRequest) -> str:
         if (name := request.names.get(loc[:length])) is not None:
             return name
     return ".".join(map(str, loc))
-
-
-def shortened(value: Any) -> Any:
-    """JSON as it is kept with a job: pictures in it, and other long texts, are cut.
-
-    A row must not hold megabytes; `…` ends what was cut.
-    """
-    if isinstance(value, str):
-        is_picture = _PICTURE_TEXT.match(value) is not None
-        most = _PICTURE_CHARS if is_picture else _MAX_KEPT_TEXT
-        return value if len(value) <= most else f"{value[:most]}…"
-    if isinstance(value, Mapping):
-        return {name: shortened(each) for name, each in value.items()}
-    return [shortened(each) for each in value] if isinstance(value, list | tuple) else value

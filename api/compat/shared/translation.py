@@ -26,12 +26,15 @@ class Translation:
         variant: the model.
         input: the native input so far.
         warnings: what is ignored.
+        drawn: native parameters that were drawn here, such as a seed: equal requests differ in
+            them.
     """
 
     def __init__(self, variant: Variant) -> None:
         self.variant = variant
         self.input: dict[str, Any] = {}
         self.warnings: list[RequestWarning] = []
+        self.drawn: set[str] = set()
         self._names: dict[Place, str] = {}
         self._seen: set[str] = set()
 
@@ -96,6 +99,20 @@ class Translation:
             self._seen.add(foreign)
             self.rename(("images", n), foreign)
 
+    def put_strength(self, value: Any, foreign: str) -> None:
+        """Give the share to repaint, after the pictures; ignored where there is none to repaint."""
+        self._seen.add(foreign)
+        if value is None:
+            return
+        inputs = getattr(self.variant.parameters, "inputs", None)
+        if inputs is not None:
+            plain, masked = inputs.strengths
+            has_effect = masked if "mask" in self.input else plain
+            if "image" not in self.input or has_effect is None:
+                self.ignore(foreign, "no picture is repainted")
+                return
+        self.put("strength", value, foreign)
+
     def rename(self, native: Place, foreign: str) -> None:
         """Have errors of a native parameter name a foreign field."""
         self._names[native] = foreign
@@ -104,13 +121,18 @@ class Translation:
         """Count foreign fields as used, which have no native parameter of their own."""
         self._seen.update(foreign)
 
+    def has_seen(self, foreign: str) -> bool:
+        """True for a foreign field that was put, accepted or ignored."""
+        return foreign in self._seen
+
     def ignore(self, foreign: str, reason: str = "") -> None:
         """Tell that a foreign field has no effect."""
         self._seen.add(foreign)
+        # As the database takes it, and as a header and a log show it.
+        name = "".join(each if each.isprintable() else "?" for each in foreign[:_MAX_NAME])
         known = {warning.parameter for warning in self.warnings}
-        if foreign in known or len(self.warnings) >= MAX_WARNINGS:
+        if name in known or len(self.warnings) >= MAX_WARNINGS:
             return
-        name = foreign[:_MAX_NAME]
         why = reason or f"{self.variant.id} has no such parameter"
         self.warnings.append(RequestWarning("parameter_ignored", name, f"{name} is ignored: {why}"))
 

@@ -55,15 +55,29 @@ async def submit_and_wait(
         release_body(request.scope)
         if result.job.is_over:
             return result
+        seconds = services.settings.sync_seconds
         async with leaving(services, caller, result.job.view.id):
-            ended = await _wait(request, services, caller, jobs, result.job.view.id)
+            ended = await wait_for_end(
+                request, services, caller, jobs, job_id=result.job.view.id, seconds=seconds
+            )
     return ForeignResult(ended, result.replayed)
 
 
-async def _wait(
-    request: Request, services: Services, caller: Caller, jobs: ForeignJobs, job_id: str
+async def wait_for_end(
+    request: Request,
+    services: Services,
+    caller: Caller,
+    jobs: ForeignJobs,
+    *,
+    job_id: str,
+    seconds: float,
 ) -> ForeignJob:
-    seconds = services.settings.sync_seconds
+    """The job once it is over; the caller has counted the wait among the key's long polls.
+
+    Raises:
+        NotInTimeError: it did not end within these seconds, or the client has gone away.
+        Exception: as `api.jobs.long_poll.wait_until_over`.
+    """
     rendered = await wait_until_over(
         services,
         jobs.views,
@@ -89,9 +103,14 @@ async def leaving(services: Services, caller: Caller, job_id: str) -> AsyncItera
         yield
     # Not a cancellation: that is this process's end, and no client's.
     except (Exception, GeneratorExit):
-        _departures.add(task := asyncio.create_task(_leave(services, caller, job_id)))
-        task.add_done_callback(_departures.discard)
+        leave_soon(services, caller, job_id)
         raise
+
+
+def leave_soon(services: Services, caller: Caller, job_id: str) -> None:
+    """Leave a job after the time in which a client may send its request again."""
+    _departures.add(task := asyncio.create_task(_leave(services, caller, job_id)))
+    task.add_done_callback(_departures.discard)
 
 
 _departures: set[asyncio.Task[None]] = set()

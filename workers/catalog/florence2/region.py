@@ -1,6 +1,7 @@
 """A region of a picture: its form as a parameter, and its tokens for Florence-2."""
 
 import math
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, WithJsonSchema
@@ -61,6 +62,15 @@ def as_tokens(region: _Corners, size: PictureSize) -> str:
     sides = (*size, *size)
     bins = [_bin(edge, side) for edge, side in zip(region, sides, strict=True)]
     return "".join(f"<loc_{number}>" for number in bins)
+
+
+def from_bins(bins: Sequence[int], size: PictureSize) -> list[float]:
+    """The region in pixels that `as_tokens` writes as these four numbers from 0 to 999.
+
+    Each edge is the middle of its bin: `(bin + 0.5) * side / 1000`.
+    """
+    sides = (*size, *size)
+    return [(number + 0.5) * side / BINS for number, side in zip(bins, sides, strict=True)]
 
 
 def _bin(edge: float, side: int) -> int:

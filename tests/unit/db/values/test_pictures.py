@@ -12,7 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from db.values.pictures import SUFFIXES, PictureError, PictureLimits, decode, inspect
+from db.values.pictures import (
+    SUFFIXES,
+    PictureError,
+    PictureLimits,
+    decode,
+    inspect,
+    transparent_area,
+)
 
 LIMITS = PictureLimits(max_bytes=200_000, max_pixels=100_000)
 FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
@@ -153,6 +160,31 @@ def test_what_lies_under_transparent_pixels_is_not_seen(
         assert decoded.getpixel((1, 0))[0] == pytest.approx((200 + level) / 2, abs=1)
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_the_transparent_area_of_a_picture_is_white_in_its_mask(mode: str) -> None:
+    picture = drawn(mode=mode)
+    picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+    mask = transparent_area(saved(picture))
+    assert mask is not None
+    opened = Image.open(io.BytesIO(mask))
+    assert (opened.mode, opened.size) == ("L", picture.size)
+    levels = [opened.getpixel((0, y)) for y in (0, picture.height - 1)]
+    assert levels[0] > 245
+    assert levels[1] < 10
+
+
+def test_the_transparent_area_of_a_picture_on_its_side_is_upright() -> None:
+    picture = drawn((40, 30), "RGBA")
+    mask = transparent_area(saved(picture, exif=SIDEWAYS))
+    assert mask is not None
+    assert Image.open(io.BytesIO(mask)).size == (30, 40)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_picture_without_transparency_has_no_transparent_area(kind: str) -> None:
+    assert transparent_area(saved(drawn(), kind)) is None
+
+
 def test_a_print_shop_s_jpeg_decodes_to_rgb() -> None:
     assert decode(saved(drawn(mode="CMYK"), "JPEG")).mode == "RGB"
 
@@ -169,6 +201,7 @@ def test_a_text_chunk_that_unpacks_to_gigabytes_is_refused() -> None:
 SEEDS = [
     saved(drawn((16, 12)), kind, exif=exif) for kind in FORMATS for exif in (Image.Exif(), SIDEWAYS)
 ]
+SEEDS += [saved(drawn((16, 12), "RGBA"), kind) for kind in ("PNG", "WEBP")]
 
 
 @st.composite
@@ -191,6 +224,7 @@ def test_a_damaged_picture_is_accepted_or_refused_and_nothing_else(data: bytes) 
     except PictureError:
         return
     assert decode(data).size == (facts.width, facts.height)
+    transparent_area(data)
 
 
 def test_a_palette_picture_without_its_palette_is_refused_and_never_an_error_of_ours() -> None:

@@ -1,0 +1,82 @@
+"""Bodies of inference requests: a picture's bytes, or JSON with `inputs` and `parameters`.
+
+Clients send a wrong content type, or none: the first bytes decide.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
+
+from api.compat.shared.pictures import data_uri
+from api.core.domain_errors import InvalidSubmissionError
+from api.core.errors import ProblemError
+from api.core.json_body import parse_json
+
+_MEDIA_TYPES: Mapping[bytes, str] = {
+    b"\x89PNG": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"RIFF": "image/webp",
+    b"GIF8": "image/gif",
+}
+
+
+@dataclass(frozen=True)
+class InferenceBody:
+    """The content of a request.
+
+    Attributes:
+        inputs: the text or picture; one that was sent as bytes is a data URI.
+        parameters: the parameters, without nulls.
+        others: further fields of the JSON.
+        is_raw: true for a picture's bytes without parameters.
+    """
+
+    inputs: Any
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    others: Mapping[str, Any] = field(default_factory=dict)
+    is_raw: bool = False
+
+    @property
+    def is_picture(self) -> bool:
+        """True when the inputs are a picture, not words."""
+        return isinstance(self.inputs, str) and self.inputs[:5].lower() == "data:"
+
+
+async def read_body(request: Request) -> InferenceBody:
+    """Read a request's body; its bytes are not kept.
+
+    Raises:
+        ProblemError: 400, it is neither a picture nor JSON.
+        InvalidSubmissionError: it is JSON of another form.
+    """
+    data = b"".join([chunk async for chunk in request.stream()])
+    media_type = next((kind for magic, kind in _MEDIA_TYPES.items() if data.startswith(magic)), "")
+    if media_type:
+        return InferenceBody(await run_in_threadpool(data_uri, data, media_type), is_raw=True)
+    try:
+        parsed = await parse_json(data)
+    except (ValueError, RecursionError):
+        detail = "the body is neither a PNG, JPEG or WebP picture nor JSON with inputs"
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "bad_request", detail) from None
+    return _from_json(parsed)
+
+
+def _from_json(parsed: Any) -> InferenceBody:
+    if not isinstance(parsed, dict):
+        raise InvalidSubmissionError.of_field(["inputs"], "send an object with inputs")
+    parameters = parsed.get("parameters")
+    if parameters is None:
+        parameters = {}
+    if not isinstance(parameters, dict):
+        raise InvalidSubmissionError.of_field(["parameters"], "parameters is an object")
+    return InferenceBody(
+        inputs=parsed.get("inputs"),
+        parameters={name: value for name, value in parameters.items() if value is not None},
+        others={
+            name: value for name, value in parsed.items() if name not in ("inputs", "parameters")
+        },
+    )
