@@ -113,11 +113,11 @@ def create_app(catalogue: Catalogue | None = None) -> FastAPI:
         redoc_url=None,
         lifespan=_lifespan(settings, _offered(catalogue or catalog.installed(), settings)),
     )
+    mounting.mount(app)
     for router in _ROUTERS:
         app.include_router(router)
     app.include_router(artifacts.direct_router)
     errors.install(app)
-    mounting.mount(app)
     _add_docs(app)
     dashboard.install(app)
     playground.install(app)
