@@ -103,8 +103,8 @@ RULES: dict[str, str] = {
         UNION ALL
         SELECT d.job_id FROM deliveries d JOIN jobs j ON j.id = d.job_id
         WHERE d.event <> 'job.' || j.state AND NOT (
-            split_part(d.event, '.', 2) IN ('started', 'output', 'logs')
-            AND coalesce(j.webhook -> 'events' ? ('job.' || split_part(d.event, '.', 2)), false))""",
+            split_part(d.event, '.', 2) IN ('started', 'output', 'logs') AND coalesce(
+                j.webhook -> 'events' ? ('job.' || split_part(d.event, '.', 2)), false))""",
     "the numbers of the fair share are finite": """
         SELECT variant FROM queues WHERE virtual_time IN ('NaN', 'Infinity', '-Infinity')
         UNION ALL
