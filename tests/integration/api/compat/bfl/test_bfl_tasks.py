@@ -13,6 +13,8 @@ from api.compat.bfl import polling
 from api.resources import event_hub
 from api.services import Services
 from db.core.session import Database
+from db.operators.actions import suspend_tenant
+from db.operators.audit import Actor
 from db.tenants import api_keys
 from tests.support import jobs
 from tests.support.adapters import raising
@@ -180,6 +182,21 @@ def test_a_poll_waits_for_the_end_of_its_task_and_no_longer(
     found, _ = at_once([lambda: polled(client if key_to_poll else anonymous, task), end])
     assert found["status"] == "Error"
     assert found["details"] == {"code": "canceled", "message": "the task was canceled"}
+
+
+def test_who_is_shut_out_during_a_poll_gets_nothing_of_the_task(
+    client: TestClient, database: Database, monkeypatch: pytest.MonkeyPatch, tenant_id: str
+) -> None:
+    task = submitted(client)
+
+    async def suspend(*_arguments: object) -> None:
+        with database.transaction() as session:
+            assert suspend_tenant(session, Actor("key_0", "test"), tenant_id)
+
+    monkeypatch.setattr(polling, "_hold", suspend)
+    refused = client.get(task["polling_url"])
+    assert refused.status_code == 403
+    assert "suspended" in refused.json()["message"]
 
 
 def test_a_poll_beyond_the_limit_of_waits_is_answered_at_once(
