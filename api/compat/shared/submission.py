@@ -31,7 +31,9 @@ _PICTURE_CHARS = 64
 _MAX_KEPT_TEXT = 5_000
 """As long as the longest prompt."""
 
-_HEADER_VALUE = re.compile(r"[!-~]{0,500}")
+_HEADER_VALUE = re.compile(r"(?! )[ -~]{0,500}(?<! )")
+"""Spaces at its ends would be lost on the way."""
+
 
 _PICTURE_TEXT = re.compile(r"data:|iVBOR|/9j/|UklGR|R0lGO", re.IGNORECASE)
 
@@ -96,7 +98,7 @@ class ForeignRequest:
         if asked is None:
             return None
         if not _HEADER_VALUE.fullmatch(asked.secret):
-            message = "the secret must be printable ASCII, 500 characters at most"
+            message = "must be printable ASCII without spaces at its ends, 500 at most"
             raise InvalidSubmissionError.of_field(("webhook", "secret"), message, "invalid_secret")
         return Webhook(asked.url, asked.events, base, self.surface, asked.secret)
 

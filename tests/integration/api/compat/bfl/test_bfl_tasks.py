@@ -234,11 +234,11 @@ def test_the_transparency_of_a_picture_is_its_mask(
 
 def test_a_webhook_is_kept_in_the_vendor_s_form(client: TestClient, database: Database) -> None:
     url = "https://example.org/hook?token=1"
-    task = submitted(client, webhook_url=url, webhook_secret="shh")
+    task = submitted(client, webhook_url=url, webhook_secret="a shared secret")
     assert (task["status"], task["webhook_url"]) == ("Pending", url)
     kept = jobs.found(database, task["id"]).webhook
     assert kept is not None
-    assert (kept["url"], kept["surface"], kept["secret"]) == (url, "bfl", "shh")
+    assert (kept["url"], kept["surface"], kept["secret"]) == (url, "bfl", "a shared secret")
     # Another secret is another request: its receiver could not verify the first one's signature.
     assert submitted(client, webhook_url=url, webhook_secret="other")["id"] != task["id"]
 
@@ -257,6 +257,7 @@ INVALID: tuple[tuple[Json, str], ...] = (
     ({"webhook_url": 7}, "webhook_url"),
     ({"webhook_url": "https://example.org/", "webhook_secret": 7}, "webhook_secret"),
     ({"webhook_url": "https://example.org/", "webhook_secret": "a\nb"}, "webhook_secret"),
+    ({"webhook_url": "https://example.org/", "webhook_secret": "a "}, "webhook_secret"),
 )
 
 
