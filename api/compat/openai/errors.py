@@ -1,6 +1,7 @@
 """Errors as OpenAI's clients read them: `{"error": {message, type, param, code}}`."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -66,6 +67,11 @@ def respond(problem: ProblemError, scope: Scope) -> Response:
     status = _FINAL.get(problem.status, 400 if problem.status == _UNPROCESSABLE else problem.status)
     headers = {**problem.headers, **(NO_RETRY if problem.status in _FINAL else {})}
     return _ErrorResponse(error_body(problem, scope), status, headers)
+
+
+def final(problem: ProblemError, headers: dict[str, str]) -> ProblemError:
+    """The problem with further headers, and with the one by which clients do not ask again."""
+    return replace(problem, headers={**problem.headers, **headers, **NO_RETRY})
 
 
 def error_body(problem: ProblemError, scope: Scope | None = None) -> dict[str, Any]:
