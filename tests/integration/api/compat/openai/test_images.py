@@ -346,3 +346,5 @@ def test_the_document_describes_the_calls(site: Site) -> None:
     calls = {path.removeprefix("/v1") for path in document["paths"]}
     assert {"/images/generations", "/images/edits", "/chat/completions", "/files"} <= calls
     assert "#/$defs" not in json.dumps(document)
+    answers = [each["responses"] for path in document["paths"].values() for each in path.values()]
+    assert all("400" in each and "422" not in each for each in answers)
