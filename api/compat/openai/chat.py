@@ -51,6 +51,7 @@ async def complete(fields: ChatFields, call: CallDep) -> Response:
     def submit() -> list[ForeignResult]:
         foreign = _foreign(call, fields)
         fields.messages.clear()
+        (fields.model_extra or {}).clear()
         return submit_all(services, caller, jobs, [foreign], idempotency_key=key)
 
     model = fields.model or ""

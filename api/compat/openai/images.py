@@ -85,6 +85,7 @@ async def _answer(call: Call, request: ImageRequest, form: Form) -> Response:
         key = call.idempotency_key
         results = submit_all(services, caller, jobs, each, idempotency_key=key)
         form.files.clear()
+        request.fields.release()
         return results
 
     if request.fields.stream:
