@@ -22,8 +22,11 @@ NO_RETRY: dict[str, str] = {"x-should-retry": "false"}
 _UNPROCESSABLE = 422
 _TOO_MANY = 429
 _FAILED = 500
-_FINAL = {402: 429, 409: 409, 504: 504}
-"""Statuses whose answers stay what they are when the request is sent again; as they are sent."""
+_FINAL = {402: 429, 409: 409, 500: 500, 504: 504}
+"""Statuses after which the request is not to be sent again, as they are sent.
+
+Its answer would stay the same, or its job may have been paid for.
+"""
 
 _MISSING = ("missing", "string_too_short")
 _OWN_WORDS = ("invalid_image", "invalid_lora", "invalid_url", "too_long", "unknown_task")

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from api.compat.openai.call import Call, CallDep
 from api.compat.openai.documents import EDIT_BODY, IMAGES_ANSWER, MADE
 from api.compat.openai.errors import final
-from api.compat.openai.form import Form, read_form
+from api.compat.openai.form import FORMS, Form, read_form
 from api.compat.openai.image_answers import answer_of, read_pictures
 from api.compat.openai.image_fields import EditFields, ImageFields
 from api.compat.openai.image_request import ImageRequest, find_painter, jobs_of
@@ -21,7 +21,7 @@ from api.compat.openai.image_stream import ImageStream
 from api.compat.openai.job_stream import stream_jobs
 from api.compat.openai.waiting import submit_all, submit_and_wait_for_all
 from api.compat.shared.submission import ForeignResult
-from api.core.errors import KNOWN, invalid, problem_of, validation_problem
+from api.core.errors import KNOWN, ProblemError, invalid, problem_of, validation_problem
 from api.core.json_body import JsonRoute, says_json
 
 router = APIRouter(prefix="/v1/images", tags=["images"], route_class=JsonRoute)
@@ -49,8 +49,11 @@ def _retry(call: Call) -> dict[str, Any]:
 
 
 async def _read_edit(call: Call) -> tuple[EditFields, Form]:
-    if says_json(call.request.headers.get("content-type", "")):
+    content_type = call.request.headers.get("content-type", "")
+    if says_json(content_type):
         return _validated(await _read_json(call.request)), Form()
+    if content_type.partition(";")[0].strip().lower() not in FORMS:
+        raise ProblemError(415, "unsupported_media_type", "send a form, or JSON that says so")
     most = call.services.settings.max_picture_bytes
     form = await read_form(call.request, max_file_bytes=most)
     others = form.files.keys() - EditFields.model_fields.keys()

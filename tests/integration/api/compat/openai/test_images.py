@@ -256,6 +256,15 @@ def test_a_painted_picture_that_cannot_be_read_is_not_painted_again(
     assert site.rows("id")[1][0] == answer.headers["bottega-job"]
 
 
+def test_an_edit_is_a_form_or_json(site: Site) -> None:
+    call = "/openai/v1/images/edits"
+    for content_type in ("text/plain", "image/png", ""):
+        headers = {"Content-Type": content_type}
+        site.error(site.http.post(call, content=b'{"prompt": "a"}', headers=headers), 415)
+    sent = {"model": FLUX, "prompt": "a star"}
+    assert site.error(site.http.post(call, data=sent), 400)["param"] == "image"
+
+
 def test_too_many_parts_are_refused(site: Site) -> None:
     files = [("image[]", (f"{n}.png", SOURCE)) for n in range(18)]
     sent = {"model": FLUX, "prompt": "a star"}
