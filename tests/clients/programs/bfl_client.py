@@ -307,14 +307,14 @@ def _() -> None:
 @step("raw: webhook with a signature")
 def _() -> None:
     with receiving() as receiver:
-        task = submit(webhook_url=receiver.url, webhook_secret="a shared secret")
+        task = submit(webhook_url=receiver.url, webhook_secret="a-shared-secret")
         assert (task["status"], task["webhook_url"]) == ("Pending", receiver.url)
         headers, body = receiver.wait()
     told = json.loads(body)
     assert (told["id"], told["status"]) == (task["id"], "Ready")
     assert told["result"]["sample"]
-    assert headers["x-webhook-secret"] == "a shared secret"
-    signature = hmac.new(b"a shared secret", body, hashlib.sha256).hexdigest()
+    assert headers["x-webhook-secret"] == "a-shared-secret"
+    signature = hmac.new(b"a-shared-secret", body, hashlib.sha256).hexdigest()
     assert headers["x-bfl-signature"] == f"sha256={signature}"
 
 

@@ -2,8 +2,8 @@
 
 import { ApiError, ValidationError, createFalClient } from "@fal-ai/client";
 import {
-  assert, dataUri, eventually, facts, fetched, key, kindOf, main, newestJob, picture, prompt,
-  receive, sizeOf, step, thrown, url,
+  assert, awaitCancellation, busyWorker, dataUri, eventually, facts, fetched, key, kindOf, main, newestJob, picture, prompt,
+  receive, sizeOf, soon, step, thrown, url,
 } from "./harness.mjs";
 
 const clientOf = (credentials) =>
@@ -156,18 +156,21 @@ step("webhook", async () => {
   assert.ok(headers["x-fal-webhook-signature"]);
 });
 
-step("an aborted subscription cancels", async () => {
-  const stop = new AbortController();
-  setTimeout(() => stop.abort(), 1500);
-  await thrown(() =>
-    fal.subscribe(flux, { input: slow, pollInterval: 100, abortSignal: stop.signal, timeout: 1000 }),
-  );
-  const job = await eventually(async () => {
-    const newest = await newestJob();
-    return newest.finished_at && newest;
-  });
-  assert.ok(["canceled", "succeeded"].includes(job.state));
-});
+step("a subscription that gives up cancels", () =>
+  busyWorker(async () => {
+    const options = { input: slow, pollInterval: 100, timeout: 1500 };
+    const error = await thrown(() => fal.subscribe(flux, options));
+    assert.match(String(error), /timed out/);
+    await awaitCancellation();
+  }),
+);
+
+step("an aborted run cancels", () =>
+  busyWorker(async () => {
+    await thrown(() => fal.run(flux, { input: slow, abortSignal: soon() }));
+    await awaitCancellation();
+  }),
+);
 
 step("eight at once", async () => {
   const seeds = [...Array(8).keys()];

@@ -11,6 +11,7 @@ export const picture = readFileSync(facts.picture); // a circle, 256 x 256
 export const mask = readFileSync(facts.mask); // white where it may be painted
 export const alphaMask = readFileSync(facts.alpha_mask); // transparent where it may be painted
 export const dataUri = `data:image/png;base64,${picture.toString("base64")}`;
+export const maskUri = `data:image/png;base64,${mask.toString("base64")}`;
 export { assert };
 
 const steps = [];
@@ -96,6 +97,31 @@ export async function eventually(condition, seconds = 30) {
     assert.ok(Date.now() < deadline, `not within ${seconds} s`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+// Have the worker paint something else while `use` runs: a job of it waits for a while.
+export async function busyWorker(use) {
+  const input = { prompt: "something else", steps: 50, num_images: 4 };
+  const body = { model: "flux.1-demo", input, priority: "high" };
+  const jobs = [await native("/v1/jobs", body), await native("/v1/jobs", body)];
+  await use();
+  for (const job of jobs) await native(`/v1/jobs/${job.id}/cancel`, {});
+}
+
+// Wait until the program's last job is canceled.
+export async function awaitCancellation() {
+  const job = await eventually(async () => {
+    const newest = await newestJob();
+    return newest.finished_at && newest;
+  });
+  assert.equal(job.state, "canceled");
+}
+
+// A signal that aborts soon.
+export function soon(milliseconds = 700) {
+  const stop = new AbortController();
+  setTimeout(() => stop.abort(), milliseconds);
+  return stop.signal;
 }
 
 // Receive one webhook on this machine: `use(url)` asks for it.

@@ -125,6 +125,23 @@ def eventually(condition: Callable[[], Any], *, seconds: float = 30) -> Any:
     return answer
 
 
+@contextlib.contextmanager
+def busy_worker() -> Iterator[None]:
+    """Have the worker paint something else meanwhile: a job of the block waits for a while."""
+    slow = {"prompt": "something else", "steps": 50, "num_images": 4}
+    body = {"model": "flux.1-demo", "input": slow, "priority": "high"}
+    jobs = [native("/v1/jobs", body) for _ in range(2)]
+    yield
+    for job in jobs:
+        native(f"/v1/jobs/{job['id']}/cancel", {})
+
+
+def await_cancellation() -> None:
+    """Wait until the program's last job is canceled."""
+    job = eventually(lambda: (job := newest_job())["finished_at"] and job)
+    assert job["state"] == "canceled", job
+
+
 def base64_of(path: Path) -> str:
     """A file in base64."""
     return base64.b64encode(path.read_bytes()).decode()

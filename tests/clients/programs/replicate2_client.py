@@ -45,7 +45,7 @@ def _() -> None:
     os.environ["REPLICATE_API_TOKEN"] = KEY
     os.environ["REPLICATE_BASE_URL"] = BASE
     flux = replicate.use(FLUX)
-    assert "prompt" in flux.openapi_schema["components"]["schemas"]["Input"]["properties"]
+    assert "prompt" in flux.openapi_schema()["components"]["schemas"]["Input"]["properties"]
     output = flux(**SMALL)
     assert size_of(fetch(replicate.get_path_url(output[0]))) == (128, 128)
 

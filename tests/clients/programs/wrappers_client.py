@@ -41,7 +41,7 @@ def paint(**more: Any) -> Any:
 
 def fal(path: str, **more: Any) -> Any:
     return litellm.image_generation(
-        model="fal_ai/fal-ai/flux/dev",
+        model=f"fal_ai/{path}",
         prompt=PROMPT,
         api_base=f"{URL}/fal/run/{path}",
         api_key=KEY,
@@ -159,7 +159,7 @@ def _() -> None:
 @step("litellm, fal: bad input")
 def _() -> None:
     with raises(Exception) as raised:
-        fal("bottega/flux.1-demo", n=99)
+        fal("bottega/flux.1-demo", num_images=99)
     assert "num_images" in str(raised.error), raised.error
 
 
