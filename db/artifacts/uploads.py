@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from db.core.base import new_id
-from db.tables import File
+from db.tables import File, FileReservation
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,18 @@ def add(session: Session, tenant_id: str, picture: NewUpload, *, is_upload: bool
 
 def find(session: Session, *, tenant_id: str, file_id: str) -> File | None:
     """Find a stored picture of this tenant."""
-    row = session.get(File, file_id, populate_existing=True)
+    row = find_any(session, file_id)
     return row if row is not None and row.tenant_id == tenant_id else None
+
+
+def find_any(session: Session, file_id: str) -> File | None:
+    """A stored picture, by its id or by one that was given out before it came."""
+    row = session.get(File, file_id, populate_existing=True)
+    if row is not None:
+        return row
+    again = select(File).join(FileReservation, FileReservation.file_id == File.id)
+    again = again.where(FileReservation.id == file_id)
+    return session.scalars(again.execution_options(populate_existing=True)).one_or_none()
 
 
 def find_by_keys(session: Session, tenant_id: str, keys: Collection[str]) -> Mapping[str, File]:

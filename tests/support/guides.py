@@ -19,6 +19,7 @@ LONGEST_SECONDS = 90
 ELLIPSIS = "…"
 
 _STATE = ".variables"
+_PROGRAM = re.compile(r"python [\w-]+\.py\b")
 _ASSIGNED = re.compile(rf"\b([A-Z][A-Z0-9_]*)={ELLIPSIS}")
 
 
@@ -104,9 +105,14 @@ class Reader:
     def write_files_of(self, guide: Path) -> None:
         """Write the files that a guide shows: the blocks that begin with their name."""
         for token in tokens_of(guide):
-            named = re.match(r"# ([\w.-]+\.toml)\b", token.content)
+            named = re.match(r"# ([\w.-]+\.(?:toml|py))\b", token.content)
             if token.type == "fence" and named:
-                (self.folder / named[1]).write_text(token.content)
+                (self.folder / named[1]).write_text(self._here(token.content))
+
+    def _here(self, text: str) -> str:
+        for written, here in self.replaced.items():
+            text = text.replace(written, here)
+        return text
 
     def type(self, command: str) -> str:
         """Run a command in the reader's shell, whose variables persist; return its output.
@@ -115,8 +121,10 @@ class Reader:
             AssertionError: it failed, or an ellipsis has no value.
         """
         filled = _ASSIGNED.sub(lambda found: f"{found[1]}={self.given[found[1]]}", command)
-        for written, here in self.replaced.items():
-            filled = filled.replace(written, here)
+        filled = self._here(filled)
+        if _PROGRAM.match(filled):
+            # The clients that the guide installs: they are there, aside from the project's own.
+            filled = f"PYTHONPATH={sys.prefix}/clients {filled}"
         assert ELLIPSIS not in filled, filled
         done = subprocess.run(  # noqa: S603 - a command of the guide
             [_bash(), "-c", _SCRIPT, "bash", filled],

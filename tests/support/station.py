@@ -1,7 +1,9 @@
 """A worker without a model: executor, active jobs and a scripted adapter on real servers."""
 
 import io
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +29,7 @@ from workers.settings import WorkerSettings
 
 FLUX = "flux.1-demo"
 FLORENCE2 = "florence-2-demo"
+_LOOK_SECONDS = 0.02
 
 
 @dataclass
@@ -107,6 +110,27 @@ def run_and_count(station: Station, executor: Executor, variant: str = FLUX) -> 
     [before] = counts(station.database, "attempts")
     executor.run_batch(variant)
     return counts(station.database, "attempts")[0] - before
+
+
+@contextmanager
+def at_work(station: Station, *variants: str) -> Iterator[None]:
+    """A worker that runs the jobs of these variants meanwhile, by the station's script."""
+    stopping = threading.Event()
+    executor = station.executor()
+
+    def run() -> None:
+        while not stopping.is_set():
+            for variant in variants or (FLUX,):
+                executor.run_batch(variant)
+            stopping.wait(_LOOK_SECONDS)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()
 
 
 def await_events(station: Station, job_id: str, last: str) -> list[tuple[str, Any]]:

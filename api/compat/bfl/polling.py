@@ -65,7 +65,7 @@ async def _load(jobs: ForeignJobs, caller: Caller | None, task_id: str) -> Forei
 
 async def _hold(request: Request, services: Services, caller: Caller | None, task_id: str) -> None:
     """Wait for the end of a task, which may have come before: then for the longest time."""
-    # No key has an empty id: at its next look, the hub ends a wait without one.
+    # No key has an empty id: a wait without one may also end at the hub's next look at all keys.
     credential = caller.credential if caller else Credential("")
     seconds = HOLD_SECONDS if caller else ANONYMOUS_HOLD_SECONDS
     with services.hub.watch(task_id, credential) as waiter:

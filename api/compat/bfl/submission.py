@@ -7,8 +7,8 @@ from api.compat.bfl.endpoints import find_endpoint
 from api.compat.bfl.rendering import PENDING
 from api.compat.bfl.translation import Fields, translate
 from api.compat.shared.foreign_job import ForeignJob, ForeignJobs
+from api.compat.shared.picture_files import mask_of_transparency
 from api.compat.shared.pictures import as_native
-from api.compat.shared.stored_pictures import mask_of_transparency
 from api.compat.shared.submission import (
     ForeignRequest,
     ForeignResult,
@@ -54,7 +54,7 @@ def submit_task(
     request = ForeignRequest(
         SurfaceName.BFL,
         translation,
-        {"endpoint": endpoint},
+        {"model": endpoint},
         names={("webhook", "url"): "webhook_url", ("webhook", "secret"): "webhook_secret"},
         webhook=webhook,
     )

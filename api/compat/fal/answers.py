@@ -6,7 +6,8 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import JSONResponse
 
-from api.compat.fal.errors import REQUEST_ID, Json, error_headers, name_request
+from api.compat.fal.error_bodies import Json
+from api.compat.fal.errors import REQUEST_ID, error_headers, name_request
 from api.compat.fal.rendering import failure_of, output_of
 from api.compat.shared.foreign_job import ForeignJob
 from api.compat.shared.pictures import data_uri

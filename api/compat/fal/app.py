@@ -4,16 +4,14 @@ import re
 
 from fastapi import FastAPI
 
-from api.compat.fal import queue, run
+from api.compat.fal import queue, run, storage
 from api.compat.fal.errors import respond
 from api.compat.fal.gateway import FalGateway
 from api.compat.shared.surface_app import MountedSurface, surface_app
 from api.core.surfaces import Surface
 from db.values.surfaces import SurfaceName
 
-PREFIX = "/fal"
-
-_OPEN = re.compile(rf"{PREFIX}/(?:storage/[^/]+|files)/.+|{PREFIX}/rest/\.well-known/jwks\.json")
+_OPEN = re.compile(r"/fal/(?:storage/upload|files)/.+|/fal/rest/\.well-known/jwks\.json")
 """Calls whose paths hold a token, and the keys by which webhooks are verified."""
 
 
@@ -24,8 +22,10 @@ def make_app() -> FastAPI:
     )
     app.include_router(queue.router)
     app.include_router(run.router)
+    app.include_router(storage.rest)
+    app.include_router(storage.router)
     app.add_middleware(FalGateway)
     return app
 
 
-SURFACE = MountedSurface(Surface(SurfaceName.FAL, PREFIX, respond, _OPEN), make_app)
+SURFACE = MountedSurface(Surface(SurfaceName.FAL, storage.PREFIX, respond, _OPEN), make_app)

@@ -6,6 +6,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
+from api.compat.fal.error_bodies import Json, error_body, wrong_field
 from api.core.errors import ProblemError
 from api.core.surfaces import field_errors
 
@@ -20,8 +21,6 @@ _REQUEST = "bottega.fal.request"
 _SERVER_ERROR = 500
 _TIMEOUT = 504
 
-Json = dict[str, Any]
-
 
 def name_request(scope: Scope, request_id: str) -> None:
     """Note the id of the request that an HTTP request belongs to."""
@@ -33,22 +32,6 @@ def request_id_of(scope: Scope) -> str:
     path_id = scope.get("path_params", {}).get("request_id", "")
     named = path_id if path_id.isascii() and path_id.isprintable() else ""
     return str(scope.get(_REQUEST) or named or scope.get("bottega.request_id", ""))
-
-
-def error_body(detail: str | Sequence[Json], message: str, error_type: str) -> Json:
-    """The JSON of an error.
-
-    Args:
-        detail: the reason as text, or the list of wrong fields.
-        message: one sentence for people.
-        error_type: a stable word.
-    """
-    return {"detail": detail, "message": message, "error_type": error_type}
-
-
-def wrong_field(loc: Sequence[str | int], message: str, kind: str) -> Json:
-    """An entry of the list of wrong fields; `loc` has strings only."""
-    return {"loc": [*map(str, loc)], "msg": message, "type": kind}
 
 
 def respond(problem: ProblemError, scope: Scope) -> Response:

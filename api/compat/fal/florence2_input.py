@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from api.compat.fal.names import FLORENCE2_PATHS, FalApp
+from api.compat.shared.measured_pictures import MeasuredPicture
 from api.compat.shared.pictures import as_native
-from api.compat.shared.regions import MeasuredPicture, pixels_of
 from api.compat.shared.translation import Translation
 from api.core.domain_errors import InvalidSubmissionError
+from workers.catalog.florence2.region import from_bins
 
 MeasurePicture = Callable[[str], MeasuredPicture]
 """Stores and measures the picture of the field `image_url`."""
@@ -61,7 +62,7 @@ def _put_region(
     corners = _corners(region)
     picture = measure(image)
     translation.input["image"] = picture.name
-    translation.put("region", pixels_of(corners, picture.size), "region")
+    translation.put("region", from_bins(corners, picture.size), "region")
 
 
 def _corners(region: Any) -> tuple[int, int, int, int]:

@@ -82,6 +82,8 @@ def _put_pictures(translation: Translation, fields: Mapping[str, Any]) -> None:
         pictures.insert(0, (as_native(one), "image_url"))
     mask = fields.get("mask_url")
     translation.put_pictures(pictures, None if mask is None else (as_native(mask), "mask_url"))
+    if one is None:
+        translation.rename(("images",), "image_urls")
     for name in ("control_lora_image_url", "control_image_url"):
         translation.put("control_image", as_native(fields.get(name)), name)
     translation.accept("image_url", "image_urls", "mask_url")

@@ -11,7 +11,8 @@ from fastapi.responses import JSONResponse
 
 from api.auth.tenant import CallerDep, IdentifiedCallerDep, TenantId
 from api.compat.fal.answers import answer, end_of
-from api.compat.fal.errors import REQUEST_ID, Json, error_body, error_headers, name_request
+from api.compat.fal.error_bodies import Json, error_body
+from api.compat.fal.errors import REQUEST_ID, error_headers, name_request
 from api.compat.fal.rendering import IN_PROGRESS, status_of, submitted_of, with_new_logs
 from api.compat.fal.submission import FalHeadersDep, translate
 from api.compat.shared.foreign_job import ForeignJob, ForeignJobs
@@ -56,7 +57,9 @@ async def _followed(
         yield followed
 
 
-@router.get("/{app:path}/requests/{request_id}/status/stream", response_class=EventStream)
+@router.get(
+    "/{app:path}/requests/{request_id}/status/stream", status_code=200, response_class=EventStream
+)
 async def stream_status(
     app: App,
     request: Request,

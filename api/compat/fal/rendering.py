@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from api.compat.fal.errors import Json, error_body, wrong_field
+from api.compat.fal.error_bodies import Json, error_body, wrong_field
 from api.compat.fal.florence2_output import florence2_output
 from api.compat.fal.names import short_name
 from api.compat.shared.job import ForeignJob

@@ -11,7 +11,8 @@ from fastapi.responses import JSONResponse
 
 from api.auth.tenant import CallerDep
 from api.compat.fal.answers import end_of, whole_output_of
-from api.compat.fal.errors import REQUEST_ID, error_body, name_request
+from api.compat.fal.error_bodies import error_body
+from api.compat.fal.errors import REQUEST_ID, name_request
 from api.compat.fal.queue import App, Fields, JobsDep
 from api.compat.fal.rendering import failure_of, partial_output_of
 from api.compat.fal.submission import FalHeadersDep, translate
@@ -121,7 +122,7 @@ async def _run_stream(
             stream.require_complete()
 
 
-@router.post("/{app:path}/stream", response_class=EventStream)
+@router.post("/{app:path}/stream", status_code=200, response_class=EventStream)
 async def run_as_stream(
     services: ServicesDep, stream: Annotated[RunStream, Depends(_run_stream)]
 ) -> EventStream:

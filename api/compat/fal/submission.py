@@ -11,7 +11,7 @@ from api.auth.tenant import Caller
 from api.compat.fal.florence2_input import translate_florence2
 from api.compat.fal.flux_input import translate_flux
 from api.compat.fal.names import find_app
-from api.compat.shared.regions import MeasuredPicture, store_and_measure
+from api.compat.shared.measured_pictures import MeasuredPicture, store_and_measure
 from api.compat.shared.submission import ForeignRequest, ForeignWebhook
 from api.core.domain_errors import InvalidSubmissionError
 from api.routes.idempotency_header import IdempotencyKey

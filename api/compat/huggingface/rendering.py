@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from api.compat.shared.foreign_job import ForeignJob
-from api.compat.shared.stored_pictures import ResultFile
+from api.compat.shared.picture_files import ResultFile
 from workers.catalog.florence2.instances import instances_of
 
 Json = dict[str, Any]

@@ -23,7 +23,7 @@ from api.compat.huggingface.tasks import (
 )
 from api.compat.shared.foreign_job import ForeignJob, ForeignJobs
 from api.compat.shared.names import find_variant
-from api.compat.shared.stored_pictures import result_files
+from api.compat.shared.picture_files import result_files
 from api.compat.shared.submission import ForeignRequest, ForeignResult, submit_foreign
 from api.compat.shared.waiting import submit_and_wait
 from api.core.domain_errors import ModelNotOfferedError

@@ -105,6 +105,7 @@ def _image_to_image(translation: Translation, body: InferenceBody) -> None:
     parameters = body.parameters
     translation.put("prompt", parameters.get("prompt"), "prompt")
     mask = parameters.get("mask_image")
+    translation.rename(("image",), "inputs")
     pictures = [] if body.inputs is None else [(as_native(body.inputs), "inputs")]
     translation.put_pictures(pictures, None if mask is None else (as_native(mask), "mask_image"))
     translation.accept("mask_image")

@@ -26,14 +26,14 @@ _FILE_ID = re.compile(r"file_[0-9a-z]{26}")
 
 
 class FileObject(BaseModel):
-    """An uploaded picture. The service keeps neither its name nor its purpose."""
+    """An uploaded picture; one content may be sent by many names, so it is named by its id."""
 
     id: str = Field(examples=["file_01jd8w7n4tq0c3v5x9y2z6k8m1"])
     object: Literal["file"] = "file"
     bytes: int
     created_at: int
     filename: str
-    purpose: str
+    purpose: str = _PURPOSE
     status: Literal["processed"] = "processed"
 
 
@@ -68,12 +68,13 @@ def upload_file(
     file: Annotated[UploadFile, File(description="The picture", examples=["(bytes)"])],
     services: ServicesDep,
     tenant_id: TenantId,
-    purpose: Annotated[str, Form(max_length=100)] = _PURPOSE,
+    purpose: Annotated[  # noqa: ARG001 - clients must send it, and it changes nothing
+        str, Form(max_length=100, description="Any: a picture serves all purposes")
+    ] = _PURPOSE,
 ) -> FileObject:
     """Upload a PNG, JPEG or WebP picture; the same bytes always get the same id."""
     data = file.file.read(services.settings.max_picture_bytes + 1)
-    row = store_picture(services, tenant_id, data)
-    return _file(row, filename=file.filename, purpose=purpose)
+    return _file(store_picture(services, tenant_id, data))
 
 
 @router.get("", responses=READ)
@@ -138,11 +139,10 @@ def _find(services: Services, tenant_id: str, file_id: str) -> FileRow:
     return row
 
 
-def _file(row: FileRow, *, filename: str | None = None, purpose: str = _PURPOSE) -> FileObject:
+def _file(row: FileRow) -> FileObject:
     return FileObject(
         id=row.id,
         bytes=row.bytes,
         created_at=int(row.created_at.timestamp()),
-        filename=filename or f"{row.id}.{SUFFIXES[row.media_type]}",
-        purpose=purpose,
+        filename=f"{row.id}.{SUFFIXES[row.media_type]}",
     )

@@ -8,10 +8,9 @@ from typing import Any
 
 from api.compat.openai.image_fields import ImageFields
 from api.compat.shared.foreign_job import ForeignJob
-from api.core.errors import ProblemError
+from api.compat.shared.picture_files import result_files
+from api.core.errors import not_found
 from api.services import Services
-from db.jobs.queries import artifacts_of
-from db.storage.object_store import ObjectNotFoundError
 from db.values.artifact_kinds import ArtifactKind
 
 Json = dict[str, Any]
@@ -72,7 +71,7 @@ def read_pictures(
         for facts, data in _files(services, job, with_data=with_data)
     ]
     if not found:
-        raise _removed()
+        raise not_found("picture of this job any more")
     return found
 
 
@@ -80,20 +79,9 @@ def _files(
     services: Services, job: ForeignJob, *, with_data: bool
 ) -> Iterator[tuple[Mapping[str, Any], bytes | None]]:
     if not with_data:
-        yield from ((facts, None) for facts in job.images)
-        return
-    with services.database.transaction(durable=False) as session:
-        rows = artifacts_of(session, [job.view.id]).get(job.view.id, [])
-        keys = [row.key for row in rows if row.kind == ArtifactKind.IMAGE]
-    for facts, key in zip(job.images, keys, strict=True):
-        try:
-            yield facts, services.store.get(key).data
-        except ObjectNotFoundError as error:
-            raise _removed() from error
-
-
-def _removed() -> ProblemError:
-    return ProblemError(404, "not_found", "the pictures of this job have been removed")
+        return ((facts, None) for facts in job.images)
+    files = result_files(services, job.view.id, ArtifactKind.IMAGE)
+    return ((facts, file.data) for facts, file in zip(job.images, files, strict=True))
 
 
 def answer_of(pictures: Sequence[FinishedPicture], fields: ImageFields) -> Json:

@@ -189,8 +189,9 @@ def _translation(variant: Variant, request: ImageRequest, part: _Part) -> Transl
     _put_size(translation, fields.side)
     _put_format(translation, fields)
     translation.put_pictures(request.pictures, request.mask)
-    for name in ("steps", "guidance", "strength"):
+    for name in ("steps", "guidance"):
         translation.put(name, getattr(fields, name), name)
+    translation.put_strength(fields.strength, "strength")
     if fields.loras is not None:
         loras = [lora.model_dump(exclude_none=True) for lora in fields.loras]
         translation.put("loras", loras, "loras")

@@ -19,9 +19,11 @@ _TITLES: Mapping[int, str] = {
     429: "Too many requests",
 }
 _NOT_INPUT = frozenset(
-    {"input", "version", "webhook", "webhook_completed", "webhook_events_filter", "stream"}
+    """
+    Cancel-After content input model stream version webhook webhook_completed webhook_events_filter
+    """.split()  # noqa: SIM905 - one name a line would fill a page
 )
-"""The fields of a request's body that are no field of the model's input."""
+"""The fields and headers of requests that are no field of the model's input."""
 
 _IN_BODY = "body"
 

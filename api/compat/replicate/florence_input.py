@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from api.compat.shared.measured_pictures import MeasuredPicture
 from api.compat.shared.pictures import as_native
-from api.compat.shared.regions import MeasuredPicture, pixels_of
 from api.compat.shared.translation import Translation
 from api.core.domain_errors import InvalidSubmissionError
 from workers.catalog import Variant
 from workers.catalog.florence2.artifacts import ArtifactChoice
+from workers.catalog.florence2.region import from_bins
 from workers.catalog.florence2.tasks import BY_TOKEN, TOKENS, Florence2Task
 
 TASK_INPUTS = (
@@ -111,4 +112,4 @@ def _put_region(t: Translation, text: Any, measure: Measure) -> None:
         return
     picture = measure(t.input["image"], _IMAGE)
     t.input["image"] = picture.name
-    t.put("region", pixels_of([int(number) for number in match.groups()], picture.size), _TEXT)
+    t.put("region", from_bins([int(number) for number in match.groups()], picture.size), _TEXT)

@@ -10,7 +10,7 @@ from api.compat.replicate.schemas import Events, PredictionBody
 from api.compat.replicate.waits import seconds_of
 from api.compat.shared.echo import shortened
 from api.compat.shared.foreign_job import ForeignJobs
-from api.compat.shared.regions import MeasuredPicture, store_and_measure
+from api.compat.shared.measured_pictures import MeasuredPicture, store_and_measure
 from api.compat.shared.submission import (
     ForeignRequest,
     ForeignResult,

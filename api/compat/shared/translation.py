@@ -54,6 +54,8 @@ class Translation:
         """
         self._seen.add(foreign)
         if value is None:
+            # The variant may need it: then its absence is told of this field.
+            self._names.setdefault((native,), foreign)
             return
         if not self.takes(native):
             self.ignore(foreign)

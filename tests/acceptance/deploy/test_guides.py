@@ -11,7 +11,9 @@ from tests.support.guides import ROOT, Reader, Step, differences, steps_of
 
 pytestmark = pytest.mark.timeout(300)
 
-GUIDES = sorted([ROOT / "README.md", *ROOT.glob("[!.]*/README.md")])
+GUIDES = sorted(
+    [ROOT / "README.md", *ROOT.glob("[!.]*/README.md"), *ROOT.glob("deploy/clients/*.md")]
+)
 
 ELSEWHERE = {
     r"make demo( |$)": "installs and starts a stack: cli/test_demo.py runs the same commands",
@@ -28,6 +30,7 @@ ELSEWHERE = {
     r"\S*bottega weights ": "asks the hub: tests/integration/deploy/cli/models/test_weights.py",
     r"\S*bottega catalog test ": "needs weights: workers/bench/test_trial.py tries others",
     r"\S*bottega up ": "stands for the stack that the tests share",
+    r"pip install ": "installs: `make clients` drives the packages, and some are here already",
     r"make torch ": "installs another build of torch",
     r"kubectl ": "needs a cluster",
     r"(useradd|install|systemctl) ": "changes the machine: tests/unit/deploy/manifests",

@@ -58,9 +58,9 @@ def list_files(
     cursor: Annotated[str | None, Query(max_length=100)] = None,
 ) -> Response:
     """Your uploads, newest first."""
-    before_id = decode_cursor(cursor, "file")
+    last_id = decode_cursor(cursor, "file")
     with services.database.transaction(durable=False) as session:
-        rows = uploads.list_uploads(session, tenant_id, after_id=before_id, limit=_PAGE + 1)
+        rows = uploads.list_uploads(session, tenant_id, after_id=last_id, limit=_PAGE + 1)
         results = [_view(services, jobs.base, row) for row in rows[:_PAGE]]
     following = next_page(request, jobs.base, results[-1]["id"]) if len(rows) > _PAGE else None
     return answer(page(results, following))

@@ -243,3 +243,8 @@ def test_the_status_as_a_stream(client: TestClient, station: Station) -> None:
         assert response.headers["x-fal-request-id"] == submitted["request_id"]
         lines = [line for line in response.iter_lines() if line.startswith("data: ")]
     assert '"COMPLETED"' in lines[-1]
+
+
+def test_the_document_is_served(client: TestClient) -> None:
+    paths = client.get("/fal/openapi.json").json()["paths"]
+    assert {"/queue/{app}", "/run/{app}/stream", "/rest/storage/upload/initiate"} <= paths.keys()

@@ -1,9 +1,11 @@
-"""What the tests of the Replicate surface share: an API process, and a tenant's client of it."""
+"""What the tests of the Replicate surface share: an API process, and tenants' clients of it."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
+import httpx
 import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from db.core.session import Database
@@ -11,32 +13,63 @@ from db.tenants import api_keys
 from tests.support import jobs
 from tests.support.apis import MakeApi
 
-MakeClient = Callable[..., TestClient]
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Client:
+    """A tenant's client: paths are those below `/replicate/v1/`."""
+
+    http: TestClient
+    key: str
+    tenant_id: str
+
+    def call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send a request with the key."""
+        headers = {"Authorization": f"Bearer {self.key}", **options.pop("headers", {})}
+        url = path if "://" in path else f"/replicate/v1/{path}"
+        return self.http.request(method, url, headers=headers, **options)
+
+    def get(self, path: str, **options: Any) -> Json:
+        """Get an object; fail unless there is one."""
+        answer = self.call("GET", path, **options)
+        assert answer.status_code == 200, answer.text
+        found: Json = answer.json()
+        return found
+
+    def predict(self, headers: dict[str, str] | None = None, **input_: Any) -> Json:
+        """Make a prediction; fail unless it is made."""
+        body = {"version": "bottega/flux.1-demo", "input": {"prompt": "a red circle", **input_}}
+        answer = self.call("POST", "predictions", json=body, headers=headers or {})
+        assert answer.status_code == 201, answer.text
+        made: Json = answer.json()
+        return made
+
+
+MakeClient = Callable[..., Client]
 
 
 @pytest.fixture
-def app(make_api: MakeApi) -> Iterator[FastAPI]:
-    """A running API process."""
-    app = make_api()
-    with TestClient(app):
-        yield app
+def http(make_api: MakeApi) -> Iterator[TestClient]:
+    """A client of a running API process, without a key."""
+    with TestClient(make_api()) as opened:
+        yield opened
 
 
 @pytest.fixture
-def make_client(app: FastAPI, database: Database) -> MakeClient:
-    """Makes tenants; each is a client with its key and the paths of the surface."""
+def make_client(http: TestClient, database: Database) -> MakeClient:
+    """Makes tenants' clients, each in a tier with the given limits."""
 
-    def make(**tier: object) -> TestClient:
+    def make(**tier: Any) -> Client:
         tenant_id = jobs.add_tenant(database, **tier)
         with database.transaction() as session:
             _, key = api_keys.create(session, tenant_id=tenant_id, name="")
-        headers = {"Authorization": f"Bearer {key}"}
-        return TestClient(app, "http://testserver/replicate/v1/", headers=headers)
+        return Client(http, key, tenant_id)
 
     return make
 
 
 @pytest.fixture
-def client(make_client: MakeClient) -> TestClient:
+def client(make_client: MakeClient) -> Client:
     """A tenant's client."""
     return make_client()

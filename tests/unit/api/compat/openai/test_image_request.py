@@ -103,6 +103,12 @@ def test_settings_that_a_model_lacks_are_ignored_and_told() -> None:
     assert ignored(job) == ["guidance"]
 
 
+def test_a_strength_without_a_picture_to_repaint_is_ignored_and_told() -> None:
+    [job] = jobs(strength=0.5)
+    assert ignored(job) == ["strength"]
+    assert edit(DEV, A, strength=0.5)["strength"] == 0.5
+
+
 def test_null_is_an_absent_field() -> None:
     nulls = dict.fromkeys([*ImageFields.model_fields, "style"])
     assert inputs(**{**nulls, "prompt": "a star", "model": DEV}) == inputs()

@@ -1,6 +1,5 @@
-"""Regions of a picture in Florence-2's own thousandths of its sides, as pixels."""
+"""The size of a picture that a request names, where its other fields depend on it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from api.compat.shared.pictures import as_native
@@ -10,7 +9,6 @@ from api.services import Services
 from db.artifacts import uploads
 from db.values.pictures import PictureError
 from workers.catalog import PictureSize
-from workers.catalog.florence2.region import BINS
 
 
 @dataclass(frozen=True)
@@ -47,14 +45,3 @@ def store_and_measure(
     with services.database.autocommit() as session:
         row = uploads.find_by_keys(session, tenant_id, [found.key]).get(found.key)
     return MeasuredPicture(row.id if row is not None else as_native(picture), found.size)
-
-
-def pixels_of(bins: Sequence[int], size: PictureSize) -> list[float]:
-    """The corners of a region in pixels, each at the middle of its thousandth.
-
-    Args:
-        bins: x1, y1, x2, y2 in thousandths of the sides, from 0 to 999.
-        size: width and height of the picture in pixels.
-    """
-    sides = (*size, *size)
-    return [(number + 0.5) * side / BINS for number, side in zip(bins, sides, strict=True)]
