@@ -54,7 +54,7 @@ def submit_task(
     request = ForeignRequest(
         SurfaceName.BFL,
         translation,
-        {"endpoint": endpoint},
+        {"model": endpoint},
         names={("webhook", "url"): "webhook_url", ("webhook", "secret"): "webhook_secret"},
         webhook=webhook,
     )

@@ -157,7 +157,8 @@ def submit_foreign(
 
 def _digest(caller: Caller, submission: Submission, request: ForeignRequest) -> bytes:
     """The hash of the API key, the surface and the whole request, as its client sent it."""
-    facts = json.dumps([caller.key_id, request.surface, request.echo], sort_keys=True)
+    webhook = request.webhook and [[*request.webhook.events], request.webhook.secret]
+    facts = json.dumps([caller.key_id, request.surface, request.echo, webhook], sort_keys=True)
     sent = {
         name: value
         for name, value in submission.input.items()

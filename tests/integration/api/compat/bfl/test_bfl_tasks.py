@@ -232,6 +232,8 @@ def test_a_webhook_is_kept_in_the_vendor_s_form(client: TestClient, database: Da
     kept = jobs.found(database, task["id"]).webhook
     assert kept is not None
     assert (kept["url"], kept["surface"], kept["secret"]) == (url, "bfl", "shh")
+    # Another secret is another request: its receiver could not verify the first one's signature.
+    assert submitted(client, webhook_url=url, webhook_secret="other")["id"] != task["id"]
 
 
 INVALID: tuple[tuple[Json, str], ...] = (
