@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from PIL import Image
 
 from api.compat.replicate.version_ids import version_id
 from api.compat.shared import room
@@ -19,6 +20,7 @@ from db.values.job_state import JobState
 from tests.integration.api.compat.replicate.conftest import Client, MakeClient
 from tests.support.adapters import Behaviour, Gate, raising
 from tests.support.jobs import sql
+from tests.support.pictures import encoded
 from tests.support.station import Station, picture
 from tests.support.waiting import await_true
 from workers.adapters.protocol import AdapterError
@@ -290,3 +292,19 @@ def test_a_region_of_a_picture(client: Client, database: Database) -> None:
     assert given["region"] == pytest.approx([0.04, 0.03, 39.96, 59.97])
     assert given["artifacts"] == ["overlay"]
     assert answer.json()["input"]["image"].endswith("…")
+
+
+def test_transparency_is_the_mask_of_a_variant_that_needs_one(
+    client: Client, database: Database
+) -> None:
+    clear = Image.new("RGBA", (80, 64), "navy")
+    clear.putalpha(0)
+    for shown, status in ((encoded(clear), 201), (picture((80, 64)), 422)):
+        body = {"input": {"prompt": "x", "image": data_uri(shown)}}
+        answer = client.call(
+            "POST", "models/black-forest-labs/flux-fill-dev/predictions", json=body
+        )
+        assert answer.status_code == status, answer.text
+    assert answer.json()["invalid_fields"][0]["field"] == "input.mask"
+    [[given]] = sql(database, "SELECT input FROM jobs")
+    assert given["mask"] != given["image"]
