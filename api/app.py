@@ -139,7 +139,9 @@ def _limit_bodies(app: FastAPI, settings: ApiSettings) -> None:
     smaller = {
         "/v1/jobs": most,
         "/v1/files": min(most, picture + _MULTIPART_BYTES),
+        "/fal/storage/": min(most, picture + _MULTIPART_BYTES),
         "/openai/v1/files": min(most, picture + _MULTIPART_BYTES),
+        "/replicate/v1/files": min(most, picture + _MULTIPART_BYTES),
         "/v1/": min(most, settings.max_json_bytes),
         "/dashboard/sign-in": _SIGN_IN_BYTES,
         "/playground/sign-in": _SIGN_IN_BYTES,
