@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help torch demo up test unit check slow test-bench machines chromium promtool nginx lint fmt bench demo-weights torchvision-check
+.PHONY: help torch demo up test unit check slow clients test-bench machines chromium promtool nginx lint fmt bench demo-weights torchvision-check
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-17s %s\n", $$1, $$2}'
@@ -19,7 +19,7 @@ help: ## list the targets
 TORCH ?= torch==2.13.0
 TORCH_PIP ?=
 EXTRAS := '.[api,worker,local,dev]'
-$(READY): pyproject.toml
+$(READY): pyproject.toml tests/clients/versions.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet $(TORCH) $(TORCH_PIP)
 	$(BIN)/python -m pip install --quiet uv
@@ -27,6 +27,7 @@ $(READY): pyproject.toml
 		|| $(BIN)/python -m pip install --quiet --editable $(EXTRAS)
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/quantization \
 		'bitsandbytes>=0.50,<0.51' 'gguf>=0.19,<0.20'
+	$(BIN)/python tests/clients/install.py --short $(VENV)/clients
 	touch $(READY)
 
 torch: $(READY) ## install another build of torch (TORCH=torch==2.13.0+cu126 TORCH_PIP="pip's arguments that find it")
@@ -45,15 +46,22 @@ test: ## lint, types, import contracts and every test that needs no GPU and no m
 unit: $(READY) ## the inner loop: pure tests, under a minute
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' -q tests/unit
 
-FAST := not gpu and not machines and not bench and not slow
+FAST := not gpu and not machines and not bench and not slow and not clients
 check: $(READY) chromium promtool ## the tests alone
 	$(BIN)/python -m pytest -m '$(FAST)' -n 2 --dist loadfile --no-loadscope-reorder --durations 25
 
 slow: $(READY) chromium promtool nginx ## the slower proofs: kills, restarts, compiled models (minutes)
-	$(BIN)/python -m pytest -m 'slow and not gpu and not machines and not bench' -n 2 --dist loadfile --durations 25
+	$(BIN)/python -m pytest -m 'slow and not gpu and not machines and not bench and not clients' -n 2 --dist loadfile --durations 25
 
 test-bench: $(READY) ## the benchmarks of the models, each once in small (minutes)
 	$(BIN)/python -m pytest -m 'bench and not gpu'
+
+# Node and the clients at the versions of tests/clients/versions.toml, aside: none of them moves a
+# version that the project uses.
+CLIENTS := .venv-clients
+clients: $(READY) ## unmodified clients, Python and JavaScript, against the stack (minutes)
+	$(BIN)/python tests/clients/install.py $(CLIENTS)
+	$(BIN)/python -m pytest -n 0 -m clients -q tests/clients
 
 machines: $(READY) ## two machines on shared servers, one of everything killed under load (minutes)
 	$(BIN)/python -m pytest -m machines -s tests/acceptance/deploy/test_two_machines.py

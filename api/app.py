@@ -18,6 +18,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from api.compat import mounting
+from api.compat.samples.clients import ClientSamples
 from api.core import errors
 from api.core.artifact_urls import ArtifactUrls
 from api.core.client_address import Networks
@@ -112,11 +113,11 @@ def create_app(catalogue: Catalogue | None = None) -> FastAPI:
         redoc_url=None,
         lifespan=_lifespan(settings, _offered(catalogue or catalog.installed(), settings)),
     )
+    mounting.mount(app)
     for router in _ROUTERS:
         app.include_router(router)
     app.include_router(artifacts.direct_router)
     errors.install(app)
-    mounting.mount(app)
     _add_docs(app)
     dashboard.install(app)
     playground.install(app)
@@ -181,6 +182,7 @@ def _lifespan(settings: ApiSettings, catalogue: Catalogue) -> Any:
         tracing.start("bottega-api")
         services = _connect(settings, catalogue)
         app.state.services = services
+        app.state.client_samples = ClientSamples(services.catalogue)
         await services.hub.start()
         gc.freeze()  # long-lived: a collection over all of them would delay every request
         try:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from pydantic import SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from api.compat.bfl import rendering as bfl_rendering
+from api.compat.bfl import rendering as bfl
+from api.compat.fal import rendering as fal
+from api.compat.replicate import rendering as replicate
 from api.compat.shared.webhook_rendering import WebhookRenderer, event_of
 from api.core.artifact_urls import ArtifactUrls
 from db.core.secret_strength import require_strong
@@ -15,7 +17,9 @@ from db.webhooks.types import DeliveryClaim, ForeignFacts
 from workers.outbound.ed25519 import WebhookKey
 
 RENDERERS: Mapping[SurfaceName, WebhookRenderer] = {
-    SurfaceName.BFL: bfl_rendering.webhook_body,
+    SurfaceName.REPLICATE: replicate.webhook_body,
+    SurfaceName.FAL: fal.webhook_body,
+    SurfaceName.BFL: bfl.webhook_body,
 }
 """The JSON of each surface that has webhooks of its own."""
 
@@ -40,13 +44,26 @@ class FormSettings(BaseSettings):
 
 
 class WebhookForms:
-    """Renders and signs with one URL secret."""
+    """Renders webhooks, and has the key that signs them, both by one URL secret.
 
-    def __init__(self, url_secret: str) -> None:
+    Args:
+        url_secret: the API's.
+        renderers: the JSON of each surface.
+    """
+
+    def __init__(
+        self, url_secret: str, renderers: Mapping[SurfaceName, WebhookRenderer] = RENDERERS
+    ) -> None:
         self._secret = url_secret
-        # The lifetime of a URL is the API's, which reads it.
+        self._renderers = renderers
+        # It signs alone: the API, which verifies, knows how long a URL is valid.
         self._urls = ArtifactUrls(url_secret, valid_seconds=1)
-        self.key = WebhookKey(url_secret)
+        self._key = WebhookKey(url_secret)
+
+    @property
+    def key(self) -> WebhookKey:
+        """The key that signs where a form demands the service's own."""
+        return self._key
 
     def render(self, claim: DeliveryClaim, facts: ForeignFacts) -> str:
         """The body of a delivery in the form of its surface.
@@ -55,5 +72,15 @@ class WebhookForms:
             KeyError: the surface has no webhooks of its own.
         """
         event = event_of(claim, facts, self._urls)
-        body = RENDERERS[facts.surface](event, self._secret)
+        body = self._renderers[facts.surface](event, self._secret)
         return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+
+
+def forms_of_environment() -> WebhookForms | None:
+    """The forms by the environment's URL secret; None where it has none.
+
+    Raises:
+        pydantic.ValidationError: the secret can be guessed.
+    """
+    secret = FormSettings().url_secret
+    return None if secret is None else WebhookForms(secret.get_secret_value())

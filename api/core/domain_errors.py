@@ -35,11 +35,11 @@ class ModelNotOfferedError(NotFoundError):
         name: the name that was asked for.
     """
 
-    def __init__(self, name: str, reason: str) -> None:
+    def __init__(self, name: str, reason: str = "") -> None:
         shown = name if len(name) <= _MAX_SHOWN else f"{name[:_MAX_SHOWN]}…"
         super().__init__("model")
         self.name = shown
-        self.args = (f"there is no model {shown!r}: {reason}",)
+        self.args = (f"there is no model {shown!r}" + (f": {reason}" if reason else ""),)
 
 
 class FileInUseError(DomainError):

@@ -74,6 +74,7 @@ REFUSALS = (
     "body_time",
     "connections",
     "address_connections",
+    "tls_handshake",
 )
 """The reasons of a refusal: each is exported from the start, so that its first one is seen."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from api.auth.tenant import Caller
 from api.core.domain_errors import InvalidSubmissionError
@@ -20,6 +20,7 @@ from db.jobs import deduplication, idempotency, traces
 from db.jobs.idempotency import KeyedSubmission
 from db.jobs.submit import submit_job, submit_job_at_once
 from db.jobs.types import NATIVE, AcceptedJob, NewJob, Origin
+from db.tables import Job
 from db.values.job_state import JobState
 from workers.messaging.queue import Ticket
 from workers.telemetry import tracing
@@ -76,7 +77,7 @@ def submit(
     with services.database.autocommit() as session:
         services.key_cache.check(session, caller.key_id)
         if keyed and (first := idempotency.find(session, keyed)):
-            return SubmissionResult(render(session, [first])[0], replayed=True)
+            return _replay(session, first, origin, render)
     prepared = prepare(services, caller.tenant_id, submission)
     limit = services.settings.vendor_daily_limit_micros or None
     new = replace(
@@ -88,36 +89,22 @@ def submit(
     while True:
         try:
             return _insert(services, new, keyed, render)
-        except IntegrityError as error:
-            if not deduplication.is_duplicate(error):
+        except deduplication.CONFLICTS as error:
+            if not deduplication.is_conflict(error):
                 raise
-        if not origin.rejoins:
-            new = replace(new, origin=replace(origin, digest=None))
-            continue
-        # The first may have ended since then: the same request is a new job again.
-        if (first_again := _rejoin(services, new, render)) is not None:
-            return first_again
-
-
-def _rejoin(services: Services, new: NewJob, render: Render) -> SubmissionResult | None:
-    with services.database.transaction() as session:
-        job = deduplication.rejoin(
-            session,
-            tenant_id=new.tenant_id,
-            digest=new.origin.digest or b"",
-            is_synchronous=new.origin.is_synchronous,
-        )
-        return None if job is None else SubmissionResult(render(session, [job])[0], replayed=True)
+            if not origin.rejoins:
+                new = replace(new, origin=replace(origin, digest=None))
 
 
 def _insert(
     services: Services, new: NewJob, keyed: KeyedSubmission | None, render: Render
 ) -> SubmissionResult:
-    """Insert a prepared job, or find the one that the idempotency key has already.
+    """Insert a prepared job, or find the one that its key or its request has made already.
 
     Raises:
-        sqlalchemy.exc.IntegrityError: an unfinished job has the digest of the origin.
+        sqlalchemy.exc.DBAPIError: as `db.jobs.submit.submit_job`.
     """
+    tenant_id, origin = new.tenant_id, new.origin
     traceparent = tracing.current_traceparent()
     if not (keyed or new.webhook or traceparent or stored_inputs.has_inputs(new.input)):
         with services.database.autocommit(durable=True) as session:
@@ -127,6 +114,9 @@ def _insert(
                 return SubmissionResult(view, replayed=False)
     with services.database.transaction() as session:
         if keyed and (first := idempotency.claim(session, keyed, new.id)):
+            return _replay(session, first, origin, render)
+        # Before the limits: a request that is sent again needs neither credit nor room.
+        if first := deduplication.rejoin(session, tenant_id=tenant_id, origin=origin):
             return SubmissionResult(render(session, [first])[0], replayed=True)
         if stored_inputs.have_been_removed(session, new.input):
             message = "a picture of this job was deleted meanwhile"
@@ -137,6 +127,12 @@ def _insert(
         view = render(session, [accepted.job])[0]
     _announce(services, accepted)
     return SubmissionResult(view, replayed=False)
+
+
+def _replay(session: Session, first: Job, origin: Origin, render: Render) -> SubmissionResult:
+    """The job that the idempotency key has."""
+    deduplication.join(session, first, origin)
+    return SubmissionResult(render(session, [first])[0], replayed=True)
 
 
 def _announce(services: Services, accepted: AcceptedJob) -> None:

@@ -26,7 +26,6 @@ from db.webhooks import queries as delivery_queries
 from db.webhooks import secrets as webhook_secrets
 from db.webhooks.queries import DeliveryFilter
 from db.webhooks.secrets import SigningSecret
-from db.webhooks.types import WebhookEvent
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
@@ -116,7 +115,7 @@ def _view(row: Delivery, attempts: Sequence[DeliveryAttempt]) -> DeliveryView:
     return DeliveryView(
         id=row.id,
         job_id=row.job_id,
-        event=WebhookEvent(row.event),
+        event=row.event,
         url=row.url,
         state=state,
         created_at=row.created_at,

@@ -70,7 +70,10 @@ class DeliveryView(BaseModel):
 
     id: str
     job_id: str
-    event: WebhookEvent
+    event: str = Field(
+        description="The end that it tells, such as `job.succeeded`. Webhooks of compatible APIs "
+        "also tell the start, the output and steps: `job.started`, `job.output`, `job.logs.2`"
+    )
     url: str
     state: DeliveryState
     created_at: datetime

@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from api.core.client_address import Networks
 from api.core.errors import MEDIA_TYPE
 from api.core.metrics import count_refused
-from api.server.connections import ConnectionTable
+from api.server.connections import Connection, ConnectionTable
 from api.server.settings import ServerSettings
 from api.server.unread import UNREAD_SECONDS, limit_unread_time
 
@@ -38,6 +38,7 @@ class GuardedProtocol(HttpToolsProtocol):
     settings: ClassVar[ServerSettings]
     trusted: ClassVar[Networks]
     tables: ClassVar[dict[asyncio.AbstractEventLoop, ConnectionTable]]
+    replaces: Connection | None = None  # its handshake, which was counted until now
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count the connection."""
@@ -50,13 +51,18 @@ class GuardedProtocol(HttpToolsProtocol):
         self._body_bytes = 0
         self._discard_until: float | None = None
         self._discarded = 0
-        self._table = self._table_of(self.loop)
+        self._table = self.table_of(self.loop)
+        if self.replaces is not None:
+            self._table.remove(self.replaces)
+            self.replaces = None
         self._over = self._table.add(self, self.client[0] if self.client else "")
 
-    def _table_of(self, loop: asyncio.AbstractEventLoop) -> ConnectionTable:
-        if loop not in self.tables:
-            self.tables[loop] = ConnectionTable(self.settings, self.trusted, loop)
-        return self.tables[loop]
+    @classmethod
+    def table_of(cls, loop: asyncio.AbstractEventLoop) -> ConnectionTable:
+        """The connections of an event loop, on all of its ports."""
+        if loop not in cls.tables:
+            cls.tables[loop] = ConnectionTable(cls.settings, cls.trusted, loop)
+        return cls.tables[loop]
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -139,6 +145,14 @@ class GuardedProtocol(HttpToolsProtocol):
         """Close the connection: others need its place."""
         self._table.remove(self)
         self.transport.abort()
+
+    def shutdown(self) -> None:
+        """End the connection with the server: one that waits for a request, at once."""
+        if self._is_running() or self.transport.get_write_buffer_size():
+            super().shutdown()
+        else:
+            # Closing TLS would wait for the peer, which has nothing to say now.
+            self.transport.abort()
 
     def sweep(self, now: float, interval: float) -> None:
         """Close the connection if its request arrives too slowly."""

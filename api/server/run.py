@@ -1,14 +1,18 @@
 """The one way to serve an application: with every limit of its connections."""
 
+import asyncio
+import socket
 import sys
 from contextlib import suppress
+from typing import cast
 
 import uvicorn
 
 from api.core.settings import ApiSettings
 from api.server.open_files import raise_limit
-from api.server.protocol import bound_protocol
+from api.server.protocol import GuardedProtocol, bound_protocol
 from api.server.settings import ServerSettings
+from api.server.tls import TlsPort, TlsServer
 
 _OWN_FILES = 256
 """Files that the process opens itself: database, Redis, store, uploads."""
@@ -39,7 +43,26 @@ def server_config(
     )
 
 
-def serve(factory: str, host: str, port: int) -> None:
+class Server(uvicorn.Server):
+    """The server of one process: a port without TLS, and one with it if it has a certificate."""
+
+    def __init__(self, config: uvicorn.Config, tls: TlsPort | None = None) -> None:
+        super().__init__(config)
+        self._tls = tls
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the application, and listen."""
+        await super().startup(sockets)
+        if self._tls is not None:
+            server = TlsServer(self._tls, self._make_http)
+            self.servers.append(cast("asyncio.Server", server))  # it is closed in the same way
+
+    def _make_http(self) -> GuardedProtocol:
+        protocol = cast("type[GuardedProtocol]", self.config.http_protocol_class)
+        return protocol(self.config, self.server_state, self.lifespan.state)
+
+
+def serve(factory: str, host: str, port: int, tls: TlsPort | None = None) -> None:
     """Serve until SIGTERM.
 
     Raises:
@@ -48,7 +71,7 @@ def serve(factory: str, host: str, port: int) -> None:
     settings = ServerSettings()
     room = max(raise_limit() - _OWN_FILES, _OWN_FILES)
     settings.max_connections = min(settings.max_connections, room)
-    server = uvicorn.Server(server_config(factory, host, port, settings, ApiSettings()))
+    server = Server(server_config(factory, host, port, settings, ApiSettings()), tls)
     with suppress(KeyboardInterrupt):
         server.run()
     if not server.started:

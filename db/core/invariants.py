@@ -102,7 +102,9 @@ RULES: dict[str, str] = {
             AND d.id IS NULL
         UNION ALL
         SELECT d.job_id FROM deliveries d JOIN jobs j ON j.id = d.job_id
-        WHERE d.event <> 'job.' || j.state""",
+        WHERE d.event <> 'job.' || j.state AND (
+            split_part(d.event, '.', 2) NOT IN ('started', 'output', 'logs')
+            OR (j.webhook -> 'events' ? ('job.' || split_part(d.event, '.', 2))) IS NOT TRUE)""",
     "the numbers of the fair share are finite": """
         SELECT variant FROM queues WHERE virtual_time IN ('NaN', 'Infinity', '-Infinity')
         UNION ALL

@@ -3,39 +3,77 @@
 The digest of a request is unique among a tenant's unfinished jobs, by an index of the table. So a
 second insert of the same request fails as a whole, and finds the first one's job instead. Once
 that job is over, the same request makes a new one.
+
+A job's `sync_clients` counts the synchronous requests that wait for it. At 0, nobody's departure
+cancels the job: it was submitted to run by itself, or a client that polls has rejoined it.
 """
 
-from sqlalchemy import update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import case, update
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from db.jobs.finish import cancel_job
+from db.jobs.types import Origin
 from db.tables import Job
 from db.tables.index_predicates import state_is
 from db.values.job_state import ACTIVE
 
 _INDEX = "uq_jobs_active_digest"
+_DEADLOCK = "40P01"
+
+CONFLICTS = (IntegrityError, OperationalError)
+"""The classes of the errors that `is_conflict` examines."""
 
 
-def is_duplicate(error: IntegrityError) -> bool:
-    """True for the error of an insert whose digest an unfinished job has."""
+def is_conflict(error: DBAPIError) -> bool:
+    """True when an insert met the end or the insert of another job with its digest.
+
+    The insert has the tenant's row and waits for the other job; one that ends has its own row and
+    waits for the tenant's. The server undoes one of them. Insert again, after `rejoin`.
+    """
     diagnostics = getattr(error.orig, "diag", None)
-    return getattr(diagnostics, "constraint_name", None) == _INDEX
+    is_repeated = getattr(diagnostics, "constraint_name", None) == _INDEX
+    return is_repeated or getattr(error.orig, "sqlstate", None) == _DEADLOCK
 
 
-def rejoin(session: Session, *, tenant_id: str, digest: bytes, is_synchronous: bool) -> Job | None:
+def rejoin(session: Session, *, tenant_id: str, origin: Origin) -> Job | None:
     """The unfinished job that a request has made before; None when it is over, or there is none.
 
-    A synchronous request is counted among those that wait for it.
+    None, too, for a request that is sent for the first time: insert it without its digest if that
+    is taken. It must come before any lock of the tenant's row: the end of a job takes the job's
+    lock first.
     """
+    if origin.digest is None or not origin.rejoins:
+        return None
     statement = (
         update(Job)
-        .where(Job.tenant_id == tenant_id, Job.deduplication_digest == digest)
+        .where(Job.tenant_id == tenant_id, Job.deduplication_digest == origin.digest)
         .where(state_is(*sorted(ACTIVE)))
-        .values(sync_clients=Job.sync_clients + int(is_synchronous))
+        .values(sync_clients=_clients_with(origin))
         .returning(Job)
     )
     return session.scalars(statement, execution_options={"populate_existing": True}).first()
+
+
+def join(session: Session, job: Job, origin: Origin) -> None:
+    """Count a request that found an unfinished job by its idempotency key, as `rejoin` does."""
+    if not job.sync_clients:
+        return
+    session.execute(
+        update(Job)
+        .where(Job.id == job.id, Job.sync_clients > 0, state_is(*sorted(ACTIVE)))
+        .values(sync_clients=_clients_with(origin))
+        .execution_options(synchronize_session=False)
+    )
+    # Also when it ended in between.
+    session.refresh(job)
+
+
+def _clients_with(origin: Origin) -> object:
+    """The count with one request more: none that is not synchronous may be left without its job."""
+    if not origin.is_synchronous:
+        return 0
+    return case((Job.sync_clients > 0, Job.sync_clients + 1), else_=0)
 
 
 def leave(session: Session, *, tenant_id: str, job_id: str) -> Job | None:

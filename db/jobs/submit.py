@@ -65,15 +65,22 @@ _INSERT_QUEUED = text(
 ).bindparams(*_JSON)
 
 # The CTEs take their locks in order because each needs a row of the one before. The tenant's row
-# is locked first and changed last: either every row is changed or none.
+# is locked before the others and changed last: either every row is changed or none.
+# repeated: an unfinished job of the same request, which is to be rejoined. Its lock comes first, as
+# in the transaction that may be ending it.
 # entered: the tenant's tier and the job's share, if the tenant may submit; the row is locked.
 # taken: units of the month's allowance, held. counted: one more job in flight.
 # tagged: the tenant's fair-share tag, moved on. inserted: the job. held: its hold.
 _SUBMIT = """
-WITH entered AS MATERIALIZED (
+WITH repeated AS MATERIALIZED (
+    SELECT 1 FROM jobs WHERE tenant_id = :tenant_id AND (state = 'queued' OR state = 'running')
+      AND deduplication_digest = CAST(:deduplication_digest AS bytea)
+    FOR NO KEY UPDATE
+), entered AS MATERIALIZED (
     SELECT tiers.name AS tier, :cost_seconds / (tiers.weight * :priority_factor) AS share
     FROM tenants JOIN tiers ON tiers.name = tenants.tier
-    WHERE tenants.id = :tenant_id AND tenants.suspended_at IS NULL
+    WHERE NOT EXISTS (SELECT FROM repeated)
+      AND tenants.id = :tenant_id AND tenants.suspended_at IS NULL
       AND tenants.in_flight < tiers.max_in_flight AND tiers.max_priority = ANY (:tier_priorities)
       AND (tiers.models IS NULL OR CAST(:variant AS varchar) = ANY (tiers.models))
       AND (tiers.allowance_models IS NULL
@@ -128,8 +135,8 @@ def submit_job(session: Session, new: NewJob) -> AcceptedJob:
     """Insert a queued job, place its hold and assign its fair-share tag.
 
     Raises:
-        sqlalchemy.exc.IntegrityError: an unfinished job has the digest of its origin, see
-            `db.jobs.deduplication`.
+        sqlalchemy.exc.DBAPIError: another job of the same request is unfinished, or ends at this
+            moment, see `db.jobs.deduplication.is_conflict`.
         db.tenants.api_keys.InvalidKeyError: the API key of the request has been revoked.
         TenantSuspendedError: the tenant may not submit.
         PriorityNotAllowedError: the tier does not include the priority.
@@ -148,7 +155,8 @@ def submit_job(session: Session, new: NewJob) -> AcceptedJob:
 def submit_job_at_once(session: Session, new: NewJob) -> AcceptedJob | None:
     """Submit in one statement a job that the month's allowance covers and that has no webhook.
 
-    The statement needs no transaction around it, which would lock the tenant's row for longer.
+    A request whose job is unfinished is not submitted again. The statement needs no transaction
+    around it, which would lock the tenant's row for longer.
 
     Returns:
         None when the statement could not submit it; nothing was changed then. Call `submit_job`,

@@ -90,3 +90,25 @@ class File(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (UniqueConstraint("tenant_id", "sha256"),)
+
+
+class FileReservation(Base):
+    """A file id that was given out before its picture came; the API inserts and fulfils it."""
+
+    __tablename__ = "file_reservations"
+
+    # Starts with `file_`; a name of the picture, beside the id of the file itself.
+    id: Mapped[str] = mapped_column(primary_key=True)
+    # The tenant whose picture it is to be.
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    # The API key that asked for it; one that was revoked uploads nothing more.
+    api_key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"))
+    # The picture that came; null until then. The same content may have come before.
+    file_id: Mapped[str | None] = mapped_column(ForeignKey("files.id", ondelete="CASCADE"))
+    # When it was given out.
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (
+        Index("ix_file_reservations_open", "tenant_id", postgresql_where=text("file_id IS NULL")),
+        Index("ix_file_reservations_file_id", "file_id"),
+    )

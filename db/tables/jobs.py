@@ -99,13 +99,14 @@ class Job(Base):
     surface: Mapped[str] = mapped_column(server_default="native")
     # What that API needs to show the job again, such as the name of the model that was asked for;
     # null if nothing.
-    surface_request: Mapped[dict[str, Any] | None]
+    surface_request: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     # What could not be honoured, as a list of `db.jobs.types.RequestWarning`; null if all was.
     warnings: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB(none_as_null=True))
     # A hash of the API key and the request's body: a client that sends it again, while this job is
     # not over, gets this job. Null if equal requests are jobs of their own.
     deduplication_digest: Mapped[bytes | None]
-    # Synchronous requests that wait for the job: when the last of them leaves, it is canceled.
+    # Synchronous requests that wait for the job: when the last of them leaves, it is canceled. 0
+    # for a job that goes on whoever leaves.
     sync_clients: Mapped[int] = mapped_column(server_default="0")
 
     # The result apart from stored artifacts, as JSON; null until the job succeeds, or if none.

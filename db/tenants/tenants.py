@@ -91,6 +91,12 @@ def requests_per_minute(session: Session, tenant_id: str) -> int | None:
     return session.scalar(tier.where(Tenant.id == tenant_id))
 
 
+def has_room_in_flight(session: Session, tenant_id: str) -> bool:
+    """True when the tenant may have another unfinished job at this moment."""
+    rule = select(Tenant.in_flight < Tier.max_in_flight).join(Tier, Tier.name == Tenant.tier)
+    return bool(session.scalar(rule.where(Tenant.id == tenant_id)))
+
+
 def account(session: Session, tenant_id: str) -> Account | None:
     """A tenant's account in the current month; None when there is no such tenant."""
     tenant = session.get(Tenant, tenant_id, populate_existing=True)

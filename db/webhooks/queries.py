@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from db.tables.webhooks import Delivery, DeliveryAttempt
@@ -44,3 +44,22 @@ def attempts_of(session: Session, delivery_ids: Sequence[str]) -> dict[str, list
     for row in session.scalars(statement):
         found.setdefault(row.delivery_id, []).append(row)
     return found
+
+
+def count_pending_with(session: Session, error: str) -> int:
+    """The number of pending deliveries whose newest attempt ended with an error.
+
+    Args:
+        session: the transaction.
+        error: the stable code.
+    """
+    newest = (DeliveryAttempt.delivery_id == Delivery.id) & (
+        DeliveryAttempt.number == Delivery.attempts
+    )
+    statement = (
+        select(func.count())
+        .select_from(Delivery)
+        .join(DeliveryAttempt, newest)
+        .where(Delivery.state == DeliveryState.PENDING, DeliveryAttempt.error == error)
+    )
+    return session.scalar(statement) or 0

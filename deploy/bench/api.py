@@ -1,9 +1,9 @@
-"""The benchmark's API: the service's application with the no-op model added."""
+"""The benchmark's API: the service's application with the no-op models added."""
 
 from fastapi import FastAPI
 
 from api.app import create_app
-from deploy.bench.noop import NOOP
+from deploy.bench.noop import BLANK, DOT, NOOP
 from workers import catalog
 
 
@@ -13,4 +13,4 @@ def create_bench_app() -> FastAPI:
     Raises:
         pydantic.ValidationError: a setting is missing or wrong.
     """
-    return create_app(catalog.STANDARD.with_rows(NOOP))
+    return create_app(catalog.STANDARD.with_rows(NOOP, BLANK, DOT))

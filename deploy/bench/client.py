@@ -32,6 +32,14 @@ class BenchClient:
         """
         return self._request("POST", "/v1/jobs", json.dumps({"model": model, "input": inputs}))
 
+    def post(self, path: str, body: dict[str, Any]) -> bytes:
+        """Send JSON to a call of any API; returns the body of the response.
+
+        Raises:
+            ResponseError: the call was refused.
+        """
+        return self._exchange("POST", path, json.dumps(body))
+
     def upload(self, png: bytes) -> str:
         """Upload a picture; returns its file id.
 
@@ -77,14 +85,19 @@ class BenchClient:
     def _request(
         self, method: str, path: str, body: str | bytes | None = None, content_type: str = _JSON
     ) -> dict[str, Any]:
+        parsed: dict[str, Any] = json.loads(self._exchange(method, path, body, content_type))
+        return parsed
+
+    def _exchange(
+        self, method: str, path: str, body: str | bytes | None = None, content_type: str = _JSON
+    ) -> bytes:
         headers = {**self._headers, "Content-Type": content_type}
         self._connection.request(method, path, body, headers)
         response = self._connection.getresponse()
         text = response.read()
         if response.status >= http.client.BAD_REQUEST:
             raise ResponseError(f"{method} {path} returned {response.status}: {text[:200]!r}")
-        parsed: dict[str, Any] = json.loads(text)
-        return parsed
+        return text
 
     def __enter__(self) -> Self:
         return self

@@ -1,11 +1,11 @@
-"""`python -m deploy.bench.serve api|worker`: the service's processes with the no-op model."""
+"""`python -m deploy.bench.serve api|worker`: the service's processes with the no-op models."""
 
 import click
 
 from db.core.session import Database
 from db.core.settings import DatabaseSettings
 from db.storage.settings import StorageSettings, open_store
-from deploy.bench.noop import NOOP, NoopAdapter
+from deploy.bench.noop import BLANK, DOT, NOOP, BlankAdapter, NoopAdapter
 from deploy.process import logging as logs
 from workers.runtime.model_cache import ServedModel
 from workers.runtime.process import WorkerProcess
@@ -22,7 +22,7 @@ def main() -> None:
 @click.option("--host", required=True)
 @click.option("--port", type=int, required=True)
 def api(host: str, port: int) -> None:
-    """Run `bottega api` with the no-op model."""
+    """Run `bottega api` with the no-op models."""
     from api.server.run import serve  # noqa: PLC0415
 
     serve("deploy.bench.api:create_bench_app", host, port)
@@ -33,7 +33,7 @@ def api(host: str, port: int) -> None:
 @click.option("--id", "worker_id", required=True)
 @click.option("--variant", "variants", multiple=True)
 def worker(device: str, worker_id: str, variants: tuple[str, ...]) -> None:
-    """Run `bottega worker` with the no-op model."""
+    """Run `bottega worker` with the no-op models."""
     WorkerProcess(
         variant_ids=variants,
         device=device,
@@ -41,7 +41,11 @@ def worker(device: str, worker_id: str, variants: tuple[str, ...]) -> None:
         store=open_store(StorageSettings()),
         settings=WorkerSettings(),
         id=worker_id,
-        extra=(ServedModel(NOOP, NoopAdapter()),),
+        extra=(
+            ServedModel(NOOP, NoopAdapter()),
+            ServedModel(BLANK, BlankAdapter()),
+            ServedModel(DOT, BlankAdapter(paints=True)),
+        ),
     ).run()
 
 

@@ -1,4 +1,4 @@
-"""The stack of the benchmarks: the local stack's processes with the no-op model."""
+"""The stack of the benchmarks: the local stack's processes with the no-op models."""
 
 import json
 import secrets
@@ -18,7 +18,7 @@ from db.core.settings import DatabaseSettings
 from db.tables import Tier
 from db.tenants import api_keys, tenants
 from deploy.bench.client import BenchClient
-from deploy.bench.noop import NOOP
+from deploy.bench.noop import BLANK, DOT, NOOP
 from deploy.local.processes import api_program, courier_program, worker_program
 from deploy.local.servers.postgres import EmbeddedPostgres
 from deploy.local.servers.process import free_port
@@ -46,7 +46,7 @@ class BenchStack:
 
     Attributes:
         folder: the folder of all data and logs.
-        variants: the variants that the worker serves beside the no-op.
+        variants: the variants that the worker serves beside the no-op models.
         settings: further environment variables of the service's processes.
         api_keys: the keys of the clients' tenants, whose limits no benchmark reaches.
     """
@@ -156,7 +156,7 @@ class BenchStack:
             "REDIS_URL": self.redis_url,
             "BOTTEGA_URL_SECRET": secrets.token_urlsafe(32),
             "BOTTEGA_STORE_DIR": str(self.folder / "store"),
-            "BOTTEGA_VARIANTS": json.dumps([*self.variants, NOOP.id]),
+            "BOTTEGA_VARIANTS": json.dumps([*self.variants, NOOP.id, BLANK.id, DOT.id]),
             "BOTTEGA_TORCH_THREADS": "1",
             "BOTTEGA_CONCURRENCY": str(CONCURRENCY),
             **self.settings,

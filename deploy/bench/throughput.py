@@ -37,12 +37,12 @@ def measure_throughput(stack: BenchStack, jobs: int, rounds: int) -> dict[str, f
     try:
         plain_celery.measure_seconds(app, _WARM_UP)
         _measure_seconds(stack, _WARM_UP)
-        _wait_for_empty_queue(stack)
+        wait_for_empty_queue(stack)
         ours, theirs = [], []
         for _ in range(rounds):
             theirs.append(jobs / plain_celery.measure_seconds(app, jobs))
             ours.append(jobs / _measure_seconds(stack, jobs))
-            _wait_for_empty_queue(stack)
+            wait_for_empty_queue(stack)
     finally:
         app.close()
     return {
@@ -56,17 +56,26 @@ def _measure_seconds(stack: BenchStack, jobs: int) -> float:
     began = time.perf_counter()
     with ThreadPoolExecutor(CLIENTS) as pool:
         list(pool.map(partial(_submit, stack), range(CLIENTS), repeat(jobs)))
-    while _unfinished(stack.database):
-        if time.perf_counter() - began > _LONGEST_SECONDS:
-            raise TimeoutError("the benchmark's jobs did not finish in time")
-        time.sleep(_POLL_SECONDS)
+    wait_until_done(stack, NOOP.id, began)
     return time.perf_counter() - began
 
 
-def _wait_for_empty_queue(stack: BenchStack) -> None:
+def wait_until_done(stack: BenchStack, variant: str, began: float) -> None:
+    """Wait until a variant has no unfinished job.
+
+    Raises:
+        TimeoutError: ten minutes after the beginning it still has one.
+    """
+    while _unfinished(stack.database, variant):
+        if time.perf_counter() - began > _LONGEST_SECONDS:
+            raise TimeoutError("the benchmark's jobs did not finish in time")
+        time.sleep(_POLL_SECONDS)
+
+
+def wait_for_empty_queue(stack: BenchStack, variant: str = NOOP.id) -> None:
     """Wait until all tickets are consumed: those of jobs claimed with a batch still cost time."""
     with Redis.from_url(stack.redis_url) as redis:
-        while redis.llen(NOOP.id):
+        while redis.llen(variant):
             time.sleep(_POLL_SECONDS)
 
 
@@ -77,7 +86,7 @@ def _submit(stack: BenchStack, client_number: int, jobs: int) -> None:
             client.submit(NOOP.id, {"n": n})
 
 
-def _unfinished(database: Database) -> int:
-    waiting = select(func.count()).where(Job.variant == NOOP.id, Job.state.in_(ACTIVE))
+def _unfinished(database: Database, variant: str) -> int:
+    waiting = select(func.count()).where(Job.variant == variant, Job.state.in_(ACTIVE))
     with database.transaction(durable=False) as session:
         return session.scalar(waiting) or 0

@@ -130,6 +130,24 @@ def waiters(*, full: bool, tenants: int | None, each: int | None, as_json: bool)
     _print_figures(figures, _check_goals(GOALS, figures), as_json=as_json)
 
 
+@bench.command()
+@click.option("--quick", is_flag=True, help="Half a minute, not minutes: the figures vary more.")
+@json_option
+def surfaces(*, quick: bool, as_json: bool) -> None:
+    """Measure the compatible APIs: jobs a second through each, against the service's own.
+
+    With models that do nothing, so that all of the time is the service's. Replicate, fal's queue
+    and the API of FLUX's vendor are compared with a submission; OpenAI, fal's run and Hugging Face
+    with a submission that waits for its result. All take turns. A ratio of 1 is no overhead.
+    """
+    from deploy.bench.surfaces import FULL, GOALS, QUICK, measure_surfaces  # noqa: PLC0415
+
+    figures = _in_temporary_folder(
+        lambda folder: measure_surfaces(QUICK if quick else FULL, folder)
+    )
+    _print_figures(figures, _check_goals(GOALS, figures), as_json=as_json)
+
+
 def _check_goals(goals: "Sequence[Goal]", figures: dict[str, float]) -> dict[str, dict[str, Any]]:
     return {
         goal.figure: {"limit": goal.limit, "at_most": goal.at_most, "met": goal.met(figures)}

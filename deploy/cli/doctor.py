@@ -25,12 +25,14 @@ from db.jobs.waiting import WORKER_STALE_SECONDS, ready_workers
 from db.storage.object_store import ObjectNotFoundError, ObjectStore, StoreError
 from db.storage.settings import StorageSettings, open_store
 from db.tables import Tier
+from db.webhooks.queries import count_pending_with
 from deploy.cli.models import fits
 from deploy.cli.models.device_check import check_devices
 from deploy.cli.models.weights_check import check_weights
 from workers import catalog
 from workers.adapters.pinning import DeviceError
 from workers.adapters.weights import WeightsError
+from workers.courier.messages import NO_URL_SECRET
 from workers.messaging.queue import QueueNotifier
 from workers.messaging.redis_privileges import excess_powers as excess_redis_powers
 from workers.moderation.filter_file import FilterFileError
@@ -153,6 +155,7 @@ def check_deployment(variants: Sequence[str]) -> Iterator[CheckResult]:
         "redis user": lambda _environment: _redis_user(WorkerSettings()),
         "store": _store,
         "invariants": _invariants,
+        "webhooks": _webhooks,
         "artifacts": _artifacts,
         "open files": _open_files,
         "workers": _workers,
@@ -268,6 +271,18 @@ def _invariants(environment: Environment) -> str:
             "; ".join(f"broken rule: {b.rule} ({', '.join(b.examples)})" for b in broken)
         )
     return "every invariant holds"
+
+
+def _webhooks(environment: Environment) -> str:
+    """No delivery waits for a courier that has the URL secret."""
+    with environment.database.transaction(durable=False) as session:
+        waiting = count_pending_with(session, NO_URL_SECRET)
+    if waiting:
+        raise FindingError(
+            f"{waiting} webhooks in the form of compatible APIs cannot be sent: the courier has no "
+            "BOTTEGA_URL_SECRET; give it the API's, and restart it"
+        )
+    return "the courier can send all that wait"
 
 
 def _artifacts(environment: Environment) -> str:

@@ -14,6 +14,7 @@ from deploy.process import logging as logs
 from deploy.process.umask import keep_files_private
 
 if TYPE_CHECKING:
+    from api.server.tls import TlsPort
     from deploy.local.fleet import Fleet
     from deploy.local.stack import LocalStack
 
@@ -96,6 +97,16 @@ def _read_settings(stack: Path) -> dict[str, str]:
 @main.command()
 @click.option("--data-dir", type=_DATA_DIR, default=Path(".bottega"), show_default=True)
 @click.option("--port", type=_PORT, default=8000, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--tls",
+    "tls_port",
+    type=_PORT,
+    is_flag=False,
+    flag_value=8443,
+    metavar="[PORT]",
+    help="Also answer by https, on this port (8443; 0 takes a free one), with a certificate that "
+    "is made in the data folder: for clients that insist on https.",
+)
 @click.option("--ready-file", type=_FILE, help="JSON file to write when everything is ready.")
 @_device_option
 @click.option("--variant", "variants", multiple=True, help="A model to serve; repeatable.")
@@ -103,6 +114,7 @@ def _read_settings(stack: Path) -> dict[str, str]:
 def up(
     data_dir: Path,
     port: int,
+    tls_port: int | None,
     ready_file: Path | None,
     device: str,
     variants: tuple[str, ...],
@@ -118,7 +130,8 @@ def up(
     from deploy.local.stack import DEMO_VARIANTS, LocalStack  # noqa: PLC0415
     from deploy.local.supervisor import stop_on_signals  # noqa: PLC0415
 
-    stack = LocalStack(data_dir, port, variants or DEMO_VARIANTS, device, serving=_given(serving))
+    models = variants or DEMO_VARIANTS
+    stack = LocalStack(data_dir, port, models, device, _given(serving), tls_port)
     with stop_on_signals() as stopping:
         _run_stack(stack, ready_file, stopping)
 
@@ -171,13 +184,33 @@ def _greeting(facts: dict[str, Any], link: str, variant: str) -> str:
         f"export OPERATOR_KEY={operator_key}  # opens the dashboard\n"
         f'curl -s {url}/v1/jobs -H "Authorization: Bearer $KEY" \\\n'
         f"  -H 'Content-Type: application/json' -H 'Prefer: wait=30' -d '{body}'\n"
+        f"{_tls_greeting(facts)}"
+    )
+
+
+def _tls_greeting(facts: dict[str, Any]) -> str:
+    """The lines by which clients trust the certificate of the TLS port; empty without one."""
+    if "tls_url" not in facts:
+        return ""
+    authority = facts["tls_authority"]
+    return (
+        f"\nIt also answers at {facts['tls_url']}, by a certificate of its own authority, which "
+        f"clients trust by:\n\n"
+        f"export SSL_CERT_FILE={authority}  # Python\n"
+        f"export NODE_EXTRA_CA_CERTS={authority}  # Node\n"
     )
 
 
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=_PORT, default=8000, show_default=True)
-def api(host: str, port: int) -> None:
+@click.option("--tls-port", type=_PORT, help="A second port, by https; needs --tls-certificate.")
+@click.option(
+    "--tls-certificate",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="PEM file with the private key and the certificate of the second port.",
+)
+def api(host: str, port: int, tls_port: int | None, tls_certificate: Path | None) -> None:
     """Run one API process; any number of them can run behind a load balancer.
 
     It needs DATABASE_URL, REDIS_URL, BOTTEGA_URL_SECRET (the same for all API processes) and an
@@ -189,7 +222,20 @@ def api(host: str, port: int) -> None:
 
     catalog.installed()  # a fault of the operator's file is told before anything is started
     limit_malloc_arenas()
-    serve("api.app:create_app", host, port)
+    serve("api.app:create_app", host, port, _tls(host, tls_port, tls_certificate))
+
+
+def _tls(host: str, port: int | None, certificate: Path | None) -> "TlsPort | None":
+    from api.server.tls import open_tls_port  # noqa: PLC0415
+
+    if port is None and certificate is None:
+        return None
+    if port is None or certificate is None:
+        raise click.UsageError("--tls-port and --tls-certificate belong together")
+    try:
+        return open_tls_port(host, port, certificate)
+    except OSError as error:
+        raise click.ClickException(f"no TLS on port {port} by {certificate}: {error}") from error
 
 
 @main.command()
@@ -301,13 +347,15 @@ def courier() -> None:
     """Send webhooks, and run maintenance: lost leases, expired jobs, missing tickets, retention.
 
     Several couriers may run. Webhooks go to public addresses by https only;
-    BOTTEGA_OUTBOUND_ALLOW and BOTTEGA_OUTBOUND_HTTP name the exceptions.
+    BOTTEGA_OUTBOUND_ALLOW and BOTTEGA_OUTBOUND_HTTP name the exceptions. Webhooks in the form of a
+    compatible API need BOTTEGA_URL_SECRET, the API's own.
     """
+    from api.compat.webhook_forms import forms_of_environment  # noqa: PLC0415
     from deploy.local.supervisor import stop_on_signals  # noqa: PLC0415
     from workers.courier.process import run_courier  # noqa: PLC0415
 
     with stop_on_signals() as stopping:
-        run_courier(stopping)
+        run_courier(stopping, forms_of_environment())
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ENTRIES = frozenset(
     {
-        *("demo", "logs", "postgres", "redis", "store"),
+        *("demo", "logs", "postgres", "redis", "store", "tls"),
         *("address", "keys.json", "lock", "prometheus-key", "prometheus-targets.json"),
         "settings.json",
     }

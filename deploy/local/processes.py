@@ -92,9 +92,17 @@ class WorkerProgram(Program):
             return False
 
 
-def api_program(port: int, settings: Mapping[str, str], *, host: str = "127.0.0.1") -> ApiProgram:
-    """The API on a port."""
+def api_program(
+    port: int,
+    settings: Mapping[str, str],
+    *,
+    host: str = "127.0.0.1",
+    tls: tuple[int, Path] | None = None,
+) -> ApiProgram:
+    """The API on a port, and by TLS on another one with the certificate of a file."""
     arguments = ["api", "--host", host, "--port", str(port)]
+    if tls is not None:
+        arguments += ["--tls-port", str(tls[0]), "--tls-certificate", str(tls[1])]
     return ApiProgram("api", arguments, settings, host=host, port=port)
 
 

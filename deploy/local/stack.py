@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -17,6 +18,7 @@ from db.core.migrate import upgrade
 from db.core.session import Database
 from db.core.settings import MIGRATION_URL_VARIABLE, DatabaseSettings, migration_url
 from db.jobs.waiting import WORKER_STALE_SECONDS
+from deploy.local import certificates
 from deploy.local.credentials import (
     KEYS_FILE,
     SETTINGS_FILE,
@@ -60,8 +62,8 @@ class DataDirUnusableError(StackError):
 class PortInUseError(StackError):
     """Another program listens on the API's port."""
 
-    def __init__(self, port: int) -> None:
-        super().__init__(f"port {port} is in use; choose another --port, or 0 for a free one")
+    def __init__(self, port: int, option: str = "--port") -> None:
+        super().__init__(f"port {port} is in use; choose another {option}, or 0 for a free one")
 
 
 def _catalogue_setting() -> dict[str, str]:
@@ -79,6 +81,7 @@ class LocalStack:
         variants: the models that the worker serves.
         device: the device that they run on.
         serving: how they are served, by the option of `bottega worker` without its dashes.
+        tls_port: a second port, which speaks TLS; 0 takes a free one, None has none.
 
     Attributes:
         migration_url: the database as the owner of its tables, once started.
@@ -91,9 +94,11 @@ class LocalStack:
         variants: Sequence[str] = DEMO_VARIANTS,
         device: str = "auto",
         serving: Mapping[str, str] = MappingProxyType({}),
+        tls_port: int | None = None,
     ) -> None:
         self.data_dir = data_dir.absolute()
         self.port = port or free_port()
+        self.tls_port = free_port() if tls_port == 0 else tls_port
         self.variants = variants
         self.device = device
         self.serving = serving
@@ -124,7 +129,9 @@ class LocalStack:
         offered = catalog.installed().offered()
         self.variants = [offered.find(variant).id for variant in self.variants]
         self._acquire_lock()
-        self._require_free_port()
+        self._require_free_port(self.port, "--port")
+        if self.tls_port is not None:
+            self._require_free_port(self.tls_port, "--tls")
         secret = url_secret(self._keys_path)
         self._settings = (
             self._start_servers()
@@ -137,7 +144,8 @@ class LocalStack:
         )
         if "S3_BUCKET" not in os.environ and "S3_ENDPOINT_URL" not in os.environ:
             self._settings["BOTTEGA_STORE_DIR"] = str(self.data_dir / "store")
-        api_settings = self._settings | {"BOTTEGA_URL_SECRET": secret}
+        url_signer = {"BOTTEGA_URL_SECRET": secret}
+        api_settings = self._settings | url_signer
         self._write_settings(api_settings)
         upgrade(self.migration_url)
         url = SecretStr(self._settings["DATABASE_URL"])
@@ -159,9 +167,9 @@ class LocalStack:
         progress = StartProgress(self._database, worker.worker_id, stopping)
         try:
             self._supervisor.start(
-                courier_program(worker_settings | self._metrics_port("courier")),
+                courier_program(worker_settings | url_signer | self._metrics_port("courier")),
                 worker,
-                api_program(self.port, api_settings),
+                api_program(self.port, api_settings, tls=self._tls()),
                 stall_seconds=StartSettings().limit_seconds,
                 progress={worker.name: progress},
             )
@@ -190,14 +198,28 @@ class LocalStack:
         except OSError as error:
             raise DataDirUnusableError(self.data_dir, error) from error
 
-    def _require_free_port(self) -> None:
+    def _tls(self) -> tuple[int, Path] | None:
+        """The TLS port and the file of its certificate, which is made or renewed."""
+        if self.tls_port is None:
+            return None
+        public = urlsplit(os.environ.get("BOTTEGA_PUBLIC_URL", "")).hostname
+        names = dict.fromkeys([*certificates.LOCAL_NAMES, *([public] if public else [])])
+        files = certificates.ensure_certificates(self._tls_folder, list(names))
+        return self.tls_port, files.server
+
+    @property
+    def _tls_folder(self) -> Path:
+        return self.data_dir / certificates.FOLDER
+
+    @staticmethod
+    def _require_free_port(port: int, option: str) -> None:
         # Another stack's API on this port would pass for this one's, which could not start.
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind(("127.0.0.1", self.port))
+                probe.bind(("127.0.0.1", port))
             except OSError as error:
-                raise PortInUseError(self.port) from error
+                raise PortInUseError(port, option) from error
 
     def _start_servers(self) -> dict[str, str]:
         """Start the embedded servers, but not those that the environment replaces; their URLs."""
@@ -231,6 +253,15 @@ class LocalStack:
             "redis_url": self._settings["REDIS_URL"],
             "metrics_urls": metrics_urls({"api": self.port} | self._metrics_ports),
             "pids": self._supervisor.pids,
+            **self._tls_facts(),
+        }
+
+    def _tls_facts(self) -> dict[str, str]:
+        if self.tls_port is None:
+            return {}
+        return {
+            "tls_url": f"https://127.0.0.1:{self.tls_port}",
+            "tls_authority": str(self._tls_folder / certificates.AUTHORITY_FILE),
         }
 
     def model_problems(self) -> dict[str, str]:

@@ -11,7 +11,7 @@ from tests.acceptance.stack import Client, Stack
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A running stack; at the end it must exit with 0 and leave no process."""
-    running = Stack(tmp_path_factory.mktemp("stack") / "data")
+    running = Stack(tmp_path_factory.mktemp("stack") / "data", tls=True)
     try:
         running.start()
         yield running

@@ -148,12 +148,14 @@ class Stack:
         settings: variables that are added to the environment.
         port: the port of the API; 0 for a free one.
         variants: the variants that it serves; the default ones when empty.
+        tls: also answer by https, at `facts["tls_url"]`.
     """
 
     data_dir: Path
     settings: Mapping[str, str] = field(default_factory=dict)
     port: int = 0
     variants: Sequence[str] = ()
+    tls: bool = False
     facts: Json = field(default_factory=dict)
     start_seconds: float = 0.0
     _process: subprocess.Popen[bytes] | None = None
@@ -172,6 +174,7 @@ class Stack:
                     *(*BOTTEGA, "up", "--data-dir", str(self.data_dir)),
                     *("--port", str(self.port), "--ready-file", str(ready_file)),
                     *(word for name in self.variants for word in ("--variant", name)),
+                    *(("--tls", "0") if self.tls else ()),
                 ],
                 cwd=ROOT,
                 env={**os.environ, **self.settings},

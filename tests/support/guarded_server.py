@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import uvicorn
 from pydantic import SecretStr
 
 from api.core.settings import ApiSettings
-from api.server.run import server_config
+from api.server.run import Server, server_config
 from api.server.settings import ServerSettings
+from api.server.tls import open_tls_port
 
 HOST = "127.0.0.1"
 
@@ -51,11 +51,12 @@ class GuardedServer:
     """A running server, and the clients' sockets of a test."""
 
     port: int
+    tls_port: int = 0
     opened: list[socket.socket] = field(default_factory=list)
 
-    def connect(self, sent: bytes = b"") -> socket.socket:
+    def connect(self, sent: bytes = b"", *, port: int = 0) -> socket.socket:
         """Open a connection, and send the first bytes."""
-        connection = socket.create_connection((HOST, self.port), timeout=20)
+        connection = socket.create_connection((HOST, port or self.port), timeout=20)
         self.opened.append(connection)
         if sent:
             connection.sendall(sent)
@@ -88,20 +89,23 @@ def status_of(answer: bytes) -> int:
 
 @contextmanager
 def guarded_server(**settings: Any) -> Iterator[GuardedServer]:
-    """Serve until the block ends."""
+    """Serve until the block ends; also by TLS with the `certificate` of a file."""
+    certificate = settings.pop("certificate", None)
+    tls = open_tls_port(HOST, 0, certificate) if certificate else None
     api = ApiSettings(url_secret=SecretStr(secrets.token_urlsafe(32)), **settings.pop("api", {}))
     config = server_config(
         "tests.support.guarded_server:make_application", HOST, 0, ServerSettings(**settings), api
     )
     config.lifespan = "off"
-    server = uvicorn.Server(config)
+    server = Server(config, tls)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
         while not server.started:
             assert thread.is_alive()
             time.sleep(0.01)
-        running = GuardedServer(server.servers[0].sockets[0].getsockname()[1])
+        tls_port = tls.listener.getsockname()[1] if tls else 0
+        running = GuardedServer(server.servers[0].sockets[0].getsockname()[1], tls_port)
         yield running
         for connection in running.opened:
             connection.close()

@@ -12,6 +12,7 @@ from redis import Redis
 
 from db.core.session import Database
 from db.storage.object_store import ObjectStore
+from db.webhooks.types import Webhook
 from tests.support.adapters import Behaviour, ScriptedAdapter
 from tests.support.jobs import counts, submit
 from tests.support.waiting import await_true
@@ -66,7 +67,14 @@ class Station:
         self.adapter.script[:] = script
         return run_and_count(self, self.executor(), variant)
 
-    def submit(self, tenant_id: str, variant: str = FLUX, **given: Any) -> str:
+    def submit(
+        self,
+        tenant_id: str,
+        variant: str = FLUX,
+        *,
+        webhook: Webhook | None = None,
+        **given: Any,
+    ) -> str:
         """Submit a job with this input, as the API does; return its id."""
         row = catalog.find(variant)
         parameters = row.parameters.model_validate({**_DEFAULT_INPUTS[variant], **given})
@@ -78,6 +86,7 @@ class Station:
             batch_key=row.batch_key(parameters),
             batch_limit=row.batch_limit(parameters),
             unit_kind=row.unit_kind,
+            webhook=webhook,
         )
 
     def events(self, job_id: str) -> list[Event]:

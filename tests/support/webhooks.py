@@ -15,6 +15,7 @@ from db.webhooks.queries import DeliveryFilter
 from db.webhooks.types import DeliveryClaim, Outcome, Webhook
 from tests.support.jobs import fail, running, sql
 from workers.courier.dispatcher import WebhookDispatcher
+from workers.courier.messages import ForeignForms
 from workers.outbound import Outbound, OutboundSettings
 from workers.settings import WorkerSettings
 
@@ -41,11 +42,14 @@ def outbound(**settings: Any) -> Outbound:
 
 
 def webhook_dispatcher(
-    database: Database, client: Outbound | None = None, **settings: Any
+    database: Database,
+    client: Outbound | None = None,
+    forms: ForeignForms | None = None,
+    **settings: Any,
 ) -> WebhookDispatcher:
     """A dispatcher with a client that reaches this machine; its `run` is not started."""
     chosen = WorkerSettings(redis_url=SecretStr("redis://127.0.0.1:1"), **settings)
-    return WebhookDispatcher(database, client or outbound(), chosen)
+    return WebhookDispatcher(database, client or outbound(), chosen, forms)
 
 
 def deliver_due(dispatcher: WebhookDispatcher) -> int:

@@ -1,7 +1,8 @@
 """The message of an attempt: the service's own form, or that of the API that the job came by."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from db.webhooks.types import DeliveryClaim, ForeignFacts
 from workers.outbound.ed25519 import WebhookKey
@@ -10,9 +11,6 @@ from workers.outbound.signature import headers_of
 
 NO_URL_SECRET = "no_url_secret"  # noqa: S105 - the code of an error
 """The error of an attempt in a foreign form by a courier without the URL secret."""
-
-Render = Callable[[DeliveryClaim, ForeignFacts], str]
-"""The body of a delivery in the form of a compatible API."""
 
 
 class MessageError(Exception):
@@ -27,15 +25,18 @@ class Message:
     headers: Mapping[str, str] = field(repr=False)
 
 
-@dataclass(frozen=True)
-class ForeignForms:
-    """The forms of compatible APIs: their renderer, and the key that signs them.
+class ForeignForms(Protocol):
+    """The forms of compatible APIs, which the floor above renders.
 
-    Both come from the URL secret, which also signs the URLs of pictures in a body.
+    They come from the URL secret, which also signs the URLs of pictures in a body.
     """
 
-    render: Render
-    key: WebhookKey = field(repr=False)
+    @property
+    def key(self) -> WebhookKey:
+        """The key that signs where a form demands the service's own."""
+
+    def render(self, claim: DeliveryClaim, facts: ForeignFacts) -> str:
+        """The body of a delivery in the form of the API that its job came by."""
 
 
 def message_of(claim: DeliveryClaim, secrets: Sequence[str], forms: ForeignForms | None) -> Message:

@@ -14,6 +14,7 @@ from workers.moderation.moderator import Moderator
 from workers.runtime.active_jobs import ActiveJob, ActiveJobs
 from workers.runtime.attempts.results import AttemptResult
 from workers.runtime.attempts.spans import attempt_spans
+from workers.runtime.attempts.webhooks import enqueue_starts
 from workers.runtime.device import Device
 from workers.runtime.failures import FailureRecorder
 from workers.runtime.inputs import InputLoader
@@ -123,6 +124,7 @@ class Executor:
         for job in jobs:
             self._publisher.publish_state(job.row.id, JobState.RUNNING, attempt=job.row.attempt)
             observe_wait(job.row)
+        enqueue_starts(self._database, rows)
         return jobs
 
     def _prepare(

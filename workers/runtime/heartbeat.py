@@ -1,4 +1,4 @@
-"""The heartbeat: a thread that renews leases, writes progress and reports the worker."""
+"""The heartbeat: a thread that renews leases, writes and tells progress, reports the worker."""
 
 import threading
 import time
@@ -15,6 +15,7 @@ from db.jobs.claim import renew_leases
 from db.values.worker_state import WorkerState
 from db.worker_registry import WorkerReport
 from workers.runtime.active_jobs import ActiveJobs
+from workers.runtime.attempts.webhooks import StepWebhooks
 from workers.telemetry.liveness import touch_liveness_file
 
 SOONEST_SECONDS = 0.1
@@ -47,6 +48,7 @@ class Heartbeat:
         self._database = database
         self._on_drained = on_drained
         self._active_jobs = active_jobs
+        self._step_webhooks = StepWebhooks(database)
         self._report = report
         self._every_seconds = every_seconds
         self._lease_seconds = lease_seconds
@@ -125,6 +127,7 @@ class Heartbeat:
             held = renew_leases(session, progress, lease_seconds=self._lease_seconds)
         for claim in active.keys() - held:
             active[claim].claim_lost.set()
+        self._step_webhooks.enqueue({claim: active[claim] for claim in held if claim in active})
 
     def _report_worker(self) -> None:
         report = self._report()

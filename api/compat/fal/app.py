@@ -1,24 +1,31 @@
-"""The application of this surface."""
+"""The application of fal's surface: queue, run, proxy and storage."""
+
+import re
 
 from fastapi import FastAPI
-from starlette.responses import Response
-from starlette.types import Scope
 
+from api.compat.fal import queue, run, storage
+from api.compat.fal.errors import respond
+from api.compat.fal.gateway import FalGateway
 from api.compat.shared.surface_app import MountedSurface, surface_app
-from api.core.errors import ProblemError, respond
 from api.core.surfaces import Surface
 from db.values.surfaces import SurfaceName
 
-
-def _respond(problem: ProblemError, _scope: Scope) -> Response:
-    return respond(problem)
+_OPEN = re.compile(r"/fal/(?:storage/upload|files)/.+|/fal/rest/\.well-known/jwks\.json")
+"""Calls whose paths hold a token, and the keys by which webhooks are verified."""
 
 
 def make_app() -> FastAPI:
     """The application, without the services, which the main one shares with it."""
-    return surface_app(
-        "Bottega: fal", "Queue, run and storage as the clients of fal call them.", _respond
+    app = surface_app(
+        "Bottega: fal", "Queue, run and storage as the clients of fal call them.", respond
     )
+    app.include_router(queue.router)
+    app.include_router(run.router)
+    app.include_router(storage.rest)
+    app.include_router(storage.router)
+    app.add_middleware(FalGateway)
+    return app
 
 
-SURFACE = MountedSurface(Surface(SurfaceName.FAL, "/fal", _respond), make_app)
+SURFACE = MountedSurface(Surface(SurfaceName.FAL, storage.PREFIX, respond, _OPEN), make_app)

@@ -1,26 +1,35 @@
 """The application of this surface."""
 
-from fastapi import FastAPI
-from starlette.responses import Response
-from starlette.types import Scope
+import re
 
+from fastapi import FastAPI
+
+from api.compat.openai import chat, files, images, models
+from api.compat.openai.errors import respond
 from api.compat.shared.surface_app import MountedSurface, surface_app
-from api.core.errors import ProblemError, respond
-from api.core.surfaces import Surface
+from api.core.surfaces import Rewrite, Surface
 from db.values.surfaces import SurfaceName
 
+_ROUTERS = (images.router, chat.router, models.router, files.router)
 
-def _respond(problem: ProblemError, _scope: Scope) -> Response:
-    return respond(problem)
+_AT_THE_ROOT = Rewrite(
+    re.compile(r"/v1/(images/generations|images/edits|chat/completions)"), r"/openai/v1/\1"
+)
+"""Clients whose base URL ends in `/v1`; the native API has other calls there."""
 
 
 def make_app() -> FastAPI:
     """The application, without the services, which the main one shares with it."""
-    return surface_app(
+    app = surface_app(
         "Bottega: OpenAI",
-        "Images and chat completions as the clients of OpenAI call them.",
-        _respond,
+        "Images, chat completions about pictures, models and files, as OpenAI's clients call them.",
+        respond,
     )
+    for router in _ROUTERS:
+        app.include_router(router)
+    return app
 
 
-SURFACE = MountedSurface(Surface(SurfaceName.OPENAI, "/openai", _respond), make_app)
+SURFACE = MountedSurface(
+    Surface(SurfaceName.OPENAI, "/openai", respond, rewrites=(_AT_THE_ROOT,)), make_app
+)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from api.core.domain_errors import ModelNotOfferedError
 from db.values.surfaces import SurfaceName
-from workers.catalog import Catalogue, UnknownVariantError, Variant
+from workers.catalog import Catalogue, DisabledVariantError, UnknownVariantError, Variant
 
 OWNER = "bottega"
 """The owner of the variants' own names, where names are `owner/name`."""
@@ -139,8 +139,11 @@ def find_variant(catalogue: Catalogue, surface: SurfaceName, name: str) -> Varia
         raise ModelNotOfferedError(name, f"it stands for {known}, which is not offered here")
     try:
         return catalogue.find(own)
+    except DisabledVariantError:
+        raise ModelNotOfferedError(name, "the operator has disabled it") from None
     except UnknownVariantError as error:
-        raise ModelNotOfferedError(name, str(error)) from None
+        near = f"did you mean {error.suggestion}?" if error.suggestion else ""
+        raise ModelNotOfferedError(name, near) from None
 
 
 def names_of(surface: SurfaceName, variant: Variant) -> tuple[str, ...]:

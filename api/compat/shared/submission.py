@@ -27,15 +27,8 @@ IGNORED = "Bottega-Ignored"
 _REPLAYED = "Idempotency-Replayed"
 _NOT_IN_HEADERS = re.compile(r"[^A-Za-z0-9_.\[\]-]")
 _MAX_HEADER = 1_000
-_PICTURE_CHARS = 64
-_MAX_KEPT_TEXT = 5_000
-"""As long as the longest prompt."""
-
 _HEADER_VALUE = re.compile(r"(?! )[ -~]{0,500}(?<! )")
 """Spaces at its ends would be lost on the way."""
-
-
-_PICTURE_TEXT = re.compile(r"data:|iVBOR|/9j/|UklGR|R0lGO", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -61,7 +54,8 @@ class ForeignRequest:
     Attributes:
         surface: the API.
         translation: the variant, its native input, and what is ignored.
-        echo: what the API needs to show the job again, as JSON without pictures, see `shortened`.
+        echo: what the API needs to show the job again, as JSON without pictures, see
+            `api.compat.shared.echo.shortened`.
         is_synchronous: true when the request stays open until the job's end.
         settings: further native fields of a submission: `priority`, `expires_in_seconds`,
             `metadata`, and `webhook` for one in the service's own form.
@@ -196,17 +190,3 @@ def _foreign_name(loc: Place, request: ForeignRequest) -> str:
         if (name := request.names.get(loc[:length])) is not None:
             return name
     return ".".join(map(str, loc))
-
-
-def shortened(value: Any) -> Any:
-    """JSON as it is kept with a job: pictures in it, and other long texts, are cut.
-
-    A row must not hold megabytes; `…` ends what was cut.
-    """
-    if isinstance(value, str):
-        is_picture = _PICTURE_TEXT.match(value) is not None
-        most = _PICTURE_CHARS if is_picture else _MAX_KEPT_TEXT
-        return value if len(value) <= most else f"{value[:most]}…"
-    if isinstance(value, Mapping):
-        return {name: shortened(each) for name, each in value.items()}
-    return [shortened(each) for each in value] if isinstance(value, list | tuple) else value

@@ -123,10 +123,14 @@ class Translation:
         """Count foreign fields as used, which have no native parameter of their own."""
         self._seen.update(foreign)
 
+    def has_seen(self, foreign: str) -> bool:
+        """True for a foreign field that was put, accepted or ignored."""
+        return foreign in self._seen
+
     def ignore(self, foreign: str, reason: str = "") -> None:
         """Tell that a foreign field has no effect."""
         self._seen.add(foreign)
-        # The database takes neither NUL nor half a surrogate pair.
+        # As the database takes it, and as a header and a log show it.
         name = "".join(each if each.isprintable() else "?" for each in foreign[:_MAX_NAME])
         known = {warning.parameter for warning in self.warnings}
         if name in known or len(self.warnings) >= MAX_WARNINGS:

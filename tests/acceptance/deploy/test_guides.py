@@ -30,6 +30,7 @@ ELSEWHERE = {
     r"\S*bottega weights ": "asks the hub: tests/integration/deploy/cli/models/test_weights.py",
     r"\S*bottega catalog test ": "needs weights: workers/bench/test_trial.py tries others",
     r"\S*bottega up ": "stands for the stack that the tests share",
+    r"pip install ": "installs: `make clients` drives the packages, and some are here already",
     r"make torch ": "installs another build of torch",
     r"kubectl ": "needs a cluster",
     r"(useradd|install|systemctl) ": "changes the machine: tests/unit/deploy/manifests",

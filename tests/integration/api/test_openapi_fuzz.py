@@ -7,29 +7,11 @@ error, or differ from the document in status, headers, media type or schema. The
 """
 
 import os
-import threading
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
-from zlib import crc32
 
 import httpx
 import pytest
 import schemathesis
-from schemathesis.config import (
-    ChecksConfig,
-    GenerationConfig,
-    PositiveDataAcceptanceConfig,
-    ProjectConfig,
-    ProjectsConfig,
-    SchemathesisConfig,
-    SimpleCheckConfig,
-)
-from schemathesis.engine import Status, events, from_schema
-from schemathesis.hooks import HookContext
-from schemathesis.schemas import BaseSchema
 
 from db import worker_registry
 from db.core.session import Database
@@ -39,6 +21,7 @@ from db.values.worker_state import WorkerState
 from db.worker_registry import WorkerReport
 from tests.servers.uvicorn_thread import serving
 from tests.support.apis import MakeApi
+from tests.support.document_calls import configured, name_known_ids, outcome_of, working
 from tests.support.jobs import sql
 from tests.support.station import FLORENCE2, FLUX, Station
 from tests.support.webhooks import failed_job
@@ -48,93 +31,6 @@ EXAMPLES = 10
 LONG_SEED = int(os.environ.get("FUZZ_SEED", "1"))
 LONG_EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
 ADMIN = "^/v1/admin"
-
-Json = dict[str, Any]
-
-
-@dataclass
-class Outcome:
-    """The outcome of a run: the calls of each operation, and every failed check or error."""
-
-    calls: Counter[str] = field(default_factory=Counter)
-    failures: set[str] = field(default_factory=set)
-
-    def add(self, event: events.EngineEvent) -> None:
-        """Add what an event of the run reports."""
-        if isinstance(event, events.ScenarioFinished):
-            self._add_scenario(event)
-        elif isinstance(event, events.NonFatalError):
-            self.failures.add(f"{event.label}: {event.value!r}")
-        elif isinstance(event, events.FatalError):
-            self.failures.add(repr(event.exception))
-
-    def _add_scenario(self, event: events.ScenarioFinished) -> None:
-        cases = (node.value for node in event.recorder.cases.values())
-        self.calls.update(case.operation.label for case in cases)
-        for checks in event.recorder.checks.values():
-            failed = (each for each in checks if each.status is Status.FAILURE)
-            self.failures |= {
-                f"{check.name}: {check.failure_info.failure}\n{check.failure_info.code_sample}"
-                for check in failed
-                if check.failure_info is not None
-            }
-
-
-def configured(key: str, seed: int, examples: int) -> SchemathesisConfig:
-    """A run with a key; `examples` are the random requests for each operation."""
-    checks = ChecksConfig(
-        # The service knows more than the schema: a model that is unknown, a picture that is none.
-        positive_data_acceptance=PositiveDataAcceptanceConfig(enabled=False),
-        # A DELETE of a job removes its contents: the job stays, for the bill.
-        use_after_free=SimpleCheckConfig(enabled=False),
-    )
-    project = ProjectConfig(
-        headers={"Authorization": f"Bearer {key}"},
-        checks=checks,
-        generation=GenerationConfig(max_examples=examples, no_shrink=True),
-        request_timeout=90,
-        continue_on_failure=True,
-    )
-    return SchemathesisConfig(seed=seed, projects=ProjectsConfig(default=project))
-
-
-def name_known_ids(schema: BaseSchema, known: Mapping[str, str]) -> None:
-    """Send existing ids in about half of the paths, chosen by the path: a run is repeatable."""
-
-    def map_path_parameters(_context: HookContext, path_parameters: Json) -> Json:
-        if crc32(repr(path_parameters).encode()) % 2:
-            return path_parameters
-        return {name: known.get(name, value) for name, value in path_parameters.items()}
-
-    schema.hook(map_path_parameters)
-
-
-def outcome_of(schema: BaseSchema) -> Outcome:
-    """Call every operation of a document."""
-    outcome = Outcome()
-    for event in from_schema(schema).execute():
-        outcome.add(event)
-    return outcome
-
-
-@contextmanager
-def working(station: Station) -> Iterator[None]:
-    """Run the jobs that are submitted meanwhile, so that streams and long polls end."""
-    stopping = threading.Event()
-
-    def work() -> None:
-        executor = station.executor()
-        while not stopping.wait(0.05):
-            for variant in (FLUX, FLORENCE2):
-                executor.run_batch(variant)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        stopping.set()
-        thread.join()
 
 
 @pytest.fixture

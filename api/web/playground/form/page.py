@@ -16,11 +16,12 @@ from api.web.playground.error_hints import field_errors, request_hint
 from api.web.playground.form.fields import Field, FieldKind, Place, form_of
 from api.web.playground.form.form_parser import CUSTOM, form_values_of, input_of
 from api.web.playground.form.models import groups
-from api.web.playground.form.samples import code_samples
+from api.web.playground.form.samples import ClientSamples, code_samples
 from api.web.playground.pages import page
 from api.web.playground.pictures import Thumb, thumbs
 from api.web.playground.session import CurrentTenant, FormDep, WriterDep
 from api.web.shared.job_labels import unserved_text
+from api.web.shared.literals import Sample
 from api.web.shared.security import site_url
 
 router = APIRouter()
@@ -150,9 +151,16 @@ def quote(
         unserved=unserved_text(price.unserved_reason) if price else "",
         errors=field_errors(problem) if problem else [],
         hint=request_hint(problem) if problem else "",
-        samples=code_samples(site_url(request, services), view.body),
+        samples=_samples(request, services, view.body),
+        language=str(form.get("language", "")),
         missing=_missing_labels(problem, view.fields),
     )
+
+
+def _samples(request: Request, services: Services, body: Mapping[str, Any]) -> Sequence[Sample]:
+    base = site_url(request, services)
+    of_clients: ClientSamples = request.app.state.client_samples
+    return [*code_samples(base, body), *of_clients(base, body)]
 
 
 def _missing_labels(problem: ProblemError | None, fields: Sequence[Field]) -> list[str]:

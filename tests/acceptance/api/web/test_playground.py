@@ -283,8 +283,8 @@ def test_the_code_submits_the_same_job_as_the_form(
     page.get_by_label("Seed", exact=True).fill("7")
     page.get_by_text("Show as code").click()
     expect(page.locator("#sample-1")).to_contain_text('"seed": 7')
-    page.locator(".switch").get_by_text(language).click()
-    page.get_by_role("button", name=f"Copy {language}").click()
+    page.locator(".switch").get_by_text(language, exact=True).first.click()
+    page.get_by_role("button", name=f"Copy {language}", exact=True).click()
     script = tmp_path / "sample"
     script.write_text(page.evaluate("navigator.clipboard.readText()"))
     command = ["bash", "-e", str(script)] if language == "curl" else [sys.executable, str(script)]

@@ -2,12 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from api.app import GUARDED
@@ -15,6 +12,7 @@ from db.core.session import Database
 from db.tenants import api_keys
 from tests.support import jobs
 from tests.support.apis import MakeApi
+from tests.support.exchanges import endless, exchange, play
 
 JSON = {"content-type": "application/json"}
 FORM = {"content-type": "application/x-www-form-urlencoded", "origin": "http://bottega.test"}
@@ -22,70 +20,9 @@ MULTIPART = {"content-type": "multipart/form-data; boundary=x", "origin": "http:
 LONG = {"content-length": "60000000"}
 
 
-@dataclass
-class Exchange:
-    """One request, by the ASGI interface: what was received of its body, and what was answered."""
-
-    received: int = 0
-    status: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
-
-    @property
-    def code(self) -> str:
-        return str(json.loads(self.body)["code"])
-
-
-async def exchange(
-    app: FastAPI, path: str, headers: dict[str, str], chunks: Iterator[bytes], method: str = "POST"
-) -> Exchange:
-    seen = Exchange()
-
-    async def receive() -> dict[str, Any]:
-        chunk = next(chunks, b"")
-        seen.received += len(chunk)
-        return {"type": "http.request", "body": chunk, "more_body": bool(chunk)}
-
-    async def send(message: Any) -> None:
-        if message["type"] == "http.response.start":
-            seen.status = message["status"]
-            seen.headers = {name.decode(): value.decode() for name, value in message["headers"]}
-        seen.body += message.get("body", b"")
-
-    all_headers = {"host": "bottega.test", **headers}
-    scope = {
-        "type": "http",
-        "method": method,
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": b"",
-        "root_path": "",
-        "scheme": "http",
-        "http_version": "1.1",
-        "server": ("bottega.test", 80),
-        "client": ("192.0.2.1", 1),
-        "headers": [(name.encode(), value.encode()) for name, value in all_headers.items()],
-    }
-    await app(scope, receive, send)
-    return seen
-
-
-def endless(chunk: bytes = b"[]," * 20_000) -> Iterator[bytes]:
-    while True:
-        yield chunk
-
-
 def key_of(database: Database, tenant_id: str | None) -> str:
     with database.transaction() as session:
         return api_keys.create(session, tenant_id=tenant_id, name="")[1]
-
-
-def play(app: FastAPI, scene: Any) -> None:
-    async def run() -> None:
-        async with asyncio.timeout(60), app.router.lifespan_context(app):
-            await scene()
-
-    asyncio.run(run())
 
 
 def test_without_a_usable_key_not_one_byte_is_received(

@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 
 from db.core.session import Database
 from db.jobs import submit
-from db.jobs.types import AcceptedJob, NewJob
+from db.jobs.types import AcceptedJob, NewJob, Origin, RequestWarning
 from db.tenants import api_keys
 from db.values.job_state import Priority
 from db.values.pricing import UnitKind
+from db.values.surfaces import SurfaceName
 from db.webhooks.types import Webhook, WebhookEvent
 from tests.support.jobs import add_tenant, add_tier, new_job, sql
 
@@ -57,6 +58,14 @@ webhooks = st.builds(
     events=st.lists(st.sampled_from(WebhookEvent), min_size=1, unique=True).map(tuple),
     base_url=st.sampled_from(["", "https://pictures.example.org"]),
 )
+origins = st.builds(
+    Origin,
+    surface=st.sampled_from(SurfaceName),
+    request=st.none() | st.dictionaries(names, st.none() | names | st.lists(names), max_size=2),
+    warnings=st.lists(st.builds(RequestWarning, names, names, names), max_size=2).map(tuple),
+    digest=st.none() | st.binary(min_size=1, max_size=32),
+    is_synchronous=st.booleans(),
+)
 jobs = st.builds(
     NewJob,
     tenant_id=st.just(""),
@@ -75,6 +84,7 @@ jobs = st.builds(
     max_attempts=st.integers(1, 5),
     webhook=st.none() | webhooks,
     request_id=st.none() | names,
+    origin=origins,
 )
 submissions = st.builds(
     Submission,
@@ -178,5 +188,6 @@ def test_one_statement_and_steps_leave_the_same_rows(
     statement = rows_after(database, submission, tier, at_once)
     steps = rows_after(database, submission, tier, in_steps)
     event("earlier jobs" if submission.earlier else "first job")
+    event(f"by {submission.job.origin.surface}")
     assert statement == steps
     assert len(statement["jobs"]) == len(submission.earlier) + 1

@@ -11,6 +11,8 @@ from db.core.session import Database
 from db.storage.keys import input_key
 from db.storage.local import LocalStore
 from db.storage.object_store import StoreMisconfiguredError, StoreUnavailableError
+from db.values.surfaces import SurfaceName
+from db.webhooks.types import ProgressEvent, Webhook, WebhookEvent
 from tests.support.adapters import Gate, ScriptedAdapter, paint, raising
 from tests.support.databases import DatabaseMaker
 from tests.support.faulty_store import FaultyStore
@@ -28,6 +30,7 @@ from tests.support.jobs import (
 )
 from tests.support.station import FLORENCE2, FLUX, Station, and_then, await_events, picture
 from tests.support.waiting import at_once
+from tests.support.webhooks import of_job
 from workers.adapters.protocol import OutOfMemoryError, Output, Report, ShouldStop
 from workers.runtime.active_jobs import ActiveJob
 
@@ -375,3 +378,15 @@ def test_a_paid_job_is_charged_its_quote(station: Station) -> None:
         station.database, "SELECT balance_micros, amount_micros FROM tenants, usage_events"
     )
     assert (left, charged) == (4 * PRICE, PRICE)
+
+
+def test_a_start_is_told_to_those_that_subscribe(station: Station, tenant_id: str) -> None:
+    url, base = "https://x.example/hook", "https://bottega.example"
+    every = (*ProgressEvent, *WebhookEvent)
+    told = station.submit(tenant_id, webhook=Webhook(url, every, base, SurfaceName.REPLICATE))
+    silent = station.submit(tenant_id, webhook=Webhook(url))
+    while station.run_batch():
+        pass
+    events = [each.event for each in reversed(of_job(station.database, told))]
+    assert events == ["job.started", "job.output", "job.succeeded"]
+    assert [each.event for each in of_job(station.database, silent)] == ["job.succeeded"]

@@ -12,6 +12,8 @@ from sqlalchemy import text
 from db.core.session import Database
 from db.jobs.finish import rescue_job
 from db.storage.local import LocalStore
+from db.values.surfaces import SurfaceName
+from db.webhooks.types import ProgressEvent, Webhook
 from db.worker_registry import WorkerReport
 from tests.support.adapters import Gate
 from tests.support.databases import DatabaseMaker
@@ -26,12 +28,15 @@ from tests.support.jobs import (
     lose_lease,
     sql,
     state,
+    submit,
     submit_many,
 )
 from tests.support.station import Station
 from tests.support.waiting import at_once, await_true
+from tests.support.webhooks import claim_deliveries, record
 from workers.messaging.events import Publisher
 from workers.runtime.active_jobs import ActiveJob, ActiveJobs
+from workers.runtime.attempts.webhooks import EVERY_SECONDS
 from workers.runtime.heartbeat import Heartbeat
 from workers.settings import WorkerSettings
 
@@ -269,3 +274,32 @@ def test_a_job_that_ends_in_time_is_not_taken_for_lost(
         assert complete(database, job.claim)
         active_jobs.remove(job)
     assert {row[0] for row in sql(database, "SELECT state FROM jobs")} == {"succeeded"}
+
+
+@pytest.mark.usefixtures("heartbeat")
+def test_steps_are_told_to_those_that_subscribe_and_not_more_often_than_allowed(
+    database: Database, active_jobs: ActiveJobs
+) -> None:
+    tenant_id = add_tenant(database)
+    url = "https://x.example/hook"
+    told, silent = (
+        Webhook(url, (event,), "https://b.example", SurfaceName.REPLICATE)
+        for event in (ProgressEvent.LOGS, ProgressEvent.STARTED)
+    )
+    submit(database, tenant_id, webhook=told)
+    submit(database, tenant_id, webhook=silent)
+    jobs = [ActiveJob(job) for _ in range(2) for job in claim(database)]
+    active_jobs.add(jobs)
+    for job in jobs:
+        job.progress = (1, 4)
+    assert await_true(lambda: counts(database, "deliveries") == [1])
+    [sending] = claim_deliveries(database)
+    assert (sending.event, sending.job_id) == ("job.logs.1", jobs[0].row.id)
+    assert record(database, sending, 200) == "delivered"
+    for job in jobs:
+        job.progress = (3, 4)
+    assert await_true(lambda: counts(database, "deliveries") == [2])
+    [[seconds]] = sql(
+        database, "SELECT extract(epoch FROM max(created_at) - min(created_at)) FROM deliveries"
+    )
+    assert seconds >= EVERY_SECONDS - 0.05

@@ -25,7 +25,7 @@ OWNER = {"BOTTEGA_MIGRATION_DATABASE_URL"}
 ALLOWED = {
     "migrate": OWNER,
     "api": SERVERS | {"BOTTEGA_URL_SECRET"},
-    "courier": SERVERS,
+    "courier": SERVERS | {"BOTTEGA_URL_SECRET"},
     "worker": SERVERS | {"HF_TOKEN"},
     "hosted": UPSTREAM,
     "prometheus": {"VIEWER_KEY"},

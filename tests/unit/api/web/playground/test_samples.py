@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from api.web.playground.form.samples import KEY_VARIABLE, code_samples
+from api.web.playground.form.samples import code_samples
+from api.web.shared.literals import KEY_VARIABLE
 
 BASE = "http://127.0.0.1:8000"
 Json = dict[str, Any]

@@ -1,0 +1,148 @@
+"""`/v1/files`: the native uploads, as OpenAI's clients send and read them."""
+
+import re
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, File, Form, Query, Response, UploadFile
+from pydantic import BaseModel, Field
+
+from api.auth.tenant import TenantId
+from api.compat.openai.documents import CHANGED, READ
+from api.core.errors import invalid, not_found
+from api.jobs import removal
+from api.jobs.input_pictures import store_picture
+from api.schemas.jobs import ShortText
+from api.services import Services, ServicesDep
+from db.artifacts import uploads
+from db.storage.object_store import ObjectNotFoundError
+from db.tables import File as FileRow
+from db.values.pictures import SUFFIXES
+
+router = APIRouter(prefix="/v1/files", tags=["files"])
+
+_PURPOSE = "vision"
+_MOST = 10_000
+_FILE_ID = re.compile(r"file_[0-9a-z]{26}")
+
+
+class FileObject(BaseModel):
+    """An uploaded picture; one content may be sent by many names, so it is named by its id."""
+
+    id: str = Field(examples=["file_01jd8w7n4tq0c3v5x9y2z6k8m1"])
+    object: Literal["file"] = "file"
+    bytes: int
+    created_at: int
+    filename: str
+    purpose: str = _PURPOSE
+    status: Literal["processed"] = "processed"
+
+
+class FilePage(BaseModel):
+    """Uploaded pictures."""
+
+    object: Literal["list"] = "list"
+    data: list[FileObject]
+    has_more: bool
+    first_id: str | None
+    last_id: str | None
+
+
+class DeletedFile(BaseModel):
+    """A file that was deleted."""
+
+    id: str
+    object: Literal["file"] = "file"
+    deleted: Literal[True] = True
+
+
+class FileQuery(BaseModel):
+    """The page of the list."""
+
+    after: str | None = None
+    limit: int = Field(_MOST, ge=1, le=_MOST)
+    order: Literal["asc", "desc"] = "desc"
+
+
+@router.post("", responses=CHANGED)
+def upload_file(
+    file: Annotated[UploadFile, File(description="The picture", examples=["(bytes)"])],
+    services: ServicesDep,
+    tenant_id: TenantId,
+    purpose: Annotated[  # noqa: ARG001 - clients must send it, and it changes nothing
+        str, Form(max_length=100, description="Any: a picture serves all purposes")
+    ] = _PURPOSE,
+) -> FileObject:
+    """Upload a PNG, JPEG or WebP picture; the same bytes always get the same id."""
+    data = file.file.read(services.settings.max_picture_bytes + 1)
+    return _file(store_picture(services, tenant_id, data))
+
+
+@router.get("", responses=READ)
+def list_files(
+    query: Annotated[FileQuery, Query()], services: ServicesDep, tenant_id: TenantId
+) -> FilePage:
+    """The uploaded pictures, newest first."""
+    if query.after is not None and not _FILE_ID.fullmatch(query.after):
+        raise invalid(["query", "after"], "this is no file's id")
+    with services.database.transaction(durable=False) as session:
+        rows = uploads.list_uploads(
+            session,
+            tenant_id,
+            after_id=query.after,
+            newest_first=query.order == "desc",
+            limit=query.limit + 1,
+        )
+        page = [_file(row) for row in rows[: query.limit]]
+    return FilePage(
+        data=page,
+        has_more=len(rows) > query.limit,
+        first_id=page[0].id if page else None,
+        last_id=page[-1].id if page else None,
+    )
+
+
+@router.get("/{file_id}", responses=READ)
+def get_file(file_id: ShortText, services: ServicesDep, tenant_id: TenantId) -> FileObject:
+    """One uploaded picture."""
+    return _file(_find(services, tenant_id, file_id))
+
+
+@router.get(
+    "/{file_id}/content",
+    response_class=Response,
+    responses={
+        **READ,
+        200: {"description": "The picture", "content": {kind: {} for kind in SUFFIXES}},
+    },
+)
+def get_content(file_id: ShortText, services: ServicesDep, tenant_id: TenantId) -> Response:
+    """The picture's bytes."""
+    row = _find(services, tenant_id, file_id)
+    try:
+        return Response(services.store.get(row.key).data, media_type=row.media_type)
+    except ObjectNotFoundError as error:
+        raise not_found("file") from error
+
+
+@router.delete("/{file_id}", responses=CHANGED)
+def delete_file(file_id: ShortText, services: ServicesDep, tenant_id: TenantId) -> DeletedFile:
+    """Delete an uploaded picture; 409 while an unfinished job uses it."""
+    removal.remove_file(services, tenant_id=tenant_id, file_id=file_id)
+    return DeletedFile(id=file_id)
+
+
+def _find(services: Services, tenant_id: str, file_id: str) -> FileRow:
+    with services.database.transaction(durable=False) as session:
+        row = uploads.find(session, tenant_id=tenant_id, file_id=file_id)
+    if row is None or not row.is_upload:
+        raise not_found("file")
+    return row
+
+
+def _file(row: FileRow) -> FileObject:
+    return FileObject(
+        id=row.id,
+        bytes=row.bytes,
+        created_at=int(row.created_at.timestamp()),
+        filename=f"{row.id}.{SUFFIXES[row.media_type]}",
+    )

@@ -1,0 +1,136 @@
+"""The fields of requests for pictures: those of OpenAI, and Bottega's own beside them."""
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic_core import PydanticCustomError
+
+from workers.catalog.flux.parameters import MAX_SEED
+
+MAX_PICTURES = 10
+MAX_PARTIAL_PICTURES = 3
+MAX_SOURCES = 16
+"""The most pictures to edit."""
+
+QUALITIES = ("low", "medium", "high", "xhigh", "max", "auto", "standard", "hd")
+
+OutputFormat = Literal["png", "jpeg", "webp"]
+
+
+def _parsed(value: Any) -> Any:
+    """A JSON object or list of a form's text part; any other value as it is."""
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError) as error:
+        raise PydanticCustomError("json_invalid", "is no JSON") from error
+
+
+def _no_flag(value: Any) -> Any:
+    """Refuse true and false where a number is meant."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("value_error", "Input should be a number")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_no_flag)]
+Real = Annotated[float, BeforeValidator(_no_flag)]
+
+
+class LoraFields(BaseModel):
+    """A LoRA, and how strongly it is applied."""
+
+    model_config = ConfigDict(extra="allow")
+
+    source: str = Field(max_length=2000)
+    scale: Real | None = None
+
+
+class ImageFields(BaseModel):
+    """The fields of a request for pictures. A null is an absent field; others are ignored."""
+
+    model_config = ConfigDict(extra="allow")
+
+    prompt: str | None = Field(None, description="What to paint", examples=["a red circle"])
+    model: str | None = Field(None, max_length=200, examples=["flux.1-demo"])
+    n: Whole | None = Field(None, ge=1, le=MAX_PICTURES, description="How many pictures")
+    size: str | None = Field(
+        None,
+        pattern=r"^(auto|[1-9][0-9]{1,4}x[1-9][0-9]{1,4})$",
+        description="`WxH`, or `auto`: the model's own, an edit's is that of its picture",
+        examples=["128x128"],
+    )
+    response_format: Literal["url", "b64_json"] | None = Field(
+        None, description="The one of both that the answer has; absent, it has both"
+    )
+    output_format: OutputFormat | None = None
+    output_compression: Whole | None = Field(None, ge=0, le=100)
+    background: Literal["auto", "opaque"] | None = None
+    stream: bool | None = None
+    partial_images: Whole | None = Field(None, ge=0, le=MAX_PARTIAL_PICTURES)
+    seed: Whole | None = Field(None, ge=0, le=MAX_SEED)
+    steps: Whole | None = None
+    guidance: Real | None = None
+    strength: Real | None = None
+    loras: Annotated[list[LoraFields], BeforeValidator(_parsed)] | None = None
+    priority: str | None = None
+    expires_in_seconds: Real | None = None
+    metadata: Annotated[dict[str, JsonValue], BeforeValidator(_parsed)] | None = None
+    webhook: Annotated[dict[str, JsonValue], BeforeValidator(_parsed)] | None = None
+
+    @property
+    def pictures(self) -> int:
+        """The number of pictures."""
+        return self.n or 1
+
+    @property
+    def side(self) -> tuple[int, int] | None:
+        """Width and height; None where the model or a picture gives them."""
+        if self.size in (None, "auto"):
+            return None
+        width, height = (self.size or "").split("x")
+        return int(width), int(height)
+
+    @property
+    def quality(self) -> str:
+        """The quality that is echoed: it has no effect."""
+        sent = (self.model_extra or {}).get("quality")
+        return sent if sent in QUALITIES else "auto"
+
+
+class SourcePicture(BaseModel):
+    """A picture of a JSON request: an uploaded file, a URL, a data URI or bare base64."""
+
+    file_id: str | None = Field(None, examples=["file_01jd8w7n4tq0c3v5x9y2z6k8m1"])
+    image_url: str | None = None
+
+    @property
+    def name(self) -> str | None:
+        """The picture as the native API takes it; None where the object names none."""
+        return self.file_id or self.image_url
+
+
+def _as_object(value: Any) -> Any:
+    """A picture that is given as text alone, as an object."""
+    return {"image_url": value} if isinstance(value, str) else value
+
+
+def _as_list(value: Any) -> Any:
+    """One picture as a list of one."""
+    return value if isinstance(value, list) else [value]
+
+
+Source = Annotated[SourcePicture, BeforeValidator(_as_object)]
+Sources = Annotated[list[Source], BeforeValidator(_as_list), Field(max_length=MAX_SOURCES)]
+
+
+class EditFields(ImageFields):
+    """The fields of a request for an edit, as JSON."""
+
+    images: Sources | None = Field(None, description="The pictures to edit")
+    image: Sources | None = Field(None, description="The same, as forms name them")
+    mask: Source | None = Field(
+        None, description="Of the size of the first picture: its transparent area is repainted"
+    )

@@ -1,0 +1,47 @@
+"""The size of a picture that a request names, where its other fields depend on it."""
+
+from dataclasses import dataclass
+
+from api.compat.shared.pictures import as_native
+from api.core.domain_errors import InvalidSubmissionError
+from api.jobs.input_pictures import PictureResolver
+from api.services import Services
+from db.artifacts import uploads
+from db.values.pictures import PictureError
+from workers.catalog import PictureSize
+
+
+@dataclass(frozen=True)
+class MeasuredPicture:
+    """A picture that is stored for a job, and its size.
+
+    Attributes:
+        name: the name by which a submission finds it without another fetch.
+        size: width and height in pixels, upright.
+    """
+
+    name: str
+    size: PictureSize
+
+
+def store_and_measure(
+    services: Services, tenant_id: str, picture: str, foreign: str
+) -> MeasuredPicture:
+    """Store a picture as one that was sent with a job, and measure it.
+
+    Args:
+        services: the process's services.
+        tenant_id: the tenant.
+        picture: the picture as the client named it.
+        foreign: the field that named it.
+
+    Raises:
+        InvalidSubmissionError: there is no such picture, or it is not acceptable.
+    """
+    try:
+        found = PictureResolver(services, tenant_id).resolve(as_native(picture))
+    except PictureError as error:
+        raise InvalidSubmissionError.of_field((foreign,), str(error), "invalid_image") from error
+    with services.database.autocommit() as session:
+        row = uploads.find_by_keys(session, tenant_id, [found.key]).get(found.key)
+    return MeasuredPicture(row.id if row is not None else as_native(picture), found.size)

@@ -1,0 +1,151 @@
+"""Jobs per second through the compatible APIs, compared with the service's own in turns."""
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+from deploy.bench.noop import BLANK, DOT
+from deploy.bench.plan import Goal
+from deploy.bench.stack import CLIENTS, BenchStack
+from deploy.bench.throughput import wait_for_empty_queue, wait_until_done
+
+_WARM_UP = 40
+
+
+@dataclass(frozen=True)
+class SurfacesPlan:
+    """The size of a measurement.
+
+    Attributes:
+        rounds: rounds, in each of which every API has its turn.
+        round_jobs: jobs of a turn.
+    """
+
+    rounds: int
+    round_jobs: int
+
+
+FULL = SurfacesPlan(5, 1_000)
+QUICK = SurfacesPlan(1, 80)
+
+Call = tuple[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to submit a job.
+
+    Attributes:
+        variant: the variant of its jobs.
+        call: the path and the body for a prompt.
+        compared_with: the way of the service's own API; empty for that one.
+    """
+
+    variant: str
+    call: Callable[[str], Call]
+    compared_with: str = ""
+
+
+def _native(path: str, model: str, prompt: str) -> Call:
+    return path, {"model": model, "input": {"prompt": prompt}}
+
+
+WAYS: Mapping[str, Way] = {
+    "native": Way(BLANK.id, partial(_native, "/v1/jobs", BLANK.id)),
+    "replicate": Way(
+        BLANK.id,
+        lambda prompt: (
+            f"/replicate/v1/models/bottega/{BLANK.id}/predictions",
+            {"input": {"prompt": prompt}},
+        ),
+        "native",
+    ),
+    "fal": Way(
+        BLANK.id,
+        lambda prompt: (f"/fal/queue/bottega/{BLANK.id}", {"prompt": prompt}),
+        "native",
+    ),
+    "bfl": Way(BLANK.id, lambda prompt: (f"/bfl/v1/{BLANK.id}", {"prompt": prompt}), "native"),
+    "native_wait": Way(DOT.id, partial(_native, "/v1/jobs?wait=60", DOT.id)),
+    "openai": Way(
+        DOT.id,
+        lambda prompt: ("/openai/v1/images/generations", {"model": DOT.id, "prompt": prompt}),
+        "native_wait",
+    ),
+    "fal_run": Way(
+        DOT.id,
+        lambda prompt: (f"/fal/run/bottega/{DOT.id}", {"prompt": prompt}),
+        "native_wait",
+    ),
+    "huggingface": Way(
+        DOT.id, lambda prompt: (f"/hf/models/{DOT.id}", {"inputs": prompt}), "native_wait"
+    ),
+}
+"""Every way, asynchronous ones first; synchronous ones wait for the picture."""
+
+GOALS = tuple(
+    Goal(f"{name}_jobs_ratio", 0.9, at_most=False)
+    for name, way in WAYS.items()
+    if way.compared_with == "native"
+)
+
+
+def measure_surfaces(plan: SurfacesPlan, folder: Path) -> dict[str, float]:
+    """Measure the jobs per second of every way, and their ratio to the service's own API.
+
+    The time of a turn is from the first POST to the last stored job, with eight tenants on
+    persistent connections. A ratio is the median of those of the rounds: in each, every way has its
+    turn, and the order is another one.
+
+    Returns:
+        For each way its jobs per second; for all but the native ones the ratio, and the median
+        seconds of a call beside the native one's.
+    """
+    figures = {"load_before": os.getloadavg()[0]}
+    with BenchStack(folder, variants=()) as stack:
+        for name, way in WAYS.items():
+            _measure(stack, name, way, _WARM_UP)
+        rounds = [_measure_round(stack, plan.round_jobs, n) for n in range(plan.rounds)]
+    for name, way in WAYS.items():
+        figures[f"{name}_jobs_per_second"] = statistics.median(each[name] for each in rounds)
+        if way.compared_with:
+            figures[f"{name}_jobs_ratio"] = statistics.median(
+                each[name] / each[way.compared_with] for each in rounds
+            )
+    return figures
+
+
+def _measure_round(stack: BenchStack, jobs: int, number: int) -> dict[str, float]:
+    """The jobs per second of each way; the turns of a round begin with another way each time."""
+    names = [*WAYS]
+    begin = 3 * number % len(names)
+    return {
+        name: jobs / _measure(stack, f"{name} {number}", WAYS[name], jobs)
+        for name in (*names[begin:], *names[:begin])
+    }
+
+
+def _measure(stack: BenchStack, prompt: str, way: Way, jobs: int) -> float:
+    """The seconds of a turn."""
+    began = time.perf_counter()
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        list(pool.map(partial(_submit, stack, prompt, way), range(CLIENTS), repeat(jobs)))
+    wait_until_done(stack, way.variant, began)
+    seconds = time.perf_counter() - began
+    wait_for_empty_queue(stack, way.variant)
+    return seconds
+
+
+def _submit(stack: BenchStack, prompt: str, way: Way, client_number: int, jobs: int) -> None:
+    """Submit one client's share of the jobs, no two of which are equal."""
+    numbers: Sequence[int] = range(client_number, jobs, CLIENTS)
+    with stack.client(client_number) as client:
+        for n in numbers:
+            client.post(*way.call(f"{prompt} {n}"))
