@@ -21,12 +21,13 @@ from db.core.session import Database
 from db.reports import gauges
 from db.reports.gauges import DatabaseGauges
 from db.reports.usage import QueueDepth
+from db.values.surfaces import SurfaceName
 from db.values.worker_state import WorkerState
 
 _CACHE_SECONDS = 1.0
 _MICROS = 1_000_000
 
-_submitted = Counter("bottega_jobs_submitted_total", "Jobs accepted", ["variant"])
+_submitted = Counter("bottega_jobs_submitted_total", "Jobs accepted", ["variant", "surface"])
 _requests = Histogram(
     "bottega_http_request_seconds",
     "From a request to the end of its response, without event streams and long polls",
@@ -92,9 +93,9 @@ def count_refused(reason: str) -> None:
     _refused.labels(reason).inc()
 
 
-def count_submitted_job(variant: str, *, jobs: int = 1) -> None:
-    """Count a job that was accepted, or several of one variant."""
-    _submitted.labels(variant).inc(jobs)
+def count_submitted_job(variant: str, surface: str = SurfaceName.NATIVE, *, jobs: int = 1) -> None:
+    """Count a job that was accepted, or several of one variant that came by one API."""
+    _submitted.labels(variant, surface).inc(jobs)
 
 
 def observe_request(method: str, route: str, status: int, seconds: float) -> None:

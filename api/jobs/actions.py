@@ -117,7 +117,7 @@ def retry_job(services: JobServices, *, actor: Actor, job_id: str) -> str:
     if accepted is None:
         raise NotRetryableError
     job = accepted.job
-    count_submitted_job(job.variant)
+    count_submitted_job(job.variant, job.surface)
     services.publisher.publish_state(job.id, JobState.QUEUED, attempt=0)
     services.notifier.notify(
         Ticket(job_id=job.id, variant=job.variant, tier=accepted.tier, tenant=job.tenant_id)

@@ -152,9 +152,15 @@ def _announce(services: Services, accepted: AcceptedJob) -> None:
             quota_left=accepted.quota_left,
         )
     )
-    count_submitted_job(job.variant)
-    add_log_fields(job_id=job.id)
-    _log.info("job_submitted", job_id=job.id, variant=job.variant, tenant=job.tenant_id)
+    count_submitted_job(job.variant, job.surface)
+    add_log_fields(job_id=job.id, surface=job.surface)
+    _log.info(
+        "job_submitted",
+        job_id=job.id,
+        variant=job.variant,
+        tenant=job.tenant_id,
+        surface=job.surface,
+    )
 
 
 def _new_job(caller: Caller, submission: Submission, prepared: PreparedSubmission) -> NewJob:

@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 
 from api.core.metrics import count_submitted_job
 from db.values.job_state import JobState
+from db.values.surfaces import SurfaceName
 from workers.messaging.queue import redis_client
 from workers.settings import WorkerSettings
 from workers.telemetry.metrics import count_finished_job
@@ -40,13 +41,18 @@ _MAX_LABEL_SETS = 256
 _Variant = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 
-class _Submitted(BaseModel):
+class _Job(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     variant: _Variant
 
 
-class _Finished(_Submitted):
+class _Submitted(_Job):
+    # A command of the release before tells none.
+    surface: SurfaceName = SurfaceName.NATIVE
+
+
+class _Finished(_Job):
     outcome: JobState
     reason: Annotated[str, Field(pattern=r"^[a-z0-9_]{0,64}$")]
 

@@ -17,7 +17,7 @@ async def list_models(services: ServicesDep) -> Response:
     return _json(b'{"models":[%s]}' % b",".join(views.values()))
 
 
-@router.get("/{model_id}", response_model=ModelView)
+@router.get("/{model_id:path}", response_model=ModelView)
 async def get_model(model_id: ShortText, services: ServicesDep) -> Response:
     """One model."""
     try:

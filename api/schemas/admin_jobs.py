@@ -5,8 +5,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
+from api.schemas.jobs import RequestWarningView
 from api.schemas.webhooks import DeliveryView
 from db.values.job_state import JobState, Priority
+from db.values.surfaces import SurfaceName
 
 
 class AdminJobView(BaseModel):
@@ -28,6 +30,8 @@ class AdminJobView(BaseModel):
     error_code: str | None
     error_message: str | None
     metadata: dict[str, Any]
+    surface: SurfaceName
+    warnings: list[RequestWarningView]
 
 
 class AdminJobList(BaseModel):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, select, text
+from sqlalchemy import ColumnElement, Select, literal_column, select, text
 from sqlalchemy.orm import Session
 
 from db.core.base import first_id
@@ -12,6 +12,7 @@ from db.core.loose_scan import distinct_values
 from db.tables import Job, Tenant
 from db.tables.index_predicates import state_is
 from db.values.job_state import JobState
+from db.values.surfaces import SurfaceName
 
 _CLOCKS_DIFFER_SECONDS = 15 * 60
 """The most that the clock of an API process, which makes job ids, differs from the database's."""
@@ -31,6 +32,7 @@ class JobSearch:
     created_after: datetime | None = None
     created_before: datetime | None = None
     metadata: Mapping[str, str] | None = None
+    surface: SurfaceName | None = None
 
 
 _ERROR_CODES = distinct_values("jobs", "error_code", predicate="state = 'failed'")
@@ -64,6 +66,9 @@ def conditions(criteria: JobSearch) -> list[ColumnElement[bool]]:
     if criteria.created_before is not None:
         latest = first_id("job", criteria.created_before.timestamp() + _CLOCKS_DIFFER_SECONDS)
         found += [Job.created_at < criteria.created_before, Job.id < latest]
+    if criteria.surface is not None:
+        # As a literal: the index of compatible APIs is partial.
+        found.append(Job.surface == literal_column(f"'{criteria.surface.value}'"))
     if criteria.error_code is not None:
         found.append(state_is(JobState.FAILED))
     if criteria.metadata:

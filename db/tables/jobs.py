@@ -166,6 +166,12 @@ class Job(Base):
         Index("ix_jobs_tenant_newest", "tenant_id", text("id DESC")),
         Index("ix_jobs_variant_newest", "variant", text("id DESC")),
         Index(
+            "ix_jobs_surface_newest",
+            "surface",
+            text("id DESC"),
+            postgresql_where=text("surface <> 'native'"),
+        ),
+        Index(
             "ix_jobs_given_up",
             "state",
             text("id DESC"),

@@ -14,6 +14,7 @@ from db.jobs import search as job_search
 from db.jobs.search import JobSearch
 from db.operators.jobs import BulkAction
 from db.values.job_state import JobState
+from db.values.surfaces import SurfaceName
 from deploy.cli.common import (
     actor,
     errors_about,
@@ -27,7 +28,8 @@ from deploy.cli.common import (
 if TYPE_CHECKING:
     from deploy.cli.services import CommandServices
 
-_COLUMNS = ("id", "variant", "state", "attempt", "price_micros", "error_code", "created_at")
+_WHAT = ("id", "variant", "state", "surface", "attempt")
+_COLUMNS = (*_WHAT, "price_micros", "error_code", "created_at")
 _SEARCH_OPTIONS = (
     click.option(
         "--state",
@@ -36,6 +38,11 @@ _SEARCH_OPTIONS = (
     ),
     click.option("--model", "variant", help="Only jobs of this model."),
     click.option("--tenant", "tenant_id", help="Only jobs of the tenant with this id."),
+    click.option(
+        "--surface",
+        type=click.Choice([each.value for each in SurfaceName]),
+        help="Only jobs that came by this API.",
+    ),
     click.option("--error", "error_code", help="Only jobs that failed with this error code."),
     click.option(
         "--after",
@@ -63,6 +70,8 @@ def _search(values: dict[str, Any]) -> JobSearch:
         from workers import catalog  # noqa: PLC0415 - only where a model is named
 
         values = values | {"variant": catalog.id_of(values["variant"])}
+    if values["surface"] is not None:
+        values = values | {"surface": SurfaceName(values["surface"])}
     return JobSearch(**{name: _in_utc(value) for name, value in values.items()})
 
 

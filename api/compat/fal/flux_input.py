@@ -57,7 +57,7 @@ def translate_flux(app: FalApp, fields: Mapping[str, Any]) -> Translation:
     _put_pictures(translation, fields)
     _put_size(translation, fields)
     _put_count(translation, fields.get("num_images"))
-    _put_strength(translation, fields.get("strength"))
+    translation.put_strength(fields.get("strength"), "strength")
     _put_format(translation, fields.get("output_format"))
     _put_loras(translation, fields.get("loras"))
     _put_vendor_settings(translation, fields)
@@ -160,19 +160,6 @@ def _put_count(translation: Translation, count: Any) -> None:
         translation.accept("num_images")
     else:
         translation.put("num_images", count, "num_images")
-
-
-def _put_strength(translation: Translation, strength: Any) -> None:
-    inputs = getattr(translation.variant.parameters, "inputs", None)
-    if strength is None or inputs is None:
-        translation.put("strength", strength, "strength")
-        return
-    plain, masked = inputs.strengths
-    default = masked if "mask" in translation.input else plain
-    if translation.takes("strength") and (default is None or "image" not in translation.input):
-        translation.ignore("strength", "no picture is painted over")
-    else:
-        translation.put("strength", strength, "strength")
 
 
 def _put_format(translation: Translation, output_format: Any) -> None:

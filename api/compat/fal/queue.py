@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 
 from api.auth.tenant import CallerDep, IdentifiedCallerDep, TenantId
 from api.compat.fal.answers import answer, end_of
+from api.compat.fal.documents import MADE, READS, RESULTS, UNFINISHED, of_events
 from api.compat.fal.error_bodies import Json, error_body
 from api.compat.fal.errors import REQUEST_ID, error_headers, name_request
 from api.compat.fal.rendering import IN_PROGRESS, status_of, submitted_of, with_new_logs
@@ -31,7 +32,9 @@ from api.services import ServicesDep
 from db.tenants.api_keys import InvalidKeyError
 from db.tenants.tenants import TenantSuspendedError
 
-router = APIRouter(prefix="/queue", tags=["queue"], route_class=JsonRoute)
+router = APIRouter(
+    prefix="/queue", tags=["queue"], route_class=JsonRoute, default_response_class=JSONResponse
+)
 
 App = Annotated[str, Path(description="Owner and name, and a path below them", max_length=500)]
 Fields = Annotated[dict[str, Any], Body(description="The fields of the application's input")]
@@ -58,7 +61,11 @@ async def _followed(
 
 
 @router.get(
-    "/{app:path}/requests/{request_id}/status/stream", status_code=200, response_class=EventStream
+    "/{app:path}/requests/{request_id}/status/stream",
+    status_code=200,
+    response_class=EventStream,
+    response_model=None,
+    responses=of_events(READS),
 )
 async def stream_status(
     app: App,
@@ -105,7 +112,7 @@ def _lines_that_stay(status: Json) -> int:
     return sum("|" not in line["message"] for line in status["logs"] or ())
 
 
-@router.get("/{app:path}/requests/{request_id}/status", response_class=JSONResponse)
+@router.get("/{app:path}/requests/{request_id}/status", responses=READS | UNFINISHED)
 async def get_status(
     app: App,
     request: Request,
@@ -119,7 +126,7 @@ async def get_status(
     return answer(request, job, body, status=200 if job.is_over else 202)
 
 
-@router.put("/{app:path}/requests/{request_id}/cancel", response_class=JSONResponse)
+@router.put("/{app:path}/requests/{request_id}/cancel", status_code=202, responses=READS)
 async def cancel(
     app: App, request_id: ShortText, request: Request, services: ServicesDep, tenant_id: TenantId
 ) -> JSONResponse:
@@ -143,7 +150,7 @@ def _not_canceled(request: Request, status: int, state: str, message: str) -> JS
     return JSONResponse(body, status, error_headers(request.scope, kind, status))
 
 
-@router.get("/{app:path}/requests/{request_id}", response_class=JSONResponse)
+@router.get("/{app:path}/requests/{request_id}", responses=RESULTS)
 async def get_result(
     app: App,
     request: Request,
@@ -160,7 +167,7 @@ async def get_result(
     return await run_in_threadpool(end_of, services, request, job)
 
 
-@router.post("/{app:path}", response_class=JSONResponse)
+@router.post("/{app:path}", responses=MADE)
 async def submit(
     app: App,
     body: Fields,

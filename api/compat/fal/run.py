@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 
 from api.auth.tenant import CallerDep
 from api.compat.fal.answers import end_of, whole_output_of
+from api.compat.fal.documents import MADE, of_events
 from api.compat.fal.error_bodies import error_body
 from api.compat.fal.errors import REQUEST_ID, name_request
 from api.compat.fal.queue import App, Fields, JobsDep
@@ -122,7 +123,13 @@ async def _run_stream(
             stream.require_complete()
 
 
-@router.post("/{app:path}/stream", status_code=200, response_class=EventStream)
+@router.post(
+    "/{app:path}/stream",
+    status_code=200,
+    response_class=EventStream,
+    response_model=None,
+    responses=of_events(MADE),
+)
 async def run_as_stream(
     services: ServicesDep, stream: Annotated[RunStream, Depends(_run_stream)]
 ) -> EventStream:
@@ -139,7 +146,7 @@ async def run_as_stream(
     return response
 
 
-@router.post("/{app:path}", response_class=JSONResponse)
+@router.post("/{app:path}", responses=MADE)
 async def run(
     app: App,
     body: Fields,

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
 from api.auth.tenant import IdentifiedCallerDep
+from api.compat.fal.documents import MADE, OPEN, PICTURE
 from api.compat.fal.error_bodies import Json
 from api.compat.fal.queue import JobsDep
 from api.compat.fal.upload_urls import UploadUrls
@@ -44,7 +45,7 @@ def _urls(services: Services) -> UploadUrls:
     return UploadUrls(services.settings.url_secret.get_secret_value())
 
 
-@rest.post("/storage/upload/initiate", response_class=JSONResponse)
+@rest.post("/storage/upload/initiate", responses=MADE)
 def initiate_upload(
     body: Annotated[dict[str, Any], Body(description="`content_type` and `file_name`")],
     services: ServicesDep,
@@ -75,14 +76,14 @@ def _safe_name(file_name: Any) -> str:
     return name.strip(".")[-_MAX_NAME:] or "picture"
 
 
-@rest.post("/storage/upload/initiate-multipart", response_class=JSONResponse)
+@rest.post("/storage/upload/initiate-multipart", responses=MADE)
 async def initiate_multipart_upload(services: ServicesDep, _caller: IdentifiedCallerDep) -> None:
     """Refused: no picture is so large that it is sent in parts."""
     most = services.settings.max_picture_bytes
     raise ProblemError(413, "file_too_large", f"a picture has at most {most} bytes")
 
 
-@router.put("/storage/upload/{token}", response_class=JSONResponse)
+@router.put("/storage/upload/{token}", responses=MADE)
 async def upload(token: str, request: Request, services: ServicesDep) -> Json:
     """Receive the picture of an announced upload; the same bytes again change nothing."""
     file_id, reservation = await run_in_threadpool(_open_reservation, services, token)
@@ -123,7 +124,7 @@ def _store(services: Services, file_id: str, reservation: OpenReservation, data:
         raise ProblemError(409, "upload_used", str(error)) from error
 
 
-@router.get("/files/{file_id}/{token}/{name}", response_class=Response)
+@router.get("/files/{file_id}/{token}/{name}", response_class=Response, responses=OPEN | PICTURE)
 @router.head("/files/{file_id}/{token}/{name}", response_class=Response, include_in_schema=False)
 def read_file(file_id: str, token: str, name: str, services: ServicesDep) -> Response:
     """An uploaded picture, for anyone who has its URL, as long as URLs of results are valid."""
@@ -142,7 +143,7 @@ def read_file(file_id: str, token: str, name: str, services: ServicesDep) -> Res
     return Response(data, media_type=row.media_type, headers=headers)
 
 
-@rest.get("/.well-known/jwks.json", response_class=JSONResponse)
+@rest.get("/.well-known/jwks.json", responses=OPEN)
 async def get_webhook_keys(services: ServicesDep) -> Json:
     """The public key that verifies the signatures of webhooks."""
     key = WebhookKey(services.settings.url_secret.get_secret_value())

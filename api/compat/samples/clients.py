@@ -8,7 +8,7 @@ from api.compat.samples.job_input import JobInput
 from api.web.shared.literals import Sample, shortened
 from workers.catalog import Catalogue
 
-_CLIENTS = (openai, replicate, fal, bfl, huggingface)
+_CLIENTS = (bfl, fal, huggingface, openai, replicate)
 
 
 class ClientSamples:

@@ -8,6 +8,7 @@ from api.schemas.jobs import ShortText
 from api.schemas.timestamps import AwareTimestamp
 from db.jobs.search import JobSearch
 from db.values.job_state import JobState
+from db.values.surfaces import SurfaceName
 from workers import catalog
 
 _Pair = Annotated[ShortText, StringConstraints(pattern=r"^[^=]+=")]
@@ -22,6 +23,7 @@ class JobSearchQuery(BaseModel):
     model: ShortText | None = None
     tenant: ShortText | None = None
     error_code: ShortText | None = None
+    surface: SurfaceName | None = Field(None, description="The API that the job came by")
     created_after: AwareTimestamp | None = None
     created_before: AwareTimestamp | None = None
     metadata: list[_Pair] = Field(
@@ -39,6 +41,7 @@ class JobSearchQuery(BaseModel):
             created_after=self.created_after,
             created_before=self.created_before,
             metadata=pairs or None,
+            surface=self.surface,
         )
 
 

@@ -7,12 +7,14 @@ from sqlalchemy.orm import Session
 
 from api.routes.webhooks import delivery_views
 from api.schemas.admin_jobs import AdminJobView, ArtifactView, BillView, JobDetail, Moment
+from api.schemas.jobs import RequestWarningView
 from db.billing import holds
 from db.jobs.queries import artifacts_of, attempts_of, find_job
 from db.jobs.search import FoundJob
 from db.operators import jobs as operator_jobs
 from db.tables import Attempt, Hold, Job, Tenant
 from db.values.job_state import JobState, Priority
+from db.values.surfaces import SurfaceName
 from db.webhooks import queries as delivery_queries
 from db.webhooks.queries import DeliveryFilter
 
@@ -39,6 +41,8 @@ def job_view(match: FoundJob) -> AdminJobView:
         error_code=job.error_code,
         error_message=job.error_message,
         metadata=job.job_metadata,
+        surface=SurfaceName(job.surface),
+        warnings=[RequestWarningView(**entry) for entry in job.warnings or ()],
     )
 
 

@@ -28,14 +28,14 @@ def list_queues(
     return QueueList(window_seconds=window_seconds, queues=views)
 
 
-@router.post("/{model}/pause")
+@router.post("/{model:path}/pause")
 def pause_queue(model: ShortText, services: ServicesDep, actor: WriterDep) -> QueueSwitch:
     """Pause a queue: running jobs continue, no other starts, and new jobs are still accepted."""
     changed = switches.pause_queue(services, actor, model)
     return QueueSwitch(model=services.catalogue.id_of(model), paused=True, changed=changed)
 
 
-@router.post("/{model}/resume")
+@router.post("/{model:path}/resume")
 def resume_queue(model: ShortText, services: ServicesDep, actor: WriterDep) -> QueueSwitch:
     """Resume a paused queue."""
     changed = switches.resume_queue(services, actor, model)

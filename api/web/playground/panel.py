@@ -11,7 +11,7 @@ from api.web.playground.error_hints import job_hint
 from api.web.playground.form.models import paints
 from api.web.playground.overlay import OverlayView, overlay_view
 from api.web.shared.formats import duration, money
-from api.web.shared.job_labels import waiting_text
+from api.web.shared.job_labels import surface_label, waiting_text
 from api.web.shared.job_pictures import (
     InputPictureView,
     input_pictures,
@@ -26,6 +26,7 @@ from db.tables import Artifact, Job
 from db.values.artifact_kinds import ArtifactKind
 from db.values.cancel_charge import MICRO
 from db.values.job_state import TERMINAL, JobState
+from db.values.surfaces import SurfaceName
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ def _facts(job: Job, cost: str) -> list[Fact]:
     seed = job.input.get("seed")
     facts = (
         Fact("Price", cost),
+        Fact("Came by", surface_label(job.surface) if job.surface != SurfaceName.NATIVE else ""),
         Fact("Seed", "" if seed is None else str(seed)),
         Fact("Waited", duration(waited) if waited is not None else ""),
         Fact("Ran", duration(job.run_seconds) if job.run_seconds is not None else ""),

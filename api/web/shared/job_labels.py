@@ -1,9 +1,10 @@
-"""Texts about a job's state."""
+"""Texts about a job's state, and the API that it came by."""
 
 from collections.abc import Mapping
 
 from api.web.shared.formats import count, duration, size
 from db.jobs.waiting import Waiting, WaitReason
+from db.values.surfaces import SurfaceName
 
 _REASONS = {
     WaitReason.FAIR_SHARE: "other tenants' jobs go first by their fair share",
@@ -20,7 +21,21 @@ _UNSERVED: Mapping[str | None, str] = {
     WaitReason.WORKER_FAILING: "its workers fail, or cannot load it",
 }
 
+_SURFACES: Mapping[str, str] = {
+    SurfaceName.NATIVE: "Bottega",
+    SurfaceName.OPENAI: "OpenAI",
+    SurfaceName.REPLICATE: "Replicate",
+    SurfaceName.FAL: "fal",
+    SurfaceName.BFL: "BFL",
+    SurfaceName.HUGGINGFACE: "Hugging Face",
+}
+
 _STAGES = {"downloading": "being downloaded", "preparing": "being prepared for its first job"}
+
+
+def surface_label(surface: str) -> str:
+    """The name of an API for people."""
+    return _SURFACES.get(surface, surface)
 
 
 def waiting_text(waiting: Waiting) -> str:

@@ -172,6 +172,18 @@ def _more_facts(row: "Variant") -> dict[str, Any]:
         "idle_seconds": row.idle_seconds,
         "pinned": row.pinned,
         "weights_variable": _weights_variable(row),
+        "foreign_names": _foreign_names(row),
+    }
+
+
+def _foreign_names(row: "Variant") -> dict[str, list[str]]:
+    """The names by which clients of other services know it, by their API."""
+    from api.compat.shared.names import NAMES  # noqa: PLC0415 - beside the catalogue
+
+    return {
+        str(surface): found
+        for surface, names in NAMES.items()
+        if (found := [name for name, variant_id in names.items() if variant_id == row.id])
     }
 
 

@@ -58,7 +58,9 @@ def reader(stack: Stack, tenant: Client, tmp_path: Path) -> Reader:
     nobody_reads = dict.fromkeys(
         ("S3_BUCKET", "S3_ENDPOINT_URL", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"), "unused"
     )
-    replaced = {"http://127.0.0.1:8000": stack.url, "TENANT": tenant.tenant_id}
+    tls = stack.facts["tls_url"].removeprefix("https://")
+    replaced = {"http://127.0.0.1:8000": stack.url, "127.0.0.1:8443": tls}
+    replaced["TENANT"] = tenant.tenant_id
     newcomer = Reader(tmp_path, nobody_reads | settings | printed, replaced)
     newcomer.settle(stack.data_dir)
     return newcomer

@@ -29,7 +29,7 @@ aliases = ["demo"]
 [models."flux.1-ours"]
 base = "flux.1-demo"
 title = "Ours"
-aliases = ["ours"]
+aliases = ["ours", "owner/Ours.1"]
 [models."flux.1-dev"]
 enabled = false
 aliases = ["dev"]
@@ -87,6 +87,7 @@ def test_lists_of_models_and_queues_take_aliases_and_keep_ids(ask: Ask) -> None:
     assert (paused["model"], paused["changed"]) == ("flux.1-ours", True)
     again = ask("POST", "/v1/admin/queues/flux.1-ours/pause")
     assert again["changed"] is False
+    assert ask("POST", "/v1/admin/queues/owner/Ours.1/resume")["model"] == "flux.1-ours"
     # Jobs of a disabled model may still wait.
     assert ask("POST", "/v1/admin/queues/dev/pause")["model"] == "flux.1-dev"
 
@@ -103,6 +104,20 @@ def test_jobs_are_found_by_the_alias_of_their_model(
     shown = app.get("/dashboard/jobs", params={"model": "ours"}).text
     assert job_id in shown
     assert 'data-queue="flux.1-ours"' in app.get("/dashboard/queues", params={"model": "ours"}).text
+
+
+def test_an_alias_with_a_slash_is_a_name_like_any_other(ask: Ask) -> None:
+    name = "owner/Ours.1"
+    assert ask("GET", f"/v1/models/{name}")["id"] == "flux.1-ours"
+    changed = ask("PATCH", "/v1/admin/tiers/standard", json={"models": [name]})
+    assert changed["models"] == ["flux.1-ours"]
+    body = {"model": name, "input": {"prompt": "a red circle"}}
+    assert ask("POST", "/v1/jobs", json=body, status=202)["model"] == "flux.1-ours"
+    path = f"/replicate/v1/models/{name}/predictions"
+    made = ask("POST", path, json={"input": {"prompt": "a red circle"}}, status=201)
+    assert made["model"] == name
+    assert ask("GET", f"/v1/jobs/{made['id']}")["model"] == "flux.1-ours"
+    assert "owner/unknown" in str(ask("GET", "/v1/models/owner/unknown", status=404))
 
 
 def test_a_disabled_model_is_neither_offered_nor_unknown(ask: Ask) -> None:

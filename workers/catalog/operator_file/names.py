@@ -12,6 +12,13 @@ _RULE = (
     "must have letters, digits, dots, hyphens and underscores alone, begin with a letter or a "
     "digit, and have at most 64 characters"
 )
+# A name of another service may be an alias, such as `owner/name`: no queue and no variable has it.
+_ALIAS = re.compile(r"(?=.{1,100}\Z)[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*){0,4}")
+_ALIAS_RULE = (
+    "must have letters, digits, dots, hyphens, underscores and slashes alone, begin with a letter "
+    "or a digit, also after each slash, and have at most 100 characters and 4 slashes"
+)
+
 _RESERVED = ("all", "own")
 """Words that `bottega tiers set` takes in place of a list of models."""
 
@@ -34,7 +41,7 @@ def faults_of_names(
     for name, table in tables.items():
         for n, alias in enumerate(table.aliases):
             where = ("models", name, "aliases", n)
-            yield from _faults_of_name(where, alias)
+            yield from _faults_of_name(where, alias, _ALIAS, _ALIAS_RULE)
             if alias in taken:
                 yield Fault(where, f"{shown(alias)} names {taken[alias]} already")
             taken.setdefault(alias, name)
@@ -53,8 +60,10 @@ def _faults_of_prefix(name: str, table: ModelTable, built_in: Sequence[Variant])
         yield Fault(("models", name), message)
 
 
-def _faults_of_name(where: Where, name: str) -> Iterator[Fault]:
-    if not _NAME.fullmatch(name):
-        yield Fault(where, f"{_RULE}; {shown(name)} has not")
+def _faults_of_name(
+    where: Where, name: str, form: re.Pattern[str] = _NAME, rule: str = _RULE
+) -> Iterator[Fault]:
+    if not form.fullmatch(name):
+        yield Fault(where, f"{rule}; {shown(name)} has not")
     elif name in _RESERVED:
         yield Fault(where, f"{shown(name)} means other things where models are listed")

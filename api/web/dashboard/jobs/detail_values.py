@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from api.web.dashboard.jobs.timeline import attempt_rows, timeline
 from api.web.shared.florence2_overlay import answers, overlays
 from api.web.shared.formats import count, duration, money
-from api.web.shared.job_labels import waiting_text
+from api.web.shared.job_labels import surface_label, waiting_text
 from api.web.shared.job_pictures import input_keys, input_pictures, output_pictures
 from db.billing import holds
 from db.jobs.queries import artifacts_of, attempts_of, find_job
@@ -37,6 +37,7 @@ def job_values(session: Session, job_id: str) -> dict[str, Any] | None:
     return {
         "job": job,
         "tenant_name": tenant.name,
+        "surface": surface_label(job.surface),
         "over": job.state in TERMINAL,
         "retryable": job.state == JobState.FAILED and again is None,
         "retried_as": again,

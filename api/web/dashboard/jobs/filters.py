@@ -10,6 +10,7 @@ from fastapi import Depends, Query
 from api.core.errors import invalid
 from db.jobs.search import JobSearch
 from db.values.job_state import JobState
+from db.values.surfaces import SurfaceName
 from workers import catalog
 
 Text = Annotated[str, Query(max_length=100)]
@@ -25,6 +26,7 @@ class JobFilters:
     error: str = ""
     after: str = ""
     before: str = ""
+    surface: str = ""
 
     @property
     def items(self) -> list[tuple[str, str]]:
@@ -45,7 +47,7 @@ class JobFilters:
         """The query for the database.
 
         Raises:
-            api.core.errors.ProblemError: 422, a state or a time is invalid.
+            api.core.errors.ProblemError: 422, a state, an API or a time is invalid.
         """
         return JobSearch(
             state=_state(self.state),
@@ -54,6 +56,7 @@ class JobFilters:
             error_code=self.error.strip() or None,
             created_after=utc_time("after", self.after),
             created_before=utc_time("before", self.before),
+            surface=_surface(self.surface),
         )
 
 
@@ -62,6 +65,13 @@ def _state(text: str) -> JobState | None:
         return JobState(text) if text else None
     except ValueError:
         raise invalid(["query", "state"], f"there is no state {text!r}") from None
+
+
+def _surface(text: str) -> SurfaceName | None:
+    try:
+        return SurfaceName(text) if text else None
+    except ValueError:
+        raise invalid(["query", "surface"], f"there is no API {text!r}") from None
 
 
 def utc_time(name: str, text: str) -> datetime | None:
@@ -84,8 +94,9 @@ async def _from_query(
     error: Text = "",
     after: Text = "",
     before: Text = "",
+    surface: Text = "",
 ) -> JobFilters:
-    return JobFilters(state, model, tenant, error, after, before)
+    return JobFilters(state, model, tenant, error, after, before, surface)
 
 
 JobFiltersDep = Annotated[JobFilters, Depends(_from_query)]

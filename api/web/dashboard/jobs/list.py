@@ -14,11 +14,13 @@ from api.services import Services, ServicesDep
 from api.web.dashboard.jobs.filters import JobFilters, JobFiltersDep
 from api.web.dashboard.pages import page
 from api.web.dashboard.session import CurrentOperatorDep
+from api.web.shared.job_labels import surface_label
 from db.jobs import search as job_search
 from db.jobs.search import FoundJob
 from db.tables import Tenant
 from db.tenants import tenants
 from db.values.job_state import JobState
+from db.values.surfaces import SurfaceName
 
 router = APIRouter()
 
@@ -43,6 +45,7 @@ class JobRow:
     covered_by: str
     error_code: str | None
     progress_text: str
+    surface: str
 
 
 def _row(found: FoundJob) -> JobRow:
@@ -63,6 +66,7 @@ def _row(found: FoundJob) -> JobRow:
         covered_by=job.covered_by,
         error_code=job.error_code,
         progress_text=f"{job.progress_step}/{job.progress_steps}" if is_running else "",
+        surface=surface_label(job.surface),
     )
 
 
@@ -107,6 +111,7 @@ def _form_values(
         "states": list(JobState),
         "models": [row.id for row in services.catalogue.variants()],
         "tenants": all_tenants,
+        "surfaces": [(each, surface_label(each)) for each in SurfaceName],
     }
 
 

@@ -29,6 +29,11 @@ form.addEventListener("change", syncFields);
 document.addEventListener("htmx:after:swap", syncFields);
 syncFields();
 
+// The choice of the code's language is the page's own: it changes no job.
+document.addEventListener("change", (event) => {
+  if (event.target.name === "language") event.stopPropagation();
+}, true);
+
 form.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
 });

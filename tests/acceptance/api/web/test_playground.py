@@ -283,7 +283,7 @@ def test_the_code_submits_the_same_job_as_the_form(
     page.get_by_label("Seed", exact=True).fill("7")
     page.get_by_text("Show as code").click()
     expect(page.locator("#sample-1")).to_contain_text('"seed": 7')
-    page.locator(".switch").get_by_text(language, exact=True).first.click()
+    page.locator("#code").get_by_text(language, exact=True).first.click()
     page.get_by_role("button", name=f"Copy {language}", exact=True).click()
     script = tmp_path / "sample"
     script.write_text(page.evaluate("navigator.clipboard.readText()"))
@@ -302,6 +302,28 @@ def test_the_code_submits_the_same_job_as_the_form(
     metadata = json.loads(Image.open(io.BytesIO(saved.read_bytes())).info["bottega"])
     assert (metadata["prompt"], metadata["seed"]) == (prompt, 7)
     assert "it's $HOME" not in stack.log("api")
+
+
+def test_the_client_of_the_code_is_chosen_by_keys_and_stays(artist: Visit) -> None:
+    page = artist.page
+    page.get_by_label("Prompt").fill("a red circle")
+    page.get_by_text("Show as code").click()
+    expect(page.locator("#sample-1")).to_contain_text("a red circle")
+    page.locator("#language-1").focus()
+    for _ in range(2):
+        page.keyboard.press("ArrowRight")
+    expect(page.locator("#sample-3")).to_be_visible()
+    expect(page.locator("#sample-3")).to_contain_text("x-key")
+    expect(page.locator("#sample-1")).to_be_hidden()
+    page.get_by_label("Prompt").fill("a blue square")
+    expect(page.locator("#sample-3")).to_contain_text("a blue square")
+    expect(page.locator("#sample-3")).to_be_visible()
+    page.locator("#language-3").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#sample-4")).to_be_visible()
+    titles = [" ".join(each.split()) for each in page.locator(".clients label").all_inner_texts()]
+    assert "Replicate JavaScript" in titles
+    assert "BFL Python" in titles
 
 
 @on_both_screens

@@ -34,7 +34,11 @@ def counts(own_redis_settings: WorkerSettings) -> Iterator[ForwardedCounts]:
 
 def submitted(variant: str) -> float:
     """The jobs of a variant that this process has counted."""
-    return REGISTRY.get_sample_value("bottega_jobs_submitted_total", {"variant": variant}) or 0.0
+    return REGISTRY.get_sample_value("bottega_jobs_submitted_total", _labels(variant)) or 0.0
+
+
+def _labels(variant: str, surface: str = "native") -> dict[str, str]:
+    return {"variant": variant, "surface": surface}
 
 
 def test_only_jobs_that_are_counted_within_the_block_are_forwarded(counts: ForwardedCounts) -> None:

@@ -51,6 +51,8 @@ def test_a_model_is_shown_by_its_alias() -> None:
     text = bottega("show", "flux.1-studio").output
     assert "price:            $0.02 a megapixel, then $0.01" in text
     assert "file /models/grain.safetensors, scale 0.8" in text
+    assert shown["foreign_names"]["replicate"] == ["black-forest-labs/flux-2-klein-4b"]
+    assert "fal-ai/flux-2/klein/4b" in bottega("show", "klein").output
     schema = json.loads(bottega("show", "flux.1-studio", "--schema").output)
     assert schema["properties"]["steps"]["maximum"] == 40
     assert "Did you mean flux.1-studio?" in bottega("show", "flux.1-studo").output

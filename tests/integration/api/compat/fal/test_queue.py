@@ -1,6 +1,7 @@
 """fal's queue through the real API, with a worker without a model."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from fastapi.testclient import TestClient
@@ -248,3 +249,56 @@ def test_the_status_as_a_stream(client: TestClient, station: Station) -> None:
 def test_the_document_is_served(client: TestClient) -> None:
     paths = client.get("/fal/openapi.json").json()["paths"]
     assert {"/queue/{app}", "/run/{app}/stream", "/rest/storage/upload/initiate"} <= paths.keys()
+
+
+def test_a_webhook_by_proxy_keeps_its_own_query(client: TestClient, database: Database) -> None:
+    hook = "https://hooks.example.org/fal?order=17&next=a%20b"
+    target = f"https://queue.fal.run/{APP}?{urlencode({'fal_webhook': hook})}"
+    answer = client.post(
+        "/fal/proxy", json={"prompt": "a star"}, headers={"x-fal-target-url": target}
+    )
+    assert answer.status_code == 200, answer.text
+    webhook = jobs.found(database, answer.json()["request_id"]).webhook
+    assert webhook is not None
+    assert (webhook["url"], webhook["surface"]) == (hook, "fal")
+
+
+def test_a_webhook_to_an_address_of_ours_is_refused(client: TestClient) -> None:
+    query = {"fal_webhook": "https://127.0.0.1/hook"}
+    answer = client.post(f"/fal/queue/{APP}", json={"prompt": "x"}, params=query)
+    assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (422, ["body", "fal_webhook"])
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        (None, 400),
+        ("https://example.org/x", 412),
+        ("https://fal.run.example.org/x", 412),
+        ("https://[/x", 412),
+        ("https://queue.fal.run/nobody/nothing", 404),
+        ("https://rest.fal.ai/tokens/", 404),
+    ],
+)
+def test_a_proxied_call_goes_nowhere_else(
+    client: TestClient, target: str | None, status: int
+) -> None:
+    headers = {} if target is None else {"x-fal-target-url": target}
+    answer = client.post("/fal/proxy", json={"prompt": "x"}, headers=headers)
+    assert answer.status_code == status, answer.text
+    assert answer.json()["message"]
+    assert answer.headers["x-fal-request-id"]
+
+
+def test_all_of_the_queue_by_proxy(client: TestClient, station: Station) -> None:
+    def call(method: str, target: str, **more: Any) -> Any:
+        headers = {"x-fal-target-url": f"https://queue.fal.run/{target}"}
+        return client.request(method, "/fal/proxy", headers=headers, **more)
+
+    request_id = call("POST", APP, json={"prompt": "x"}).json()["request_id"]
+    assert call("GET", f"{APP}/requests/{request_id}/status?logs=0").json()["logs"] is None
+    station.run_batch()
+    status = call("GET", f"{APP}/requests/{request_id}/status?logs=1").json()
+    assert (status["status"], len(status["logs"]) > 0) == ("COMPLETED", True)
+    assert call("GET", f"{APP}/requests/{request_id}").json()["images"]
+    assert call("PUT", f"{APP}/requests/{request_id}/cancel").status_code == 400

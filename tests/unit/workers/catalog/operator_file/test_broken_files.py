@@ -263,6 +263,26 @@ BROKEN = {
         STUDIO + 'aliases = ["our model"]\n',
         f"line 3: {OF_STUDIO}.aliases[1]: must have letters, digits",
     ),
+    "an alias of empty parts": (
+        STUDIO + 'aliases = ["owner//name"]\n',
+        f"line 3: {OF_STUDIO}.aliases[1]: must have letters, digits",
+    ),
+    "an alias that climbs": (
+        STUDIO + 'aliases = ["owner/../name"]\n',
+        f"line 3: {OF_STUDIO}.aliases[1]: must have letters, digits",
+    ),
+    "an alias of many parts": (
+        STUDIO + 'aliases = ["a/b/c/d/e/f"]\n',
+        f"line 3: {OF_STUDIO}.aliases[1]: must have letters, digits",
+    ),
+    "an alias without end": (
+        STUDIO + f'aliases = ["{"a" * 101}"]\n',
+        f"line 3: {OF_STUDIO}.aliases[1]: must have letters, digits",
+    ),
+    "an id that is an owner's name": (
+        '[models."owner/flux.1"]\nbase = "flux.1-dev"\n',
+        "must have letters, digits, dots, hyphens and underscores alone",
+    ),
     "a title of two lines": (
         STUDIO + 'title = "one\\ntwo"\n',
         f"line 3: {OF_STUDIO}.title: must be one line",

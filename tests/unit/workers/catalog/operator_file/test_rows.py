@@ -22,6 +22,14 @@ def read(text: str) -> Catalogue:
     return catalogue_of(FILE, text)
 
 
+@pytest.mark.parametrize(
+    "alias", ["gpt-image-1", "stability-ai/sdxl", "fal-ai/flux-2/klein/4b/edit", "a/" * 4 + "Z_9.x"]
+)
+def test_a_name_of_another_service_may_be_an_alias(alias: str) -> None:
+    known = read(f'[models."flux.1-dev"]\naliases = ["{alias}"]\n')
+    assert known.find(alias).id == "flux.1-dev"
+
+
 def test_an_empty_file_changes_nothing_and_has_a_digest() -> None:
     known = read("")
     assert known.variants() == STANDARD.variants()
