@@ -21,6 +21,7 @@ from schemathesis.engine import Status, events, from_schema
 from schemathesis.hooks import HookContext
 from schemathesis.schemas import BaseSchema
 
+from tests.support.adapters import paint_or_look
 from tests.support.station import FLORENCE2, FLUX, Station
 
 Json = dict[str, Any]
@@ -108,6 +109,7 @@ def outcome_of(schema: BaseSchema) -> Outcome:
 @contextmanager
 def working(station: Station) -> Iterator[None]:
     """Run the jobs that are submitted meanwhile, so that streams and long polls end."""
+    station.adapter.otherwise = paint_or_look
     stopping = threading.Event()
 
     def work() -> None:
