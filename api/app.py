@@ -25,6 +25,7 @@ from api.core.client_address import Networks
 from api.core.json_meter import JsonLimits, data_uri_chars
 from api.core.request_log import RequestLog
 from api.core.settings import ApiSettings
+from api.core.surfaces import respond_in_shape
 from api.core.urls import is_public_https
 from api.middleware.allowed_hosts import AllowedHosts
 from api.middleware.authentication import Authentication
@@ -117,7 +118,8 @@ def create_app(catalogue: Catalogue | None = None) -> FastAPI:
     for router in _ROUTERS:
         app.include_router(router)
     app.include_router(artifacts.direct_router)
-    errors.install(app)
+    # A path that the mounts do not match may still be one of a compatible API.
+    errors.install(app, lambda problem, request: respond_in_shape(problem, request.scope))
     _add_docs(app)
     dashboard.install(app)
     playground.install(app)
@@ -138,6 +140,8 @@ def _limit_bodies(app: FastAPI, settings: ApiSettings) -> None:
         "/v1/jobs": most,
         "/v1/files": min(most, picture + _MULTIPART_BYTES),
         "/fal/storage/": min(most, picture + _MULTIPART_BYTES),
+        "/openai/v1/files": min(most, picture + _MULTIPART_BYTES),
+        "/replicate/v1/files": min(most, picture + _MULTIPART_BYTES),
         "/v1/": min(most, settings.max_json_bytes),
         "/dashboard/sign-in": _SIGN_IN_BYTES,
         "/playground/sign-in": _SIGN_IN_BYTES,

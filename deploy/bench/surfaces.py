@@ -39,8 +39,8 @@ Call = tuple[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Way:
-    """One way to submit a job.
+class SubmissionCall:
+    """A call that submits a job, of the service or of a compatible API.
 
     Attributes:
         variant: the variant of its jobs.
@@ -57,9 +57,9 @@ def _native(path: str, model: str, prompt: str) -> Call:
     return path, {"model": model, "input": {"prompt": prompt}}
 
 
-WAYS: Mapping[str, Way] = {
-    "native": Way(BLANK.id, partial(_native, "/v1/jobs", BLANK.id)),
-    "replicate": Way(
+CALLS: Mapping[str, SubmissionCall] = {
+    "native": SubmissionCall(BLANK.id, partial(_native, "/v1/jobs", BLANK.id)),
+    "replicate": SubmissionCall(
         BLANK.id,
         lambda prompt: (
             f"/replicate/v1/models/bottega/{BLANK.id}/predictions",
@@ -67,24 +67,26 @@ WAYS: Mapping[str, Way] = {
         ),
         "native",
     ),
-    "fal": Way(
+    "fal": SubmissionCall(
         BLANK.id,
         lambda prompt: (f"/fal/queue/bottega/{BLANK.id}", {"prompt": prompt}),
         "native",
     ),
-    "bfl": Way(BLANK.id, lambda prompt: (f"/bfl/v1/{BLANK.id}", {"prompt": prompt}), "native"),
-    "native_wait": Way(DOT.id, partial(_native, "/v1/jobs?wait=60", DOT.id)),
-    "openai": Way(
+    "bfl": SubmissionCall(
+        BLANK.id, lambda prompt: (f"/bfl/v1/{BLANK.id}", {"prompt": prompt}), "native"
+    ),
+    "native_wait": SubmissionCall(DOT.id, partial(_native, "/v1/jobs?wait=60", DOT.id)),
+    "openai": SubmissionCall(
         DOT.id,
         lambda prompt: ("/openai/v1/images/generations", {"model": DOT.id, "prompt": prompt}),
         "native_wait",
     ),
-    "fal_run": Way(
+    "fal_run": SubmissionCall(
         DOT.id,
         lambda prompt: (f"/fal/run/bottega/{DOT.id}", {"prompt": prompt}),
         "native_wait",
     ),
-    "huggingface": Way(
+    "huggingface": SubmissionCall(
         DOT.id, lambda prompt: (f"/hf/models/{DOT.id}", {"inputs": prompt}), "native_wait"
     ),
 }
@@ -92,7 +94,7 @@ WAYS: Mapping[str, Way] = {
 
 GOALS = tuple(
     Goal(f"{name}_jobs_ratio", 0.9, at_most=False)
-    for name, way in WAYS.items()
+    for name, way in CALLS.items()
     if way.compared_with == "native"
 )
 
@@ -110,10 +112,10 @@ def measure_surfaces(plan: SurfacesPlan, folder: Path) -> dict[str, float]:
     """
     figures = {"load_before": os.getloadavg()[0]}
     with BenchStack(folder, variants=()) as stack:
-        for name, way in WAYS.items():
+        for name, way in CALLS.items():
             _measure(stack, name, way, _WARM_UP)
         rounds = [_measure_round(stack, plan.round_jobs, n) for n in range(plan.rounds)]
-    for name, way in WAYS.items():
+    for name, way in CALLS.items():
         figures[f"{name}_jobs_per_second"] = statistics.median(each[name] for each in rounds)
         if way.compared_with:
             figures[f"{name}_jobs_ratio"] = statistics.median(
@@ -124,15 +126,15 @@ def measure_surfaces(plan: SurfacesPlan, folder: Path) -> dict[str, float]:
 
 def _measure_round(stack: BenchStack, jobs: int, number: int) -> dict[str, float]:
     """The jobs per second of each way; the turns of a round begin with another way each time."""
-    names = [*WAYS]
+    names = [*CALLS]
     begin = 3 * number % len(names)
     return {
-        name: jobs / _measure(stack, f"{name} {number}", WAYS[name], jobs)
+        name: jobs / _measure(stack, f"{name} {number}", CALLS[name], jobs)
         for name in (*names[begin:], *names[:begin])
     }
 
 
-def _measure(stack: BenchStack, prompt: str, way: Way, jobs: int) -> float:
+def _measure(stack: BenchStack, prompt: str, way: SubmissionCall, jobs: int) -> float:
     """The seconds of a turn."""
     began = time.perf_counter()
     with ThreadPoolExecutor(CLIENTS) as pool:
@@ -143,7 +145,9 @@ def _measure(stack: BenchStack, prompt: str, way: Way, jobs: int) -> float:
     return seconds
 
 
-def _submit(stack: BenchStack, prompt: str, way: Way, client_number: int, jobs: int) -> None:
+def _submit(
+    stack: BenchStack, prompt: str, way: SubmissionCall, client_number: int, jobs: int
+) -> None:
     """Submit one client's share of the jobs, no two of which are equal."""
     numbers: Sequence[int] = range(client_number, jobs, CLIENTS)
     with stack.client(client_number) as client:

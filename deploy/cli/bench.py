@@ -96,8 +96,8 @@ def reports(*, jobs: int, requests: int, as_json: bool) -> None:
     loopback from an API process of its own. A million jobs take a gigabyte and one or two
     minutes to store.
     """
-    from deploy.bench.report_pages import GOALS  # noqa: PLC0415
-    from deploy.bench.reports import measure_reports  # noqa: PLC0415
+    from deploy.bench.operators.report_pages import GOALS  # noqa: PLC0415
+    from deploy.bench.operators.reports import measure_reports  # noqa: PLC0415
 
     figures = _in_temporary_folder(lambda folder: measure_reports(jobs, requests, folder))
     _print_figures(figures, _check_goals(GOALS, figures), as_json=as_json)

@@ -15,6 +15,7 @@ from tests.clients.install import node_of
 
 PROGRAMS = Path(__file__).with_name("programs")
 _SECONDS = 900
+_KEPT = ("PATH", "HOME", "LANG", "CLIENT_STEP")
 _STEP = re.compile(r"""^(?:@step|step)\(\s*"([^"]+)"(, short=True)?""", re.MULTILINE)
 
 Json = dict[str, Any]
@@ -51,7 +52,7 @@ class Program:
             short: only the steps of `make test`.
         """
         environment = {
-            **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
+            **{name: os.environ[name] for name in _KEPT if name in os.environ},
             **_trust(json.loads(facts.read_text())["authority"]),
             "BOTTEGA_CLIENT_FACTS": str(facts),
             **({"CLIENT_STEPS": "short"} if short else {}),

@@ -11,9 +11,19 @@ from tests.support.waiting import await_true
 
 
 @contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
-    """The URL of an application that is served meanwhile."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, ws="none")
+def serving(app: FastAPI, grace_seconds: int | None = None) -> Iterator[str]:
+    """The URL of an application that is served meanwhile.
+
+    At the end, requests that are still open have `grace_seconds`; by default they are awaited.
+    """
+    config = uvicorn.Config(
+        app,
+        host="127.0.0.1",
+        port=0,
+        log_config=None,
+        ws="none",
+        timeout_graceful_shutdown=grace_seconds,
+    )
     server = uvicorn.Server(config)
     thread = Thread(target=server.run)
     thread.start()

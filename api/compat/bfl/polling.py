@@ -46,6 +46,8 @@ async def poll(
 
     Raises:
         JobNotFoundError: there is no such task, or it is not the caller's.
+        db.tenants.api_keys.InvalidKeyError: the key was revoked meanwhile.
+        db.tenants.tenants.TenantSuspendedError: the tenant was suspended meanwhile.
     """
     job = await _load(jobs, caller, task_id)
     if job.is_over:
@@ -53,7 +55,11 @@ async def poll(
     holder = caller.key_id if caller else client_network(client_address(request.scope))
     with suppress(TooManyStreamsError), services.waiter_limits.long_poll(holder):
         await _hold(request, services, caller, task_id)
-    return await _load(jobs, caller, task_id)
+    job = await _load(jobs, caller, task_id)
+    if caller is not None:
+        # After the load: who is shut out during it gets nothing of what it found.
+        await services.credential_checks.require(caller.credential)
+    return job
 
 
 async def _load(jobs: ForeignJobs, caller: Caller | None, task_id: str) -> ForeignJob:

@@ -28,6 +28,10 @@ _SAME = (
 )
 """The fields that have the same name and meaning here."""
 
+_WHOLE = frozenset(
+    {"seed", "steps", "interval", "safety_tolerance", "width", "height"},
+)
+
 _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "flux-dev": {"width": 1024, "height": 768, "guidance": 3.0},
 }
@@ -61,12 +65,19 @@ def translate(variant: Variant, endpoint: str, fields: Fields) -> Translation:
 
 
 def _present(fields: Fields) -> dict[str, Any]:
-    """The fields without nulls, and without sides of 0, the vendor's word for automatic."""
+    """The fields without nulls, and without sides of 0, the vendor's word for automatic.
+
+    Some clients send whole numbers as floats.
+    """
     return {
-        name: value
+        name: int(value) if name in _WHOLE and _is_whole(value) else value
         for name, value in fields.items()
         if value is not None and not (name in ("width", "height") and _is_zero(value))
     }
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, float) and value.is_integer()
 
 
 def _is_zero(value: Any) -> bool:

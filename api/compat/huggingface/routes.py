@@ -1,10 +1,11 @@
 """Calls of Hugging Face's inference: one URL for each model, and one for each of its tasks."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
@@ -30,6 +31,7 @@ from api.core.domain_errors import ModelNotOfferedError
 from api.core.errors import ProblemError, not_found
 from api.core.urls import base_url
 from api.routes.idempotency_header import IdempotencyKey
+from api.schemas.jobs import ShortText
 from api.services import Services, ServicesDep
 from db.values.artifact_kinds import ArtifactKind
 from db.values.job_state import JobState
@@ -90,6 +92,13 @@ Model = Annotated[
     ),
 ]
 
+Text = Annotated[
+    ShortText | None,
+    Query(
+        description="What to outline, for clients whose image-segmentation has no such parameter"
+    ),
+]
+
 
 @router.post("/models/{model:path}/pipeline/{task}", response_class=Response, openapi_extra=_BODY)
 async def run_task(
@@ -98,6 +107,7 @@ async def run_task(
     request: Request,
     services: ServicesDep,
     caller: CallerDep,
+    text: Text = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Run a task of a model, and answer with its result.
@@ -107,6 +117,8 @@ async def run_task(
     variant = _find_model(services, model)
     found = find_task(variant, model, task)
     body = await read_body(request)
+    if text is not None and found is Task.IMAGE_SEGMENTATION:
+        body = replace(body, parameters={"text": text, **body.parameters})
     return await _infer(request, services, caller, (variant, model, found), body, idempotency_key)
 
 

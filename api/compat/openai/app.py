@@ -24,6 +24,7 @@ def make_app() -> FastAPI:
         "Bottega: OpenAI",
         "Images, chat completions about pictures, models and files, as OpenAI's clients call them.",
         respond,
+        sends_422=False,
     )
     for router in _ROUTERS:
         app.include_router(router)

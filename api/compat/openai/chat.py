@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Any, Literal
 
 from fastapi import APIRouter
@@ -11,24 +12,16 @@ from pydantic import BaseModel
 
 from api.compat.openai.call import Call, CallDep
 from api.compat.openai.chat_answers import chunks_of, completion_of
-from api.compat.openai.chat_request import (
-    ChatFields,
-    Question,
-    question_of,
-    refused,
-    translation_of,
-)
+from api.compat.openai.chat_request import MESSAGES, ChatFields, question_of, translation_of
 from api.compat.openai.documents import MADE, streamed
 from api.compat.openai.image_request import find_model
 from api.compat.openai.job_stream import JobStream, stream_jobs
 from api.compat.openai.waiting import submit_all, submit_and_wait_for_all
+from api.compat.shared.measured_pictures import store_and_measure
 from api.compat.shared.submission import ForeignRequest, ForeignResult
 from api.core.event_stream import PING
 from api.core.json_body import JsonRoute
-from api.jobs.input_pictures import PictureResolver
-from db.values.pictures import PictureError
 from db.values.surfaces import SurfaceName
-from workers.catalog import PictureSize
 
 router = APIRouter(prefix="/v1/chat", tags=["chat"], route_class=JsonRoute)
 
@@ -58,6 +51,7 @@ async def complete(fields: ChatFields, call: CallDep) -> Response:
     def submit() -> list[ForeignResult]:
         foreign = _foreign(call, fields)
         fields.messages.clear()
+        (fields.model_extra or {}).clear()
         return submit_all(services, caller, jobs, [foreign], idempotency_key=key)
 
     model = fields.model or ""
@@ -80,8 +74,13 @@ async def complete(fields: ChatFields, call: CallDep) -> Response:
 
 def _foreign(call: Call, fields: ChatFields) -> ForeignRequest:
     variant = find_model(call.services.catalogue, fields.model, "florence2", "look at pictures")
-    question = question_of(fields.messages)
-    translation = translation_of(variant, question, _size(call, question))
+    question, size = question_of(fields.messages), None
+    if question.task.takes_region:
+        # Its words may be thousandths of the picture's sides.
+        tenant_id = call.caller.tenant_id
+        measured = store_and_measure(call.services, tenant_id, question.picture, MESSAGES)
+        question, size = replace(question, picture=measured.name), measured.size
+    translation = translation_of(variant, question, size)
     translation.accept(*_USED)
     translation.ignore_rest(fields.model_extra or {})
     return ForeignRequest(
@@ -96,14 +95,3 @@ def _foreign(call: Call, fields: ChatFields) -> ForeignRequest:
 def _digest(fields: ChatFields) -> str:
     sent = json.dumps(fields.model_dump(exclude_none=True), sort_keys=True)
     return hashlib.sha256(sent.encode()).hexdigest()
-
-
-def _size(call: Call, question: Question) -> PictureSize | None:
-    """The size of the picture, for a region in thousandths of its sides."""
-    if not question.task.takes_region:
-        return None
-    try:
-        resolver = PictureResolver(call.services, call.caller.tenant_id)
-        return resolver.resolve(question.picture).size
-    except PictureError as error:
-        raise refused(str(error), "invalid_image") from error

@@ -1,6 +1,7 @@
 """Errors as OpenAI's clients read them: `{"error": {message, type, param, code}}`."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -21,8 +22,11 @@ NO_RETRY: dict[str, str] = {"x-should-retry": "false"}
 _UNPROCESSABLE = 422
 _TOO_MANY = 429
 _FAILED = 500
-_FINAL = {402: 429, 409: 409, 504: 504}
-"""Statuses whose answers stay what they are when the request is sent again; as they are sent."""
+_FINAL = {402: 429, 409: 409, 500: 500, 504: 504}
+"""Statuses after which the request is not to be sent again, as they are sent.
+
+Its answer would stay the same, or its job may have been paid for.
+"""
 
 _MISSING = ("missing", "string_too_short")
 _OWN_WORDS = ("invalid_image", "invalid_lora", "invalid_url", "too_long", "unknown_task")
@@ -66,6 +70,11 @@ def respond(problem: ProblemError, scope: Scope) -> Response:
     status = _FINAL.get(problem.status, 400 if problem.status == _UNPROCESSABLE else problem.status)
     headers = {**problem.headers, **(NO_RETRY if problem.status in _FINAL else {})}
     return _ErrorResponse(error_body(problem, scope), status, headers)
+
+
+def final(problem: ProblemError, headers: dict[str, str]) -> ProblemError:
+    """The problem with further headers, and with the one by which clients do not ask again."""
+    return replace(problem, headers={**problem.headers, **headers, **NO_RETRY})
 
 
 def error_body(problem: ProblemError, scope: Scope | None = None) -> dict[str, Any]:

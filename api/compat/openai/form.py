@@ -11,6 +11,9 @@ from typing import Any
 from fastapi import Request
 from starlette.datastructures import UploadFile
 
+FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+"""The media types of forms."""
+
 MAX_FILES = 17
 """Sixteen pictures and a mask."""
 

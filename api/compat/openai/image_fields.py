@@ -99,6 +99,14 @@ class ImageFields(BaseModel):
         sent = (self.model_extra or {}).get("quality")
         return sent if sent in QUALITIES else "auto"
 
+    def release(self) -> None:
+        """Drop what only the submission needs: the request may stay open for long."""
+        extra = self.model_extra
+        if extra is not None:
+            kept = {"quality": self.quality}
+            extra.clear()
+            extra.update(kept)
+
 
 class SourcePicture(BaseModel):
     """A picture of a JSON request: an uploaded file, a URL, a data URI or bare base64."""
@@ -114,11 +122,13 @@ class SourcePicture(BaseModel):
 
 def _as_object(value: Any) -> Any:
     """A picture that is given as text alone, as an object."""
+    value = _parsed(value)
     return {"image_url": value} if isinstance(value, str) else value
 
 
 def _as_list(value: Any) -> Any:
     """One picture as a list of one."""
+    value = _parsed(value)
     return value if isinstance(value, list) else [value]
 
 
@@ -134,3 +144,8 @@ class EditFields(ImageFields):
     mask: Source | None = Field(
         None, description="Of the size of the first picture: its transparent area is repainted"
     )
+
+    def release(self) -> None:
+        """Drop also the pictures, which may be whole files."""
+        super().release()
+        self.images = self.image = self.mask = None

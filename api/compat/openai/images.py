@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from api.compat.openai.call import Call, CallDep
 from api.compat.openai.documents import EDIT_BODY, IMAGES_ANSWER, MADE
-from api.compat.openai.form import Form, read_form
+from api.compat.openai.errors import final
+from api.compat.openai.form import FORMS, Form, read_form
 from api.compat.openai.image_answers import answer_of, read_pictures
 from api.compat.openai.image_fields import EditFields, ImageFields
 from api.compat.openai.image_request import ImageRequest, find_painter, jobs_of
@@ -20,7 +21,7 @@ from api.compat.openai.image_stream import ImageStream
 from api.compat.openai.job_stream import stream_jobs
 from api.compat.openai.waiting import submit_all, submit_and_wait_for_all
 from api.compat.shared.submission import ForeignResult
-from api.core.errors import invalid, validation_problem
+from api.core.errors import KNOWN, ProblemError, invalid, problem_of, validation_problem
 from api.core.json_body import JsonRoute, says_json
 
 router = APIRouter(prefix="/v1/images", tags=["images"], route_class=JsonRoute)
@@ -48,11 +49,15 @@ def _retry(call: Call) -> dict[str, Any]:
 
 
 async def _read_edit(call: Call) -> tuple[EditFields, Form]:
-    if says_json(call.request.headers.get("content-type", "")):
+    content_type = call.request.headers.get("content-type", "")
+    if says_json(content_type):
         return _validated(await _read_json(call.request)), Form()
+    if content_type.partition(";")[0].strip().lower() not in FORMS:
+        raise ProblemError(415, "unsupported_media_type", "send a form, or JSON that says so")
     most = call.services.settings.max_picture_bytes
     form = await read_form(call.request, max_file_bytes=most)
-    return _validated(form.fields), form
+    others = form.files.keys() - EditFields.model_fields.keys()
+    return _validated(form.fields | dict.fromkeys(others, "a file")), form
 
 
 async def _read_json(request: Request) -> Any:
@@ -83,6 +88,7 @@ async def _answer(call: Call, request: ImageRequest, form: Form) -> Response:
         key = call.idempotency_key
         results = submit_all(services, caller, jobs, each, idempotency_key=key)
         form.files.clear()
+        request.fields.release()
         return results
 
     if request.fields.stream:
@@ -94,6 +100,10 @@ async def _answer(call: Call, request: ImageRequest, form: Form) -> Response:
 
 def _render(call: Call, ended: Any, fields: ImageFields, headers: dict[str, str]) -> Response:
     with_data = fields.response_format != "url"
-    pictures = read_pictures(call.services, ended, with_data=with_data)
+    try:
+        pictures = read_pictures(call.services, ended, with_data=with_data)
+    except KNOWN as error:
+        # Paid for: the same request again would be another job.
+        raise final(problem_of(error), headers) from error
     answer = json.dumps(answer_of(pictures, fields), separators=(",", ":"))
     return Response(answer, headers=headers, media_type="application/json")

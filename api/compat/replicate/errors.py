@@ -18,6 +18,8 @@ _TITLES: Mapping[int, str] = {
     422: "Input validation failed",
     429: "Too many requests",
 }
+_TITLES_BY_CODE: Mapping[str, str] = {"unknown_version": "Invalid version or not permitted"}
+
 _NOT_INPUT = frozenset(
     """
     Cancel-After content input model stream version webhook webhook_completed webhook_events_filter
@@ -40,7 +42,7 @@ def document_of(problem: ProblemError) -> dict[str, Any]:
     fields = [_invalid_field(item) for item in field_errors(problem)]
     document = {
         "type": "about:blank",
-        "title": _TITLES.get(problem.status) or HTTPStatus(problem.status).phrase,
+        "title": _TITLES_BY_CODE.get(problem.code) or _title(problem.status),
         "status": problem.status,
         "detail": problem.detail,
     }
@@ -48,6 +50,10 @@ def document_of(problem: ProblemError) -> dict[str, Any]:
         return document
     lines = [f"- {each['field']}: {each['description']}" for each in fields]
     return {**document, "detail": "\n".join(lines), "invalid_fields": fields}
+
+
+def _title(status: int) -> str:
+    return _TITLES.get(status) or HTTPStatus(status).phrase
 
 
 def _invalid_field(item: Mapping[str, Any]) -> dict[str, str]:
@@ -89,10 +95,7 @@ PROBLEM_SCHEMA: dict[str, Any] = {
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The documented errors of a call, by status."""
     content = {"content": {MEDIA_TYPE: {"schema": PROBLEM_SCHEMA}}}
-    return {
-        status: {"description": _TITLES.get(status) or HTTPStatus(status).phrase, **content}
-        for status in sorted(statuses)
-    }
+    return {status: {"description": _title(status), **content} for status in sorted(statuses)}
 
 
 OF_READS = problems(401, 403, 404, 422, 429, 503)

@@ -27,7 +27,8 @@ IGNORED = "Bottega-Ignored"
 _REPLAYED = "Idempotency-Replayed"
 _NOT_IN_HEADERS = re.compile(r"[^A-Za-z0-9_.\[\]-]")
 _MAX_HEADER = 1_000
-_HEADER_VALUE = re.compile(r"[!-~]{0,500}")
+_HEADER_VALUE = re.compile(r"(?! )[ -~]{0,500}(?<! )")
+"""Spaces at its ends would be lost on the way."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class ForeignRequest:
         if asked is None:
             return None
         if not _HEADER_VALUE.fullmatch(asked.secret):
-            message = "the secret must be printable ASCII, 500 characters at most"
+            message = "must be printable ASCII without spaces at its ends, 500 at most"
             raise InvalidSubmissionError.of_field(("webhook", "secret"), message, "invalid_secret")
         return Webhook(asked.url, asked.events, base, self.surface, asked.secret)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 
@@ -12,7 +13,26 @@ from api.core.json_body import JsonRoute
 from api.core.surfaces import DOCUMENT_PATH, ErrorShape, Surface
 
 
-def surface_app(title: str, description: str, respond: ErrorShape) -> FastAPI:
+class _SurfaceApp(FastAPI):
+    """An application whose document states no 422 of the framework, where it is sent as another."""
+
+    sends_422 = True
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document, built at the first call."""
+        if self.openapi_schema is None and not self.sends_422:
+            document = super().openapi()
+            for operations in document["paths"].values():
+                for operation in operations.values():
+                    operation["responses"].pop("422", None)
+            for unused in ("HTTPValidationError", "ValidationError"):
+                document["components"]["schemas"].pop(unused, None)
+        return super().openapi()
+
+
+def surface_app(
+    title: str, description: str, respond: ErrorShape, *, sends_422: bool = True
+) -> FastAPI:
     """An application whose errors have the form that the surface's clients read.
 
     Its routers take JSON as the service's own do, see `api.core.json_body`.
@@ -21,8 +41,9 @@ def surface_app(title: str, description: str, respond: ErrorShape) -> FastAPI:
         title: the surface's name, for its OpenAPI document.
         description: one sentence for the same.
         respond: the surface's form of errors.
+        sends_422: false for a surface whose invalid requests have another status.
     """
-    app = FastAPI(
+    app = _SurfaceApp(
         title=title,
         description=description,
         version=version("bottega"),
@@ -30,6 +51,7 @@ def surface_app(title: str, description: str, respond: ErrorShape) -> FastAPI:
         redoc_url=None,
         openapi_url=DOCUMENT_PATH,
     )
+    app.sends_422 = sends_422
     app.router.route_class = JsonRoute
 
     def answer(problem: ProblemError, request: Request) -> Response:

@@ -42,13 +42,19 @@ async def search_models(
     request: Request, services: ServicesDep, jobs: ForeignJobsDep, _tenant: TenantId
 ) -> Response:
     """The models whose names and description have all words of the body."""
-    body = await request.body()
-    if len(body) > _MOST_WORDS_BYTES:
-        raise ProblemError(413, "body_too_large", "these are too many words to search for")
-    words = _words(body.decode("utf-8", "replace"))
+    words = _words((await _short_body(request)).decode("utf-8", "replace"))
     models = model_views.offered(services.catalogue)
     found = [model for model in models if model_views.matches(model, words)]
     return answer(page([model_views.model_view(jobs.base, model) for model in found]))
+
+
+async def _short_body(request: Request) -> bytes:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MOST_WORDS_BYTES:
+            raise ProblemError(413, "body_too_large", "these are too many words to search for")
+    return body
 
 
 def _words(text: str) -> str:
@@ -94,6 +100,15 @@ async def get_version(
         detail = f"{model.name} has the version {model.version} here, and no other"
         raise references.unknown_version(detail, 404)
     return answer(model_views.version_view(model))
+
+
+@router.get("/models/{owner}/{name}/examples", **_PAGES)
+async def list_examples(
+    owner: ShortText, name: ShortText, services: ServicesDep, _tenant: TenantId
+) -> Response:
+    """The examples of a model, of which there are none."""
+    _find(services, owner, name)
+    return answer(page([]))
 
 
 @router.get("/deployments", **_PAGES)

@@ -34,6 +34,17 @@ from db.values.job_state import JobState
 
 router = APIRouter(tags=["predictions"])
 
+_EVENT = {
+    "type": "object",
+    "required": ["event", "id", "data"],
+    "properties": {
+        "event": {"type": "string", "enum": ["logs", "output", "error", "done"]},
+        "id": {"type": "string"},
+        "data": {"type": "string"},
+    },
+}
+"""Each event of the stream."""
+
 _EXAMPLE = (
     "event: logs\nid: 1764000000400-0\ndata: Using seed: 7\ndata:   0%|          | 0/4\n\n"
     "event: output\nid: output-0\ndata: https://…/artifacts/…/0.webp\n\n"
@@ -79,7 +90,7 @@ async def _followed(
     responses={
         200: {
             "description": "`logs`, then `output` for each result or `error`, and last `done`",
-            "content": {"text/event-stream": {"example": _EXAMPLE}},
+            "content": {"text/event-stream": {"schema": _EVENT, "example": _EXAMPLE}},
         },
         **problems(401, 403, 404, 422, 429, 503),
     },

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from deploy.bench.report_pages import GOALS
+from deploy.bench.operators.report_pages import GOALS
 from tests.acceptance.stack import run_bottega
 
 

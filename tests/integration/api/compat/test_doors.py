@@ -102,6 +102,7 @@ def test_whatever_is_no_call_is_refused_in_the_form_of_its_api(
         ("PATCH", door.submit),
         ("DELETE", door.submit),
         ("GET", door.prefix + "/%00"),
+        ("GET", door.prefix + "/%0A"),
     ]
     for method, path in calls:
         answer = client.request(method, path, headers=door.key(key))

@@ -109,7 +109,7 @@ def test_the_python_client_looks_at_pictures(url: str, key: str, station: Statio
     station.adapter.script[:] = [
         answering("a red circle", "<CAPTION>", 0.9),
         answering(boxes, "<OD>", 0.75, 0.25),
-        answering(outlines, "<REFERRING_EXPRESSION_SEGMENTATION>", 0.75, masks=1),
+        *[answering(outlines, "<REFERRING_EXPRESSION_SEGMENTATION>", 0.75, masks=1)] * 2,
     ]
     with at_work(station, FLORENCE2):
         caption: Any = inference(url, key, FLORENCE2).image_to_text(PICTURE)
@@ -134,6 +134,11 @@ def test_the_python_client_looks_at_pictures(url: str, key: str, station: Statio
             headers={"Authorization": f"Bearer {key}"},
             timeout=60,
         )
+        # The Python client has no parameter for words.
+        found_by_name: list[Any] = inference(
+            url, key, FLORENCE2, "image-segmentation?text=a%20star"
+        ).image_segmentation(PICTURE)
+        assert [(each.label, each.mask.size) for each in found_by_name] == [("a star", (80, 64))]
     [segment] = answer.json()
     assert (segment["label"], segment["score"]) == ("a circle", 0.75)
     assert Image.open(io.BytesIO(base64.b64decode(segment["mask"]))).size == (80, 64)

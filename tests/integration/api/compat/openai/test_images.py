@@ -9,6 +9,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from db.storage.object_store import StoreUnavailableError
 from db.tenants import api_keys
 from tests.integration.api.compat.openai.conftest import Site
 from tests.support.adapters import raising
@@ -227,6 +228,43 @@ def test_a_picture_that_cannot_be_used_is_an_error_of_its_field(
     assert site.rows() == []
 
 
+def test_a_file_that_has_no_meaning_is_ignored_and_told(site: Site) -> None:
+    files = {"image": ("a.png", SOURCE), "markup": ("m.png", SOURCE), "prompt": ("p", b"a star")}
+    sent = {"model": FLUX, "prompt": "a star"}
+    with site.working():
+        answer = site.http.post("/openai/v1/images/edits", data=sent, files=files)
+    assert answer.headers["bottega-ignored"] == "markup"
+
+
+def test_an_upload_is_no_larger_than_a_picture(site: Site) -> None:
+    files = {"file": ("a.png", b"\0" * 20_100_000)}
+    site.error(site.http.post("/openai/v1/files", files=files), 413)
+
+
+def test_a_painted_picture_that_cannot_be_read_is_not_painted_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_key: str) -> None:
+        raise StoreUnavailableError
+
+    with site.working():
+        assert site.generate().status_code == 200
+        monkeypatch.setattr(site.app.state.services.store, "get", fail)
+        answer = site.generate()
+    assert site.error(answer, 503)["code"] == "unavailable"
+    assert answer.headers["x-should-retry"] == "false"
+    assert site.rows("id")[1][0] == answer.headers["bottega-job"]
+
+
+def test_an_edit_is_a_form_or_json(site: Site) -> None:
+    call = "/openai/v1/images/edits"
+    for content_type in ("text/plain", "image/png", ""):
+        headers = {"Content-Type": content_type}
+        site.error(site.http.post(call, content=b'{"prompt": "a"}', headers=headers), 415)
+    sent = {"model": FLUX, "prompt": "a star"}
+    assert site.error(site.http.post(call, data=sent), 400)["param"] == "image"
+
+
 def test_too_many_parts_are_refused(site: Site) -> None:
     files = [("image[]", (f"{n}.png", SOURCE)) for n in range(18)]
     sent = {"model": FLUX, "prompt": "a star"}
@@ -317,3 +355,5 @@ def test_the_document_describes_the_calls(site: Site) -> None:
     calls = {path.removeprefix("/v1") for path in document["paths"]}
     assert {"/images/generations", "/images/edits", "/chat/completions", "/files"} <= calls
     assert "#/$defs" not in json.dumps(document)
+    answers = [each["responses"] for path in document["paths"].values() for each in path.values()]
+    assert all("400" in each and "422" not in each for each in answers)

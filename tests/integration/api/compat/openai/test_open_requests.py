@@ -156,6 +156,15 @@ def test_a_request_that_is_refused_is_no_stream(site: Site) -> None:
     assert site.error(site.generate(stream=True, n=11), 400)["param"] == "n"
 
 
+def test_a_stream_that_is_asked_for_again_has_the_same_picture(site: Site) -> None:
+    site.headers["Idempotency-Key"] = "k"
+    with site.working(with_previews(4)):
+        first = events_of(site.generate(stream=True, partial_images=1))
+        again = events_of(site.generate(stream=True, partial_images=1))
+    assert again[-1] == first[-1]
+    assert [name for name, _ in again] == [name for name, _ in first]
+
+
 def test_a_stream_of_a_failed_job_that_is_asked_for_again_is_an_error(site: Site) -> None:
     site.headers["Idempotency-Key"] = "k"
     with site.working(raising(InvalidLoraError("it is broken"))):

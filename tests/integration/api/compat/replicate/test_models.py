@@ -26,6 +26,8 @@ def test_search(client: Client) -> None:
         names = [model["name"] for model in answer.json()["results"]]
         assert "flux.1-demo" in names
         assert not [name for name in names if "florence" in name]
+    long = client.call("QUERY", "models", content="x" * 3_000, headers=plain)
+    assert (long.status_code, long.json()["status"]) == (413, 413)
 
 
 def test_versions(client: Client) -> None:
@@ -36,7 +38,8 @@ def test_versions(client: Client) -> None:
     assert schemas["Input"]["required"] == ["prompt"]
     assert schemas["Output"]["type"] == "array"
     wrong = client.call("GET", f"{OWN}/versions/{'0' * 64}")
-    assert (wrong.status_code, wrong.json()["title"]) == (404, "Not found")
+    assert (wrong.status_code, wrong.json()["title"]) == (404, "Invalid version or not permitted")
+    assert client.get(f"{OWN}/examples")["results"] == []
 
 
 def test_deployments(client: Client) -> None:

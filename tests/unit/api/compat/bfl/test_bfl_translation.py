@@ -61,6 +61,8 @@ def ignored(variant: str, **fields: Any) -> list[str]:
             {"interval": 3, "safety_tolerance": 6},
             {"interval": 3} | {"safety_tolerance": 6},
         ),
+        ("flux.1-pro", {"interval": 2.0, "guidance": 2.0}, {"interval": 2, "guidance": 2.0}),
+        ("flux.1-pro", {"interval": 2.5}, {"interval": 2.5}),
         ("flux.2-flex", {"prompt_upsampling": False}, {"prompt_upsampling": False}),
     ],
 )

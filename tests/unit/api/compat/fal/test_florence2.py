@@ -9,7 +9,7 @@ from api.compat.fal.florence2_input import translate_florence2
 from api.compat.fal.names import FLORENCE2_PATHS, find_app
 from api.compat.fal.rendering import output_of, webhook_body
 from api.compat.shared.job import ForeignJob
-from api.compat.shared.regions import MeasuredPicture
+from api.compat.shared.measured_pictures import MeasuredPicture
 from api.compat.shared.webhook_rendering import ForeignEvent
 from api.core.domain_errors import InvalidSubmissionError
 from api.schemas.jobs import JobError, JobUrls, JobView, Price, Timings

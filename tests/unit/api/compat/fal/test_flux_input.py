@@ -155,7 +155,7 @@ def test_names_of_fields_in_errors() -> None:
         ("images", 1): "image_urls.1",
         ("images",): "image_urls",
         ("width",): "image_size.width",
-        ("steps",): "steps",
+        ("steps",): "num_inference_steps",
         ("loras", 0, "source"): "loras.0.path",
         ("prompt",): "prompt",
     }

@@ -64,7 +64,7 @@ def test_each_error_has_its_status_type_parameter_and_code(
     assert "x-should-retry" not in headers
 
 
-@pytest.mark.parametrize(("status", "sent"), [(402, 429), (409, 409), (504, 504)])
+@pytest.mark.parametrize(("status", "sent"), [(402, 429), (409, 409), (500, 500), (504, 504)])
 def test_an_answer_that_would_stay_the_same_is_not_asked_for_again(status: int, sent: int) -> None:
     found, _, headers = answered(ProblemError(status, "x", "x"))
     assert (found, headers["x-should-retry"]) == (sent, "false")

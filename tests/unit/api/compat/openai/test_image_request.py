@@ -218,3 +218,26 @@ def test_an_alias_of_the_operator_is_the_model_of_requests_without_one() -> None
     fields = ImageFields(prompt="a star")
     catalogue = Catalogue([replace(find(DEV), aliases=(DEFAULT_MODEL,))])
     assert find_painter(catalogue, fields).id == DEV
+
+
+def test_an_open_request_holds_no_pictures() -> None:
+    sent = {"images": ["data:…"], "mask": "data:…", "quality": "hd", "anything": "data:…"}
+    fields = EditFields.model_validate({"prompt": "a star", "size": "64x64", **sent})
+    fields.release()
+    assert "data:…" not in fields.model_dump_json()
+    assert (fields.quality, fields.side) == ("hd", (64, 64))
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        ["file_a", "file_b"],
+        [{"file_id": "file_a"}, {"image_url": "file_b"}],
+        '[{"file_id": "file_a"}, "file_b"]',
+    ],
+)
+def test_pictures_may_be_text_or_objects_or_json_in_a_form(images: Any) -> None:
+    fields = EditFields.model_validate({"images": images, "mask": '{"file_id": "file_m"}'})
+    assert [each.name for each in fields.images or ()] == ["file_a", "file_b"]
+    assert fields.mask is not None
+    assert fields.mask.name == "file_m"

@@ -25,8 +25,8 @@ from db.reports.window import failures_by_code, queue_windows, revenue_today
 from db.tenants import api_keys
 from db.tenants.api_keys import OperatorRole
 from db.values.job_state import JobState
-from deploy.bench.job_history import insert_job_history
-from deploy.bench.report_pages import measure_pages
+from deploy.bench.operators.job_history import insert_job_history
+from deploy.bench.operators.report_pages import measure_pages
 from deploy.local.processes import api_program
 from deploy.local.servers.postgres import EmbeddedPostgres
 from deploy.local.servers.process import free_port
