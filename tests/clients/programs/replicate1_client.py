@@ -131,7 +131,8 @@ def _() -> None:
     assert prediction.status == "succeeded", prediction
     assert prediction.metrics["predict_time"] > 0
     assert prediction.completed_at
-    assert client.predictions.get(prediction.id).output == prediction.output
+    again = client.predictions.get(prediction.id).output
+    assert [fetch(url) for url in again] == [fetch(url) for url in prediction.output]
     assert native(f"/v1/jobs/{prediction.id}")["state"] == "succeeded"
 
 
