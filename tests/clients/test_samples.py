@@ -47,7 +47,7 @@ def client(scene: Scene) -> httpx.Client:
 @pytest.fixture(scope="module")
 def file(scene: Scene, client: httpx.Client) -> str:
     """An uploaded picture."""
-    sent = client.post("/v1/files", content=(scene.folder / "picture.png").read_bytes())
+    sent = client.post("/v1/files", files={"file": (scene.folder / "picture.png").read_bytes()})
     return str(sent.raise_for_status().json()["id"])
 
 
