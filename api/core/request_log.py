@@ -21,6 +21,9 @@ _VALID_ID = re.compile(ID_PATTERN[1:-1])
 PROBES = ("/livez", "/readyz", "/healthz", "/metrics")
 """Paths that load balancers and Prometheus ask for all the time."""
 
+LONG_POLL = "bottega.long_poll"
+"""The scope's entry of a request that waits for a job: its time and status are the job's."""
+
 _SERVER_ERROR = 500
 
 _log = structlog.get_logger(__name__)
@@ -104,7 +107,7 @@ class _LoggedResponse:
         method, route = _method(self._scope), _template(self._scope)
         if self._is_stream:
             metrics.streams_open.dec()
-        elif not self._is_long_poll:
+        elif not (self._is_long_poll or LONG_POLL in self._scope):
             metrics.observe_request(method, route, self._status, seconds)
         if self._status < _SERVER_ERROR and self._scope["path"] in PROBES:
             return

@@ -32,8 +32,8 @@ class SurfacesPlan:
     round_jobs: int
 
 
-FULL = SurfacesPlan(5, 1_000)
-QUICK = SurfacesPlan(1, 80)
+FULL = SurfacesPlan(5, 400)
+QUICK = SurfacesPlan(3, 64)
 
 Call = tuple[str, dict[str, Any]]
 
@@ -44,12 +44,12 @@ class SubmissionCall:
 
     Attributes:
         variant: the variant of its jobs.
-        call: the path and the body for a prompt.
-        compared_with: the way of the service's own API; empty for that one.
+        request: the path and the body for a prompt.
+        compared_with: the call of the service's own API; empty for that one.
     """
 
     variant: str
-    call: Callable[[str], Call]
+    request: Callable[[str], Call]
     compared_with: str = ""
 
 
@@ -90,42 +90,41 @@ CALLS: Mapping[str, SubmissionCall] = {
         DOT.id, lambda prompt: (f"/hf/models/{DOT.id}", {"inputs": prompt}), "native_wait"
     ),
 }
-"""Every way, asynchronous ones first; synchronous ones wait for the picture."""
+"""Every call, asynchronous ones first; synchronous ones wait for the picture."""
 
 GOALS = tuple(
     Goal(f"{name}_jobs_ratio", 0.9, at_most=False)
-    for name, way in CALLS.items()
-    if way.compared_with == "native"
+    for name, call in CALLS.items()
+    if call.compared_with == "native"
 )
 
 
 def measure_surfaces(plan: SurfacesPlan, folder: Path) -> dict[str, float]:
-    """Measure the jobs per second of every way, and their ratio to the service's own API.
+    """Measure the jobs per second of every call, and their ratio to the service's own API.
 
     The time of a turn is from the first POST to the last stored job, with eight tenants on
-    persistent connections. A ratio is the median of those of the rounds: in each, every way has its
-    turn, and the order is another one.
+    persistent connections. A ratio is the median of those of the rounds: in each, every call has
+    its turn, and the order is another one.
 
     Returns:
-        For each way its jobs per second; for all but the native ones the ratio, and the median
-        seconds of a call beside the native one's.
+        For each call its jobs per second; for all but the native ones the ratio.
     """
     figures = {"load_before": os.getloadavg()[0]}
     with BenchStack(folder, variants=()) as stack:
-        for name, way in CALLS.items():
-            _measure(stack, name, way, _WARM_UP)
+        for name, call in CALLS.items():
+            _measure(stack, name, call, _WARM_UP)
         rounds = [_measure_round(stack, plan.round_jobs, n) for n in range(plan.rounds)]
-    for name, way in CALLS.items():
+    for name, call in CALLS.items():
         figures[f"{name}_jobs_per_second"] = statistics.median(each[name] for each in rounds)
-        if way.compared_with:
+        if call.compared_with:
             figures[f"{name}_jobs_ratio"] = statistics.median(
-                each[name] / each[way.compared_with] for each in rounds
+                each[name] / each[call.compared_with] for each in rounds
             )
     return figures
 
 
 def _measure_round(stack: BenchStack, jobs: int, number: int) -> dict[str, float]:
-    """The jobs per second of each way; the turns of a round begin with another way each time."""
+    """The jobs per second of each call; the turns of a round begin with another one each time."""
     names = [*CALLS]
     begin = 3 * number % len(names)
     return {
@@ -134,22 +133,22 @@ def _measure_round(stack: BenchStack, jobs: int, number: int) -> dict[str, float
     }
 
 
-def _measure(stack: BenchStack, prompt: str, way: SubmissionCall, jobs: int) -> float:
+def _measure(stack: BenchStack, prompt: str, call: SubmissionCall, jobs: int) -> float:
     """The seconds of a turn."""
     began = time.perf_counter()
     with ThreadPoolExecutor(CLIENTS) as pool:
-        list(pool.map(partial(_submit, stack, prompt, way), range(CLIENTS), repeat(jobs)))
-    wait_until_done(stack, way.variant, began)
+        list(pool.map(partial(_submit, stack, prompt, call), range(CLIENTS), repeat(jobs)))
+    wait_until_done(stack, call.variant, began)
     seconds = time.perf_counter() - began
-    wait_for_empty_queue(stack, way.variant)
+    wait_for_empty_queue(stack, call.variant)
     return seconds
 
 
 def _submit(
-    stack: BenchStack, prompt: str, way: SubmissionCall, client_number: int, jobs: int
+    stack: BenchStack, prompt: str, call: SubmissionCall, client_number: int, jobs: int
 ) -> None:
     """Submit one client's share of the jobs, no two of which are equal."""
     numbers: Sequence[int] = range(client_number, jobs, CLIENTS)
     with stack.client(client_number) as client:
         for n in numbers:
-            client.post(*way.call(f"{prompt} {n}"))
+            client.post(*call.request(f"{prompt} {n}"))

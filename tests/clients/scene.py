@@ -50,6 +50,7 @@ class Scene:
             "key": key,
             "poor": poor,
             "limited": limited,
+            "operator_key": facts["operator_key"],
             **{name: str(self.folder / f"{name}.png") for name in ("picture", "mask")},
             "alpha_mask": str(self.folder / "alpha_mask.png"),
         }

@@ -1,5 +1,6 @@
 """Each step of each client's program: unmodified packages against `bottega up`."""
 
+import os
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -21,10 +22,12 @@ PROGRAMS = (
     Program("ai.mjs", "newest"),
     Program("ai.mjs", "ai6"),
 )
+_ONLY = os.environ.get("CLIENT_STEP")  # the programs do no other step then
 _STEPS = [
     pytest.param(program, step, id=f"{program.name}: {step}")
     for program in PROGRAMS
     for step in program.steps()
+    if _ONLY in {None, step}
 ]
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(900)]

@@ -10,17 +10,21 @@ from zlib import crc32
 
 from schemathesis.config import (
     ChecksConfig,
+    CoveragePhaseConfig,
     GenerationConfig,
+    PhasesConfig,
     PositiveDataAcceptanceConfig,
     ProjectConfig,
     ProjectsConfig,
     SchemathesisConfig,
     SimpleCheckConfig,
+    StatefulPhaseConfig,
 )
 from schemathesis.engine import Status, events, from_schema
 from schemathesis.hooks import HookContext
 from schemathesis.schemas import BaseSchema
 
+from tests.support.adapters import paint_or_look
 from tests.support.station import FLORENCE2, FLUX, Station
 
 Json = dict[str, Any]
@@ -55,7 +59,7 @@ class Outcome:
 
 
 def configured(
-    key: str, seed: int, examples: int, *, is_foreign: bool = False
+    key: str, seed: int, examples: int, *, is_foreign: bool = False, is_short: bool = False
 ) -> SchemathesisConfig:
     """A run with a key.
 
@@ -65,6 +69,7 @@ def configured(
         examples: the random requests for each operation.
         is_foreign: true for an API that takes what its clients send beside its document, and
             refuses calls of theirs by routes that it does not document.
+        is_short: true for the documents' examples and random requests alone.
     """
     native = SimpleCheckConfig(enabled=not is_foreign)
     checks = ChecksConfig(
@@ -79,6 +84,10 @@ def configured(
     project = ProjectConfig(
         headers={"Authorization": f"Bearer {key}"},
         checks=checks,
+        phases=PhasesConfig(
+            coverage=CoveragePhaseConfig(enabled=not is_short),
+            stateful=StatefulPhaseConfig(enabled=not is_short),
+        ),
         generation=GenerationConfig(max_examples=examples, no_shrink=True),
         request_timeout=90,
         continue_on_failure=True,
@@ -108,6 +117,7 @@ def outcome_of(schema: BaseSchema) -> Outcome:
 @contextmanager
 def working(station: Station) -> Iterator[None]:
     """Run the jobs that are submitted meanwhile, so that streams and long polls end."""
+    station.adapter.otherwise = paint_or_look
     stopping = threading.Event()
 
     def work() -> None:

@@ -84,7 +84,12 @@ def of_events(responses: Responses) -> Responses:
 _EVENTS: Responses = {
     200: {
         "description": "Server-sent events without a type; the data is JSON",
-        "content": {"text/event-stream": {"example": 'data: {"status": "IN_QUEUE"}\n\n'}},
+        "content": {
+            "text/event-stream": {
+                "schema": {"type": "object", "properties": {"data": {"type": "string"}}},
+                "example": 'data: {"status": "IN_QUEUE"}\n\n',
+            }
+        },
     }
 }
 

@@ -15,6 +15,7 @@ from api.compat.shared.pictures import data_uri
 from api.core.domain_errors import InvalidSubmissionError
 from api.core.errors import ProblemError
 from api.core.json_body import parse_json
+from api.core.json_meter import JsonLimits, JsonMeter, data_uri_chars
 
 _MEDIA_TYPES: Mapping[bytes, str] = {
     b"\x89PNG": "image/png",
@@ -50,19 +51,27 @@ async def read_body(request: Request) -> InferenceBody:
     """Read a request's body; its bytes are not kept.
 
     Raises:
-        ProblemError: 400, it is neither a picture nor JSON.
+        ProblemError: 400, it is neither a picture nor JSON; 413 or 422, it holds too much JSON.
         InvalidSubmissionError: it is JSON of another form.
     """
     data = b"".join([chunk async for chunk in request.stream()])
     media_type = next((kind for magic, kind in _MEDIA_TYPES.items() if data.startswith(magic)), "")
     if media_type:
         return InferenceBody(await run_in_threadpool(data_uri, data, media_type), is_raw=True)
+    _measure(request, data)
     try:
         parsed = await parse_json(data)
     except (ValueError, RecursionError):
         detail = "the body is neither a PNG, JPEG or WebP picture nor JSON with inputs"
         raise ProblemError(HTTPStatus.BAD_REQUEST, "bad_request", detail) from None
     return _from_json(parsed)
+
+
+def _measure(request: Request, data: bytes) -> None:
+    """Apply the limits of JSON, which the middleware applies only to what says that it is JSON."""
+    settings = request.app.state.services.settings
+    limits = JsonLimits(settings.max_json_bytes, data_uri_chars(settings.max_picture_bytes))
+    JsonMeter(limits).feed(data)
 
 
 def _from_json(parsed: Any) -> InferenceBody:

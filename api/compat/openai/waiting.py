@@ -13,6 +13,7 @@ from api.compat.openai.outcomes import require_success
 from api.compat.shared.foreign_job import ForeignJob, ForeignJobs
 from api.compat.shared.submission import ForeignRequest, ForeignResult, submit_foreign
 from api.compat.shared.waiting import leaving, wait_for_end
+from api.core.request_log import LONG_POLL
 from api.jobs.actions import leave_job
 from api.middleware.body_limit import release_body
 from api.services import Services
@@ -78,6 +79,7 @@ async def submit_and_wait_for_all(
     """
     with services.waiter_limits.long_poll(caller.key_id):
         results = await run_in_threadpool(submit)
+        request.scope[LONG_POLL] = True
         release_body(request.scope)
         ends_at = monotonic() + services.settings.sync_seconds
         ended = []

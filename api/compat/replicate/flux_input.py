@@ -16,7 +16,12 @@ _NAMES: Mapping[str, str] = {
     "loras": "lora_weights",
 }
 
-_PICTURE_NAMES: Mapping[str, str] = {"kontext": "input_image", "redux": "redux_image"}
+_PICTURE_NAMES: Mapping[str, str] = {
+    "kontext": "input_image",
+    "redux": "redux_image",
+    "canny": "control_image",
+    "depth": "control_image",
+}
 """The name of the picture to paint from, by a part of the variant's id."""
 
 _SYNONYMS: Mapping[str, Sequence[str]] = {
@@ -24,12 +29,14 @@ _SYNONYMS: Mapping[str, Sequence[str]] = {
     "seed": ("seed",),
     "steps": ("num_inference_steps", "steps"),
     "guidance": ("guidance", "guidance_scale"),
-    "control_image": ("control_image",),
 }
 """The fields of a native parameter that are taken as they are; the first one given counts."""
 
 _STRENGTHS = ("prompt_strength", "strength", "image_prompt_strength")
 _PICTURES = ("image", "input_image", "redux_image", "image_prompt")
+_RAW, _MAP = "control_image", "preprocessed_image"
+"""The picture whose outlines or depths are kept, of which the map is made here; a finished map."""
+
 _PICTURE_LISTS = ("input_images", "images")
 _NUMBERED = tuple(f"input_image_{n}" for n in range(2, 9))
 _LORAS = (("lora_weights", "lora_scale"), ("extra_lora", "extra_lora_scale"))
@@ -58,6 +65,7 @@ def translate(variant: Variant, fields: Fields) -> Translation:
         _put_first(t, fields, native, names)
     pictures = _pictures(t, fields)
     _put_pictures(t, fields, pictures)
+    t.put("control_image", as_native(fields.get(_MAP)), _MAP)
     put_size(t, fields, has_picture=bool(pictures) or "control_image" in t.input)
     _put_count(t, fields)
     _put_format(t, fields)
@@ -71,7 +79,7 @@ def names_of(variant: Variant) -> Mapping[str, str]:
     """The names by which a model's predictions know native parameters, where they differ."""
     own = (variant.base or variant.id).split("-")
     special = next((name for part, name in _PICTURE_NAMES.items() if part in own), None)
-    return {**_NAMES, "image": special} if special else _NAMES
+    return {**_NAMES, "control_image": _MAP, "image": special} if special else _NAMES
 
 
 def default_format(variant: Variant) -> tuple[str, int]:
@@ -83,14 +91,15 @@ def default_format(variant: Variant) -> tuple[str, int]:
 def _put_first(t: Translation, fields: Fields, native: str, names: Sequence[str]) -> None:
     given = [name for name in names if fields.get(name) is not None]
     for name in given[:1]:
-        t.put(native, as_native(fields[name]) if native == "control_image" else fields[name], name)
+        t.put(native, fields[name], name)
     for name in given[1:]:
         t.ignore(name, f"{given[0]} is given")
 
 
 def _pictures(t: Translation, fields: Fields) -> list[tuple[str, str]]:
     """The pictures to edit or to paint from, in order, each with its field."""
-    found = [(as_native(fields[name]), name) for name in _PICTURES if fields.get(name)]
+    names = (*_PICTURES, _RAW) if t.takes("control_image") else _PICTURES
+    found = [(as_native(fields[name]), name) for name in names if fields.get(name)]
     for name in _PICTURE_LISTS:
         given = fields.get(name)
         t.accept(name)

@@ -15,7 +15,7 @@ from workers.catalog.flux.sizes import RATIO, SIDE_STEP, size_for_ratio
 _SIDES = ("width", "height", "size")
 _AREAS = ("megapixels", "output_megapixels", "resolution")
 _CUSTOM = "custom"
-_MATCHING = "match_input_image"
+_MATCHING = ("match_input_image", "match_input")
 _HOSTED_SIDE = 1024
 _MAX_RATIO = 99
 
@@ -71,7 +71,7 @@ def put_size(t: Translation, fields: Mapping[str, Any], *, has_picture: bool) ->
     """
     ratio, area = fields.get("aspect_ratio"), _area(t, fields)
     t.accept("aspect_ratio")
-    if ratio == _MATCHING:
+    if ratio in _MATCHING:
         _ignore(t, fields, *_SIDES, reason="the picture's own size is used")
     elif ratio not in (None, _CUSTOM):
         _ignore(t, fields, *_SIDES, reason="aspect_ratio is given")
@@ -79,7 +79,7 @@ def put_size(t: Translation, fields: Mapping[str, Any], *, has_picture: bool) ->
     elif not _put_sides(t, fields) and area != 1 and not has_picture:
         _put_ratio(t, "1:1", area)
         return
-    if area != 1 and (ratio in (None, _CUSTOM, _MATCHING) or not t.takes("width")):
+    if area != 1 and (ratio in (None, _CUSTOM, *_MATCHING) or not t.takes("width")):
         _ignore(t, fields, *_AREAS, reason="it goes with an aspect_ratio alone")
 
 
@@ -145,7 +145,7 @@ def _area(t: Translation, fields: Mapping[str, Any]) -> float:
     given = [(name, fields[name]) for name in _AREAS if fields.get(name) is not None]
     t.accept(*(name for name, _ in given))
     for name, value in given:
-        if value == _MATCHING:
+        if value in _MATCHING:
             continue
         match = _AREA.fullmatch(str(value)) if isinstance(value, str | int | float) else None
         if match is None or not float(match[1]):

@@ -1,6 +1,8 @@
 """Submission of a prediction: its model, its input and its webhook, translated."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from api.auth.tenant import Caller
 from api.compat.replicate import florence_input, flux_input
@@ -11,6 +13,8 @@ from api.compat.replicate.waits import seconds_of
 from api.compat.shared.echo import shortened
 from api.compat.shared.foreign_job import ForeignJobs
 from api.compat.shared.measured_pictures import MeasuredPicture, store_and_measure
+from api.compat.shared.picture_files import mask_of_transparency
+from api.compat.shared.pictures import as_native
 from api.compat.shared.submission import (
     ForeignRequest,
     ForeignResult,
@@ -81,7 +85,19 @@ def _translation(services: Services, caller: Caller, asked: PredictionRequest) -
 
     if variant.family == Family.FLORENCE2:
         return florence_input.translate(variant, asked.body.input, measure)
-    return flux_input.translate(variant, asked.body.input)
+    return flux_input.translate(variant, _with_mask(services, caller, asked))
+
+
+def _with_mask(services: Services, caller: Caller, asked: PredictionRequest) -> Mapping[str, Any]:
+    """The input; where a variant needs a mask and has none, with that of its transparency."""
+    fields = asked.body.input
+    mask = asked.reference.variant.parameters.model_fields.get("mask")
+    picture = as_native(fields.get("image"))
+    needs_mask = mask is not None and mask.is_required() and not fields.get("mask")
+    if not needs_mask or not picture or not isinstance(picture, str):
+        return fields
+    stored, found = mask_of_transparency(services, caller.tenant_id, picture, "image")
+    return {**fields, "image": stored, **({"mask": found} if found else {})}
 
 
 def _webhook(body: PredictionBody) -> ForeignWebhook | None:

@@ -16,6 +16,7 @@ from api.compat.shared.foreign_job import ForeignJob, ForeignJobs
 from api.compat.shared.submission import ForeignResult
 from api.core.domain_errors import NotInTimeError
 from api.core.event_stream import disconnection
+from api.core.request_log import LONG_POLL
 from api.jobs.actions import leave_job
 from api.jobs.event_frames import FollowedJob
 from api.jobs.long_poll import wait_until_over
@@ -52,6 +53,7 @@ async def submit_and_wait(
     """
     with services.waiter_limits.long_poll(caller.key_id):
         result = await run_in_threadpool(submit)
+        request.scope[LONG_POLL] = True
         release_body(request.scope)
         if result.job.is_over:
             return result

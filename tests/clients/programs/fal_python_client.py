@@ -21,6 +21,7 @@ from harness import (
     kind_of,
     main,
     newest_job,
+    paused_queue,
     raises,
     receiving,
     size_of,
@@ -272,6 +273,13 @@ def _() -> None:
     assert fal_client.run(FLUX, arguments=SMALL, start_timeout=60)["images"]
     handle = fal_client.submit(FLUX, arguments=SMALL, priority="low")
     assert handle.get()["images"]
+
+
+@step("request that does not start in time")
+def _() -> None:
+    with paused_queue(), raises(fal_client.FalClientHTTPError) as raised:
+        fal_client.subscribe(FLUX, arguments=SMALL, start_timeout=2)
+    assert (raised.error.status_code, raised.error.error_type) == (504, "request_timeout")
 
 
 @step("webhook verified by the key set")

@@ -104,8 +104,11 @@ export async function busyWorker(use) {
   const input = { prompt: "something else", steps: 50, num_images: 4 };
   const body = { model: "flux.1-demo", input, priority: "high" };
   const jobs = [await native("/v1/jobs", body), await native("/v1/jobs", body)];
-  await use();
-  for (const job of jobs) await native(`/v1/jobs/${job.id}/cancel`, {});
+  try {
+    await use();
+  } finally {
+    for (const job of jobs) await native(`/v1/jobs/${job.id}/cancel`, {});
+  }
 }
 
 // Wait until the program's last job is canceled.

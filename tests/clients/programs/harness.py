@@ -131,9 +131,22 @@ def busy_worker() -> Iterator[None]:
     slow = {"prompt": "something else", "steps": 50, "num_images": 4}
     body = {"model": "flux.1-demo", "input": slow, "priority": "high"}
     jobs = [native("/v1/jobs", body) for _ in range(2)]
-    yield
-    for job in jobs:
-        native(f"/v1/jobs/{job['id']}/cancel", {})
+    try:
+        yield
+    finally:
+        for job in jobs:
+            native(f"/v1/jobs/{job['id']}/cancel", {})
+
+
+@contextlib.contextmanager
+def paused_queue() -> Iterator[None]:
+    """Have no job of flux.1-demo begin meanwhile."""
+    path, key = "/v1/admin/queues/flux.1-demo", FACTS["operator_key"]
+    native(f"{path}/pause", {}, key=key)
+    try:
+        yield
+    finally:
+        native(f"{path}/resume", {}, key=key)
 
 
 def await_cancellation() -> None:

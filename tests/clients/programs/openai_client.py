@@ -23,6 +23,7 @@ from harness import (
     main,
     native,
     newest_job,
+    paused_queue,
     raises,
     receiving,
     size_of,
@@ -420,6 +421,14 @@ def _() -> None:
         with raises(openai.APITimeoutError):
             hurried.images.generate(model=FLUX, prompt="left alone", extra_body={"steps": 50})
         await_cancellation()
+
+
+@step("a job that expires is not tried again")
+def _() -> None:
+    with paused_queue(), raises(openai.InternalServerError) as raised:
+        paint(extra_body={"expires_in_seconds": 2})
+    assert raised.error.status_code == 504
+    assert raised.error.response.request.headers["x-stainless-retry-count"] == "0"
 
 
 @step("eight at once", short=True)

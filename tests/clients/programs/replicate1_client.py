@@ -24,7 +24,7 @@ from harness import (
     size_of,
     step,
 )
-from replicate.exceptions import ModelError, ReplicateError
+from replicate.exceptions import ReplicateError
 from replicate.webhook import InvalidSignatureError, Webhooks
 
 FLUX, FLUX2, FLORENCE = "bottega/flux.1-demo", "bottega/flux.2-demo", "bottega/florence-2-demo"
@@ -131,7 +131,8 @@ def _() -> None:
     assert prediction.status == "succeeded", prediction
     assert prediction.metrics["predict_time"] > 0
     assert prediction.completed_at
-    assert client.predictions.get(prediction.id).output == prediction.output
+    again = client.predictions.get(prediction.id).output
+    assert [fetch(url) for url in again] == [fetch(url) for url in prediction.output]
     assert native(f"/v1/jobs/{prediction.id}")["state"] == "succeeded"
 
 
@@ -362,16 +363,6 @@ def _() -> None:
         with raises(ReplicateError) as raised:
             hurried.predictions.create(version="0" * 64, input={})
     assert raised.error.status == 429
-
-
-@step("a failed job is a ModelError")
-def _() -> None:
-    # What comes from a broken picture by URL is told at once, so only a cancel fails a run.
-    prediction = begin(num_inference_steps=50, num_outputs=4)
-    native(f"/v1/jobs/{prediction.id}/cancel", {})
-    prediction.wait()
-    assert prediction.status == "canceled"
-    assert ModelError
 
 
 @step("webhook verified by the client")

@@ -15,11 +15,13 @@ from harness import (
     fetch,
     main,
     native,
+    paused_queue,
     raises,
     receiving,
     size_of,
     step,
 )
+from replicate.exceptions import ModelError
 
 BASE = f"{URL}/replicate/v1"
 FLUX, FLORENCE = "bottega/flux.1-demo", "bottega/florence-2-demo"
@@ -76,6 +78,14 @@ def _() -> None:
 def _() -> None:
     prediction = create(cancel_after="1h")
     assert client.predictions.wait(prediction.id).status == "succeeded"
+
+
+@step("a deadline that passes is a ModelError")
+def _() -> None:
+    with paused_queue(), raises(ModelError) as raised:
+        client.run(FLUX, input=SMALL, cancel_after="2s")
+    assert raised.error.prediction.status == "failed"
+    assert raised.error.prediction.error
 
 
 @step("stream")

@@ -61,7 +61,7 @@ def _words(text: str) -> str:
     """The words; one client sends them as a string of JSON."""
     try:
         quoted = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     return quoted if isinstance(quoted, str) else text
 

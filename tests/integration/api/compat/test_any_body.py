@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -26,7 +27,7 @@ EXAMPLES = settings(
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-LONG = settings(EXAMPLES, max_examples=1_500)
+LONG = settings(EXAMPLES, max_examples=int(os.environ.get("FUZZ_EXAMPLES", "500")))
 
 BASE64 = base64.b64encode(picture((64, 64))).decode()
 

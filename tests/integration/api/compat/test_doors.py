@@ -150,6 +150,19 @@ def test_a_body_is_limited_before_it_is_received_and_while_it_is(
     play(app, scene)
 
 
+def test_json_that_does_not_say_so_has_the_same_limits(client: TestClient, key: str) -> None:
+    [door] = [each for each in DOORS if each.prefix == "/hf"]
+    many = b'{"inputs": [' + b"[]," * 20_000 + b"[]]}"
+    deep = b'{"inputs": ' + b"[" * 40 + b"]" * 40 + b"}"
+    large = b'{"inputs": "' + b"x" * 1_200_000 + b'"}'
+    for body, status in ((many, 422), (deep, 422), (large, 413)):
+        for kind in ("application/octet-stream", "text/plain"):
+            headers = {**door.key(key), "content-type": kind}
+            answer = client.post(door.submit, content=body, headers=headers)
+            assert answer.status_code == status, answer.text
+            door.check_error(answer)
+
+
 @pytest.mark.parametrize(**by_name())
 def test_a_picture_in_bare_base64_has_the_limit_of_pictures(
     make_api: MakeApi, key: str, door: Door

@@ -6,17 +6,31 @@ import json
 import secrets
 from typing import Any
 
+import pytest
 from structlog.testing import capture_logs
 
 from api.compat.shared.webhook_rendering import ForeignEvent
 from api.compat.webhook_forms import WebhookForms
 from api.core.artifact_urls import ArtifactUrls
 from db.core.session import Database
+from db.jobs.contents import lock_job, remove_contents
+from db.jobs.finish import expire_job
 from db.jobs.types import Origin
 from db.values.surfaces import SurfaceName
+from db.webhooks import deliveries
 from db.webhooks.queries import count_pending_with
 from db.webhooks.types import ProgressEvent, Webhook, WebhookEvent
-from tests.support.jobs import add_tenant, complete, fail, running, stored
+from tests.support.jobs import (
+    add_tenant,
+    cancel,
+    complete,
+    fail,
+    found,
+    running,
+    sql,
+    stored,
+    submit,
+)
 from tests.support.receivers import ReceivedRequest, Reply, receiving
 from tests.support.webhooks import (
     deliver_due,
@@ -178,3 +192,110 @@ def test_nothing_private_is_logged(database: Database) -> None:
     assert len(receiver.requests) == 2
     for private in ("s3cret-text", "private", "a red circle", URL_SECRET, "/artifacts/"):
         assert private not in str(logs)
+
+
+def end(database: Database, tenant_id: str, state: str, webhook: dict[str, Any]) -> str:
+    """End a job in a state; return its id."""
+    if state in ("canceled", "expired"):
+        job_id = submit(database, tenant_id, expires_in_seconds=60, **webhook)
+        if state == "canceled":
+            assert cancel(database, job_id, tenant_id)
+        else:
+            sql(
+                database,
+                "UPDATE jobs SET expires_at = now() - interval '1 s' WHERE id = :i",
+                i=job_id,
+            )
+            with database.transaction() as session:
+                assert expire_job(session, job_id)
+        return job_id
+    held = running(database, tenant_id, **webhook)
+    if state == "failed":
+        assert fail(database, held)
+    else:
+        assert complete(database, held, stored(held))
+    return held.job_id
+
+
+EXPECTED = {
+    SurfaceName.REPLICATE: {
+        "succeeded": ("succeeded", None),
+        "failed": ("failed", "it broke"),
+        "canceled": ("canceled", None),
+        "expired": ("failed", "in time"),
+    },
+    SurfaceName.FAL: {
+        "succeeded": ("OK", None),
+        "failed": ("ERROR", "it broke"),
+        "canceled": ("ERROR", "cancel"),
+        "expired": ("ERROR", ""),
+    },
+    SurfaceName.BFL: {
+        "succeeded": ("Ready", None),
+        "failed": ("Error", "it broke"),
+        "canceled": ("Error", ""),
+        "expired": ("Error", ""),
+    },
+}
+
+
+@pytest.mark.parametrize("state", ["succeeded", "failed", "canceled", "expired"])
+@pytest.mark.parametrize("surface", list(EXPECTED))
+def test_each_api_tells_each_end_in_its_own_words(
+    database: Database, surface: SurfaceName, state: str
+) -> None:
+    tenant_id = add_tenant(database)
+    with receiving() as receiver:
+        job_id = end(database, tenant_id, state, foreign(receiver.url, surface, secret="s3cret"))
+        dispatcher = webhook_dispatcher(database, forms=WebhookForms(URL_SECRET))
+        assert deliver_due(dispatcher) == 1
+        with database.transaction() as session:
+            job = lock_job(session, tenant_id=tenant_id, job_id=job_id)
+            assert job is not None
+            remove_contents(session, job)
+        [row] = of_job(database, job_id)
+        redeliver(database, row.id)
+        assert deliver_due(dispatcher) == 1
+        assert results(database, row.id) == [200, 200]
+    first, emptied = (json.loads(request.body) for request in receiver.requests)
+    status, error = EXPECTED[surface][state]
+    assert first["status"] == status
+    assert job_id in (first.get("id"), first.get("request_id"))
+    if error is not None:
+        assert error in json.dumps(first)
+    token = f"{BASE}/artifacts/"
+    assert (token in json.dumps(first)) == (state == "succeeded")
+    assert (token in json.dumps(emptied), "red circle" in json.dumps(emptied)) == (False, False)
+
+
+def test_replicates_events_are_the_prediction_at_each_moment(database: Database) -> None:
+    tenant_id = add_tenant(database)
+    events = (*ProgressEvent, *WebhookEvent)
+    dispatcher = webhook_dispatcher(database, forms=WebhookForms(URL_SECRET))
+    with receiving() as receiver:
+        webhook = foreign(receiver.url, SurfaceName.REPLICATE, events)
+        held = running(database, tenant_id, **webhook)
+        job = found(database, held.job_id)
+        with database.transaction() as session:
+            deliveries.enqueue_start(session, job)
+        deliver_due(dispatcher)
+        with database.transaction() as session:
+            deliveries.enqueue_logs(session, job, 2, 4)
+        deliver_due(dispatcher)
+        assert complete(database, held, stored(held))
+        deliver_due(dispatcher)
+        secret = secret_of(database, tenant_id)
+        told = [request.verified(secret) for request in receiver.requests]
+    assert [each["status"] for each in told[:2]] == ["processing", "processing"]
+    assert sorted(each["status"] for each in told[2:]) == ["processing", "succeeded"]
+    assert (told[0]["logs"], told[0]["output"]) == ("", None)
+    assert "2/4" in told[1]["logs"]
+    outputs = [each["output"] for each in told[2:]]
+    assert all(output and str(output).count("/artifacts/") == 1 for output in outputs)
+    for each in told:
+        assert (each["id"], each["completed_at"] is None) == (
+            held.job_id,
+            each["status"] == "processing",
+        )
+        assert None not in each["urls"].values()
+    assert len(set(receiver.ids)) == 4

@@ -4,6 +4,7 @@ import json
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 
 from api.compat.shared import waiting
 from db.jobs.finish import expire_job
@@ -181,6 +182,18 @@ def test_a_revoked_key_ends_a_stream_with_an_error(site: Site) -> None:
     [(_, data)] = events_of(got[0])
     assert data["error"]["code"] == "invalid_api_key"
     assert await_true(lambda: site.rows() == [("canceled",)])
+
+
+def test_a_failed_job_is_no_fault_of_the_process(site: Site) -> None:
+    def counted(status: str) -> float:
+        labels = {"method": "POST", "route": CALL, "status": status}
+        return REGISTRY.get_sample_value("bottega_http_request_seconds_count", labels) or 0
+
+    before = [counted("5xx"), counted("4xx")]
+    with site.working(raising(InvalidLoraError("it is broken"))):
+        site.error(site.generate(), 500)
+    site.error(site.generate(n=11), 400)
+    assert await_true(lambda: [counted("5xx"), counted("4xx")] == [before[0], before[1] + 1])
 
 
 def test_nothing_is_left_open(site: Site) -> None:

@@ -1,21 +1,26 @@
 """Predictions as Replicate's clients make, wait for, list and cancel them."""
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
 
 from api.compat.replicate.version_ids import version_id
 from api.compat.shared import room
 from api.compat.shared.pictures import data_uri
 from db.core.session import Database
+from db.tenants import api_keys
 from db.values.job_state import JobState
 from tests.integration.api.compat.replicate.conftest import Client, MakeClient
 from tests.support.adapters import Behaviour, Gate, raising
 from tests.support.jobs import sql
+from tests.support.pictures import encoded
 from tests.support.station import Station, picture
 from tests.support.waiting import await_true
 from workers.adapters.protocol import AdapterError
@@ -110,7 +115,7 @@ def test_cancel(client: Client) -> None:
     assert (again.status_code, again.json()["status"]) == (200, "canceled")
 
 
-def test_a_late_prediction_fails(client: Client, database: Database) -> None:
+def test_a_prediction_may_be_late(client: Client, database: Database) -> None:
     made = client.predict({"Cancel-After": "90s"})
     [[seconds]] = sql(
         database,
@@ -133,9 +138,7 @@ def test_the_same_request_rejoins_its_unfinished_prediction(client: Client) -> N
     assert client.predict(seed=2)["id"] != first["id"]
     client.call("POST", f"predictions/{first['id']}/cancel")
     assert client.predict(seed=1)["id"] != first["id"]
-
-
-def test_an_idempotency_key_gives_the_first_prediction(client: Client) -> None:
+    # A key does so for longer.
     keyed = {"Idempotency-Key": "one"}
     first = client.predict(keyed)
     client.call("POST", f"predictions/{first['id']}/cancel")
@@ -160,18 +163,14 @@ def test_lists_have_pages(client: Client, monkeypatch: pytest.MonkeyPatch) -> No
     assert client.get("predictions?created_before=2026-01-01T00:00:00Z")["results"] == []
 
 
-def test_a_job_of_the_native_api_is_a_prediction(client: Client) -> None:
+def test_every_job_of_ones_own_is_a_prediction(client: Client, make_client: MakeClient) -> None:
     body = {"model": "flux.1-demo", "input": {"prompt": "native", "seed": 5}}
     job = client.http.post("/v1/jobs", json=body, headers={"x-key": client.key}).json()
     shown = client.get(f"predictions/{job['id']}")
     assert (shown["model"], shown["input"]["prompt"]) == (MODEL, "native")
-
-
-def test_nobody_sees_anothers_predictions(client: Client, make_client: MakeClient) -> None:
-    made = client.predict()
     other = make_client()
     for method, path in (("GET", ""), ("POST", "/cancel")):
-        answer = other.call(method, f"predictions/{made['id']}{path}")
+        answer = other.call(method, f"predictions/{job['id']}{path}")
         assert answer.status_code == 404
         assert answer.json()["title"] == "Not found"
     assert other.get("predictions")["results"] == []
@@ -189,6 +188,10 @@ def test_errors(client: Client) -> None:
             assert problem["title"] == "Input validation failed"
             assert [each["field"] for each in problem["invalid_fields"]] == [field]
             assert problem["detail"].startswith(f"- {field}: ")
+    named = "models/black-forest-labs/flux-9/predictions"
+    answer = client.call("POST", named, json={"input": {"prompt": "x"}})
+    assert answer.status_code == 404
+    assert "black-forest-labs/flux-9" in answer.json()["detail"]
 
 
 WRONG: list[tuple[Json, str | None]] = [
@@ -210,13 +213,6 @@ WRONG: list[tuple[Json, str | None]] = [
         "webhook_events_filter.0",
     ),
 ]
-
-
-def test_an_unknown_model_is_not_found(client: Client) -> None:
-    body = {"input": {"prompt": "x"}}
-    answer = client.call("POST", "models/black-forest-labs/flux-9/predictions", json=body)
-    assert answer.status_code == 404
-    assert "black-forest-labs/flux-9" in answer.json()["detail"]
 
 
 def test_spent_credit(make_client: MakeClient) -> None:
@@ -243,6 +239,24 @@ def test_a_tenant_that_stays_full_is_refused(
     answer = client.call("POST", "predictions", json={"version": MODEL, "input": {"prompt": "x"}})
     assert answer.status_code == 429
     assert answer.headers["retry-after"].isdecimal()
+
+
+def test_a_key_with_all_its_waits_open_is_refused_at_once(
+    make_client: MakeClient, http: TestClient
+) -> None:
+    client = make_client(max_in_flight=1)
+    made = client.predict(seed=1)
+    services = http.app.state.services  # type: ignore[attr-defined]
+    key_id = api_keys.key_id_of(client.key) or ""
+    with ExitStack() as open_waits:
+        for _ in range(services.settings.max_long_polls_per_key):
+            open_waits.enter_context(services.waiter_limits.long_poll(key_id))
+        body = {"version": MODEL, "input": {"prompt": "x"}}
+        began = time.monotonic()
+        assert client.call("POST", "predictions", json=body).status_code == 429
+        assert time.monotonic() - began < room.ROOM_SECONDS
+        # A wait for the end is a preference alone.
+        assert client.predict({"Prefer": "wait"}, seed=1)["id"] == made["id"]
 
 
 def test_webhooks_have_the_clients_events(client: Client, database: Database) -> None:
@@ -278,3 +292,19 @@ def test_a_region_of_a_picture(client: Client, database: Database) -> None:
     assert given["region"] == pytest.approx([0.04, 0.03, 39.96, 59.97])
     assert given["artifacts"] == ["overlay"]
     assert answer.json()["input"]["image"].endswith("…")
+
+
+def test_transparency_is_the_mask_of_a_variant_that_needs_one(
+    client: Client, database: Database
+) -> None:
+    clear = Image.new("RGBA", (80, 64), "navy")
+    clear.putalpha(0)
+    for shown, status in ((encoded(clear), 201), (picture((80, 64)), 422)):
+        body = {"input": {"prompt": "x", "image": data_uri(shown)}}
+        answer = client.call(
+            "POST", "models/black-forest-labs/flux-fill-dev/predictions", json=body
+        )
+        assert answer.status_code == status, answer.text
+    assert answer.json()["invalid_fields"][0]["field"] == "input.mask"
+    [[given]] = sql(database, "SELECT input FROM jobs")
+    assert given["mask"] != given["image"]

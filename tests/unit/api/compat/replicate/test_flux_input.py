@@ -76,6 +76,7 @@ def test_a_given_format() -> None:
         ({"width": 640}, {"width": 640}),
         ({"size": "640x480"}, {"width": 640, "height": 480}),
         ({"aspect_ratio": "match_input_image"}, {}),
+        ({"megapixels": "match_input"}, {}),
         ({"aspect_ratio": None, "width": None, "megapixels": None}, {}),
         ({}, {}),
     ],
@@ -158,10 +159,15 @@ def test_a_picture_more_than_the_variant_takes_is_ignored() -> None:
     assert ignored(t) == ["input_image_2"]
 
 
-def test_a_control_picture() -> None:
+def test_a_control_picture_is_raw() -> None:
     t = translated("flux.1-canny-dev", control_image=PICTURE)
-    assert t.input["control_image"] == PICTURE
-    assert "strength" not in t.input
+    assert t.input["image"] == PICTURE
+    assert not {"strength", "control_image"} & t.input.keys()
+    assert t.warnings == []
+    finished = translated("flux.1-depth-dev", preprocessed_image=PICTURE)
+    assert finished.input["control_image"] == PICTURE
+    assert finished.foreign_name(("control_image",)) == "preprocessed_image"
+    assert ignored(translated("flux.1-schnell", control_image=PICTURE)) == ["control_image"]
 
 
 def test_empty_texts_are_no_pictures() -> None:
