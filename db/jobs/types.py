@@ -68,6 +68,9 @@ class Origin:
         webhook: the webhook in the API's own form; None for the one of the submission, if any.
         rejoins: false for a request that its client sends for the first time: an unfinished job
             with the same digest is another request's, and the new one goes without.
+        arrived_at: the time of the request's arrival, by `time.monotonic`; None for a request that
+            may be a retry whenever it came.
+        waits: true when its client waits for the job's end, and so sends no retry before it.
     """
 
     surface: SurfaceName = SurfaceName.NATIVE
@@ -77,6 +80,8 @@ class Origin:
     is_synchronous: bool = False
     webhook: Webhook | None = None
     rejoins: bool = True
+    arrived_at: float | None = None
+    waits: bool = False
 
 
 NATIVE = Origin()
