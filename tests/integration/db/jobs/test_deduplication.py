@@ -346,7 +346,7 @@ def made_ago(database: Database, job_id: str, seconds: float) -> None:
     ids=["awaited", "awaited-together", "waits-together", "polled", "polled-before", "before"],
 )
 def test_requests_that_are_sent_together_are_no_retries_of_each_other(
-    database: Database, tenant_id: str, origin: Origin, made_seconds_ago: float, rejoins: bool
+    database: Database, tenant_id: str, origin: Origin, made_seconds_ago: float, *, rejoins: bool
 ) -> None:
     first = submit(database, tenant_id, origin=origin)
     made_ago(database, first, made_seconds_ago)
