@@ -14,8 +14,7 @@ def refused_at(body: bytes, size: int) -> int | None:
     for at in range(0, len(body), size):
         try:
             meter.feed(body[at : at + size])
-        except ProblemError as problem:
-            assert problem.status == 413
+        except ProblemError:
             return at + size
     return None
 
@@ -29,7 +28,8 @@ def test_separators_without_a_field_are_limited_however_the_body_is_cut(size: in
 
 
 def test_a_picture_under_this_media_type_is_accepted() -> None:
-    assert refused_at(random.Random(1).randbytes(20_000_000), 65_536) is None
+    picture = random.Random(1).randbytes(20_000_000)  # noqa: S311 - no secret
+    assert refused_at(picture, 65_536) is None
 
 
 def test_the_media_type() -> None:
