@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.core.client_address import client_address, client_network
 from api.core.domain_errors import TooManyBodiesError
 from api.core.errors import ProblemError, problem_of
+from api.core.form_meter import FormMeter, says_form
 from api.core.json_body import says_json
 from api.core.json_meter import JsonLimits, JsonMeter
 from api.core.metrics import count_refused
@@ -99,10 +100,12 @@ class BodyLimit:
     def _checks(self, scope: Scope, headers: Headers) -> "_Checks":
         path = scope["path"]
         fits = (most for begin, most in self._smaller.items() if path.startswith(begin))
-        json_limits = self._json_limits
-        is_json = json_limits is not None and says_json(headers.get("content-type", ""))
-        meters = [JsonMeter(json_limits).feed] if is_json and json_limits else []
-        return _Checks(next(fits, self._max_bytes), meters)
+        return _Checks(next(fits, self._max_bytes), self._meters(headers.get("content-type", "")))
+
+    def _meters(self, content_type: str) -> Sequence[Callable[[bytes], None]]:
+        if self._json_limits is not None and says_json(content_type):
+            return [JsonMeter(self._json_limits).feed]
+        return [FormMeter().feed] if says_form(content_type) else []
 
 
 class _Checks:

@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from db.core.base import new_id
-from db.tables import FileReservation
+from db.tables import File, FileReservation
 
 MAX_OPEN = 100
 """The most ids of a tenant that wait for their pictures; requests at one moment may exceed it by
@@ -39,10 +39,17 @@ class ReservationUsedError(Exception):
 
 @dataclass(frozen=True)
 class OpenReservation:
-    """An id that a picture may be sent for: whose it is, and the API key that asked for it."""
+    """An id that a picture may be sent for.
+
+    Attributes:
+        tenant_id: whose it is.
+        api_key_id: the API key that asked for it.
+        sha256: the hash of the picture that has come; None before.
+    """
 
     tenant_id: str
     api_key_id: str
+    sha256: str | None
 
 
 def reserve(session: Session, *, tenant_id: str, api_key_id: str) -> str:
@@ -65,9 +72,14 @@ def reserve(session: Session, *, tenant_id: str, api_key_id: str) -> str:
 
 def find_open(session: Session, reservation_id: str) -> OpenReservation | None:
     """A reservation within its time, also one whose picture has come; None if there is none."""
-    statement = select(FileReservation.tenant_id, FileReservation.api_key_id).where(
-        FileReservation.id == reservation_id,
-        FileReservation.created_at >= func.now() - OPEN_TIME,
+    columns = (FileReservation.tenant_id, FileReservation.api_key_id, File.sha256)
+    statement = (
+        select(*columns)
+        .outerjoin(File, File.id == FileReservation.file_id)
+        .where(
+            FileReservation.id == reservation_id,
+            FileReservation.created_at >= func.now() - OPEN_TIME,
+        )
     )
     row = session.execute(statement).one_or_none()
     return None if row is None else OpenReservation(*row)

@@ -34,7 +34,7 @@ def remove_contents(session: Session, job: Job) -> None:
     Delete the objects before.
     """
     job.input, job.job_metadata, job.output = {}, {}, None
-    job.surface_request, job.warnings = None, None
+    job.surface_request, job.warnings, job.deduplication_digest = None, None, None
     session.flush()
     session.execute(delete(Artifact).where(Artifact.job_id == job.id))
     if job.webhook is not None:

@@ -1,6 +1,7 @@
 """Polls of a task, with or without a key: clients ask in a loop, some without a pause."""
 
 from contextlib import suppress
+from datetime import UTC, datetime
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
@@ -41,32 +42,52 @@ async def poll(
 ) -> ForeignJob:
     """The task once it is over, or after a moment.
 
-    Without a key its id grants the access, which this API's clients are told to keep: a task that
-    came by another API needs the key.
+    Without a key its id grants the access, which this API's clients are told to keep: as long as
+    the URL of a result does, and no longer than the key that submitted it. A task that came by
+    another API needs the key.
 
     Raises:
         JobNotFoundError: there is no such task, or it is not the caller's.
         db.tenants.api_keys.InvalidKeyError: the key was revoked meanwhile.
         db.tenants.tenants.TenantSuspendedError: the tenant was suspended meanwhile.
     """
-    job = await _load(jobs, caller, task_id)
+    job = await _load(services, jobs, caller, task_id)
     if job.is_over:
         return job
     holder = caller.key_id if caller else client_network(client_address(request.scope))
     with suppress(TooManyStreamsError), services.waiter_limits.long_poll(holder):
         await _hold(request, services, caller, task_id)
-    job = await _load(jobs, caller, task_id)
+    job = await _load(services, jobs, caller, task_id)
     if caller is not None:
         # After the load: who is shut out during it gets nothing of what it found.
         await services.credential_checks.require(caller.credential)
     return job
 
 
-async def _load(jobs: ForeignJobs, caller: Caller | None, task_id: str) -> ForeignJob:
+async def _load(
+    services: Services, jobs: ForeignJobs, caller: Caller | None, task_id: str
+) -> ForeignJob:
     job = await jobs.load(tenant_id=caller.tenant_id if caller else None, job_id=task_id)
-    if caller is None and job.view.surface != SurfaceName.BFL:
-        raise JobNotFoundError
+    if caller is None:
+        await _require_open(services, job)
     return job
+
+
+async def _require_open(services: Services, job: ForeignJob) -> None:
+    """Check that a task is shown to whoever has its id.
+
+    Raises:
+        JobNotFoundError: it came by another API, ended long ago, was deleted, or its key is no
+            longer valid.
+    """
+    key_id = job.request_by(SurfaceName.BFL).get("key_id")
+    ended, seconds = job.view.finished_at, services.settings.artifact_url_seconds
+    if key_id is None or (ended and (datetime.now(UTC) - ended).total_seconds() > seconds):
+        raise JobNotFoundError
+    try:
+        await services.credential_checks.require(Credential(key_id))
+    except (InvalidKeyError, TenantSuspendedError) as error:
+        raise JobNotFoundError from error
 
 
 async def _hold(request: Request, services: Services, caller: Caller | None, task_id: str) -> None:

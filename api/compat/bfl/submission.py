@@ -54,7 +54,7 @@ def submit_task(
     request = ForeignRequest(
         SurfaceName.BFL,
         translation,
-        {"model": endpoint},
+        {"model": endpoint, "key_id": caller.key_id},
         names={("webhook", "url"): "webhook_url", ("webhook", "secret"): "webhook_secret"},
         webhook=webhook,
     )
@@ -82,7 +82,7 @@ def _with_mask(services: Services, caller: Caller, variant: Variant, fields: Fie
     name = as_native(fields.get("image"))
     if not isinstance(name, str) or fields.get("mask") or not _takes_mask(variant):
         return fields
-    picture, mask = mask_of_transparency(services, caller.tenant_id, name, "image")
+    picture, mask = mask_of_transparency(services, caller, name, "image")
     return {**fields, "image": picture, **({"mask": mask} if mask else {})}
 
 

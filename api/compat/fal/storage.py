@@ -3,6 +3,7 @@
 Also the key set by which receivers verify webhooks.
 """
 
+import hashlib
 import re
 from typing import Annotated, Any
 
@@ -86,9 +87,9 @@ async def initiate_multipart_upload(services: ServicesDep, _caller: IdentifiedCa
 @router.put("/storage/upload/{token}", responses=MADE)
 async def upload(token: str, request: Request, services: ServicesDep) -> Json:
     """Receive the picture of an announced upload; the same bytes again change nothing."""
-    file_id, reservation = await run_in_threadpool(_open_reservation, services, token)
+    await run_in_threadpool(_open_reservation, services, token)
     data = await _received(request, services.settings.max_picture_bytes)
-    await run_in_threadpool(_store, services, file_id, reservation, data)
+    await run_in_threadpool(_store, services, token, data)
     return {"status": "uploaded"}
 
 
@@ -112,7 +113,11 @@ async def _received(request: Request, most: int) -> bytes:
     return bytes(data)
 
 
-def _store(services: Services, file_id: str, reservation: OpenReservation, data: bytes) -> None:
+def _store(services: Services, token: str, data: bytes) -> None:
+    # Again: a body may take minutes, in which the key is revoked or another picture comes.
+    file_id, reservation = _open_reservation(services, token)
+    if reservation.sha256 not in {None, hashlib.sha256(data).hexdigest()}:
+        raise _used(ReservationUsedError())
     try:
         row = store_picture(services, reservation.tenant_id, data)
     except PictureError as error:
@@ -121,7 +126,11 @@ def _store(services: Services, file_id: str, reservation: OpenReservation, data:
         with services.database.transaction() as session:
             reservations.fulfil(session, file_id, row.id)
     except ReservationUsedError as error:
-        raise ProblemError(409, "upload_used", str(error)) from error
+        raise _used(error) from error
+
+
+def _used(error: ReservationUsedError) -> ProblemError:
+    return ProblemError(409, "upload_used", str(error))
 
 
 @router.get("/files/{file_id}/{token}/{name}", response_class=Response, responses=OPEN | PICTURE)

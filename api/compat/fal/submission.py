@@ -93,7 +93,7 @@ def translate(
     if app.is_florence2:
 
         def measure(picture: str) -> MeasuredPicture:
-            return _measured(services, caller, picture)
+            return store_and_measure(services, caller, picture, "image_url")
 
         translation = translate_florence2(app, fields, measure)
     else:
@@ -120,13 +120,6 @@ def translate(
         },
         webhook=ForeignWebhook(headers.webhook) if headers.webhook else None,
     )
-
-
-def _measured(services: Services, caller: Caller, picture: str) -> MeasuredPicture:
-    """A stored picture; a key that is no longer valid stores none."""
-    with services.database.autocommit() as session:
-        services.key_cache.check(session, caller.key_id)
-    return store_and_measure(services, caller.tenant_id, picture, "image_url")
 
 
 def _seconds(text: str) -> float:

@@ -77,8 +77,7 @@ def _foreign(call: Call, fields: ChatFields) -> ForeignRequest:
     question, size = question_of(fields.messages), None
     if question.task.takes_region:
         # Its words may be thousandths of the picture's sides.
-        tenant_id = call.caller.tenant_id
-        measured = store_and_measure(call.services, tenant_id, question.picture, MESSAGES)
+        measured = store_and_measure(call.services, call.caller, question.picture, MESSAGES)
         question, size = replace(question, picture=measured.name), measured.size
     translation = translation_of(variant, question, size)
     translation.accept(*_USED)

@@ -8,6 +8,7 @@ from api.compat.openai.form import Form
 from api.compat.openai.image_fields import MAX_SOURCES, EditFields
 from api.compat.openai.image_request import ImageRequest, Named
 from api.compat.shared.pictures import as_native
+from api.compat.shared.usable_key import require_usable_key
 from api.core.domain_errors import InvalidSubmissionError
 from api.jobs.input_pictures import PictureResolver, store_picture
 from api.services import Services
@@ -24,10 +25,12 @@ def with_sources(
 
     Raises:
         InvalidSubmissionError: a picture cannot be used, or there are none or too many.
-        Exception: as `api.jobs.input_pictures.store_picture`.
+        Exception: as `api.jobs.input_pictures.store_picture`, and
+            `api.compat.shared.usable_key.require_usable_key`.
     """
     if not isinstance(request.fields, EditFields):
         return request
+    require_usable_key(services, caller)
     named = [*_files(services, caller, form), *_named(request.fields)]
     if not named:
         raise InvalidSubmissionError.of_field(("image",), "send the picture to edit", "missing")

@@ -84,7 +84,7 @@ def _translation(services: Services, caller: Caller, asked: PredictionRequest) -
     variant = asked.reference.variant
 
     def measure(picture: str, foreign: str) -> MeasuredPicture:
-        return store_and_measure(services, caller.tenant_id, picture, foreign)
+        return store_and_measure(services, caller, picture, foreign)
 
     if variant.family == Family.FLORENCE2:
         return florence_input.translate(variant, asked.body.input, measure)
@@ -99,7 +99,7 @@ def _with_mask(services: Services, caller: Caller, asked: PredictionRequest) -> 
     needs_mask = mask is not None and mask.is_required() and not fields.get("mask")
     if not needs_mask or not picture or not isinstance(picture, str):
         return fields
-    stored, found = mask_of_transparency(services, caller.tenant_id, picture, "image")
+    stored, found = mask_of_transparency(services, caller, picture, "image")
     return {**fields, "image": stored, **({"mask": found} if found else {})}
 
 

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from api.auth.tenant import Caller
 from api.compat.shared.pictures import as_native
+from api.compat.shared.usable_key import require_usable_key
 from api.core.domain_errors import InvalidSubmissionError
 from api.jobs.input_pictures import PictureResolver
 from api.services import Services
@@ -25,23 +27,25 @@ class MeasuredPicture:
 
 
 def store_and_measure(
-    services: Services, tenant_id: str, picture: str, foreign: str
+    services: Services, caller: Caller, picture: str, foreign: str
 ) -> MeasuredPicture:
     """Store a picture as one that was sent with a job, and measure it.
 
     Args:
         services: the process's services.
-        tenant_id: the tenant.
+        caller: the tenant and key.
         picture: the picture as the client named it.
         foreign: the field that named it.
 
     Raises:
         InvalidSubmissionError: there is no such picture, or it is not acceptable.
+        Exception: as `api.compat.shared.usable_key.require_usable_key`.
     """
+    require_usable_key(services, caller)
     try:
-        found = PictureResolver(services, tenant_id).resolve(as_native(picture))
+        found = PictureResolver(services, caller.tenant_id).resolve(as_native(picture))
     except PictureError as error:
         raise InvalidSubmissionError.of_field((foreign,), str(error), "invalid_image") from error
     with services.database.autocommit() as session:
-        row = uploads.find_by_keys(session, tenant_id, [found.key]).get(found.key)
+        row = uploads.find_by_keys(session, caller.tenant_id, [found.key]).get(found.key)
     return MeasuredPicture(row.id if row is not None else as_native(picture), found.size)

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from api.auth.tenant import Caller
 from api.compat.shared.pictures import data_uri
+from api.compat.shared.usable_key import require_usable_key
 from api.core.domain_errors import InvalidSubmissionError
 from api.core.errors import not_found
 from api.jobs.input_pictures import PictureResolver
@@ -42,13 +44,13 @@ def result_files(services: Services, job_id: str, kind: ArtifactKind) -> Sequenc
 
 
 def mask_of_transparency(
-    services: Services, tenant_id: str, picture: str, foreign: str
+    services: Services, caller: Caller, picture: str, foreign: str
 ) -> tuple[str, str | None]:
     """The mask that a picture's own transparency stands for: white, repainted, where it is clear.
 
     Args:
         services: the process's services.
-        tenant_id: the tenant, whose share of the memory for pictures it takes.
+        caller: the key, and the tenant whose share of the memory for pictures it takes.
         picture: the picture as the native API takes it.
         foreign: the field that named it.
 
@@ -58,8 +60,11 @@ def mask_of_transparency(
 
     Raises:
         InvalidSubmissionError: there is no such picture, or it is not acceptable.
-        Exception: as `api.jobs.input_pictures.PictureResolver.resolve`.
+        Exception: as `api.jobs.input_pictures.PictureResolver.resolve`, and
+            `api.compat.shared.usable_key.require_usable_key`.
     """
+    require_usable_key(services, caller)
+    tenant_id = caller.tenant_id
     settings = services.settings
     limits = PictureLimits(settings.max_picture_bytes, settings.max_picture_pixels)
     try:

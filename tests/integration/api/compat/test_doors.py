@@ -150,6 +150,24 @@ def test_a_body_is_limited_before_it_is_received_and_while_it_is(
     play(app, scene)
 
 
+@pytest.mark.parametrize(
+    "path", ["/openai/v1/images/edits", "/openai/v1/files", "/replicate/v1/files", "/v1/files"]
+)
+def test_a_form_of_separators_is_refused_before_it_is_parsed(
+    make_api: MakeApi, key: str, path: str
+) -> None:
+    app = make_api()
+    form = {"content-type": "application/x-www-form-urlencoded", "x-key": key}
+
+    async def scene() -> None:
+        separators = iter([b"&" * 60_000] * 150)
+        seen = await exchange(app, path, {**form, "content-length": "9000000"}, separators)
+        assert seen.status == 413
+        assert seen.received <= 120_000
+
+    play(app, scene)
+
+
 def test_json_that_does_not_say_so_has_the_same_limits(client: TestClient, key: str) -> None:
     [door] = [each for each in DOORS if each.prefix == "/hf"]
     many = b'{"inputs": [' + b"[]," * 20_000 + b"[]]}"

@@ -177,7 +177,9 @@ def test_removed_contents_are_in_no_webhook_and_no_secret_is_left(database: Data
     with database.transaction() as session:
         job = lock_job(session, tenant_id=tenant_id, job_id=held.job_id)
         assert job is not None
+        job.deduplication_digest = b"of the request"
         remove_contents(session, job)
+    assert found(database, held.job_id).deduplication_digest is None
     for each in of_job(database, held.job_id):
         data = json.loads(each.body)["data"]
         assert (data["output"], data["metadata"]) == (None, {})

@@ -199,6 +199,28 @@ def test_who_is_shut_out_during_a_poll_gets_nothing_of_the_task(
     assert "suspended" in refused.json()["message"]
 
 
+def test_an_id_grants_no_access_for_longer_than_a_url_or_its_key(
+    client: TestClient, anonymous: TestClient, station: Station, database: Database, tenant_id: str
+) -> None:
+    task = submitted(client)
+    assert polled(anonymous, task)["status"] == "Pending"
+    station.run_batch()
+    assert polled(anonymous, task)["status"] == "Ready"
+    seconds = services_of(client).settings.artifact_url_seconds
+    age = "UPDATE jobs SET finished_at = finished_at - make_interval(secs => :seconds)"
+    jobs.sql(database, age, seconds=seconds + 60)
+    assert polled(anonymous, task)["status"] == "Task not found"
+    assert polled(client, task)["status"] == "Ready"
+    later = submitted(client, seed=2)
+    deleted = submitted(client, seed=3)
+    assert jobs.cancel(database, deleted["id"])
+    assert client.delete(f"/v1/jobs/{deleted['id']}").status_code == 204
+    assert polled(anonymous, deleted)["status"] == "Task not found"
+    with database.transaction() as session:
+        assert suspend_tenant(session, Actor("key_0", "test"), tenant_id)
+    assert polled(anonymous, later)["status"] == "Task not found"
+
+
 def test_a_poll_beyond_the_limit_of_waits_is_answered_at_once(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

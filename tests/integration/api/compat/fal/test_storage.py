@@ -6,8 +6,11 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from api.compat.fal import storage
 from db.artifacts import reservations
 from db.core.session import Database
+from db.operators.actions import suspend_tenant
+from db.operators.audit import Actor
 from db.tenants import api_keys
 from tests.support import jobs
 from tests.support.pictures import encoded
@@ -58,11 +61,14 @@ def test_the_same_picture_twice_is_one_file_of_two_names(
     assert jobs.counts(database, "files", "file_reservations") == [1, 2]
 
 
-def test_an_address_takes_one_picture(client: TestClient, bare: TestClient) -> None:
+def test_an_address_takes_one_picture(
+    client: TestClient, bare: TestClient, database: Database
+) -> None:
     urls = announce(client).json()
     assert bare.put(urls["upload_url"], content=PNG).status_code == 200
     other = encoded(Image.new("RGB", (80, 64), "red"))
     assert bare.put(urls["upload_url"], content=other).status_code == 409
+    assert jobs.counts(database, "files") == [1], "what is refused is not stored"
     assert bare.get(urls["file_url"]).content == PNG
 
 
@@ -99,6 +105,25 @@ def test_a_revoked_key_uploads_nothing(
         [(row, _)] = api_keys.list_keys(session, tenant_id=tenant_id)
         assert api_keys.revoke(session, row.id)
     assert bare.put(urls["upload_url"], content=PNG).status_code == 401
+    assert jobs.counts(database, "files") == [0]
+
+
+def test_a_tenant_who_is_suspended_during_an_upload_stores_nothing(
+    client: TestClient,
+    bare: TestClient,
+    database: Database,
+    tenant_id: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    urls = announce(client).json()
+
+    async def suspend(*_arguments: object) -> bytes:
+        with database.transaction() as session:
+            assert suspend_tenant(session, Actor("key_0", "test"), tenant_id)
+        return PNG
+
+    monkeypatch.setattr(storage, "_received", suspend)
+    assert bare.put(urls["upload_url"], content=PNG).status_code == 403
     assert jobs.counts(database, "files") == [0]
 
 
