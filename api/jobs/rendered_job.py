@@ -1,7 +1,9 @@
 """A job's view as clients get it: loaded and rendered once for all who wait for its end."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from anyio import to_thread
 
@@ -11,13 +13,24 @@ from api.jobs.views import JobViews, etag, is_over
 from api.resources.credentials import Credential
 from api.schemas.jobs import JobView
 from api.services import Services
+from db.jobs.queries import find_job
 
 
 @dataclass(frozen=True)
 class RenderedJob:
-    """A view, and its forms on the wire, each made at its first use."""
+    """A view, and its forms on the wire, each made at its first use.
+
+    Attributes:
+        view: the job as clients see it.
+        input: its validated input, never to be shown: pictures in it are storage keys. Empty for a
+            job that was not loaded by `load_job`.
+        surface_request: what the compatible API that it came by has kept of the request; empty
+            likewise.
+    """
 
     view: JobView
+    input: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    surface_request: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
     def json(self) -> str:
@@ -39,22 +52,33 @@ class RenderedJob:
 
 
 async def load_job(
-    services: Services, views: JobViews, *, tenant_id: str, job_id: str
+    services: Services, views: JobViews, *, tenant_id: str | None, job_id: str
 ) -> RenderedJob:
     """The job as it is now.
+
+    Args:
+        services: the process's services.
+        views: renders it.
+        tenant_id: the owner that the job must have; None where the id itself grants the access.
+        job_id: the job.
 
     Raises:
         JobNotFoundError: there is no such job, or it belongs to another tenant.
     """
 
-    def load() -> JobView | None:
+    def load() -> RenderedJob | None:
         with services.database.autocommit() as session:
-            return views.load(session, tenant_id=tenant_id, job_id=job_id)
+            row = find_job(session, tenant_id=tenant_id, job_id=job_id)
+            if row is None:
+                return None
+            return RenderedJob(
+                views.render(session, [row])[0], row.input, row.surface_request or {}
+            )
 
-    view = await to_thread.run_sync(load)
-    if view is None:
+    job = await to_thread.run_sync(load)
+    if job is None:
         raise JobNotFoundError
-    return RenderedJob(view)
+    return job
 
 
 async def load_ended_job(

@@ -19,7 +19,7 @@ from api.schemas.jobs import (
 from api.services import Services
 from db.artifacts.listing import output_fields
 from db.billing.holds import BALANCE
-from db.jobs.queries import artifacts_of, find_job
+from db.jobs.queries import artifacts_of
 from db.jobs.waiting import Waiting, queue_positions
 from db.reports.usage import canceled_work
 from db.tables import Artifact, Job, UsageEvent
@@ -51,11 +51,6 @@ class JobViews:
     def direct(self) -> bool:
         """True when artifact URLs are never redirected."""
         return self._direct
-
-    def load(self, session: Session, *, tenant_id: str, job_id: str) -> JobView | None:
-        """The current view of a tenant's job; None when there is no such job of this tenant."""
-        job = find_job(session, tenant_id=tenant_id, job_id=job_id)
-        return None if job is None else self.render(session, [job])[0]
 
     def render(self, session: Session, jobs: Sequence[Job]) -> list[JobView]:
         """The views of jobs, with fresh artifact URLs, and the reason of a queued job's wait."""

@@ -3,6 +3,7 @@
 import http.client
 import json
 import secrets
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -32,13 +33,15 @@ class BenchClient:
         """
         return self._request("POST", "/v1/jobs", json.dumps({"model": model, "input": inputs}))
 
-    def post(self, path: str, body: dict[str, Any]) -> bytes:
-        """Send JSON to a call of any API; returns the body of the response.
+    def post(
+        self, path: str, body: dict[str, Any], headers: Mapping[str, str] | None = None
+    ) -> bytes:
+        """Send JSON to a call of any API, with further headers; returns the body of the response.
 
         Raises:
             ResponseError: the call was refused.
         """
-        return self._exchange("POST", path, json.dumps(body))
+        return self._exchange("POST", path, json.dumps(body), headers=headers)
 
     def upload(self, png: bytes) -> str:
         """Upload a picture; returns its file id.
@@ -89,10 +92,15 @@ class BenchClient:
         return parsed
 
     def _exchange(
-        self, method: str, path: str, body: str | bytes | None = None, content_type: str = _JSON
+        self,
+        method: str,
+        path: str,
+        body: str | bytes | None = None,
+        content_type: str = _JSON,
+        headers: Mapping[str, str] | None = None,
     ) -> bytes:
-        headers = {**self._headers, "Content-Type": content_type}
-        self._connection.request(method, path, body, headers)
+        sent = {**self._headers, "Content-Type": content_type, **(headers or {})}
+        self._connection.request(method, path, body, sent)
         response = self._connection.getresponse()
         text = response.read()
         if response.status >= http.client.BAD_REQUEST:

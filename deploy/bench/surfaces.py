@@ -1,11 +1,12 @@
 """Jobs per second through the compatible APIs, compared with the service's own in turns."""
 
+import json
 import os
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import repeat
 from pathlib import Path
@@ -46,19 +47,26 @@ class SubmissionCall:
         variant: the variant of its jobs.
         request: the path and the body for a prompt.
         compared_with: the call of the service's own API; empty for that one.
+        headers: further headers of the request.
+        fetches: true to download the picture of the answered job, too.
     """
 
     variant: str
     request: Callable[[str], Call]
     compared_with: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    fetches: bool = False
 
 
-def _native(path: str, model: str, prompt: str) -> Call:
-    return path, {"model": model, "input": {"prompt": prompt}}
+def _native(model: str, prompt: str) -> Call:
+    return "/v1/jobs", {"model": model, "input": {"prompt": prompt}}
+
+
+_WAIT = {"Prefer": "wait=60"}
 
 
 CALLS: Mapping[str, SubmissionCall] = {
-    "native": SubmissionCall(BLANK.id, partial(_native, "/v1/jobs", BLANK.id)),
+    "native": SubmissionCall(BLANK.id, partial(_native, BLANK.id)),
     "replicate": SubmissionCall(
         BLANK.id,
         lambda prompt: (
@@ -75,27 +83,28 @@ CALLS: Mapping[str, SubmissionCall] = {
     "bfl": SubmissionCall(
         BLANK.id, lambda prompt: (f"/bfl/v1/{BLANK.id}", {"prompt": prompt}), "native"
     ),
-    "native_wait": SubmissionCall(DOT.id, partial(_native, "/v1/jobs?wait=60", DOT.id)),
-    "openai": SubmissionCall(
-        DOT.id,
-        lambda prompt: ("/openai/v1/images/generations", {"model": DOT.id, "prompt": prompt}),
-        "native_wait",
-    ),
+    "native_wait": SubmissionCall(DOT.id, partial(_native, DOT.id), headers=_WAIT),
     "fal_run": SubmissionCall(
         DOT.id,
         lambda prompt: (f"/fal/run/bottega/{DOT.id}", {"prompt": prompt}),
         "native_wait",
     ),
+    "native_picture": SubmissionCall(DOT.id, partial(_native, DOT.id), headers=_WAIT, fetches=True),
+    "openai": SubmissionCall(
+        DOT.id,
+        lambda prompt: ("/openai/v1/images/generations", {"model": DOT.id, "prompt": prompt}),
+        "native_picture",
+    ),
     "huggingface": SubmissionCall(
-        DOT.id, lambda prompt: (f"/hf/models/{DOT.id}", {"inputs": prompt}), "native_wait"
+        DOT.id, lambda prompt: (f"/hf/models/{DOT.id}", {"inputs": prompt}), "native_picture"
     ),
 }
-"""Every call, asynchronous ones first; synchronous ones wait for the picture."""
+"""Every call: those that submit, those that wait and get a URL, those that get the picture."""
 
 GOALS = tuple(
     Goal(f"{name}_jobs_ratio", 0.9, at_most=False)
     for name, call in CALLS.items()
-    if call.compared_with == "native"
+    if call.compared_with
 )
 
 
@@ -103,7 +112,8 @@ def measure_surfaces(plan: SurfacesPlan, folder: Path) -> dict[str, float]:
     """Measure the jobs per second of every call, and their ratio to the service's own API.
 
     The time of a turn is from the first POST to the last stored job, with eight tenants on
-    persistent connections. A ratio is the median of those of the rounds: in each, every call has
+    persistent connections. A call whose answer is the picture itself is compared with a submission
+    that waits and a download. A ratio is the median of those of the rounds: in each, every call has
     its turn, and the order is another one.
 
     Returns:
@@ -151,4 +161,6 @@ def _submit(
     numbers: Sequence[int] = range(client_number, jobs, CLIENTS)
     with stack.client(client_number) as client:
         for n in numbers:
-            client.post(*call.request(f"{prompt} {n}"))
+            answer = client.post(*call.request(f"{prompt} {n}"), call.headers)
+            if call.fetches:
+                client.fetch(json.loads(answer)["output"]["images"][0]["url"])

@@ -137,8 +137,9 @@ def surfaces(*, quick: bool, as_json: bool) -> None:
     """Measure the compatible APIs: jobs a second through each, against the service's own.
 
     With models that do nothing, so that all of the time is the service's. Replicate, fal's queue
-    and the API of FLUX's vendor are compared with a submission; OpenAI, fal's run and Hugging Face
-    with a submission that waits for its result. All take turns. A ratio of 1 is no overhead.
+    and the API of FLUX's vendor are compared with a submission; fal's run, which answers a URL,
+    with a submission that waits for its result; OpenAI and Hugging Face, which answer the picture,
+    with one that waits and downloads it. All take turns. A ratio of 1 is no overhead.
     """
     from deploy.bench.surfaces import FULL, GOALS, QUICK, measure_surfaces  # noqa: PLC0415
 

@@ -83,7 +83,7 @@ def make_api(
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
         "BOTTEGA_STORE_DIR": str(store._root),
-        "BOTTEGA_URL_SECRET": secrets.token_urlsafe(32),
+        "BOTTEGA_URL_SECRET": secrets.token_urlsafe(20),  # longer ones are rated for longer
     }
 
     def make(**variables: str) -> FastAPI:

@@ -47,9 +47,14 @@ def end_of(
     return answer(request, job, failure.body, status=failure.status, headers=told)
 
 
+def is_inline(job: ForeignJob) -> bool:
+    """True where the answer holds the pictures, which must be read: the request had `sync_mode`."""
+    return job.request_by(SurfaceName.FAL).get("sync_mode") is True
+
+
 def whole_output_of(services: Services, job: ForeignJob) -> Json:
     """The output; with `sync_mode` the pictures are in it, as data URIs."""
-    if job.request_by(SurfaceName.FAL).get("sync_mode") is not True:
+    if not is_inline(job):
         return output_of(job)
 
     def inline(image: Json) -> Any:

@@ -16,7 +16,7 @@ from api.compat.fal.error_bodies import Json, error_body
 from api.compat.fal.errors import REQUEST_ID, error_headers, name_request
 from api.compat.fal.rendering import IN_PROGRESS, status_of, submitted_of, with_new_logs
 from api.compat.fal.submission import FalHeadersDep, translate
-from api.compat.shared.foreign_job import ForeignJob, ForeignJobs
+from api.compat.shared.foreign_job import ForeignJob, ForeignJobs, as_foreign
 from api.compat.shared.room import submit_when_room
 from api.compat.shared.submission import ForeignResult, submit_foreign
 from api.compat.shared.waiting import following
@@ -25,7 +25,7 @@ from api.core.event_stream import PING, EventStream, frame
 from api.core.json_body import JsonRoute
 from api.core.urls import base_url
 from api.jobs.actions import cancel_job
-from api.jobs.event_frames import FollowedJob
+from api.jobs.event_frames import FollowedJob, Moment
 from api.resources.waiter import CloseReason
 from api.schemas.jobs import ShortText
 from api.services import ServicesDep
@@ -94,7 +94,7 @@ async def _status_frames(
     async with aclosing(followed.moments()) as moments:
         try:
             async for moment in moments:
-                job = await jobs.load(tenant_id=followed.caller.tenant_id, job_id=followed.first.id)
+                job = await _job_at(moment, jobs, followed)
                 status = status_of(job, jobs.base, with_logs=with_logs)
                 if status == sent:
                     yield PING
@@ -105,6 +105,13 @@ async def _status_frames(
                     return
         except (InvalidKeyError, TenantSuspendedError, JobNotFoundError):
             return
+
+
+async def _job_at(moment: Moment, jobs: ForeignJobs, followed: FollowedJob) -> ForeignJob:
+    """The job as it is now, or the ended one that came with the moment."""
+    if moment.last is not None:
+        return as_foreign(moment.last)
+    return await jobs.load(tenant_id=followed.caller.tenant_id, job_id=followed.first.id)
 
 
 def _lines_that_stay(status: Json) -> int:

@@ -10,14 +10,14 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from api.auth.tenant import CallerDep
-from api.compat.fal.answers import end_of, whole_output_of
+from api.compat.fal.answers import end_of, is_inline, whole_output_of
 from api.compat.fal.documents import MADE, of_events
 from api.compat.fal.error_bodies import error_body
 from api.compat.fal.errors import REQUEST_ID, name_request
 from api.compat.fal.queue import App, Fields, JobsDep
 from api.compat.fal.rendering import failure_of, partial_output_of
 from api.compat.fal.submission import FalHeadersDep, translate
-from api.compat.shared.foreign_job import ForeignJobs
+from api.compat.shared.foreign_job import ForeignJob, as_foreign
 from api.compat.shared.room import submit_when_room
 from api.compat.shared.submission import ForeignResult, submit_foreign
 from api.compat.shared.waiting import leaving, wait_for_end
@@ -46,10 +46,9 @@ class RunStream:
         followed: the same job, whose events are followed.
     """
 
-    def __init__(self, result: ForeignResult, jobs: ForeignJobs, followed: FollowedJob) -> None:
+    def __init__(self, result: ForeignResult, followed: FollowedJob) -> None:
         self.result = result
         self.followed = followed
-        self._jobs = jobs
         self._is_complete = False
 
     def require_complete(self) -> None:
@@ -71,7 +70,7 @@ class RunStream:
                     for preview in previews:
                         yield frame(None, json.dumps(partial_output_of(job, preview["image"])))
                     if moment.last is not None:
-                        yield await self._end()
+                        yield await self._end(as_foreign(moment.last))
                         self._is_complete = True
                     elif not previews:
                         yield PING
@@ -81,10 +80,7 @@ class RunStream:
             yield frame("error", json.dumps(body))
             self._is_complete = True
 
-    async def _end(self) -> bytes:
-        job = await self._jobs.load(
-            tenant_id=self.followed.caller.tenant_id, job_id=self.followed.first.id
-        )
+    async def _end(self, job: ForeignJob) -> bytes:
         if (failure := failure_of(job)) is not None:
             return frame("error", json.dumps(failure.body))
         output = await run_in_threadpool(whole_output_of, self.followed.services, job)
@@ -119,7 +115,7 @@ async def _run_stream(
             with services.hub.watch(job_id, caller.credential) as waiter:
                 job = await jobs.load(tenant_id=caller.tenant_id, job_id=job_id)
                 followed = FollowedJob(services, jobs.views, caller, waiter, job.view)
-                yield (stream := RunStream(result, jobs, followed))
+                yield (stream := RunStream(result, followed))
             stream.require_complete()
 
 
@@ -176,4 +172,6 @@ async def run(
                 job = await wait_for_end(
                     request, services, caller, jobs, job_id=job.view.id, seconds=seconds
                 )
-    return await run_in_threadpool(end_of, services, request, job, result.headers)
+    if is_inline(job):
+        return await run_in_threadpool(end_of, services, request, job, result.headers)
+    return end_of(services, request, job, result.headers)

@@ -65,7 +65,7 @@ async def complete(fields: ChatFields, call: CallDep) -> Response:
                     yield PING
                 is_over = moment.last is not None
             if is_over:
-                yield chunks_of(await stream.ended(0), model, with_usage=with_usage)
+                yield chunks_of(stream.ended(0), model, with_usage=with_usage)
 
         return await stream_jobs(call.request, services, caller, jobs, submit, call.exits, frames)
     ended, headers = await submit_and_wait_for_all(call.request, services, caller, jobs, submit)

@@ -99,6 +99,11 @@ class ImageFields(BaseModel):
         sent = (self.model_extra or {}).get("quality")
         return sent if sent in QUALITIES else "auto"
 
+    @property
+    def with_data(self) -> bool:
+        """True where the answer holds the pictures' bytes."""
+        return self.response_format != "url"
+
     def release(self) -> None:
         """Drop what only the submission needs: the request may stay open for long."""
         extra = self.model_extra

@@ -39,7 +39,7 @@ class ImageStream:
                 is_over = moment.last is not None
             if not is_over:
                 return
-            job = await stream.ended(number)
+            job = stream.ended(number)
             pictures = await run_in_threadpool(
                 read_pictures, stream.services, [job], with_data=True
             )

@@ -95,13 +95,14 @@ async def _answer(call: Call, request: ImageRequest, form: Form) -> Response:
         frames = ImageStream(request).frames
         return await stream_jobs(call.request, services, caller, jobs, submit, call.exits, frames)
     ended, headers = await submit_and_wait_for_all(call.request, services, caller, jobs, submit)
+    if not request.fields.with_data:
+        return _render(call, ended, request.fields, headers)
     return await run_in_threadpool(_render, call, ended, request.fields, headers)
 
 
 def _render(call: Call, ended: Any, fields: ImageFields, headers: dict[str, str]) -> Response:
-    with_data = fields.response_format != "url"
     try:
-        pictures = read_pictures(call.services, ended, with_data=with_data)
+        pictures = read_pictures(call.services, ended, with_data=fields.with_data)
     except KNOWN as error:
         # Paid for: the same request again would be another job.
         raise final(problem_of(error), headers) from error

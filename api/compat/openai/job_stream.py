@@ -14,7 +14,7 @@ from api.compat.openai.errors import error_body
 from api.compat.openai.frames import encoded
 from api.compat.openai.outcomes import require_success
 from api.compat.openai.waiting import Submit, headers_of
-from api.compat.shared.foreign_job import ForeignJob, ForeignJobs
+from api.compat.shared.foreign_job import ForeignJob, ForeignJobs, as_foreign
 from api.compat.shared.waiting import leave_soon
 from api.core.errors import KNOWN, ProblemError, problem_of
 from api.core.event_stream import EventStream
@@ -51,6 +51,7 @@ class JobStream:
         self._caller = caller
         self._jobs = jobs
         self._followed: list[FollowedJob] = []
+        self._ended: dict[int, ForeignJob] = {}
         self._unfinished = {job.view.id for job in first}
 
     def follow(self, exits: AsyncExitStack) -> None:
@@ -72,17 +73,18 @@ class JobStream:
         """The events of one of the jobs."""
         async with aclosing(self._followed[number].moments()) as moments:
             async for moment in moments:
+                if moment.last is not None:
+                    self._ended[number] = as_foreign(moment.last)
                 yield moment
 
-    async def ended(self, number: int) -> ForeignJob:
+    def ended(self, number: int) -> ForeignJob:
         """One of the jobs, after its last moment.
 
         Raises:
             ProblemError: it has not succeeded.
         """
-        job_id = self.first[number].view.id
-        self._unfinished.discard(job_id)
-        job = await self._jobs.load(tenant_id=self._caller.tenant_id, job_id=job_id)
+        self._unfinished.discard(self.first[number].view.id)
+        job = self._ended[number]
         require_success(job)
         return job
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from fastapi import Request
 
 from api.auth.tenant import Caller
-from api.compat.shared.foreign_job import ForeignJob, ForeignJobs
+from api.compat.shared.foreign_job import ForeignJob, ForeignJobs, as_foreign
 from api.core.domain_errors import InvalidSubmissionError, TooManyStreamsError
 from api.core.event_stream import disconnection
 from api.jobs.long_poll import wait_until_over
@@ -72,7 +72,7 @@ async def wait_for_end(
     if job.is_over or seconds <= 0:
         return job
     with suppress(TooManyStreamsError):
-        await wait_until_over(
+        waited = await wait_until_over(
             services,
             jobs.views,
             caller,
@@ -80,4 +80,5 @@ async def wait_for_end(
             seconds=min(seconds, services.settings.max_wait_seconds),
             disconnection=disconnection(request),
         )
+        return as_foreign(waited)
     return await jobs.load(tenant_id=caller.tenant_id, job_id=job.view.id)

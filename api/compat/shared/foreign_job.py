@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 
-from anyio import to_thread
 from sqlalchemy.orm import Session
 
 from api.compat.shared.job import ForeignJob
-from api.core.domain_errors import JobNotFoundError
+from api.jobs.rendered_job import RenderedJob, load_job
 from api.jobs.views import JobViews
 from api.services import Services
-from db.jobs.queries import find_job
 from db.tables import Job
 
-__all__ = ["ForeignJob", "ForeignJobs"]
+__all__ = ["ForeignJob", "ForeignJobs", "as_foreign"]
 
 
 class ForeignJobs:
@@ -43,15 +41,14 @@ class ForeignJobs:
             job_id: the job.
 
         Raises:
-            JobNotFoundError: there is no such job, or it belongs to another tenant.
+            api.core.domain_errors.JobNotFoundError: there is no such job, or it belongs to another
+                tenant.
         """
+        return as_foreign(
+            await load_job(self._services, self.views, tenant_id=tenant_id, job_id=job_id)
+        )
 
-        def load() -> ForeignJob | None:
-            with self._services.database.autocommit() as session:
-                row = find_job(session, tenant_id=tenant_id, job_id=job_id)
-                return None if row is None else self.render(session, [row])[0]
 
-        found = await to_thread.run_sync(load)
-        if found is None:
-            raise JobNotFoundError
-        return found
+def as_foreign(job: RenderedJob) -> ForeignJob:
+    """A job that a wait has loaded with the views of `ForeignJobs`: it needs no second look."""
+    return ForeignJob(job.view, job.input, job.surface_request)

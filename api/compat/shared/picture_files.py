@@ -33,7 +33,7 @@ def result_files(services: Services, job_id: str, kind: ArtifactKind) -> Sequenc
     Raises:
         api.core.errors.ProblemError: 404, one of them was removed meanwhile.
     """
-    with services.database.transaction(durable=False) as session:
+    with services.database.autocommit() as session:
         rows = artifacts_of(session, [job_id]).get(job_id, [])
     try:
         return [

@@ -12,7 +12,7 @@ from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
 from api.auth.tenant import Caller
-from api.compat.shared.foreign_job import ForeignJob, ForeignJobs
+from api.compat.shared.foreign_job import ForeignJob, ForeignJobs, as_foreign
 from api.compat.shared.submission import ForeignResult
 from api.core.domain_errors import NotInTimeError
 from api.core.event_stream import disconnection
@@ -89,7 +89,7 @@ async def wait_for_end(
         disconnection=disconnection(request),
         is_counted=False,
     )
-    job = await jobs.load(tenant_id=caller.tenant_id, job_id=rendered.view.id)
+    job = as_foreign(rendered)
     if not job.is_over:
         raise NotInTimeError(seconds)
     return job

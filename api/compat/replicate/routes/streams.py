@@ -20,7 +20,7 @@ from api.compat.replicate.rendering import (
     output_texts,
 )
 from api.compat.replicate.requests import ForeignJobsDep, signed_urls
-from api.compat.shared.foreign_job import ForeignJob, ForeignJobs
+from api.compat.shared.foreign_job import ForeignJob, as_foreign
 from api.compat.shared.waiting import following
 from api.core.errors import problem_of
 from api.core.event_stream import PING, EventStream, frame
@@ -58,13 +58,11 @@ class _Followed:
 
     Attributes:
         job: its events.
-        jobs: renders it.
         seed: the seed that its log begins with.
         log: the part of its log that was sent.
     """
 
     job: FollowedJob
-    jobs: ForeignJobs
     seed: int | None
     log: str = field(default="")
 
@@ -79,7 +77,7 @@ async def _followed(
     await services.credential_checks.require(caller.credential)
     async with following(services, caller, jobs, claim.job_id) as followed:
         first = await jobs.load(tenant_id=claim.tenant_id, job_id=claim.job_id)
-        yield _Followed(followed, jobs, first.seed, "")
+        yield _Followed(followed, first.seed)
 
 
 @router.get(
@@ -127,11 +125,7 @@ async def _frames(followed: _Followed, last_event_id: str | None) -> AsyncGenera
                 yield PING  # sends the headers: the first event may be far
             frames = _log_frames(followed, moment)
             if moment.last is not None:
-                view = followed.job.first
-                job = await followed.jobs.load(
-                    tenant_id=followed.job.caller.tenant_id, job_id=view.id
-                )
-                frames += _last_frames(followed, job, moment.last_id)
+                frames += _last_frames(followed, as_foreign(moment.last), moment.last_id)
             if frames or not is_first:
                 yield frames or PING
             is_first = False

@@ -22,7 +22,7 @@ from tests.support.station import Station, picture
 from tests.support.surfaces import DOORS, Door, by_name
 
 EXAMPLES = settings(
-    max_examples=60,
+    max_examples=25,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -156,21 +156,45 @@ def test_any_json_is_taken_or_refused_at_length(client: TestClient, door: Door, 
     send_everywhere(client, door, body)
 
 
+ANY_CALL = {
+    "path": st.text(st.characters(codec="utf-8"), max_size=30),
+    "method": st.sampled_from(["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "QUERY"]),
+    "header": st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=40),
+}
+"""A path, a method, and the value of every header."""
+
+
+def bases(door: Door) -> tuple[str, ...]:
+    """The addresses below which paths are tried."""
+    return (f"{door.prefix}/", f"{door.submit}/", f"{door.prefix}/v1/")
+
+
+def call_at(client: TestClient, door: Door, url: str, method: str, header: str) -> None:
+    """Call an address with the same value in every header that a surface reads."""
+    headers = dict.fromkeys(HEADERS, header.strip().encode("latin-1"))
+    answer = client.request(method, url, headers=headers)
+    assert answer.status_code < 500, (method, url, answer.text)
+    if answer.status_code >= 400 and method != "HEAD":
+        door.check_error(answer)
+
+
 @EXAMPLES
-@given(
-    path=st.text(st.characters(codec="utf-8"), max_size=30),
-    method=st.sampled_from(["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "QUERY"]),
-    header=st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=40),
-)
+@given(data=st.data(), **ANY_CALL)
 def test_any_path_and_header_is_answered(
+    client: TestClient, data: st.DataObject, path: str, method: str, header: str
+) -> None:
+    for door in DOORS:
+        base = data.draw(st.sampled_from(bases(door)))
+        call_at(client, door, base + quote(path), method, header)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@LONG
+@given(**ANY_CALL)
+def test_any_path_and_header_is_answered_at_length(
     client: TestClient, path: str, method: str, header: str
 ) -> None:
-    value = header.strip().encode("latin-1")
-    headers = dict.fromkeys(HEADERS, value)
     for door in DOORS:
-        for base in (f"{door.prefix}/", f"{door.submit}/", f"{door.prefix}/v1/"):
-            url = base + quote(path)
-            answer = client.request(method, url, headers=headers)
-            assert answer.status_code < 500, (method, url, answer.text)
-            if answer.status_code >= 400 and method != "HEAD":
-                door.check_error(answer)
+        for base in bases(door):
+            call_at(client, door, base + quote(path), method, header)

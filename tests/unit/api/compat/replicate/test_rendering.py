@@ -2,15 +2,12 @@
 
 import ast
 import re
-import subprocess
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from api.compat.replicate import rendering
 from api.compat.replicate.rendering import PredictionEcho, log_text, prediction, webhook_body
 from api.compat.replicate.signed_urls import SignedUrls, StreamClaim
 from api.compat.shared.job import ForeignJob
@@ -167,8 +164,3 @@ def test_a_webhook_after_the_removal_of_the_contents() -> None:
     told = webhook_body(ForeignEvent(empty, "job.succeeded", BASE, "msg_1", "ten_1"), SECRET)
     assert told["output"] is None
     assert "stream" not in told["urls"]
-
-
-def test_the_courier_renders_without_a_framework() -> None:
-    program = f"import sys, {rendering.__name__}; assert 'fastapi' not in sys.modules"
-    subprocess.run([sys.executable, "-c", program], check=True)  # noqa: S603 - our own program
