@@ -34,6 +34,7 @@ from api.core.domain_errors import (
 )
 from api.core.json_body import says_json
 from api.core.request_key import ConflictingKeysError
+from db.artifacts.file_names import TooManyNamesError
 from db.artifacts.storage_limit import StorageFullError
 from db.billing.holds import InsufficientCreditError
 from db.billing.vendor import VendorLimitError
@@ -235,6 +236,8 @@ _RULES: Mapping[type[Exception], Callable[[Any], ProblemError]] = {
     TooManyFetchesError: _fixed(503, "unavailable", _RETRY_SOON),
     TooManyInFlightError: _fixed(429, "too_many_in_flight", {"Retry-After": "5"}),
     TooManyWrongKeysError: _wrong_keys,
+    # As for `StorageFullError`.
+    TooManyNamesError: _fixed(403, "too_many_files"),
     TooManyStreamsError: _fixed(429, "too_many_streams", {"Retry-After": "5"}),
     UnknownTierError: lambda error: invalid(["body", "tier"], str(error), "unknown_tier"),
     UnknownVariantError: lambda error: invalid(["body", "model"], str(error), "unknown_model"),

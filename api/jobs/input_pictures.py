@@ -8,16 +8,20 @@ tenant's own jobs, or a URL on the public internet.
 
 import base64
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
 from api.core.artifact_urls import InvalidTokenError
 from api.resources.remote_files import RemoteFileError
 from api.services import Services
+from db.artifacts import file_names
 from db.artifacts import inputs as stored_inputs
 from db.artifacts import uploads as files
+from db.artifacts.file_names import NamedFile, NewName
 from db.artifacts.uploads import NewUpload
 from db.jobs.queries import find_artifact, find_job
 from db.storage.keys import input_key
@@ -36,6 +40,8 @@ _ARTIFACT_PATH = re.compile(
 )
 # A file's URL in any API of ours, whatever host or prefix it carries.
 _FILE_PATH = re.compile(r"https?://[^/?#]+(?:/[^/?#]+){0,6}?/files/(file_[0-9a-z]{26})(?:/[^?#]*)?")
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -207,11 +213,54 @@ def store_picture(
         db.artifacts.storage_limit.StorageFullError: it exceeds the tenant's limit.
         db.storage.object_store.StoreError: the object store failed.
     """
+    return _store(services, tenant_id, data, lambda _session, row: row, is_upload=is_upload)
+
+
+def store_upload(services: Services, tenant_id: str, data: bytes, new: NewName) -> NamedFile:
+    """Store a picture as `store_picture` does, and give it a name of its own.
+
+    Raises:
+        db.artifacts.file_names.TooManyNamesError: the tenant has too many.
+        Exception: as `store_picture`.
+    """
+
+    def name(session: Session, row: File) -> NamedFile:
+        return file_names.add(session, row, new)
+
+    return _store(services, tenant_id, data, name)
+
+
+def fulfil_upload(services: Services, tenant_id: str, data: bytes, name_id: str) -> None:
+    """Store a picture as `store_picture` does, under a name that was given out before.
+
+    Raises:
+        db.artifacts.file_names.NameTakenError: another picture came under it.
+        Exception: as `store_picture`.
+    """
+
+    def fulfil(session: Session, row: File) -> None:
+        file_names.fulfil(session, name_id, row.id)
+
+    _store(services, tenant_id, data, fulfil)
+
+
+def _store(
+    services: Services,
+    tenant_id: str,
+    data: bytes,
+    use: Callable[[Session, File], _T],
+    *,
+    is_upload: bool = False,
+) -> _T:
+    """Store a picture and its row; return what the use of the row gives, in its transaction."""
     picture = check_picture(services, tenant_id, data)
-    store_input(services, picture.key, data, picture.media_type)
-    # Also for a picture sent with a job: a later form finds its size without decoding it again.
-    with services.database.transaction() as session:
-        return files.add(session, tenant_id, picture, is_upload=is_upload)
+    while True:
+        store_input(services, picture.key, data, picture.media_type)
+        # Also for a picture sent with a job: a later form finds its size without decoding it again.
+        with services.database.transaction() as session:
+            # A removal of the same content may have come between: then it is stored again.
+            if not stored_inputs.have_been_removed(session, {"picture": picture.key}):
+                return use(session, files.add(session, tenant_id, picture, is_upload=is_upload))
 
 
 def check_picture(services: Services, tenant_id: str, data: bytes) -> NewUpload:

@@ -7,30 +7,41 @@ from api.core.domain_errors import (
     NotFoundError,
 )
 from api.services import Services
+from db.artifacts import file_names
 from db.artifacts import inputs as stored_inputs
-from db.artifacts import uploads as files
 from db.jobs import contents
 from db.values.job_state import TERMINAL
 
 
 def remove_file(services: Services, *, tenant_id: str, file_id: str) -> None:
-    """Remove an uploaded picture: its object, its record and its id.
+    """Remove an upload: its id, and its picture where no other upload has the same one.
+
+    The id of an upload by a compatible API is a name alone, and goes at once; its picture stays
+    while an unfinished job needs it, and then goes with its jobs.
 
     Raises:
         NotFoundError: the tenant has no such file.
-        FileInUseError: an unfinished job uses it.
+        FileInUseError: an unfinished job uses it, and the id is the file's own.
         db.storage.object_store.StoreError: the object store failed; nothing was removed.
     """
     with services.database.transaction() as session:
-        row = files.find(session, tenant_id=tenant_id, file_id=file_id)
-        if row is not None:
-            stored_inputs.lock(session, row.key)
+        found = file_names.find(session, tenant_id=tenant_id, name_id=file_id)
+        if found is not None:
+            stored_inputs.lock(session, found.file.key)
             # Read again: a concurrent removal is finished by now, or waits for this one.
-            row = files.find(session, tenant_id=tenant_id, file_id=file_id)
-        if row is None:
+            found = file_names.find(session, tenant_id=tenant_id, name_id=file_id)
+        if found is None:
             raise NotFoundError("file")
-        if stored_inputs.is_needed(session, row.key):
+        row = found.file
+        is_needed = stored_inputs.is_needed(session, row.key)
+        if found.id != row.id:
+            file_names.remove(session, found.id)
+        elif is_needed:
             raise FileInUseError
+        else:
+            row.is_upload = False
+        if is_needed or row.is_upload or file_names.has_names(session, row.id):
+            return
         # Under the record's lock: a client that uploads it again stores it later.
         services.store.delete(row.key)
         stored_inputs.remove(session, row.key)

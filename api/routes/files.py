@@ -37,6 +37,7 @@ def upload_file(
 def delete_file(file_id: ShortText, services: ServicesDep, tenant_id: TenantId) -> None:
     """Delete an uploaded picture, which frees its bytes; 409 while an unfinished job uses it.
 
+    The same picture that was uploaded by a compatible API, too, stays there under its other id.
     A submission that is being made with it at this moment may fail, and is not charged.
     """
     removal.remove_file(services, tenant_id=tenant_id, file_id=file_id)

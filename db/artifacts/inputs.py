@@ -17,9 +17,10 @@ from sqlalchemy import cast, delete, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import JSONPATH, insert
 from sqlalchemy.orm import Session
 
+from db.artifacts.file_names import is_valid
 from db.artifacts.storage_limit import check_after_insert
 from db.storage.object_store import ObjectInfo
-from db.tables import File, Job
+from db.tables import File, FileName, Job
 from db.tables.index_predicates import state_is
 from db.tables.inputs import InputObject
 from db.values.job_state import ACTIVE
@@ -128,11 +129,12 @@ def lock_unshared(session: Session, tenant_id: str, job_input: Mapping[str, Any]
     """Lock the records of a finished job's inputs that can be removed with it.
 
     Returns:
-        The keys of inputs that are no uploads and that no unfinished job names.
+        The keys of inputs that are no uploads, by any API, and that no unfinished job names.
     """
     keys = [key for key in _keys(job_input) if _tenant_of(key) == tenant_id]
+    names = select(FileName.id).where(FileName.file_id == File.id, is_valid())
     uploads = select(File.key).where(
-        File.tenant_id == tenant_id, File.key == InputObject.key, File.is_upload
+        File.tenant_id == tenant_id, File.key == InputObject.key, File.is_upload | names.exists()
     )
     locked = select(InputObject.key).where(InputObject.key.in_(keys), ~uploads.exists())
     found = session.scalars(locked.order_by(InputObject.key).with_for_update()).all()

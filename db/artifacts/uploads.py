@@ -1,14 +1,15 @@
 """Stored pictures of tenants: one row for each distinct content, uploaded or sent with a job."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from db.artifacts.file_names import is_valid
 from db.core.base import new_id
-from db.tables import File, FileReservation
+from db.tables import File, FileName
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,13 @@ def find(session: Session, *, tenant_id: str, file_id: str) -> File | None:
 
 
 def find_any(session: Session, file_id: str) -> File | None:
-    """A stored picture, by its id or by one that was given out before it came."""
+    """A stored picture, by its id or by the name of an upload."""
     row = session.get(File, file_id, populate_existing=True)
     if row is not None:
         return row
-    again = select(File).join(FileReservation, FileReservation.file_id == File.id)
-    again = again.where(FileReservation.id == file_id)
-    return session.scalars(again.execution_options(populate_existing=True)).one_or_none()
+    named = select(File).join(FileName, FileName.file_id == File.id)
+    named = named.where(FileName.id == file_id, is_valid())
+    return session.scalars(named.execution_options(populate_existing=True)).one_or_none()
 
 
 def find_by_keys(session: Session, tenant_id: str, keys: Collection[str]) -> Mapping[str, File]:
@@ -72,27 +73,3 @@ def find_by_keys(session: Session, tenant_id: str, keys: Collection[str]) -> Map
     sha256s = {key.rpartition("/")[2] for key in keys}
     of_tenant = select(File).where(File.tenant_id == tenant_id, File.sha256.in_(sha256s))
     return {row.key: row for row in session.scalars(of_tenant) if row.key in keys}
-
-
-def list_uploads(
-    session: Session,
-    tenant_id: str,
-    *,
-    after_id: str | None = None,
-    newest_first: bool = True,
-    limit: int,
-) -> Sequence[File]:
-    """The pictures that a tenant uploaded, by the time of the upload.
-
-    Args:
-        session: the transaction.
-        tenant_id: the tenant.
-        after_id: the last file of the page before.
-        newest_first: false for the oldest first.
-        limit: the most files.
-    """
-    statement = select(File).where(File.tenant_id == tenant_id, File.is_upload)
-    if after_id is not None:
-        statement = statement.where(File.id < after_id if newest_first else File.id > after_id)
-    order = File.id.desc() if newest_first else File.id
-    return session.scalars(statement.order_by(order).limit(limit)).all()

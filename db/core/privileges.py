@@ -33,7 +33,7 @@ PRIVILEGES: Mapping[str, frozenset[str]] = {
     "deliveries": _CHANGE,  # deleted with their job, as its owner does it
     "delivery_attempts": _CHANGE,
     "fair_tags": _CHANGE,
-    "file_reservations": _EXPIRE,
+    "file_names": _EXPIRE,
     "files": _EXPIRE,
     "holds": _EXPIRE,
     "idempotency_keys": _EXPIRE,

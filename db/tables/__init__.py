@@ -1,6 +1,6 @@
 """Tables as SQLAlchemy models. CHECK and UNIQUE constraints state the rules of one row."""
 
-from db.tables.artifacts import Artifact, File, FileReservation
+from db.tables.artifacts import Artifact, File, FileName
 from db.tables.billing import Allowance, Hold, LedgerEntry, UsageEvent, VendorSpend
 from db.tables.idempotency import IdempotencyKey
 from db.tables.inputs import InputObject
@@ -22,7 +22,7 @@ __all__ = [
     "DeliveryAttempt",
     "FairTag",
     "File",
-    "FileReservation",
+    "FileName",
     "Hold",
     "IdempotencyKey",
     "InputObject",

@@ -84,7 +84,8 @@ class File(Base):
     bytes: Mapped[int] = mapped_column(BigInteger)
     # The SHA-256 of the bytes, in hexadecimal; the same bytes again add no row.
     sha256: Mapped[str]
-    # True if it was ever sent alone; false if only with jobs, so that it goes with the last one.
+    # True if it was uploaded by this id; else it goes with its last name, or with the last job that
+    # it was sent with.
     is_upload: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     # When this content was first sent.
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -92,23 +93,34 @@ class File(Base):
     __table_args__ = (UniqueConstraint("tenant_id", "sha256"),)
 
 
-class FileReservation(Base):
-    """A file id that was given out before its picture came; the API inserts and fulfils it."""
+class FileName(Base):
+    """The id of one upload by a compatible API, also before its picture comes."""
 
-    __tablename__ = "file_reservations"
+    __tablename__ = "file_names"
 
     # Starts with `file_`; a name of the picture, beside the id of the file itself.
     id: Mapped[str] = mapped_column(primary_key=True)
-    # The tenant whose picture it is to be.
+    # The tenant whose picture it is, or is to be.
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
-    # The API key that asked for it; one that was revoked uploads nothing more.
-    api_key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"))
+    # The `SurfaceName` of the API that it came by.
+    surface: Mapped[str]
+    # The API key that asked for the id before the picture came, else null; one that was revoked
+    # uploads nothing more.
+    api_key_id: Mapped[str | None] = mapped_column(ForeignKey("api_keys.id"))
     # The picture that came; null until then. The same content may have come before.
     file_id: Mapped[str | None] = mapped_column(ForeignKey("files.id", ondelete="CASCADE"))
+    # The name that the client gave the file; "" for none.
+    filename: Mapped[str] = mapped_column(default="", server_default=text("''"))
+    # OpenAI's purpose, which changes nothing; null for other APIs.
+    purpose: Mapped[str | None]
+    # The client's own metadata, as JSON; `{}` if none.
+    about: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
     # When it was given out.
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # When the name ends; null where it lasts as long as its file.
+    expires_at: Mapped[datetime | None]
 
     __table_args__ = (
-        Index("ix_file_reservations_open", "tenant_id", postgresql_where=text("file_id IS NULL")),
-        Index("ix_file_reservations_file_id", "file_id"),
+        Index("ix_file_names_tenant_id", "tenant_id", "id"),
+        Index("ix_file_names_file_id", "file_id"),
     )

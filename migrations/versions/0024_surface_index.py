@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision: str = "0024_surface_index"
-down_revision: str | None = "0023_file_reservations"
+down_revision: str | None = "0023_file_names"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 

@@ -28,7 +28,8 @@ from sqlalchemy.orm import Session
 from api.jobs.fingerprint import fingerprint
 from api.schemas.jobs import Submission
 from db import worker_registry
-from db.artifacts import inputs, reservations, retention, uploads
+from db.artifacts import file_names, inputs, retention, uploads
+from db.artifacts.file_names import NewName
 from db.artifacts.uploads import NewUpload
 from db.core import migrate
 from db.core.session import Database
@@ -50,6 +51,7 @@ from db.tenants import api_keys, sessions
 from db.tenants.api_keys import OperatorRole
 from db.values.artifact_kinds import ArtifactKind
 from db.values.job_state import Priority
+from db.values.surfaces import SurfaceName
 from db.values.worker_state import WorkerState
 from db.webhooks import deliveries
 from db.webhooks import secrets as webhook_secrets
@@ -115,8 +117,9 @@ def _name_again(session: Session, tenant_id: str, file_id: str) -> None:
     """Give a file a second id, as an upload of fal's clients does."""
     of_tenant = select(ApiKey.id).where(ApiKey.tenant_id == tenant_id)
     key_id = session.scalars(of_tenant.limit(1)).one()
-    name = reservations.reserve(session, tenant_id=tenant_id, api_key_id=key_id)
-    reservations.fulfil(session, name, file_id)
+    new = NewName(SurfaceName.FAL, "a.png")
+    name = file_names.reserve(session, tenant_id=tenant_id, api_key_id=key_id, new=new)
+    file_names.fulfil(session, name, file_id)
 
 
 def kept_dumps() -> list[Path]:

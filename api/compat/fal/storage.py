@@ -19,16 +19,13 @@ from api.compat.fal.upload_urls import UploadUrls
 from api.core.artifact_urls import InvalidTokenError
 from api.core.errors import ProblemError, invalid, not_found
 from api.core.json_body import JsonRoute
-from api.jobs.input_pictures import store_picture
+from api.jobs.input_pictures import fulfil_upload
 from api.services import Services, ServicesDep
-from db.artifacts import reservations, uploads
-from db.artifacts.reservations import (
-    OpenReservation,
-    ReservationUsedError,
-    TooManyReservationsError,
-)
+from db.artifacts import file_names, uploads
+from db.artifacts.file_names import NameTakenError, NewName, OpenName, TooManyOpenError
 from db.storage.object_store import ObjectNotFoundError
 from db.values.pictures import SUFFIXES, PictureError
+from db.values.surfaces import SurfaceName
 from workers.outbound.ed25519 import WebhookKey
 
 PREFIX = "/fal"
@@ -39,7 +36,7 @@ router = APIRouter(tags=["storage"])
 _ANY_TYPE = "application/octet-stream"
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 _MAX_NAME = 80
-_SECONDS = reservations.OPEN_TIME.total_seconds()
+_SECONDS = file_names.OPEN_TIME.total_seconds()
 
 
 def _urls(services: Services) -> UploadUrls:
@@ -59,15 +56,17 @@ def initiate_upload(
         content_type.startswith("image/") or content_type == _ANY_TYPE
     ):
         raise invalid(["body", "content_type"], "pictures alone are taken: image/png, jpeg, webp")
+    name = _safe_name(file_name)
+    new = NewName(SurfaceName.FAL, name)
     try:
         with services.database.transaction() as session:
-            file_id = reservations.reserve(
-                session, tenant_id=caller.tenant_id, api_key_id=caller.key_id
+            file_id = file_names.reserve(
+                session, tenant_id=caller.tenant_id, api_key_id=caller.key_id, new=new
             )
-    except TooManyReservationsError as error:
+    except TooManyOpenError as error:
         raise ProblemError(429, "too_many_uploads", str(error), {"Retry-After": "60"}) from None
     own, urls = f"{jobs.base}{PREFIX}", _urls(services)
-    path = urls.file_path(file_id, _safe_name(file_name))
+    path = urls.file_path(file_id, name)
     return {"upload_url": own + urls.upload_path(file_id), "file_url": own + path}
 
 
@@ -93,10 +92,10 @@ async def upload(token: str, request: Request, services: ServicesDep) -> Json:
     return {"status": "uploaded"}
 
 
-def _open_reservation(services: Services, token: str) -> tuple[str, OpenReservation]:
+def _open_reservation(services: Services, token: str) -> tuple[str, OpenName]:
     file_id = _urls(services).reservation_of(token, valid_seconds=_SECONDS)
     with services.database.autocommit() as session:
-        found = reservations.find_open(session, file_id)
+        found = file_names.find_open(session, file_id)
         if found is None:
             raise InvalidTokenError
         services.key_cache.check(session, found.api_key_id)
@@ -117,19 +116,16 @@ def _store(services: Services, token: str, data: bytes) -> None:
     # Again: a body may take minutes, in which the key is revoked or another picture comes.
     file_id, reservation = _open_reservation(services, token)
     if reservation.sha256 not in {None, hashlib.sha256(data).hexdigest()}:
-        raise _used(ReservationUsedError())
+        raise _taken(NameTakenError())
     try:
-        row = store_picture(services, reservation.tenant_id, data)
+        fulfil_upload(services, reservation.tenant_id, data, file_id)
     except PictureError as error:
         raise invalid(["body"], str(error), "invalid_image") from error
-    try:
-        with services.database.transaction() as session:
-            reservations.fulfil(session, file_id, row.id)
-    except ReservationUsedError as error:
-        raise _used(error) from error
+    except NameTakenError as error:
+        raise _taken(error) from error
 
 
-def _used(error: ReservationUsedError) -> ProblemError:
+def _taken(error: NameTakenError) -> ProblemError:
     return ProblemError(409, "upload_used", str(error))
 
 

@@ -37,6 +37,21 @@ _FLUX_PARAMETERS: Mapping[str, str] = {
 """Native parameters by the names that they have here."""
 
 
+_WORDS: Mapping[str, frozenset[str]] = {
+    "document-question-answering": frozenset(
+        {"doc_stride", "handle_impossible_answer", "lang", "max_answer_len", "word_boxes"}
+    ),
+    "visual-question-answering": frozenset({"question"}),
+    "zero-shot-image-classification": frozenset({"candidate_labels", "hypothesis_template"}),
+    "image-classification": frozenset({"function_to_apply", "top_k"}),
+    Task.IMAGE_SEGMENTATION: frozenset(
+        {"mask_threshold", "overlap_mask_area_threshold", "subtask"}
+    ),
+    Task.OBJECT_DETECTION: frozenset({"threshold"}),
+}
+"""Tasks of pictures by the words that clients send with them alone; the first that fits."""
+
+
 def tasks_of(variant: Variant) -> frozenset[Task]:
     """The tasks that a variant has."""
     if variant.family is Family.FLORENCE2:
@@ -60,10 +75,16 @@ def find_task(variant: Variant, model: str, named: str) -> Task:
     return found
 
 
-def task_of_body(variant: Variant, body: InferenceBody) -> Task:
-    """The task of a path that names none, by the model and what was sent."""
+def task_of_body(variant: Variant, body: InferenceBody) -> str:
+    """The task of a path that names none, by the model and what was sent.
+
+    It may be one that the variant lacks: clients send the words of the task that they were asked
+    for, and an answer to another one would be taken for it. A picture alone is image-to-text.
+    """
     if variant.family is Family.FLORENCE2:
-        return Task.IMAGE_TO_TEXT
+        inputs = body.inputs if isinstance(body.inputs, Mapping) else {}
+        words = {*body.parameters, *body.others, *inputs}
+        return next((task for task, its in _WORDS.items() if its & words), Task.IMAGE_TO_TEXT)
     if body.is_raw or "prompt" in body.parameters or _is_picture(body.inputs):
         return Task.IMAGE_TO_IMAGE
     return Task.TEXT_TO_IMAGE

@@ -1,4 +1,4 @@
-"""`/v1/files`: the native uploads, as OpenAI's clients send and read them."""
+"""`/v1/files`: uploads as OpenAI's clients send and read them, each with an id of its own."""
 
 import re
 from typing import Annotated, Literal
@@ -8,30 +8,34 @@ from pydantic import BaseModel, Field
 
 from api.auth.tenant import TenantId
 from api.compat.openai.documents import CHANGED, READ
+from api.compat.shared.echo import storable
 from api.core.errors import invalid, not_found
 from api.jobs import removal
-from api.jobs.input_pictures import store_picture
+from api.jobs.input_pictures import store_upload
 from api.schemas.jobs import ShortText
 from api.services import Services, ServicesDep
-from db.artifacts import uploads
+from db.artifacts import file_names
+from db.artifacts.file_names import NamedFile, NewName
 from db.storage.object_store import ObjectNotFoundError
-from db.tables import File as FileRow
 from db.values.pictures import SUFFIXES
+from db.values.surfaces import SurfaceName
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
 
 _PURPOSE = "vision"
 _MOST = 10_000
+_MAX_FILENAME = 255
 _FILE_ID = re.compile(r"file_[0-9a-z]{26}")
 
 
 class FileObject(BaseModel):
-    """An uploaded picture; one content may be sent by many names, so it is named by its id."""
+    """An uploaded picture."""
 
     id: str = Field(examples=["file_01jd8w7n4tq0c3v5x9y2z6k8m1"])
     object: Literal["file"] = "file"
     bytes: int
     created_at: int
+    expires_at: int | None = None
     filename: str
     purpose: str = _PURPOSE
     status: Literal["processed"] = "processed"
@@ -68,26 +72,29 @@ def upload_file(
     file: Annotated[UploadFile, File(description="The picture", examples=["(bytes)"])],
     services: ServicesDep,
     tenant_id: TenantId,
-    purpose: Annotated[  # noqa: ARG001 - clients must send it, and it changes nothing
+    purpose: Annotated[
         str, Form(max_length=100, description="Any: a picture serves all purposes")
     ] = _PURPOSE,
 ) -> FileObject:
-    """Upload a PNG, JPEG or WebP picture; the same bytes always get the same id."""
+    """Upload a PNG, JPEG or WebP picture; the same bytes again get another id, and no more room."""
     data = file.file.read(services.settings.max_picture_bytes + 1)
-    return _file(store_picture(services, tenant_id, data))
+    filename = storable((file.filename or "")[:_MAX_FILENAME])
+    new = NewName(SurfaceName.OPENAI, filename, storable(purpose))
+    return _file(store_upload(services, tenant_id, data, new))
 
 
 @router.get("", responses=READ)
 def list_files(
     query: Annotated[FileQuery, Query()], services: ServicesDep, tenant_id: TenantId
 ) -> FilePage:
-    """The uploaded pictures, newest first."""
+    """The pictures that were uploaded here, newest first."""
     if query.after is not None and not _FILE_ID.fullmatch(query.after):
         raise invalid(["query", "after"], "this is no file's id")
     with services.database.transaction(durable=False) as session:
-        rows = uploads.list_uploads(
+        rows = file_names.list_names(
             session,
             tenant_id,
+            SurfaceName.OPENAI,
             after_id=query.after,
             newest_first=query.order == "desc",
             limit=query.limit + 1,
@@ -117,7 +124,7 @@ def get_file(file_id: ShortText, services: ServicesDep, tenant_id: TenantId) -> 
 )
 def get_content(file_id: ShortText, services: ServicesDep, tenant_id: TenantId) -> Response:
     """The picture's bytes."""
-    row = _find(services, tenant_id, file_id)
+    row = _find(services, tenant_id, file_id).file
     try:
         return Response(services.store.get(row.key).data, media_type=row.media_type)
     except ObjectNotFoundError as error:
@@ -126,23 +133,25 @@ def get_content(file_id: ShortText, services: ServicesDep, tenant_id: TenantId) 
 
 @router.delete("/{file_id}", responses=CHANGED)
 def delete_file(file_id: ShortText, services: ServicesDep, tenant_id: TenantId) -> DeletedFile:
-    """Delete an uploaded picture; 409 while an unfinished job uses it."""
+    """Delete an upload; other uploads of the same picture, and jobs that use it, keep it."""
     removal.remove_file(services, tenant_id=tenant_id, file_id=file_id)
     return DeletedFile(id=file_id)
 
 
-def _find(services: Services, tenant_id: str, file_id: str) -> FileRow:
+def _find(services: Services, tenant_id: str, file_id: str) -> NamedFile:
     with services.database.transaction(durable=False) as session:
-        row = uploads.find(session, tenant_id=tenant_id, file_id=file_id)
-    if row is None or not row.is_upload:
+        found = file_names.find(session, tenant_id=tenant_id, name_id=file_id)
+    if found is None:
         raise not_found("file")
-    return row
+    return found
 
 
-def _file(row: FileRow) -> FileObject:
+def _file(found: NamedFile) -> FileObject:
     return FileObject(
-        id=row.id,
-        bytes=row.bytes,
-        created_at=int(row.created_at.timestamp()),
-        filename=f"{row.id}.{SUFFIXES[row.media_type]}",
+        id=found.id,
+        bytes=found.file.bytes,
+        created_at=int(found.created_at.timestamp()),
+        expires_at=None if found.expires_at is None else int(found.expires_at.timestamp()),
+        filename=found.filename or f"{found.id}.{SUFFIXES[found.file.media_type]}",
+        purpose=found.purpose or _PURPOSE,
     )

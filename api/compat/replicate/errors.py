@@ -22,7 +22,8 @@ _TITLES_BY_CODE: Mapping[str, str] = {"unknown_version": "Invalid version or not
 
 _NOT_INPUT = frozenset(
     """
-    Cancel-After content input model stream version webhook webhook_completed webhook_events_filter
+    Cancel-After content input metadata model stream version webhook webhook_completed
+    webhook_events_filter
     """.split()  # noqa: SIM905 - one name a line would fill a page
 )
 """The fields and headers of requests that are no field of the model's input."""

@@ -102,10 +102,10 @@ def samples(job: JobInput) -> list[Sample]:
 def _painting(job: JobInput) -> tuple[str, str]:
     fields: dict[str, Any] = {"model": job.variant.id, "prompt": job.values.get("prompt", "")}
     fields |= job.picked(_FIELDS)
-    if job.values.get("output_format") not in (None, "png"):
-        # Its own default is the best quality.
-        usual = job.default_of("output_quality")
-        fields["output_compression"] = job.values.get("output_quality", usual)
+    if job.output_format != "png":
+        # OpenAI's default is another one.
+        quality = job.values.get("output_quality") or job.default_of("output_quality")
+        fields |= {"output_format": job.output_format, "output_compression": quality}
     if job.size is not None:
         fields["size"] = "x".join(map(str, job.size))
     verb, extra = ("edit" if job.pictures else "generate"), job.picked(_EXTRA)

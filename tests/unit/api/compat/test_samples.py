@@ -116,3 +116,23 @@ def test_half_a_form_breaks_no_sample(model: str) -> None:
         for sample in samples(model, **input_):
             if sample.language == "python":
                 ast.parse(sample.text)
+
+
+@pytest.mark.parametrize(
+    ("input_", "expected"),
+    [
+        ({"output_format": "webp"}, 95),
+        ({"output_format": "jpeg", "output_quality": 40}, 40),
+        ({"output_format": "png"}, None),
+        ({}, None),
+    ],
+)
+def test_the_quality_is_told_where_the_format_has_one(
+    input_: dict[str, Any], expected: int | None
+) -> None:
+    told = {sample.title: sample.text for sample in samples("flux.1-demo", prompt="p", **input_)}
+    # OpenAI's default is 100, and Replicate's 80.
+    for client, name in (("OpenAI", "output_compression"), ("Replicate", "output_quality")):
+        for language in ("Python", "JavaScript"):
+            found = re.search(rf"{name}\W+(\d+)", told[f"{client} {language}"])
+            assert (None if found is None else int(found[1])) == expected, client

@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from api.compat.fal import storage
-from db.artifacts import reservations
+from db.artifacts import file_names
 from db.core.session import Database
 from db.operators.actions import suspend_tenant
 from db.operators.audit import Actor
@@ -58,7 +58,7 @@ def test_the_same_picture_twice_is_one_file_of_two_names(
         urls = announce(client).json()
         assert bare.put(urls["upload_url"], content=PNG).status_code == 200
         assert bare.get(urls["file_url"]).content == PNG
-    assert jobs.counts(database, "files", "file_reservations") == [1, 2]
+    assert jobs.counts(database, "files", "file_names") == [1, 2]
 
 
 def test_an_address_takes_one_picture(
@@ -130,11 +130,11 @@ def test_a_tenant_who_is_suspended_during_an_upload_stores_nothing(
 def test_uploads_that_are_begun_are_limited(
     client: TestClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reservations, "MAX_OPEN", 2)
+    monkeypatch.setattr(file_names, "MAX_OPEN", 2)
     assert [announce(client).status_code for _ in range(3)] == [200, 200, 429]
-    jobs.sql(database, "UPDATE file_reservations SET created_at = now() - interval '2 hours'")
+    jobs.sql(database, "UPDATE file_names SET created_at = now() - interval '2 hours'")
     assert announce(client).status_code == 200
-    assert jobs.counts(database, "file_reservations") == [1]
+    assert jobs.counts(database, "file_names") == [1]
 
 
 def test_another_tenants_upload_is_no_picture(
@@ -153,15 +153,15 @@ def test_another_tenants_upload_is_no_picture(
     assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (422, ["body", "image_url"])
 
 
-def test_a_deleted_file_has_no_names(
+def test_a_removed_file_has_no_names(
     client: TestClient, bare: TestClient, database: Database
 ) -> None:
     urls = announce(client).json()
     bare.put(urls["upload_url"], content=PNG)
-    [(file_id,)] = jobs.sql(database, "SELECT id FROM files")
-    assert client.delete(f"/v1/files/{file_id}").status_code == 204
+    name = urls["file_url"].split("/files/")[1].partition("/")[0]
+    assert client.delete(f"/v1/files/{name}").status_code == 204
     assert bare.get(urls["file_url"]).status_code == 404
-    assert jobs.counts(database, "file_reservations") == [0]
+    assert jobs.counts(database, "files", "file_names") == [0, 0]
 
 
 def test_the_key_set_needs_no_key(bare: TestClient) -> None:

@@ -206,6 +206,31 @@ def test_errors_are_a_text_that_names_the_field_the_model_or_the_task(
         inference(url, "wrong", FLUX).text_to_image("a")
 
 
+def test_the_python_client_gets_no_caption_for_another_task(
+    url: str, key: str, station: Station
+) -> None:
+    client = inference(url, key, FLORENCE2)
+    refusals = {
+        "visual-question-answering": lambda: client.visual_question_answering(PICTURE, "a?"),
+        # It sends its question as a question about any picture does.
+        "-question-answering": lambda: client.document_question_answering(PICTURE, "a?"),
+        "zero-shot-image-classification": lambda: client.zero_shot_image_classification(
+            PICTURE, ["a circle"]
+        ),
+        "image-classification": lambda: client.image_classification(PICTURE, top_k=2),
+        "text: ": lambda: client.image_segmentation(PICTURE, mask_threshold=0.5),
+    }
+    for told, call in refusals.items():
+        with pytest.raises(HfHubHTTPError, match=told):
+            call()
+    boxes = {"bboxes": [[10, 5, 30, 25]], "labels": ["circle"]}
+    station.adapter.script[:] = [answering(boxes, "<OD>", 0.75)]
+    with at_work(station, FLORENCE2):
+        assert [each["label"] for each in client.object_detection(PICTURE, threshold=0.5)] == [
+            "circle"
+        ]
+
+
 def test_a_job_that_does_not_succeed_is_an_error_that_nobody_repeats(
     http: httpx.Client, station: Station
 ) -> None:

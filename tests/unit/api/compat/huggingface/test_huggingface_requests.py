@@ -41,12 +41,20 @@ def test_the_format_is_the_one_that_the_client_prefers(accept: str, expected: st
         ("flux.1-dev", InferenceBody(PNG), Task.IMAGE_TO_IMAGE),
         ("florence-2-demo", InferenceBody(URI, is_raw=True), Task.IMAGE_TO_TEXT),
         ("florence-2-demo", InferenceBody("words"), Task.IMAGE_TO_TEXT),
+        ("florence-2-demo", InferenceBody(PNG, {"max_new_tokens": 9}), Task.IMAGE_TO_TEXT),
+        ("florence-2-demo", InferenceBody(PNG, {"threshold": 0.5}), Task.OBJECT_DETECTION),
+        (
+            "florence-2-demo",
+            InferenceBody(PNG, {"threshold": 0.5, "mask_threshold": 0.5}),
+            Task.IMAGE_SEGMENTATION,
+        ),
+        ("florence-2-demo", InferenceBody(PNG, {"subtask": "semantic"}), Task.IMAGE_SEGMENTATION),
     ],
 )
 def test_a_path_without_a_task_means_the_one_of_its_body(
     variant: str, body: InferenceBody, expected: Task
 ) -> None:
-    assert task_of_body(catalog.find(variant), body) is expected
+    assert task_of_body(catalog.find(variant), body) == expected
 
 
 @pytest.mark.parametrize(
@@ -60,6 +68,28 @@ def test_a_path_without_a_task_means_the_one_of_its_body(
 def test_a_task_that_the_model_lacks_is_not_found(variant: str, task: str) -> None:
     with pytest.raises(ModelNotOfferedError, match=f"{variant}/pipeline/{task}"):
         find_task(catalog.find(variant), variant, task)
+
+
+@pytest.mark.parametrize(
+    ("body", "task"),
+    [
+        # visual_question_answering, in Python and in JavaScript
+        (InferenceBody(PNG, {}, {"question": "a?", "image": PNG}), "visual-question-answering"),
+        (InferenceBody({"question": "a?", "image": PNG}), "visual-question-answering"),
+        (
+            InferenceBody({"question": "a?", "image": PNG}, {"lang": "en"}),
+            "document-question-answering",
+        ),
+        (InferenceBody(PNG, {"candidate_labels": ["a"]}), "zero-shot-image-classification"),
+        (InferenceBody(PNG, {"top_k": 2}), "image-classification"),
+    ],
+)
+def test_a_body_of_a_task_that_the_model_lacks_gets_no_caption(
+    body: InferenceBody, task: str
+) -> None:
+    variant = catalog.find("florence-2-demo")
+    with pytest.raises(ModelNotOfferedError, match=f"{task}.*does image-segmentation"):
+        find_task(variant, "m", task_of_body(variant, body))
 
 
 @pytest.mark.parametrize(
