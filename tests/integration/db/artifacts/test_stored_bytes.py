@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+from psycopg.errors import DeadlockDetected
+from sqlalchemy.exc import OperationalError
 
 from db.artifacts import inputs as stored_inputs
 from db.artifacts import retention
@@ -35,6 +37,10 @@ def use(database: Database, key: str, size_bytes: int) -> bool:
             stored_inputs.record_use(session, key, size_bytes=size_bytes)
     except StorageFullError:
         return False
+    except OperationalError as error:
+        # The server undoes one of two that wait for each other; the client is told, and repeats.
+        assert isinstance(error.orig, DeadlockDetected)
+        return use(database, key, size_bytes)
     return True
 
 
