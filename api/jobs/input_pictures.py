@@ -8,12 +8,14 @@ tenant's own jobs, or a URL on the public internet.
 
 import base64
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
 from api.core.artifact_urls import InvalidTokenError
+from api.core.domain_errors import InvalidField, InvalidSubmissionError
 from api.resources.remote_files import RemoteFileError
 from api.services import Services
 from db.artifacts import inputs as stored_inputs
@@ -145,6 +147,13 @@ class PictureResolver:
         stored_inputs.record_use(session, key, size_bytes=found.bytes)
         # Read again: a concurrent removal is finished by now, or will not happen any more.
         return files.find_by_keys(session, self._tenant_id, [key]).get(key)
+
+
+def refused_picture(place: Sequence[str | int], error: PictureError) -> InvalidSubmissionError:
+    """The refusal of a picture, whose message names the field: a job may have several pictures."""
+    return InvalidSubmissionError.of_fields(
+        [InvalidField(tuple(place), str(error), "invalid_image")]
+    )
 
 
 def is_artifact_url(name: str) -> bool:

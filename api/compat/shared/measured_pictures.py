@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from api.compat.shared.pictures import as_native
-from api.core.domain_errors import InvalidSubmissionError
-from api.jobs.input_pictures import PictureResolver
+from api.jobs.input_pictures import PictureResolver, refused_picture
 from api.services import Services
 from db.artifacts import uploads
 from db.values.pictures import PictureError
@@ -41,7 +40,7 @@ def store_and_measure(
     try:
         found = PictureResolver(services, tenant_id).resolve(as_native(picture))
     except PictureError as error:
-        raise InvalidSubmissionError.of_field((foreign,), str(error), "invalid_image") from error
+        raise refused_picture((foreign,), error) from error
     with services.database.autocommit() as session:
         row = uploads.find_by_keys(session, tenant_id, [found.key]).get(found.key)
     return MeasuredPicture(row.id if row is not None else as_native(picture), found.size)
