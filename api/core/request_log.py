@@ -27,6 +27,7 @@ LONG_POLL = "bottega.long_poll"
 _SERVER_ERROR = 500
 
 _log = structlog.get_logger(__name__)
+_arrived_at: ContextVar[float | None] = ContextVar("request_arrived_at", default=None)
 _fields: ContextVar[MutableMapping[str, Any] | None] = ContextVar("request_fields", default=None)
 
 
@@ -40,6 +41,11 @@ def request_id() -> str | None:
     """The id of the current request; None outside of one."""
     line = _fields.get()
     return None if line is None else line["request_id"]
+
+
+def arrived_at() -> float | None:
+    """The time at which the current request arrived, by `time.monotonic`; None outside of one."""
+    return _arrived_at.get()
 
 
 class RequestLog:
@@ -59,6 +65,7 @@ class RequestLog:
             return
         response = _LoggedResponse(scope, send)
         token = _fields.set(response.fields)
+        arrival = _arrived_at.set(time.monotonic())
         metrics.in_flight.inc()
         try:
             await self._app(scope, receive, response.send)
@@ -66,6 +73,7 @@ class RequestLog:
             metrics.in_flight.dec()
             response.finish()
             _fields.reset(token)
+            _arrived_at.reset(arrival)
 
 
 class _LoggedResponse:

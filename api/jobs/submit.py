@@ -95,8 +95,14 @@ def submit(
         except deduplication.CONFLICTS as error:
             if not deduplication.is_conflict(error):
                 raise
-            if not origin.rejoins:
+            if _is_taken(services, new):
                 new = replace(new, origin=replace(origin, digest=None))
+
+
+def _is_taken(services: Services, new: NewJob) -> bool:
+    """True when the digest is that of another request, of which this one is no retry."""
+    with services.database.autocommit() as session:
+        return deduplication.is_taken(session, tenant_id=new.tenant_id, origin=new.origin)
 
 
 def _insert(

@@ -4,11 +4,18 @@ The digest of a request is unique among a tenant's unfinished jobs, by an index 
 second insert of the same request fails as a whole, and finds the first one's job instead. Once
 that job is over, the same request makes a new one.
 
+Requests of one moment are not each other's retries: a client sends one again only after it has
+lost the first. So one that arrived before the first one's job was made, or so soon after it that
+the first was still waiting for its end, is a job of its own, without a digest.
+
 A job's `sync_clients` counts the synchronous requests that wait for it. At 0, nobody's departure
 cancels the job: it was submitted to run by itself, or a client that polls has rejoined it.
 """
 
-from sqlalchemy import case, update
+import time
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -17,6 +24,11 @@ from db.jobs.types import Origin
 from db.tables import Job
 from db.tables.index_predicates import state_is
 from db.values.job_state import ACTIVE
+
+TOGETHER_SECONDS = 0.25
+"""Requests that wait for the end, and come within this time after a job was made, were sent
+together with that job's own: connections of one client are not equally fast. Clients begin their
+retries half a second after a loss, or later."""
 
 _INDEX = "uq_jobs_active_digest"
 _DEADLOCK = "40P01"
@@ -39,20 +51,42 @@ def is_conflict(error: DBAPIError) -> bool:
 def rejoin(session: Session, *, tenant_id: str, origin: Origin) -> Job | None:
     """The unfinished job that a request has made before; None when it is over, or there is none.
 
-    None, too, for a request that is sent for the first time: insert it without its digest if that
-    is taken. It must come before any lock of the tenant's row: the end of a job takes the job's
-    lock first.
+    None, too, for a request that is no retry, by its origin: insert it without its digest if that
+    is taken, see `is_taken`. It must come before any lock of the tenant's row: the end of a job
+    takes the job's lock first.
     """
     if origin.digest is None or not origin.rejoins:
         return None
     statement = (
         update(Job)
-        .where(Job.tenant_id == tenant_id, Job.deduplication_digest == origin.digest)
-        .where(state_is(*sorted(ACTIVE)))
+        .where(*_unfinished(tenant_id, origin), *_made_before(origin))
         .values(sync_clients=_clients_with(origin))
         .returning(Job)
     )
     return session.scalars(statement, execution_options={"populate_existing": True}).first()
+
+
+def is_taken(session: Session, *, tenant_id: str, origin: Origin) -> bool:
+    """True when an unfinished job has the digest of a request that is not a retry of its own."""
+    if not origin.rejoins:
+        return True
+    made_since = [~each for each in _made_before(origin)]
+    taken = select(Job.id).where(*_unfinished(tenant_id, origin), *made_since)
+    return bool(made_since) and session.scalar(taken) is not None
+
+
+def _unfinished(tenant_id: str, origin: Origin) -> list[ColumnElement[bool]]:
+    own = [Job.tenant_id == tenant_id, Job.deduplication_digest == origin.digest]
+    return [*own, state_is(*sorted(ACTIVE))]
+
+
+def _made_before(origin: Origin) -> list[ColumnElement[bool]]:
+    """The condition that a job was made before a request arrived, or long enough before it."""
+    if origin.arrived_at is None:
+        return []
+    arrived = time.monotonic() - origin.arrived_at
+    together = TOGETHER_SECONDS if origin.is_synchronous or origin.waits else 0.0
+    return [Job.created_at < func.clock_timestamp() - timedelta(seconds=arrived + together)]
 
 
 def join(session: Session, job: Job, origin: Origin) -> None:

@@ -69,6 +69,9 @@ class Origin:
         rejoins: false for a request that its client sends for the first time: an unfinished job
             with the same digest is another request's, and the new one goes without.
         names: the API's own names of native parameters, for warnings.
+        arrived_at: the time of the request's arrival, by `time.monotonic`; None for a request that
+            may be a retry whenever it came.
+        waits: true when its client waits for the job's end, and so sends no retry before it.
     """
 
     surface: SurfaceName = SurfaceName.NATIVE
@@ -79,6 +82,8 @@ class Origin:
     webhook: Webhook | None = None
     rejoins: bool = True
     names: Mapping[str, str] = field(default_factory=dict)
+    arrived_at: float | None = None
+    waits: bool = False
 
 
 NATIVE = Origin()

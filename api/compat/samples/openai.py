@@ -103,7 +103,9 @@ def _painting(job: JobInput) -> tuple[str, str]:
     fields: dict[str, Any] = {"model": job.variant.id, "prompt": job.values.get("prompt", "")}
     fields |= job.picked(_FIELDS)
     if job.values.get("output_format") not in (None, "png"):
-        fields |= job.picked({"output_quality": "output_compression"})
+        # Its own default is the best quality.
+        usual = job.default_of("output_quality")
+        fields["output_compression"] = job.values.get("output_quality", usual)
     if job.size is not None:
         fields["size"] = "x".join(map(str, job.size))
     verb, extra = ("edit" if job.pictures else "generate"), job.picked(_EXTRA)

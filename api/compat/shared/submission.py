@@ -14,6 +14,7 @@ from api.compat.shared.foreign_job import ForeignJob, ForeignJobs
 from api.compat.shared.translation import IGNORED, Place, Translation
 from api.core.domain_errors import InvalidField, InvalidSubmissionError
 from api.core.plain_words import message_of
+from api.core.request_log import arrived_at
 from api.jobs.fingerprint import fingerprint
 from api.jobs.submit import submit
 from api.schemas.jobs import Submission
@@ -66,6 +67,7 @@ class ForeignRequest:
         webhook: the webhook in the surface's own form.
         is_first: true when the client says that it has not sent the request before: it rejoins no
             job, and a retry of it does.
+        waits: true when the client waits for a time for the job's end.
     """
 
     surface: SurfaceName
@@ -76,6 +78,7 @@ class ForeignRequest:
     names: Mapping[Place, str] = field(default_factory=dict)
     webhook: ForeignWebhook | None = None
     is_first: bool = False
+    waits: bool = False
 
     @property
     def submission(self) -> dict[str, Any]:
@@ -127,7 +130,7 @@ def submit_foreign(
     *,
     idempotency_key: str | None = None,
 ) -> ForeignResult:
-    """Submit a translated request; equal to one whose job is not over, it rejoins that job.
+    """Submit a translated request; the retry of one whose job is not over rejoins that job.
 
     Raises:
         InvalidSubmissionError: the input does not fit the model; its fields have foreign names.
@@ -144,6 +147,8 @@ def submit_foreign(
             webhook=request.webhook_from(jobs.base),
             rejoins=not request.is_first,
             names=request.translation.names,
+            arrived_at=arrived_at(),
+            waits=request.waits,
         )
         result = submit(
             services,

@@ -146,6 +146,17 @@ def test_an_event_arrives_while_its_stream_goes_on(stack: Stack, tenant: httpx.C
         tenant.post(f"/v1/jobs/{job['id']}/cancel")
 
 
+def test_a_stream_of_a_compatible_api_is_not_held_back(stack: Stack, tenant: httpx.Client) -> None:
+    with stack.paused("flux.1-demo"):
+        job = tenant.post("/fal/queue/bottega/flux.1-demo", json=PAINT["input"]).json()
+        assert job["status_url"].startswith(f"https://{NAME}/fal/queue/")
+        path = job["status_url"].removeprefix(f"https://{NAME}")
+        with tenant.stream("GET", f"{path}/stream", timeout=10) as response:
+            first = next(line for line in response.iter_lines() if line.startswith("data: "))
+        assert '"IN_QUEUE"' in first
+        tenant.put(f"{path.removesuffix('/status')}/cancel")
+
+
 @pytest.mark.parametrize("path", ["/metrics", "/readyz", "/healthz", "/%6detrics"])
 def test_metrics_and_readiness_are_not_shown(tenant: httpx.Client, path: str) -> None:
     assert tenant.get(path).status_code == 404

@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 
 from api.compat.shared import waiting
 from db.core.session import Database
+from db.jobs import deduplication
 from db.tenants import api_keys
 from tests.servers.uvicorn_thread import serving
 from tests.support import jobs
@@ -56,6 +57,8 @@ def client(make_api: MakeApi) -> Iterator[TestClient]:
 def url(make_api: MakeApi, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of a served API that cancels soon after a client has left."""
     monkeypatch.setattr(waiting, "GRACE_SECONDS", 0.3)
+    # These clients do not back off: whatever comes after the job was made is a retry.
+    monkeypatch.setattr(deduplication, "TOGETHER_SECONDS", 0.0)
     with serving(make_api()) as served:
         yield served
 
@@ -241,13 +244,35 @@ def test_a_client_that_leaves_and_sends_its_request_again_gets_the_job_that_it_b
 
 
 @pytest.mark.parametrize(**by_name(SYNCHRONOUS))
+def test_equal_requests_that_are_sent_together_are_jobs_of_their_own(
+    url: str,
+    make_key: MakeKey,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    door: Door,
+) -> None:
+    # Longer than any machine takes to read four requests: clients that paint four pictures by
+    # four equal calls want four.
+    monkeypatch.setattr(deduplication, "TOGETHER_SECONDS", 60.0)
+    key, prompt = make_key(), fresh_prompt()
+    opened = [open_call(url, door, key, prompt) for _ in range(4)]
+    assert await_true(lambda: len(job_ids(database)) == len(opened))
+    digests = "SELECT count(*), count(deduplication_digest), max(sync_clients) FROM jobs"
+    assert jobs.sql(database, digests) == [(4, 1, 1)]
+    for each in opened:
+        each.close()
+    assert await_true(lambda: jobs.counts(database, "jobs WHERE state = 'canceled'") == [4])
+
+
+@pytest.mark.parametrize(**by_name(SYNCHRONOUS))
 def test_of_two_clients_that_wait_for_one_job_the_last_to_leave_cancels(
     url: str, make_key: MakeKey, database: Database, door: Door
 ) -> None:
     key, prompt = make_key(), fresh_prompt()
-    first, second = (open_call(url, door, key, prompt) for _ in range(2))
+    first = open_call(url, door, key, prompt)
+    job_id = await_job(database)
+    second = open_call(url, door, key, prompt)
     assert await_true(lambda: jobs.sql(database, "SELECT sync_clients FROM jobs") == [(2,)])
-    [job_id] = job_ids(database)
     first.close()
     assert await_true(lambda: jobs.sql(database, "SELECT sync_clients FROM jobs") == [(1,)])
     assert jobs.state(database, job_id) == "queued"

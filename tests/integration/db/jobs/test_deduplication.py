@@ -1,7 +1,9 @@
 """Requests that are sent again: they rejoin their unfinished job, and the last to leave cancels."""
 
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -319,3 +321,36 @@ def test_the_end_of_a_job_and_the_same_request_again_do_not_block_each_other(
         database, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
     )
     assert deadlocks == 0
+
+
+def made_ago(database: Database, job_id: str, seconds: float) -> None:
+    """Have a job be made so long ago."""
+    sql(
+        database,
+        "UPDATE jobs SET created_at = now() - make_interval(secs => :seconds) WHERE id = :id",
+        seconds=seconds,
+        id=job_id,
+    )
+
+
+@pytest.mark.parametrize(
+    ("origin", "made_seconds_ago", "rejoins"),
+    [
+        (AWAITED, 1.0, True),
+        (AWAITED, 0.1, False),
+        (replace(POLLED, waits=True), 0.1, False),
+        (POLLED, 0.1, True),
+        (POLLED, -1.0, False),
+        (AWAITED, -1.0, False),
+    ],
+    ids=["awaited", "awaited-together", "waits-together", "polled", "polled-before", "before"],
+)
+def test_requests_that_are_sent_together_are_no_retries_of_each_other(
+    database: Database, tenant_id: str, origin: Origin, made_seconds_ago: float, *, rejoins: bool
+) -> None:
+    first = submit(database, tenant_id, origin=origin)
+    made_ago(database, first, made_seconds_ago)
+    later = replace(origin, arrived_at=time.monotonic())
+    assert (rejoin(database, tenant_id, later) == first) is rejoins
+    with database.autocommit() as session:
+        assert deduplication.is_taken(session, tenant_id=tenant_id, origin=later) is not rejoins
