@@ -7,9 +7,10 @@ from fastapi import Depends, Request, Security
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import APIKeyHeader, HTTPBearer
 
-from api.core.errors import missing_key, tenant_only
+from api.core.errors import tenant_only
 from api.core.request_key import find_key
 from api.core.request_log import add_log_fields
+from api.core.surfaces import missing_key_of
 from api.resources.credentials import Credential
 from api.services import ServicesDep
 from db.tenants.api_keys import Identity
@@ -46,7 +47,7 @@ async def _key(
     _x_key: Annotated[object, _schemes[1]],
 ) -> str:
     if (key := find_key(request.headers)) is None:
-        raise missing_key()
+        raise missing_key_of(request.scope)
     return key
 
 

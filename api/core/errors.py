@@ -33,6 +33,7 @@ from api.core.domain_errors import (
     TooManyWrongKeysError,
 )
 from api.core.json_body import says_json
+from api.core.plain_words import message_of
 from api.core.request_key import ConflictingKeysError
 from db.artifacts.file_names import TooManyNamesError
 from db.artifacts.storage_limit import StorageFullError
@@ -52,6 +53,9 @@ from workers.catalog import UnknownVariantError
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 100
 """The most errors that one answer lists: a small request can hold a million of them."""
+
+KEY_HEADER = "Authorization: Bearer <key>"
+"""The header in which clients send their keys."""
 
 _MAX_DETAIL = 1_000
 _MAX_PLACE = 10
@@ -96,9 +100,9 @@ class ProblemError(Exception):
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-def missing_key() -> ProblemError:
-    """401: the call needs a key."""
-    detail = "send your API key as `Authorization: Bearer <key>`"
+def missing_key(header: str = KEY_HEADER) -> ProblemError:
+    """401: the call needs a key, in a header such as `KEY_HEADER`."""
+    detail = f"send your API key as `{header}`"
     return ProblemError(401, "unauthorized", detail, {"WWW-Authenticate": "Bearer"})
 
 
@@ -302,7 +306,8 @@ def validation_problem(prefix: Sequence[str | int], items: Sequence[Any]) -> Pro
     The rejected values are omitted: they may be prompts, pictures or secrets.
     """
     errors = [
-        {"loc": [*prefix, *item["loc"]], "msg": item["msg"], "type": item["type"]} for item in items
+        {"loc": [*prefix, *item["loc"]], "msg": message_of(item), "type": item["type"]}
+        for item in items
     ]
     detail = "; ".join(f"{_place(e['loc'], e['type'])}: {e['msg']}" for e in errors[:3])
     return _invalid_items(detail, errors)

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Scope
 
-from api.core.errors import ProblemError, respond
+from api.core.errors import KEY_HEADER, ProblemError, missing_key, respond
 from db.values.surfaces import SurfaceName
 
 SURFACE = "bottega.surface"
@@ -47,6 +47,7 @@ class Surface:
         open_paths: canonical paths whose calls need no key, as one pattern; what is in such a path
             or its query grants the access.
         rewrites: other addresses of its calls.
+        key_header: the header in which its clients send their keys, for the refusal without one.
     """
 
     name: SurfaceName
@@ -54,6 +55,7 @@ class Surface:
     respond: ErrorShape
     open_paths: re.Pattern[str] | None = None
     rewrites: Sequence[Rewrite] = ()
+    key_header: str = KEY_HEADER
 
     def has(self, path: str) -> bool:
         """True for a canonical path of this surface."""
@@ -70,6 +72,12 @@ def surface_of(scope: Scope) -> Surface | None:
     """The surface of a request; None for the service's own API and pages."""
     found: Surface | None = scope.get(SURFACE)
     return found
+
+
+def missing_key_of(scope: Scope) -> ProblemError:
+    """401 in the words of the request's surface."""
+    surface = surface_of(scope)
+    return missing_key() if surface is None else missing_key(surface.key_header)
 
 
 def respond_in_shape(problem: ProblemError, scope: Scope) -> Response:

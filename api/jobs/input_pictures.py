@@ -8,7 +8,7 @@ tenant's own jobs, or a URL on the public internet.
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +16,7 @@ from typing import TypeVar
 from sqlalchemy.orm import Session
 
 from api.core.artifact_urls import InvalidTokenError
+from api.core.domain_errors import InvalidField, InvalidSubmissionError
 from api.resources.remote_files import RemoteFileError
 from api.services import Services
 from db.artifacts import file_names
@@ -151,6 +152,13 @@ class PictureResolver:
         stored_inputs.record_use(session, key, size_bytes=found.bytes)
         # Read again: a concurrent removal is finished by now, or will not happen any more.
         return files.find_by_keys(session, self._tenant_id, [key]).get(key)
+
+
+def refused_picture(place: Sequence[str | int], error: PictureError) -> InvalidSubmissionError:
+    """The refusal of a picture, whose message names the field: a job may have several pictures."""
+    return InvalidSubmissionError.of_fields(
+        [InvalidField(tuple(place), str(error), "invalid_image")]
+    )
 
 
 def is_artifact_url(name: str) -> bool:

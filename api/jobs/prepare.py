@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from api.core.domain_errors import InvalidField, InvalidSubmissionError
+from api.core.plain_words import message_of
 from api.jobs.input_loras import check_lora_source, resolve_lora
-from api.jobs.input_pictures import InputPicture, PictureResolver
+from api.jobs.input_pictures import InputPicture, PictureResolver, refused_picture
 from api.jobs.webhook_urls import check_webhook_url
 from api.resources.lora_files import LoraError
 from api.schemas.jobs import Submission
@@ -41,6 +42,7 @@ class PreparedSubmission:
         price_micros: the price in micro-USD.
         vendor_micros: the cost of one task at the vendor; None for a model of our own devices.
         webhook: the webhook, when one was requested.
+        sizes: the sizes of the input pictures.
     """
 
     variant: Variant
@@ -51,6 +53,7 @@ class PreparedSubmission:
     price_micros: int
     vendor_micros: int | None
     webhook: Webhook | None
+    sizes: Sizes
 
     @property
     def cost_seconds(self) -> float:
@@ -96,6 +99,7 @@ def prepare(
         price_micros=variant.price.amount_micros(measure),
         vendor_micros=variant.vendor_micros(measure),
         webhook=webhook,
+        sizes=sizes,
     )
 
 
@@ -119,14 +123,14 @@ def _validate(variant: Variant, raw_input: dict[str, Any]) -> BaseModel:
     try:
         return variant.parameters.model_validate(raw_input)
     except ValidationError as error:
-        raise _invalid_input(error) from None
+        raise _invalid_input(variant, error) from None
 
 
 def _resolve_sizes(variant: Variant, parameters: BaseModel, sizes: Sizes) -> BaseModel:
     try:
         return variant.resolve_sizes(parameters, sizes)
     except ValidationError as error:
-        raise _invalid_input(error) from None
+        raise _invalid_input(variant, error) from None
 
 
 def _refuse_too_long(variant: Variant, parameters: BaseModel, pixels: tuple[int, ...]) -> None:
@@ -139,16 +143,27 @@ def _refuse_too_long(variant: Variant, parameters: BaseModel, pixels: tuple[int,
         raise InvalidSubmissionError.of_field(["input"], message, "too_long")
 
 
-def _invalid_input(error: ValidationError) -> InvalidSubmissionError:
+def _invalid_input(variant: Variant, error: ValidationError) -> InvalidSubmissionError:
     # The rejected values are omitted: they may be prompts, pictures or secrets.
     try:
         items = error.errors()
     except UnicodeEncodeError:  # pydantic cannot write a message that quotes such text
         message = "holds half of a surrogate pair, which is no text"
         return InvalidSubmissionError.of_field(["input"], message)
-    return InvalidSubmissionError.of_fields(
-        [InvalidField(("input", *item["loc"]), item["msg"], item["type"]) for item in items]
-    )
+    return InvalidSubmissionError.of_fields([_invalid_field(variant, item) for item in items])
+
+
+def _invalid_field(variant: Variant, item: Mapping[str, Any]) -> InvalidField:
+    place, kind = ("input", *item["loc"]), item["type"]
+    if kind == _TOO_LONG and item["loc"][0] in catalog.picture_fields(variant.parameters):
+        most, sent = item["ctx"]["max_length"], item["ctx"]["actual_length"]
+        pictures = "one picture" if most == 1 else f"{most} pictures"
+        # The first picture that is too many: elsewhere each may have a field of its own.
+        return InvalidField((*place, most), f"{variant.id} takes {pictures}, not {sent}", kind)
+    return InvalidField(place, message_of(item), kind)
+
+
+_TOO_LONG = "too_long"
 
 
 def _random_seed(parameters: BaseModel) -> dict[str, int]:
@@ -205,5 +220,4 @@ def _resolve_picture(resolver: PictureResolver, name: str, loc: list[str | int])
     try:
         return resolver.resolve(name)
     except PictureError as error:
-        place = ("input", *loc)
-        raise InvalidSubmissionError.of_field(place, str(error), "invalid_image") from error
+        raise refused_picture(("input", *loc), error) from error

@@ -11,17 +11,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.core.client_address import client_address
 from api.core.domain_errors import TooManyWrongKeysError
-from api.core.errors import (
-    ProblemError,
-    missing_key,
-    operator_only,
-    problem_of,
-    tenant_only,
-)
+from api.core.errors import ProblemError, operator_only, problem_of, tenant_only
 from api.core.metrics import count_refused
 from api.core.refusal import refuse
 from api.core.request_key import ConflictingKeysError, find_key
-from api.core.surfaces import surface_of
+from api.core.surfaces import missing_key_of, surface_of
 from api.services import Services
 from db.tenants.api_keys import Identity, InvalidKeyError
 from db.tenants.tenants import TenantSuspendedError
@@ -74,7 +68,7 @@ class Authentication:
         key = find_key(Headers(scope=scope))
         if key is None:
             if needs_key:
-                raise missing_key()
+                raise missing_key_of(scope)
             return None
         services: Services = scope["app"].state.services
         try:

@@ -1,6 +1,6 @@
 """Values that changes of jobs take and return, and the errors of a refused submission."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,6 +68,7 @@ class Origin:
         webhook: the webhook in the API's own form; None for the one of the submission, if any.
         rejoins: false for a request that its client sends for the first time: an unfinished job
             with the same digest is another request's, and the new one goes without.
+        names: the API's own names of native parameters, for warnings.
         arrived_at: the time of the request's arrival, by `time.monotonic`; None for a request that
             may be a retry whenever it came.
         waits: true when its client waits for the job's end, and so sends no retry before it.
@@ -80,6 +81,7 @@ class Origin:
     is_synchronous: bool = False
     webhook: Webhook | None = None
     rejoins: bool = True
+    names: Mapping[str, str] = field(default_factory=dict)
     arrived_at: float | None = None
     waits: bool = False
 

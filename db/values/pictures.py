@@ -31,6 +31,8 @@ SUFFIXES = {"image/png": "png", "image/jpeg": "jpeg", "image/webp": "webp"}
 _DRAFT = 8
 """The largest factor by which libjpeg makes a picture smaller while it decodes all of it."""
 
+_OPAQUE = 255
+
 _SIDEWAYS = frozenset({5, 6, 7, 8})
 """The values of EXIF's orientation that exchange width and height."""
 
@@ -74,7 +76,8 @@ def inspect(data: bytes, limits: PictureLimits, reserve: Reserve = unlimited) ->
         PictureError: one of the checks failed.
     """
     if len(data) > limits.max_bytes:
-        raise PictureError(f"the picture has {len(data)} bytes; {limits.max_bytes} is the limit")
+        # What is received of a larger one ends there.
+        raise PictureError(f"the picture has more than {limits.max_bytes} bytes, the limit")
     header = _checked_header(data, limits)
     with reserve(header.decoding_pixels):
         width, height = _upright_size(data, header)
@@ -128,8 +131,8 @@ def transparent_area(
         reserve: entered while the picture is decoded.
 
     Returns:
-        The mask's file, grey where the picture is half transparent; None for a picture without
-        transparency of its own.
+        The mask's file, grey where the picture is half transparent; None for a picture that is
+        transparent nowhere.
 
     Raises:
         PictureError: it does not decode.
@@ -137,12 +140,14 @@ def transparent_area(
     header = _checked_header(data, limits or PictureLimits())
     with reserve(header.decoding_pixels):
         picture = _open(data, header)
+        if not picture.has_transparency_data:
+            return None
         with _damage_explained():
             picture.load()
             ImageOps.exif_transpose(picture, in_place=True)
-            if not picture.has_transparency_data:
-                return None
             alpha = picture.convert("RGBA").getchannel("A")
+        if alpha.getextrema() == (_OPAQUE, _OPAQUE):
+            return None
         mask = io.BytesIO()
         ImageChops.invert(alpha).save(mask, "PNG", compress_level=1)
     return mask.getvalue()

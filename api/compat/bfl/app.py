@@ -43,6 +43,7 @@ SURFACE = MountedSurface(
         respond,
         open_paths=re.compile(rf"{_PREFIX}/v1/get_result"),
         rewrites=REWRITES,
+        key_header="x-key: <key>",
     ),
     make_app,
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from api.compat.shared.names import find_variant
+from api.compat.shared.names import find_variant, served
 from api.core.domain_errors import ModelNotOfferedError
 from db.values.surfaces import SurfaceName
 from workers.catalog import Catalogue, Family, Variant
@@ -10,6 +10,9 @@ from workers.catalog import Catalogue, Family, Variant
 _ALIAS = "the operator may let {} serve it, by an alias in the catalogue file"
 _FINETUNES = "trained models are LoRAs here: give `loras` in a job of the service's own API"
 _VIDEO = "no model here makes videos"
+
+_PAINTERS = "flux"
+"""The beginning of the families whose models paint."""
 
 _NOT_SERVED: Mapping[str, str] = {
     "flux-pro-1.0-fill": _ALIAS.format("flux.1-fill-dev"),
@@ -36,13 +39,14 @@ def find_endpoint(catalogue: Catalogue, endpoint: str) -> Variant:
     Raises:
         api.core.domain_errors.ModelNotOfferedError: there is none, or it paints nothing.
     """
+    offered = served(catalogue, SurfaceName.BFL, _PAINTERS)
     try:
-        variant = find_variant(catalogue, SurfaceName.BFL, endpoint)
+        variant = find_variant(catalogue, SurfaceName.BFL, endpoint, _PAINTERS)
     except ModelNotOfferedError:
         if (reason := _NOT_SERVED.get(endpoint)) is not None:
-            raise ModelNotOfferedError(endpoint, reason) from None
+            raise ModelNotOfferedError(endpoint, f"{reason}; {offered}") from None
         raise
     if variant.family is Family.FLORENCE2:
         reason = "it looks at pictures and paints none; the service's own API has it"
-        raise ModelNotOfferedError(endpoint, reason)
+        raise ModelNotOfferedError(endpoint, f"{reason}; {offered}")
     return variant

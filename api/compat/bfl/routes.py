@@ -24,7 +24,7 @@ from db.tenants import tenants
 
 router = APIRouter(route_class=JsonRoute, responses=ERROR_RESPONSES)
 
-_PROMPT = {"prompt": "a red circle on a white background", "seed": 7}
+_PROMPT = {"prompt": "a red circle on a blue background", "seed": 7}
 
 Endpoint = Annotated[
     str,

@@ -28,4 +28,7 @@ def make_app() -> FastAPI:
     return app
 
 
-SURFACE = MountedSurface(Surface(SurfaceName.FAL, storage.PREFIX, respond, _OPEN), make_app)
+SURFACE = MountedSurface(
+    Surface(SurfaceName.FAL, storage.PREFIX, respond, _OPEN, key_header="Authorization: Key <key>"),
+    make_app,
+)

@@ -118,13 +118,19 @@ def _put_image_size(translation: Translation, size: Any) -> None:
         sides = (size.get("width"), size.get("height"))
     elif isinstance(size, str) and size in SIZES:
         sides = _fitting(translation, SIZES[size])
+        if sides != SIZES[size] and translation.takes("width"):
+            asked, painted = (f"{across} x {down}" for across, down in (SIZES[size], sides))
+            translation.adjust("image_size", f"{asked} is painted as {painted}")
     else:
         message = f"should be {{width, height}}, auto, or one of {', '.join(SIZES)}"
         raise InvalidSubmissionError.of_field(("image_size",), message, "unknown_size")
     if translation.takes("width"):
         _put_sides(translation, sides)
     else:
-        translation.put("aspect_ratio", _ratio(sides), "image_size")
+        ratio = _ratio(sides)
+        translation.put("aspect_ratio", ratio, "image_size")
+        if ratio is not None and translation.takes("aspect_ratio"):
+            translation.adjust("image_size", f"its shape counts alone, {ratio}")
 
 
 def _put_sides(translation: Translation, sides: tuple[Any, Any]) -> None:

@@ -83,6 +83,14 @@ async def initiate_multipart_upload(services: ServicesDep, _caller: IdentifiedCa
     raise ProblemError(413, "file_too_large", f"a picture has at most {most} bytes")
 
 
+@rest.api_route("/tokens{path:path}", methods=["GET", "POST"], include_in_schema=False)
+async def refuse_realtime(path: str) -> None:
+    """Refused: a token is asked for by a realtime connection alone."""
+    del path
+    detail = "realtime connections are not served here: use run, stream, or the queue"
+    raise ProblemError(404, "not_found", detail)
+
+
 @router.put("/storage/upload/{token}", responses=MADE)
 async def upload(token: str, request: Request, services: ServicesDep) -> Json:
     """Receive the picture of an announced upload; the same bytes again change nothing."""

@@ -72,7 +72,7 @@ _BODY: dict[str, Any] = {
                     },
                 },
                 "example": {
-                    "inputs": "a red circle on a white background",
+                    "inputs": "a red circle on a blue background",
                     "parameters": {"seed": 7},
                 },
             },

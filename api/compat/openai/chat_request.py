@@ -24,6 +24,9 @@ _NUMBER = r"\s*([0-9]+(?:\.[0-9]+)?)\s*"
 _PIXELS = re.compile(rf"\s*\[?{','.join([_NUMBER] * 4)}\]?\s*")
 _BY_WORDS = {task.name.replace("_", " "): task for task in TASKS}
 _MOST_SHOWN = 60
+_KNOWN = (
+    f"one in plain words (try caption, or object detection) or by its token: {', '.join(BY_TOKEN)}"
+)
 
 
 class StreamOptions(BaseModel):
@@ -112,16 +115,24 @@ def _pictures(message: dict[str, Any]) -> Iterator[str]:
 
 
 def _last_text(messages: Sequence[dict[str, Any]]) -> str:
-    """The last text of the user; that of the instructions where the user sent a picture alone."""
+    """The last text of the user; that of the instructions where the user sent a picture alone.
+
+    Raises:
+        InvalidSubmissionError: the user's texts are empty, or there is none.
+    """
     texts: dict[bool, str] = {}
     for message in messages:
         if message.get("role") in _ANSWERS:
             continue
-        parts = (part.get("text") for part in _parts(message) if part.get("type") == "text")
+        parts = [part.get("text") for part in _parts(message) if part.get("type") == "text"]
         text = "\n".join(part for part in parts if isinstance(part, str)).strip()
-        if text:
-            texts[message.get("role") in _INSTRUCTIONS] = text
-    return texts.get(False) or texts.get(True) or ""
+        is_instruction = message.get("role") in _INSTRUCTIONS
+        if text or parts:
+            texts[is_instruction] = text or texts.get(is_instruction, "")
+    found = texts.get(False, texts.get(True, ""))
+    if not found:
+        raise refused(f"the user's text is empty: it names the task, {_KNOWN}", "unknown_task")
+    return found
 
 
 def _task(text: str) -> tuple[Florence2Task, str]:
@@ -134,8 +145,7 @@ def _task(text: str) -> tuple[Florence2Task, str]:
         words = re.match(rf"\s*{name.replace(' ', '[ _-]')}\s*(?::|\s)(.*)", text, _WORDS)
         if words is not None and (task.takes_text or task.takes_region):
             return task, words[1].strip()
-    known = ", ".join(BY_TOKEN)
-    raise refused(f"{text[:_MOST_SHOWN]!r} begins with no task; known are {known}", "unknown_task")
+    raise refused(f"{text[:_MOST_SHOWN]!r} begins with no task: name {_KNOWN}", "unknown_task")
 
 
 _WORDS = re.DOTALL | re.IGNORECASE

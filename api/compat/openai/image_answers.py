@@ -141,7 +141,14 @@ def completed_event(picture: FinishedPicture, fields: ImageFields, operation: st
 
 
 def partial_event(
-    job: ForeignJob, fields: ImageFields, operation: str, *, data: str, index: int, kind: str
+    job: ForeignJob,
+    fields: ImageFields,
+    operation: str,
+    *,
+    data: str,
+    index: int,
+    kind: str,
+    size: str,
 ) -> Json:
     """The event of a picture that is not finished.
 
@@ -152,23 +159,18 @@ def partial_event(
         data: the picture as base64.
         index: its number in the stream, from 0.
         kind: its format.
+        size: its own width and height, "WxH": it may be smaller than the finished picture.
     """
     return {
         "type": f"{operation}.partial_image",
         "b64_json": data,
         "partial_image_index": index,
         "created_at": _created(job),
-        "size": _planned_size(job, fields),
+        "size": size,
         "quality": fields.quality,
         "background": "opaque",
         "output_format": kind,
     }
-
-
-def _planned_size(job: ForeignJob, fields: ImageFields) -> str:
-    """The size of the finished picture; a partial one is smaller."""
-    width, height = job.input.get("width"), job.input.get("height")
-    return f"{width}x{height}" if width and height else fields.size or "auto"
 
 
 def _created(job: ForeignJob) -> int:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 from pydantic_core import PydanticCustomError
 
-from workers.catalog.flux.parameters import MAX_SEED
+from workers.catalog.flux.parameters import MAX_SEED, OutputFormat
 
 MAX_PICTURES = 10
 MAX_PARTIAL_PICTURES = 3
@@ -14,8 +14,6 @@ MAX_SOURCES = 16
 """The most pictures to edit."""
 
 QUALITIES = ("low", "medium", "high", "xhigh", "max", "auto", "standard", "hd")
-
-OutputFormat = Literal["png", "jpeg", "webp"]
 
 
 def _parsed(value: Any) -> Any:
@@ -53,7 +51,9 @@ class ImageFields(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    prompt: str | None = Field(None, description="What to paint", examples=["a red circle"])
+    prompt: str | None = Field(
+        None, description="What to paint", examples=["a red circle on a blue background"]
+    )
     model: str | None = Field(None, max_length=200, examples=["flux.1-demo"])
     n: Whole | None = Field(None, ge=1, le=MAX_PICTURES, description="How many pictures")
     size: str | None = Field(
@@ -147,7 +147,9 @@ class EditFields(ImageFields):
     images: Sources | None = Field(None, description="The pictures to edit")
     image: Sources | None = Field(None, description="The same, as forms name them")
     mask: Source | None = Field(
-        None, description="Of the size of the first picture: its transparent area is repainted"
+        None,
+        description="Of the size of the first picture: its transparent area is repainted. Without "
+        "one, that of the first picture itself",
     )
 
     def release(self) -> None:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from api.compat.openai.image_fields import ImageFields
-from api.compat.shared.names import find_variant
+from api.compat.shared.names import find_variant, served
 from api.compat.shared.submission import ForeignRequest
 from api.compat.shared.translation import Translation
-from api.core.domain_errors import InvalidField, InvalidSubmissionError, ModelNotOfferedError
+from api.core.domain_errors import InvalidField, InvalidSubmissionError
 from db.values.surfaces import SurfaceName
 from workers.catalog import Catalogue, Variant
 from workers.catalog.flux.parameters import MAX_IMAGES, MAX_SEED
@@ -85,17 +85,12 @@ def find_model(catalogue: Catalogue, name: str | None, family: str, task: str) -
         InvalidSubmissionError: no name and no default, or a model of another kind.
         api.core.domain_errors.ModelNotOfferedError: the name stands for no model here.
     """
-    offered = [each.id for each in catalogue.variants() if each.family.startswith(family)]
-    served = f"served here: {', '.join(offered[:20]) or 'none'}"
+    offered = served(catalogue, SurfaceName.OPENAI, family)
     if not name and not catalogue.has(DEFAULT_MODEL):
-        raise _refused("model", f"name a model: {served}", "missing")
-    try:
-        variant = find_variant(catalogue, SurfaceName.OPENAI, name or DEFAULT_MODEL)
-    except ModelNotOfferedError as error:
-        error.args = (f"{error}; {served}",)
-        raise
+        raise _refused("model", f"name a model: {offered}", "missing")
+    variant = find_variant(catalogue, SurfaceName.OPENAI, name or DEFAULT_MODEL, family)
     if not variant.family.startswith(family):
-        raise _refused("model", f"{variant.id} does not {task}: {served}")
+        raise _refused("model", f"{variant.id} does not {task}: {offered}")
     return variant
 
 
@@ -218,6 +213,8 @@ def _put_size(translation: Translation, side: tuple[int, int] | None) -> None:
         divisor = math.gcd(width, height)
         ratio = f"{width // divisor}:{height // divisor}"
         translation.put("aspect_ratio", ratio, "size")
+        if translation.takes("aspect_ratio"):
+            translation.adjust("size", f"its shape counts alone, {ratio}")
 
 
 def _put_format(translation: Translation, fields: ImageFields) -> None:

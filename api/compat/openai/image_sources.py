@@ -7,21 +7,25 @@ from api.auth.tenant import Caller
 from api.compat.openai.form import Form
 from api.compat.openai.image_fields import MAX_SOURCES, EditFields
 from api.compat.openai.image_request import ImageRequest, Named
+from api.compat.shared.picture_files import mask_of_transparency
 from api.compat.shared.pictures import as_native
 from api.compat.shared.usable_key import require_usable_key
 from api.core.domain_errors import InvalidSubmissionError
-from api.jobs.input_pictures import PictureResolver, store_picture
+from api.jobs.input_pictures import PictureResolver, refused_picture, store_picture
 from api.services import Services
 from db.values import pictures
 from db.values.pictures import PictureError, PictureLimits
+from workers.catalog import Variant
 
 _IMAGES = ("image", "images")
 
 
 def with_sources(
-    services: Services, caller: Caller, request: ImageRequest, form: Form
+    services: Services, caller: Caller, variant: Variant, request: ImageRequest, form: Form
 ) -> ImageRequest:
     """The request with the pictures that its form or its fields name, as the native API takes them.
+
+    Without a mask, the transparent area of the first picture is repainted, where the variant can.
 
     Raises:
         InvalidSubmissionError: a picture cannot be used, or there are none or too many.
@@ -38,24 +42,26 @@ def with_sources(
         message = f"{len(named)} pictures; {MAX_SOURCES} is the limit"
         raise InvalidSubmissionError.of_field((named[-1][1],), message)
     mask = _mask(services, caller, request.fields, form)
+    if mask is None and "mask" in variant.parameters.model_fields:
+        first, field = named[0]
+        stored, found = mask_of_transparency(services, caller.tenant_id, first, field)
+        named[0], mask = (stored, field), (found, field) if found else None
     return replace(request, pictures=named, mask=mask)
 
 
 def _files(services: Services, caller: Caller, form: Form) -> Iterator[Named]:
     for name in _IMAGES:
-        for data in form.files.get(name, ()):
-            yield _stored(services, caller, data, name), name
+        files = form.files.get(name, ())
+        for number, data in enumerate(files, start=1):
+            which = f"picture {number}: " if len(files) > 1 else ""
+            yield _stored(services, caller, data, name, which), name
 
 
-def _stored(services: Services, caller: Caller, data: bytes, name: str) -> str:
+def _stored(services: Services, caller: Caller, data: bytes, name: str, which: str) -> str:
     try:
         return store_picture(services, caller.tenant_id, data, is_upload=False).id
     except PictureError as error:
-        raise _refused(name, error) from error
-
-
-def _refused(name: str, error: PictureError) -> InvalidSubmissionError:
-    return InvalidSubmissionError.of_field((name,), str(error), "invalid_image")
+        raise refused_picture((name,), PictureError(f"{which}{error}")) from error
 
 
 def _named(fields: EditFields) -> Iterator[Named]:
@@ -80,7 +86,7 @@ def _mask(services: Services, caller: Caller, fields: EditFields, form: Form) ->
             return None
         return _native_mask(services, caller, data), "mask"
     except PictureError as error:
-        raise _refused("mask", error) from error
+        raise refused_picture(("mask",), error) from error
 
 
 def _read(services: Services, caller: Caller, name: str) -> bytes:
@@ -92,7 +98,7 @@ def _native_mask(services: Services, caller: Caller, data: bytes) -> str:
     """The mask as the native API takes it: white where OpenAI's is transparent."""
     settings = services.settings
     if len(data) > settings.max_picture_bytes:
-        raise PictureError(f"the mask has more than {settings.max_picture_bytes} bytes")
+        raise PictureError(f"the mask has more than {settings.max_picture_bytes} bytes, the limit")
     limits = PictureLimits(settings.max_picture_bytes, settings.max_picture_pixels)
     reserve = services.decode_budget.of(caller.tenant_id)
     white = pictures.transparent_area(data, limits, reserve)

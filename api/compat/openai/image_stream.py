@@ -17,6 +17,7 @@ from api.compat.openai.job_stream import JobStream
 from api.compat.shared.foreign_job import ForeignJob
 from api.core.event_stream import PING
 from api.jobs.event_frames import Moment
+from db.values.picture_header import read_header
 from workers.messaging.events import Event
 
 
@@ -44,13 +45,14 @@ class ImageStream:
                 read_pictures, stream.services, [job], with_data=True
             )
             for picture in pictures:
-                yield self._last_frames(picture)
+                for each in self._last_frames(picture):
+                    yield each
 
     def _partial_frames(self, stream: JobStream, number: int, moment: Moment) -> Iterator[bytes]:
         for streamed in moment.events:
             if streamed.event.type == "preview" and self._is_due(streamed.event):
                 data = str(streamed.event.data["image"]).partition(",")[2]
-                yield self._partial_frame(stream.first[number], data, "jpeg")
+                yield self._partial_frame(stream.first[number], data, "jpeg", _size_of(data))
 
     def _is_due(self, preview: Event) -> bool:
         """True for a preview that comes as far as the next partial picture should.
@@ -62,21 +64,31 @@ class ImageStream:
         step, steps = preview.data["step"], preview.data["steps"]
         return self._partial_pictures < most and share * steps <= step < steps
 
-    def _last_frames(self, picture: FinishedPicture) -> bytes:
-        """The frame of a finished picture; its partial one before it, where none was in time."""
-        event = completed_event(picture, self._request.fields, self._request.operation)
-        last = encoded(event, event["type"])
-        progress = picture.job.view.progress
-        is_late = self._request.partial_pictures and not self._partial_pictures
-        if not (is_late and progress and progress.steps > 1):
-            return last
-        data = base64.b64encode(picture.data or b"").decode()
-        return self._partial_frame(picture.job, data, picture.output_format) + last
+    def _last_frames(self, picture: FinishedPicture) -> Iterator[bytes]:
+        """The frame of a finished picture, after the partial ones that were not in time.
 
-    def _partial_frame(self, job: ForeignJob, data: str, kind: str) -> bytes:
+        Of the previews that come faster than the stream can follow, the newest alone is sent. A
+        client that was promised a number of partial pictures gets the finished one in their place.
+        """
+        progress = picture.job.view.progress
+        steps = progress.steps if progress else 1
+        missing = min(self._request.partial_pictures, steps - 1) - self._partial_pictures
+        for _ in range(missing):
+            data = base64.b64encode(picture.data or b"").decode()
+            yield self._partial_frame(picture.job, data, picture.output_format, picture.size)
+        event = completed_event(picture, self._request.fields, self._request.operation)
+        yield encoded(event, event["type"])
+
+    def _partial_frame(self, job: ForeignJob, data: str, kind: str, size: str) -> bytes:
         fields, operation = self._request.fields, self._request.operation
         event = partial_event(
-            job, fields, operation, data=data, index=self._partial_pictures, kind=kind
+            job, fields, operation, data=data, index=self._partial_pictures, kind=kind, size=size
         )
         self._partial_pictures += 1
         return encoded(event, event["type"])
+
+
+def _size_of(data: str) -> str:
+    """The size of a picture in base64, as `size` has it."""
+    header = read_header(base64.b64decode(data))
+    return f"{header.width}x{header.height}"

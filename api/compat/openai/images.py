@@ -84,7 +84,7 @@ async def _answer(call: Call, request: ImageRequest, form: Form) -> Response:
     def submit() -> list[ForeignResult]:
         # Before anything is stored.
         variant = find_painter(services.catalogue, request.fields)
-        each = jobs_of(variant, with_sources(services, caller, request, form))
+        each = jobs_of(variant, with_sources(services, caller, variant, request, form))
         key = call.idempotency_key
         results = submit_all(services, caller, jobs, each, idempotency_key=key)
         form.files.clear()

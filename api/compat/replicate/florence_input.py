@@ -34,6 +34,7 @@ TASK_INPUTS = (
 DEFAULT_TASK = TASK_INPUTS[0]
 
 _IMAGE, _TASK, _TEXT = "image", "task_input", "text_input"
+_MOST_SHOWN = 60
 _REGION = re.compile(r"\s*<loc_(\d{1,3})><loc_(\d{1,3})><loc_(\d{1,3})><loc_(\d{1,3})>\s*")
 
 Measure = Callable[[str, str], MeasuredPicture]
@@ -73,8 +74,11 @@ def _put_task(t: Translation, fields: Mapping[str, Any]) -> Sequence[Florence2Ta
         return [BY_TOKEN[TOKENS[name]] for name in names if name in TOKENS]
     asked = fields.get(_TASK) or DEFAULT_TASK
     token = _token(asked)
-    t.put("task", asked if token is None else token, _TASK)
-    return [] if token is None else [BY_TOKEN[token]]
+    if token is None:
+        message = f"{str(asked)[:_MOST_SHOWN]!r} is no task; known are {', '.join(TASK_INPUTS)}"
+        raise InvalidSubmissionError.of_field((_TASK,), message, "unknown_task")
+    t.put("task", token, _TASK)
+    return [BY_TOKEN[token]]
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -11,6 +11,7 @@ from db.values.surfaces import SurfaceName
 from workers.catalog import Catalogue, Variant
 
 _VERSION = re.compile(r"[0-9a-fA-F]{64}")
+_MAX_SHOWN = 100
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,14 @@ def by_version(catalogue: Catalogue, version: str) -> ModelReference:
     except ModelNotOfferedError as error:
         raise unknown_version(str(error), 422) from error
     if number and number.lower() != found.version:
-        detail = f"{found.name} has the version {found.version} here, and no other"
-        raise unknown_version(detail, 422)
+        raise other_version(found, number, 422)
     return found
+
+
+def other_version(model: ModelReference, version: str, status: int) -> ProblemError:
+    """The error of a version that a model does not have."""
+    detail = f"{model.name} has the version {model.version} here, not {version[:_MAX_SHOWN]}"
+    return unknown_version(detail, status)
 
 
 def unknown_version(detail: str, status: int) -> ProblemError:
@@ -82,7 +88,7 @@ def _by_id(catalogue: Catalogue, version: str) -> ModelReference:
     known = {version_id(variant_id): variant_id for variant_id in REPLICATE.values()}
     reason = f"; it stands for {known[version]}, which is not offered" if version in known else ""
     detail = (
-        "The specified version does not exist here: a model has one version of its own, see "
+        f"The version {version} does not exist here: a model has one version of its own, see "
         f"GET /v1/models/{{owner}}/{{name}}/versions{reason}"
     )
     raise unknown_version(detail, 422)

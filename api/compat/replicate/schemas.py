@@ -21,7 +21,9 @@ class PredictionBody(BaseModel):
     """A prediction to make, of a model that the path names; other fields are ignored."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"input": {"prompt": "a red circle", "seed": 7}}]}
+        json_schema_extra={
+            "examples": [{"input": {"prompt": "a red circle on a blue background", "seed": 7}}]
+        }
     )
 
     input: Annotated[dict[str, Any], BeforeValidator(_absent)] = Field(
@@ -42,7 +44,12 @@ class VersionedPredictionBody(PredictionBody):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"version": "bottega/flux.1-demo", "input": {"prompt": "a red circle"}}]
+            "examples": [
+                {
+                    "version": "bottega/flux.1-demo",
+                    "input": {"prompt": "a red circle on a blue background"},
+                }
+            ]
         }
     )
 

@@ -98,6 +98,8 @@ def _put_sides(t: Translation, fields: Mapping[str, Any]) -> bool:
     elif (ratio := _shape(width, height)) is not None:
         t.put("aspect_ratio", ratio, names[0])
         t.accept(*names)
+        if t.takes("aspect_ratio"):
+            t.adjust(names[0], f"its shape counts alone, {ratio}")
     return True
 
 

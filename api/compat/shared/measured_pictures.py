@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from api.auth.tenant import Caller
 from api.compat.shared.pictures import as_native
 from api.compat.shared.usable_key import require_usable_key
-from api.core.domain_errors import InvalidSubmissionError
-from api.jobs.input_pictures import PictureResolver
+from api.jobs.input_pictures import PictureResolver, refused_picture
 from api.services import Services
 from db.artifacts import uploads
 from db.values.pictures import PictureError
@@ -45,7 +44,7 @@ def store_and_measure(
     try:
         found = PictureResolver(services, caller.tenant_id).resolve(as_native(picture))
     except PictureError as error:
-        raise InvalidSubmissionError.of_field((foreign,), str(error), "invalid_image") from error
+        raise refused_picture((foreign,), error) from error
     with services.database.autocommit() as session:
         row = uploads.find_by_keys(session, caller.tenant_id, [found.key]).get(found.key)
     return MeasuredPicture(row.id if row is not None else as_native(picture), found.size)

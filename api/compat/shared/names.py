@@ -8,7 +8,13 @@ from collections.abc import Mapping
 
 from api.core.domain_errors import ModelNotOfferedError
 from db.values.surfaces import SurfaceName
-from workers.catalog import Catalogue, DisabledVariantError, UnknownVariantError, Variant
+from workers.catalog import (
+    Catalogue,
+    DisabledVariantError,
+    Family,
+    UnknownVariantError,
+    Variant,
+)
 
 OWNER = "bottega"
 """The owner of the variants' own names, where names are `owner/name`."""
@@ -123,8 +129,21 @@ NAMES: Mapping[SurfaceName, Mapping[str, str]] = {
 """The names of each surface."""
 
 
-def find_variant(catalogue: Catalogue, surface: SurfaceName, name: str) -> Variant:
+_MOST_SERVED = 40
+_OWNED = (SurfaceName.REPLICATE, SurfaceName.FAL)
+"""The surfaces whose names need an owner."""
+
+
+def find_variant(
+    catalogue: Catalogue, surface: SurfaceName, name: str, family: str = ""
+) -> Variant:
     """The offered variant that a name of a surface stands for.
+
+    Args:
+        catalogue: the offered models.
+        surface: the API.
+        name: the name.
+        family: the beginning of the families that a refusal lists; empty for all.
 
     Raises:
         api.core.domain_errors.ModelNotOfferedError: the name stands for none, or for one that is
@@ -135,15 +154,40 @@ def find_variant(catalogue: Catalogue, surface: SurfaceName, name: str) -> Varia
     for candidate in (name, own, known):
         if candidate is not None and catalogue.has(candidate):
             return catalogue.find(candidate)
+    offered = served(catalogue, surface, family)
     if known is not None:
-        raise ModelNotOfferedError(name, f"it stands for {known}, which is not offered here")
+        reason = f"it stands for {known}, which is not offered here; {offered}"
+        raise ModelNotOfferedError(name, reason)
     try:
         return catalogue.find(own)
     except DisabledVariantError:
-        raise ModelNotOfferedError(name, "the operator has disabled it") from None
+        raise ModelNotOfferedError(name, f"the operator has disabled it; {offered}") from None
     except UnknownVariantError as error:
-        near = f"did you mean {error.suggestion}?" if error.suggestion else ""
-        raise ModelNotOfferedError(name, near) from None
+        near = f"did you mean {error.suggestion}? " if error.suggestion else ""
+        raise ModelNotOfferedError(name, near + offered) from None
+
+
+def served(catalogue: Catalogue, surface: SurfaceName, family: str = "") -> str:
+    """The models that a surface offers, by names that it takes, for the refusal of another.
+
+    Args:
+        catalogue: the offered models.
+        surface: the API.
+        family: the beginning of their families; empty for all.
+    """
+    offered = [each for each in catalogue.variants() if each.family.startswith(family)]
+    names = [_shown_name(surface, each) for each in offered[:_MOST_SERVED]]
+    more = ", …" if len(offered) > _MOST_SERVED else ""
+    return f"served here: {', '.join(names) or 'none'}{more}"
+
+
+def _shown_name(surface: SurfaceName, variant: Variant) -> str:
+    if surface not in _OWNED:
+        return variant.id
+    foreign = (name for name, known in NAMES[surface].items() if known == variant.id)
+    name = next(foreign, f"{OWNER}/{variant.id}")
+    has_tasks = surface == SurfaceName.FAL and variant.family == Family.FLORENCE2
+    return f"{name}/{{task}}" if has_tasks else name
 
 
 def names_of(surface: SurfaceName, variant: Variant) -> tuple[str, ...]:

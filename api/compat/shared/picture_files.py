@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from api.auth.tenant import Caller
 from api.compat.shared.pictures import data_uri
 from api.compat.shared.usable_key import require_usable_key
-from api.core.domain_errors import InvalidSubmissionError
 from api.core.errors import not_found
-from api.jobs.input_pictures import PictureResolver
+from api.jobs.input_pictures import PictureResolver, refused_picture
 from api.services import Services
 from db.artifacts import uploads
 from db.jobs.queries import artifacts_of
@@ -72,10 +71,10 @@ def mask_of_transparency(
         data = services.store.get(key).data
         mask = pictures.transparent_area(data, limits, services.decode_budget.of(tenant_id))
     except PictureError as error:
-        raise InvalidSubmissionError.of_field((foreign,), str(error), "invalid_image") from error
+        raise refused_picture((foreign,), error) from error
     except ObjectNotFoundError as error:
-        message = "this picture has been deleted"
-        raise InvalidSubmissionError.of_field((foreign,), message, "invalid_image") from error
+        deleted = PictureError("this picture has been deleted")
+        raise refused_picture((foreign,), deleted) from error
     with services.database.autocommit() as session:
         row = uploads.find_by_keys(session, tenant_id, [key]).get(key)
     return picture if row is None else row.id, data_uri(mask) if mask else None

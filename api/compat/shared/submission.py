@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from api.auth.tenant import Caller
 from api.compat.shared.foreign_job import ForeignJob, ForeignJobs
-from api.compat.shared.translation import Place, Translation
+from api.compat.shared.translation import IGNORED, Place, Translation
 from api.core.domain_errors import InvalidField, InvalidSubmissionError
+from api.core.plain_words import message_of
 from api.core.request_log import arrived_at
 from api.jobs.fingerprint import fingerprint
 from api.jobs.submit import submit
@@ -21,8 +22,9 @@ from api.services import Services
 from db.jobs.types import Origin
 from db.values.surfaces import SurfaceName
 from db.webhooks.types import ProgressEvent, Webhook, WebhookEvent
+from workers.catalog.florence2.text import COMMA_SEPARATED, advice_for_text
 
-IGNORED = "Bottega-Ignored"
+IGNORED_HEADER = "Bottega-Ignored"
 """The header that names the fields of a request that had no effect."""
 
 _REPLAYED = "Idempotency-Replayed"
@@ -115,8 +117,9 @@ class ForeignResult:
 
 def ignored_header(job: ForeignJob) -> dict[str, str]:
     """The header that names the ignored fields of a job's request; empty if all were honoured."""
-    names = [_NOT_IN_HEADERS.sub("_", each.parameter) for each in job.view.warnings]
-    return {IGNORED: ", ".join(names)[:_MAX_HEADER]} if names else {}
+    ignored = [each.parameter for each in job.view.warnings if each.code == IGNORED]
+    names = [_NOT_IN_HEADERS.sub("_", name) for name in ignored]
+    return {IGNORED_HEADER: ", ".join(names)[:_MAX_HEADER]} if names else {}
 
 
 def submit_foreign(
@@ -143,6 +146,7 @@ def submit_foreign(
             is_synchronous=request.is_synchronous,
             webhook=request.webhook_from(jobs.base),
             rejoins=not request.is_first,
+            names=request.translation.names,
             arrived_at=arrived_at(),
             waits=request.waits,
         )
@@ -175,17 +179,32 @@ def _digest(caller: Caller, submission: Submission, request: ForeignRequest) -> 
 
 
 def _fields_of(error: ValidationError) -> Sequence[InvalidField]:
-    return [InvalidField(tuple(item["loc"]), item["msg"], item["type"]) for item in error.errors()]
+    return [
+        InvalidField(tuple(item["loc"]), message_of(item), item["type"]) for item in error.errors()
+    ]
 
 
 def _in_foreign_words(
     fields: Sequence[InvalidField], request: ForeignRequest
 ) -> InvalidSubmissionError:
     renamed = [
-        InvalidField((_foreign_name(each.loc, request),), each.message, each.type)
+        InvalidField((_foreign_name(each.loc, request),), _message(each, request), each.type)
         for each in fields
     ]
-    return InvalidSubmissionError.of_fields(renamed)
+    return InvalidSubmissionError.of_fields([*dict.fromkeys(renamed)])
+
+
+def _message(field: InvalidField, request: ForeignRequest) -> str:
+    translation = request.translation
+    if field.loc[:1] != ("input",):
+        return field.message
+    text = translation.input.get("text")
+    if field.type == COMMA_SEPARATED and isinstance(text, str):
+        # The native advice is a list.
+        return advice_for_text(text)
+    if field.type == "too_long":
+        return field.message
+    return translation.message(field.loc[1:], field.message)
 
 
 def _foreign_name(loc: Place, request: ForeignRequest) -> str:

@@ -7,13 +7,19 @@ field is ignored and told; one that the variant has is checked by the variant's 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from api.jobs.adjustments import ADJUSTED
 from db.jobs.types import RequestWarning
 from workers.catalog import Variant
+
+IGNORED = "parameter_ignored"
+"""The code of a warning about a field without effect."""
 
 MAX_WARNINGS = 50
 """The most ignored fields that are told: a client may invent any number."""
 
 _MAX_NAME = 100
+_SUBJECTS = ("Input", "String", "List", "Value")
+"""The first words of messages that name no field."""
 
 Place = tuple[str | int, ...]
 """The path to a field, such as `("width",)` or `("images", 0)`."""
@@ -36,6 +42,7 @@ class Translation:
         self.warnings: list[RequestWarning] = []
         self.drawn: set[str] = set()
         self._names: dict[Place, str] = {}
+        self._numbers: dict[Place, int] = {}
         self._seen: set[str] = set()
 
     def takes(self, native: str) -> bool:
@@ -83,11 +90,13 @@ class Translation:
             self.put("image", *pictures[0])
             self.put("mask", *mask)
             self._put_references(pictures[1:])
+            self._number([("image",), *(("images", n) for n in range(len(pictures) - 1))])
             return
         if mask is not None:
             self.ignore(mask[1])
         if self.takes("images"):
             self._put_references(pictures)
+            self._number([("images", n) for n in range(len(pictures))])
             return
         self.put("image", *pictures[0])
         for _, foreign in pictures[1:]:
@@ -100,6 +109,13 @@ class Translation:
         for n, (_, foreign) in enumerate(pictures):
             self._seen.add(foreign)
             self.rename(("images", n), foreign)
+
+    def _number(self, places: Sequence[Place]) -> None:
+        """Have errors tell pictures of the same field apart."""
+        names = [self.foreign_name(place) for place in places]
+        for number, (place, name) in enumerate(zip(places, names, strict=True), start=1):
+            if names.count(name) > 1:
+                self._numbers[place] = number
 
     def put_strength(self, value: Any, foreign: str) -> None:
         """Give the share to repaint, after the pictures; ignored where there is none to repaint."""
@@ -130,18 +146,32 @@ class Translation:
     def ignore(self, foreign: str, reason: str = "") -> None:
         """Tell that a foreign field has no effect."""
         self._seen.add(foreign)
+        why = reason or f"{self.variant.id} has no such parameter"
+        self._warn(IGNORED, foreign, f" is ignored: {why}")
+
+    def adjust(self, foreign: str, reason: str) -> None:
+        """Tell that a foreign field has an effect, but not with the value that it has."""
+        self._warn(ADJUSTED, foreign, f": {reason}")
+
+    def _warn(self, code: str, foreign: str, message: str) -> None:
         # As the database takes it, and as a header and a log show it.
         name = "".join(each if each.isprintable() else "?" for each in foreign[:_MAX_NAME])
-        known = {warning.parameter for warning in self.warnings}
-        if name in known or len(self.warnings) >= MAX_WARNINGS:
+        known = {(warning.code, warning.parameter) for warning in self.warnings}
+        if (code, name) in known or len(self.warnings) >= MAX_WARNINGS:
             return
-        why = reason or f"{self.variant.id} has no such parameter"
-        self.warnings.append(RequestWarning("parameter_ignored", name, f"{name} is ignored: {why}"))
+        self.warnings.append(RequestWarning(code, name, name + message))
 
     def ignore_rest(self, fields: Mapping[str, Any]) -> None:
         """Tell that all fields with a value that were not used so far have no effect."""
         for name in unused(fields, self._seen):
             self.ignore(name)
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The foreign fields by the native parameters that they stand for."""
+        of_first = {place[0]: name for place, name in self._names.items() if place[1:] == (0,)}
+        whole = {place[0]: name for place, name in self._names.items() if len(place) == 1}
+        return {str(native): name for native, name in {**whole, **of_first}.items()}
 
     def foreign_name(self, native: Place) -> str:
         """The foreign field that stands for a native parameter; its own name where none does."""
@@ -149,6 +179,26 @@ class Translation:
             if (name := self._names.get(native[:length])) is not None:
                 return name
         return ".".join(map(str, native))
+
+    def message(self, native: Place, message: str) -> str:
+        """An error's message, with its subject where the foreign field stands for several.
+
+        Args:
+            native: the native parameter.
+            message: the message, in native words.
+        """
+        if (number := self._numbers.get(native)) is not None:
+            return f"picture {number}: {message}"
+        foreign = self._names.get(native)
+        equal = [
+            place
+            for place, name in self._names.items()
+            if name == foreign and len(place) == len(native) == 1
+        ]
+        subject, _, rule = message.partition(" ")
+        if len(equal) > 1 and subject in _SUBJECTS:
+            return f"{native[0]} {rule}"
+        return message
 
 
 def unused(fields: Mapping[str, Any], seen: Iterable[str]) -> list[str]:

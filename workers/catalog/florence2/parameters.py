@@ -103,7 +103,8 @@ def _token(field: str, name: Any) -> str:
         return token
     shown = str(name)[:40]
     near = difflib.get_close_matches(shown, TOKENS, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    known = ", ".join(task.name for task in BY_TOKEN.values())
+    hint = f"; did you mean {near[0]}?" if near else f"; known are {known}"
     raise refusal(field, "unknown_task", f"{shown} is not a task{hint}", name)
 
 

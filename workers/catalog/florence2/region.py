@@ -20,7 +20,8 @@ _Corners = tuple[_Edge, _Edge, _Edge, _Edge]
 def _ordered(corners: _Corners) -> _Corners:
     left, top, right, bottom = corners
     if not (left < right and top < bottom):
-        raise PydanticCustomError("region_order", "must read [x1, y1, x2, y2], x1 < x2 and y1 < y2")
+        message = "the region must read [x1, y1, x2, y2], x1 < x2 and y1 < y2"
+        raise PydanticCustomError("region_order", message)
     return corners
 
 
@@ -49,7 +50,7 @@ def refuse_outside(region: _Corners | None, size: PictureSize) -> None:
         return
     width, height = size
     if region[2] > width or region[3] > height:
-        message = f"reaches beyond the picture, which is {width} x {height} pixels"
+        message = f"the region reaches beyond the picture, which is {width} x {height} pixels"
         raise refusal("region", "outside_picture", message, region)
 
 

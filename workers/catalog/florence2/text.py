@@ -10,6 +10,12 @@ from workers.catalog.validation import refusal
 JOINER = "<and>"
 MAX_CLASSES = 50
 
+COMMA_SEPARATED = "comma_separated"
+"""The code of the refusal of classes that are separated by commas."""
+
+_SHOWN = 40
+_MOST_SHOWN = 4
+
 TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9_]*>")
 """Text that the tokenizer may read as a special token: task tokens, `<s>`, `<loc_7>`, `<poly>` …"""
 
@@ -22,9 +28,10 @@ def join_classes(text: Any) -> Any:
     if not isinstance(text, list | tuple) or not all(isinstance(name, str) for name in text):
         return text
     if not 1 <= len(text) <= MAX_CLASSES:
-        raise refusal("text", "class_count", f"takes 1 to {MAX_CLASSES} things to look for", text)
+        message = f"the text takes 1 to {MAX_CLASSES} things to look for"
+        raise refusal("text", "class_count", message, text)
     if any(JOINER in name for name in text):
-        message = f"must not contain {JOINER} in a list: each entry is one thing"
+        message = f"the text must not contain {JOINER} in a list: each entry is one thing"
         raise refusal("text", "reserved_token", message, text)
     return f" {JOINER} ".join(name.strip() for name in text)
 
@@ -37,26 +44,44 @@ def check(text: str, readers: Sequence[Florence2Task]) -> None:
             form that the model would read as one.
     """
     joiners = [task for task in readers if task.joins_text]
-    _refuse_tags(text, {JOINER} if len(joiners) == len(readers) else set())
+    is_alone = len(joiners) == len(readers)
+    _refuse_tags(text, {JOINER} if is_alone else set())
     if joiners:
-        _refuse_bad_classes(text, joiners[0])
+        _refuse_bad_classes(text, joiners[0], is_alone=is_alone)
+
+
+def advice_for_text(text: str) -> str:
+    """The rule that classes separated by commas break, for a client whose field is a string."""
+    names = _names(text)[:_MOST_SHOWN]
+    listed = f" {JOINER} ".join(name[:_SHOWN] for name in names)
+    return f"commas find nothing; join what to look for by {JOINER}: {listed}"
 
 
 def _refuse_tags(text: str, allowed: set[str]) -> None:
     """Refuse special tokens in a user's text: the model would obey them."""
     tags = [tag for tag in TAG.findall(text) if tag not in allowed]
     if tags:
-        message = f"must not contain {tags[0]}: the model reads it as a command, not as text"
+        message = (
+            f"the text must not contain {tags[0]}: the model reads it as a command, not as text"
+        )
         raise refusal("text", "reserved_token", message, text)
 
 
-def _refuse_bad_classes(text: str, reader: Florence2Task) -> None:
+def _refuse_bad_classes(text: str, reader: Florence2Task, *, is_alone: bool) -> None:
     """Refuse comma-separated classes: the model reads them as one, and then finds none."""
+    names = _names(text)
+    if not names or (JOINER in text and not all(name.strip() for name in text.split(JOINER))):
+        message = f"the text names nothing on one side of {JOINER if JOINER in text else 'a comma'}"
+        raise refusal("text", "empty_class", message, text)
     if "," in text:
-        names = [name.strip() for name in re.split(rf",|{JOINER}", text) if name.strip()]
-        listed = ", ".join(f'"{name[:40]}"' for name in names[:4])
-        more = ", …" if len(names) > len(names[:4]) else ""
-        message = f"{reader.token} finds nothing by commas; give a list: [{listed}{more}]"
-        raise refusal("text", "comma_separated", message, text)
-    if not all(name.strip() for name in text.split(JOINER)):
-        raise refusal("text", "empty_class", f"names nothing on one side of {JOINER}", text)
+        listed = ", ".join(f'"{name[:_SHOWN]}"' for name in names[:_MOST_SHOWN])
+        more = ", …" if len(names) > _MOST_SHOWN else ""
+        # Another task that reads the text would be told a list as one phrase, and refuses it.
+        where = "give a list" if is_alone else "give it alone, with a list"
+        message = f"{reader.token} finds nothing by commas; {where}: [{listed}{more}]"
+        raise refusal("text", COMMA_SEPARATED, message, text)
+
+
+def _names(text: str) -> list[str]:
+    """What is named between commas and joiners."""
+    return [name.strip() for name in re.split(rf",|{JOINER}", text) if name.strip()]

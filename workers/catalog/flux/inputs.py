@@ -144,7 +144,9 @@ def check_combination(inputs: FluxInputs, parameters: dict[str, Any]) -> None:
     if inputs.image is Presence.REQUIRED and not (
         image or images or parameters.get("control_image")
     ):
-        raise refusal("image", "missing", "this model paints from a picture: give image", None)
+        raise refusal(
+            "image", "missing", "this model paints from a picture, and none is given", None
+        )
     _check_strength(inputs, parameters)
 
 

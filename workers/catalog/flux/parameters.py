@@ -6,9 +6,17 @@ model from it, with that variant's defaults, limits and pictures in the JSON Sch
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    create_model,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from workers.catalog.flux.inputs import FluxInputs, check_combination
@@ -29,7 +37,13 @@ MAX_SIDE_RATIO = 8
 MIN_SOURCE_SIDE = 64
 """Shortest side of an input picture, pixels."""
 
-OutputFormat = Literal["png", "jpeg", "webp"]
+
+def _usual_name(value: Any) -> Any:
+    return "jpeg" if value == "jpg" else value
+
+
+OutputFormat = Annotated[Literal["png", "jpeg", "webp"], BeforeValidator(_usual_name)]
+"""The format of a file; "jpg", as many write it, is "jpeg"."""
 
 
 class FluxParameters(BaseModel):

@@ -97,8 +97,7 @@ async def get_version(
     """A version of a model, with the schema of its input and output."""
     model = _find(services, owner, name)
     if version.lower() != model.version:
-        detail = f"{model.name} has the version {model.version} here, and no other"
-        raise references.unknown_version(detail, 404)
+        raise references.other_version(model, version, 404)
     return answer(model_views.version_view(model))
 
 

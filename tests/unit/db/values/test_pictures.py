@@ -175,6 +175,7 @@ def test_the_transparent_area_of_a_picture_is_white_in_its_mask(mode: str) -> No
 
 def test_the_transparent_area_of_a_picture_on_its_side_is_upright() -> None:
     picture = drawn((40, 30), "RGBA")
+    picture.putpixel((0, 0), (0, 0, 0, 0))
     mask = transparent_area(saved(picture, exif=SIDEWAYS))
     assert mask is not None
     assert Image.open(io.BytesIO(mask)).size == (30, 40)
@@ -235,3 +236,7 @@ def test_a_palette_picture_without_its_palette_is_refused_and_never_an_error_of_
     assert "palette" in refusal(without)
     with pytest.raises(PictureError, match="palette"):
         decode(without)
+
+
+def test_a_picture_that_could_be_transparent_and_is_nowhere_has_no_transparent_area() -> None:
+    assert transparent_area(saved(drawn(mode="RGBA"))) is None

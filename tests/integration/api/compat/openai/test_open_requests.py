@@ -1,9 +1,12 @@
 """Requests that stay open: clients that leave, that ask again, and streams."""
 
+import base64
+import io
 import json
 
 import httpx
 import pytest
+from PIL import Image
 from prometheus_client import REGISTRY
 
 from api.compat.shared import waiting
@@ -128,7 +131,10 @@ def test_a_stream_has_partial_pictures_and_then_the_finished_ones(
     partial = [data for name, data in events if name == "image_generation.partial_image"]
     finished = [data for name, data in events if name == "image_generation.completed"]
     assert len(events) == len(partial) + len(finished)
-    assert 1 <= len(partial) <= most
+    assert len(partial) == min(most, steps - 1)
+    for each in events:
+        picture = Image.open(io.BytesIO(base64.b64decode(each[1]["b64_json"])))
+        assert each[1]["size"] == f"{picture.width}x{picture.height}"
     assert [each["partial_image_index"] for each in partial] == [*range(len(partial))]
     assert [each["b64_json"] for each in finished] == [each["b64_json"] for each in plain["data"]]
     assert [each["seed"] for each in finished] == [7, 8]

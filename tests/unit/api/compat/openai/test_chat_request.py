@@ -115,3 +115,14 @@ def test_words_that_a_task_does_not_read_are_ignored_and_told() -> None:
     translation = translation_of(DEMO, question_of(asking("<OD> please")), None)
     assert translation.input == {"image": URL, "task": "<OD>"}
     assert [each.parameter for each in translation.warnings] == ["messages"]
+
+
+def test_free_text_is_answered_with_plain_names_too() -> None:
+    with pytest.raises(InvalidSubmissionError, match="try caption"):
+        question_of(asking("What is in this picture?"))
+
+
+def test_instructions_are_no_task_where_the_user_s_text_is_empty() -> None:
+    instructions: Json = {"role": "system", "content": "<CAPTION>"}
+    with pytest.raises(InvalidSubmissionError, match="the user's text is empty"):
+        question_of([instructions, *asking("")])

@@ -1,5 +1,6 @@
 """Inputs of Florence-2 predictions become the variant's own parameters."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -66,4 +67,13 @@ def test_text_is_told_where_the_task_takes_none() -> None:
 @pytest.mark.parametrize("value", [None, 0, "", [], {}, "x", -1, 1.5, True, [[]], {"a": 1}])
 @pytest.mark.parametrize("name", ["image", "task_input", "text_input", "task", "tasks", "region"])
 def test_no_value_breaks_the_translation(name: str, value: Any) -> None:
-    translated(**{name: value})
+    with suppress(InvalidSubmissionError):
+        translated(**{name: value})
+
+
+def test_an_unknown_task_is_told_with_the_known_ones() -> None:
+    with pytest.raises(
+        InvalidSubmissionError, match=r"'Captions' is no task.*Detailed Caption, "
+    ) as e:
+        translated(task_input="Captions")
+    assert [each.loc for each in e.value.fields] == [("task_input",)]

@@ -9,6 +9,7 @@ from workers.catalog import find
 from workers.catalog.florence2.parameters import Florence2Parameters
 from workers.catalog.florence2.region import as_tokens
 from workers.catalog.florence2.tasks import BY_TOKEN, TASKS, Florence2Task
+from workers.catalog.florence2.text import advice_for_text
 
 
 def parse(model: str = "florence-2-base", **input_: Any) -> Florence2Parameters:
@@ -268,3 +269,18 @@ def test_artifacts_that_cannot_be_made_are_refused(
 def test_masks_can_be_made_of_outlines() -> None:
     for name in ("<REFERRING_EXPRESSION_SEGMENTATION>", "<REGION_TO_SEGMENTATION>"):
         parse(task=name, artifacts=["masks"], **needs(BY_TOKEN[name]))
+
+
+def test_the_advice_about_commas_is_accepted_when_it_is_followed() -> None:
+    advised = advice_for_text("a cat, a dog").rpartition(": ")[2]
+    assert advised == "a cat <and> a dog"
+    assert parse(task="<OPEN_VOCABULARY_DETECTION>", text=advised).text == advised
+    both = ["<CAPTION_TO_PHRASE_GROUNDING>", "<OPEN_VOCABULARY_DETECTION>"]
+    with pytest.raises(ValidationError, match="give it alone, with a list"):
+        parse(tasks=both, text="a cat, a dog")
+
+
+@pytest.mark.parametrize("text", [",", "<and>", "a cat <and>"])
+def test_a_text_that_names_nothing_is_no_list_to_advise(text: str) -> None:
+    with pytest.raises(ValidationError, match="names nothing"):
+        parse(task="<OPEN_VOCABULARY_DETECTION>", text=text)
