@@ -215,7 +215,7 @@ def test_the_python_client_gets_no_caption_for_another_task(
         # It sends its question as a question about any picture does.
         "-question-answering": lambda: client.document_question_answering(PICTURE, "a?"),
         "zero-shot-image-classification": lambda: client.zero_shot_image_classification(
-            PICTURE, ["a circle"]
+            PICTURE, ["a circle", "a star"]
         ),
         "image-classification": lambda: client.image_classification(PICTURE, top_k=2),
         "text: ": lambda: client.image_segmentation(PICTURE, mask_threshold=0.5),
