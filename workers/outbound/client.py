@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -259,9 +260,15 @@ class Outbound:
 
 
 def _ssl_context(settings: OutboundSettings) -> ssl.SSLContext:
+    return _context_trusting(settings.ca_file)
+
+
+# A process has several clients, and to read the system's authorities takes each 25 ms.
+@cache
+def _context_trusting(ca_file: Path | None) -> ssl.SSLContext:
     context = httpcore2.default_ssl_context()
-    if settings.ca_file is not None:
-        context.load_verify_locations(settings.ca_file)
+    if ca_file is not None:
+        context.load_verify_locations(ca_file)
     return context
 
 
