@@ -44,7 +44,7 @@ def with_sources(
     mask = _mask(services, caller, request.fields, form)
     if mask is None and "mask" in variant.parameters.model_fields:
         first, field = named[0]
-        stored, found = mask_of_transparency(services, caller.tenant_id, first, field)
+        stored, found = mask_of_transparency(services, caller, first, field)
         named[0], mask = (stored, field), (found, field) if found else None
     return replace(request, pictures=named, mask=mask)
 
