@@ -100,6 +100,8 @@ _JOB_VIEW = {
     "error_code": None,
     "error_message": None,
     "metadata": {"order": "17"},
+    "surface": "native",
+    "warnings": [],
 }
 _JOB_PARTS = {
     "timeline": [{"at": _AT, "what": "submitted", "attempt": None, "worker": None}],

@@ -92,6 +92,7 @@ def test_a_request_leaves_one_line_and_its_id_goes_to_the_worker(
         "tenant_id": tenant_id,
         "key_id": "_".join(("key", key.split("_")[1])),
         "job_id": job_id,
+        "surface": "native",
     }
     assert (second["route"], second["status"]) == ("/v1/jobs/{job_id}", 404)
     assert second["request_id"] == drawn
