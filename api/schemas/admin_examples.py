@@ -87,6 +87,8 @@ _JOB_VIEW = {
     "id": _JOB,
     "tenant": _TEN,
     "tenant_name": "Ada",
+    "surface": "native",
+    "warnings": [],
     "model": "flux.1-demo",
     "state": "queued",
     "priority": "normal",
