@@ -102,8 +102,6 @@ _JOB_VIEW = {
     "error_code": None,
     "error_message": None,
     "metadata": {"order": "17"},
-    "surface": "native",
-    "warnings": [],
 }
 _JOB_PARTS = {
     "timeline": [{"at": _AT, "what": "submitted", "attempt": None, "worker": None}],
