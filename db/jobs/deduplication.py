@@ -85,7 +85,7 @@ def _made_before(origin: Origin) -> list[ColumnElement[bool]]:
     if origin.arrived_at is None:
         return []
     arrived = time.monotonic() - origin.arrived_at
-    together = TOGETHER_SECONDS if origin.is_synchronous or origin.waits else 0.0
+    together = TOGETHER_SECONDS if origin.is_synchronous else 0.0
     return [Job.created_at < func.clock_timestamp() - timedelta(seconds=arrived + together)]
 
 

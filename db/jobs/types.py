@@ -70,8 +70,7 @@ class Origin:
             with the same digest is another request's, and the new one goes without.
         names: the API's own names of native parameters, for warnings.
         arrived_at: the time of the request's arrival, by `time.monotonic`; None for a request that
-            may be a retry whenever it came.
-        waits: true when its client waits for the job's end, and so sends no retry before it.
+            is a retry whenever it came.
     """
 
     surface: SurfaceName = SurfaceName.NATIVE
@@ -83,7 +82,6 @@ class Origin:
     rejoins: bool = True
     names: Mapping[str, str] = field(default_factory=dict)
     arrived_at: float | None = None
-    waits: bool = False
 
 
 NATIVE = Origin()

@@ -40,6 +40,11 @@ class Call:
         """True when the client says that it has not sent the request before."""
         return self.retry_count == "0"
 
+    @property
+    def is_retry(self) -> bool:
+        """True when the client says that it has sent the request before."""
+        return self.retry_count not in ("", "0")
+
 
 RetryCount = Annotated[
     str,

@@ -88,6 +88,7 @@ def _foreign(call: Call, fields: ChatFields) -> ForeignRequest:
         echo={"operation": "chat", "model": fields.model, "digest": _digest(fields)},
         is_synchronous=True,
         is_first=call.is_first,
+        is_retry=call.is_retry,
     )
 
 

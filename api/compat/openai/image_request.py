@@ -46,6 +46,7 @@ class ImageRequest:
         seed_source: text from which the seed of several jobs is drawn, where they need one and
             the request has none: the same request under the same idempotency key has the same.
         is_first: true when the client says that it has not sent the request before.
+        is_retry: true when it says that it has.
     """
 
     fields: ImageFields
@@ -54,6 +55,7 @@ class ImageRequest:
     mask: Named | None = None
     seed_source: str = ""
     is_first: bool = False
+    is_retry: bool = False
 
     @property
     def partial_pictures(self) -> int:
@@ -159,6 +161,7 @@ def _job(variant: Variant, request: ImageRequest, part: _Part) -> ForeignRequest
         settings={name: value for name, value in settings.items() if value is not None},
         names={("webhook", "url"): "webhook.url"},
         is_first=request.is_first,
+        is_retry=request.is_retry,
     )
 
 

@@ -44,6 +44,7 @@ def _retry(call: Call) -> dict[str, Any]:
     key = call.idempotency_key
     return {
         "is_first": call.is_first,
+        "is_retry": call.is_retry,
         "seed_source": f"{call.caller.key_id}\n{key}" if key is not None else "",
     }
 

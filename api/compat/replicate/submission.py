@@ -46,14 +46,12 @@ class PredictionRequest:
         body: the request's body.
         cancel_after: the header of that name.
         idempotency_key: the header of that name.
-        waits: true when the header `Prefer` asks for a wait.
     """
 
     reference: ModelReference
     body: PredictionBody
     cancel_after: str | None = None
     idempotency_key: str | None = None
-    waits: bool = False
 
 
 def submit_prediction(
@@ -75,7 +73,6 @@ def submit_prediction(
         settings={} if seconds is None else {"expires_in_seconds": seconds},
         names={_WEBHOOK_URL: "webhook" if body.webhook else "webhook_completed"},
         webhook=_webhook(body),
-        waits=asked.waits,
     )
     return submit_foreign(services, caller, jobs, request, idempotency_key=asked.idempotency_key)
 

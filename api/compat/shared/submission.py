@@ -67,7 +67,7 @@ class ForeignRequest:
         webhook: the webhook in the surface's own form.
         is_first: true when the client says that it has not sent the request before: it rejoins no
             job, and a retry of it does.
-        waits: true when the client waits for a time for the job's end.
+        is_retry: true when the client says that it has sent the request before.
     """
 
     surface: SurfaceName
@@ -78,7 +78,7 @@ class ForeignRequest:
     names: Mapping[Place, str] = field(default_factory=dict)
     webhook: ForeignWebhook | None = None
     is_first: bool = False
-    waits: bool = False
+    is_retry: bool = False
 
     @property
     def submission(self) -> dict[str, Any]:
@@ -147,8 +147,7 @@ def submit_foreign(
             webhook=request.webhook_from(jobs.base),
             rejoins=not request.is_first,
             names=request.translation.names,
-            arrived_at=arrived_at(),
-            waits=request.waits,
+            arrived_at=None if request.is_retry else arrived_at(),
         )
         result = submit(
             services,

@@ -19,7 +19,7 @@ ELSEWHERE = {
     r"make demo( |$)": "installs and starts a stack: cli/test_demo.py runs the same commands",
     r"make test( |$)": "is what runs this test",
     r"make up( |$)": "stands for the stack that the tests share",
-    r"make (unit|slow|test-bench|machines)( |$)": "takes minutes, and runs tests of its own",
+    r"make (unit|slow|clients|test-bench|machines)( |$)": "takes minutes, and runs tests itself",
     r"\S*python -m pytest ": "runs tests inside of tests",
     r"\S*python -m tests\.support\.": "writes kept files of the repository: test_kept_dump.py",
     r"bottega (api|courier|worker|fleet fleet\.toml$) *": "does not end: test_two_machines.py",

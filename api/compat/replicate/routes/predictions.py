@@ -137,9 +137,7 @@ async def create_prediction_of_deployment(
 
 
 async def _create(call: _Call, reference: ModelReference, body: PredictionBody) -> Response:
-    asked = PredictionRequest(
-        reference, body, call.cancel_after, call.idempotency_key, waits=bool(call.wait)
-    )
+    asked = PredictionRequest(reference, body, call.cancel_after, call.idempotency_key)
     services, caller, jobs = call.services, call.caller, call.jobs
     result = await submit_when_room(
         call.request, services, caller, lambda: submit_prediction(services, caller, jobs, asked)

@@ -116,7 +116,7 @@ def samples(text: str) -> dict[str, float]:
 
 def test_metrics_show_what_waits_and_what_was_submitted(stack: Stack, tenant: Client) -> None:
     reader = stack.client(stack.facts["viewer_key"]).http
-    submitted = 'bottega_jobs_submitted_total{variant="flux.1-demo"}'
+    submitted = 'bottega_jobs_submitted_total{surface="native",variant="flux.1-demo"}'
     before = samples(reader.get("/metrics").text).get(submitted, 0)
     with stack.paused("flux.1-demo"):
         job = tenant.paint()

@@ -318,6 +318,7 @@ def test_the_client_of_the_code_is_chosen_by_keys_and_stays(artist: Visit) -> No
     page.get_by_label("Prompt").fill("a blue square")
     expect(page.locator("#sample-3")).to_contain_text("a blue square")
     expect(page.locator("#sample-3")).to_be_visible()
+    page.wait_for_load_state("networkidle")  # each new price draws the samples again
     page.locator("#language-3").focus()
     page.keyboard.press("ArrowRight")
     expect(page.locator("#sample-4")).to_be_visible()

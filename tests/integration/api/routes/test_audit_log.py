@@ -161,9 +161,9 @@ PAGE_STEPS: list[Step] = [
 
 def covered(steps: list[Step]) -> set[tuple[str, str]]:
     """Method and template of the steps."""
-    own = {"{failed}": "{job_id}", "{operator}": "{key_id}"}
+    own = {"{failed}": "{job_id}", "{operator}": "{key_id}", "{model}": "{model:path}"}
     return {
-        (method, re.sub(r"{(failed|operator)}", lambda m: own[m[0]], template))
+        (method, re.sub(r"{(failed|operator|model)}", lambda m: own[m[0]], template))
         for method, template, _, _ in steps
     }
 

@@ -338,12 +338,11 @@ def made_ago(database: Database, job_id: str, seconds: float) -> None:
     [
         (AWAITED, 1.0, True),
         (AWAITED, 0.1, False),
-        (replace(POLLED, waits=True), 0.1, False),
         (POLLED, 0.1, True),
         (POLLED, -1.0, False),
         (AWAITED, -1.0, False),
     ],
-    ids=["awaited", "awaited-together", "waits-together", "polled", "polled-before", "before"],
+    ids=["awaited", "awaited-together", "polled", "polled-before", "before"],
 )
 def test_requests_that_are_sent_together_are_no_retries_of_each_other(
     database: Database, tenant_id: str, origin: Origin, made_seconds_ago: float, *, rejoins: bool
