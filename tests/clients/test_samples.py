@@ -1,6 +1,6 @@
 """The playground's samples, by the unmodified clients: each makes the same pictures as the form."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +36,11 @@ pytestmark = [pytest.mark.clients, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
-def client(scene: Scene) -> httpx.Client:
+def client(scene: Scene) -> Iterator[httpx.Client]:
     """The native API, with a key of its own."""
-    key = scene._key("enterprise")
-    return httpx.Client(
-        base_url=scene.stack.url, headers={"Authorization": f"Bearer {key}"}, timeout=90
-    )
+    headers = {"Authorization": f"Bearer {scene._key('enterprise')}"}
+    with httpx.Client(base_url=scene.stack.url, headers=headers, timeout=90) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
