@@ -1,5 +1,7 @@
 """Unguessable, signed, expiring tokens for artifacts: any holder of the URL may read."""
 
+from typing import Any
+
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from itsdangerous.encoding import base64_decode, base64_encode
 
@@ -42,13 +44,22 @@ class ArtifactUrls:
         Raises:
             InvalidTokenError: the token was altered, or has expired.
         """
-        try:
-            job_id = str(self._serializer.loads(token, max_age=self._valid_seconds))
-        except BadSignature as error:
-            raise InvalidTokenError from error
-        if not _is_canonical(token.rpartition(".")[2]):
-            raise InvalidTokenError
-        return job_id
+        return str(open_token(self._serializer, token, valid_seconds=self._valid_seconds))
+
+
+def open_token(serializer: URLSafeTimedSerializer, token: str, *, valid_seconds: float) -> Any:
+    """The signed content of a token, which has one spelling.
+
+    Raises:
+        InvalidTokenError: the token was altered, or is older than `valid_seconds`.
+    """
+    try:
+        content = serializer.loads(token, max_age=int(valid_seconds))
+    except BadSignature as error:
+        raise InvalidTokenError from error
+    if not _is_canonical(token.rpartition(".")[2]):
+        raise InvalidTokenError
+    return content
 
 
 def _is_canonical(signature: str) -> bool:

@@ -31,7 +31,7 @@ _LIFETIMES: Mapping[str, timedelta] = {
     SurfaceName.REPLICATE: timedelta(days=7),
     SurfaceName.FAL: timedelta(days=7),
 }
-"""How long a name lasts by its surface, where clients upload for one job and never delete."""
+"""The lifetime of a name by its surface, where clients upload for one job and never delete."""
 
 
 class TooManyOpenError(Exception):

@@ -78,7 +78,7 @@ def _event(name: str) -> WebhookEvent | ProgressEvent:
 
 @dataclass(frozen=True)
 class ForeignFacts:
-    """What a payload in the form of a compatible API needs beside the service's own payload.
+    """Facts for a payload in a compatible API's form, beside the service's own payload.
 
     Attributes:
         surface: the API.

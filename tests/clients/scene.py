@@ -1,4 +1,4 @@
-"""What the clients' programs are told of a stack: its addresses, keys, and pictures to show."""
+"""Facts of a stack for the clients' programs: its addresses, keys, and pictures to show."""
 
 import json
 from dataclasses import dataclass

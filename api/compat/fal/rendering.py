@@ -87,7 +87,7 @@ def _position(job: ForeignJob) -> int:
 
 
 def logs_of(job: ForeignJob) -> list[Json]:
-    """What has happened to a job so far, oldest first; the line of its steps is the newest."""
+    """The history of a job so far, oldest first; the line of its steps is the newest."""
     view, lines = job.view, [_line("Request queued", job.view.created_at)]
     if view.started_at is not None:
         lines.append(_line(f"{view.model} started, attempt {view.attempt}", view.started_at))

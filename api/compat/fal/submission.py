@@ -30,7 +30,7 @@ _WEBHOOK = "fal_webhook"
 
 @dataclass(frozen=True)
 class FalHeaders:
-    """What a submission says beside its body.
+    """The settings of a submission beside its body.
 
     Attributes:
         timeout: seconds until the job must have started, as text.

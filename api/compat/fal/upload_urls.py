@@ -1,8 +1,8 @@
 """URLs that grant access by themselves: clients send no key with an upload, nor to read a file."""
 
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import URLSafeTimedSerializer
 
-from api.core.artifact_urls import InvalidTokenError
+from api.core.artifact_urls import InvalidTokenError, open_token
 
 UPLOADS = "/storage/upload"
 FILES = "/files"
@@ -33,7 +33,7 @@ class UploadUrls:
         Raises:
             InvalidTokenError: the token was altered, or is too old.
         """
-        return _loads(self._uploads, token, valid_seconds)
+        return str(open_token(self._uploads, token, valid_seconds=valid_seconds))
 
     def check_file(self, token: str, file_id: str, *, valid_seconds: float) -> None:
         """Check that a token opens a file.
@@ -41,12 +41,5 @@ class UploadUrls:
         Raises:
             InvalidTokenError: the token was altered, is too old, or opens another file.
         """
-        if _loads(self._files, token, valid_seconds) != file_id:
+        if open_token(self._files, token, valid_seconds=valid_seconds) != file_id:
             raise InvalidTokenError
-
-
-def _loads(serializer: URLSafeTimedSerializer, token: str, valid_seconds: float) -> str:
-    try:
-        return str(serializer.loads(token, max_age=int(valid_seconds)))
-    except BadSignature as error:
-        raise InvalidTokenError from error

@@ -166,7 +166,7 @@ def _job(variant: Variant, request: ImageRequest, part: _Part) -> ForeignRequest
 
 
 def _echo(request: ImageRequest, part: _Part) -> dict[str, Any]:
-    """What tells one request from another; the rest is in the job's own input."""
+    """The part of a request that is not in the job's own input, for its digest."""
     sent = request.fields.model_dump(exclude_none=True, exclude={"image", "images", "mask"})
     digest = hashlib.sha256(json.dumps(sent, sort_keys=True).encode()).hexdigest()
     names = {"model": request.fields.model, "quality": request.fields.quality}

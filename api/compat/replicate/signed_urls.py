@@ -2,9 +2,9 @@
 
 from dataclasses import astuple, dataclass
 
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import URLSafeTimedSerializer
 
-from api.core.artifact_urls import InvalidTokenError
+from api.core.artifact_urls import InvalidTokenError, open_token
 from db.values.artifact_kinds import SUFFIXES
 
 
@@ -38,7 +38,7 @@ class SignedUrls:
         Raises:
             InvalidTokenError: the token was altered, or is older than `valid_seconds`.
         """
-        return StreamClaim(*_loads(self._streams, token, valid_seconds))
+        return StreamClaim(*open_token(self._streams, token, valid_seconds=valid_seconds))
 
     def download_path(self, tenant_id: str, file_id: str, media_type: str) -> str:
         """The path of an uploaded file's bytes, below the service's URL."""
@@ -51,15 +51,7 @@ class SignedUrls:
         Raises:
             InvalidTokenError: the token was altered, is too old, or opens another file.
         """
-        tenant_id, opened = _loads(self._files, token, valid_seconds)
+        tenant_id, opened = open_token(self._files, token, valid_seconds=valid_seconds)
         if opened != file_id:
             raise InvalidTokenError
-        return tenant_id
-
-
-def _loads(serializer: URLSafeTimedSerializer, token: str, valid_seconds: int) -> list[str]:
-    try:
-        claim: list[str] = serializer.loads(token, max_age=valid_seconds)
-    except BadSignature as error:
-        raise InvalidTokenError from error
-    return claim
+        return str(tenant_id)

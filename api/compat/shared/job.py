@@ -26,7 +26,7 @@ class ForeignJob:
     request: Mapping[str, Any]
 
     def request_by(self, surface: SurfaceName) -> Mapping[str, Any]:
-        """What a surface has kept of the request; empty for a job that came by another one."""
+        """The kept request of a surface; empty for a job that came by another one."""
         return self.request if self.view.surface == surface else {}
 
     @property

@@ -94,7 +94,7 @@ def kind_of(picture: bytes) -> str:
 
 
 def fetch(url: str) -> bytes:
-    """What a URL answers without a key."""
+    """The answer of a URL without a key."""
     with urllib.request.urlopen(url, timeout=60) as response:  # noqa: S310 - the stack's own
         assert response.status == 200, response.status
         assert response.url == url, "it was redirected"

@@ -83,5 +83,5 @@ def _refuse_bad_classes(text: str, reader: Florence2Task, *, is_alone: bool) -> 
 
 
 def _names(text: str) -> list[str]:
-    """What is named between commas and joiners."""
+    """The names between commas and joiners."""
     return [name.strip() for name in re.split(rf",|{JOINER}", text) if name.strip()]

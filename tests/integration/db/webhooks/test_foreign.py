@@ -36,7 +36,7 @@ WARNING = RequestWarning("parameter_ignored", "go_fast", "go_fast is ignored")
 
 
 def foreign(*events: Any, surface: SurfaceName = SurfaceName.REPLICATE) -> dict[str, Any]:
-    """What makes a submission's webhook one of a compatible API."""
+    """The change that makes a submission's webhook one of a compatible API."""
     return {
         "webhook": Webhook(URL, events or EVERY, BASE, surface, SECRET),
         "origin": Origin(surface, REQUEST, (WARNING,)),

@@ -50,7 +50,7 @@ ENDS = tuple(WebhookEvent)
 
 
 def rendered(event: ForeignEvent, url_secret: str) -> dict[str, Any]:
-    """What a surface could say."""
+    """A request that a surface could make."""
     assert url_secret == URL_SECRET
     return {
         "id": event.job.view.id,
@@ -73,7 +73,7 @@ FORMS = WebhookForms(URL_SECRET, dict.fromkeys(SurfaceName, rendered))
 def foreign(
     url: str, surface: SurfaceName, events: tuple[Any, ...] = ENDS, secret: str = ""
 ) -> dict[str, Any]:
-    """What makes a submission's webhook one of a compatible API."""
+    """The change that makes a submission's webhook one of a compatible API."""
     return {
         "webhook": Webhook(url, events, BASE, surface, secret),
         "origin": Origin(surface, REQUEST),

@@ -1,4 +1,4 @@
-"""What the tests of the Replicate surface share: an API process, and tenants' clients of it."""
+"""Fixtures of the Replicate surface's tests: an API process, and tenants' clients of it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
