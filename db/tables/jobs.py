@@ -108,6 +108,9 @@ class Job(Base):
     # Synchronous requests that wait for the job: when the last of them leaves, it is canceled. 0
     # for a job that goes on whoever leaves.
     sync_clients: Mapped[int] = mapped_column(server_default="0")
+    # The time for which its owner wants its contents and results kept, in seconds from its end;
+    # null is the tier's, or the service's own time.
+    keep_seconds: Mapped[int | None]
 
     # The result apart from stored artifacts, as JSON; null until the job succeeds, or if none.
     output: Mapped[dict[str, Any] | None]

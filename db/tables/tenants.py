@@ -50,12 +50,16 @@ class Tier(Base):
     )
     # The most bytes of one tenant's inputs and results in the store; null is no limit.
     max_stored_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    # The longest that results and job contents of its tenants are kept, in seconds from the end of
+    # the job; null is the service's own time.
+    keep_seconds: Mapped[int | None]
 
     __table_args__ = (
         CheckConstraint(f"weight BETWEEN {MIN_WEIGHT} AND {MAX_WEIGHT:.0f}", "weight_in_range"),
         CheckConstraint("requests_per_minute > 0", "requests_positive"),
         CheckConstraint(f"cancel_charge IN ({_cancel_charges})", "cancel_charge_known"),
         CheckConstraint("max_stored_bytes > 0", "stored_bytes_positive"),
+        CheckConstraint("keep_seconds > 0", "keep_seconds_positive"),
     )
 
 
@@ -82,6 +86,8 @@ class Tenant(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     # When an operator suspended it, so that its keys are refused; null if it is not suspended.
     suspended_at: Mapped[datetime | None]
+    # When the tenant was deleted, for good: its row stays for the books, without its name.
+    deleted_at: Mapped[datetime | None]
 
     __table_args__ = (
         CheckConstraint("balance_held_micros >= 0", "held_not_negative"),
@@ -110,6 +116,10 @@ class ApiKey(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     # When the key was revoked, for good; null while it is valid.
     revoked_at: Mapped[datetime | None]
+    # From when on the key is refused; null for a key without an end.
+    expires_at: Mapped[datetime | None]
+    # The last use, accurate to some minutes; null if it was never used.
+    last_used_at: Mapped[datetime | None]
 
     __table_args__ = (
         CheckConstraint("(tenant_id IS NULL) = (role IS NOT NULL)", "role_of_operators"),
