@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help torch demo up test unit check slow clients test-bench machines chromium promtool nginx lint fmt bench demo-weights torchvision-check
+.PHONY: help torch demo up test unit check slow clients test-bench machines chromium promtool nginx lint fmt lock sbom audit pin-images bench demo-weights torchvision-check
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-17s %s\n", $$1, $$2}'
@@ -13,19 +13,29 @@ help: ## list the targets
 # Torch first and pinned: left to another package's range, pip would take a build of several GB.
 # For a driver or a card that this build does not run, an operator names another build of the same
 # version, and pip's arguments to find it: make torch TORCH=torch==2.13.0+cu126 TORCH_PIP=…
-# The rest by uv, which takes seconds where pip takes two minutes; where it cannot, by pip.
+# Everything else at the versions and with the hashes of requirements.lock. uv installs it: it takes
+# a lock for constraints, where pip asks for a hash of the project itself. Where uv cannot, pip
+# installs all of the lock, and the project after it.
 # bitsandbytes and gguf aside, for the tests that need them: every process that imports diffusers
 # would import them too, and take one and a half seconds more. Compiled at once: every process that imports torch would do so again where none may be written.
 TORCH ?= torch==2.13.0
 TORCH_PIP ?=
 EXTRAS := '.[api,worker,local,dev]'
-$(READY): pyproject.toml tests/clients/versions.toml
+LOCK := requirements.lock
+LOCKED := --constraint $(LOCK) --build-constraint $(LOCK)
+# pip's checks of hashes need every name pinned: the lock's own lines about uv.
+UV_LINES := sed -n '/^uv==/,/[^\\]$$/p' $(LOCK)
+$(READY): pyproject.toml $(LOCK) tests/clients/versions.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet $(TORCH) $(TORCH_PIP)
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip install --python $(BIN)/python --quiet --compile-bytecode --editable $(EXTRAS) \
-		|| $(BIN)/python -m pip install --quiet --editable $(EXTRAS)
-	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/quantization \
+	$(UV_LINES) > $(VENV)/uv.lock
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement $(VENV)/uv.lock
+	$(BIN)/uv pip install --python $(BIN)/python --quiet --compile-bytecode $(LOCKED) --editable $(EXTRAS) \
+		|| { $(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement $(LOCK) \
+		&& $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .; }
+	$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps $(LOCKED) \
+		--target $(VENV)/quantization bitsandbytes gguf \
+		|| $(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/quantization \
 		'bitsandbytes>=0.50,<0.51' 'gguf>=0.19,<0.20'
 	$(BIN)/python tests/clients/install.py --short $(VENV)/clients
 	touch $(READY)
@@ -95,6 +105,40 @@ torchvision-check: $(READY) ## FLUX.2 [dev]'s prompts: token ids without torchvi
 		'transformers>=5.23,<5.24' pillow
 	$(BIN)/python -m tests.support.prompt_tokens $(TOKENS)/checkpoint
 	$(TOKENS)/bin/python tests/support/prompt_tokens.py $(TOKENS)/checkpoint
+
+# Addresses stay out: whoever installs uses the index of his own. UPGRADE=1 takes newer versions,
+# else only what pyproject.toml asks for changes.
+UPGRADE ?=
+lock: ## write requirements.lock anew from pyproject.toml (UPGRADE=1: the newest versions of all)
+	test -x $(BIN)/uv || { test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
+		$(BIN)/python -m pip install --quiet 'uv>=0.13'; }
+	$(BIN)/uv pip compile pyproject.toml --quiet --all-extras --group build --group tools \
+		--universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--no-emit-package torch $(if $(UPGRADE),--upgrade) --output-file $(LOCK)
+
+TOOLS := .venv-tools
+$(TOOLS)/.ready: $(READY) $(LOCK)
+	test -x $(TOOLS)/bin/python || $(PYTHON) -m venv $(TOOLS)
+	$(BIN)/uv pip install --python $(TOOLS)/bin/python --quiet --constraint $(LOCK) \
+		cyclonedx-bom pip-audit pip-licenses
+	touch $@
+
+OF ?= $(BIN)/python
+sbom: $(TOOLS)/.ready ## the bill of materials (CycloneDX) and the licences of an environment (OF=its Python), into build/
+	mkdir -p build
+	$(TOOLS)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-file build/sbom.cdx.json $(OF)
+	$(TOOLS)/bin/pip-licenses --python $(OF) --from mixed --order license \
+		--format markdown --output-file build/licences.md
+	$(BIN)/python -m deploy.supply_chain.weights_licences >> build/licences.md
+
+# Strict: where no advisory source is reached, nothing was audited, and that is no success.
+audit: $(TOOLS)/.ready ## compare the locked versions with published advisories (needs the network)
+	$(TOOLS)/bin/pip-audit --strict --disable-pip --require-hashes --requirement $(LOCK) \
+		|| { echo 'Not passed: an advisory applies, or their source was not reached (see above).'; exit 1; }
+
+pin-images: $(READY) ## write the digests of all base images, from their registries (needs the network)
+	$(BIN)/python -m deploy.supply_chain.pin_images
 
 lint: $(READY) ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

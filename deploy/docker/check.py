@@ -7,6 +7,7 @@ For the API's image, no model library may be installed.
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -34,6 +35,8 @@ EXPECTATIONS = {
 
 _MODEL_LIBRARIES = ("torch", "diffusers", "transformers", "accelerate", "safetensors")
 _TIMEOUT_SECONDS = 1800
+_IMAGE_PYTHON = re.compile(r"(?<![^\s])python ")
+"""The image's Python, where a line calls it by name."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +101,7 @@ def install(stage: BuildStage, folder: Path) -> Path:
     for run in stage.runs:
         click.echo(f"$ {run}")
         command = run.replace(PREFIX, shlex.quote(str(prefix)))
-        if command.startswith("python "):
-            command = f"python3.11 {command.removeprefix('python ')}"
-        _run(["sh", "-ec", command], sources)
+        _run(["sh", "-ec", _IMAGE_PYTHON.sub("python3.11 ", command)], sources)
     return prefix / "bin" / "python"
 
 

@@ -3,16 +3,21 @@
 #   docker build -f deploy/docker/worker.Dockerfile -t bottega-worker .
 FROM python:3.11-slim AS build
 WORKDIR /src
-RUN python -m venv /opt/bottega
+RUN python -m venv /opt/bottega && python -m venv /opt/bottega-build
 # Its own layer, before the sources: several GB that change only with torch's version.
 RUN /opt/bottega/bin/python -m pip install --no-cache-dir torch==2.13.0
+COPY requirements.lock ./
+# uv in an environment of its own, which stays in this stage; by the lock's lines, with their hashes.
+RUN sed -n '/^uv==/,/[^\\]$/p' requirements.lock > uv.lock \
+    && /opt/bottega-build/bin/python -m pip install --no-cache-dir --no-deps --require-hashes -r uv.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY api ./api
 COPY db ./db
 COPY deploy ./deploy
 COPY migrations ./migrations
 COPY workers ./workers
-RUN /opt/bottega/bin/python -m pip install --no-cache-dir '.[worker,quantization]'
+RUN /opt/bottega-build/bin/uv pip install --python /opt/bottega/bin/python --no-cache \
+    --constraint requirements.lock --build-constraint requirements.lock '.[worker,quantization]'
 
 FROM python:3.11-slim
 # torch compiles its kernels' launchers with a C compiler, where compile=on.

@@ -34,7 +34,8 @@ ELSEWHERE = {
     r"make torch ": "installs another build of torch",
     r"kubectl ": "needs a cluster",
     r"(useradd|install|systemctl) ": "changes the machine: tests/unit/deploy/manifests",
-    r"(python3\.11 -m venv /|/opt/bottega/bin/pip) ?": "installs: `python -m deploy.docker.check`",
+    r"(python3\.11 -m venv /|/opt/bottega/bin/(pip|uv)) ?": "installs: "
+    "`python -m deploy.docker.check`",
 }
 """Commands that are not typed here, by pattern, each with its reason."""
 
