@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[4]
 LOCK = (ROOT / "requirements.lock").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-ASIDE = {"bitsandbytes", "gguf", "hatchling", "pip"}
+ASIDE = {"bitsandbytes", "editables", "gguf", "hatchling", "pip"}
 """In other environments; pip comes with this one."""
 
 
