@@ -134,6 +134,12 @@ API_STEPS: list[Step] = [
     ("POST", "/operators", {"name": "eve", "role": "viewer"}, "operator.create"),
     ("POST", "/operators/{operator}/revoke", {}, "operator.revoke"),
     ("POST", "/bulk/{action}", {"token": ""}, "job.cancel"),
+    (
+        *("POST", "/tenants/{tenant_id}/credit"),
+        {"amount_micros": -1_000_005, "reason": "paid back", "reference": "b"},
+        "tenant.credit",
+    ),
+    ("DELETE", "/tenants/{tenant_id}", {}, "tenant.delete"),
 ]
 PAGE_STEPS: list[Step] = [
     ("POST", "/jobs/{job_id}/cancel", {}, "job.cancel"),
@@ -154,6 +160,12 @@ PAGE_STEPS: list[Step] = [
     ("POST", "/tenants/{tenant_id}/keys", {"name": "x"}, "key.create"),
     ("POST", "/tenants/{tenant_id}/keys/{key_id}/revoke", {}, "key.revoke"),
     ("POST", "/bulk/{action}", {"token": ""}, "job.cancel"),
+    (
+        *("POST", "/tenants/{tenant_id}/credit"),
+        {"dollars": "-2", "reason": "paid back", "reference": "b"},
+        "tenant.credit",
+    ),
+    ("POST", "/tenants/{tenant_id}/delete", {"confirmation": ""}, "tenant.delete"),
     ("POST", "/sign-out", {}, "operator.sign_out"),
     ("POST", "/sign-in", {"key": ""}, "operator.sign_in"),
 ]
@@ -208,6 +220,8 @@ def test_every_form_that_changes_something_enters_it_under_the_id_of_its_request
             sent["key"] = scene.key
         else:
             sent["csrf"] = scene.csrf()
+        if "confirmation" in sent:
+            sent["confirmation"] = scene.values["tenant_id"]
         if "token" in sent:
             shown = scene.client.get(f"{DASHBOARD}/bulk/cancel?state=queued").text
             found = re.search(r'name="token" value="([^"]+)"', shown)

@@ -35,6 +35,7 @@ CHANGES: list[tuple[str, str, str]] = [
     ("keys revoke", "{key}", "key.revoke"),
     ("tiers set", "free --weight 2", "tier.set"),
     ("operators create", "eve", "operator.create"),
+    ("tenants delete", "{tenant} --yes", "tenant.delete"),
     ("operators revoke", "{operator}", "operator.revoke"),
     ("loras add", "watercolour {file}", "lora.add"),
     ("loras remove", "watercolour", "lora.remove"),
