@@ -27,6 +27,7 @@ from deploy.cli.common import (
     transaction,
 )
 from deploy.cli.tenants.deletion import delete_tenant
+from deploy.cli.tenants.export import export_tenant
 
 
 @click.command()
@@ -48,6 +49,7 @@ def tenants() -> None:
 
 
 tenants.add_command(delete_tenant)
+tenants.add_command(export_tenant)
 
 
 @tenants.command("create")
