@@ -1,12 +1,17 @@
 """A search for traces of somebody's data: byte by byte, wherever the service keeps anything."""
 
 import base64
+import hashlib
+import random
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from PIL import Image
 from redis import Redis
 from sqlalchemy import text
 from sqlalchemy.orm import Session
+
+from tests.support.pictures import encoded
 
 SLICE = 32
 """The bytes of a picture that are looked for, from its middle."""
@@ -14,22 +19,29 @@ SLICE = 32
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
 
 
+def noise(seed: int, side: int = 64) -> bytes:
+    """A PNG that no compression makes like another one."""
+    pixels = random.Random(seed).randbytes(3 * side * side)  # noqa: S311 - no secret
+    return encoded(Image.frombytes("RGB", (side, side), pixels))
+
+
 def needles_of(*, words: Iterable[str], pictures: Iterable[bytes]) -> dict[str, bytes]:
     """The forms in which texts and pictures would be found, by a name for the message.
 
     A picture is found by bytes of its middle, plain, in base64 at each of its three offsets, and in
-    hexadecimal as PostgreSQL shows bytes.
+    hexadecimal as PostgreSQL shows bytes; and by its SHA-256.
     """
     found = {f"word {word!r}": word.encode() for word in words}
     for number, picture in enumerate(pictures):
         middle = picture[len(picture) // 2 :][:SLICE]
         assert len(middle) == SLICE
         found[f"picture {number}"] = middle
+        found[f"hash of picture {number}"] = hashlib.sha256(picture).hexdigest().encode()
         found[f"picture {number} in hexadecimal"] = middle.hex().encode()
         for offset in range(3):
             # Without the characters at both ends, which depend on the bytes beside them.
-            encoded = base64.b64encode(b"\0" * offset + middle)[4:-4]
-            found[f"picture {number} in base64, offset {offset}"] = encoded
+            inner = base64.b64encode(b"\0" * offset + middle)[4:-4]
+            found[f"picture {number} in base64, offset {offset}"] = inner
     return found
 
 

@@ -1,18 +1,15 @@
 """Deletion: nothing of a tenant, or of a job, is left anywhere; the books and all others stay."""
 
 import base64
-import io
 import json
-import random
 import re
-import string
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 from fastapi.testclient import TestClient
-from PIL import Image
 
 from db.core.session import Database
 from db.operators import erasure
@@ -25,7 +22,7 @@ from tests.support.adapters import paint, paint_or_look
 from tests.support.apis import MakeApi
 from tests.support.jobs import add_tenant, sql
 from tests.support.station import FLORENCE2, FLUX, Station, and_then
-from tests.support.traces import in_database, in_folder, in_redis, needles_of
+from tests.support.traces import in_database, in_folder, in_redis, needles_of, noise
 from workers.courier.erasure import TenantEraser
 from workers.messaging.events import Publisher
 from workers.messaging.queue import redis_client
@@ -35,17 +32,9 @@ TENANTS = "/v1/admin/tenants"
 HOOK = "https://receiver.example/"
 
 
-def noise(seed: int, side: int = 64) -> bytes:
-    """A PNG that no compression makes like another one."""
-    pixels = random.Random(seed).randbytes(3 * side * side)
-    buffer = io.BytesIO()
-    Image.frombytes("RGB", (side, side), pixels).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
 def new_word() -> str:
     """A word that no other test has said: they share one Redis."""
-    return "zyx" + "".join(random.choices(string.ascii_lowercase, k=12))
+    return f"zyx{uuid.uuid4().hex}"
 
 
 class Account:
@@ -71,7 +60,7 @@ class Account:
             "metadata": {f"{self.word}metaname": f"{self.word}metavalue"},
             "webhook": {"url": f"{HOOK}{self.word}path?who={self.word}query"},
         }
-        headers = {"Idempotency-Key": f"{self.word}idempotency{random.random()}"}
+        headers = {"Idempotency-Key": f"{self.word}idempotency{uuid.uuid4().hex}"}
         answer = self.call("POST", "/v1/jobs", json=body | more, headers=headers)
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
