@@ -6,6 +6,7 @@ two hours after its deletion or later.
 """
 
 import threading
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -24,6 +25,9 @@ _SECONDS_EACH = 60.0
 _EVERY_SECONDS = 600.0
 """The shortest time between two rounds: each lists the objects of every tenant that is left."""
 
+_UNFINISHED_AGE = timedelta(hours=2)
+"""Longer than any object is being written."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -32,6 +36,7 @@ class TenantEraser:
 
     def __init__(self, database: Database, store: ObjectStore, publisher: Publisher) -> None:
         self._database = database
+        self._store = store
         self._publisher = publisher
         self._erasure = TenantErasure(
             database, store, on_canceled=self._announce, remove_events=publisher.remove_events
@@ -47,7 +52,11 @@ class TenantEraser:
             stopping.wait(_EVERY_SECONDS)
 
     def run_once(self) -> int:
-        """Erase what is left of deleted tenants; the number of those with nothing left."""
+        """Erase what is left of deleted tenants; the number of those with nothing left.
+
+        What killed writers have left in the store bears no tenant's name: it goes by its age.
+        """
+        self._store.remove_unfinished(before=datetime.now(UTC) - _UNFINISHED_AGE)
         with self._database.transaction(durable=False) as session:
             tenant_ids = deletion.unerased_tenants(session, limit=_TENANTS)
         return sum(self._erase(tenant_id) for tenant_id in tenant_ids)
