@@ -13,6 +13,7 @@ from api.core.settings import ApiSettings
 from api.resources.cached_reading import CachedReading
 from api.resources.credentials import CredentialChecks
 from api.resources.event_hub import EventHub
+from api.resources.export_limit import ExportLimit
 from api.resources.forwarded_counts import ForwardedCounts
 from api.resources.key_cache import KeyCache
 from api.resources.key_lookups import KeyLookups
@@ -69,6 +70,7 @@ class Services:
     remote_pictures: RemoteFiles
     remote_loras: RemoteFiles
     presigns: bool = False
+    exports: ExportLimit = field(default_factory=ExportLimit)
     job_ends: SharedResults[Any] = field(
         default_factory=lambda: SharedResults(keep_seconds=_JOB_END_SECONDS)
     )

@@ -67,6 +67,13 @@ class SelectionChangedError(DomainError):
     """A bulk action no longer matches the jobs that were counted for it."""
 
 
+class TooManyExportsError(DomainError):
+    """The tenant's data are being exported already, or those of several others."""
+
+    def __init__(self) -> None:
+        super().__init__("an export is being sent at this moment; try again when it is over")
+
+
 class TooManyFetchesError(DomainError):
     """Too many remote files are being fetched at this moment."""
 

@@ -28,6 +28,7 @@ from api.core.domain_errors import (
     NotRetryableError,
     SelectionChangedError,
     TooManyBodiesError,
+    TooManyExportsError,
     TooManyFetchesError,
     TooManyStreamsError,
     TooManyWrongKeysError,
@@ -42,10 +43,11 @@ from db.billing.vendor import VendorLimitError
 from db.jobs.idempotency import KeyReusedError
 from db.jobs.types import ModelNotInTierError, PriorityNotAllowedError, TooManyInFlightError
 from db.operators.actions import BalanceTooLowError, ReferenceReusedError
+from db.operators.deletion import BalanceLeftError
 from db.operators.keys import LastOperatorError
 from db.storage.object_store import StoreUnavailableError
 from db.tenants.api_keys import InvalidKeyError
-from db.tenants.tenants import TenantSuspendedError, UnknownTierError
+from db.tenants.tenants import TenantDeletedError, TenantSuspendedError, UnknownTierError
 from db.values.decode_budget import DecodingBusyError
 from db.values.pictures import PictureError
 from workers.catalog import UnknownVariantError
@@ -214,6 +216,7 @@ def _wrong_keys(error: TooManyWrongKeysError) -> ProblemError:
 
 _RULES: Mapping[type[Exception], Callable[[Any], ProblemError]] = {
     ProblemError: lambda error: error,
+    BalanceLeftError: _fixed(409, "balance_left"),
     BalanceTooLowError: _fixed(409, "balance_too_low"),
     DecodingBusyError: _fixed(503, "unavailable", _RETRY_SOON),
     FileInUseError: _fixed(409, "file_in_use"),
@@ -235,8 +238,10 @@ _RULES: Mapping[type[Exception], Callable[[Any], ProblemError]] = {
     ReferenceReusedError: _fixed(422, "idempotency_key_reused"),
     SelectionChangedError: _fixed(409, "changed"),
     StorageFullError: _storage_full,
+    TenantDeletedError: _fixed(409, "tenant_deleted"),
     TenantSuspendedError: _fixed(403, "suspended"),
     TooManyBodiesError: _no_room,
+    TooManyExportsError: _fixed(429, "too_many_exports", {"Retry-After": "30"}),
     TooManyFetchesError: _fixed(503, "unavailable", _RETRY_SOON),
     TooManyInFlightError: _fixed(429, "too_many_in_flight", {"Retry-After": "5"}),
     TooManyWrongKeysError: _wrong_keys,

@@ -1,20 +1,24 @@
-"""The tenant's own account and usage."""
+"""The tenant's own account and usage, and the export of all that is its own."""
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from fastapi.responses import Response
+from fastapi.concurrency import iterate_in_threadpool, run_in_threadpool
+from fastapi.responses import Response, StreamingResponse
+from sqlalchemy.orm import Session
 
-from api.auth.tenant import TenantId
+from api.accounts.export import TenantExport
+from api.auth.tenant import Caller, IdentifiedCallerDep, TenantId
 from api.core.errors import invalid, not_found
 from api.schemas.jobs import AccountView, AllowanceView, UsageEventView, UsageSumView, UsageView
 from api.schemas.timestamps import Timestamp
-from api.services import ServicesDep
+from api.services import Services, ServicesDep
 from db.reports import usage as reports
 from db.reports.usage import UsageSum
 from db.tables import UsageEvent
@@ -70,6 +74,50 @@ def get_account(services: ServicesDep, tenant_id: TenantId) -> AccountView:
         held_micros=tenant.balance_held_micros,
         open_holds=account.open_holds,
     )
+
+
+@router.get(
+    "/account/export",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "The ZIP file; its README.txt says what is in it",
+            "content": {"application/zip": {"example": "(bytes)"}},
+        }
+    },
+)
+async def export_account(services: ServicesDep, caller: IdentifiedCallerDep) -> Response:
+    """All your data as one ZIP file: account, keys without secrets, jobs, pictures, results, bills.
+
+    One export is sent at a time. What changes meanwhile may be in it or not. A file that ends
+    early, as after a revoked key, has no list of contents, and no program opens it.
+    """
+    pieces = _exported(services, caller)
+    first = await anext(pieces)  # what refuses it is answered as a problem
+    headers = {
+        "Content-Disposition": f'attachment; filename="{caller.tenant_id}.zip"',
+        "Cache-Control": "no-store",
+    }
+    return StreamingResponse(_with_first(first, pieces), 200, headers, "application/zip")
+
+
+async def _exported(services: Services, caller: Caller) -> AsyncGenerator[bytes, None]:
+    def check(session: Session) -> None:
+        services.key_cache.check(session, caller.key_id)
+
+    with services.exports.exporting(caller.tenant_id):
+        export = await run_in_threadpool(TenantExport, services, caller.tenant_id, check)
+        async for piece in iterate_in_threadpool(export.pieces()):
+            yield piece
+
+
+async def _with_first(
+    first: bytes, others: AsyncGenerator[bytes, None]
+) -> AsyncGenerator[bytes, None]:
+    async with aclosing(others):
+        yield first
+        async for piece in others:
+            yield piece
 
 
 @router.get(

@@ -1,5 +1,6 @@
 """Uploads: a picture is sent once and can be named in many jobs."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, File, UploadFile
@@ -8,6 +9,7 @@ from api.auth.tenant import TenantId
 from api.jobs import removal
 from api.jobs.input_pictures import store_picture
 from api.schemas.jobs import FileView, ShortText
+from api.schemas.removal import FileRemovalView
 from api.services import ServicesDep
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
@@ -33,11 +35,14 @@ def upload_file(
     )
 
 
-@router.delete("/{file_id}", status_code=204)
-def delete_file(file_id: ShortText, services: ServicesDep, tenant_id: TenantId) -> None:
+@router.delete("/{file_id}")
+def delete_file(file_id: ShortText, services: ServicesDep, tenant_id: TenantId) -> FileRemovalView:
     """Delete an uploaded picture, which frees its bytes; 409 while an unfinished job uses it.
+
+    The response says what went and what stays.
 
     The same picture that was uploaded by a compatible API, too, stays there under its other id.
     A submission that is being made with it at this moment may fail, and is not charged.
     """
-    removal.remove_file(services, tenant_id=tenant_id, file_id=file_id)
+    report = removal.remove_file(services, tenant_id=tenant_id, file_id=file_id)
+    return FileRemovalView(id=file_id, **asdict(report))

@@ -2,6 +2,7 @@
 
 import re
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -25,6 +26,7 @@ from api.jobs.views import JobViews, is_over
 from api.middleware.body_limit import release_body
 from api.routes.idempotency_header import REPLAYED, REPLAYED_HEADER, IdempotencyKey
 from api.schemas.jobs import JobList, JobView, Quote, ShortText, Submission
+from api.schemas.removal import JobRemovalView
 from api.schemas.timestamps import Timestamp
 from api.services import ServicesDep
 from db.jobs import queries
@@ -174,14 +176,19 @@ async def cancel_job(
     return _job_response(job, 200, {})
 
 
-@router.delete("/{job_id}", status_code=204)
-def delete_job_contents(job_id: ShortText, services: ServicesDep, tenant_id: TenantId) -> None:
+@router.delete("/{job_id}")
+def delete_job_contents(
+    job_id: ShortText, services: ServicesDep, tenant_id: TenantId
+) -> JobRemovalView:
     """Delete a job's input, metadata and output, which frees its bytes; 409 while it is not over.
 
     The job stays in the list, and its charge in the usage. Pictures that were sent with it or
-    fetched for it are deleted; uploads are not: `DELETE /v1/files/{file_id}`.
+    fetched for it are deleted; uploads are not: `DELETE /v1/files/{file_id}`. The response says
+    what went and what stays. The idempotency key is forgotten, too: the same submission would make
+    a new job.
     """
-    removal.remove_job_contents(services, tenant_id=tenant_id, job_id=job_id)
+    report = removal.remove_job_contents(services, tenant_id=tenant_id, job_id=job_id)
+    return JobRemovalView(id=job_id, **asdict(report))
 
 
 def _job_response(job: RenderedJob, status: int, headers: dict[str, str]) -> Response:

@@ -53,6 +53,14 @@ class TenantChange(_Request):
     tier: Name
 
 
+class Deletion(_Request):
+    """The terms of a tenant's deletion."""
+
+    forfeit_balance: bool = Field(
+        default=False, description="Delete it although it has money left, and take that"
+    )
+
+
 class TenantNow(_FromRow):
     """The current state of a tenant."""
 
@@ -61,6 +69,7 @@ class TenantNow(_FromRow):
     tier: str
     created_at: datetime
     suspended_at: datetime | None
+    deleted_at: datetime | None
     in_flight: int
     stored_bytes: int
     balance_micros: int
@@ -74,6 +83,7 @@ class TenantRecent(_FromRow):
     name: str
     tier: str
     suspended_at: datetime | None
+    deleted_at: datetime | None
     in_flight: int
     stored_bytes: int
     balance_micros: int

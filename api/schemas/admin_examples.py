@@ -19,6 +19,7 @@ _TENANT_BASE = {
     "name": "Ada",
     "tier": "free",
     "suspended_at": None,
+    "deleted_at": None,
     "in_flight": 0,
     "stored_bytes": 48_210,
 }

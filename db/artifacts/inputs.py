@@ -9,7 +9,7 @@ their keys, then the tenant, whose row the trigger locks. A removal deletes the 
 that its tenant does not wait for the object store.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -139,6 +139,17 @@ def lock_unshared(session: Session, tenant_id: str, job_input: Mapping[str, Any]
     locked = select(InputObject.key).where(InputObject.key.in_(keys), ~uploads.exists())
     found = session.scalars(locked.order_by(InputObject.key).with_for_update()).all()
     return [key for key in found if not is_needed(session, key)]
+
+
+def has_others(job_input: Mapping[str, Any], keys: Collection[str]) -> bool:
+    """True for a job that names stored inputs beside these."""
+    return bool(_keys(job_input) - set(keys))
+
+
+def size_of(session: Session, keys: Collection[str]) -> int:
+    """The bytes of inputs, as far as they are known."""
+    size = select(func.coalesce(func.sum(InputObject.bytes), 0)).where(InputObject.key.in_(keys))
+    return int(session.scalar(size) or 0)
 
 
 def is_needed(session: Session, key: str) -> bool:

@@ -122,6 +122,11 @@ def delete_surplus_canceled_jobs(
     return _delete_jobs(session, surplus.order_by(Job.id).limit(limit))
 
 
+def delete_jobs(session: Session, job_ids: Sequence[str]) -> None:
+    """Delete jobs that are over, whatever their age, as `delete_old_jobs` does."""
+    _delete_jobs(session, select(Job.id).where(Job.id.in_(job_ids)))
+
+
 def _delete_jobs(session: Session, statement: Select[str]) -> int:
     old = session.scalars(statement.with_for_update(skip_locked=True)).all()
     for job_id in (Artifact.job_id, Attempt.job_id, Hold.job_id):

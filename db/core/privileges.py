@@ -48,11 +48,12 @@ PRIVILEGES: Mapping[str, frozenset[str]] = {
     "tiers": _READ | {"UPDATE"},
     "usage_events": _APPEND,
     "vendor_spend": _CHANGE,
-    "webhook_endpoints": _CHANGE,
-    "webhook_secrets": _CHANGE,
+    "webhook_endpoints": _EXPIRE,
+    "webhook_secrets": _EXPIRE,
     "workers": _EXPIRE,
 }
-"""Privileges of `APP_ROLE` by table. DELETE is for what retention, expiry and sign-out remove."""
+"""Privileges of `APP_ROLE` by table. DELETE is for what retention, expiry, sign-out and
+deletion remove."""
 
 _ROLE_EXISTS = text("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = :role)")
 _TABLES = text(

@@ -87,6 +87,27 @@ def claim(session: Session, submission: KeyedSubmission, job_id: str) -> Job | N
     return find(session, submission) if claimed is None else None
 
 
+def forget(session: Session, *, tenant_id: str, job_id: str) -> int:
+    """Delete the keys of a tenant's job, so that the same submission makes a new job.
+
+    Call it before the job's row is locked: a submission takes the locks in this order.
+
+    Returns:
+        The number deleted.
+    """
+    own = (IdempotencyKey.job_id == job_id) & (IdempotencyKey.tenant_id == tenant_id)
+    removal = delete(IdempotencyKey).where(own)
+    return len(session.scalars(removal.returning(IdempotencyKey.key)).all())
+
+
+def forget_tenant(session: Session, tenant_id: str, *, limit: int) -> int:
+    """Delete keys of a tenant, `limit` at most; the number deleted."""
+    primary = (IdempotencyKey.tenant_id, IdempotencyKey.key)
+    own = select(*primary).where(IdempotencyKey.tenant_id == tenant_id).limit(limit)
+    removal = delete(IdempotencyKey).where(tuple_(*primary).in_(own.with_for_update()))
+    return len(session.scalars(removal.returning(IdempotencyKey.key)).all())
+
+
 def delete_expired(session: Session, limit: int) -> int:
     """Delete expired keys, `limit` at most; the number deleted."""
     primary = (IdempotencyKey.tenant_id, IdempotencyKey.key)

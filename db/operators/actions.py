@@ -14,6 +14,7 @@ from db.operators import audit
 from db.operators.audit import Actor
 from db.tables import ApiKey, LedgerEntry, Queue, Tenant, Worker
 from db.tenants import api_keys, sessions, tenants
+from db.tenants.tenants import TenantDeletedError
 from db.webhooks import deliveries
 
 
@@ -89,13 +90,20 @@ def suspend_tenant(session: Session, actor: Actor, tenant_id: str) -> bool:
 
 
 def resume_tenant(session: Session, actor: Actor, tenant_id: str) -> bool:
-    """Let a suspended tenant submit again."""
+    """Let a suspended tenant submit again.
+
+    Raises:
+        db.tenants.tenants.TenantDeletedError: it was deleted.
+    """
     changed = session.scalar(
         update(Tenant)
         .where(Tenant.id == tenant_id, Tenant.suspended_at.is_not(None))
+        .where(Tenant.deleted_at.is_(None))
         .values(suspended_at=None)
         .returning(Tenant.id)
     )
+    if changed is None:
+        tenants.require_not_deleted(session, tenant_id)
     return _audit_switch(session, actor, "tenant.resume", tenant_id, changed, suspended=False)
 
 
@@ -121,7 +129,12 @@ def create_tenant(session: Session, actor: Actor, *, name: str, tier: str) -> Te
 
 
 def create_key(session: Session, actor: Actor, *, tenant_id: str, name: str) -> tuple[ApiKey, str]:
-    """Generate a tenant's key; the second value is the key itself, which is not stored."""
+    """Generate a tenant's key; the second value is the key itself, which is not stored.
+
+    Raises:
+        db.tenants.tenants.TenantDeletedError: the tenant was deleted.
+    """
+    tenants.require_not_deleted(session, tenant_id)
     row, key = api_keys.create(session, tenant_id=tenant_id, name=name)
     audit.record(session, actor, "key.create", row.id, after={"tenant": tenant_id, "name": name})
     return row, key
@@ -154,6 +167,8 @@ def credit(
 ) -> bool:
     """Add to a tenant's balance, or subtract from it; False when the reference was used before.
 
+    To a deleted tenant's balance nothing is added.
+
     Args:
         session: the transaction.
         actor: the operator.
@@ -165,6 +180,7 @@ def credit(
     Raises:
         BalanceTooLowError: the balance, without the amounts of open holds, is too low.
         ReferenceReusedError: the reference was used with another tenant or amount.
+        db.tenants.tenants.TenantDeletedError: the tenant was deleted.
     """
     tenant = session.get_one(Tenant, tenant_id, with_for_update=True, populate_existing=True)
     used = session.query(LedgerEntry).filter_by(reference=f"credit:{reference}").first()
@@ -172,6 +188,8 @@ def credit(
         if (used.tenant_id, used.amount_micros) != (tenant_id, amount_micros):
             raise ReferenceReusedError
         return False
+    if tenant.deleted_at is not None and amount_micros > 0:
+        raise TenantDeletedError
     before = {"balance_micros": tenant.balance_micros}
     _change_balance(session, tenant_id, amount_micros, reference)
     after = {

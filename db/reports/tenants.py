@@ -18,6 +18,7 @@ class TenantSummary:
     name: str
     tier: str
     suspended_at: datetime | None
+    deleted_at: datetime | None
     in_flight: int
     stored_bytes: int
     balance_micros: int
@@ -52,6 +53,7 @@ def _summary(row: Tenant, jobs: int, spent: int) -> TenantSummary:
         name=row.name,
         tier=row.tier,
         suspended_at=row.suspended_at,
+        deleted_at=row.deleted_at,
         in_flight=row.in_flight,
         stored_bytes=row.stored_bytes,
         balance_micros=row.balance_micros,

@@ -19,6 +19,16 @@ def result_key(tenant: str, day: date, job: str, attempt: int, n: int, ext: str)
     return f"results/{tenant}/{day:%Y-%m-%d}/{job}/{attempt}/{n}.{ext}"
 
 
+def results_prefix(tenant: str, day: date, job: str) -> str:
+    """The beginning of the keys of a job's artifacts, of every attempt."""
+    return f"results/{tenant}/{day:%Y-%m-%d}/{job}/"
+
+
+def tenant_prefixes(tenant: str) -> tuple[str, str]:
+    """The beginnings of the keys of all inputs and results of a tenant."""
+    return f"inputs/{tenant}/", f"results/{tenant}/"
+
+
 def lora_key(name: str) -> str:
     """The key of a LoRA that the operator offers by name, `loras/{name}.safetensors`."""
     return f"loras/{name}.safetensors"

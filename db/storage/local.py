@@ -50,7 +50,7 @@ class LocalStore:
     A file holds the object's bytes and then a trailer of fixed length with the media type: one
     file, so that both change at once, on any file system. Image viewers ignore the trailer.
     Files are written below `.partial` and renamed when they are on the disk; a writer killed
-    between leaves its file there.
+    between leaves its file there, for `remove_unfinished`.
     """
 
     def __init__(self, root: Path) -> None:
@@ -117,6 +117,17 @@ class LocalStore:
         except ObjectNotFoundError:
             return
         self._remove_empty_folders(path.parent)
+
+    def remove_unfinished(self, *, before: datetime) -> int:
+        """Remove temporary files that were last written before that time."""
+        removed = 0
+        with _translated(self._partial.name), suppress(FileNotFoundError):
+            for path in self._partial.iterdir():
+                with suppress(FileNotFoundError):  # in place meanwhile
+                    if path.stat().st_mtime < before.timestamp():
+                        path.unlink()
+                        removed += 1
+        return removed
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """Walk the folder that the prefix names and what lies below it."""

@@ -120,6 +120,14 @@ class ObjectStore(Protocol):
         """Remove the object if there is one."""
         ...
 
+    def remove_unfinished(self, *, before: datetime) -> int:
+        """Remove what writers that were killed before that time left; the number removed.
+
+        A server that keeps the parts of unfinished uploads removes them itself, by a rule of its
+        bucket.
+        """
+        ...
+
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """Every object whose key begins with the prefix, in the order of the keys' bytes."""
         ...

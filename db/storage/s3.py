@@ -6,6 +6,7 @@ Imported only when S3 is used: boto3 costs every process that imports it some 37
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,10 @@ class S3Store:
                 self._client.delete_object(Bucket=self._bucket, Key=key)
         except ObjectNotFoundError:
             return
+
+    def remove_unfinished(self, *, before: datetime) -> int:  # noqa: ARG002 - of the Protocol
+        """0: the bucket's rule for incomplete multipart uploads removes them."""
+        return 0
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """One request per thousand objects, sent as they are asked for."""

@@ -86,14 +86,19 @@ class Tenant(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     # When an operator suspended it, so that its keys are refused; null if it is not suspended.
     suspended_at: Mapped[datetime | None]
-    # When the tenant was deleted, for good: its row stays for the books, without its name.
+    # When the tenant was deleted, for good: its row stays for the books, without its name. It is
+    # suspended, too, so that nothing accepts its requests.
     deleted_at: Mapped[datetime | None]
+    # When nothing of a deleted tenant's contents was left any more; null before.
+    erased_at: Mapped[datetime | None]
 
     __table_args__ = (
         CheckConstraint("balance_held_micros >= 0", "held_not_negative"),
         CheckConstraint("balance_held_micros <= balance_micros", "held_within_balance"),
         CheckConstraint("in_flight >= 0", "in_flight_not_negative"),
         CheckConstraint("stored_bytes >= 0", "stored_not_negative"),
+        CheckConstraint("erased_at IS NULL OR deleted_at IS NOT NULL", "erased_when_deleted"),
+        CheckConstraint("deleted_at IS NULL OR suspended_at IS NOT NULL", "suspended_when_deleted"),
     )
 
 

@@ -20,6 +20,13 @@ class TenantSuspendedError(Exception):
         super().__init__("this account is suspended; ask the operator")
 
 
+class TenantDeletedError(Exception):
+    """The tenant was deleted, for good."""
+
+    def __init__(self) -> None:
+        super().__init__("this tenant was deleted; create a new one")
+
+
 class UnknownTierError(Exception):
     """No tier has this name."""
 
@@ -72,9 +79,21 @@ def create(session: Session, *, name: str, tier: str) -> Tenant:
     return tenant
 
 
-def list_tenants(session: Session) -> Sequence[Tenant]:
-    """Every tenant, oldest first."""
-    return session.scalars(select(Tenant).order_by(Tenant.id)).all()
+def list_tenants(session: Session, *, deleted: bool = False) -> Sequence[Tenant]:
+    """Every tenant that was not deleted, or every one that was; oldest first."""
+    chosen = Tenant.deleted_at.is_not(None) if deleted else Tenant.deleted_at.is_(None)
+    return session.scalars(select(Tenant).where(chosen).order_by(Tenant.id)).all()
+
+
+def require_not_deleted(session: Session, tenant_id: str) -> None:
+    """Check that a tenant was not deleted; a deletion that is under way is waited for.
+
+    Raises:
+        TenantDeletedError: it was.
+    """
+    deleted_at = select(Tenant.deleted_at).where(Tenant.id == tenant_id)
+    if session.scalar(deleted_at.with_for_update(read=True)) is not None:
+        raise TenantDeletedError
 
 
 def tier_of(session: Session, tenant_id: str) -> str:

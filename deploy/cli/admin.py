@@ -9,7 +9,7 @@ from db.core.settings import migration_url
 from db.operators import actions as operator_actions
 from db.operators import keys as operator_keys
 from db.operators import tiers as operator_tiers
-from db.tables import ApiKey
+from db.tables import ApiKey, Tenant
 from db.tenants import api_keys
 from db.tenants import tenants as tenant_rows
 from db.tenants.api_keys import OperatorRole
@@ -26,6 +26,8 @@ from deploy.cli.common import (
     require_tenant,
     transaction,
 )
+from deploy.cli.tenants.deletion import delete_tenant
+from deploy.cli.tenants.export import export_tenant
 
 
 @click.command()
@@ -43,7 +45,11 @@ def migrate() -> None:
 
 @click.group()
 def tenants() -> None:
-    """Create, list, credit, suspend and resume tenants."""
+    """Create, list, credit, suspend, resume, export and delete tenants."""
+
+
+tenants.add_command(delete_tenant)
+tenants.add_command(export_tenant)
 
 
 @tenants.command("create")
@@ -61,8 +67,9 @@ def create_tenant(name: str, tier: str, *, as_json: bool) -> None:
 
 
 @tenants.command("list")
+@click.option("--deleted", is_flag=True, help="List those that were deleted, and when, instead.")
 @json_option
-def list_tenants(*, as_json: bool) -> None:
+def list_tenants(*, deleted: bool, as_json: bool) -> None:
     """List every tenant, oldest first. Amounts are in micro-USD: 1,000,000 is one dollar."""
     with transaction() as session:
         rows = [
@@ -74,10 +81,15 @@ def list_tenants(*, as_json: bool) -> None:
                 "held_micros": row.balance_held_micros,
                 "in_flight": row.in_flight,
                 "stored_bytes": row.stored_bytes,
+                **(_deletion(row) if deleted else {}),
             }
-            for row in tenant_rows.list_tenants(session)
+            for row in tenant_rows.list_tenants(session, deleted=deleted)
         ]
     print_rows(rows, as_json=as_json)
+
+
+def _deletion(row: Tenant) -> dict[str, object]:
+    return {"deleted_at": row.deleted_at, "erased_at": row.erased_at or ""}
 
 
 @tenants.command("credit")

@@ -1,4 +1,4 @@
-"""The courier's process: sweeper, webhook dispatcher and retention, side by side."""
+"""The courier's process: sweeper, webhook dispatcher, retention and erasure, side by side."""
 
 import threading
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from db.core.settings import DatabaseSettings
 from db.storage.settings import StorageSettings, open_store
 from workers import catalog
 from workers.courier.dispatcher import WebhookDispatcher
+from workers.courier.erasure import TenantEraser
 from workers.courier.messages import ForeignForms
 from workers.courier.retention import Retention
 from workers.courier.sweeper import Sweeper
@@ -40,7 +41,9 @@ def run_courier(stopping: threading.Event, forms: ForeignForms | None = None) ->
     database = Database(DatabaseSettings(pool_size=_POOL_SIZE))
     publisher, queue_notifier = Publisher(settings), QueueNotifier(settings)
     sweeper = Sweeper(database, queue_notifier, publisher)
-    retention = Retention(database, open_store(StorageSettings()), settings)
+    store = open_store(StorageSettings())
+    retention = Retention(database, store, settings)
+    eraser = TenantEraser(database, store, publisher)
     dispatcher = WebhookDispatcher(database, Outbound(OutboundSettings()), settings, forms)
     try:
         run_loops(
@@ -52,6 +55,7 @@ def run_courier(stopping: threading.Event, forms: ForeignForms | None = None) ->
             ),
             dispatcher.run,
             retention.run,
+            eraser.run,
         )
     finally:
         publisher.close()

@@ -6,7 +6,7 @@ which each API process subscribes once. Redis may lose both: the job's row is th
 
 import json
 import threading
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -41,11 +41,13 @@ _PAUSE_SECONDS = 0.005
 _CLOSE_SECONDS = 5.0
 
 # One round trip and one message for a whole batch; each event has the id that its stream gave it.
-# Keys are the channel, then each event's stream and its job's preview. Arguments are the stream's
-# length and lifetime, the data of a job's first two events, then each event's job, type and data.
+# Keys are the channel, then each event's stream, its job's preview and the mark of its removal.
+# Arguments are the stream's length and lifetime, the data of a job's first two events, then each
+# event's job, type and data.
 # A preview is large: the stream holds only its position, and the latest preview alone is stored,
 # until the job is done. A worker may publish that a job runs before the API has published that it
-# was queued: the one that comes first publishes both.
+# was queued: the one that comes first publishes both. A worker that has not noticed the end of a
+# job yet sends previews still: where the job's events were removed, they are dropped.
 _PUBLISH = """
 local published, queued, running = {}, ARGV[3], ARGV[4]
 local function publish(stream, preview, job, kind, data)
@@ -59,14 +61,15 @@ local function publish(stream, preview, job, kind, data)
     end
     published[#published + 1] = {id, job, kind, data}
 end
-for n = 1, (#KEYS - 1) / 2 do
-    local stream, preview = KEYS[2 * n], KEYS[2 * n + 1]
+for n = 1, (#KEYS - 1) / 3 do
+    local stream, preview, removed = KEYS[3 * n - 1], KEYS[3 * n], KEYS[3 * n + 1]
     local job, kind, data = ARGV[3 * n + 2], ARGV[3 * n + 3], ARGV[3 * n + 4]
     local begun = redis.call('EXISTS', stream) == 1
     if data == running and not begun then
         publish(stream, preview, job, kind, queued)
     end
-    if data ~= queued or not begun then
+    local dropped = kind == 'preview' and redis.call('EXISTS', removed) == 1
+    if (data ~= queued or not begun) and not dropped then
         publish(stream, preview, job, kind, data)
     end
 end
@@ -123,6 +126,11 @@ def stream_key(job_id: str) -> str:
 def preview_key(job_id: str) -> str:
     """The Redis key of a job's latest preview."""
     return f"bottega:job:{job_id}:preview"
+
+
+def removal_key(job_id: str) -> str:
+    """The Redis key that exists for a while after a job's events were removed."""
+    return f"bottega:job:{job_id}:removed"
 
 
 def parse_id(text: str) -> tuple[int, int]:
@@ -269,6 +277,23 @@ class Publisher:
         """Publish that a job has finished; it is the job's last event."""
         self.publish(job_id, "done", {"state": state})
 
+    def remove_events(self, job_ids: Collection[str]) -> bool:
+        """Delete the events and previews of jobs at once, and drop previews that come later.
+
+        Returns:
+            False while Redis does not answer: they expire by themselves.
+        """
+        try:
+            with self._redis.pipeline(transaction=False) as pipe:
+                for job_id in job_ids:
+                    pipe.set(removal_key(job_id), "", ex=STREAM_SECONDS)
+                    pipe.delete(stream_key(job_id), preview_key(job_id))
+                pipe.execute()
+        except RedisError as error:
+            _log.warning("events_not_removed", count=len(job_ids), reason=type(error).__name__)
+            return False
+        return True
+
     def close(self) -> None:
         """Publish the pending events, then stop; events that Redis does not take are dropped."""
         self._closing.set()
@@ -300,7 +325,7 @@ class Publisher:
     def _publish_batch(self, events: Sequence[_PendingEvent]) -> bool:
         keys = [CHANNEL]
         for job_id, _, _ in events:
-            keys += [stream_key(job_id), preview_key(job_id)]
+            keys += [stream_key(job_id), preview_key(job_id), removal_key(job_id)]
         parts = [part for event in events for part in event]
         try:
             self._script(keys=keys, args=[STREAM_LENGTH, STREAM_SECONDS, *_FIRST_STATES, *parts])

@@ -1,4 +1,4 @@
-"""Calls for tenants: create, list, change the tier, suspend, credit."""
+"""Calls for tenants: create, list, change the tier, suspend, credit, delete."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -9,11 +9,13 @@ from sqlalchemy.orm import Session
 from api.auth.operator import PREFIX, OperatorDep, WriterDep
 from api.core.errors import invalid, not_found
 from api.core.json_body import JsonRoute
+from api.operators import deletion
 from api.operators.switches import set_tenant_suspended
 from api.routes.idempotency_header import REPLAYED, REPLAYED_HEADER, IdempotencyKey
 from api.schemas.admin import (
     Credit,
     Credited,
+    Deletion,
     NewTenant,
     TenantChange,
     TenantList,
@@ -22,6 +24,7 @@ from api.schemas.admin import (
     TenantUsage,
 )
 from api.schemas.jobs import ShortText, UsageSumView
+from api.schemas.removal import ErasedView, KeptRowsView, TenantRemovalView
 from api.services import ServicesDep
 from db.operators import actions as operator_actions
 from db.operators import tiers as operator_tiers
@@ -32,6 +35,7 @@ from db.tables import Tenant
 router = APIRouter(prefix=f"{PREFIX}/tenants", tags=["admin"], route_class=JsonRoute)
 
 _DAYS = 30
+_DELETION_SECONDS = 20.0
 Days = Annotated[int, Query(ge=1, le=366, description="Days up to now")]
 
 
@@ -82,6 +86,40 @@ def change_tenant(
         _view(session, tenant_id)
         operator_tiers.move_tenant(session, actor, tenant_id, sent.tier)
         return _view(session, tenant_id)
+
+
+@router.delete(
+    "/{tenant_id}",
+    responses={409: {"description": "`balance_left`: it has money left"}},
+)
+def delete_tenant(
+    tenant_id: ShortText,
+    query: Annotated[Deletion, Query()],
+    services: ServicesDep,
+    actor: WriterDep,
+) -> TenantRemovalView:
+    """Delete a tenant for good, with its keys, jobs, pictures, results and webhooks.
+
+    Its keys get 401 at once, and its unfinished jobs are canceled for nothing. The tenant's id and
+    the books stay. A call removes what it can in some seconds: repeat it while `complete` is false,
+    or leave the rest to the courier.
+    """
+    report = deletion.delete_tenant(
+        services,
+        actor,
+        tenant_id,
+        forfeits_balance=query.forfeit_balance,
+        seconds=_DELETION_SECONDS,
+    )
+    return TenantRemovalView(
+        tenant=report.tenant_id,
+        deleted_at=report.deleted_at,
+        complete=report.erased.complete,
+        removed=ErasedView.model_validate(report.erased),
+        kept=KeptRowsView.model_validate(report.kept),
+        forfeited_micros=report.forfeited_micros,
+        balance_micros=report.balance_micros,
+    )
 
 
 @router.post("/{tenant_id}/suspend")

@@ -21,6 +21,8 @@ MESSAGES = {
     "created": "The tenant is created.",
     "suspended": "The tenant is suspended.",
     "unsuspended": "The tenant is resumed.",
+    "deleted": "The tenant is deleted: nothing of its contents is left.",
+    "being_deleted": "The tenant is deleted; the rest of its contents is being removed.",
     "revoked": "The key is revoked.",
     "credited": "The balance is changed.",
     "credited_before": "Nothing was changed: this reference was used before.",

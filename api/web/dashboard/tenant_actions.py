@@ -1,4 +1,4 @@
-"""Operators' actions on tenants: create, suspend, credit; create and revoke keys."""
+"""Operators' actions on tenants: create, suspend, credit, delete; create and revoke keys."""
 
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy.orm import Session
 
 from api.core.errors import invalid, not_found
+from api.operators import deletion
 from api.operators.switches import set_tenant_suspended
 from api.schemas.jobs import ShortText
 from api.services import ServicesDep
@@ -22,6 +23,7 @@ from db.tenants.tenants import UnknownTierError
 router = APIRouter()
 
 HOME = "/dashboard/tenants"
+_DELETION_SECONDS = 20.0
 _MICROS = 1_000_000
 _MAX_DOLLARS = 1_000_000_000
 _Name = Annotated[str, Form(min_length=1, max_length=100)]
@@ -50,6 +52,28 @@ def resume_tenant(tenant_id: ShortText, services: ServicesDep, operator: WriterD
     """Accept a suspended tenant's keys again."""
     set_tenant_suspended(services, operator.actor, tenant_id, suspended=False)
     return _redirect(tenant_id, "unsuspended")
+
+
+@router.post("/tenants/{tenant_id}/delete")
+def delete_tenant(
+    tenant_id: ShortText,
+    confirmation: Annotated[str, Form(max_length=100)],
+    services: ServicesDep,
+    operator: WriterDep,
+    *,
+    forfeit: Annotated[bool, Form()] = False,
+) -> Response:
+    """Delete a tenant for good; the form has its id, typed by the operator."""
+    if confirmation.strip() != tenant_id:
+        raise invalid(["body", "confirmation"], f"type the tenant's id to delete it: {tenant_id}")
+    report = deletion.delete_tenant(
+        services,
+        operator.actor,
+        tenant_id,
+        forfeits_balance=forfeit,
+        seconds=_DELETION_SECONDS,
+    )
+    return _redirect(tenant_id, "deleted" if report.erased.complete else "being_deleted")
 
 
 @router.post("/tenants/{tenant_id}/keys")

@@ -134,6 +134,12 @@ API_STEPS: list[Step] = [
     ("POST", "/operators", {"name": "eve", "role": "viewer"}, "operator.create"),
     ("POST", "/operators/{operator}/revoke", {}, "operator.revoke"),
     ("POST", "/bulk/{action}", {"token": ""}, "job.cancel"),
+    (
+        *("POST", "/tenants/{tenant_id}/credit"),
+        {"amount_micros": -1_000_005, "reason": "paid back", "reference": "b"},
+        "tenant.credit",
+    ),
+    ("DELETE", "/tenants/{tenant_id}", {}, "tenant.delete"),
 ]
 PAGE_STEPS: list[Step] = [
     ("POST", "/jobs/{job_id}/cancel", {}, "job.cancel"),
@@ -154,6 +160,12 @@ PAGE_STEPS: list[Step] = [
     ("POST", "/tenants/{tenant_id}/keys", {"name": "x"}, "key.create"),
     ("POST", "/tenants/{tenant_id}/keys/{key_id}/revoke", {}, "key.revoke"),
     ("POST", "/bulk/{action}", {"token": ""}, "job.cancel"),
+    (
+        *("POST", "/tenants/{tenant_id}/credit"),
+        {"dollars": "-2", "reason": "paid back", "reference": "b"},
+        "tenant.credit",
+    ),
+    ("POST", "/tenants/{tenant_id}/delete", {"confirmation": ""}, "tenant.delete"),
     ("POST", "/sign-out", {}, "operator.sign_out"),
     ("POST", "/sign-in", {"key": ""}, "operator.sign_in"),
 ]
@@ -174,7 +186,7 @@ def test_every_call_that_changes_something_enters_it_under_the_id_of_its_request
     routes = templates(APIRoute, ROUTERS, writes=True)
     assert {(method, ADMIN + path) for method, path in covered(API_STEPS)} == routes
     operator = {"Authorization": f"Bearer {scene.key}"}
-    later = jobs.submit(scene.database, scene.values["tenant_id"])
+    later = jobs.submit(scene.database, jobs.add_tenant(scene.database))
     for number, (method, template, body, action) in enumerate(API_STEPS):
         sent = dict(body)
         if "token" in sent:
@@ -200,7 +212,7 @@ def test_every_form_that_changes_something_enters_it_under_the_id_of_its_request
 ) -> None:
     assert covered(PAGE_STEPS) == templates(APIRoute, PAGES, writes=True)
     assert scene.client.post("/dashboard/sign-in", data={"key": scene.key}).status_code == 303
-    later = jobs.submit(scene.database, scene.values["tenant_id"])
+    later = jobs.submit(scene.database, jobs.add_tenant(scene.database))
     for number, (method, template, body, action) in enumerate(PAGE_STEPS):
         sent = dict(body)
         own_id = f"ticket#{number}/b"
@@ -208,6 +220,8 @@ def test_every_form_that_changes_something_enters_it_under_the_id_of_its_request
             sent["key"] = scene.key
         else:
             sent["csrf"] = scene.csrf()
+        if "confirmation" in sent:
+            sent["confirmation"] = scene.values["tenant_id"]
         if "token" in sent:
             shown = scene.client.get(f"{DASHBOARD}/bulk/cancel?state=queued").text
             found = re.search(r'name="token" value="([^"]+)"', shown)

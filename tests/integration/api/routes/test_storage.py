@@ -112,7 +112,7 @@ def test_uploads_end_at_the_limit_and_go_on_after_a_deletion(
     assert len(list(store.list(f"inputs/{tenant.id}/"))) == 2
     assert created(tenant.upload(picture(1))) == first
     assert tenant.stored_bytes() == sum(sizes)
-    assert tenant.call("DELETE", f"{FILES}/{first}").status_code == 204
+    assert tenant.call("DELETE", f"{FILES}/{first}").json()["freed_bytes"] == sizes[0]
     assert tenant.stored_bytes() == sizes[1]
     created(tenant.upload(picture(1)))
 
@@ -140,7 +140,7 @@ def test_a_deleted_file_is_gone_for_its_owner_alone(
 ) -> None:
     file_id = created(tenant.upload(picture()))
     refusal(make().call("DELETE", f"{FILES}/{file_id}"), 404, "not_found")
-    assert tenant.call("DELETE", f"{FILES}/{file_id}").content == b""
+    assert tenant.call("DELETE", f"{FILES}/{file_id}").json()["pictures"] == 1
     assert list(store.list("")) == []
     refusal(tenant.call("DELETE", f"{FILES}/{file_id}"), 404, "not_found")
     refusal(tenant.look(file_id), 422, "invalid_input")
@@ -153,7 +153,7 @@ def test_a_file_that_an_unfinished_job_uses_stays(tenant: Tenant, store: LocalSt
     refusal(tenant.call("DELETE", f"{FILES}/{file_id}"), 409, "file_in_use")
     assert len(list(store.list(""))) == 1
     tenant.call("POST", f"{JOBS}/{job_id}/cancel")
-    assert tenant.call("DELETE", f"{FILES}/{file_id}").status_code == 204
+    assert tenant.call("DELETE", f"{FILES}/{file_id}").status_code == 200
 
 
 def test_the_contents_of_a_finished_job_go_and_its_charge_stays(
@@ -171,7 +171,7 @@ def test_the_contents_of_a_finished_job_go_and_its_charge_stays(
     station.run_batch()
     assert state(station.database, job_id) == "succeeded"
     assert tenant.stored_bytes() > 0
-    assert tenant.call("DELETE", f"{JOBS}/{job_id}").status_code == 204
+    assert tenant.call("DELETE", f"{JOBS}/{job_id}").status_code == 200
     assert list(store.list("")) == []
     assert tenant.stored_bytes() == 0
     view = tenant.call("GET", f"{JOBS}/{job_id}").json()
@@ -182,7 +182,7 @@ def test_the_contents_of_a_finished_job_go_and_its_charge_stays(
     [(body_sent,)] = sql(station.database, "SELECT body FROM deliveries")
     assert "17" not in body_sent.partition('"metadata"')[2]
     assert secret not in str(vars(found(station.database, job_id)))
-    assert tenant.call("DELETE", f"{JOBS}/{job_id}").status_code == 204
+    assert tenant.call("DELETE", f"{JOBS}/{job_id}").status_code == 200
 
 
 def test_the_contents_of_another_tenant_s_job_stay(
@@ -200,10 +200,10 @@ def test_pictures_go_with_the_last_job_that_needs_them_and_uploads_stay(
     first, second, third = (created(tenant.look(name), 202) for name in names)
     for job_id in (first, second):
         tenant.call("POST", f"{JOBS}/{job_id}/cancel")
-        assert tenant.call("DELETE", f"{JOBS}/{job_id}").status_code == 204
+        assert tenant.call("DELETE", f"{JOBS}/{job_id}").status_code == 200
     assert len(list(store.list(""))) == 2
     tenant.call("POST", f"{JOBS}/{third}/cancel")
-    assert tenant.call("DELETE", f"{JOBS}/{third}").status_code == 204
+    assert tenant.call("DELETE", f"{JOBS}/{third}").status_code == 200
     (left,) = store.list("")
     assert left.key == sql(station.database, "SELECT key FROM files")[0][0]
     assert created(tenant.upload(picture(1))) == uploaded
@@ -212,7 +212,7 @@ def test_pictures_go_with_the_last_job_that_needs_them_and_uploads_stay(
 def test_a_failed_job_without_contents_is_not_retried(tenant: Tenant, database: Database) -> None:
     job_id = created(tenant.look(data_uri(picture())), 202)
     assert fail(database, fence_of(claim(database, FLORENCE2)[0]))
-    assert tenant.call("DELETE", f"{JOBS}/{job_id}").status_code == 204
+    assert tenant.call("DELETE", f"{JOBS}/{job_id}").status_code == 200
     with database.transaction() as session:
         assert operator_jobs.retry(session, Actor("key_me", "me"), job_id) is None
 
@@ -226,7 +226,7 @@ def test_pages_show_jobs_without_contents(
     tenant.call("POST", f"{JOBS}/{canceled}/cancel")
     assert fail(database, fence_of(claim(database, FLORENCE2)[0]))
     for job_id in (painted, canceled, failed):
-        assert tenant.call("DELETE", f"{JOBS}/{job_id}").status_code == 204
+        assert tenant.call("DELETE", f"{JOBS}/{job_id}").status_code == 200
     with database.transaction() as session:
         _, operator = api_keys.create(session, tenant_id=None, name="", role=OperatorRole.VIEWER)
     app.base_url = "http://localhost"
@@ -287,7 +287,7 @@ def test_a_file_that_is_deleted_during_a_submission_takes_no_job_with_it(
 
     def prepare_and_delete(*arguments: Any, **more: Any) -> Any:
         prepared = prepare(*arguments, **more)
-        assert tenant.call("DELETE", f"{FILES}/{file_id}").status_code == 204
+        assert tenant.call("DELETE", f"{FILES}/{file_id}").status_code == 200
         return prepared
 
     monkeypatch.setattr(submissions, "prepare", prepare_and_delete)

@@ -35,6 +35,8 @@ CHANGES: list[tuple[str, str, str]] = [
     ("keys revoke", "{key}", "key.revoke"),
     ("tiers set", "free --weight 2", "tier.set"),
     ("operators create", "eve", "operator.create"),
+    ("tenants export", "{tenant} --out {folder}/export.zip", "tenant.export"),
+    ("tenants delete", "{tenant} --yes", "tenant.delete"),
     ("operators revoke", "{operator}", "operator.revoke"),
     ("loras add", "watercolour {file}", "lora.add"),
     ("loras remove", "watercolour", "lora.remove"),
@@ -90,6 +92,7 @@ def values(database: Database, store: LocalStore, tmp_path: Path) -> dict[str, s
             "key": key.id,
             "operator": operator.id,
             "file": str(file),
+            "folder": str(tmp_path),
             "store": str(store._root),
         }
 

@@ -22,6 +22,7 @@ from workers.messaging.events import (
     parse_message,
     parse_stream,
     preview_key,
+    removal_key,
     stream_key,
 )
 from workers.messaging.queue import redis_client
@@ -175,6 +176,33 @@ def test_a_stream_is_capped_and_forgotten_after_its_time(
     assert await_true(lambda: bool(replay(redis, job_id)) and is_over(redis, job_id))
     assert STREAM_LENGTH <= len(replay(redis, job_id)) <= 2 * STREAM_LENGTH
     assert STREAM_SECONDS - 60 < redis.ttl(stream_key(job_id)) <= STREAM_SECONDS
+
+
+def test_removed_events_are_gone_and_late_previews_are_dropped(
+    publisher: Publisher, redis: Redis, job_id: str
+) -> None:
+    preview = {"step": 1, "steps": 2, "image": "data:image/jpeg;base64,AAAA"}
+    publisher.publish_state(job_id, "running", attempt=1)
+    publisher.publish_preview(job_id, preview)
+    assert await_true(lambda: bool(redis.exists(preview_key(job_id))))
+    assert publisher.remove_events([job_id])
+    assert redis.exists(stream_key(job_id), preview_key(job_id)) == 0
+    # A worker that has not seen the end yet, and the end itself.
+    publisher.publish_preview(job_id, preview)
+    publisher.publish_done(job_id, "canceled")
+    assert await_true(lambda: bool(replay(redis, job_id)))
+    assert [event.type for event in replay(redis, job_id)] == ["done"]
+    assert not redis.exists(preview_key(job_id))
+    assert 0 < redis.ttl(removal_key(job_id)) <= STREAM_SECONDS
+
+
+def test_events_stay_and_expire_while_redis_is_away(
+    own_redis: Child, own_redis_settings: WorkerSettings, job_id: str
+) -> None:
+    publisher = Publisher(own_redis_settings)
+    own_redis.kill()
+    assert not publisher.remove_events([job_id])
+    publisher.close()
 
 
 def is_over(redis: Redis, job_id: str) -> bool:

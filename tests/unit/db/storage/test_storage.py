@@ -4,7 +4,7 @@ import errno
 import os
 import subprocess
 import sys
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -135,3 +135,17 @@ def test_neither_key_nor_media_type_leads_out_of_the_folder(tmp_path: Path) -> N
     (tmp_path / "outside").write_bytes(b"secret")
     with pytest.raises(ValueError, match="not a key"):
         LocalStore(root).get("../outside")
+
+
+def test_what_a_killed_writer_left_goes_by_its_age(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    now = datetime.now(UTC)
+    assert store.remove_unfinished(before=now) == 0
+    store.put("a/0", b"x", "text/plain")
+    left = tmp_path / "store" / ".partial" / "4f"
+    left.write_bytes(b"half of a picture")
+    assert store.remove_unfinished(before=now - timedelta(hours=2)) == 0
+    assert left.exists()
+    os.utime(left, (0, 0))
+    assert store.remove_unfinished(before=now - timedelta(hours=2)) == 1
+    assert (left.exists(), store.get("a/0").data) == (False, b"x")

@@ -1,0 +1,1 @@
+"""Commands that delete and export tenants."""
