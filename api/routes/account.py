@@ -19,6 +19,7 @@ from db.reports import usage as reports
 from db.reports.usage import UsageSum
 from db.tables import UsageEvent
 from db.tenants import tenants
+from db.tenants.tiers import longest_keep
 
 router = APIRouter(prefix="/v1", tags=["account"])
 
@@ -56,6 +57,7 @@ def get_account(services: ServicesDep, tenant_id: TenantId) -> AccountView:
             "allowance_models": tier.allowance_models,
             "cancel_charge": tier.cancel_charge,
             "max_stored_bytes": tier.max_stored_bytes,
+            "keep_seconds": int(longest_keep(tier, services.settings.result_keep_seconds)),
         },
         in_flight=tenant.in_flight,
         stored_bytes=tenant.stored_bytes,

@@ -16,8 +16,9 @@ from pydantic import (
     model_validator,
 )
 
-from api.schemas.jobs import ShortText, UsageSumView
+from api.schemas.jobs import MAX_KEEP_SECONDS, ShortText, UsageSumView
 from db.tenants.api_keys import OperatorRole
+from db.tenants.tiers import MIN_KEEP_SECONDS
 from db.values.cancel_charge import CancelCharge
 from db.values.fair_share import MAX_WEIGHT, MIN_WEIGHT
 from db.values.job_state import Priority
@@ -189,6 +190,10 @@ class TierView(_FromRow):
         description="Cost of a job that its owner cancels while it runs"
     )
     max_stored_bytes: int | None = Field(description="Of each tenant; null means no limit")
+    keep_seconds: int | None = Field(
+        description="The time for which results and contents of jobs are kept; null means that "
+        "results are kept for the service's own time, and contents as long as the row"
+    )
 
 
 class TierChange(_Request):
@@ -211,6 +216,12 @@ class TierChange(_Request):
     cancel_charge: CancelCharge = CancelCharge.STEPS
     max_stored_bytes: int | None = Field(
         default=None, ge=1, le=_MAX_BYTES, description="Of each tenant; null sets no limit"
+    )
+    keep_seconds: StrictInt | None = Field(
+        default=None,
+        ge=MIN_KEEP_SECONDS,
+        le=MAX_KEEP_SECONDS,
+        description="The time for which results and contents of jobs are kept; null sets none",
     )
 
 

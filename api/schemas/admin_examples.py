@@ -36,6 +36,7 @@ _TIER = {
     "allowance_models": None,
     "cancel_charge": "steps",
     "max_stored_bytes": 1_000_000_000,
+    "keep_seconds": None,
 }
 _NOW = {
     "paused": False,
