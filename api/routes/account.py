@@ -13,12 +13,13 @@ from fastapi.responses import Response
 from api.auth.tenant import TenantId
 from api.core.errors import invalid, not_found
 from api.schemas.jobs import AccountView, AllowanceView, UsageEventView, UsageSumView, UsageView
+from api.schemas.keys import KeyList, key_view
 from api.schemas.timestamps import Timestamp
 from api.services import ServicesDep
 from db.reports import usage as reports
 from db.reports.usage import UsageSum
 from db.tables import UsageEvent
-from db.tenants import tenants
+from db.tenants import api_keys, tenants
 from db.tenants.tiers import longest_keep
 
 router = APIRouter(prefix="/v1", tags=["account"])
@@ -72,6 +73,14 @@ def get_account(services: ServicesDep, tenant_id: TenantId) -> AccountView:
         held_micros=tenant.balance_held_micros,
         open_holds=account.open_holds,
     )
+
+
+@router.get("/account/keys")
+def list_own_keys(services: ServicesDep, tenant_id: TenantId) -> KeyList:
+    """Your keys, also revoked and expired ones, with their last use; not their secrets."""
+    with services.database.transaction(durable=False) as session:
+        rows = api_keys.list_keys(session, tenant_id=tenant_id)
+        return KeyList(keys=[key_view(row) for row, _ in rows])
 
 
 @router.get(

@@ -17,7 +17,8 @@ from pydantic import (
 )
 
 from api.schemas.jobs import MAX_KEEP_SECONDS, ShortText, UsageSumView
-from db.tenants.api_keys import OperatorRole
+from api.schemas.keys import KeyView
+from db.tenants.api_keys import MAX_LIFETIME_SECONDS, MIN_LIFETIME_SECONDS, OperatorRole
 from db.tenants.tiers import MIN_KEEP_SECONDS
 from db.values.cancel_charge import CancelCharge
 from db.values.fair_share import MAX_WEIGHT, MIN_WEIGHT
@@ -119,26 +120,21 @@ class Credited(BaseModel):
     balance_micros: int
 
 
+_Lifetime = Annotated[
+    StrictInt | None,
+    Field(
+        ge=MIN_LIFETIME_SECONDS,
+        le=MAX_LIFETIME_SECONDS,
+        description="The time after which the key is refused; null makes one without an end",
+    ),
+]
+
+
 class NewKey(_Request):
     """A key to create."""
 
     name: Annotated[ShortText, StringConstraints(max_length=100)] = ""
-
-
-class KeyView(BaseModel):
-    """A key without its secret; `prefix` is its first part."""
-
-    id: str
-    prefix: str
-    name: str
-    created_at: datetime
-    revoked_at: datetime | None
-
-
-class KeyList(BaseModel):
-    """A tenant's keys, oldest first."""
-
-    keys: list[KeyView]
+    expires_in_seconds: _Lifetime = None
 
 
 class CreatedKey(KeyView):
@@ -152,6 +148,7 @@ class NewOperator(_Request):
 
     name: Name
     role: OperatorRole
+    expires_in_seconds: _Lifetime = None
 
 
 class OperatorView(KeyView):
