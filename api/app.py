@@ -43,6 +43,7 @@ from api.resources.event_hub import EventHub
 from api.resources.forwarded_counts import ForwardedCounts
 from api.resources.key_cache import KeyCache
 from api.resources.key_lookups import KeyLookups
+from api.resources.key_uses import KeyUses
 from api.resources.local_limit import LocalLimit
 from api.resources.model_views import model_views
 from api.resources.rate_limiter import RateLimiter
@@ -189,6 +190,7 @@ def _lifespan(settings: ApiSettings, catalogue: Catalogue) -> Any:
         app.state.services = services
         app.state.client_samples = ClientSamples(services.catalogue)
         await services.hub.start()
+        services.key_uses.start()
         gc.freeze()  # long-lived: a collection over all of them would delay every request
         try:
             yield
@@ -201,6 +203,7 @@ def _lifespan(settings: ApiSettings, catalogue: Catalogue) -> Any:
 
 async def _disconnect(services: Services) -> None:
     await services.hub.stop()
+    await services.key_uses.stop()
     await services.rate_limiter.close()
     services.publisher.close()
     services.notifier.close()
@@ -216,7 +219,8 @@ def _connect(settings: ApiSettings, catalogue: Catalogue) -> Services:
     queue_notifier = QueueNotifier(queue_settings)
     storage = StorageSettings()
     outbound = OutboundSettings()
-    credential_checks = CredentialChecks(database)
+    key_uses = KeyUses(database)
+    credential_checks = CredentialChecks(database, key_uses)
 
     def finished(job_ids: Sequence[str]) -> Sequence[str]:
         with database.transaction(durable=False) as session:
@@ -227,7 +231,8 @@ def _connect(settings: ApiSettings, catalogue: Catalogue) -> Services:
         catalogue=catalogue,
         database=database,
         key_cache=key_cache,
-        key_lookups=KeyLookups(key_cache, settings.wrong_keys_per_minute),
+        key_lookups=KeyLookups(key_cache, key_uses, settings.wrong_keys_per_minute),
+        key_uses=key_uses,
         model_views=CachedReading(model_views(database, catalogue)),
         server_checks=CachedReading(server_checks(database, queue_notifier)),
         anonymous_limit=LocalLimit(settings.anonymous_calls_per_minute),

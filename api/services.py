@@ -17,6 +17,7 @@ from api.resources.export_limit import ExportLimit
 from api.resources.forwarded_counts import ForwardedCounts
 from api.resources.key_cache import KeyCache
 from api.resources.key_lookups import KeyLookups
+from api.resources.key_uses import KeyUses
 from api.resources.local_limit import LocalLimit
 from api.resources.rate_limiter import RateLimiter
 from api.resources.remote_files import RemoteFiles
@@ -52,6 +53,7 @@ class Services:
     database: Database
     key_cache: KeyCache
     key_lookups: KeyLookups
+    key_uses: KeyUses
     anonymous_limit: LocalLimit
     model_views: CachedReading[Mapping[str, bytes]]
     server_checks: CachedReading[Mapping[str, str]]

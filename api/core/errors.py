@@ -48,6 +48,7 @@ from db.operators.keys import LastOperatorError
 from db.storage.object_store import StoreUnavailableError
 from db.tenants.api_keys import InvalidKeyError
 from db.tenants.tenants import TenantDeletedError, TenantSuspendedError, UnknownTierError
+from db.tenants.tiers import KeepTooLongError
 from db.values.decode_budget import DecodingBusyError
 from db.values.pictures import PictureError
 from workers.catalog import UnknownVariantError
@@ -227,6 +228,7 @@ _RULES: Mapping[type[Exception], Callable[[Any], ProblemError]] = {
     InvalidTokenError: _fixed(404, "not_found"),
     JobNotOverError: _fixed(409, "job_not_over"),
     KeyReusedError: _fixed(422, "idempotency_key_reused"),
+    KeepTooLongError: lambda error: invalid(["body", "keep_seconds"], str(error), "keep_too_long"),
     LastOperatorError: _fixed(409, "last_operator"),
     ModelNotInTierError: _fixed(403, "model_not_in_tier"),
     ModelNotOfferedError: _fixed(404, "model_not_found"),

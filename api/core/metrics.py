@@ -7,7 +7,7 @@ not their sum.
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -156,6 +156,7 @@ class ServiceCollector(Collector):
             yield from self._queues(self.gauges)
             yield from _totals(self.gauges)
             yield from _vendor(self.gauges.vendor, self.vendor_limit_micros)
+            yield _expiring_keys(self.gauges.expiring_keys)
 
     def _queues(self, values: DatabaseGauges) -> Iterator[Metric]:
         empty = {variant: QueueDepth(variant, 0, 0, 0.0) for variant in self.variants}
@@ -211,6 +212,15 @@ def _vendor(spend: Spend, limit_micros: int) -> Iterator[Metric]:
             "Most that hosted models may cost at their vendor in a day",
             limit_micros / _MICROS,
         )
+
+
+def _expiring_keys(counts: Mapping[str, int]) -> Metric:
+    family = GaugeMetricFamily(
+        "bottega_api_keys_expiring", "Valid API keys that expire within a week", labels=["owner"]
+    )
+    for owner, number in counts.items():
+        family.add_metric([owner], number)
+    return family
 
 
 def _by_variant(name: str, meaning: str, values: dict[str, int] | dict[str, float]) -> Metric:

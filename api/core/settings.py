@@ -38,6 +38,8 @@ class ApiSettings(BaseSettings):
             for temporary files (`TMPDIR`), four at one moment.
         vendor_daily_limit_micros: the most that hosted models may cost the operator at their vendor
             in a day (UTC), in micro-USD: 100 USD by default; 0 for no limit.
+        result_keep_seconds: the couriers' setting of the same name: the longest `keep_seconds` of a
+            job whose tier has no time of its own.
         max_wait_seconds: the longest `wait` of a long poll.
         sync_seconds: the longest time that a synchronous call of a compatible API waits for its
             job; a local job is canceled then.
@@ -70,6 +72,7 @@ class ApiSettings(BaseSettings):
     max_decoding_pixels: PositiveInt = 60_000_000
     max_lora_bytes: PositiveInt = 2 * 2**30
     vendor_daily_limit_micros: NonNegativeInt = 100_000_000
+    result_keep_seconds: PositiveFloat = 30 * 24 * 3600
     max_wait_seconds: PositiveFloat = 60
     sync_seconds: PositiveFloat = 900
     max_streams_per_key: PositiveInt = 50

@@ -16,6 +16,7 @@ def quote_submission(services: Services, caller: Caller, submission: Submission)
     Raises:
         db.tenants.api_keys.InvalidKeyError: the caller's key has been revoked.
         db.tenants.tenants.TenantSuspendedError: the caller's account has been suspended.
+        db.tenants.tiers.KeepTooLongError: the caller's jobs are kept for less than is asked for.
         api.core.domain_errors.DomainError: as `prepare`.
     """
     with services.database.autocommit() as session:
@@ -29,6 +30,8 @@ def quote_submission(services: Services, caller: Caller, submission: Submission)
         raise NotFoundError("tenant")
     if not tiers.includes(account.tier, variant.id):
         raise ModelNotInTierError(variant.id, account.tier.name, account.tier.models or ())
+    longest = services.settings.result_keep_seconds
+    tiers.check_keep(account.tier, submission.keep_seconds, longest=longest)
     return Quote(
         model=variant.id,
         price=Price(amount_micros=prepared.price_micros, covered_by=_covered_by(account, prepared)),

@@ -86,6 +86,7 @@ def submit(
     new = replace(
         _new_job(caller, submission, prepared),
         vendor_limit_micros=limit,
+        keep_limit_seconds=services.settings.result_keep_seconds,
         origin=origin,
         webhook=origin.webhook or prepared.webhook,
     )
@@ -192,4 +193,5 @@ def _new_job(caller: Caller, submission: Submission, prepared: PreparedSubmissio
         webhook=prepared.webhook,
         request_id=request_id(),
         vendor_micros=prepared.vendor_micros,
+        keep_seconds=submission.keep_seconds,
     )

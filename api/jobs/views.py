@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -96,6 +97,8 @@ class JobViews:
             metadata=job.job_metadata,
             surface=SurfaceName(job.surface),
             warnings=[RequestWarningView(**entry) for entry in job.warnings or ()],
+            keep_seconds=job.keep_seconds,
+            kept_until=_kept_until(job, artifacts),
             timings=_timings(job),
             urls=self._urls(job.id),
         )
@@ -108,7 +111,10 @@ class JobViews:
     def _artifact_url(self, artifact: Artifact) -> dict[str, object]:
         urls = self._services.artifact_urls
         path = urls.path(artifact.job_id, artifact.n, artifact.media_type, direct=self._direct)
-        return {"url": None if artifact.removed_at else self._base + path}
+        return {
+            "url": None if artifact.removed_at else self._base + path,
+            "expires_at": artifact.expires_at,
+        }
 
     def _urls(self, job_id: str) -> JobUrls:
         own = f"{self._base}/v1/jobs/{job_id}"
@@ -125,6 +131,9 @@ def etag(view: JobView) -> str:
             view.progress,
             view.waiting,
             view.cancel_requested_at is None,
+            # Both go with the job's contents.
+            bool(view.output),
+            bool(view.metadata),
         )
     )
     return f'W/"{hashlib.sha256(content.encode()).hexdigest()[:16]}"'
@@ -145,6 +154,14 @@ def _charge(job: Job, canceled: UsageEvent | None) -> Charge | None:
         return Charge(amount_micros=0, units=0, ran=0)
     ran = (canceled.ran_micro_units or 0) / (job.units * MICRO)
     return Charge(amount_micros=canceled.amount_micros, units=canceled.units, ran=round(ran, 4))
+
+
+def _kept_until(job: Job, artifacts: Sequence[Artifact]) -> datetime | None:
+    """The moment from which its results, or all its contents, are removed."""
+    if job.finished_at is not None and job.keep_seconds is not None:
+        return job.finished_at + timedelta(seconds=job.keep_seconds)
+    times = [each.expires_at for each in artifacts if each.expires_at is not None]
+    return min(times, default=None)
 
 
 def _waiting(waiting: Waiting | None) -> WaitingView | None:

@@ -1,7 +1,7 @@
 """Credentials of clients that wait, checked again while they wait.
 
 A request is authenticated at its beginning. One that stays open for minutes or days must notice
-that its key was revoked, its tenant suspended or its browser signed out.
+that its key was revoked or has expired, its tenant was suspended or its browser signed out.
 """
 
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from fastapi.concurrency import run_in_threadpool
 
+from api.resources.key_uses import KeyUses
 from api.resources.shared_results import SharedResults
 from db.core.session import Database
 from db.tenants import api_keys, sessions
@@ -28,17 +29,19 @@ class Credential:
 
 
 class CredentialChecks:
-    """Checks credentials of requests that are open."""
+    """Checks credentials of requests that are open, each of which goes on using its key."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, uses: KeyUses) -> None:
         self._database = database
+        self._uses = uses
         self._running: SharedResults[None] = SharedResults(keep_seconds=0)
 
     async def require(self, credential: Credential) -> None:
         """Check a credential; those who ask at the same moment share one look.
 
         Raises:
-            db.tenants.api_keys.InvalidKeyError: the key was revoked, or the session has ended.
+            db.tenants.api_keys.InvalidKeyError: the key was revoked or has expired, or the session
+                has ended.
             db.tenants.tenants.TenantSuspendedError: the key's tenant is suspended.
         """
 
@@ -59,6 +62,8 @@ class CredentialChecks:
         with self._database.autocommit() as session:
             keys = api_keys.usable(session, {each.key_id for each in credentials})
             open_tokens = sessions.open_tokens(session, tokens) if tokens else set()
+        for key_id in keys:
+            self._uses.note(key_id)
         return [
             each
             for each in credentials

@@ -1,4 +1,4 @@
-"""Cache of the identities behind API keys; a key's identity never changes."""
+"""Cache of the identities behind API keys; a key's identity never changes, its validity does."""
 
 import hashlib
 import time
@@ -17,8 +17,9 @@ _REFUSED_SECONDS = 5.0
 class KeyCache:
     """Identities by the hash of their key, and keys that were found wrong a moment ago.
 
-    The cache does not notice a revoked key or a suspended tenant. After `find_cached`, the work
-    must begin with `check`, or with `db.jobs.submit.submit_job`.
+    The cache does not notice that a key was revoked or has expired, or that its tenant was
+    suspended. After `find_cached`, the work must begin with `check`, or with
+    `db.jobs.submit.submit_job`.
     """
 
     def __init__(self, database: Database) -> None:
@@ -34,7 +35,7 @@ class KeyCache:
         """The identity of a key, read from the database and cached.
 
         Raises:
-            db.tenants.api_keys.InvalidKeyError: the key is malformed, unknown or revoked.
+            db.tenants.api_keys.InvalidKeyError: the key is malformed, unknown, revoked or expired.
             db.tenants.tenants.TenantSuspendedError: its tenant is suspended.
         """
         digest = _digest(key)
@@ -52,10 +53,10 @@ class KeyCache:
         return identity
 
     def check(self, session: Session, key_id: str) -> None:
-        """Check that an identified key may still be used; one that was revoked is forgotten.
+        """Check that an identified key may still be used; one that may not is forgotten.
 
         Raises:
-            db.tenants.api_keys.InvalidKeyError: it has been revoked.
+            db.tenants.api_keys.InvalidKeyError: it was revoked, or has expired.
             db.tenants.tenants.TenantSuspendedError: its tenant has been suspended.
         """
         try:

@@ -7,6 +7,7 @@ from anyio.to_thread import run_sync
 from api.core.client_address import client_network
 from api.core.domain_errors import TooManyWrongKeysError
 from api.resources.key_cache import KeyCache
+from api.resources.key_uses import KeyUses
 from api.resources.local_limit import LocalLimit
 from db.tenants import api_keys
 from db.tenants.api_keys import Identity, InvalidKeyError
@@ -24,21 +25,27 @@ class KeyLookups:
     two at a time, so that a right key behind the same address is accepted.
     """
 
-    def __init__(self, cache: KeyCache, wrong_keys_per_minute: int) -> None:
+    def __init__(self, cache: KeyCache, uses: KeyUses, wrong_keys_per_minute: int) -> None:
         self._cache = cache
+        self._uses = uses
         self._failures = LocalLimit(wrong_keys_per_minute)
 
     async def identify(self, key: str, address: str) -> Identity:
-        """The identity of a key that a client sends.
+        """The identity of a key that a client sends, and so uses.
 
         Raises:
-            InvalidKeyError: the key is malformed, unknown or revoked.
+            InvalidKeyError: the key is malformed, unknown, revoked or expired.
             TooManyWrongKeysError: the same, and the client has sent many such keys.
             db.tenants.tenants.TenantSuspendedError: its tenant is suspended.
             sqlalchemy.exc.SQLAlchemyError: the database does not answer.
         """
-        if (identity := self._cache.find_cached(key)) is not None:
-            return identity
+        identity = self._cache.find_cached(key)
+        if identity is None:
+            identity = await self._find(key, address)
+        self._uses.note(identity.key_id)
+        return identity
+
+    async def _find(self, key: str, address: str) -> Identity:
         client = client_network(address)
         wait = await self._failures.wait_seconds(client)
         try:

@@ -17,12 +17,14 @@ from api.accounts.export import TenantExport
 from api.auth.tenant import Caller, IdentifiedCallerDep, TenantId
 from api.core.errors import invalid, not_found
 from api.schemas.jobs import AccountView, AllowanceView, UsageEventView, UsageSumView, UsageView
+from api.schemas.keys import KeyList, key_view
 from api.schemas.timestamps import Timestamp
 from api.services import Services, ServicesDep
 from db.reports import usage as reports
 from db.reports.usage import UsageSum
 from db.tables import UsageEvent
-from db.tenants import tenants
+from db.tenants import api_keys, tenants
+from db.tenants.tiers import longest_keep
 
 router = APIRouter(prefix="/v1", tags=["account"])
 
@@ -60,6 +62,7 @@ def get_account(services: ServicesDep, tenant_id: TenantId) -> AccountView:
             "allowance_models": tier.allowance_models,
             "cancel_charge": tier.cancel_charge,
             "max_stored_bytes": tier.max_stored_bytes,
+            "keep_seconds": int(longest_keep(tier, services.settings.result_keep_seconds)),
         },
         in_flight=tenant.in_flight,
         stored_bytes=tenant.stored_bytes,
@@ -74,6 +77,14 @@ def get_account(services: ServicesDep, tenant_id: TenantId) -> AccountView:
         held_micros=tenant.balance_held_micros,
         open_holds=account.open_holds,
     )
+
+
+@router.get("/account/keys")
+def list_own_keys(services: ServicesDep, tenant_id: TenantId) -> KeyList:
+    """Your keys, also revoked and expired ones, with their last use; not their secrets."""
+    with services.database.transaction(durable=False) as session:
+        rows = api_keys.list_keys(session, tenant_id=tenant_id)
+        return KeyList(keys=[key_view(row) for row, _ in rows])
 
 
 @router.get(

@@ -16,8 +16,10 @@ from pydantic import (
     model_validator,
 )
 
-from api.schemas.jobs import ShortText, UsageSumView
-from db.tenants.api_keys import OperatorRole
+from api.schemas.jobs import MAX_KEEP_SECONDS, ShortText, UsageSumView
+from api.schemas.keys import KeyView
+from db.tenants.api_keys import MAX_LIFETIME_SECONDS, MIN_LIFETIME_SECONDS, OperatorRole
+from db.tenants.tiers import MIN_KEEP_SECONDS
 from db.values.cancel_charge import CancelCharge
 from db.values.fair_share import MAX_WEIGHT, MIN_WEIGHT
 from db.values.job_state import Priority
@@ -128,26 +130,21 @@ class Credited(BaseModel):
     balance_micros: int
 
 
+_Lifetime = Annotated[
+    StrictInt | None,
+    Field(
+        ge=MIN_LIFETIME_SECONDS,
+        le=MAX_LIFETIME_SECONDS,
+        description="The time after which the key is refused; null makes one without an end",
+    ),
+]
+
+
 class NewKey(_Request):
     """A key to create."""
 
     name: Annotated[ShortText, StringConstraints(max_length=100)] = ""
-
-
-class KeyView(BaseModel):
-    """A key without its secret; `prefix` is its first part."""
-
-    id: str
-    prefix: str
-    name: str
-    created_at: datetime
-    revoked_at: datetime | None
-
-
-class KeyList(BaseModel):
-    """A tenant's keys, oldest first."""
-
-    keys: list[KeyView]
+    expires_in_seconds: _Lifetime = None
 
 
 class CreatedKey(KeyView):
@@ -161,6 +158,7 @@ class NewOperator(_Request):
 
     name: Name
     role: OperatorRole
+    expires_in_seconds: _Lifetime = None
 
 
 class OperatorView(KeyView):
@@ -199,6 +197,10 @@ class TierView(_FromRow):
         description="Cost of a job that its owner cancels while it runs"
     )
     max_stored_bytes: int | None = Field(description="Of each tenant; null means no limit")
+    keep_seconds: int | None = Field(
+        description="The time for which results and contents of jobs are kept; null means that "
+        "results are kept for the service's own time, and contents as long as the row"
+    )
 
 
 class TierChange(_Request):
@@ -221,6 +223,12 @@ class TierChange(_Request):
     cancel_charge: CancelCharge = CancelCharge.STEPS
     max_stored_bytes: int | None = Field(
         default=None, ge=1, le=_MAX_BYTES, description="Of each tenant; null sets no limit"
+    )
+    keep_seconds: StrictInt | None = Field(
+        default=None,
+        ge=MIN_KEEP_SECONDS,
+        le=MAX_KEEP_SECONDS,
+        description="The time for which results and contents of jobs are kept; null sets none",
     )
 
 

@@ -2,16 +2,12 @@
 
 from typing import Any
 
+from api.schemas.keys import KEY
+
 _AT = "2026-11-23T12:00:00Z"
 _TEN = "ten_01jd8w7n4tq0c3v5x9y2z6k8m1"
 _JOB = "job_01jd8w7n4tq0c3v5x9y2z6k8m1"
-_KEY = {
-    "id": "key_01jd8w7n4tq0c3v5x9y2z6k8m1",
-    "prefix": "bt_01jd8w7n4tq0c3v5x9y2z6k8m1",
-    "name": "first",
-    "created_at": _AT,
-    "revoked_at": None,
-}
+_KEY = KEY
 _SECRET = {"api_key": "bt_01jd8w7n4tq0c3v5x9y2z6k8m1_…"}
 _OPERATOR = _KEY | {"role": "viewer"}
 _TENANT_BASE = {
@@ -37,6 +33,7 @@ _TIER = {
     "allowance_models": None,
     "cancel_charge": "steps",
     "max_stored_bytes": 1_000_000_000,
+    "keep_seconds": None,
 }
 _NOW = {
     "paused": False,

@@ -41,6 +41,8 @@ IMAGE_JOB: Json = {
     "output": None,
     "error": None,
     "metadata": {"order": "17"},
+    "keep_seconds": None,
+    "kept_until": None,
     "timings": {"queued_seconds": 0.02, "run_seconds": None, "store_seconds": None},
     "urls": {
         "self": "http://127.0.0.1:8000/v1/jobs/job_01jd8w7n4tq0c3v5x9y2z6k8m1",
@@ -128,6 +130,7 @@ ANALYSIS_JOB: Json = {
             {
                 "kind": "coco",
                 "url": f"{_FILES}/1.json",
+                "expires_at": "2026-12-23T12:00:00Z",
                 "width": 320,
                 "height": 240,
                 "media_type": "application/json",
@@ -136,5 +139,7 @@ ANALYSIS_JOB: Json = {
             },
         ],
     },
+    "keep_seconds": None,
+    "kept_until": "2026-12-23T12:00:00Z",
     "timings": {"queued_seconds": 0.02, "run_seconds": 0.05, "store_seconds": 0.02},
 }

@@ -10,6 +10,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StrictFloat,
+    StrictInt,
     StringConstraints,
 )
 from pydantic_core import PydanticCustomError
@@ -22,6 +23,7 @@ from api.schemas.examples import (
     MODEL,
 )
 from api.schemas.webhooks import WebhookRequest
+from db.tenants.tiers import MIN_KEEP_SECONDS
 from db.values.job_state import JobState, Priority
 from db.values.surfaces import SurfaceName
 from workers.catalog.validation import reject_nul
@@ -33,6 +35,7 @@ _UNSERVED = (
 
 MAX_METADATA_ENTRIES = 32
 MAX_METADATA_BYTES = 16_384
+MAX_KEEP_SECONDS = 2**31 - 1
 MAX_INPUT_ENTRIES = 100
 """More than any model has parameters: each unknown one would be an error of its own."""
 
@@ -79,6 +82,13 @@ class Submission(BaseModel):
         "of JSON",
     )
     webhook: WebhookRequest | None = Field(None, description="The receiver of the result")
+    keep_seconds: StrictInt | None = Field(
+        None,
+        ge=MIN_KEEP_SECONDS,
+        le=MAX_KEEP_SECONDS,
+        description="The time after the job's end for which its results, input and metadata are "
+        "kept; at most `limits.keep_seconds` of your account, which is the default",
+    )
 
 
 class Price(BaseModel):
@@ -230,6 +240,14 @@ class JobView(BaseModel):
         default_factory=list,
         description="What was ignored; this API refuses instead, compatible ones ignore and tell",
     )
+    keep_seconds: int | None = Field(
+        None,
+        description="Its own or its tier's time, after which results, input and metadata are "
+        "removed; null removes results alone, after the service's time",
+    )
+    kept_until: datetime | None = Field(
+        None, description="The end of that time; null while the job is not over"
+    )
     timings: Timings
     urls: JobUrls
 
@@ -339,6 +357,7 @@ class AccountView(BaseModel):
                 "allowance_models": None,
                 "cancel_charge": "steps",
                 "max_stored_bytes": 1_000_000_000,
+                "keep_seconds": 2_592_000,
             },
             "in_flight": 0,
             "stored_bytes": 48_210,

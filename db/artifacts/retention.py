@@ -1,15 +1,16 @@
-"""Retention: expired artifacts, objects without a row, and rows of old jobs."""
+"""Retention: expired artifacts and contents of jobs, objects without a row, rows of old jobs."""
 
 import time
 from collections.abc import Sequence
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Select, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from db.core.base import first_id
 from db.core.clock import ago
-from db.tables import Artifact, Attempt, Hold, Job
+from db.tables import Artifact, Attempt, Hold, InputObject, Job
 from db.tables.index_predicates import state_is
+from db.tables.jobs import HAS_KEPT_CONTENTS, KEPT_UNTIL
 from db.values.job_state import TERMINAL, JobState
 
 _GIVEN_UP = (JobState.CANCELED, JobState.EXPIRED)
@@ -36,6 +37,37 @@ def mark_removed(session: Session, artifact_id: ArtifactId) -> None:
         .where(Artifact.job_id == artifact_id[0], Artifact.n == artifact_id[1])
         .values(removed_at=func.now())
     )
+
+
+_IS_DUE = text(f"{HAS_KEPT_CONTENTS} AND {KEPT_UNTIL} <= now() AT TIME ZONE 'UTC'")
+
+EXPIRED_CONTENTS = select(Job.id).where(_IS_DUE).order_by(text(KEPT_UNTIL))
+"""Finished jobs whose `keep_seconds` are over and whose contents are still there."""
+
+
+def jobs_with_expired_contents(session: Session, *, limit: int) -> Sequence[str]:
+    """The ids of `EXPIRED_CONTENTS`, the longest expired first."""
+    return session.scalars(EXPIRED_CONTENTS.limit(limit)).all()
+
+
+def lock_job_with_expired_contents(session: Session, job_id: str) -> Job | None:
+    """Lock such a job; None when another transaction has it, or its contents are gone."""
+    due = select(Job).where(Job.id == job_id, _IS_DUE)
+    return session.scalar(
+        due.with_for_update(key_share=True, skip_locked=True),
+        execution_options={"populate_existing": True},
+    )
+
+
+def last_used_by(session: Session, job: Job, keys: Sequence[str]) -> list[str]:
+    """Those of these locked inputs that no job uses that was submitted later.
+
+    The time of an input's last use is accurate to an hour.
+    """
+    last = select(InputObject.key).where(
+        InputObject.key.in_(keys), InputObject.used_at <= job.created_at
+    )
+    return list(session.scalars(last.order_by(InputObject.key)))
 
 
 def unknown_keys(session: Session, keys: Sequence[str]) -> list[str]:

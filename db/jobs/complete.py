@@ -71,7 +71,7 @@ def complete_jobs(
     Args:
         session: the transaction; it must be durable.
         results: the result of each attempt; at most one attempt of a job.
-        keep_seconds: the lifetime of stored artifacts.
+        keep_seconds: the lifetime of stored artifacts, where their job has none of its own.
 
     Returns:
         The claims that were still valid. Nothing is written for the others: the worker must drop
@@ -104,7 +104,7 @@ def _insert_results(
     """Insert the rows of a job's stored artifacts, and enqueue its webhook."""
     claim = Claim(job.id, job.attempt)
     artifacts = [
-        _artifact_row(claim, n, stored, keep_seconds)
+        _artifact_row(claim, n, stored, job.keep_seconds or keep_seconds)
         for n, stored in enumerate(results[claim].artifacts)
     ]
     session.add_all(artifacts)

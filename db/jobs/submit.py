@@ -50,17 +50,23 @@ INSERT INTO jobs (id, tenant_id, variant, state, priority, input, metadata, batc
     batch_limit, cost_seconds, fair_share, fair_start, attempt, max_attempts, deadline_seconds,
     progress_step, progress_steps, unit_kind, units, price_micros, covered_by, expires_at, webhook,
     request_id, vendor_micros, surface, surface_request, warnings, deduplication_digest,
-    sync_clients)
+    sync_clients, keep_seconds)
 SELECT :id, :tenant_id, :variant, 'queued', :priority, :input, :metadata, :batch_key,
     :batch_limit, :cost_seconds, {share}, {start}, 0, :max_attempts, :deadline_seconds,
     0, 0, :unit_kind, :units, :price_micros, {covered_by},
     now() + make_interval(secs => :expires_in_seconds), :webhook,
     :request_id, CAST(:vendor_micros AS bigint), :surface, :surface_request, :warnings,
-    CAST(:deduplication_digest AS bytea), :sync_clients
+    CAST(:deduplication_digest AS bytea), :sync_clients,
+    least(CAST(:keep_seconds AS integer), CAST({tier_keep_seconds} AS integer))
 """
 
 _INSERT_QUEUED = text(
-    _INSERT.format(share=":fair_share", start=":fair_start", covered_by=":covered_by")
+    _INSERT.format(
+        share=":fair_share",
+        start=":fair_start",
+        covered_by=":covered_by",
+        tier_keep_seconds=":tier_keep_seconds",
+    )
     + "RETURNING *"
 ).bindparams(*_JSON)
 
@@ -77,7 +83,8 @@ WITH repeated AS MATERIALIZED (
       AND deduplication_digest = CAST(:deduplication_digest AS bytea)
     FOR NO KEY UPDATE
 ), entered AS MATERIALIZED (
-    SELECT tiers.name AS tier, :cost_seconds / (tiers.weight * :priority_factor) AS share
+    SELECT tiers.name AS tier, tiers.keep_seconds AS tier_keep_seconds,
+        :cost_seconds / (tiers.weight * :priority_factor) AS share
     FROM tenants JOIN tiers ON tiers.name = tenants.tier
     WHERE NOT EXISTS (SELECT FROM repeated)
       AND tenants.id = :tenant_id AND tenants.suspended_at IS NULL
@@ -86,15 +93,19 @@ WITH repeated AS MATERIALIZED (
       AND (tiers.allowance_models IS NULL
           OR CAST(:variant AS varchar) = ANY (tiers.allowance_models))
       AND (tiers.max_stored_bytes IS NULL OR tenants.stored_bytes < tiers.max_stored_bytes)
+      AND coalesce(CAST(:keep_seconds AS integer)
+          <= coalesce(tiers.keep_seconds, CAST(:keep_limit_seconds AS double precision))
+          OR CAST(:keep_limit_seconds AS double precision) IS NULL, true)
       AND (CAST(:api_key_id AS varchar) IS NULL OR EXISTS (
-          SELECT 1 FROM api_keys WHERE id = :api_key_id AND revoked_at IS NULL))
+          SELECT 1 FROM api_keys WHERE id = :api_key_id AND revoked_at IS NULL
+            AND (expires_at IS NULL OR expires_at > now())))
     FOR NO KEY UPDATE OF tenants
 ), taken AS (
     UPDATE allowances SET held = held + :units FROM entered
     WHERE tenant_id = :tenant_id AND kind = :unit_kind
       AND month = CAST(date_trunc('month', now() AT TIME ZONE 'UTC') AS date)
       AND used + held + :units <= granted
-    RETURNING tier, share, month, granted - used - held AS quota_left
+    RETURNING tier, tier_keep_seconds, share, month, granted - used - held AS quota_left
 ), counted AS (
     UPDATE tenants SET in_flight = in_flight + 1 FROM taken WHERE tenants.id = :tenant_id
 ), tagged AS (
@@ -119,7 +130,10 @@ SELECT inserted.*, tier, quota_left FROM inserted CROSS JOIN taken
 _SUBMIT_AT_ONCE = text(
     _SUBMIT.format(
         insert=_INSERT.format(
-            share="share", start="tagged.finish - share", covered_by="'allowance'"
+            share="share",
+            start="tagged.finish - share",
+            covered_by="'allowance'",
+            tier_keep_seconds="taken.tier_keep_seconds",
         )
     )
 ).bindparams(*_JSON)
@@ -137,10 +151,11 @@ def submit_job(session: Session, new: NewJob) -> AcceptedJob:
     Raises:
         sqlalchemy.exc.DBAPIError: another job of the same request is unfinished, or ends at this
             moment, see `db.jobs.deduplication.is_conflict`.
-        db.tenants.api_keys.InvalidKeyError: the API key of the request has been revoked.
+        db.tenants.api_keys.InvalidKeyError: the API key of the request was revoked, or has expired.
         TenantSuspendedError: the tenant may not submit.
         PriorityNotAllowedError: the tier does not include the priority.
         ModelNotInTierError: the tier does not include the model.
+        db.tenants.tiers.KeepTooLongError: the tier, or the service, keeps no job for so long.
         TooManyInFlightError: the tier's limit of unfinished jobs is reached.
         db.artifacts.storage_limit.StorageFullError: there is no space for another result.
         db.billing.holds.InsufficientCreditError: neither allowance nor balance covers it.
@@ -174,6 +189,7 @@ def _submission(new: NewJob) -> dict[str, Any]:
         "api_key_id": new.api_key_id,
         "tier_priorities": [str(p) for p in order[order.index(new.priority) :]],
         "priority_factor": PRIORITY_FACTOR[new.priority],
+        "keep_limit_seconds": new.keep_limit_seconds,
     }
 
 
@@ -194,7 +210,12 @@ def _submit_in_steps(session: Session, new: NewJob) -> AcceptedJob:
     )
     share = fair_share.share_of(new.cost_seconds, tier.weight, new.priority)
     start = fair_share.assign(session, variant=new.variant, tenant_id=new.tenant_id, share=share)
-    assigned = {"covered_by": cover.source, "fair_share": share, "fair_start": start}
+    assigned = {
+        "covered_by": cover.source,
+        "fair_share": share,
+        "fair_start": start,
+        "tier_keep_seconds": tier.keep_seconds,
+    }
     job = session.scalars(_INSERTED, _columns(new) | assigned).one()
     vendor_day = None if new.vendor_micros is None else vendor.day_of(tier.now)
     holds.record_hold(session, job, cover, vendor_day=vendor_day)
@@ -224,6 +245,7 @@ def _columns(new: NewJob) -> dict[str, Any]:
         "webhook": new.webhook.as_json() if new.webhook else None,
         "request_id": new.request_id,
         "vendor_micros": new.vendor_micros,
+        "keep_seconds": new.keep_seconds,
         **_origin(new.origin),
     }
 
@@ -252,6 +274,8 @@ def _increment_in_flight(session: Session, new: NewJob) -> Row[Any]:
         raise PriorityNotAllowedError(new.priority, Priority(tier.max_priority))
     if not tiers.includes(tier, new.variant):
         raise ModelNotInTierError(new.variant, tier.name, tier.models)
+    if new.keep_limit_seconds is not None:
+        tiers.check_keep(tier, new.keep_seconds, longest=new.keep_limit_seconds)
     if tier.in_flight > tier.max_in_flight:
         raise TooManyInFlightError(tier.max_in_flight)
     if tier.max_stored_bytes is not None and tier.stored_bytes >= tier.max_stored_bytes:

@@ -106,6 +106,10 @@ class NewJob:
         vendor_micros: the cost of one task at the vendor in micro-USD; None for a model that runs
             on own devices.
         vendor_limit_micros: the most that a day may cost at the vendor; None for no limit.
+        keep_seconds: the time after its end for which its results and contents are kept; None for
+            that of its tier. It is never longer than that.
+        keep_limit_seconds: the longest `keep_seconds` where the tier has no limit; None skips the
+            check, also of the tier's.
         origin: the API that it comes by.
     """
 
@@ -128,6 +132,8 @@ class NewJob:
     request_id: str | None = None
     vendor_micros: int | None = None
     vendor_limit_micros: int | None = None
+    keep_seconds: int | None = None
+    keep_limit_seconds: float | None = None
     origin: Origin = NATIVE
     id: str = field(default_factory=lambda: new_id("job"))
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from db.billing import ledger
 from db.operators import audit
 from db.operators.audit import Actor
+from db.operators.keys import audited_end
 from db.tables import ApiKey, LedgerEntry, Queue, Tenant, Worker
 from db.tenants import api_keys, sessions, tenants
 from db.tenants.tenants import TenantDeletedError
@@ -128,15 +129,25 @@ def create_tenant(session: Session, actor: Actor, *, name: str, tier: str) -> Te
     return tenant
 
 
-def create_key(session: Session, actor: Actor, *, tenant_id: str, name: str) -> tuple[ApiKey, str]:
+def create_key(
+    session: Session,
+    actor: Actor,
+    *,
+    tenant_id: str,
+    name: str,
+    expires_in_seconds: float | None = None,
+) -> tuple[ApiKey, str]:
     """Generate a tenant's key; the second value is the key itself, which is not stored.
 
     Raises:
         db.tenants.tenants.TenantDeletedError: the tenant was deleted.
     """
     tenants.require_not_deleted(session, tenant_id)
-    row, key = api_keys.create(session, tenant_id=tenant_id, name=name)
-    audit.record(session, actor, "key.create", row.id, after={"tenant": tenant_id, "name": name})
+    row, key = api_keys.create(
+        session, tenant_id=tenant_id, name=name, expires_in_seconds=expires_in_seconds
+    )
+    after = {"tenant": tenant_id, "name": name, **audited_end(row)}
+    audit.record(session, actor, "key.create", row.id, after=after)
     return row, key
 
 

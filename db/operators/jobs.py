@@ -107,6 +107,7 @@ def _copy_of(job: Job) -> NewJob:
         metadata=job.job_metadata,
         webhook=Webhook.from_json(job.webhook) if job.webhook else None,
         vendor_micros=job.vendor_micros,
+        keep_seconds=job.keep_seconds,
         # Without the digest: the client that sent the failed one gets a job of its own.
         origin=Origin(SurfaceName(job.surface), job.surface_request, _warnings_of(job)),
     )

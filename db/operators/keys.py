@@ -1,6 +1,7 @@
 """Operators' own API keys: rows like those of tenants, with a role; each change is audited."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -26,11 +27,26 @@ def list_keys(session: Session) -> Sequence[ApiKey]:
     ).all()
 
 
-def create(session: Session, actor: Actor, *, name: str, role: OperatorRole) -> tuple[ApiKey, str]:
+def create(
+    session: Session,
+    actor: Actor,
+    *,
+    name: str,
+    role: OperatorRole,
+    expires_in_seconds: float | None = None,
+) -> tuple[ApiKey, str]:
     """Generate an operator's key; the second value is the key itself, which is not stored."""
-    row, key = api_keys.create(session, tenant_id=None, name=name, role=role)
-    audit.record(session, actor, "operator.create", row.id, after={"name": name, "role": role})
+    row, key = api_keys.create(
+        session, tenant_id=None, name=name, role=role, expires_in_seconds=expires_in_seconds
+    )
+    after = {"name": name, "role": role, **audited_end(row)}
+    audit.record(session, actor, "operator.create", row.id, after=after)
     return row, key
+
+
+def audited_end(row: ApiKey) -> dict[str, str]:
+    """The entry of the audit log for a key's end, where it has one."""
+    return {} if row.expires_at is None else {"expires_at": row.expires_at.isoformat()}
 
 
 def revoke(session: Session, actor: Actor, key_id: str) -> bool:
@@ -42,7 +58,7 @@ def revoke(session: Session, actor: Actor, key_id: str) -> bool:
     row = session.get(ApiKey, key_id, populate_existing=True)
     if row is None or row.tenant_id is not None:
         return False
-    if row.role == OperatorRole.OPERATOR and row.revoked_at is None:
+    if row.role == OperatorRole.OPERATOR:
         _require_another(session, key_id)
     if not api_keys.revoke(session, key_id):
         return False
@@ -52,12 +68,23 @@ def revoke(session: Session, actor: Actor, key_id: str) -> bool:
 
 def _require_another(session: Session, key_id: str) -> None:
     # The lock serializes two operators who revoke each other's key.
-    may_write = select(ApiKey.id).where(
+    may_write = select(ApiKey.id).where(ApiKey.role == OperatorRole.OPERATOR, api_keys.is_valid())
+    valid = session.scalars(may_write.order_by(ApiKey.id).with_for_update()).all()
+    if valid == [key_id]:
+        raise LastOperatorError
+
+
+def last_expiry(session: Session) -> datetime | None:
+    """The moment at which the last operator's key that may change things expires, or expired.
+
+    None where such a key has no end, and where there is none at all: a deployment may be run by
+    commands alone.
+    """
+    may_write = select(ApiKey).where(
         ApiKey.role == OperatorRole.OPERATOR, ApiKey.revoked_at.is_(None)
     )
-    valid = session.scalars(may_write.order_by(ApiKey.id).with_for_update()).all()
-    if not set(valid) - {key_id}:
-        raise LastOperatorError
+    ends = [row.expires_at for row in session.scalars(may_write)]
+    return None if None in ends else max((end for end in ends if end), default=None)
 
 
 def prefix(key_id: str) -> str:

@@ -23,6 +23,7 @@ LIMITS = (
     "allowance_models",
     "cancel_charge",
     "max_stored_bytes",
+    "keep_seconds",
 )
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from db.billing.vendor import Spend, spend_today
 from db.jobs.waiting import SERVING_NOW, WORKER_STALE_SECONDS
 from db.reports.usage import QueueDepth, queue_depths
+from db.tenants import api_keys
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class DatabaseGauges:
         open_holds: jobs with an open hold.
         oldest_hold_seconds: the age of the oldest open hold.
         vendor: today's spend at the vendor of hosted models.
+        expiring_keys: valid keys that expire within a week, by their owner: operator or tenant.
     """
 
     queues: Sequence[QueueDepth]
@@ -33,6 +35,7 @@ class DatabaseGauges:
     open_holds: int
     oldest_hold_seconds: float
     vendor: Spend
+    expiring_keys: Mapping[str, int]
 
 
 _READY = text(f"""
@@ -65,4 +68,5 @@ def snapshot(session: Session) -> DatabaseGauges:
         open_holds=open_holds,
         oldest_hold_seconds=float(oldest_hold),
         vendor=spend_today(session),
+        expiring_keys=api_keys.count_expiring(session),
     )

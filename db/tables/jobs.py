@@ -21,6 +21,12 @@ from db.values.job_state import ACTIVE, JobState
 _states = ", ".join(f"'{state}'" for state in JobState)
 _active = ", ".join(f"'{state}'" for state in sorted(ACTIVE))
 
+KEPT_UNTIL = "(finished_at AT TIME ZONE 'UTC') + keep_seconds * '00:00:01'::interval"
+"""The moment from which a job's contents are removed, in UTC; without the zone, whose arithmetic
+depends on a session's settings, it can be indexed."""
+HAS_KEPT_CONTENTS = "keep_seconds IS NOT NULL AND finished_at IS NOT NULL AND input <> '{}'"
+"""The predicate of finished jobs with a time of their own whose contents are still there."""
+
 
 class Job(Base):
     """One job of a tenant; this row is the only truth about it.
@@ -108,8 +114,9 @@ class Job(Base):
     # Synchronous requests that wait for the job: when the last of them leaves, it is canceled. 0
     # for a job that goes on whoever leaves.
     sync_clients: Mapped[int] = mapped_column(server_default="0")
-    # The time for which its owner wants its contents and results kept, in seconds from its end;
-    # null is the tier's, or the service's own time.
+    # The time for which its contents and results are kept, in seconds from its end: its owner's
+    # or its tier's at submission, whichever is less. Null keeps results for the service's own time,
+    # and the contents as long as the row.
     keep_seconds: Mapped[int | None]
 
     # The result apart from stored artifacts, as JSON; null until the job succeeds, or if none.
@@ -191,6 +198,7 @@ class Job(Base):
             ),
         ),
         Index("ix_jobs_finished", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
+        Index("ix_jobs_kept", text(f"({KEPT_UNTIL})"), postgresql_where=text(HAS_KEPT_CONTENTS)),
         Index(
             "ix_jobs_failed",
             "error_code",

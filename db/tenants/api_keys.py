@@ -12,12 +12,14 @@ import string
 import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import ColumnElement, case, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from db.core.base import new_id
+from db.core.clock import from_now
 from db.tables import ApiKey, Tenant
 from db.tenants.tenants import TenantSuspendedError
 
@@ -32,7 +34,26 @@ _USABLE = text("""
 SELECT tenants.suspended_at IS NOT NULL AS suspended
 FROM api_keys LEFT JOIN tenants ON tenants.id = api_keys.tenant_id
 WHERE api_keys.id = :key_id AND api_keys.revoked_at IS NULL
+    AND (api_keys.expires_at IS NULL OR api_keys.expires_at > now())
 """)
+
+# Several processes write uses of the same keys: none waits for another one.
+_RECORD_USES = text("""
+WITH used AS (
+    SELECT id FROM api_keys
+    WHERE id = ANY (:key_ids) AND (last_used_at IS NULL OR last_used_at < now() - :fresh)
+        AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+    FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE api_keys SET last_used_at = now() FROM used WHERE api_keys.id = used.id
+""")
+_FRESH = timedelta(minutes=5)
+"""A use is not written when one that is younger is known."""
+
+MIN_LIFETIME_SECONDS = 60
+MAX_LIFETIME_SECONDS = 10 * 366 * 86_400
+EXPIRES_SOON = timedelta(days=7)
+"""The time before a key's end in which operators are warned of it."""
 
 
 class OperatorRole(StrEnum):
@@ -43,7 +64,7 @@ class OperatorRole(StrEnum):
 
 
 class InvalidKeyError(Exception):
-    """The key is malformed, unknown or revoked; the message does not say which."""
+    """The key is malformed, unknown, revoked or expired; the message does not say which."""
 
     def __init__(self) -> None:
         super().__init__("this API key is not valid; check it, or ask for a new one")
@@ -70,6 +91,7 @@ def create(
     tenant_id: str | None,
     name: str,
     role: OperatorRole = OperatorRole.OPERATOR,
+    expires_in_seconds: float | None = None,
 ) -> tuple[ApiKey, str]:
     """Generate a key; the second value is the key itself, which is not stored.
 
@@ -78,6 +100,7 @@ def create(
         tenant_id: its owner; None makes an operator's key.
         name: a label for its owner.
         role: of an operator's key; a tenant's has none.
+        expires_in_seconds: the time after which it is refused; None for a key without an end.
     """
     row_id = new_id("key")
     secret = "".join(secrets.choice(_DIGITS) for _ in range(_SECRET_DIGITS))
@@ -88,9 +111,11 @@ def create(
         name=name,
         role=role if tenant_id is None else None,
         secret_sha256=_hash(secret),
+        expires_at=None if expires_in_seconds is None else from_now(expires_in_seconds),
     )
     session.add(row)
     session.flush()
+    session.refresh(row)
     return row, body + _checksum(body)
 
 
@@ -103,24 +128,29 @@ def identify(session: Session, key: str) -> Identity:
     """Look up the owner of a key.
 
     Raises:
-        InvalidKeyError: it is malformed, unknown or revoked.
+        InvalidKeyError: it is malformed, unknown, revoked or expired.
         db.tenants.tenants.TenantSuspendedError: its tenant is suspended.
     """
     key_id = key_id_of(key)
     if key_id is None:
         raise InvalidKeyError
     statement = select(ApiKey, Tenant.suspended_at).join(Tenant, isouter=True)
-    found = session.execute(statement.where(ApiKey.id == key_id)).first()
+    found = session.execute(statement.where(ApiKey.id == key_id, is_valid())).first()
     if found is None:
         raise InvalidKeyError
     row, suspended_at = found
-    if row.revoked_at is not None or not hmac.compare_digest(
-        row.secret_sha256, _hash(_secret_of(key))
-    ):
+    if not hmac.compare_digest(row.secret_sha256, _hash(_secret_of(key))):
         raise InvalidKeyError
     if suspended_at is not None:
         raise TenantSuspendedError
     return Identity(row.id, row.tenant_id, row.name, OperatorRole(row.role) if row.role else None)
+
+
+def is_valid() -> ColumnElement[bool]:
+    """The condition that a key is neither revoked nor expired, by the database's clock."""
+    return ApiKey.revoked_at.is_(None) & or_(
+        ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()
+    )
 
 
 def key_id_of(key: str) -> str | None:
@@ -139,7 +169,7 @@ def check(session: Session, key_id: str) -> None:
     """Check that a key, identified earlier, may still be used: one statement, before any work.
 
     Raises:
-        InvalidKeyError: it has been revoked.
+        InvalidKeyError: it was revoked, or has expired.
         db.tenants.tenants.TenantSuspendedError: its tenant has been suspended.
     """
     found = session.execute(_USABLE, {"key_id": key_id}).one_or_none()
@@ -150,10 +180,14 @@ def check(session: Session, key_id: str) -> None:
 
 
 def usable(session: Session, key_ids: Collection[str]) -> set[str]:
-    """Those of these keys that are not revoked, and whose tenant is not suspended."""
+    """Those of these keys that are valid, and whose tenant is not suspended."""
     statement = select(ApiKey.id).join(Tenant, isouter=True).where(ApiKey.id.in_(key_ids))
-    valid = statement.where(ApiKey.revoked_at.is_(None), Tenant.suspended_at.is_(None))
-    return set(session.scalars(valid))
+    return set(session.scalars(statement.where(is_valid(), Tenant.suspended_at.is_(None))))
+
+
+def record_uses(session: Session, key_ids: Collection[str]) -> None:
+    """Record that keys are used now, accurate to some minutes; not those that are refused."""
+    session.execute(_RECORD_USES, {"key_ids": sorted(key_ids), "fresh": _FRESH})
 
 
 def revoke(session: Session, key_id: str) -> bool:
@@ -167,12 +201,35 @@ def revoke(session: Session, key_id: str) -> bool:
     return session.scalar(statement) is not None
 
 
-def list_keys(session: Session, *, tenant_id: str | None = None) -> Sequence[tuple[ApiKey, str]]:
-    """Keys and the names of their tenants ("operator" for none), oldest first."""
+def expires_soon() -> ColumnElement[bool]:
+    """The condition that a valid key expires within `EXPIRES_SOON`."""
+    return is_valid() & (ApiKey.expires_at < func.now() + EXPIRES_SOON)
+
+
+def count_expiring(session: Session) -> dict[str, int]:
+    """The keys that expire soon, of operators and of tenants."""
+    owner = case((ApiKey.tenant_id.is_(None), "operator"), else_="tenant")
+    counts = select(owner, func.count()).where(expires_soon()).group_by(owner)
+    return {"operator": 0, "tenant": 0} | dict(session.execute(counts).all())
+
+
+def list_keys(
+    session: Session, *, tenant_id: str | None = None, unused_for: timedelta | None = None
+) -> Sequence[tuple[ApiKey, str]]:
+    """Keys and the names of their tenants ("operator" for none), oldest first.
+
+    Args:
+        session: the transaction.
+        tenant_id: only keys of this tenant.
+        unused_for: only valid keys that were not used for so long, nor made in that time.
+    """
     owner = func.coalesce(Tenant.name, "operator")
     statement = select(ApiKey, owner).join(Tenant, isouter=True).order_by(ApiKey.id)
     if tenant_id is not None:
         statement = statement.where(ApiKey.tenant_id == tenant_id)
+    if unused_for is not None:
+        last = func.coalesce(ApiKey.last_used_at, ApiKey.created_at)
+        statement = statement.where(is_valid(), last < func.now() - unused_for)
     return [(row, name) for row, name in session.execute(statement)]
 
 

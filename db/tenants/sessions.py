@@ -1,6 +1,6 @@
 """Sessions of browsers, and links that open one: a random token, its hash in a row with an expiry.
 
-Every look-up of a session checks the key that opened it: revoking a key ends its sessions.
+Every look-up of a session checks the key that opened it: a session ends with its key.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from db.core.clock import from_now
 from db.tables import ApiKey, Tenant
 from db.tables.operators import KeySession
+from db.tenants import api_keys
 
 _TOKEN_BYTES = 32
 
@@ -80,7 +81,7 @@ def _opened_by(token: str) -> Select[ApiKey]:
         select(ApiKey)
         .join(KeySession, KeySession.key_id == ApiKey.id)
         .where(KeySession.token_sha256 == _hash(token), ~KeySession.is_link)
-        .where(KeySession.expires_at > func.now(), ApiKey.revoked_at.is_(None))
+        .where(KeySession.expires_at > func.now(), api_keys.is_valid())
     )
 
 

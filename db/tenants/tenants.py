@@ -101,6 +101,12 @@ def tier_of(session: Session, tenant_id: str) -> str:
     return session.scalars(select(Tenant.tier).where(Tenant.id == tenant_id)).one()
 
 
+def tier_row(session: Session, tenant_id: str) -> Tier:
+    """A tenant's tier."""
+    tier = select(Tier).join(Tenant, Tenant.tier == Tier.name).where(Tenant.id == tenant_id)
+    return session.scalars(tier).one()
+
+
 def requests_per_minute(session: Session, tenant_id: str) -> int | None:
     """The limit of the tenant's tier; None where it has none, or there is no such tenant.
 

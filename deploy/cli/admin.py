@@ -1,6 +1,7 @@
 """`bottega migrate|tenants|keys|doctor`: set up a deployment, its tenants and their keys."""
 
 import sys
+from datetime import timedelta
 
 import click
 from sqlalchemy.orm import Session
@@ -16,18 +17,24 @@ from db.tenants.api_keys import OperatorRole
 from db.values.pricing import MAX_AMOUNT_MICROS
 from deploy.cli import credit
 from deploy.cli.common import (
+    Duration,
     actor,
     check_label,
     check_name,
     errors_about,
+    expires_in_option,
     json_option,
     open_database,
     print_rows,
     require_tenant,
+    row_values,
+    seconds_of,
     transaction,
 )
 from deploy.cli.tenants.deletion import delete_tenant
 from deploy.cli.tenants.export import export_tenant
+
+_KEY_TIMES = ("created_at", "expires_at", "last_used_at", "revoked_at")
 
 
 @click.command()
@@ -151,38 +158,59 @@ def keys() -> None:
 @click.option("--operator", is_flag=True, help="Create an operator's key, for the whole service.")
 @click.option("--viewer", is_flag=True, help="With --operator: the key reads and changes nothing.")
 @click.option("--name", default="", callback=check_label, help="A label, to recognize the key by.")
+@expires_in_option
 @json_option
 def create_key(
-    tenant_id: str | None, name: str, *, operator: bool, viewer: bool, as_json: bool
+    tenant_id: str | None,
+    name: str,
+    expires_in: timedelta | None,
+    *,
+    operator: bool,
+    viewer: bool,
+    as_json: bool,
 ) -> None:
     """Create a key and print it. It is shown only this once."""
     if operator == bool(tenant_id) or (viewer and not operator):
         raise click.UsageError("name either --tenant ID or --operator (optionally with --viewer)")
+    seconds = seconds_of(expires_in)
     with transaction() as session:
         if tenant_id is None:
             role = OperatorRole.VIEWER if viewer else OperatorRole.OPERATOR
-            row, key = operator_keys.create(session, actor(), name=name, role=role)
+            row, key = operator_keys.create(
+                session, actor(), name=name, role=role, expires_in_seconds=seconds
+            )
         else:
             require_tenant(session, tenant_id)
-            row, key = operator_actions.create_key(session, actor(), tenant_id=tenant_id, name=name)
+            row, key = operator_actions.create_key(
+                session, actor(), tenant_id=tenant_id, name=name, expires_in_seconds=seconds
+            )
         print_rows([{"key_id": row.id, "api_key": key}], as_json=as_json)
 
 
 @keys.command("list")
 @click.option("--tenant", "tenant_id", help="Only keys of the tenant with this id.")
+@click.option(
+    "--unused-for",
+    type=Duration(1, api_keys.MAX_LIFETIME_SECONDS),
+    help="Only valid keys that were neither used nor made within this time.",
+)
 @json_option
-def list_keys(tenant_id: str | None, *, as_json: bool) -> None:
-    """List keys by id, revoked ones too. The keys themselves are not stored."""
+def list_keys(tenant_id: str | None, unused_for: timedelta | None, *, as_json: bool) -> None:
+    """List keys by id, revoked ones too. The keys themselves are not stored.
+
+    The time of the last use is accurate to some minutes.
+    """
     with transaction() as session:
         rows = [
             {
                 "key_id": row.id,
                 "owner": owner,
                 "name": row.name,
-                "created_at": row.created_at,
-                "revoked_at": row.revoked_at or "",
+                **row_values(row, _KEY_TIMES),
             }
-            for row, owner in api_keys.list_keys(session, tenant_id=tenant_id)
+            for row, owner in api_keys.list_keys(
+                session, tenant_id=tenant_id, unused_for=unused_for
+            )
         ]
     print_rows(rows, as_json=as_json)
 

@@ -1,9 +1,11 @@
 """The parts that the operator's commands share: the actor, a transaction, options, tables."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import click
@@ -14,13 +16,59 @@ from db.core.base import Base
 from db.core.session import Database
 from db.core.settings import DatabaseSettings
 from db.operators.audit import Actor
-from db.tenants import tenants
+from db.tenants import api_keys, tenants
 from deploy.process.actor import command_actor
 
 _NAME_LENGTH = 100
 
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+
+
+class Duration(click.ParamType[timedelta]):
+    """A time such as 90d: a whole number of seconds, minutes, hours, days or weeks.
+
+    Args:
+        shortest: the shortest one, in seconds.
+        longest: the longest one, in seconds.
+    """
+
+    name = "duration"
+
+    def __init__(self, shortest: int, longest: int) -> None:
+        self._shortest = shortest
+        self._longest = longest
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """The form of a value, for the help."""
+        del param, ctx
+        return "90d|12h|…"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        """The duration that a text names."""
+        parts = re.fullmatch(r"([0-9]{1,12})([smhdw])", str(value).strip())
+        if parts is None:
+            self.fail(f"{value!r} is no time: use 90d, 12h, 30m, 600s or 2w.", param, ctx)
+        seconds = int(parts[1]) * _UNITS[parts[2]]
+        if not self._shortest <= seconds <= self._longest:
+            self.fail(
+                f"{value} is out of range: use {self._shortest}s to {self._longest // 86_400}d.",
+                param,
+                ctx,
+            )
+        return timedelta(seconds=seconds)
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, not a table.")
 """For commands that print rows."""
+
+expires_in_option = click.option(
+    "--expires-in",
+    type=Duration(api_keys.MIN_LIFETIME_SECONDS, api_keys.MAX_LIFETIME_SECONDS),
+    help="Refuse the key after this time; by default it has no end.",
+)
+"""For commands that make a key."""
 
 limit_option = click.option(
     "--limit",
@@ -105,6 +153,11 @@ def errors_about(target: str, *explained: type[Exception]) -> Iterator[None]:
         yield
     except expected as error:
         raise click.ClickException(f"{target}: {error}") from error
+
+
+def seconds_of(duration: timedelta | None) -> float | None:
+    """The seconds of an option that may be left out."""
+    return None if duration is None else duration.total_seconds()
 
 
 def row_values(row: Base, names: Sequence[str]) -> dict[str, Any]:

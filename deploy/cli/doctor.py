@@ -22,9 +22,11 @@ from db.core.session import Database
 from db.core.settings import DatabaseSettings
 from db.jobs.queries import artifact_keys
 from db.jobs.waiting import WORKER_STALE_SECONDS, ready_workers
+from db.operators import keys as operator_keys
 from db.storage.object_store import ObjectNotFoundError, ObjectStore, StoreError
 from db.storage.settings import StorageSettings, open_store
 from db.tables import Tier
+from db.tenants import api_keys
 from db.webhooks.queries import count_pending_with
 from deploy.cli.models import fits
 from deploy.cli.models.device_check import check_devices
@@ -156,6 +158,7 @@ def check_deployment(variants: Sequence[str]) -> Iterator[CheckResult]:
         "store": _store,
         "invariants": _invariants,
         "webhooks": _webhooks,
+        "keys": _keys,
         "artifacts": _artifacts,
         "open files": _open_files,
         "workers": _workers,
@@ -283,6 +286,23 @@ def _webhooks(environment: Environment) -> str:
             "BOTTEGA_URL_SECRET; give it the API's, and restart it"
         )
     return "the courier can send all that wait"
+
+
+def _keys(environment: Environment) -> str:
+    """An operator's key that may change things is valid for longer than a week."""
+    with environment.database.transaction(durable=False) as session:
+        last = operator_keys.last_expiry(session)
+        expiring = api_keys.count_expiring(session)
+        now = session.scalars(select(func.now())).one()
+    if last is not None and last < now + api_keys.EXPIRES_SOON:
+        raise FindingError(
+            f"the last key that may change things expires at {last.astimezone(UTC):%Y-%m-%d %H:%M} "
+            "UTC: make another one, bottega operators create NAME"
+        )
+    if not any(expiring.values()):
+        return "none expires within a week"
+    named = " and ".join(f"{number} of {owner}s" for owner, number in expiring.items() if number)
+    return f"{named} expire within a week: bottega keys list"
 
 
 def _artifacts(environment: Environment) -> str:

@@ -1,12 +1,23 @@
 """`bottega operators`: the keys of operators."""
 
+from datetime import timedelta
+
 import click
 
 from db.operators import keys as operator_keys
 from db.tenants.api_keys import OperatorRole
-from deploy.cli.common import actor, check_name, json_option, print_rows, row_values, transaction
+from deploy.cli.common import (
+    actor,
+    check_name,
+    expires_in_option,
+    json_option,
+    print_rows,
+    row_values,
+    seconds_of,
+    transaction,
+)
 
-_COLUMNS = ("id", "name", "role", "created_at", "revoked_at")
+_COLUMNS = ("id", "name", "role", "created_at", "expires_at", "last_used_at", "revoked_at")
 
 
 @click.group()
@@ -32,11 +43,18 @@ def list_operators(*, as_json: bool) -> None:
     show_default=True,
     help="A viewer reads everything and changes nothing.",
 )
+@expires_in_option
 @json_option
-def create_operator(name: str, role: str, *, as_json: bool) -> None:
+def create_operator(name: str, role: str, expires_in: timedelta | None, *, as_json: bool) -> None:
     """Create an operator's key for NAME and print it. It is shown only this once."""
     with transaction() as session:
-        row, key = operator_keys.create(session, actor(), name=name, role=OperatorRole(role))
+        row, key = operator_keys.create(
+            session,
+            actor(),
+            name=name,
+            role=OperatorRole(role),
+            expires_in_seconds=seconds_of(expires_in),
+        )
         print_rows([{"key_id": row.id, "role": row.role, "api_key": key}], as_json=as_json)
 
 

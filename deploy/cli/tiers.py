@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from db.operators import tiers as operator_tiers
+from db.tenants.tiers import MIN_KEEP_SECONDS
 from db.values.cancel_charge import CancelCharge
 from db.values.fair_share import MAX_WEIGHT, MIN_WEIGHT
 from db.values.job_state import Priority
@@ -13,7 +14,7 @@ from deploy.cli.common import actor, json_option, print_rows, row_values, transa
 
 _MAX_COUNT = 2**31 - 1
 _MAX_BYTES = 10**15
-_REMOVED_BY_ZERO = ("requests_per_minute", "max_stored_bytes")
+_REMOVED_BY_ZERO = ("requests_per_minute", "max_stored_bytes", "keep_seconds")
 _COUNT = click.IntRange(0, _MAX_COUNT)
 
 
@@ -37,6 +38,16 @@ class _FiniteRange(click.FloatRange):
         if math.isnan(number):
             self.fail(f"{value} is not a number; use one from {self.min} to {self.max:.0f}.")
         return number
+
+
+class _KeepSeconds(click.IntRange):
+    """A time that leaves owners some to get their results, or 0."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        seconds = super().convert(value, param, ctx)
+        if 0 < seconds < MIN_KEEP_SECONDS:
+            self.fail(f"{seconds} is too short; use {MIN_KEEP_SECONDS} or more, or 0.", param, ctx)
+        return seconds
 
 
 @click.group()
@@ -105,6 +116,12 @@ def _with_names(row: dict[str, Any]) -> dict[str, Any]:
     "--max-stored-bytes",
     type=click.IntRange(0, _MAX_BYTES),
     help="Most bytes of one tenant's inputs and results in the store; 0 removes the limit.",
+)
+@click.option(
+    "--keep-seconds",
+    type=_KeepSeconds(0, _MAX_COUNT),
+    help="Time after its end for which a job's results, input and metadata are kept, and the most "
+    "that a job may ask for; 0 removes it, for the service's own time.",
 )
 def set_tier(name: str, **limits: Any) -> None:
     """Set limits of the tier NAME. An option that you leave out keeps its value.

@@ -1,4 +1,4 @@
-"""Retention: the removal of expired results, unused inputs, orphaned objects and old jobs.
+"""Retention: the removal of expired results and contents, unused inputs, orphans and old jobs.
 
 Any number of processes may run it at once: a second removal of the same thing does nothing.
 """
@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.artifacts import retention
 from db.core.session import Database
 from db.storage.object_store import ObjectStore, StoreError
+from workers.courier.contents_retention import remove_expired_contents
 from workers.courier.input_retention import adopt_inputs, remove_inputs
 from workers.settings import WorkerSettings
 
@@ -38,6 +39,7 @@ _log = structlog.get_logger(__name__)
 class RemovalReport:
     """The numbers of things that one run removed."""
 
+    contents: int = 0
     results: int = 0
     orphans: int = 0
     jobs: int = 0
@@ -71,6 +73,7 @@ class Retention:
             now: the time from which the ages of orphans count.
         """
         report = RemovalReport(
+            contents=self._repeat(self._remove_contents),
             results=self._repeat(self._remove_results),
             orphans=self._remove_orphans(now or datetime.now(UTC)),
             jobs=self._repeat(self._delete_jobs)
@@ -91,6 +94,9 @@ class Retention:
             if removed < _BATCH or self._stopping.is_set():
                 break
         return total
+
+    def _remove_contents(self) -> int:
+        return remove_expired_contents(self._database, self._store, limit=_BATCH)
 
     def _remove_results(self) -> int:
         with self._database.transaction(durable=False) as session:

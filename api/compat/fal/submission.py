@@ -13,9 +13,12 @@ from api.compat.fal.flux_input import translate_flux
 from api.compat.fal.names import find_app
 from api.compat.shared.measured_pictures import MeasuredPicture, store_and_measure
 from api.compat.shared.submission import ForeignRequest, ForeignWebhook
+from api.compat.shared.translation import Translation
 from api.core.domain_errors import InvalidSubmissionError
 from api.routes.idempotency_header import IdempotencyKey
 from api.services import Services
+from db.core.json_parser import parse_json
+from db.tenants import tenants, tiers
 from db.values.job_state import Priority
 from db.values.surfaces import SurfaceName
 
@@ -25,6 +28,8 @@ _LONGEST_TIMEOUT = 7 * 86_400.0
 _PRIORITIES = {"normal": Priority.NORMAL, "low": Priority.LOW}
 _TIMEOUT = "X-Fal-Request-Timeout"
 _PRIORITY = "X-Fal-Queue-Priority"
+_LIFECYCLE = "X-Fal-Object-Lifecycle-Preference"
+_EXPIRATION = "expiration_duration_seconds"
 _WEBHOOK = "fal_webhook"
 
 
@@ -35,12 +40,14 @@ class FalHeaders:
     Attributes:
         timeout: seconds until the job must have started, as text.
         priority: "normal" or "low".
+        lifecycle: JSON with the time for which results are to be kept.
         webhook: the receiver of the result.
         idempotency_key: the client's name for the submission.
     """
 
     timeout: str | None
     priority: str | None
+    lifecycle: str | None
     webhook: str | None
     idempotency_key: str | None
 
@@ -52,12 +59,16 @@ def _headers(
     priority: Annotated[
         str | None, Header(alias=_PRIORITY, description="`normal` or `low`")
     ] = None,
+    lifecycle: Annotated[
+        str | None,
+        Header(alias=_LIFECYCLE, description='`{"expiration_duration_seconds": 3600}`'),
+    ] = None,
     fal_webhook: Annotated[
         str | None, Query(alias=_WEBHOOK, description="The receiver of the result")
     ] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> FalHeaders:
-    return FalHeaders(timeout, priority, fal_webhook, idempotency_key)
+    return FalHeaders(timeout, priority, lifecycle, fal_webhook, idempotency_key)
 
 
 FalHeadersDep = Annotated[FalHeaders, Depends(_headers)]
@@ -107,6 +118,8 @@ def translate(
         settings["priority"] = _PRIORITIES[headers.priority]
     elif headers.priority is not None:
         translation.ignore(_PRIORITY, "it is normal or low")
+    if headers.lifecycle is not None:
+        settings["keep_seconds"] = _keep_seconds(services, caller, headers.lifecycle, translation)
     return ForeignRequest(
         SurfaceName.FAL,
         translation,
@@ -130,3 +143,32 @@ def _seconds(text: str) -> float:
     if not math.isfinite(seconds):
         raise InvalidSubmissionError.of_field((_TIMEOUT,), "should be a number of seconds")
     return min(seconds, _LONGEST_TIMEOUT)
+
+
+def _keep_seconds(
+    services: Services, caller: Caller, lifecycle: str, translation: Translation
+) -> int | None:
+    """The time for which the job is kept: the nearest one that the tier allows."""
+    asked = _expiration(lifecycle)
+    if asked is None:
+        translation.ignore(_LIFECYCLE, 'it is JSON as {"expiration_duration_seconds": 3600}')
+        return None
+    with services.database.autocommit() as session:
+        tier = tenants.tier_row(session, caller.tenant_id)
+    longest = int(tiers.longest_keep(tier, services.settings.result_keep_seconds))
+    kept = max(tiers.MIN_KEEP_SECONDS, min(asked, longest))
+    if kept != asked:
+        translation.adjust(_LIFECYCLE, f"the request is kept for {kept} seconds after its end")
+    return kept
+
+
+def _expiration(lifecycle: str) -> int | None:
+    """The seconds that the header's JSON names; None if it names none."""
+    try:
+        preference = parse_json(lifecycle)
+    except ValueError:
+        return None
+    seconds = preference.get(_EXPIRATION) if isinstance(preference, dict) else None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return None
+    return math.ceil(seconds) if seconds >= 0 else None

@@ -6,12 +6,12 @@ from sqlalchemy.orm import Session
 from api.auth.operator import PREFIX, OperatorDep, WriterDep
 from api.core.errors import not_found
 from api.core.json_body import JsonRoute
-from api.schemas.admin import CreatedKey, KeyList, KeyView, NewKey
+from api.schemas.admin import CreatedKey, NewKey
 from api.schemas.jobs import ShortText
+from api.schemas.keys import KeyList, key_view
 from api.services import ServicesDep
 from db.operators import actions as operator_actions
-from db.operators import keys as operator_keys
-from db.tables import ApiKey, Tenant
+from db.tables import Tenant
 from db.tenants import api_keys
 
 router = APIRouter(
@@ -35,8 +35,13 @@ def create_key(
     """Create a key. Its secret is shown only in this response."""
     with services.database.transaction() as session:
         _require(session, tenant_id)
-        row, key = operator_actions.create_key(session, actor, tenant_id=tenant_id, name=sent.name)
-        session.refresh(row)
+        row, key = operator_actions.create_key(
+            session,
+            actor,
+            tenant_id=tenant_id,
+            name=sent.name,
+            expires_in_seconds=sent.expires_in_seconds,
+        )
         created = CreatedKey(**key_view(row).model_dump(), api_key=key)
     response.headers["Cache-Control"] = "no-store"
     return created
@@ -50,17 +55,6 @@ def revoke_key(
     with services.database.transaction() as session:
         if not operator_actions.revoke_key(session, actor, tenant_id=tenant_id, key_id=key_id):
             raise not_found("valid key")
-
-
-def key_view(row: ApiKey) -> KeyView:
-    """A key as lists show it."""
-    return KeyView(
-        id=row.id,
-        prefix=operator_keys.prefix(row.id),
-        name=row.name,
-        created_at=row.created_at,
-        revoked_at=row.revoked_at,
-    )
 
 
 def _require(session: Session, tenant_id: str) -> None:

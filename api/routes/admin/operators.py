@@ -5,9 +5,9 @@ from fastapi import APIRouter, Response
 from api.auth.operator import PREFIX, OperatorDep, WriterDep
 from api.core.errors import not_found
 from api.core.json_body import JsonRoute
-from api.routes.admin.keys import key_view
 from api.schemas.admin import CreatedOperator, NewOperator, OperatorList, OperatorView
 from api.schemas.jobs import ShortText
+from api.schemas.keys import key_view
 from api.services import ServicesDep
 from db.operators import keys as operator_keys
 from db.tables import ApiKey
@@ -29,8 +29,13 @@ def create_operator(
 ) -> CreatedOperator:
     """Create an operator's key. Its secret is shown only in this response."""
     with services.database.transaction() as session:
-        row, key = operator_keys.create(session, actor, name=sent.name, role=sent.role)
-        session.refresh(row)
+        row, key = operator_keys.create(
+            session,
+            actor,
+            name=sent.name,
+            role=sent.role,
+            expires_in_seconds=sent.expires_in_seconds,
+        )
         created = CreatedOperator(**_view(row).model_dump(), api_key=key)
     response.headers["Cache-Control"] = "no-store"
     return created

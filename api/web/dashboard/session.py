@@ -1,6 +1,7 @@
 """The signed-in operator of a request, and the permission to change things."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -29,6 +30,7 @@ class CurrentOperator:
     """An operator who is signed in.
 
     Attributes:
+        expires_at: the moment from which the key is refused; None for never.
         csrf: the token that each form of this session must carry.
         token: the session's own, of its cookie.
     """
@@ -36,6 +38,7 @@ class CurrentOperator:
     key_id: str
     name: str
     role: OperatorRole
+    expires_at: datetime | None
     csrf: str
     token: str = field(repr=False)
 
@@ -73,7 +76,9 @@ def _find_operator(services: Services, token: str) -> CurrentOperator | None:
         key = key_sessions.find_operator(session, token)
     if key is None:
         return None
-    return CurrentOperator(key.id, key.name, OperatorRole(key.role or ""), csrf_token(token), token)
+    services.key_uses.note(key.id)
+    role = OperatorRole(key.role or "")
+    return CurrentOperator(key.id, key.name, role, key.expires_at, csrf_token(token), token)
 
 
 def is_open(services: Services, token: str) -> bool:

@@ -17,7 +17,7 @@ router = APIRouter()
 
 HOME = "/dashboard/"
 FORM_PATH = "/dashboard/sign-in"
-_REFUSED = "This is not an operator's key, or the key was revoked."
+_REFUSED = "This is not an operator's key, or the key was revoked or has expired."
 
 
 def _identify(session: Session, key: str) -> Identity:

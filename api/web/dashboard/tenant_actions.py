@@ -18,12 +18,14 @@ from api.web.dashboard.session import WriterDep
 from api.web.dashboard.tenant_page import tenant_values
 from db.operators import actions as operator_actions
 from db.tables import Tenant
+from db.tenants.api_keys import MAX_LIFETIME_SECONDS
 from db.tenants.tenants import UnknownTierError
 
 router = APIRouter()
 
 HOME = "/dashboard/tenants"
 _DELETION_SECONDS = 20.0
+_DAY_SECONDS = 86_400
 _MICROS = 1_000_000
 _MAX_DOLLARS = 1_000_000_000
 _Name = Annotated[str, Form(min_length=1, max_length=100)]
@@ -83,12 +85,21 @@ def create_key(
     services: ServicesDep,
     operator: WriterDep,
     name: Annotated[str, Form(max_length=100)] = "",
+    days: Annotated[str, Form(pattern="^ *[0-9]{0,4} *$")] = "",
 ) -> HTMLResponse:
     """Create a key, and show it this one time."""
+    lifetime = int(days) * _DAY_SECONDS if days.strip() else None
+    if lifetime is not None and not 0 < lifetime <= MAX_LIFETIME_SECONDS:
+        most = MAX_LIFETIME_SECONDS // _DAY_SECONDS
+        raise invalid(["body", "days"], f"use 1 to {most} days, or none for a key without an end")
     with services.database.transaction() as session:
         _require(session, tenant_id)
         _, key = operator_actions.create_key(
-            session, operator.actor, tenant_id=tenant_id, name=name.strip()
+            session,
+            operator.actor,
+            tenant_id=tenant_id,
+            name=name.strip(),
+            expires_in_seconds=lifetime,
         )
         values = tenant_values(session, tenant_id) or {}
     return page(request, "tenant.html", operator, message=None, secret=key, **values)

@@ -3,11 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from api.web.dashboard.chart import Chart
 from db.reports import usage as reports
 from db.reports.usage import UsageSum
+from db.tables import ApiKey
 from db.tenants import api_keys, tenants
 from db.tenants.tenants import Account
 
@@ -28,9 +30,23 @@ def tenant_values(session: Session, tenant_id: str) -> dict[str, Any] | None:
         "account": _account(account),
         "by_model": reports.usage_sums(session, tenant_id, start, end, ["model"]),
         "spend_chart": _spend_chart(by_day, start),
-        "keys": [key for key, _ in api_keys.list_keys(session, tenant_id=tenant_id)],
+        "keys": _keys(session, tenant_id),
         "period": f"{PERIOD_DAYS} days",
     }
+
+
+def _keys(session: Session, tenant_id: str) -> list[tuple[ApiKey, str]]:
+    now = session.scalars(select(func.now())).one()
+    rows = api_keys.list_keys(session, tenant_id=tenant_id)
+    return [(key, _key_state(key, now)) for key, _ in rows]
+
+
+def _key_state(key: ApiKey, now: datetime) -> str:
+    if key.revoked_at is not None:
+        return "revoked"
+    if key.expires_at is None or key.expires_at > now + api_keys.EXPIRES_SOON:
+        return "active"
+    return "expires_soon" if key.expires_at > now else "expired"
 
 
 def _account(account: Account) -> dict[str, Any]:

@@ -54,6 +54,7 @@ def current_tenant(services: Services, token: str | None) -> CurrentTenant | Non
         key = key_sessions.find_tenant(session, token)
     if key is None or key.tenant_id is None:
         return None
+    services.key_uses.note(key.id)
     add_log_fields(tenant_id=key.tenant_id, key_id=key.id)
     return CurrentTenant(key.tenant_id, key.id, csrf_token(token), token)
 

@@ -70,6 +70,10 @@ class OpenApi:
         with self.database.transaction() as session:
             assert api_keys.revoke(session, self.key_id)
 
+    def expire(self) -> None:
+        change = "UPDATE api_keys SET expires_at = now() WHERE id = :id"
+        jobs.sql(self.database, change, id=self.key_id)
+
     def suspend(self) -> None:
         with self.database.transaction() as session:
             assert suspend_tenant(session, Actor("key_0", "test"), self.tenant_id)
@@ -100,7 +104,10 @@ def succeed(database: Database, held: Any, store: LocalStore) -> None:
     assert jobs.complete(database, held, stored)
 
 
-@pytest.mark.parametrize(("end", "code"), [("revoke", "unauthorized"), ("suspend", "suspended")])
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [("revoke", "unauthorized"), ("expire", "unauthorized"), ("suspend", "suspended")],
+)
 @pytest.mark.parametrize("told_by", ["event", "reconciliation"])
 def test_who_is_shut_out_meanwhile_gets_nothing_of_the_job(
     make_open_api: Callable[..., OpenApi],

@@ -1,4 +1,4 @@
-"""A key that was revoked, or whose tenant was suspended, stores nothing through any API."""
+"""A key that is not valid any more, or whose tenant was suspended, stores nothing by any API."""
 
 import base64
 from collections.abc import Callable
@@ -25,6 +25,7 @@ URI = "data:image/png;base64," + base64.b64encode(PNG).decode()
 REGION = {"x1": 1, "y1": 1, "x2": 40, "y2": 40}
 SHUT_OUT = {
     "revoked": "UPDATE api_keys SET revoked_at = now() WHERE tenant_id = :tenant",
+    "expired": "UPDATE api_keys SET expires_at = now() WHERE tenant_id = :tenant",
     "suspended": "UPDATE tenants SET suspended_at = now() WHERE id = :tenant",
 }
 

@@ -1,4 +1,4 @@
-"""A revoked key and a suspended tenant are refused before anything is done for them."""
+"""A revoked or expired key and a suspended tenant are refused before anything is done for them."""
 
 import base64
 from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ class KnownTenant:
         return [path for path in self.store.rglob("*") if path.is_file()]
 
 
-@pytest.fixture(params=["revoked", "suspended"])
+@pytest.fixture(params=["revoked", "expired", "suspended"])
 def known(
     request: pytest.FixtureRequest, make_api: MakeApi, database: Database, tmp_path: Path
 ) -> Iterator[KnownTenant]:
@@ -55,10 +55,10 @@ def known(
         assert first.status_code == 202, first.text
         change = {
             "revoked": "UPDATE api_keys SET revoked_at = now() WHERE id = :id RETURNING id",
-            "suspended": "UPDATE tenants SET suspended_at = now() WHERE id = :tenant RETURNING id",
+            "expired": "UPDATE api_keys SET expires_at = now() WHERE id = :id RETURNING id",
+            "suspended": "UPDATE tenants SET suspended_at = now() WHERE id = :id RETURNING id",
         }[request.param]
-        sql = {"revoked": {"id": row.id}, "suspended": {"tenant": tenant_id}}[request.param]
-        jobs.sql(database, change, **sql)
+        jobs.sql(database, change, id=tenant_id if request.param == "suspended" else row.id)
         url = f"http://127.0.0.1:{remote.port}/a.png"
         yield KnownTenant(client, tmp_path / "store", remote, url)
 

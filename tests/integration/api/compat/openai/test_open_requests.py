@@ -181,10 +181,11 @@ def test_a_stream_of_a_failed_job_that_is_asked_for_again_is_an_error(site: Site
     assert site.error(answer, 500)["code"] == "invalid_lora"
 
 
-def test_a_revoked_key_ends_a_stream_with_an_error(site: Site) -> None:
+@pytest.mark.parametrize("end", ["revoked_at", "expires_at"])
+def test_a_key_that_ends_ends_a_stream_with_an_error(site: Site, end: str) -> None:
     thread, got = in_background(lambda: site.generate(stream=True))
     assert await_true(lambda: site.rows() == [("queued",)])
-    site.change("api_keys", "revoked_at = now()")
+    site.change("api_keys", f"{end} = now()")
     thread.join()
     [(_, data)] = events_of(got[0])
     assert data["error"]["code"] == "invalid_api_key"

@@ -1,0 +1,34 @@
+"""The retention of jobs' contents: removed `keep_seconds` after the end, as by their DELETE."""
+
+from db.artifacts import inputs as stored_inputs
+from db.artifacts import retention
+from db.core.session import Database
+from db.jobs import contents
+from db.storage.object_store import ObjectStore
+
+
+def remove_expired_contents(database: Database, store: ObjectStore, *, limit: int) -> int:
+    """Remove the contents of jobs whose time is over; return the number of these jobs.
+
+    The rows and the books stay. A picture that was sent with several jobs goes with the last one,
+    and one that an unfinished job names stays, as does an upload.
+    """
+    with database.transaction(durable=False) as session:
+        due = retention.jobs_with_expired_contents(session, limit=limit)
+    return sum(_remove(database, store, job_id) for job_id in due)
+
+
+def _remove(database: Database, store: ObjectStore, job_id: str) -> bool:
+    with database.transaction() as session:
+        job = retention.lock_job_with_expired_contents(session, job_id)
+        if job is None:
+            return False
+        unshared = stored_inputs.lock_unshared(session, job.tenant_id, job.input)
+        inputs = retention.last_used_by(session, job, unshared)
+        # The objects first: after a crash between the two they are removed again, and none stays.
+        for key in [*contents.remaining_keys(session, job_id), *inputs]:
+            store.delete(key)
+        for key in inputs:
+            stored_inputs.remove(session, key)
+        contents.remove_contents(session, job)
+    return True
