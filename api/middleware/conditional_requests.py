@@ -5,7 +5,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.core.protocol.validators import is_current, weak_etag
 
-_OK = 200
+_OK, _NOT_MODIFIED = 200, 304
+_CACHING = "private, no-cache"
+"""A browser may keep the answer, and asks each time whether it has changed."""
+
 _OF_CONTENT = ("content-length", "content-type", "content-encoding", "accept-ranges")
 """The headers of a body, which 304 has not."""
 
@@ -47,6 +50,8 @@ class _Validated:
 
     async def _start(self, message: Message) -> None:
         headers = MutableHeaders(scope=message)
+        if message["status"] == _NOT_MODIFIED:
+            headers.setdefault("Cache-Control", _CACHING)
         if message["status"] != _OK or "no-store" in headers.get("cache-control", ""):
             await self._send(message)
         elif (etag := headers.get("etag")) is not None:
@@ -70,11 +75,11 @@ class _Validated:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _validated(self, message: Message, headers: MutableHeaders, etag: str) -> Message:
-        headers.setdefault("Cache-Control", "private, no-cache")
+        headers.setdefault("Cache-Control", _CACHING)
         self._is_not_modified = is_current(etag, self._if_none_match)
         if not self._is_not_modified:
             return message
         for name in _OF_CONTENT:
             if name in headers:
                 del headers[name]
-        return {**message, "status": 304}
+        return {**message, "status": _NOT_MODIFIED}
