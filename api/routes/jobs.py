@@ -89,6 +89,7 @@ async def submit_job(
         submission,
         views.render,
         idempotency_key=idempotency_key,
+        base_url=views.base,
     )
     job = RenderedJob(result.view)
     headers = {"Location": job.view.urls.self} | ({REPLAYED: "true"} if result.replayed else {})
