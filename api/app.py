@@ -23,6 +23,7 @@ from api.core import errors
 from api.core.artifact_urls import ArtifactUrls
 from api.core.client_address import Networks
 from api.core.json_meter import JsonLimits, data_uri_chars
+from api.core.query_names import KnownNames
 from api.core.request_log import RequestLog
 from api.core.settings import ApiSettings
 from api.core.surfaces import respond_in_shape
@@ -30,11 +31,16 @@ from api.core.urls import is_public_https
 from api.middleware.allowed_hosts import AllowedHosts
 from api.middleware.authentication import Authentication
 from api.middleware.body_limit import BodyLimit
+from api.middleware.conditional_requests import ConditionalRequests
+from api.middleware.cross_origin import CrossOrigin
 from api.middleware.forwarded_headers import ForwardedHeaders
+from api.middleware.head_requests import HeadRequests
+from api.middleware.options_requests import OptionsRequests
 from api.middleware.rate_limit import RateLimit
 from api.middleware.request_spans import RequestSpans
 from api.middleware.security_headers import HTTPS_ONLY, NO_CONTENT_POLICY, SecurityHeaders
 from api.middleware.surface_routing import SurfaceRouting
+from api.middleware.trailing_slash import TrailingSlash
 from api.openapi import DescribedApp
 from api.resources.body_budget import BodyBudget
 from api.resources.cached_reading import CachedReading
@@ -113,6 +119,8 @@ def create_app(catalogue: Catalogue | None = None) -> FastAPI:
         description=_DESCRIPTION,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
+        dependencies=[KnownNames],
         lifespan=_lifespan(settings, _offered(catalogue or catalog.installed(), settings)),
     )
     mounting.mount(app)
@@ -124,13 +132,16 @@ def create_app(catalogue: Catalogue | None = None) -> FastAPI:
     _add_docs(app)
     dashboard.install(app)
     playground.install(app)
+    app.add_middleware(ConditionalRequests)
     _limit_bodies(app, settings)
     app.add_middleware(RateLimit)
     app.add_middleware(Authentication, guarded=GUARDED)
     app.add_middleware(RequestSpans)
+    app.add_middleware(OptionsRequests)
     app.add_middleware(AllowedHosts, settings=settings)
     app.https_only = is_public_https(settings)
     app.trusted_proxies = settings.trusted_proxies
+    app.cors_origins = settings.cors_origins
     return app
 
 
@@ -162,19 +173,23 @@ class _Application(DescribedApp):
     """The application, with its log and the security headers around all other middleware.
 
     So the answer to an error that nothing handles has the headers, and the id of its request.
-    Around both, forwarded headers are read: the log names the client's address.
+    So have the headers by which a page of another origin may read it. Around them, the request is
+    brought into the form in which all others read it: its client, method and path.
     """
 
     https_only = False
     trusted_proxies: Networks = ()
+    cors_origins: Sequence[str] = ()
 
     def build_middleware_stack(self) -> ASGIApp:
         """The whole application as one ASGI function."""
         more = HTTPS_ONLY if self.https_only else {}
         logged = RequestLog(super().build_middleware_stack())
         secured = SecurityHeaders(logged, NO_CONTENT_POLICY, more)
-        routed = SurfaceRouting(secured, [each.surface for each in mounting.SURFACES])
-        return ForwardedHeaders(routed, trusted=self.trusted_proxies)
+        shared = CrossOrigin(secured, self.cors_origins)
+        routed = SurfaceRouting(shared, [each.surface for each in mounting.SURFACES])
+        spelled = TrailingSlash(routed, [f"{site.PATH}/" for site in (dashboard, playground)])
+        return ForwardedHeaders(HeadRequests(spelled), trusted=self.trusted_proxies)
 
 
 def _offered(catalogue: Catalogue, settings: ApiSettings) -> Catalogue:

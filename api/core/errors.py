@@ -15,7 +15,6 @@ from pydantic import BaseModel, Field
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
 
 from api.core.artifact_urls import InvalidTokenError
 from api.core.domain_errors import (
@@ -35,6 +34,7 @@ from api.core.domain_errors import (
 )
 from api.core.json_body import says_json
 from api.core.plain_words import message_of
+from api.core.protocol.methods import allow_header, routed_methods
 from api.core.request_key import ConflictingKeysError
 from db.artifacts.file_names import TooManyNamesError
 from db.artifacts.storage_limit import StorageFullError
@@ -343,23 +343,17 @@ def problem_of_http(request: Request, error: Exception) -> ProblemError:
     return ProblemError(error.status_code, code, error.detail, http_headers(request, error))
 
 
-_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+_METHOD_NOT_ALLOWED = 405
 
 
 def http_headers(request: Request, error: HTTPException) -> Mapping[str, str]:
     """The headers of an HTTP error's response; `Allow` lists every method of the path."""
     headers = dict(error.headers or {})
-    if "Allow" in headers:
+    if error.status_code == _METHOD_NOT_ALLOWED:
         # A route's error names its own methods alone. No route has the path of a static file.
-        routed = [method for method in _METHODS if _is_routed(request, method)]
-        headers["Allow"] = ", ".join(routed) or headers["Allow"]
+        routed = routed_methods(request.app.router.routes, request.scope)
+        headers["Allow"] = allow_header(routed or ["GET"])
     return headers
-
-
-def _is_routed(request: Request, method: str) -> bool:
-    path = {name: request.scope[name] for name in ("type", "path", "root_path", "headers")}
-    scope = {**path, "method": method, "path_params": {}}
-    return any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes)
 
 
 def problem_of_bug(request: Request, _error: Exception) -> ProblemError:

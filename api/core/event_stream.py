@@ -11,6 +11,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from api.core.metrics import slow_readers
+from api.core.protocol.methods import is_head
 
 PING_SECONDS = 15.0
 """The longest silence of a stream: proxies take a longer one for a dead connection."""
@@ -58,8 +59,11 @@ class EventStream(StreamingResponse):
         self._on_disconnect = on_disconnect
         self._slow_reader_seconds = slow_reader_seconds
 
-    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the frames; a stream of a slow reader is broken off."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the frames; a stream of a slow reader is broken off, HEAD gets no frame."""
+        if is_head(scope):
+            await self._send_headers(send)
+            return
 
         async def wait() -> None:
             await wait_until_disconnected(receive)
@@ -71,9 +75,17 @@ class EventStream(StreamingResponse):
                 # Without the last message the server closes the connection.
                 slow_readers.inc()
 
+    async def _send_headers(self, send: Send) -> None:
+        async with aclosing(self._frames):
+            await self._send(send, self._start)
+            await self._send(send, {"type": "http.response.body", "body": b""})
+
+    @property
+    def _start(self) -> Message:
+        return {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+
     async def _send_all(self, frames: AsyncGenerator[bytes, None], send: Send) -> None:
-        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
-        await self._send(send, start)
+        await self._send(send, self._start)
         async for each in frames:
             await self._send(send, {"type": "http.response.body", "body": each, "more_body": True})
         await self._send(send, {"type": "http.response.body", "body": b"", "more_body": False})

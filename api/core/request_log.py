@@ -12,6 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.core import metrics
+from api.core.protocol.methods import is_head, sent_method
 
 HEADER = "X-Request-Id"
 ID_PATTERN = r"^[!-~]{1,100}$"
@@ -87,8 +88,9 @@ class _LoggedResponse:
         self._status = _SERVER_ERROR
         self._is_stream = False
         headers = Headers(scope=scope)
-        self._is_long_poll = (
-            "wait" in headers.get("prefer", "") or b"wait=" in scope["query_string"]
+        self._is_long_poll = not is_head(scope) and (
+            any("wait" in line for line in headers.getlist("prefer"))
+            or b"wait=" in scope["query_string"]
         )
         self._bytes_in = headers.get("content-length", "0")
         sent_id = headers.get(HEADER, "")
@@ -103,10 +105,12 @@ class _LoggedResponse:
             headers = MutableHeaders(scope=message)
             headers[HEADER] = self.fields["request_id"]
             self._status = message["status"]
-            if headers.get("content-type", "").startswith("text/event-stream"):
+            is_stream = headers.get("content-type", "").startswith("text/event-stream")
+            if is_stream and not is_head(self._scope):
                 self._is_stream = True
                 metrics.streams_open.inc()
-        self._bytes += len(message.get("body", b""))
+        if not is_head(self._scope):
+            self._bytes += len(message.get("body", b""))
         await self._send(message)
 
     def finish(self) -> None:
@@ -138,7 +142,8 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 def _method(scope: Scope) -> str:
     """The method, or "other": an invented one must not make a label value of its own."""
-    return scope["method"] if scope["method"] in _METHODS else "other"
+    method = sent_method(scope)
+    return method if method in _METHODS else "other"
 
 
 def _template(scope: Scope) -> str:

@@ -1,11 +1,18 @@
 """The API's settings, read from the environment."""
 
+import json
+import re
 from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from db.core.secret_strength import require_strong
+
+_PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 
 
 class ApiSettings(BaseSettings):
@@ -51,6 +58,10 @@ class ApiSettings(BaseSettings):
         trusted_proxies: networks of the proxies before it, whose `X-Forwarded-For` and
             `X-Forwarded-Proto` are believed, e.g. `["10.0.0.0/8"]`. Of any other peer they are
             ignored; none by default.
+        cors_origins: the origins whose pages may call the service from a browser (CORS), e.g.
+            "https://app.example.org", several with commas between them; "*" for all, none by
+            default. The pages of the service itself are open to no other origin, and signed links
+            to files always to all.
     """
 
     model_config = SettingsConfigDict(
@@ -79,9 +90,50 @@ class ApiSettings(BaseSettings):
     max_long_polls_per_key: PositiveInt = 50
     slow_reader_seconds: PositiveFloat = 30
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
 
     @field_validator("url_secret")
     @classmethod
     def _check_url_secret(cls, secret: SecretStr) -> SecretStr:
         require_strong("BOTTEGA_URL_SECRET", secret.get_secret_value())
         return secret
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _read_cors_origins(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            parts = json.loads(value) if value.lstrip().startswith("[") else value.split(",")
+        except ValueError:
+            parts = [value]
+        return tuple(str(part).strip() for part in parts if part)
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_cors_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(origin if origin == "*" else _origin(origin) for origin in origins)
+
+
+def _origin(text: str) -> str:
+    """An origin as browsers spell it: in lower case, without the port that its scheme has anyway.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    host = parts.hostname or ""
+    is_bare = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in parts.netloc)
+    if not (parts.scheme and parts.scheme != "file" and _HOST.fullmatch(host) and is_bare):
+        message = (
+            f"BOTTEGA_CORS_ORIGINS: {text!r} is no origin; write a scheme and a host, without a "
+            "path, such as https://app.example.org, or * for all"
+        )
+        raise ValueError(message)
+    named = f"[{host}]" if ":" in host else host
+    is_usual = port is None or port == _PORTS.get(parts.scheme)
+    return f"{parts.scheme}://{named}" + ("" if is_usual else f":{port}")

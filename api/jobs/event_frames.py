@@ -20,12 +20,12 @@ class Moment:
     """Events of a job that came together, oldest first, and the job when it has ended with them.
 
     Attributes:
-        last_id: the id of the event of the end; None where the end was found in the database.
+        last_id: the id of the end, which a client names that has seen it.
     """
 
     events: tuple[StreamedEvent, ...]
     last: RenderedJob | None = None
-    last_id: str | None = None
+    last_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,19 @@ class FollowedJob:
     caller: Caller
     waiter: Waiter
     first: JobView
+
+    async def is_told(self, last_event_id: str | None) -> bool:
+        """True when the job is over, and the client has been sent its end.
+
+        A client of event streams comes back after each end, until it is answered with 204.
+        """
+        if not last_event_id or not is_over(self.first):
+            return False
+        if last_event_id == _end_id(self.first):
+            return True
+        events = await self.services.hub.replay(self.first.id, self.waiter)
+        ends = [each.order for each in events if each.event.type == "done"]
+        return bool(ends) and _order(last_event_id) >= ends[-1]
 
     async def frames(self, last_event_id: str | None) -> AsyncGenerator[bytes, None]:
         """The encoded events; the stream ends after `done`, or when the client goes away.
@@ -92,7 +105,7 @@ class FollowedJob:
                 if last is None:
                     self.waiter.reopen()
             if others or last or is_first or not (done or self.waiter.is_over):
-                yield Moment(others, last, done.event.id if done else None)
+                yield Moment(others, last, _id_of_end(done, last))
             if last is not None:
                 return
             is_first = False
@@ -111,6 +124,19 @@ class FollowedJob:
             credential=self.caller.credential,
             job_id=self.first.id,
         )
+
+
+def _id_of_end(done: StreamedEvent | None, last: RenderedJob | None) -> str:
+    """The id of the event of the end; one of the job's row where no event came. Empty before."""
+    if done is not None:
+        return done.event.id
+    return "" if last is None else _end_id(last.view)
+
+
+def _end_id(job: JobView) -> str:
+    """The id of the end of a job without an event of it: of its time, as the ids of events."""
+    at = job.finished_at.timestamp() if job.finished_at else 0.0
+    return f"{int(at * 1000)}-0"
 
 
 def _order(event_id: str | None) -> tuple[int, int]:

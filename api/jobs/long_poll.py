@@ -1,7 +1,6 @@
-"""Long polls: `?wait=n`, or `Prefer: wait=n` (RFC 7240)."""
+"""Long polls: waits for the end of a job, by `?wait=n` or `Prefer: wait=n`."""
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 
@@ -12,16 +11,8 @@ from api.jobs.views import JobViews, is_over
 from api.resources.waiter import CloseReason, Waiter
 from api.services import Services
 
-_PREFER = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?", re.IGNORECASE)
-
 Disconnection = Callable[[], Awaitable[None]]
 """A function whose call returns when the client has gone away."""
-
-
-def preferred_wait(prefer: str | None, *, longest: float) -> float:
-    """Seconds to wait by a `Prefer` header, at most `longest`; 0 without a `wait` in it."""
-    match = _PREFER.search(prefer or "")
-    return min(float(match[1]), longest) if match else 0.0
 
 
 async def wait_until_over(

@@ -46,9 +46,9 @@ class RenderedJob:
     def _done(self) -> bytes:
         return frame("done", self.json)
 
-    def done(self, event_id: str | None) -> bytes:
+    def done(self, event_id: str) -> bytes:
         """The last event of a stream, with the job."""
-        return self._done if event_id is None else b"id: " + event_id.encode() + b"\n" + self._done
+        return b"id: " + event_id.encode() + b"\n" + self._done
 
 
 async def load_job(

@@ -23,6 +23,7 @@ from db.jobs.submit import submit_job, submit_job_at_once
 from db.jobs.types import NATIVE, AcceptedJob, NewJob, Origin
 from db.tables import Job
 from db.values.job_state import JobState
+from db.webhooks.types import Webhook
 from workers.messaging.queue import Ticket
 from workers.telemetry import tracing
 
@@ -48,6 +49,7 @@ def submit(
     *,
     idempotency_key: str | None = None,
     origin: Origin = NATIVE,
+    base_url: str = "",
 ) -> SubmissionResult:
     """Insert the job in one transaction, then notify. The ticket may fail: the row is safe.
 
@@ -63,6 +65,7 @@ def submit(
         render: renders the result from a session and jobs.
         idempotency_key: the request's idempotency key, if any; with one, the digest is ignored.
         origin: the API that the submission came by.
+        base_url: the URL by which the service was asked, for those in its webhooks.
 
     Raises:
         db.tenants.api_keys.InvalidKeyError: the caller's key has been revoked.
@@ -88,7 +91,7 @@ def submit(
         vendor_limit_micros=limit,
         keep_limit_seconds=services.settings.result_keep_seconds,
         origin=origin,
-        webhook=origin.webhook or prepared.webhook,
+        webhook=origin.webhook or _with_base(prepared.webhook, base_url),
     )
     while True:
         try:
@@ -98,6 +101,13 @@ def submit(
                 raise
             if _is_taken(services, new):
                 new = replace(new, origin=replace(origin, digest=None))
+
+
+def _with_base(webhook: Webhook | None, base_url: str) -> Webhook | None:
+    """The webhook with the URL by which the service was asked, where the settings have none."""
+    if webhook is None or webhook.base_url:
+        return webhook
+    return replace(webhook, base_url=base_url)
 
 
 def _is_taken(services: Services, new: NewJob) -> bool:

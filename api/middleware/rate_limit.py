@@ -37,9 +37,8 @@ class RateLimit:
             await self._app(scope, receive, send)
         elif (identity := scope.get(IDENTITY)) is not None:
             await self._by_key(identity, scope, receive, send)
-        elif _is_open(scope) and (wait := await _count_address(scope)):
-            count_refused("anonymous")
-            await refuse(_anonymous_problem(wait), scope, receive, send)
+        elif _is_open(scope) and (problem := await address_problem(scope)) is not None:
+            await refuse(problem, scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -58,9 +57,14 @@ def _is_open(scope: Scope) -> bool:
     return surface_of(scope) is not None or scope["path"].startswith(_OPEN)
 
 
-async def _count_address(scope: Scope) -> int:
+async def address_problem(scope: Scope) -> ProblemError | None:
+    """Count a call without a key by its address: 429 beyond the limit, else None."""
     services: Services = scope["app"].state.services
-    return await services.anonymous_limit.hit(client_network(client_address(scope)))
+    wait = await services.anonymous_limit.hit(client_network(client_address(scope)))
+    if not wait:
+        return None
+    count_refused("anonymous")
+    return _anonymous_problem(wait)
 
 
 async def _count_key(services: Services, identity: Identity) -> RateLimitStatus | None:

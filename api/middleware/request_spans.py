@@ -3,6 +3,7 @@
 from opentelemetry.trace import Span
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.core.protocol.methods import sent_method
 from api.core.surfaces import surface_of
 from workers.telemetry import tracing
 
@@ -22,7 +23,7 @@ class RequestSpans:
         if not traced:
             await self._app(scope, receive, send)
             return
-        with tracing.request_span(scope["method"], _traceparent(scope)) as span:
+        with tracing.request_span(sent_method(scope), _traceparent(scope)) as span:
 
             async def send_and_describe(message: Message) -> None:
                 if message["type"] == "http.response.start":
@@ -38,11 +39,11 @@ def _is_traced(scope: Scope) -> bool:
 
 def _describe(span: Span, scope: Scope, status: int) -> None:
     span.set_attributes(
-        {"http.request.method": scope["method"], "http.response.status_code": status},
+        {"http.request.method": sent_method(scope), "http.response.status_code": status},
     )
     if (route := getattr(scope.get("route"), "path", None)) is not None:
         span.set_attribute("http.route", route)
-        span.update_name(f"{scope['method']} {route}")
+        span.update_name(f"{sent_method(scope)} {route}")
     if status >= _SERVER_ERROR:
         tracing.fail(span, str(status))
 

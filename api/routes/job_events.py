@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Header, Request, Response
 
 from api.auth.tenant import IdentifiedCallerDep
 from api.core.errors import document_of, problem_of
@@ -55,18 +55,22 @@ async def _followed_job(
             "`done` with the job; `error` with a problem when the key is revoked meanwhile",
             "content": {"text/event-stream": {"example": _EXAMPLE}},
         },
+        204: {"description": "`Last-Event-ID` is that of `done`: nothing will follow"},
     },
 )
 async def stream_events(
     services: ServicesDep,
     followed: Annotated[FollowedJob, Depends(_followed_job)],
     last_event_id: Annotated[str | None, Header()] = None,
-) -> EventStream:
+) -> Response:
     """Follow a job: past events are replayed, then new ones follow in real time.
 
     `Last-Event-ID` resumes after the last received event. New progress and previews come a few
-    times a second, the newest only. The stream ends after `done`.
+    times a second, the newest only. The stream ends after `done`; a client that then comes back
+    with the id of `done` gets 204, at which an `EventSource` comes no more.
     """
+    if await followed.is_told(last_event_id):
+        return Response(status_code=204)
     return EventStream(
         _until_refused(followed.frames(last_event_id)),
         on_disconnect=lambda: followed.waiter.close(CloseReason.DISCONNECTED),

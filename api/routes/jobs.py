@@ -1,6 +1,5 @@
 """Calls for jobs: submit, get, list and cancel."""
 
-import re
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Annotated
@@ -16,9 +15,11 @@ from api.core.domain_errors import TooManyStreamsError
 from api.core.event_stream import disconnection
 from api.core.json_body import JsonRoute
 from api.core.paging import decode_cursor, link_next_page
+from api.core.protocol.methods import is_head
+from api.core.protocol.preferences import preferences, preferred_wait
 from api.core.urls import base_url
 from api.jobs import actions, removal
-from api.jobs.long_poll import preferred_wait, wait_until_over
+from api.jobs.long_poll import wait_until_over
 from api.jobs.quote import quote_submission
 from api.jobs.rendered_job import RenderedJob, load_job
 from api.jobs.submit import submit
@@ -42,7 +43,15 @@ _ACCEPTED_HEADERS = (
     documented_headers("Location", "Preference-Applied") | _JOB_HEADERS | REPLAYED_HEADER
 )
 
-Wait = Annotated[float, Query(ge=0, le=60, description="Seconds to wait for the job to be over")]
+_LONGEST = "60 at most, and more means 60"
+Wait = Annotated[
+    float,
+    Query(
+        ge=0,
+        allow_inf_nan=False,
+        description=f"Seconds to wait for the job to be over: {_LONGEST}",
+    ),
+]
 
 
 @router.post(
@@ -61,7 +70,10 @@ async def submit_job(
     services: ServicesDep,
     caller: CallerDep,
     dry_run: Annotated[bool, Query(description="Return the quote and submit nothing")] = False,  # noqa: FBT002
-    prefer: Annotated[str | None, Header(description="`wait=n`, up to 60 seconds")] = None,
+    _prefer: Annotated[
+        str | None,
+        Header(alias="prefer", description=f"`wait=n` (RFC 7240): n seconds, {_LONGEST}"),
+    ] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Submit a job: returns once it is durably queued, or over with `Prefer: wait=n`.
@@ -79,9 +91,11 @@ async def submit_job(
         submission,
         views.render,
         idempotency_key=idempotency_key,
+        base_url=views.base,
     )
     job = RenderedJob(result.view)
     headers = {"Location": job.view.urls.self} | ({REPLAYED: "true"} if result.replayed else {})
+    prefer = request.headers.getlist("prefer")
     wait = preferred_wait(prefer, longest=services.settings.max_wait_seconds)
     # A preference, not a demand: the job is submitted, and a key with too many waits may poll.
     with suppress(TooManyStreamsError):
@@ -97,6 +111,8 @@ async def submit_job(
                 disconnection=disconnection(request),
             )
             headers["Preference-Applied"] = f"wait={wait:g}"
+    if not wait and "respond-async" in preferences(prefer):
+        headers["Preference-Applied"] = "respond-async"
     return _job_response(job, 202, headers)
 
 
@@ -114,18 +130,22 @@ async def get_job(
     services: ServicesDep,
     caller: IdentifiedCallerDep,
     wait: Wait = 0,
-    if_none_match: Annotated[str | None, Header()] = None,
+    _if_none_match: Annotated[str | None, Header(alias="if-none-match")] = None,
 ) -> Response:
     """The job's current state; `?wait=n` returns when it is over, after n seconds at the latest.
 
     The response has an `ETag`, and `Retry-After` while the job is not over.
     """
     views = JobViews(services, base_url(request, services.settings))
+    seconds = 0.0 if is_head(request.scope) else min(wait, services.settings.max_wait_seconds)
     job = await wait_until_over(
-        services, views, caller, job_id=job_id, seconds=wait, disconnection=disconnection(request)
+        services,
+        views,
+        caller,
+        job_id=job_id,
+        seconds=seconds,
+        disconnection=disconnection(request),
     )
-    if job.etag in re.split(r"\s*,\s*", if_none_match or ""):
-        return Response(status_code=304, headers={"ETag": job.etag})
     return _job_response(job, 200, {})
 
 

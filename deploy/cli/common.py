@@ -82,8 +82,8 @@ limit_option = click.option(
 
 def check_name(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
     """Callback of a parameter that names something, with the limits of the HTTP API."""
-    if not value:
-        raise click.BadParameter("use at least one character")
+    if not value.strip():
+        raise click.BadParameter("use at least one character that is no blank")
     return check_label(_context, _parameter, value)
 
 

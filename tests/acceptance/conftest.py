@@ -7,11 +7,15 @@ import pytest
 from db.tenants import api_keys
 from tests.acceptance.stack import Client, Stack
 
+CORS_ORIGIN = "http://localhost:5173"
+"""The origin of other pages that may call the stack."""
+
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A running stack; at the end it must exit with 0 and leave no process."""
-    running = Stack(tmp_path_factory.mktemp("stack") / "data", tls=True)
+    settings = {"BOTTEGA_CORS_ORIGINS": CORS_ORIGIN}
+    running = Stack(tmp_path_factory.mktemp("stack") / "data", settings, tls=True)
     try:
         running.start()
         yield running

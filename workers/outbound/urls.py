@@ -1,8 +1,10 @@
 """Parses URLs that users send, strictly: an ambiguous URL, for any two parsers, is refused."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from encodings import idna
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from urllib.parse import urlsplit
 
@@ -16,6 +18,9 @@ _MAX_PORT = 65_535
 # No spaces, controls, backslashes or quotes, and nothing that IDNA or NFKC could turn into a dot.
 _URL = re.compile(r"[!#-;=?-\[\]_a-z~]+")
 _AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{1,5}))?")
+_BEGINNING = re.compile(r"[A-Za-z]+://([^/?#\\]*)")
+# Letters that two versions of the standard for such names encode in two ways.
+_AMBIGUOUS = frozenset("ßς\u200c\u200d")
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 # A parser that reads 127.1, 2130706433, 0177.0.0.1 or 0x7f000001 as an address decides by the
 # last label.
@@ -65,12 +70,36 @@ def parse(url: str, *, allow_http: bool = False, ports: Sequence[int] = ()) -> T
     """
     if len(url) > _MAX_URL_LENGTH:
         raise BadUrlError(f"the URL is longer than {_MAX_URL_LENGTH} characters")
+    url = _with_ascii_host(url)
     if not _URL.fullmatch(url):
         raise BadUrlError("the URL has characters that must be percent-encoded (hosts: punycode)")
     scheme = url.partition(":")[0].lower()
     if scheme not in _schemes(allow_http=allow_http):
         raise BadUrlError("the URL must begin with https://" + " or http://" * allow_http)
     return _parse(url, scheme, ports)
+
+
+def _with_ascii_host(url: str) -> str:
+    """The URL with a host in other letters as punycode (IDNA), the form that DNS knows."""
+    match = _BEGINNING.match(url)
+    if match is None or match[1].isascii():
+        return url
+    labels = ".".join(map(_ascii_label, match[1].split(".")))
+    return url[: match.start(1)] + labels + url[match.end(1) :]
+
+
+def _ascii_label(label: str) -> str:
+    """A label as punycode, where every version of the standard agrees on it."""
+    name, colon, port = label.partition(":")
+    if label.isascii():
+        return label
+    is_plain = all(each == "-" or each.isalnum() or unicodedata.combining(each) for each in name)
+    if not is_plain or unicodedata.normalize("NFKC", name) != name or _AMBIGUOUS & {*name}:
+        raise BadUrlError("the URL's host has letters of more than one reading: write punycode")
+    try:
+        return idna.ToASCII(name).decode() + colon + port
+    except UnicodeError:
+        raise BadUrlError("the URL's host is not a host name") from None
 
 
 def _schemes(*, allow_http: bool) -> Sequence[str]:
@@ -96,14 +125,17 @@ def _parse(url: str, scheme: str, ports: Sequence[int]) -> Target:
 
 
 def _authority(netloc: str) -> tuple[str, str, str]:
-    """The bracketed literal, the name and the port, each "" where there is none."""
+    """The bracketed literal, the name and the port, each "" where there is none.
+
+    A dot at the end of a name says that it is complete, as every name here is.
+    """
     if "@" in netloc:
         raise BadUrlError("the URL must not hold a user name or a password")
     match = _AUTHORITY.fullmatch(netloc)
     if match is None:
         raise BadUrlError("the URL's host is not a name or an address")
     literal, name, port = match.groups(default="")
-    return literal, name, port
+    return literal, name.removesuffix("."), port
 
 
 def _ipv6(literal: str) -> IPAddress:

@@ -10,12 +10,12 @@ from api.auth.tenant import Caller
 from api.compat.shared.foreign_job import ForeignJob, ForeignJobs, as_foreign
 from api.core.domain_errors import InvalidSubmissionError, TooManyStreamsError
 from api.core.event_stream import disconnection
+from api.core.protocol.preferences import preferred_wait
 from api.jobs.long_poll import wait_until_over
 from api.services import Services
 
 CANCEL_AFTER = "Cancel-After"
 
-_PREFER = re.compile(r'(?:^|[,;\s])wait(?:\s*=\s*"?(\d{1,6})"?)?(?=$|[,;\s])', re.IGNORECASE)
 _USUAL_SECONDS = 60.0
 _MARGIN_SECONDS = 0.3
 """Clients stop reading half a second after the time that they ask for."""
@@ -24,12 +24,9 @@ _DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s?)?")
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 1, 7 * 86_400
 
 
-def preferred_seconds(prefer: str | None) -> float:
-    """The seconds that a `Prefer` header asks to wait: 60 for `wait` alone, 0 without one."""
-    match = _PREFER.search(prefer or "")
-    if match is None:
-        return 0.0
-    return min(float(match[1]), _USUAL_SECONDS) if match[1] else _USUAL_SECONDS
+def preferred_seconds(request: Request) -> float:
+    """The seconds that a request prefers to wait: 60 for `wait` alone, 0 without one."""
+    return preferred_wait(request.headers.getlist("prefer"), longest=_USUAL_SECONDS)
 
 
 def seconds_of(cancel_after: str) -> float:

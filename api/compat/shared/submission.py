@@ -118,8 +118,12 @@ class ForeignResult:
 def ignored_header(job: ForeignJob) -> dict[str, str]:
     """The header that names the ignored fields of a job's request; empty if all were honoured."""
     ignored = [each.parameter for each in job.view.warnings if each.code == IGNORED]
-    names = [_NOT_IN_HEADERS.sub("_", name) for name in ignored]
-    return {IGNORED_HEADER: ", ".join(names)[:_MAX_HEADER]} if names else {}
+    return {IGNORED_HEADER: header_value(ignored)} if ignored else {}
+
+
+def header_value(names: Sequence[str]) -> str:
+    """The names of ignored fields as a header can have them."""
+    return ", ".join(_NOT_IN_HEADERS.sub("_", name) for name in names)[:_MAX_HEADER]
 
 
 def submit_foreign(

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 
+from api.compat.shared.ignored_query import IgnoredQuery, note_unknown_names
 from api.core import errors
 from api.core.errors import ProblemError
 from api.core.json_body import JsonRoute
@@ -50,6 +51,8 @@ def surface_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=DOCUMENT_PATH,
+        redirect_slashes=False,
+        dependencies=[Depends(note_unknown_names)],
     )
     app.sends_422 = sends_422
     app.router.route_class = JsonRoute
@@ -58,6 +61,7 @@ def surface_app(
         return respond(problem, request.scope)
 
     errors.install(app, answer)
+    app.add_middleware(IgnoredQuery)
     return app
 
 

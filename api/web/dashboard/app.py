@@ -41,7 +41,7 @@ ROUTERS: Sequence[APIRouter] = (
 
 def create_dashboard() -> FastAPI:
     """The application that is mounted at `PATH`; it uses the outer application's services."""
-    dashboard = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    dashboard = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     for router in ROUTERS:
         dashboard.include_router(router)
     dashboard.mount("/static", VersionedFiles(STATIC, SHARED_STATIC), name="dashboard-static")

@@ -36,7 +36,7 @@ _IMAGE_SOURCES = "'self' data:"
 
 def create_playground() -> FastAPI:
     """The application; it uses the outer application's services."""
-    playground = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    playground = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     for router in ROUTERS:
         playground.include_router(router)
     playground.mount("/static", VersionedFiles(STATIC, SHARED_STATIC), name="playground-static")

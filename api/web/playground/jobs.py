@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Header, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 from sqlalchemy.orm import Session
 
 from api.core.errors import not_found
@@ -78,7 +78,8 @@ async def stream_panel(
     services: ServicesDep,
     tenant: CurrentTenantDep,
     waiter: Annotated[Waiter, Depends(_follow)],
-) -> EventStream:
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> Response:
     """The job's panel whenever it changes; then `done`."""
 
     def render_panel(values: JobValues, preview: str) -> str:
@@ -87,4 +88,4 @@ async def stream_panel(
     def read() -> JobValues:
         return job_values(services, tenant, job_id)
 
-    return LivePart(services, job_id, waiter, read, render_panel).response()
+    return LivePart(services, job_id, waiter, read, render_panel).response(last_event_id)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi.concurrency import run_in_threadpool
+from starlette.responses import Response
 
 from api.core.event_stream import PING, PING_SECONDS, EventStream, frame
 from api.resources.credentials import Credential
@@ -23,6 +24,9 @@ REFRESH_SECONDS = 3.0
 
 PAUSE_SECONDS = 0.25
 """The shortest time between two readings of a job: each browser's part is rendered for itself."""
+
+_END_ID = "done"
+"""The id of the last event: a browser that comes back with it has all."""
 
 JobValues = dict[str, Any]
 """Template values of one job; `job`, `over` and `waiting` are among them."""
@@ -78,8 +82,10 @@ class LivePart:
     read: Callable[[], JobValues]
     render: Callable[[JobValues, str], str]
 
-    def response(self) -> EventStream:
-        """The part as a stream of events."""
+    def response(self, last_event_id: str | None) -> Response:
+        """The part as a stream of events; 204 for a browser that has been sent the end."""
+        if last_event_id == _END_ID:
+            return Response(status_code=204)
         return EventStream(
             self.frames(),
             on_disconnect=lambda: self.waiter.close(CloseReason.DISCONNECTED),
@@ -109,7 +115,7 @@ class LivePart:
                 yield PING
                 sent_at = time.monotonic()
             if values["over"]:
-                yield frame("done", str(values["job"].state))
+                yield frame("done", str(values["job"].state), _END_ID)
                 return
             self.waiter.reopen()
             await asyncio.sleep(PAUSE_SECONDS)

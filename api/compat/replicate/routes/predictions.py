@@ -59,7 +59,11 @@ _MADE: dict[str, Any] = {
 _READ: dict[str, Any] = {"response_model": Prediction, "responses": OF_READS}
 
 Prefer = Annotated[
-    str | None, Header(description="`wait` waits up to 60 seconds for the end, `wait=n` up to n")
+    str | None,
+    Header(
+        alias="prefer",
+        description="`wait` waits up to 60 seconds for the end, `wait=n` up to n",
+    ),
 ]
 CancelAfter = Annotated[
     str | None,
@@ -95,11 +99,11 @@ async def _call(
     services: ServicesDep,
     caller: CallerDep,
     jobs: ForeignJobsDep,
-    prefer: Prefer = None,
+    _prefer: Prefer = None,
     cancel_after: CancelAfter = None,
     idempotency_key: IdempotencyKey = None,
 ) -> _Call:
-    began, wait = asyncio.get_running_loop().time(), preferred_seconds(prefer)
+    began, wait = asyncio.get_running_loop().time(), preferred_seconds(request)
     return _Call(request, services, caller, jobs, began, wait, cancel_after, idempotency_key)
 
 

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends, Header, Response
 
 from api.auth.tenant import Caller
 from api.compat.replicate.errors import document_of, problems
@@ -90,6 +90,7 @@ async def _followed(
             "description": "`logs`, then `output` for each result or `error`, and last `done`",
             "content": {"text/event-stream": {"schema": _EVENT, "example": _EXAMPLE}},
         },
+        204: {"description": "`Last-Event-ID` is that of `done`: nothing will follow"},
         **problems(401, 403, 404, 422, 429, 503),
     },
 )
@@ -97,8 +98,10 @@ async def stream_prediction(
     services: ServicesDep,
     followed: Annotated[_Followed, Depends(_followed)],
     last_event_id: Annotated[str | None, Header()] = None,
-) -> EventStream:
+) -> Response:
     """Follow a prediction. The URL needs no key, and expires; a GET makes a fresh one."""
+    if await followed.job.is_told(last_event_id):
+        return Response(status_code=204)
     return EventStream(
         _until_refused(_frames(followed, last_event_id)),
         on_disconnect=lambda: followed.job.waiter.close(CloseReason.DISCONNECTED),
@@ -149,17 +152,17 @@ def _log_frame(followed: _Followed, text: str, event_id: str) -> bytes:
     return frame("logs", new.strip("\n"), event_id) if new else b""
 
 
-def _last_frames(followed: _Followed, job: ForeignJob, last_id: str | None) -> bytes:
+def _last_frames(followed: _Followed, job: ForeignJob, last_id: str) -> bytes:
     """The rest of the log, the output or the error, and the end."""
     state = job.view.state
     frames = _log_frame(followed, logs_of(job), "logs-0")
     if state == JobState.SUCCEEDED:
         texts = output_texts(output_of(job, PredictionEcho.of_job(job).model))
         outputs = (frame("output", text, f"output-{n}") for n, text in enumerate(texts))
-        return frames + b"".join(outputs) + _done(last_id or "done-0", None)
+        return frames + b"".join(outputs) + _done(last_id, None)
     if state == JobState.CANCELED:
-        return frames + _done(last_id or "done-0", STATUSES[state])
-    return frames + _failure(error_of(job) or "", "error-0") + _done(last_id or "done-0", "error")
+        return frames + _done(last_id, STATUSES[state])
+    return frames + _failure(error_of(job) or "", "error-0") + _done(last_id, "error")
 
 
 def _failure(detail: str, event_id: str) -> bytes:

@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Header, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 
 from api.core.errors import not_found
 from api.core.event_stream import EventStream
@@ -63,7 +63,8 @@ async def stream_live_part(
     services: ServicesDep,
     operator: CurrentOperatorDep,
     waiter: Annotated[Waiter, Depends(_follow)],
-) -> EventStream:
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> Response:
     """The page's live part whenever the job changes; then `done`."""
 
     def render_part(values: JobValues, _preview: str) -> str:
@@ -72,4 +73,4 @@ async def stream_live_part(
     def read() -> JobValues:
         return _values(services, job_id)
 
-    return LivePart(services, job_id, waiter, read, render_part).response()
+    return LivePart(services, job_id, waiter, read, render_part).response(last_event_id)

@@ -27,13 +27,13 @@ on_both_screens = pytest.mark.parametrize(
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Debian's Chromium; the driver brings none of its own."""
+def chromium(*arguments: str) -> Iterator[Browser]:
+    """Debian's Chromium, with further arguments; the driver brings none of its own."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     assert path is not None, "install chromium; `make test` does"
     with sync_playwright() as driver:
         running = driver.chromium.launch(
-            executable_path=path, env={**os.environ, "LANG": "C.UTF-8"}
+            executable_path=path, args=arguments, env={**os.environ, "LANG": "C.UTF-8"}
         )
         yield running
         running.close()

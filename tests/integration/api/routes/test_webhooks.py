@@ -77,6 +77,19 @@ def test_a_job_tells_its_webhook_how_it_ended(client: TestClient, database: Data
     assert f'"self":"https://api.example/v1/jobs/{job_id}"' in row.body
 
 
+def test_without_a_public_url_a_webhook_has_the_urls_by_which_the_job_was_submitted(
+    make_api: MakeApi, database: Database, tenant_id: str
+) -> None:
+    with TestClient(make_api(), base_url="http://127.0.0.1:8000") as app:
+        client = signed_in(app, database, tenant_id)
+        answer = client.post("/v1/jobs", json={**INPUT, "webhook": {"url": URL}})
+        job_id = answer.json()["id"]
+        client.post(f"/v1/jobs/{job_id}/cancel")
+    [row] = of_job(database, job_id)
+    assert f'"self":"{answer.json()["urls"]["self"]}"' in row.body
+    assert f"/v1/jobs/{job_id}" in answer.json()["urls"]["self"]
+
+
 def test_every_way_to_end_is_told_of_unless_events_are_chosen(
     client: TestClient, database: Database
 ) -> None:
@@ -104,7 +117,7 @@ def test_every_way_to_end_is_told_of_unless_events_are_chosen(
         "https://0x7f.1/hook",
         "https://localhost/hook",
         "https://db.localhost/hook",
-        "https://bücher.example/hook",
+        "https://straße.example/hook",
         "https://receiver.example/hook\nX: y",
         "",
     ],

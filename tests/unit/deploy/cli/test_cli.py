@@ -66,6 +66,7 @@ def test_the_command_itself_explains_what_there_is() -> None:
         ["fleet", "/nowhere/fleet.toml"],
         ["tenants", "create"],
         ["tenants", "create", ""],
+        ["tenants", "create", " \u3000"],
         ["tenants", "create", "x" * 101],
         ["keys", "create", "--operator", "--name", "x" * 101],
         ["operators", "create", "\udcff"],

@@ -24,7 +24,8 @@ ODD = [
     *("https://127.1/", "https://127.0.1/", "https://0x7f000001/", "https://0X7F.0.0.1/"),
     *("https://2130706433/", "https://0177.0.0.1/", "https://127.0.0.01/", "https://0/"),
     *("https://127.0.0.0x1/", "https://1.2.3.4.5/", "https://256.1.1.1/", "https://a.0x/"),
-    *("https://127.0.0.1./", "https://pictures.example./", "https://.example/", "https://a..b/"),
+    *("https://127.1./", "https://pictures.example../", "https://.example/", "https://a..b/"),
+    *("https://./", "https://0x7f000001./", "https://[::1]./"),
     *("https://user@pictures.example/", "https://user:pass@pictures.example/", "https://@a.b/"),
     *("https://pictures.example\\@127.0.0.1/", "https://pictures.example\\.evil.example/"),
     *("https://pictures.example%23@127.0.0.1:80@x/", "https://127%2e0.0.1/"),
@@ -32,7 +33,13 @@ ODD = [
     *(
         "https://\uff11\uff12\uff17.0.0.1/",
         "https://127。0。0。1/",
-        "https://bücher.example/",
+        "https://straße.example/",
+        "https://a\u200db.example/",
+        "https://bü。example/",
+        "https://bü_cher.example/",
+        "https://b\u00fc\u202echer.example/",
+        "https://böse@bücher.example/",
+        "https://m\u0075\u0308nchen.example/",
         "https://loca\u017fhost/",
     ),
     *(
@@ -65,6 +72,10 @@ ODD = [
 ]
 
 
+_OF_MUELLER = ("xn--mller-kva.example", 443, "/a", "xn--mller-kva.example")
+_OF_PRIMER = ("a.xn--e1afmkfd", 8443, "/", "a.xn--e1afmkfd:8443")
+
+
 @pytest.mark.parametrize("url", ODD)
 def test_an_odd_url_is_refused_before_anything_is_looked_up(url: str) -> None:
     with pytest.raises(BadUrlError):
@@ -76,6 +87,12 @@ def test_an_odd_url_is_refused_before_anything_is_looked_up(url: str) -> None:
     [
         ("https://p.example", "p.example", 443, "/", "p.example"),
         ("HTTPS://P.Example/A?b=C#d", "p.example", 443, "/A?b=C", "p.example"),
+        ("https://p.example./x", "p.example", 443, "/x", "p.example"),
+        ("https://p.example.:8443/", "p.example", 8443, "/", "p.example:8443"),
+        ("https://bücher.example", "xn--bcher-kva.example", 443, "/", "xn--bcher-kva.example"),
+        ("https://MÜLLER.example./a", *_OF_MUELLER),
+        ("https://例え.テスト/", "xn--r8jz45g.xn--zckzah", 443, "/", "xn--r8jz45g.xn--zckzah"),
+        ("https://a.пример:8443/", *_OF_PRIMER),
         ("https://p.example:443/", "p.example", 443, "/", "p.example"),
         ("https://a_b.example:8443?q", "a_b.example", 8443, "/?q", "a_b.example:8443"),
         ("https://xn--bcher.example/", "xn--bcher.example", 443, "/", "xn--bcher.example"),
@@ -121,7 +138,8 @@ def test_no_text_makes_it_fail_in_another_way(text: str) -> None:
             target = parse(url, allow_http=True)
         except BadUrlError:
             continue
-        assert target.host == (urlsplit(url).hostname or "").strip("[]") or target.address
+        host = (urlsplit(target.url).hostname or "").strip("[]").removesuffix(".")
+        assert target.host == host or target.address
 
 
 def test_the_environment_sets_what_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from api.compat.replicate.errors import respond
-from api.compat.replicate.waits import preferred_seconds, seconds_of
+from api.compat.replicate.waits import seconds_of
 from api.core.domain_errors import InvalidField, InvalidSubmissionError, JobNotFoundError
 from api.core.errors import ProblemError, invalid, missing_key, problem_of
 
@@ -54,25 +54,6 @@ def test_text_that_no_encoding_has() -> None:
     assert document(invalid(["body", "\ud800"], "no"))["invalid_fields"][0]["field"] == (
         "input.\ud800"
     )
-
-
-@pytest.mark.parametrize(
-    ("prefer", "seconds"),
-    [
-        (None, 0),
-        ("", 0),
-        ("wait", 60),
-        ("wait=5", 5),
-        ("respond-async, wait=7", 7),
-        ("wait=600", 60),
-        ("wait=0", 0),
-        ('wait="9"', 9),
-        ("respond-async", 0),
-        ("await", 0),
-    ],
-)
-def test_the_preferred_wait(prefer: str | None, seconds: float) -> None:
-    assert preferred_seconds(prefer) == seconds
 
 
 @pytest.mark.parametrize(
