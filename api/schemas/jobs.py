@@ -24,7 +24,7 @@ from api.schemas.examples import (
 from api.schemas.webhooks import WebhookRequest
 from db.values.job_state import JobState, Priority
 from db.values.surfaces import SurfaceName
-from workers.catalog.validation import reject_nul
+from workers.catalog.validation import InputModel, reject_nul
 
 _UNSERVED = (
     "Why no worker is ready for the model: no_worker, loading (one starts) or worker_failing (its "
@@ -56,7 +56,7 @@ def _example(*values: dict[str, Any]) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": list(values)}, populate_by_name=True)
 
 
-class Submission(BaseModel):
+class Submission(InputModel):
     """A job to submit; the model's own schema describes `input` (`GET /v1/models/{id}`)."""
 
     model_config = ConfigDict(extra="forbid") | _example(IMAGE_SUBMISSION, ANALYSIS_SUBMISSION)

@@ -11,6 +11,7 @@ from api.auth.tenant import Caller
 from api.compat.fal.florence2_input import translate_florence2
 from api.compat.fal.flux_input import translate_flux
 from api.compat.fal.names import find_app
+from api.compat.shared.fields import present
 from api.compat.shared.measured_pictures import MeasuredPicture, store_and_measure
 from api.compat.shared.submission import ForeignRequest, ForeignWebhook
 from api.core.domain_errors import InvalidSubmissionError
@@ -79,7 +80,7 @@ def translate(
         services: the process's services.
         caller: the tenant and key.
         name: the application and its path.
-        body: the fields of the request; null ones are absent.
+        body: the fields of the request; null and blank ones are absent.
         headers: what it says beside them.
         is_synchronous: true when the request stays open until the job's end.
         with_previews: true to have pictures that are being painted in the job's events.
@@ -89,7 +90,7 @@ def translate(
         api.core.domain_errors.InvalidSubmissionError: a field or a header is wrong.
     """
     app = find_app(services.catalogue, name)
-    fields = {name: value for name, value in body.items() if value is not None}
+    fields = present(body)
     if app.is_florence2:
 
         def measure(picture: str) -> MeasuredPicture:

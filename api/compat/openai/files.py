@@ -19,6 +19,7 @@ from db.artifacts.file_names import NamedFile, NewName
 from db.storage.object_store import ObjectNotFoundError
 from db.values.pictures import SUFFIXES
 from db.values.surfaces import SurfaceName
+from workers.catalog.validation import InputModel
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
 
@@ -59,7 +60,7 @@ class DeletedFile(BaseModel):
     deleted: Literal[True] = True
 
 
-class FileQuery(BaseModel):
+class FileQuery(InputModel):
     """The page of the list."""
 
     after: str | None = None
