@@ -11,6 +11,7 @@ from pydantic import (
     Field,
     StrictFloat,
     StringConstraints,
+    field_validator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -79,6 +80,14 @@ class Submission(InputModel):
         "of JSON",
     )
     webhook: WebhookRequest | None = Field(None, description="The receiver of the result")
+
+    @field_validator("webhook", mode="before")
+    @classmethod
+    def _is_object(cls, webhook: Any) -> Any:
+        if isinstance(webhook, str):
+            message = 'should be an object: {"url": "https://…"}'
+            raise PydanticCustomError("model_attributes_type", "{message}", {"message": message})
+        return webhook
 
 
 class Price(BaseModel):

@@ -30,7 +30,7 @@ def _parsed(value: Any) -> Any:
 def _no_flag(value: Any) -> Any:
     """Refuse true and false where a number is meant."""
     if isinstance(value, bool):
-        raise PydanticCustomError("value_error", "Input should be a number")
+        raise PydanticCustomError("value_error", "should be a number")
     return value
 
 

@@ -13,12 +13,12 @@ from api.auth.tenant import Caller
 from api.compat.shared.foreign_job import ForeignJob, ForeignJobs
 from api.compat.shared.translation import IGNORED, Place, Translation
 from api.core.domain_errors import InvalidField, InvalidSubmissionError
-from api.core.plain_words import message_of
 from api.core.request_log import arrived_at
 from api.jobs.fingerprint import fingerprint
 from api.jobs.submit import submit
 from api.schemas.jobs import Submission
 from api.services import Services
+from db.core.plain_words import message_of
 from db.jobs.types import Origin
 from db.values.surfaces import SurfaceName
 from db.webhooks.types import ProgressEvent, Webhook, WebhookEvent

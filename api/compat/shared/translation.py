@@ -19,7 +19,7 @@ MAX_WARNINGS = 50
 """The most ignored fields that are told: a client may invent any number."""
 
 _MAX_NAME = 100
-_SUBJECTS = ("Input", "String", "List", "Value")
+_VERBS = ("should", "takes", "must", "is", "has", "needs")
 """The first words of messages that name no field."""
 
 Place = tuple[str | int, ...]
@@ -196,9 +196,8 @@ class Translation:
             for place, name in self._names.items()
             if name == foreign and len(place) == len(native) == 1
         ]
-        subject, _, rule = message.partition(" ")
-        if len(equal) > 1 and subject in _SUBJECTS:
-            return f"{native[0]} {rule}"
+        if len(equal) > 1 and message.partition(" ")[0] in _VERBS:
+            return f"{native[0]} {message}"
         return message
 
 
