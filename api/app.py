@@ -29,6 +29,7 @@ from api.core.surfaces import respond_in_shape
 from api.core.urls import is_public_https
 from api.middleware.allowed_hosts import AllowedHosts
 from api.middleware.authentication import Authentication
+from api.middleware.blank_parameters import BlankParameters
 from api.middleware.body_limit import BodyLimit
 from api.middleware.forwarded_headers import ForwardedHeaders
 from api.middleware.rate_limit import RateLimit
@@ -123,6 +124,7 @@ def create_app(catalogue: Catalogue | None = None) -> FastAPI:
     _add_docs(app)
     dashboard.install(app)
     playground.install(app)
+    app.add_middleware(BlankParameters)
     _limit_bodies(app, settings)
     app.add_middleware(RateLimit)
     app.add_middleware(Authentication, guarded=GUARDED)

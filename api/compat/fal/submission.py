@@ -17,6 +17,7 @@ from api.compat.shared.submission import ForeignRequest, ForeignWebhook
 from api.core.domain_errors import InvalidSubmissionError
 from api.routes.idempotency_header import IdempotencyKey
 from api.services import Services
+from db.values.blank import is_absent
 from db.values.job_state import Priority
 from db.values.surfaces import SurfaceName
 
@@ -58,6 +59,9 @@ def _headers(
     ] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> FalHeaders:
+    timeout, priority, fal_webhook = (
+        None if is_absent(each) else each for each in (timeout, priority, fal_webhook)
+    )
     return FalHeaders(timeout, priority, fal_webhook, idempotency_key)
 
 

@@ -24,6 +24,7 @@ from api.compat.shared.submission import (
 )
 from api.compat.shared.translation import Place, Translation
 from api.services import Services
+from db.values.blank import is_absent
 from db.values.surfaces import SurfaceName
 from db.webhooks.types import ProgressEvent, WebhookEvent
 from workers.catalog import Family, Variant
@@ -66,7 +67,7 @@ def submit_prediction(
     reference, body = asked.reference, asked.body
     kept = shortened(body.input)
     echo = PredictionEcho(reference.name, reference.version, kept, caller.key_id)
-    seconds = None if asked.cancel_after is None else seconds_of(asked.cancel_after)
+    seconds = None if is_absent(asked.cancel_after) else seconds_of(asked.cancel_after or "")
     request = ForeignRequest(
         SurfaceName.REPLICATE,
         _translation(services, caller, asked),
