@@ -1,7 +1,8 @@
 """ASGI middleware: a blank parameter of a query is none, as a blank field is none.
 
 Requests that change something keep theirs: `dry_run=` decides whether a job is paid for, and is
-refused where it says neither yes nor no.
+refused where it says neither yes nor no. So do selections for bulk actions: `tenant=` selects no
+job, and without it all tenants' jobs would be canceled.
 """
 
 from urllib.parse import unquote_plus
@@ -11,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from db.values.blank import is_blank
 
 _METHODS = ("GET", "HEAD")
+_SELECTIONS = "/v1/admin/bulk/"
 
 
 class BlankParameters:
@@ -21,9 +23,13 @@ class BlankParameters:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forward the request."""
-        if scope["type"] == "http" and scope["method"] in _METHODS and scope["query_string"]:
+        if scope["type"] == "http" and _is_reading(scope):
             scope = {**scope, "query_string": without_blanks(scope["query_string"])}
         await self._app(scope, receive, send)
+
+
+def _is_reading(scope: Scope) -> bool:
+    return scope["method"] in _METHODS and not scope["path"].startswith(_SELECTIONS)
 
 
 def without_blanks(query: bytes) -> bytes:

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth.tenant import CallerDep, IdentifiedCallerDep, TenantId
 from api.core.documented_responses import documented_headers
@@ -30,7 +30,6 @@ from api.services import ServicesDep
 from db.jobs import queries
 from db.jobs.queries import JobFilter
 from db.values.job_state import JobState
-from workers.catalog.validation import InputModel
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=JsonRoute)
 
@@ -128,7 +127,7 @@ async def get_job(
     return _job_response(job, 200, {})
 
 
-class JobQuery(InputModel):
+class JobQuery(BaseModel):
     """Filters and page of the list."""
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=())

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from api.auth.tenant import TenantId
@@ -26,7 +26,6 @@ from db.webhooks import queries as delivery_queries
 from db.webhooks import secrets as webhook_secrets
 from db.webhooks.queries import DeliveryFilter
 from db.webhooks.secrets import SigningSecret
-from workers.catalog.validation import InputModel
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
@@ -34,7 +33,7 @@ router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 _PUBLIC_ERRORS = {"refused_address": "unreachable"}
 
 
-class DeliveryQuery(InputModel):
+class DeliveryQuery(BaseModel):
     """Filters and page of the list."""
 
     model_config = ConfigDict(extra="forbid")

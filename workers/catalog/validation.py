@@ -14,7 +14,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from db.values.blank import is_absent
+from db.values.blank import is_absent, is_blank
 
 MAX_EXACT = 2**53
 """The largest number up to which every whole number has a float of its own."""
@@ -43,6 +43,13 @@ def reject_nul(text: str) -> str:
     """The same text; PostgreSQL can store every character of Unicode but NUL."""
     if "\x00" in text:
         raise PydanticCustomError("nul_character", "must not contain the NUL character")
+    return text
+
+
+def reject_blank(text: str) -> str:
+    """The same text, in which something can be seen."""
+    if is_blank(text):
+        raise PydanticCustomError("blank", "should not be blank")
     return text
 
 

@@ -19,7 +19,6 @@ from db.artifacts.file_names import NamedFile, NewName
 from db.storage.object_store import ObjectNotFoundError
 from db.values.pictures import SUFFIXES
 from db.values.surfaces import SurfaceName
-from workers.catalog.validation import InputModel
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
 
@@ -60,7 +59,7 @@ class DeletedFile(BaseModel):
     deleted: Literal[True] = True
 
 
-class FileQuery(InputModel):
+class FileQuery(BaseModel):
     """The page of the list."""
 
     after: str | None = None

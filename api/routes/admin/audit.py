@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth.operator import PREFIX, OperatorDep
 from api.schemas.admin import AuditList, AuditView
@@ -12,12 +12,11 @@ from api.schemas.timestamps import AwareTimestamp
 from api.services import ServicesDep
 from db.operators import audit
 from db.operators.audit import AuditFilter
-from workers.catalog.validation import InputModel
 
 router = APIRouter(prefix=PREFIX, tags=["admin"])
 
 
-class AuditQuery(InputModel):
+class AuditQuery(BaseModel):
     """Filters and page of the list."""
 
     model_config = ConfigDict(extra="forbid")

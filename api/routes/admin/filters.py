@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api.schemas.jobs import ShortText
 from api.schemas.timestamps import AwareTimestamp
@@ -10,12 +10,11 @@ from db.jobs.search import JobSearch
 from db.values.job_state import JobState
 from db.values.surfaces import SurfaceName
 from workers import catalog
-from workers.catalog.validation import InputModel
 
 _Pair = Annotated[ShortText, StringConstraints(pattern=r"^[^=]+=")]
 
 
-class JobSearchQuery(InputModel):
+class JobSearchQuery(BaseModel):
     """Conditions that a job must meet; without any, every job matches."""
 
     model_config = ConfigDict(extra="forbid")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import AfterValidator
 from sqlalchemy.orm import Session
 
 from api.core.errors import invalid, not_found
@@ -18,13 +19,14 @@ from api.web.dashboard.tenant_page import tenant_values
 from db.operators import actions as operator_actions
 from db.tables import Tenant
 from db.tenants.tenants import UnknownTierError
+from workers.catalog.validation import reject_blank
 
 router = APIRouter()
 
 HOME = "/dashboard/tenants"
 _MICROS = 1_000_000
 _MAX_DOLLARS = 1_000_000_000
-_Name = Annotated[str, Form(min_length=1, max_length=100)]
+_Name = Annotated[str, Form(min_length=1, max_length=100), AfterValidator(reject_blank)]
 
 
 @router.post("/tenants")
@@ -89,7 +91,7 @@ def credit_tenant(
     tenant_id: ShortText,
     dollars: Annotated[str, Form(max_length=20)],
     reference: _Name,
-    reason: Annotated[str, Form(min_length=1, max_length=200)],
+    reason: Annotated[str, Form(min_length=1, max_length=200), AfterValidator(reject_blank)],
     services: ServicesDep,
     operator: WriterDep,
 ) -> Response:

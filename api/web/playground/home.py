@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.jobs import ShortText
 from api.services import Services, ServicesDep
@@ -19,12 +19,11 @@ from api.web.playground.pages import page
 from api.web.playground.session import CurrentTenant, CurrentTenantDep
 from api.web.shared.security import site_url
 from db.tenants import tenants
-from workers.catalog.validation import InputModel
 
 router = APIRouter()
 
 
-class HomeQuery(InputModel):
+class HomeQuery(BaseModel):
     """The query of the page: a model, or a job to start from."""
 
     model_config = ConfigDict(protected_namespaces=())

@@ -26,15 +26,23 @@ def test_a_blank_parameter_is_none(query: bytes, left: bytes) -> None:
     assert without_blanks(query) == left
 
 
-@pytest.mark.parametrize(("method", "seen"), [("GET", b""), ("HEAD", b""), ("POST", b"dry_run=")])
-def test_requests_that_change_something_keep_theirs(method: str, seen: bytes) -> None:
+@pytest.mark.parametrize(
+    ("method", "path", "seen"),
+    [
+        ("GET", "/v1/jobs", b""),
+        ("HEAD", "/v1/jobs", b""),
+        ("POST", "/v1/jobs", b"tenant="),
+        ("GET", "/v1/admin/bulk/cancel", b"tenant="),
+    ],
+)
+def test_requests_that_change_something_keep_theirs(method: str, path: str, seen: bytes) -> None:
     queries = []
 
     async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
         queries.append(scope["query_string"])
 
     async def ask() -> None:
-        scope = {"type": "http", "method": method, "query_string": b"dry_run="}
+        scope = {"type": "http", "method": method, "path": path, "query_string": b"tenant="}
         await BlankParameters(app)(scope, None, None)  # type: ignore[arg-type]
 
     asyncio.run(ask())
