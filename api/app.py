@@ -30,6 +30,7 @@ from api.core.surfaces import respond_in_shape
 from api.core.urls import is_public_https
 from api.middleware.allowed_hosts import AllowedHosts
 from api.middleware.authentication import Authentication
+from api.middleware.blank_parameters import BlankParameters
 from api.middleware.body_limit import BodyLimit
 from api.middleware.conditional_requests import ConditionalRequests
 from api.middleware.cross_origin import CrossOrigin
@@ -133,6 +134,7 @@ def create_app(catalogue: Catalogue | None = None) -> FastAPI:
     dashboard.install(app)
     playground.install(app)
     app.add_middleware(ConditionalRequests)
+    app.add_middleware(BlankParameters)
     _limit_bodies(app, settings)
     app.add_middleware(RateLimit)
     app.add_middleware(Authentication, guarded=GUARDED)

@@ -19,7 +19,7 @@ _PROBLEMS: Mapping[int, tuple[str, str, str]] = {
     400: (
         "The body is no JSON, or no form, that can be read",
         "bad_request",
-        "There was an error parsing the body",
+        "the body is not in UTF-8, see its byte 12: send JSON in UTF-8",
     ),
     401: (
         "The API key is missing or not valid",
@@ -59,7 +59,7 @@ _PROBLEMS: Mapping[int, tuple[str, str, str]] = {
     422: (
         "A parameter or the body is invalid; `errors` names the places",
         "invalid_input",
-        "input.width: Input should be greater than or equal to 64",
+        "input.width: should be at least 64",
     ),
     429: (
         "Too many requests or jobs; `Retry-After` says how long to wait",
@@ -84,7 +84,7 @@ _EXTRA: Mapping[int, Json] = {
         "errors": [
             {
                 "loc": ["body", "input", "width"],
-                "msg": "Input should be greater than or equal to 64",
+                "msg": "should be at least 64",
                 "type": "greater_than_equal",
             }
         ]

@@ -32,14 +32,14 @@ from api.core.domain_errors import (
     TooManyStreamsError,
     TooManyWrongKeysError,
 )
-from api.core.json_body import says_json
-from api.core.plain_words import message_of
+from api.core.json_parser import says_json
 from api.core.protocol.methods import allow_header, routed_methods
 from api.core.request_key import ConflictingKeysError
 from db.artifacts.file_names import TooManyNamesError
 from db.artifacts.storage_limit import StorageFullError
 from db.billing.holds import InsufficientCreditError
 from db.billing.vendor import VendorLimitError
+from db.core.plain_words import message_of
 from db.jobs.idempotency import KeyReusedError
 from db.jobs.types import ModelNotInTierError, PriorityNotAllowedError, TooManyInFlightError
 from db.operators.actions import BalanceTooLowError, ReferenceReusedError
@@ -101,6 +101,18 @@ class ProblemError(Exception):
     detail: str
     headers: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+class ProblemInBodyError(HTTPException):
+    """A problem that is found while a body is parsed: the framework hides all other errors.
+
+    Attributes:
+        problem: the problem.
+    """
+
+    def __init__(self, problem: ProblemError) -> None:
+        super().__init__(problem.status, problem.detail)
+        self.problem = problem
 
 
 def missing_key(header: str = KEY_HEADER) -> ProblemError:
@@ -299,7 +311,19 @@ def problem_of_invalid(request: Request, error: Exception) -> ProblemError:
         request.headers.get("content-type", "")
     ):
         return _NOT_JSON
-    return validation_problem([], items)
+    return validation_problem([], [_of_upload(item) for item in items])
+
+
+def _of_upload(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The error of a file of a form, which was sent as the body itself or as text."""
+    is_file = item["loc"] == ("body", "file") and item["type"] in ("missing", "value_error")
+    return {**item, "msg": _UPLOAD, "ctx": {"message": _UPLOAD}} if is_file else item
+
+
+_UPLOAD = (
+    "send a form, multipart/form-data, in which `file` is the picture's file: "
+    "curl -F file=@picture.png"
+)
 
 
 _NOT_JSON = ProblemError(
@@ -346,6 +370,13 @@ def problem_of_http(request: Request, error: Exception) -> ProblemError:
 _METHOD_NOT_ALLOWED = 405
 
 
+def problem_of_body(_request: Request, error: Exception) -> ProblemError:
+    """The problem that was found while a body was parsed."""
+    if not isinstance(error, ProblemInBodyError):
+        raise error
+    return error.problem
+
+
 def http_headers(request: Request, error: HTTPException) -> Mapping[str, str]:
     """The headers of an HTTP error's response; `Allow` lists every method of the path."""
     headers = dict(error.headers or {})
@@ -388,4 +419,5 @@ def install(app: FastAPI, answer: Respond = _respond_natively) -> None:
         app.add_exception_handler(kind, handler(lambda _request, error: problem_of(error)))
     app.add_exception_handler(RequestValidationError, handler(problem_of_invalid))
     app.add_exception_handler(HTTPException, handler(problem_of_http))
+    app.add_exception_handler(ProblemInBodyError, handler(problem_of_body))
     app.add_exception_handler(Exception, handler(problem_of_bug))

@@ -1,7 +1,7 @@
 """JSON bodies of requests: parsed off the event loop, and released as soon as they are used."""
 
-import json
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import anyio.to_thread
@@ -10,17 +10,15 @@ from anyio.lowlevel import RunVar
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
+from api.core.errors import ProblemError, ProblemInBodyError, validation_problem
+from api.core.json_parser import EncodingError, JsonError, parse, says_json
+from api.core.surfaces import SURFACE
+
 _INLINE_BYTES = 32_768
 """Parsed at once: a thread would take longer."""
 
 _PARSERS = 2
 _parsers: RunVar[CapacityLimiter] = RunVar("json_parsers")
-
-
-def says_json(content_type: str) -> bool:
-    """True for the media types that are read as JSON."""
-    media_type = content_type.partition(";")[0].strip().lower()
-    return media_type == "application/json" or media_type.endswith("+json")
 
 
 class JsonRoute(APIRoute):
@@ -43,25 +41,39 @@ class _JsonRequest(Request):
         return data[:1] if says_json(self.headers.get("content-type", "")) else data
 
     async def json(self) -> Any:
-        """The parsed body. The bytes are dropped: parsed, a picture is in memory twice already."""
+        """The parsed body. The bytes are dropped: parsed, a picture is in memory twice already.
+
+        A compatible API takes the last of two equal names, as the service that it stands for.
+
+        Raises:
+            ProblemInBodyError: it is no JSON, not in UTF-8, or not clear.
+        """
         data, self._body = await super().body(), b""
-        parsed = self.scope["bottega.json"] = await parse_json(data)
+        try:
+            parsed = await parse_json(data, with_duplicates=SURFACE in self.scope)
+        except (JsonError, EncodingError) as error:
+            raise ProblemInBodyError(_problem_of(error)) from None
+        self.scope["bottega.json"] = parsed
         return parsed
 
 
-async def parse_json(data: bytes) -> Any:
+def _problem_of(error: JsonError | EncodingError) -> ProblemError:
+    if isinstance(error, EncodingError):
+        return ProblemError(400, "bad_request", str(error))
+    item = {"loc": error.place, "msg": str(error), "type": error.kind}
+    return validation_problem(["body"], [item])
+
+
+async def parse_json(data: bytes, *, with_duplicates: bool = True) -> Any:
     """Parse JSON off the event loop, unless it is short.
 
     Raises:
-        ValueError: it is no JSON, or not in UTF-8.
+        ValueError: as `api.core.json_parser.parse`.
     """
+    parser = partial(parse, data, with_duplicates=with_duplicates)
     if len(data) <= _INLINE_BYTES:
-        return _parse(data)
-    return await anyio.to_thread.run_sync(_parse, data, limiter=_limiter())
-
-
-def _parse(data: bytes) -> Any:
-    return json.loads(data.decode("utf-8-sig"))
+        return parser()
+    return await anyio.to_thread.run_sync(parser, limiter=_limiter())
 
 
 def _limiter() -> CapacityLimiter:

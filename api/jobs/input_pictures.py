@@ -6,7 +6,6 @@ A picture is named by a data URI, an uploaded file's id, the URL of an artifact 
 tenant's own jobs, or a URL on the public internet.
 """
 
-import base64
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from api.core.artifact_urls import InvalidTokenError
 from api.core.domain_errors import InvalidField, InvalidSubmissionError
+from api.jobs import data_uris
 from api.resources.remote_files import RemoteFileError
 from api.services import Services
 from db.artifacts import file_names
@@ -32,7 +32,6 @@ from db.values import pictures
 from db.values.pictures import PictureError, PictureLimits
 from workers.catalog import PictureSize
 
-_DATA_URI = re.compile(r"data:image/[a-z+.-]+;base64,", re.IGNORECASE)
 _FILE_ID = re.compile(r"file_[0-9a-z]{26}")
 _URL = re.compile(r"https?://", re.IGNORECASE)
 # The service's public URL may have a path of its own.
@@ -76,8 +75,8 @@ class PictureResolver:
             db.artifacts.storage_limit.StorageFullError: it exceeds the tenant's limit.
             api.core.domain_errors.TooManyFetchesError: too many are being fetched by URL.
         """
-        if name[:5].lower() == "data:":
-            return self._from_data_uri(name)
+        if data_uris.is_data_uri(name):
+            return self._accept(data_uris.decode(name))
         if name.startswith("file_"):
             return self._from_file(name)
         if is_artifact_url(name):
@@ -97,16 +96,6 @@ class PictureResolver:
             data = self._services.remote_pictures.fetch(self._tenant_id, url, max_bytes=max_bytes)
         except RemoteFileError as error:
             raise PictureError(str(error)) from error
-        return self._accept(data)
-
-    def _from_data_uri(self, uri: str) -> InputPicture:
-        start = _DATA_URI.match(uri)
-        if start is None:
-            raise PictureError("a data URI reads data:image/png;base64,…")
-        try:
-            data = base64.b64decode(uri[start.end() :], validate=True)
-        except ValueError as error:
-            raise PictureError("the data URI is not valid base64") from error
         return self._accept(data)
 
     def _accept(self, data: bytes) -> InputPicture:

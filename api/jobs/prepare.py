@@ -8,7 +8,6 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from api.core.domain_errors import InvalidField, InvalidSubmissionError
-from api.core.plain_words import message_of
 from api.jobs.input_loras import check_lora_source, resolve_lora
 from api.jobs.input_pictures import InputPicture, PictureResolver, refused_picture
 from api.jobs.webhook_urls import check_webhook_url
@@ -16,6 +15,7 @@ from api.resources.lora_files import LoraError
 from api.schemas.jobs import Submission
 from api.schemas.webhooks import WebhookRequest
 from api.services import Services
+from db.core.plain_words import message_of
 from db.values.pictures import PictureError
 from db.webhooks.types import Webhook
 from workers import catalog

@@ -12,7 +12,7 @@ from api.core.domain_errors import InvalidSubmissionError
 from api.core.metrics import count_submitted_job
 from api.core.request_log import add_log_fields, request_id
 from api.jobs.adjustments import size_adjustments
-from api.jobs.fingerprint import fingerprint
+from api.jobs.fingerprint import fingerprint, former_fingerprint
 from api.jobs.prepare import PreparedSubmission, prepare
 from api.schemas.jobs import Submission
 from api.services import Services
@@ -75,7 +75,8 @@ def submit(
     """
     keyed = None
     if idempotency_key is not None:
-        keyed = KeyedSubmission(caller.tenant_id, idempotency_key, fingerprint(submission))
+        own, former = fingerprint(submission), former_fingerprint(submission)
+        keyed = KeyedSubmission(caller.tenant_id, idempotency_key, own, former)
         origin = replace(origin, digest=None)
     # Before any fetch or store; a concurrent submission under the key is found by the insert.
     with services.database.autocommit() as session:

@@ -12,8 +12,8 @@ from api.core.client_address import client_address, client_network
 from api.core.domain_errors import TooManyBodiesError
 from api.core.errors import ProblemError, problem_of
 from api.core.form_meter import FormMeter, says_form
-from api.core.json_body import says_json
 from api.core.json_meter import JsonLimits, JsonMeter
+from api.core.json_parser import says_json
 from api.core.metrics import count_refused
 from api.core.refusal import has_body, refuse
 from api.middleware.authentication import IDENTITY
@@ -24,7 +24,10 @@ RESERVATION = "bottega.body"
 
 
 _ENCODED = ProblemError(
-    415, "unsupported_media_type", "send the body as it is, without a `Content-Encoding`"
+    415,
+    "unsupported_media_type",
+    "send the body as it is, not compressed and without a `Content-Encoding`",
+    {"Accept-Encoding": "identity"},
 )
 
 

@@ -11,6 +11,7 @@ from api.jobs.input_pictures import store_picture
 from api.schemas.jobs import FileView, ShortText
 from api.schemas.removal import FileRemovalView
 from api.services import ServicesDep
+from db.values.pictures import PictureError
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
 
@@ -22,9 +23,10 @@ def upload_file(
     tenant_id: TenantId,
 ) -> FileView:
     """Upload a PNG, JPEG or WebP picture; the same bytes always get the same id."""
-    # One byte more than allowed is enough to detect a picture that is too large.
-    data = file.file.read(services.settings.max_picture_bytes + 1)
-    row = store_picture(services, tenant_id, data)
+    most = services.settings.max_picture_bytes
+    if (size := file.size or 0) > most:
+        raise PictureError(f"the picture has {size} bytes; {most} is the limit")
+    row = store_picture(services, tenant_id, file.file.read())
     return FileView(
         id=row.id,
         media_type=row.media_type,

@@ -24,6 +24,7 @@ from db.values.cancel_charge import CancelCharge
 from db.values.fair_share import MAX_WEIGHT, MIN_WEIGHT
 from db.values.job_state import Priority
 from db.values.pricing import MAX_AMOUNT_MICROS
+from workers.catalog.validation import InputModel
 
 Name = Annotated[ShortText, StringConstraints(min_length=1, max_length=100)]
 _MAX_COUNT = 2**31 - 1
@@ -34,7 +35,7 @@ _Count = Annotated[StrictInt, Field(ge=0, le=_MAX_COUNT)]
 _MAX_BYTES = 10**15
 
 
-class _Request(BaseModel):
+class _Request(InputModel):
     model_config = ConfigDict(extra="forbid")
 
 
@@ -206,6 +207,8 @@ class TierView(_FromRow):
 class TierChange(_Request):
     """Limits to set; omitted ones do not change."""
 
+    keeps_null = True
+
     weight: StrictFloat = Field(default=1.0, ge=MIN_WEIGHT, le=MAX_WEIGHT, allow_inf_nan=False)
     max_in_flight: _Count = 0
     max_priority: Priority = Priority.NORMAL
@@ -221,7 +224,7 @@ class TierChange(_Request):
         default=None, description="That the allowances cover; null means all on own devices"
     )
     cancel_charge: CancelCharge = CancelCharge.STEPS
-    max_stored_bytes: int | None = Field(
+    max_stored_bytes: StrictInt | None = Field(
         default=None, ge=1, le=_MAX_BYTES, description="Of each tenant; null sets no limit"
     )
     keep_seconds: StrictInt | None = Field(

@@ -9,6 +9,7 @@ from api.schemas.jobs import RequestWarningView
 from api.schemas.webhooks import DeliveryView
 from db.values.job_state import JobState, Priority
 from db.values.surfaces import SurfaceName
+from workers.catalog.validation import InputModel
 
 
 class AdminJobView(BaseModel):
@@ -109,7 +110,7 @@ class BulkPreview(BaseModel):
     token: str
 
 
-class BulkAct(BaseModel):
+class BulkAct(InputModel):
     """The token of a preview, or of the previous batch."""
 
     model_config = ConfigDict(extra="forbid")

@@ -12,6 +12,7 @@ from pydantic import (
     StrictFloat,
     StrictInt,
     StringConstraints,
+    field_validator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -26,7 +27,7 @@ from api.schemas.webhooks import WebhookRequest
 from db.tenants.tiers import MIN_KEEP_SECONDS
 from db.values.job_state import JobState, Priority
 from db.values.surfaces import SurfaceName
-from workers.catalog.validation import reject_nul
+from workers.catalog.validation import InputModel, reject_nul
 
 _UNSERVED = (
     "Why no worker is ready for the model: no_worker, loading (one starts) or worker_failing (its "
@@ -59,7 +60,7 @@ def _example(*values: dict[str, Any]) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": list(values)}, populate_by_name=True)
 
 
-class Submission(BaseModel):
+class Submission(InputModel):
     """A job to submit; the model's own schema describes `input` (`GET /v1/models/{id}`)."""
 
     model_config = ConfigDict(extra="forbid") | _example(IMAGE_SUBMISSION, ANALYSIS_SUBMISSION)
@@ -89,6 +90,14 @@ class Submission(BaseModel):
         description="The time after the job's end for which its results, input and metadata are "
         "kept; at most `limits.keep_seconds` of your account, which is the default",
     )
+
+    @field_validator("webhook", mode="before")
+    @classmethod
+    def _is_object(cls, webhook: Any) -> Any:
+        if isinstance(webhook, str):
+            message = 'should be an object: {"url": "https://…"}'
+            raise PydanticCustomError("model_attributes_type", "{message}", {"message": message})
+        return webhook
 
 
 class Price(BaseModel):

@@ -9,7 +9,12 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
+_LOST_PLUS = re.compile(r".*\d \d{2}:?\d{2}")
+
+
 def _require_iso(value: Any) -> Any:
+    if isinstance(value, str) and _LOST_PLUS.fullmatch(value) and "T" in value:
+        raise ValueError("in a URL a + is written %2B; or give the time in UTC, with Z at its end")
     if isinstance(value, datetime) or (isinstance(value, str) and _DATE.match(value)):
         return value
     raise ValueError("should be a time in ISO 8601, such as 2026-01-31T12:00:00Z")

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from db.values.delivery_state import DeliveryState
 from db.webhooks.types import WebhookEvent
+from workers.catalog.validation import InputModel
 
 MAX_URL_LENGTH = 2_000
 
@@ -35,7 +36,7 @@ def _example(value: dict[str, Any]) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": [value]})
 
 
-class WebhookRequest(BaseModel):
+class WebhookRequest(InputModel):
     """A webhook for the end of the job: a signed POST to `url` for each of `events`."""
 
     model_config = ConfigDict(extra="forbid")

@@ -27,11 +27,13 @@ class KeyedSubmission:
 
     Attributes:
         fingerprint: a hash that is equal for equal submissions only.
+        former: the hash that an earlier version of the service has stored for it.
     """
 
     tenant_id: str
     key: str
     fingerprint: bytes
+    former: bytes = b""
 
 
 def find(session: Session, submission: KeyedSubmission) -> Job | None:
@@ -52,7 +54,7 @@ def find(session: Session, submission: KeyedSubmission) -> Job | None:
     if found is None:
         return None
     fingerprint, job = found
-    if fingerprint != submission.fingerprint:
+    if fingerprint not in (submission.fingerprint, submission.former):
         raise KeyReusedError
     return job
 

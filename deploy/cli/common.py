@@ -17,6 +17,7 @@ from db.core.session import Database
 from db.core.settings import DatabaseSettings
 from db.operators.audit import Actor
 from db.tenants import api_keys, tenants
+from db.values.blank import is_blank
 from deploy.process.actor import command_actor
 
 _NAME_LENGTH = 100
@@ -82,8 +83,8 @@ limit_option = click.option(
 
 def check_name(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
     """Callback of a parameter that names something, with the limits of the HTTP API."""
-    if not value.strip():
-        raise click.BadParameter("use at least one character that is no blank")
+    if is_blank(value):
+        raise click.BadParameter("use at least one character that can be seen")
     return check_label(_context, _parameter, value)
 
 
@@ -93,7 +94,7 @@ def check_label(_context: click.Context, _parameter: click.Parameter, value: str
         raise click.BadParameter(f"use at most {_NAME_LENGTH} characters")
     if "\0" in value or not _is_unicode(value):
         raise click.BadParameter("use Unicode text without NUL characters")
-    return value
+    return "" if is_blank(value) else value
 
 
 def _is_unicode(text: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from db.core.plain_words import message_of
 from deploy.process.exit_status import EXIT_CONFIGURATION, EXIT_DEVICE_FAILED
 
 _NOT_ALLOWED = "42501"
@@ -147,7 +148,7 @@ def _faults_of_workers() -> tuple[type[Exception], ...]:
 
 def _settings_message(error: Any) -> str:
     prefix = _variable_prefix(error.title)
-    faults = "; ".join(f"{_variable(e['loc'], prefix)}: {e['msg']}" for e in error.errors())
+    faults = "; ".join(f"{_variable(e['loc'], prefix)}: {message_of(e)}" for e in error.errors())
     return f"settings that are missing or invalid: {faults}"
 
 

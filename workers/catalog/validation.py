@@ -1,9 +1,23 @@
-"""Validation errors that name the wrong field and read as a plain sentence."""
+"""Validation of what clients send: one meaning of absent, and errors that name the wrong field."""
 
-from typing import Annotated, Any
+import math
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Self, get_args
 
-from pydantic import AfterValidator, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from db.values.blank import is_absent, is_blank
+
+MAX_EXACT = 2**53
+"""The largest number up to which every whole number has a float of its own."""
 
 
 def refusal(
@@ -32,5 +46,84 @@ def reject_nul(text: str) -> str:
     return text
 
 
+def reject_blank(text: str) -> str:
+    """The same text, in which something can be seen."""
+    if is_blank(text):
+        raise PydanticCustomError("blank", "should not be blank")
+    return text
+
+
 StoredText = Annotated[str, AfterValidator(reject_nul)]
 """Text that the database can store."""
+
+
+class InputModel(BaseModel):
+    """Base of the models that parse what clients send, before all other checks.
+
+    Null and blank text are as if the field were not there: templates send them for an unset
+    variable. A number without a fraction is an integer, however it is spelled: JSON has no other
+    integers.
+    """
+
+    keeps_null: ClassVar[bool] = False
+    """True where null is a value of its own, as in a change that removes a limit."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _without_absent(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        return handler(normalised(cls, data) if isinstance(data, dict) else data)
+
+
+def normalised(model: type[InputModel], data: Mapping[Any, Any]) -> dict[Any, Any]:
+    """The fields that have a value, whole numbers as integers where the model has integers.
+
+    Args:
+        model: the model, by whose types the values are read.
+        data: the fields as they were sent.
+
+    Raises:
+        pydantic.ValidationError: a list has an entry without a value, or a whole number is too
+            large to be exact in the spelling that it has.
+    """
+    fields = {each.alias or name: each for name, each in model.model_fields.items()}
+    fields |= model.model_fields
+    return dict(_normalised(model, fields, data))
+
+
+def _normalised(
+    model: type[InputModel], fields: Mapping[str, FieldInfo], data: Mapping[Any, Any]
+) -> Iterator[tuple[Any, Any]]:
+    for name, value in data.items():
+        field = fields.get(name) if isinstance(name, str) else None
+        if field is None:
+            yield name, value
+        elif is_absent(value) and not (value is None and model.keeps_null):
+            continue
+        elif isinstance(value, float) and takes_integers(field.annotation):
+            yield name, _whole(name, value)
+        else:
+            if isinstance(value, list | tuple):
+                _refuse_blank_entries(name, value)
+            yield name, value
+
+
+def takes_integers(annotation: Any) -> bool:
+    """True for the type of a field whose numbers are all whole: `int`, or `int | None`."""
+    options = get_args(annotation) or (annotation,)
+    return int in options and float not in options
+
+
+def _refuse_blank_entries(name: str, entries: list[Any] | tuple[Any, ...]) -> None:
+    for place, entry in enumerate(entries):
+        if is_absent(entry):
+            message = "is empty: give a value, or leave the entry out"
+            raise refusal((name, place), "empty_entry", message, entry)
+
+
+def _whole(name: str, value: float) -> int | float:
+    if not math.isfinite(value) or not value.is_integer():
+        return value
+    if abs(value) > MAX_EXACT:
+        message = "is too large for this spelling to be exact: write all of its digits"
+        raise refusal(name, "inexact_integer", message, value)
+    return int(value)

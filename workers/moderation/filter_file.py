@@ -29,6 +29,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, PositiveFloat, SecretStr, ValidationError
 
+from db.core.plain_words import message_of
 from db.core.secret_strength import WeakSecretError, require_strong
 from workers import catalog
 from workers.moderation.callout import Callout
@@ -139,7 +140,7 @@ def read_rules(path: Path) -> Rules:
         raise FilterFileError(f"{path}: {error}") from error
     except ValidationError as error:
         faults = "; ".join(
-            f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()
+            f"{'.'.join(map(str, item['loc']))}: {message_of(item)}" for item in error.errors()
         )
         raise FilterFileError(f"{path}: {faults}") from None
 

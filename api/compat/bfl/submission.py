@@ -6,6 +6,7 @@ from api.auth.tenant import Caller
 from api.compat.bfl.endpoints import find_endpoint
 from api.compat.bfl.rendering import PENDING
 from api.compat.bfl.translation import Fields, translate
+from api.compat.shared.fields import present
 from api.compat.shared.foreign_job import ForeignJob, ForeignJobs
 from api.compat.shared.picture_files import mask_of_transparency
 from api.compat.shared.pictures import as_native
@@ -48,7 +49,7 @@ def submit_task(
         api.core.domain_errors.ModelNotOfferedError: no variant serves the endpoint.
         Exception: as `api.compat.shared.submission.submit_foreign`.
     """
-    variant = find_endpoint(services.catalogue, endpoint)
+    variant, fields = find_endpoint(services.catalogue, endpoint), present(fields)
     translation = translate(variant, endpoint, _with_mask(services, caller, variant, fields))
     webhook = _webhook(fields)
     request = ForeignRequest(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from api.compat.shared.fields import present
 from api.compat.shared.names import BFL
 from api.compat.shared.pictures import as_native
 from api.compat.shared.translation import Translation
@@ -27,10 +28,6 @@ _SAME = (
     "prompt_upsampling",
 )
 """The fields that have the same name and meaning here."""
-
-_WHOLE = frozenset(
-    {"seed", "steps", "interval", "safety_tolerance", "width", "height"},
-)
 
 _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "flux-dev": {"width": 1024, "height": 768, "guidance": 3.0},
@@ -65,23 +62,16 @@ def translate(variant: Variant, endpoint: str, fields: Fields) -> Translation:
 
 
 def _present(fields: Fields) -> dict[str, Any]:
-    """The fields without nulls, and without sides of 0, the vendor's word for automatic.
-
-    Some clients send whole numbers as floats.
-    """
+    """The fields with a value; sides of 0 are the vendor's word for automatic."""
     return {
-        name: int(value) if name in _WHOLE and _is_whole(value) else value
-        for name, value in fields.items()
-        if value is not None and not (name in ("width", "height") and _is_zero(value))
+        name: value
+        for name, value in present(fields).items()
+        if not (name in ("width", "height") and _is_zero(value))
     }
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, float) and value.is_integer()
-
-
 def _is_zero(value: Any) -> bool:
-    return type(value) in (int, float) and value == 0
+    return type(value) is int and value == 0
 
 
 def _defaults(variant: Variant, endpoint: str, fields: Fields) -> dict[str, Any]:

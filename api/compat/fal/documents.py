@@ -11,7 +11,7 @@ class FalField(BaseModel):
     """One wrong field."""
 
     loc: list[str] = Field(examples=[["body", "num_images"]])
-    msg: str = Field(examples=["Input should be less than or equal to 4"])
+    msg: str = Field(examples=["should be at most 4"])
     type: str = Field(examples=["less_than_equal"])
 
 
@@ -19,7 +19,7 @@ class FalError(BaseModel):
     """An error: `detail` is text, or the list of the wrong fields."""
 
     detail: str | list[FalField]
-    message: str = Field(examples=["num_images: Input should be less than or equal to 4"])
+    message: str = Field(examples=["num_images: should be at most 4"])
     error_type: str = Field(examples=["invalid_input"])
 
 

@@ -11,6 +11,7 @@ from api.auth.tenant import Caller
 from api.compat.fal.florence2_input import translate_florence2
 from api.compat.fal.flux_input import translate_flux
 from api.compat.fal.names import find_app
+from api.compat.shared.fields import present
 from api.compat.shared.measured_pictures import MeasuredPicture, store_and_measure
 from api.compat.shared.submission import ForeignRequest, ForeignWebhook
 from api.compat.shared.translation import Translation
@@ -19,6 +20,7 @@ from api.routes.idempotency_header import IdempotencyKey
 from api.services import Services
 from db.core.json_parser import parse_json
 from db.tenants import tenants, tiers
+from db.values.blank import is_absent
 from db.values.job_state import Priority
 from db.values.surfaces import SurfaceName
 
@@ -68,6 +70,9 @@ def _headers(
     ] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> FalHeaders:
+    timeout, priority, lifecycle, fal_webhook = (
+        None if is_absent(each) else each for each in (timeout, priority, lifecycle, fal_webhook)
+    )
     return FalHeaders(timeout, priority, lifecycle, fal_webhook, idempotency_key)
 
 
@@ -90,7 +95,7 @@ def translate(
         services: the process's services.
         caller: the tenant and key.
         name: the application and its path.
-        body: the fields of the request; null ones are absent.
+        body: the fields of the request; null and blank ones are absent.
         headers: what it says beside them.
         is_synchronous: true when the request stays open until the job's end.
         with_previews: true to have pictures that are being painted in the job's events.
@@ -100,7 +105,7 @@ def translate(
         api.core.domain_errors.InvalidSubmissionError: a field or a header is wrong.
     """
     app = find_app(services.catalogue, name)
-    fields = {name: value for name, value in body.items() if value is not None}
+    fields = present(body)
     if app.is_florence2:
 
         def measure(picture: str) -> MeasuredPicture:

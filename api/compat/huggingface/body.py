@@ -11,11 +11,13 @@ from typing import Any
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
+from api.compat.shared.fields import present
 from api.compat.shared.pictures import data_uri
 from api.core.domain_errors import InvalidSubmissionError
 from api.core.errors import ProblemError
 from api.core.json_body import parse_json
 from api.core.json_meter import JsonLimits, JsonMeter, data_uri_chars
+from db.values.blank import is_absent
 
 _MEDIA_TYPES: Mapping[bytes, str] = {
     b"\x89PNG": "image/png",
@@ -31,7 +33,7 @@ class InferenceBody:
 
     Attributes:
         inputs: the text or picture; one that was sent as bytes is a data URI.
-        parameters: the parameters, without nulls.
+        parameters: the parameters that have a value.
         others: further fields of the JSON.
         is_raw: true for a picture's bytes without parameters.
     """
@@ -78,14 +80,10 @@ def _from_json(parsed: Any) -> InferenceBody:
     if not isinstance(parsed, dict):
         raise InvalidSubmissionError.of_field(["inputs"], "send an object with inputs")
     parameters = parsed.get("parameters")
-    if parameters is None:
+    if is_absent(parameters):
         parameters = {}
     if not isinstance(parameters, dict):
         raise InvalidSubmissionError.of_field(["parameters"], "parameters is an object")
-    return InferenceBody(
-        inputs=parsed.get("inputs"),
-        parameters={name: value for name, value in parameters.items() if value is not None},
-        others={
-            name: value for name, value in parsed.items() if name not in ("inputs", "parameters")
-        },
-    )
+    others = present(parsed)
+    inputs, _ = others.pop("inputs", None), others.pop("parameters", None)
+    return InferenceBody(inputs, present(parameters), others)

@@ -18,7 +18,7 @@ JAVASCRIPT = "@huggingface/inference"
 class HuggingFaceError(BaseModel):
     """An error, as a text that names the field, the model or the task."""
 
-    error: str = Field(examples=["width: Input should be greater than or equal to 64"])
+    error: str = Field(examples=["width: should be at least 64"])
 
 
 ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from api.compat.shared.pictures import as_native
 from api.compat.shared.translation import Translation
@@ -13,6 +13,7 @@ from api.core.domain_errors import InvalidSubmissionError
 from workers.catalog import PictureSize, Variant
 from workers.catalog.florence2.region import from_bins
 from workers.catalog.florence2.tasks import BY_TOKEN, TASKS, Florence2Task
+from workers.catalog.validation import InputModel
 
 MESSAGES = "messages"
 
@@ -29,7 +30,7 @@ _KNOWN = (
 )
 
 
-class StreamOptions(BaseModel):
+class StreamOptions(InputModel):
     """Options of a stream."""
 
     model_config = ConfigDict(extra="allow")
@@ -37,7 +38,7 @@ class StreamOptions(BaseModel):
     include_usage: bool | None = None
 
 
-class ChatFields(BaseModel):
+class ChatFields(InputModel):
     """The fields of a chat. A null is an absent field; others are ignored."""
 
     model_config = ConfigDict(extra="allow")

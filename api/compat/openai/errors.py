@@ -45,7 +45,7 @@ _PARAMETERS = {"model_not_found": "model", "model_not_in_tier": "model"}
 class ErrorObject(BaseModel):
     """An error: `code` is stable, `message` is for people, `param` is the field that it is of."""
 
-    message: str = Field(examples=["n: Input should be less than or equal to 10"])
+    message: str = Field(examples=["n: should be at most 10"])
     type: str = Field(examples=["invalid_request_error"])
     param: str | None = Field(examples=["n"])
     code: str | None = Field(examples=["invalid_value"])

@@ -11,6 +11,8 @@ from typing import Any
 from fastapi import Request
 from starlette.datastructures import UploadFile
 
+from db.values.blank import is_blank
+
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 """The media types of forms."""
 
@@ -51,7 +53,7 @@ async def read_form(request: Request, *, max_file_bytes: int) -> Form:
             if isinstance(value, UploadFile):
                 data = await value.read(max_file_bytes + 1)
                 form.files.setdefault(_path(name)[0], []).append(data)
-            elif value:
+            elif not is_blank(value):
                 _insert(form.fields, _path(name), value)
     return form
 

@@ -3,10 +3,11 @@
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import BeforeValidator, ConfigDict, Field, JsonValue
 from pydantic_core import PydanticCustomError
 
 from workers.catalog.flux.parameters import MAX_SEED, OutputFormat
+from workers.catalog.validation import InputModel
 
 MAX_PICTURES = 10
 MAX_PARTIAL_PICTURES = 3
@@ -29,7 +30,7 @@ def _parsed(value: Any) -> Any:
 def _no_flag(value: Any) -> Any:
     """Refuse true and false where a number is meant."""
     if isinstance(value, bool):
-        raise PydanticCustomError("value_error", "Input should be a number")
+        raise PydanticCustomError("value_error", "should be a number")
     return value
 
 
@@ -37,7 +38,7 @@ Whole = Annotated[int, BeforeValidator(_no_flag)]
 Real = Annotated[float, BeforeValidator(_no_flag)]
 
 
-class LoraFields(BaseModel):
+class LoraFields(InputModel):
     """A LoRA, and how strongly it is applied."""
 
     model_config = ConfigDict(extra="allow")
@@ -46,7 +47,7 @@ class LoraFields(BaseModel):
     scale: Real | None = None
 
 
-class ImageFields(BaseModel):
+class ImageFields(InputModel):
     """The fields of a request for pictures. A null is an absent field; others are ignored."""
 
     model_config = ConfigDict(extra="allow")
@@ -113,7 +114,7 @@ class ImageFields(BaseModel):
             extra.update(kept)
 
 
-class SourcePicture(BaseModel):
+class SourcePicture(InputModel):
     """A picture of a JSON request: an uploaded file, a URL, a data URI or bare base64."""
 
     file_id: str | None = Field(None, examples=["file_01jd8w7n4tq0c3v5x9y2z6k8m1"])

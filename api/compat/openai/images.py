@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from pydantic import ValidationError
@@ -22,7 +22,8 @@ from api.compat.openai.job_stream import stream_jobs
 from api.compat.openai.waiting import submit_all, submit_and_wait_for_all
 from api.compat.shared.submission import ForeignResult
 from api.core.errors import KNOWN, ProblemError, invalid, problem_of, validation_problem
-from api.core.json_body import JsonRoute, says_json
+from api.core.json_body import JsonRoute
+from api.core.json_parser import says_json
 
 router = APIRouter(prefix="/v1/images", tags=["images"], route_class=JsonRoute)
 
@@ -52,22 +53,13 @@ def _retry(call: Call) -> dict[str, Any]:
 async def _read_edit(call: Call) -> tuple[EditFields, Form]:
     content_type = call.request.headers.get("content-type", "")
     if says_json(content_type):
-        return _validated(await _read_json(call.request)), Form()
+        return _validated(await call.request.json()), Form()
     if content_type.partition(";")[0].strip().lower() not in FORMS:
         raise ProblemError(415, "unsupported_media_type", "send a form, or JSON that says so")
     most = call.services.settings.max_picture_bytes
     form = await read_form(call.request, max_file_bytes=most)
     others = form.files.keys() - EditFields.model_fields.keys()
     return _validated(form.fields | dict.fromkeys(others, "a file")), form
-
-
-async def _read_json(request: Request) -> Any:
-    try:
-        return await request.json()
-    except json.JSONDecodeError as error:
-        raise invalid(["body", error.pos], "JSON decode error", "json_invalid") from error
-    except ValueError as error:
-        raise invalid(["body"], "the body is no JSON", "json_invalid") from error
 
 
 def _validated(fields: Any) -> EditFields:

@@ -108,8 +108,6 @@ def _pictures(t: Translation, fields: Fields) -> list[tuple[str, str]]:
         elif given:
             found.append((as_native(given), name))
     found += [(as_native(fields[name]), name) for name in _NUMBERED if fields.get(name)]
-    # An empty text is no picture: forms send one for a field that was left alone.
-    t.accept(*(name for name in (*_PICTURES, *_NUMBERED, "mask") if fields.get(name) == ""))
     return found
 
 

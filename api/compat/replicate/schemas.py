@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from api.schemas.jobs import ShortText
+from workers.catalog.validation import InputModel
 
 _MAX_URL = 2_000
 
@@ -17,7 +18,7 @@ def _absent(value: Any) -> Any:
     return {} if value is None else value
 
 
-class PredictionBody(BaseModel):
+class PredictionBody(InputModel):
     """A prediction to make, of a model that the path names; other fields are ignored."""
 
     model_config = ConfigDict(

@@ -11,6 +11,7 @@ from api.compat.replicate.rendering import PredictionEcho
 from api.compat.replicate.schemas import Events, PredictionBody
 from api.compat.replicate.waits import seconds_of
 from api.compat.shared.echo import shortened
+from api.compat.shared.fields import present
 from api.compat.shared.foreign_job import ForeignJobs
 from api.compat.shared.measured_pictures import MeasuredPicture, store_and_measure
 from api.compat.shared.picture_files import mask_of_transparency
@@ -23,9 +24,10 @@ from api.compat.shared.submission import (
 )
 from api.compat.shared.translation import Place, Translation
 from api.services import Services
+from db.values.blank import is_absent
 from db.values.surfaces import SurfaceName
 from db.webhooks.types import ProgressEvent, WebhookEvent
-from workers.catalog import Family
+from workers.catalog import Family, Variant
 
 _EVENTS: dict[Events, tuple[WebhookEvent | ProgressEvent, ...]] = {
     "start": (ProgressEvent.STARTED,),
@@ -65,7 +67,7 @@ def submit_prediction(
     reference, body = asked.reference, asked.body
     kept = shortened(body.input)
     echo = PredictionEcho(reference.name, reference.version, kept, caller.key_id)
-    seconds = None if asked.cancel_after is None else seconds_of(asked.cancel_after)
+    seconds = None if is_absent(asked.cancel_after) else seconds_of(asked.cancel_after or "")
     request = ForeignRequest(
         SurfaceName.REPLICATE,
         _translation(services, caller, asked),
@@ -78,20 +80,21 @@ def submit_prediction(
 
 
 def _translation(services: Services, caller: Caller, asked: PredictionRequest) -> Translation:
-    variant = asked.reference.variant
+    variant, fields = asked.reference.variant, present(asked.body.input)
 
     def measure(picture: str, foreign: str) -> MeasuredPicture:
         return store_and_measure(services, caller, picture, foreign)
 
     if variant.family == Family.FLORENCE2:
-        return florence_input.translate(variant, asked.body.input, measure)
-    return flux_input.translate(variant, _with_mask(services, caller, asked))
+        return florence_input.translate(variant, fields, measure)
+    return flux_input.translate(variant, _with_mask(services, caller, variant, fields))
 
 
-def _with_mask(services: Services, caller: Caller, asked: PredictionRequest) -> Mapping[str, Any]:
+def _with_mask(
+    services: Services, caller: Caller, variant: Variant, fields: Mapping[str, Any]
+) -> Mapping[str, Any]:
     """The input; where a variant needs a mask and has none, with that of its transparency."""
-    fields = asked.body.input
-    mask = asked.reference.variant.parameters.model_fields.get("mask")
+    mask = variant.parameters.model_fields.get("mask")
     picture = as_native(fields.get("image"))
     needs_mask = mask is not None and mask.is_required() and not fields.get("mask")
     if not needs_mask or not picture or not isinstance(picture, str):

@@ -1,14 +1,18 @@
 """Pictures as foreign clients send them, as the native API takes them: data URIs."""
 
 import base64
+import re
 from typing import Any
 
 _MAGIC = {
-    "iVBOR": "image/png",
-    "/9j/": "image/jpeg",
-    "UklGR": "image/webp",
-    "R0lGO": "image/gif",
+    r"iVBOR": "image/png",
+    r"[/_]9j[/_]": "image/jpeg",
+    r"UklGR": "image/webp",
+    r"R0lGO": "image/gif",
+    r"SUkqA|TU0AK": "image/tiff",
+    r"AAAA..Z0eX": "image/avif",
 }
+"""The beginnings of pictures in base64, whose alphabet may be that for URLs."""
 
 
 def data_uri(data: bytes, media_type: str = "image/png") -> str:
@@ -21,5 +25,5 @@ def as_native(name: Any) -> Any:
     if not isinstance(name, str):
         return name
     text = name.strip()
-    media_type = next((kind for magic, kind in _MAGIC.items() if text.startswith(magic)), None)
+    media_type = next((kind for magic, kind in _MAGIC.items() if re.match(magic, text)), None)
     return f"data:{media_type};base64,{text}" if media_type else text

@@ -1,7 +1,6 @@
 """Submission through a compatible API: the native use case, in the words of the foreign request."""
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,12 +12,12 @@ from api.auth.tenant import Caller
 from api.compat.shared.foreign_job import ForeignJob, ForeignJobs
 from api.compat.shared.translation import IGNORED, Place, Translation
 from api.core.domain_errors import InvalidField, InvalidSubmissionError
-from api.core.plain_words import message_of
 from api.core.request_log import arrived_at
-from api.jobs.fingerprint import fingerprint
+from api.jobs.fingerprint import canonical_json, fingerprint, present
 from api.jobs.submit import submit
 from api.schemas.jobs import Submission
 from api.services import Services
+from db.core.plain_words import message_of
 from db.jobs.types import Origin
 from db.values.surfaces import SurfaceName
 from db.webhooks.types import ProgressEvent, Webhook, WebhookEvent
@@ -171,7 +170,8 @@ def submit_foreign(
 def _digest(caller: Caller, submission: Submission, request: ForeignRequest) -> bytes:
     """The hash of the API key, the surface and the whole request, as its client sent it."""
     webhook = request.webhook and [[*request.webhook.events], request.webhook.secret]
-    facts = json.dumps([caller.key_id, request.surface, request.echo, webhook], sort_keys=True)
+    echo = present(request.echo)
+    facts = canonical_json([caller.key_id, request.surface, echo, webhook])
     sent = {
         name: value
         for name, value in submission.input.items()

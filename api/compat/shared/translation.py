@@ -9,6 +9,7 @@ from typing import Any
 
 from api.jobs.adjustments import ADJUSTED
 from db.jobs.types import RequestWarning
+from db.values.blank import is_absent
 from workers.catalog import Variant
 
 IGNORED = "parameter_ignored"
@@ -18,7 +19,7 @@ MAX_WARNINGS = 50
 """The most ignored fields that are told: a client may invent any number."""
 
 _MAX_NAME = 100
-_SUBJECTS = ("Input", "String", "List", "Value")
+_VERBS = ("should", "takes", "must", "is", "has", "needs")
 """The first words of messages that name no field."""
 
 Place = tuple[str | int, ...]
@@ -55,12 +56,12 @@ class Translation:
         return native in parameters.model_fields
 
     def put(self, native: str, value: Any, foreign: str) -> None:
-        """Give a native parameter a foreign field's value; None is an absent field.
+        """Give a native parameter a foreign field's value; None or a blank is an absent field.
 
         A parameter that the variant lacks is ignored, and told.
         """
         self._seen.add(foreign)
-        if value is None:
+        if is_absent(value):
             # The variant may need it: then its absence is told of this field.
             self._names.setdefault((native,), foreign)
             return
@@ -120,7 +121,7 @@ class Translation:
     def put_strength(self, value: Any, foreign: str) -> None:
         """Give the share to repaint, after the pictures; ignored where there is none to repaint."""
         self._seen.add(foreign)
-        if value is None:
+        if is_absent(value):
             return
         inputs = getattr(self.variant.parameters, "inputs", None)
         if inputs is not None:
@@ -195,13 +196,12 @@ class Translation:
             for place, name in self._names.items()
             if name == foreign and len(place) == len(native) == 1
         ]
-        subject, _, rule = message.partition(" ")
-        if len(equal) > 1 and subject in _SUBJECTS:
-            return f"{native[0]} {rule}"
+        if len(equal) > 1 and message.partition(" ")[0] in _VERBS:
+            return f"{native[0]} {message}"
         return message
 
 
 def unused(fields: Mapping[str, Any], seen: Iterable[str]) -> list[str]:
     """The fields with a value that are not among those seen, in order."""
     known = set(seen)
-    return [name for name, value in fields.items() if value is not None and name not in known]
+    return [name for name, value in fields.items() if name not in known and not is_absent(value)]

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import AfterValidator
 from sqlalchemy.orm import Session
 
 from api.core.errors import invalid, not_found
@@ -20,6 +21,7 @@ from db.operators import actions as operator_actions
 from db.tables import Tenant
 from db.tenants.api_keys import MAX_LIFETIME_SECONDS
 from db.tenants.tenants import UnknownTierError
+from workers.catalog.validation import reject_blank
 
 router = APIRouter()
 
@@ -28,7 +30,7 @@ _DELETION_SECONDS = 20.0
 _DAY_SECONDS = 86_400
 _MICROS = 1_000_000
 _MAX_DOLLARS = 1_000_000_000
-_Name = Annotated[str, Form(min_length=1, max_length=100)]
+_Name = Annotated[str, Form(min_length=1, max_length=100), AfterValidator(reject_blank)]
 
 
 @router.post("/tenants")
@@ -124,7 +126,7 @@ def credit_tenant(
     tenant_id: ShortText,
     dollars: Annotated[str, Form(max_length=20)],
     reference: _Name,
-    reason: Annotated[str, Form(min_length=1, max_length=200)],
+    reason: Annotated[str, Form(min_length=1, max_length=200), AfterValidator(reject_blank)],
     services: ServicesDep,
     operator: WriterDep,
 ) -> Response:

@@ -3,6 +3,7 @@
 from pydantic import Field, PositiveFloat, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from db.core.plain_words import message_of
 from workers.outbound import BadUrlError
 from workers.outbound.urls import parse
 
@@ -58,7 +59,7 @@ def read_hosted_settings() -> HostedSettings:
         return HostedSettings()
     except ValidationError as error:
         faults = "; ".join(
-            f"BOTTEGA_RELAY_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()
+            f"BOTTEGA_RELAY_{str(e['loc'][0]).upper()}: {message_of(e)}" for e in error.errors()
         )
         raise HostedSetupError(
             "a hosted model needs BOTTEGA_RELAY_URL, the address of an upstream that speaks the "

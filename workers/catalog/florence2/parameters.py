@@ -8,7 +8,7 @@ import difflib
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, WithJsonSchema, create_model, model_validator
+from pydantic import ConfigDict, WithJsonSchema, create_model, model_validator
 
 from workers.catalog.florence2 import fields
 from workers.catalog.florence2 import text as florence2_text
@@ -16,14 +16,14 @@ from workers.catalog.florence2.artifacts import Choice, refuse_unavailable
 from workers.catalog.florence2.limits import Florence2Limits
 from workers.catalog.florence2.region import Region
 from workers.catalog.florence2.tasks import BY_TOKEN, TOKENS, Florence2Task
-from workers.catalog.validation import StoredText, refusal
+from workers.catalog.validation import InputModel, StoredText, refusal
 from workers.catalog.variant import Picture
 
 _TASK_SCHEMA = {"type": "string", "enum": list(TOKENS)}
 Task = Annotated[str, WithJsonSchema(_TASK_SCHEMA)]
 
 
-class Florence2Parameters(BaseModel):
+class Florence2Parameters(InputModel):
     """The parsed input of any Florence-2 variant; `task` is always None and `tasks` is set."""
 
     model_config = ConfigDict(

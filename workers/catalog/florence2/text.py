@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from workers.catalog.florence2.tasks import Florence2Task
+from workers.catalog.florence2.tasks import TASKS, Florence2Task
 from workers.catalog.validation import refusal
 
 JOINER = "<and>"
@@ -16,8 +16,16 @@ COMMA_SEPARATED = "comma_separated"
 _SHOWN = 40
 _MOST_SHOWN = 4
 
-TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9_]*>")
-"""Text that the tokenizer may read as a special token: task tokens, `<s>`, `<loc_7>`, `<poly>` …"""
+_COMMANDS = (
+    *("s", "pad", "unk", "mask", "image", "loc_[0-9]+", "od", "ocr", "n?cap", "dcap", "grounding"),
+    *("seg", "sep", "region_cap", "region_to_descr?iption", "proposal", "poly", "and"),
+)
+_TASKS = "|".join(re.escape(task.token) for task in TASKS)
+TAG = re.compile(rf"</?(?:{'|'.join(_COMMANDS)})>|{_TASKS}")
+"""The special tokens of the family's tokenizer, and the task tokens, which its processor replaces.
+
+All other text in angle brackets is text to the model.
+"""
 
 
 def join_classes(text: Any) -> Any:

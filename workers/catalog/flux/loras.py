@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from workers.catalog.validation import StoredText
+from workers.catalog.validation import InputModel, StoredText
 from workers.catalog.variant import Weights
 
 MAX_LORAS = 3
 MAX_LORA_SCALE = 2.0
 
 
-class Lora(BaseModel):
+class Lora(InputModel):
     """A LoRA and the strength with which it is applied."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -22,7 +21,7 @@ from pydantic_core import PydanticCustomError
 from workers.catalog.flux.inputs import FluxInputs, check_combination
 from workers.catalog.flux.loras import Loras, loras_field
 from workers.catalog.flux.sizes import RATIO, FluxLimits, resolve_ratio, size_of_edit
-from workers.catalog.validation import StoredText, refusal
+from workers.catalog.validation import InputModel, StoredText, refusal
 from workers.catalog.variant import PictureSize
 
 MAX_PROMPT = 5000
@@ -46,7 +45,7 @@ OutputFormat = Annotated[Literal["png", "jpeg", "webp"], BeforeValidator(_usual_
 """The format of a file; "jpg", as many write it, is "jpeg"."""
 
 
-class FluxParameters(BaseModel):
+class FluxParameters(InputModel):
     """The parsed input of any FLUX variant.
 
     `width` and `height` are resolved at once. Where the size is that of an input picture,

@@ -5,14 +5,14 @@ Fields have Bottega's names; `workers.adapters.hosted.request` translates them t
 
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from db.values.pricing import PIXELS_PER_MEGAPIXEL
 from workers.catalog.flux.inputs import EXAMPLE_PICTURE, References
 from workers.catalog.flux.parameters import MAX_PROMPT, MAX_SEED, OutputFormat
 from workers.catalog.flux.sizes import RATIO, SIDE_STEP, size_for_ratio
-from workers.catalog.validation import StoredText, refusal
+from workers.catalog.validation import InputModel, StoredText, refusal
 from workers.catalog.variant import Picture
 
 FLUX2_SIDE = 1024
@@ -41,7 +41,7 @@ _UPSAMPLING = "Whether the vendor may rewrite the prompt in more words."
 _TOLERANCE = "The vendor's own moderation: from 0, the strictest, to the most permissive."
 
 
-class HostedParameters(BaseModel):
+class HostedParameters(InputModel):
     """The parameters that all hosted variants share."""
 
     model_config = ConfigDict(

@@ -12,6 +12,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
+from api.jobs.fingerprint import former_fingerprint
+from api.schemas.jobs import Submission
 from db.core.session import Database
 from db.jobs import idempotency
 from db.jobs.idempotency import KeyedSubmission, KeyReusedError
@@ -145,6 +147,16 @@ def test_another_submission_under_the_key_is_refused(
     problem = refused(send({**PAINT, **other}), 422, "idempotency_key_reused")
     assert "red circle" not in str(problem)
     assert jobs.counts(database, "jobs", "holds", "idempotency_keys") == [1, 1, 1]
+
+
+def test_a_key_of_an_earlier_version_is_known(send: Send, database: Database) -> None:
+    body = {"model": "flux.1-demo", "input": {"prompt": "a red circle", "guidance": 0.0}}
+    first = accepted(send(body), replayed=False)
+    former = former_fingerprint(Submission.model_validate(body))
+    with database.transaction() as session:
+        session.execute(text("UPDATE idempotency_keys SET fingerprint = :own"), {"own": former})
+    assert accepted(send(body), replayed=True) == first
+    refused(send(PAINT), 422, "idempotency_key_reused")
 
 
 def test_webhooks_that_differ_are_other_submissions(send: Send) -> None:

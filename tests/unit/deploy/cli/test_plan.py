@@ -178,7 +178,7 @@ def test_the_memory_that_a_worker_here_may_take_counts(
     assert budget_here("cuda:1", lambda: MACHINE).budget.device_bytes == CARD.free_bytes
     monkeypatch.setenv("BOTTEGA_DEVICE_MEMORY_BYTES", "banana")
     text = bottega.run("catalog", "plan", "--device", "cpu", code=1)
-    assert "BOTTEGA_DEVICE_MEMORY_BYTES: Input should be" in text
+    assert "BOTTEGA_DEVICE_MEMORY_BYTES: should be" in text
 
 
 def test_a_model_whose_weights_are_broken_leaves_the_others_in_the_table(

@@ -132,4 +132,4 @@ def test_a_grace_that_is_no_time_is_a_sentence(
     path.write_text(worker())
     done = CliRunner().invoke(main, ["fleet", str(path)])
     assert done.exit_code == 1
-    assert "BOTTEGA_GRACE_SECONDS: Input should be" in done.output
+    assert "BOTTEGA_GRACE_SECONDS: should be" in done.output

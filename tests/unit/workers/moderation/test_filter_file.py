@@ -114,12 +114,12 @@ def test_a_secret_comes_from_the_environment(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "rules: Field required"),
+        ("", "rules: give a rules"),
         ("[[rules", "end of an array declaration"),
         ('[[rules]]\nfilters = ["words"]', "there is no filter words"),
         (FILTERS + '[[rules]]\nvariants = ["flux1.*"]\nfilters = []', "no variant is called flux1"),
         (FILTERS + "[[rules]]\nfilters = []\nvariants = []", "rules.0.variants"),
-        (FILTERS + "[[rules]]\nfilters = []\ntier = 1", "rules.0.tier: Extra"),
+        (FILTERS + "[[rules]]\nfilters = []\ntier = 1", "rules.0.tier: there is no such field"),
         (
             '[filters.a]\nkind = "words"\nfile = "no.txt"\n[[rules]]\nfilters = []',
             "no.txt: it cannot",

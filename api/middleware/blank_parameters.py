@@ -1,0 +1,42 @@
+"""ASGI middleware: a blank parameter of a query is none, as a blank field is none.
+
+Requests that change something keep theirs: `dry_run=` decides whether a job is paid for, and is
+refused where it says neither yes nor no. So do selections for bulk actions: `tenant=` selects no
+job, and without it all tenants' jobs would be canceled.
+"""
+
+from urllib.parse import unquote_plus
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from db.values.blank import is_blank
+
+_METHODS = ("GET", "HEAD")
+_SELECTIONS = "/v1/admin/bulk/"
+
+
+class BlankParameters:
+    """Takes `name=` without a value out of the query of a request that reads."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Forward the request."""
+        if scope["type"] == "http" and _is_reading(scope):
+            scope = {**scope, "query_string": without_blanks(scope["query_string"])}
+        await self._app(scope, receive, send)
+
+
+def _is_reading(scope: Scope) -> bool:
+    return scope["method"] in _METHODS and not scope["path"].startswith(_SELECTIONS)
+
+
+def without_blanks(query: bytes) -> bytes:
+    """A query string without the parameters that have a blank value."""
+    return b"&".join(pair for pair in query.split(b"&") if not _has_blank(pair))
+
+
+def _has_blank(pair: bytes) -> bool:
+    _, equals, value = pair.partition(b"=")
+    return bool(equals) and is_blank(unquote_plus(value.decode("latin-1")))
