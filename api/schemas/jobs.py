@@ -31,6 +31,11 @@ _UNSERVED = (
     "workers fail, or cannot load it); null where one is"
 )
 
+_WARNINGS = (
+    "What is adjusted, or has no effect with the other parameters and these pictures. This API "
+    "refuses what it does not understand; compatible ones ignore it, and tell it here"
+)
+
 MAX_METADATA_ENTRIES = 32
 MAX_METADATA_BYTES = 16_384
 MAX_INPUT_ENTRIES = 100
@@ -89,6 +94,14 @@ class Price(BaseModel):
     covered_by: str | None
 
 
+class RequestWarningView(BaseModel):
+    """Something in the request that is not honoured or has no effect, though the job runs."""
+
+    code: str
+    parameter: str
+    message: str
+
+
 class Quote(BaseModel):
     """The price of a job that was not submitted; `covered_by` is null when nothing covers it."""
 
@@ -104,6 +117,7 @@ class Quote(BaseModel):
             "cold_start_seconds": None,
             "unserved_reason": None,
             "paused": False,
+            "warnings": [],
         }
     )
 
@@ -122,6 +136,7 @@ class Quote(BaseModel):
         description="The seconds that it took the last time; null where none has measured it"
     )
     unserved_reason: str | None = Field(description=_UNSERVED)
+    warnings: list[RequestWarningView] = Field(default_factory=list, description=_WARNINGS)
 
 
 class Charge(BaseModel):
@@ -173,14 +188,6 @@ class JobError(BaseModel):
     retryable: bool
 
 
-class RequestWarningView(BaseModel):
-    """Something in the request that was not honoured, though the job ran."""
-
-    code: str
-    parameter: str
-    message: str
-
-
 class Timings(BaseModel):
     """Seconds from submission to start, on the device, and to encode and store."""
 
@@ -226,10 +233,7 @@ class JobView(BaseModel):
         SurfaceName.NATIVE,
         description="The API that it came by: this one, or a compatible one",
     )
-    warnings: list[RequestWarningView] = Field(
-        default_factory=list,
-        description="What was ignored; this API refuses instead, compatible ones ignore and tell",
-    )
+    warnings: list[RequestWarningView] = Field(default_factory=list, description=_WARNINGS)
     timings: Timings
     urls: JobUrls
 
