@@ -1,6 +1,6 @@
 """Sizes that a model does not paint as they were asked for, told in the job's warnings."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -8,6 +8,9 @@ from pydantic import BaseModel
 from db.jobs.types import RequestWarning
 from workers.catalog import PictureSize
 from workers.catalog.flux.parameters import SIZE_SOURCES
+
+IGNORED = "parameter_ignored"
+"""The code of a warning about a field without effect."""
 
 ADJUSTED = "parameter_adjusted"
 """The code of a warning about a value that another one replaces."""
@@ -19,9 +22,8 @@ def size_adjustments(
     asked: Mapping[str, Any],
     parameters: BaseModel,
     sizes: Mapping[str, Sequence[PictureSize]],
-    names: Mapping[str, str],
 ) -> list[RequestWarning]:
-    """The warnings about a job's size, one for each field that gave it.
+    """The warnings about a job's size, one for each field that gave it, see `in_words_of`.
 
     A picture that gives the size is told of only where it does not fit: a few pixels less, for the
     model's step, change nothing that is seen.
@@ -30,7 +32,6 @@ def size_adjustments(
         asked: the input as it was sent.
         parameters: the parsed input, whose size is the one that is painted.
         sizes: the sizes of the input pictures, by the parameter that names them.
-        names: the fields by the native parameters that they stand for, where these differ.
     """
     width, height = (getattr(parameters, side, None) for side in _SIDES)
     if width is None or height is None:
@@ -44,8 +45,26 @@ def size_adjustments(
         found = _of_picture(sizes, painted, step)
     else:
         found = iter(())
-    told = {names.get(native, native): message for native, message in found}
-    return [RequestWarning(ADJUSTED, name, f"{name}: {text}") for name, text in told.items()]
+    return [RequestWarning(ADJUSTED, native, text) for native, text in found]
+
+
+def in_words_of(
+    names: Mapping[str, str], warnings: Iterable[RequestWarning]
+) -> tuple[RequestWarning, ...]:
+    """Warnings whose messages name the parameter, as the client's API names it; each once.
+
+    Args:
+        names: the fields by the native parameters that they stand for, where these differ.
+        warnings: about native parameters, with messages that do not name them.
+    """
+    told: dict[tuple[str, str], RequestWarning] = {}
+    for warning in warnings:
+        name = names.get(warning.parameter, warning.parameter)
+        verb = " is ignored:" if warning.code == IGNORED else ":"
+        told[warning.code, name] = RequestWarning(
+            warning.code, name, f"{name}{verb} {warning.message}"
+        )
+    return tuple(told.values())
 
 
 def _is_side(value: Any) -> bool:

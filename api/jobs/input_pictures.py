@@ -46,10 +46,17 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class InputPicture:
-    """The storage key of a picture, and its width and height in pixels when upright."""
+    """A picture of a submission.
+
+    Attributes:
+        key: its storage key.
+        size: width and height in pixels when upright.
+        read: reads its file; raises `PictureError` where it is not stored any more.
+    """
 
     key: str
     size: PictureSize
+    read: Callable[[], bytes]
 
 
 class PictureResolver:
@@ -101,15 +108,24 @@ class PictureResolver:
     def _accept(self, data: bytes) -> InputPicture:
         if self._stores:
             stored = store_picture(self._services, self._tenant_id, data, is_upload=False)
-            return InputPicture(stored.key, (stored.width, stored.height))
+            return InputPicture(stored.key, (stored.width, stored.height), lambda: data)
         picture = check_picture(self._services, self._tenant_id, data)
-        return InputPicture(picture.key, (picture.width, picture.height))
+        return InputPicture(picture.key, (picture.width, picture.height), lambda: data)
 
     def _from_file(self, file_id: str) -> InputPicture:
         row = self._file(file_id) if _FILE_ID.fullmatch(file_id) else None
         if row is None:
             raise PictureError("there is no such uploaded file, or it has expired")
-        return InputPicture(row.key, (row.width, row.height))
+        return self._stored(row)
+
+    def _stored(self, row: File) -> InputPicture:
+        def read() -> bytes:
+            try:
+                return self._services.store.get(row.key).data
+            except ObjectNotFoundError as error:
+                raise PictureError("this picture has been deleted") from error
+
+        return InputPicture(row.key, (row.width, row.height), read)
 
     def _file(self, file_id: str) -> File | None:
         with self._services.database.transaction(durable=False) as session:
@@ -124,7 +140,7 @@ class PictureResolver:
         with self._services.database.transaction(durable=False) as session:
             artifact = find_own_artifact(self._services, session, self._tenant_id, url)
             if stored := self._find_stored(session, artifact.sha256):
-                return InputPicture(stored.key, (stored.width, stored.height))
+                return self._stored(stored)
         # Stored as an input of its own: the artifact may expire before the new job runs.
         try:
             data = self._services.store.get(artifact.key).data

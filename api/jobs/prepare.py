@@ -8,25 +8,29 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from api.core.domain_errors import InvalidField, InvalidSubmissionError
+from api.jobs.adjustments import size_adjustments
+from api.jobs.effects import Sizes, without_effect
 from api.jobs.input_loras import check_lora_source, resolve_lora
 from api.jobs.input_pictures import InputPicture, PictureResolver, refused_picture
+from api.jobs.picture_checks import CHECKED, PictureChecks
 from api.jobs.webhook_urls import check_webhook_url
 from api.resources.lora_files import LoraError
 from api.schemas.jobs import Submission
 from api.schemas.webhooks import WebhookRequest
 from api.services import Services
 from db.core.plain_words import message_of
+from db.jobs.types import RequestWarning
 from db.values.pictures import PictureError
 from db.webhooks.types import Webhook
 from workers import catalog
-from workers.catalog import PictureSize, Variant
+from workers.catalog import Variant
 from workers.catalog.flux.loras import Lora
 from workers.outbound import OutboundError
 
 _SEED_BITS = 32
 
-Sizes = Mapping[str, Sequence[PictureSize]]
-"""The sizes of the pictures, by the parameter that names them."""
+Named = Mapping[str, Sequence[InputPicture]]
+"""The pictures, by the parameter that names them."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class PreparedSubmission:
         vendor_micros: the cost of one task at the vendor; None for a model of our own devices.
         webhook: the webhook, when one was requested.
         sizes: the sizes of the input pictures.
+        warnings: what is not honoured or has no effect; see `api.jobs.adjustments.in_words_of`.
     """
 
     variant: Variant
@@ -54,6 +59,7 @@ class PreparedSubmission:
     vendor_micros: int | None
     webhook: Webhook | None
     sizes: Sizes
+    warnings: tuple[RequestWarning, ...] = ()
 
     @property
     def cost_seconds(self) -> float:
@@ -83,9 +89,12 @@ def prepare(
     variant = services.catalogue.find(submission.model)
     webhook = _webhook(services, submission.webhook) if submission.webhook else None
     parameters = _validate(variant, submission.input)
-    keys, sizes = _resolve_pictures(PictureResolver(services, tenant_id, stores=stores), parameters)
+    named = _resolve_pictures(PictureResolver(services, tenant_id, stores=stores), parameters)
+    sizes = {name: [picture.size for picture in own] for name, own in named.items()}
+    parameters = _resolve_sizes(variant, parameters, sizes)
+    told = _check_pictures(PictureChecks(services, tenant_id), parameters, named)
     # Keys replace the names that the client gave: jobs from one picture can share a batch.
-    parameters = _resolve_sizes(variant, parameters, sizes).model_copy(update=keys)
+    parameters = parameters.model_copy(update=_keys(parameters, named))
     pixels = input_pixels(sizes)
     _refuse_too_long(variant, parameters, pixels)
     parameters = _resolve_loras(services, tenant_id, parameters, stores=stores)
@@ -100,6 +109,11 @@ def prepare(
         vendor_micros=variant.vendor_micros(measure),
         webhook=webhook,
         sizes=sizes,
+        warnings=(
+            *size_adjustments(submission.input, parameters, sizes),
+            *without_effect(submission.input, parameters, sizes),
+            *told,
+        ),
     )
 
 
@@ -182,7 +196,16 @@ def _resolve_loras(
     resolved = [
         _resolve_lora(services, tenant_id, lora, n, stores=stores) for n, lora in enumerate(loras)
     ]
+    _refuse_repeated([lora.source for lora in resolved])
     return parameters.model_copy(update={"loras": tuple(resolved)})
+
+
+def _refuse_repeated(sources: Sequence[str]) -> None:
+    # By what they resolve to: two names may be one file, of which one scale would count.
+    for n, source in enumerate(sources):
+        if source in sources[:n]:
+            message = "this LoRA is given twice: give it once, with the sum of the scales"
+            raise InvalidSubmissionError.of_field(["input", "loras", n], message, "repeated_lora")
 
 
 def _resolve_lora(services: Services, tenant_id: str, lora: Lora, n: int, *, stores: bool) -> Lora:
@@ -196,24 +219,40 @@ def _resolve_lora(services: Services, tenant_id: str, lora: Lora, n: int, *, sto
     return lora
 
 
-def _resolve_pictures(
-    resolver: PictureResolver, parameters: BaseModel
-) -> tuple[dict[str, str | tuple[str, ...]], Sizes]:
-    """The storage keys and the sizes of the pictures, by the parameter that names them."""
-    keys: dict[str, str | tuple[str, ...]] = {}
-    sizes: dict[str, list[PictureSize]] = {}
+def _resolve_pictures(resolver: PictureResolver, parameters: BaseModel) -> Named:
+    named: dict[str, list[InputPicture]] = {}
     for name in catalog.picture_fields(type(parameters)):
         value = getattr(parameters, name)
         if not value:
             continue
         is_list = isinstance(value, (list, tuple))
-        pictures = [
+        named[name] = [
             _resolve_picture(resolver, text, [name, n] if is_list else [name])
             for n, text in enumerate(value if is_list else [value])
         ]
-        keys[name] = tuple(picture.key for picture in pictures) if is_list else pictures[0].key
-        sizes[name] = [picture.size for picture in pictures]
-    return keys, sizes
+    return named
+
+
+def _keys(parameters: BaseModel, named: Named) -> dict[str, str | tuple[str, ...]]:
+    """The storage keys of the pictures, by the parameter that names them."""
+    keys: dict[str, str | tuple[str, ...]] = {}
+    for name, own in named.items():
+        is_list = isinstance(getattr(parameters, name), (list, tuple))
+        keys[name] = tuple(picture.key for picture in own) if is_list else own[0].key
+    return keys
+
+
+def _check_pictures(
+    checks: PictureChecks, parameters: BaseModel, named: Named
+) -> list[RequestWarning]:
+    told: list[RequestWarning] = []
+    for name in CHECKED:
+        for picture in named.get(name, ()):
+            try:
+                told += checks.check(name, parameters, picture.read())
+            except PictureError as error:
+                raise refused_picture(("input", name), error) from error
+    return told
 
 
 def _resolve_picture(resolver: PictureResolver, name: str, loc: list[str | int]) -> InputPicture:

@@ -2,8 +2,9 @@
 
 from api.auth.tenant import Caller
 from api.core.domain_errors import NotFoundError
+from api.jobs.adjustments import in_words_of
 from api.jobs.prepare import PreparedSubmission, prepare
-from api.schemas.jobs import Price, Quote, Submission
+from api.schemas.jobs import Price, Quote, RequestWarningView, Submission
 from api.services import Services
 from db.jobs.types import ModelNotInTierError
 from db.jobs.waiting import queue_outlook
@@ -43,6 +44,10 @@ def quote_submission(services: Services, caller: Caller, submission: Submission)
         cold_start=outlook.cold_start,
         cold_start_seconds=outlook.cold_start_seconds,
         unserved_reason=outlook.unserved_reason,
+        warnings=[
+            RequestWarningView(**warning.as_json())
+            for warning in in_words_of({}, prepared.warnings)
+        ],
     )
 
 

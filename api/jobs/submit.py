@@ -11,7 +11,7 @@ from api.auth.tenant import Caller
 from api.core.domain_errors import InvalidSubmissionError
 from api.core.metrics import count_submitted_job
 from api.core.request_log import add_log_fields, request_id
-from api.jobs.adjustments import size_adjustments
+from api.jobs.adjustments import in_words_of
 from api.jobs.fingerprint import fingerprint, former_fingerprint
 from api.jobs.prepare import PreparedSubmission, prepare
 from api.schemas.jobs import Submission
@@ -84,8 +84,8 @@ def submit(
         if keyed and (first := idempotency.find(session, keyed)):
             return _replay(session, first, origin, render)
     prepared = prepare(services, caller.tenant_id, submission)
-    adjusted = size_adjustments(submission.input, prepared.parameters, prepared.sizes, origin.names)
-    origin = replace(origin, warnings=(*origin.warnings, *adjusted))
+    told = in_words_of(origin.names, prepared.warnings)
+    origin = replace(origin, warnings=(*origin.warnings, *told))
     limit = services.settings.vendor_daily_limit_micros or None
     new = replace(
         _new_job(caller, submission, prepared),

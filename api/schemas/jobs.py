@@ -34,6 +34,11 @@ _UNSERVED = (
     "workers fail, or cannot load it); null where one is"
 )
 
+_WARNINGS = (
+    "What is adjusted, or has no effect with the other parameters and these pictures. This API "
+    "refuses what it does not understand; compatible ones ignore it, and tell it here"
+)
+
 MAX_METADATA_ENTRIES = 32
 MAX_METADATA_BYTES = 16_384
 MAX_KEEP_SECONDS = 2**31 - 1
@@ -108,6 +113,14 @@ class Price(BaseModel):
     covered_by: str | None
 
 
+class RequestWarningView(BaseModel):
+    """Something in the request that is not honoured or has no effect, though the job runs."""
+
+    code: str
+    parameter: str
+    message: str
+
+
 class Quote(BaseModel):
     """The price of a job that was not submitted; `covered_by` is null when nothing covers it."""
 
@@ -123,6 +136,7 @@ class Quote(BaseModel):
             "cold_start_seconds": None,
             "unserved_reason": None,
             "paused": False,
+            "warnings": [],
         }
     )
 
@@ -141,6 +155,7 @@ class Quote(BaseModel):
         description="The seconds that it took the last time; null where none has measured it"
     )
     unserved_reason: str | None = Field(description=_UNSERVED)
+    warnings: list[RequestWarningView] = Field(default_factory=list, description=_WARNINGS)
 
 
 class Charge(BaseModel):
@@ -192,14 +207,6 @@ class JobError(BaseModel):
     retryable: bool
 
 
-class RequestWarningView(BaseModel):
-    """Something in the request that was not honoured, though the job ran."""
-
-    code: str
-    parameter: str
-    message: str
-
-
 class Timings(BaseModel):
     """Seconds from submission to start, on the device, and to encode and store."""
 
@@ -245,10 +252,6 @@ class JobView(BaseModel):
         SurfaceName.NATIVE,
         description="The API that it came by: this one, or a compatible one",
     )
-    warnings: list[RequestWarningView] = Field(
-        default_factory=list,
-        description="What was ignored; this API refuses instead, compatible ones ignore and tell",
-    )
     keep_seconds: int | None = Field(
         None,
         description="Its own or its tier's time, after which results, input and metadata are "
@@ -257,6 +260,7 @@ class JobView(BaseModel):
     kept_until: datetime | None = Field(
         None, description="The end of that time; null while the job is not over"
     )
+    warnings: list[RequestWarningView] = Field(default_factory=list, description=_WARNINGS)
     timings: Timings
     urls: JobUrls
 

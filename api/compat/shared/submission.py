@@ -10,9 +10,10 @@ from pydantic import ValidationError
 
 from api.auth.tenant import Caller
 from api.compat.shared.foreign_job import ForeignJob, ForeignJobs
-from api.compat.shared.translation import IGNORED, Place, Translation
+from api.compat.shared.translation import Place, Translation
 from api.core.domain_errors import InvalidField, InvalidSubmissionError
 from api.core.request_log import arrived_at
+from api.jobs.adjustments import IGNORED
 from api.jobs.fingerprint import canonical_json, fingerprint, present
 from api.jobs.submit import submit
 from api.schemas.jobs import Submission

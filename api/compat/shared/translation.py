@@ -7,13 +7,10 @@ field is ignored and told; one that the variant has is checked by the variant's 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from api.jobs.adjustments import ADJUSTED
+from api.jobs.adjustments import ADJUSTED, IGNORED
 from db.jobs.types import RequestWarning
 from db.values.blank import is_absent
 from workers.catalog import Variant
-
-IGNORED = "parameter_ignored"
-"""The code of a warning about a field without effect."""
 
 MAX_WARNINGS = 50
 """The most ignored fields that are told: a client may invent any number."""
@@ -124,12 +121,11 @@ class Translation:
         if is_absent(value):
             return
         inputs = getattr(self.variant.parameters, "inputs", None)
-        if inputs is not None:
-            plain, masked = inputs.strengths
-            has_effect = masked if "mask" in self.input else plain
-            if "image" not in self.input or has_effect is None:
-                self.ignore(foreign, "no picture is repainted")
-                return
+        plain, masked = inputs.strengths if inputs is not None else (1, 1)
+        has_effect = (masked if "mask" in self.input else plain) is not None
+        if self.takes("strength") and not ("image" in self.input and has_effect):
+            self.ignore(foreign, "no picture is repainted")
+            return
         self.put("strength", value, foreign)
 
     def rename(self, native: Place, foreign: str) -> None:

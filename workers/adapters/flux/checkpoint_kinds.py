@@ -10,7 +10,8 @@ from typing import Any
 
 import diffusers
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
+from PIL.Image import Resampling
 
 from workers.adapters.flux.control_maps import canny_map
 from workers.adapters.flux.klein_inpaint import KleinInpaintPipeline
@@ -27,8 +28,9 @@ from workers.adapters.flux.pipeline_modes import (
     TEXT,
     Pictures,
     PipelineMode,
-    resize_to_output,
+    fit_to_output,
 )
+from workers.catalog.flux.fit import BLACK, PAD, changes_shape, pad
 from workers.catalog.flux.parameters import FluxParameters
 
 Embeddings = tuple[torch.Tensor, ...]
@@ -114,8 +116,15 @@ def sibling(pipeline: Any, class_name: str) -> Any:
 def control_map(
     make_map: Callable[[Image.Image], Image.Image], parameters: FluxParameters, pictures: Pictures
 ) -> Image.Image:
-    """The job's finished control map, or one made from its picture, in the output's size."""
+    """The job's finished control map, or one made from its picture, in the output's size.
+
+    Padding is black: outlines and depths that go on beyond the picture would be painted.
+    """
     finished: Sequence[Image.Image] = pictures.get("control_image", ())
     if finished:
-        return resize_to_output(finished[0], parameters)
-    return make_map(resize_to_output(pictures["image"][0], parameters))
+        return fit_to_output(finished[0], parameters, padding=BLACK)
+    picture, output = pictures["image"][0], parameters.size
+    if parameters.get("fit") == PAD and changes_shape(picture.size, output, parameters.limits.step):
+        contained = ImageOps.contain(picture, output, Resampling.LANCZOS)
+        return pad(make_map(contained), output, BLACK)
+    return make_map(fit_to_output(picture, parameters))

@@ -10,6 +10,7 @@ from typing import Any
 from PIL import Image
 from PIL.Image import Resampling
 
+from workers.catalog.flux.fit import CROP, WHITE, fit_picture
 from workers.catalog.flux.parameters import FluxParameters
 
 Pictures = Mapping[str, Sequence[Image.Image]]
@@ -42,14 +43,31 @@ class PipelineMode:
     postprocess: Postprocess = lambda painted, _parameters, _pictures: painted
 
 
-def resize_to_output(picture: Image.Image, parameters: FluxParameters) -> Image.Image:
-    """A picture stretched to the output's size; because of rounding, by less than a step."""
-    return picture.resize(parameters.size, Resampling.LANCZOS)
+def fit_to_output(
+    picture: Image.Image,
+    parameters: FluxParameters,
+    *,
+    padding: int | None = None,
+    resample: Resampling = Resampling.LANCZOS,
+) -> Image.Image:
+    """A picture in the output's size, by the job's `fit`; see `workers.catalog.flux.fit`."""
+    fit = parameters.get("fit") or CROP
+    step = parameters.limits.step
+    return fit_picture(picture, parameters.size, fit, step, padding=padding, resample=resample)
 
 
-def resize_mask(parameters: FluxParameters, pictures: Pictures) -> Image.Image:
+def _mask(parameters: FluxParameters, pictures: Pictures) -> Image.Image:
+    """The mask in the output's size, white where the picture is padded.
+
+    The pipelines make it gray, and repaint where it is at least half white.
+    """
+    return fit_to_output(pictures["mask"][0], parameters, padding=WHITE)
+
+
+def _seam(parameters: FluxParameters, pictures: Pictures) -> Image.Image:
     """The mask in gray and in the output's size, for the seam of what is restored."""
-    return pictures["mask"][0].convert("L").resize(parameters.size, Resampling.BILINEAR)
+    gray = pictures["mask"][0].convert("L")
+    return fit_to_output(gray, parameters, padding=WHITE, resample=Resampling.BILINEAR)
 
 
 def restore_unmasked(
@@ -59,8 +77,8 @@ def restore_unmasked(
 
     Where the mask is gray the two are blended, so that a soft mask gives a soft seam.
     """
-    original = resize_to_output(pictures["image"][0], parameters)
-    return Image.composite(painted, original, resize_mask(parameters, pictures))
+    original = fit_to_output(pictures["image"][0], parameters)
+    return Image.composite(painted, original, _seam(parameters, pictures))
 
 
 def strength_of(parameters: FluxParameters) -> float:
@@ -79,7 +97,7 @@ def _nothing(_parameters: FluxParameters, _pictures: Pictures, _count: int) -> d
 
 def _image(parameters: FluxParameters, pictures: Pictures, count: int) -> dict[str, Any]:
     # One copy for each generator: the VAE's random numbers for a picture must come from its seed.
-    image = [resize_to_output(pictures["image"][0], parameters)] * count
+    image = [fit_to_output(pictures["image"][0], parameters)] * count
     return {"image": image, "strength": strength_of(parameters)}
 
 
@@ -89,9 +107,8 @@ def _inpaint(parameters: FluxParameters, pictures: Pictures, count: int) -> dict
 
 
 def _fill(parameters: FluxParameters, pictures: Pictures, count: int) -> dict[str, Any]:
-    image = [resize_to_output(pictures["image"][0], parameters)] * count
-    # The mask as it is: the pipelines scale it, and repaint where it is at least half white.
-    return {"image": image, "mask_image": [pictures["mask"][0]] * count}
+    image = [fit_to_output(pictures["image"][0], parameters)] * count
+    return {"image": image, "mask_image": [_mask(parameters, pictures)] * count}
 
 
 def _kontext(parameters: FluxParameters, pictures: Pictures, _count: int) -> dict[str, Any]:
@@ -101,8 +118,8 @@ def _kontext(parameters: FluxParameters, pictures: Pictures, _count: int) -> dic
 
 def _kontext_inpaint(parameters: FluxParameters, pictures: Pictures, _count: int) -> dict[str, Any]:
     return {
-        "image": resize_to_output(pictures["image"][0], parameters),
-        "mask_image": pictures["mask"][0],
+        "image": fit_to_output(pictures["image"][0], parameters),
+        "mask_image": _mask(parameters, pictures),
         "strength": strength_of(parameters),
         "max_area": parameters.pixels,
         # The picture has the output's size already; otherwise this pipeline changes the size.
@@ -116,8 +133,8 @@ def _references(_parameters: FluxParameters, pictures: Pictures, _count: int) ->
 
 def _klein_inpaint(parameters: FluxParameters, pictures: Pictures, _count: int) -> dict[str, Any]:
     return {
-        "image": resize_to_output(pictures["image"][0], parameters),
-        "mask_image": pictures["mask"][0],
+        "image": fit_to_output(pictures["image"][0], parameters),
+        "mask_image": _mask(parameters, pictures),
         "image_reference": [*pictures.get("images", ())],
         "strength": strength_of(parameters),
     }

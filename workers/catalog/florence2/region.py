@@ -40,11 +40,12 @@ Region = Annotated[
 """`[x1, y1, x2, y2]`: a box in pixels, x to the right and y down from the upper left corner."""
 
 
-def refuse_outside(region: _Corners | None, size: PictureSize) -> None:
-    """Refuse a region that is not inside its picture.
+def refuse_unreadable(region: _Corners | None, size: PictureSize) -> None:
+    """Refuse a region that is not inside its picture, or so small that the model sees no area.
 
     Raises:
-        pydantic.ValidationError: it extends beyond the picture's right or lower edge.
+        pydantic.ValidationError: it extends beyond the picture's right or lower edge, or it is
+            smaller than a pixel or the model's own unit.
     """
     if region is None:
         return
@@ -52,6 +53,26 @@ def refuse_outside(region: _Corners | None, size: PictureSize) -> None:
     if region[2] > width or region[3] > height:
         message = f"the region reaches beyond the picture, which is {width} x {height} pixels"
         raise refusal("region", "outside_picture", message, region)
+    if _is_too_small(region, size):
+        raise refusal("region", "region_too_small", _too_small(region, size), region)
+
+
+def _is_too_small(region: _Corners, size: PictureSize) -> bool:
+    left, top, right, bottom = as_bins(region, size)
+    has_pixels = region[2] - region[0] >= 1 and region[3] - region[1] >= 1
+    return not has_pixels or left == right or top == bottom
+
+
+def _too_small(region: _Corners, size: PictureSize) -> str:
+    # One pixel more than a bin reaches into the next one, wherever it begins.
+    wide, high = (side // BINS + 1 for side in size)
+    message = (
+        f"the region is {region[2] - region[0]:.4g} x {region[3] - region[1]:.4g} pixels, smaller "
+        f"than the model can be told: at least {wide} x {high} in this picture"
+    )
+    if max(region) > 1:
+        return message
+    return f"{message}; give pixels, not shares of its {size[0]} x {size[1]}"
 
 
 def as_tokens(region: _Corners, size: PictureSize) -> str:
@@ -60,9 +81,13 @@ def as_tokens(region: _Corners, size: PictureSize) -> str:
     Each coordinate is floor(x / (side / 1000)), at most 999: the model's own processor quantises
     boxes in the same way.
     """
+    return "".join(f"<loc_{number}>" for number in as_bins(region, size))
+
+
+def as_bins(region: _Corners, size: PictureSize) -> list[int]:
+    """The four numbers from 0 to 999 of a region's tokens."""
     sides = (*size, *size)
-    bins = [_bin(edge, side) for edge, side in zip(region, sides, strict=True)]
-    return "".join(f"<loc_{number}>" for number in bins)
+    return [_bin(edge, side) for edge, side in zip(region, sides, strict=True)]
 
 
 def from_bins(bins: Sequence[int], size: PictureSize) -> list[float]:

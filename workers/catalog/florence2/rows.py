@@ -11,7 +11,7 @@ from typing import Any
 from db.values.pricing import Measure, PerUnit, UnitKind
 from workers.catalog.florence2.limits import Florence2Limits
 from workers.catalog.florence2.parameters import Florence2Parameters, florence2_parameters
-from workers.catalog.florence2.region import refuse_outside
+from workers.catalog.florence2.region import refuse_unreadable
 from workers.catalog.florence2.tasks import TASKS
 from workers.catalog.variant import CostEstimate, Family, Licence, PictureSize, Variant, Weights
 
@@ -31,7 +31,7 @@ def _one_sample(_parameters: Florence2Parameters) -> int:
 def _check_region(
     parameters: Florence2Parameters, sizes: Mapping[str, Sequence[PictureSize]]
 ) -> Florence2Parameters:
-    refuse_outside(parameters.region, sizes["image"][0])
+    refuse_unreadable(parameters.region, sizes["image"][0])
     return parameters
 
 

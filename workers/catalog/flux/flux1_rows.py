@@ -5,6 +5,7 @@ from dataclasses import replace
 from db.values.pricing import PIXELS_PER_MEGAPIXEL, PerMegapixel, PerUnit, UnitKind
 from workers.catalog.flux.cost import FluxCost, scaled_to_a_megapixel
 from workers.catalog.flux.inputs import FluxInputs, Presence
+from workers.catalog.flux.masks import MaskGrain
 from workers.catalog.flux.parameters import FluxParameters, flux_parameters
 from workers.catalog.flux.row_parts import (
     APACHE,
@@ -121,6 +122,7 @@ FLUX1_FILL_DEV = derive_variant(
         FluxInputs(
             image=Presence.REQUIRED,
             mask=Presence.REQUIRED,
+            mask_grain=MaskGrain.PIXEL,
             image_description="The picture of which a part is repainted.",
         ),
     ),

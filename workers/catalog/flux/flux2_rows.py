@@ -5,6 +5,7 @@ from dataclasses import replace
 from db.values.pricing import PIXELS_PER_MEGAPIXEL, PerMegapixel, PerUnit, UnitKind
 from workers.catalog.flux.cost import FluxCost, scaled_down
 from workers.catalog.flux.inputs import FluxInputs, Presence
+from workers.catalog.flux.masks import MaskGrain
 from workers.catalog.flux.parameters import FluxParameters, flux_parameters
 from workers.catalog.flux.row_parts import (
     APACHE,
@@ -34,6 +35,7 @@ KLEIN_INPUTS = FluxInputs(
     references=4,
     # Its pipeline scales the picture that it paints over to this size.
     max_masked_pixels=PIXELS_PER_MEGAPIXEL,
+    mask_grain=MaskGrain.PATCH,
     image_description="The picture to edit; with a mask, only there, from images if there are any.",
 )
 DEV_INPUTS = FluxInputs(

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from workers.catalog.flux.fit import CROP, Fit
+from workers.catalog.flux.masks import MaskGrain
 from workers.catalog.validation import refusal
 from workers.catalog.variant import Picture
 
@@ -37,6 +39,7 @@ class FluxInputs:
         control: true when a finished control map may replace `image`.
         max_masked_pixels: most pixels of a picture that is painted with a mask; None for the
             variant's own limit.
+        mask_grain: the places at which its pipeline reads a mask.
         image_description: the use of `image`, for people.
     """
 
@@ -46,6 +49,7 @@ class FluxInputs:
     references: int = 0
     control: bool = False
     max_masked_pixels: int | None = None
+    mask_grain: MaskGrain = MaskGrain.LATENT
     image_description: str = ""
 
     def fields(self) -> dict[str, Any]:
@@ -55,9 +59,18 @@ class FluxInputs:
             "mask": self._mask(),
             "images": self._images(),
             "control_image": self._control_image(),
+            "fit": self._fit(),
             "strength": self._strength(),
         }
         return {name: field for name, field in every.items() if field}
+
+    @property
+    def fits(self) -> tuple[bool, bool]:
+        """True where a picture is brought to the output's size: without and with a mask.
+
+        References and the picture that an editing model reads keep their own shape.
+        """
+        return self.strengths[0] is not None or self.control, self.mask is not Presence.NONE
 
     def _image(self) -> Any:
         if self.image is Presence.NONE:
@@ -92,6 +105,24 @@ class FluxInputs:
         means = "A finished map, in place of image, from which one is made otherwise."
         return _picture(means, EXAMPLE_PICTURE, required=False)
 
+    def _fit(self) -> Any:
+        if not any(self.fits):
+            return None
+        return (Fit, Field(default=CROP, description=self._fit_means(), examples=["pad"]))
+
+    def _fit_means(self) -> str:
+        plain, masked = self.fits
+        means = "How a picture is brought to a size of another shape (less than a step is "
+        means += "rounding). crop: it fills the output, and what stands out on two sides is cut "
+        means += "off. pad: all of it is in the output, and the rest is "
+        if self.control:
+            means += "black in its map: no outlines, or far away"
+        else:
+            cases = ["painted, as if the mask were white there"] if masked else []
+            cases += ["filled with the pixels of its edges, without a mask"] if plain else []
+            means += "; ".join(cases)
+        return f"{means}. stretch: its shape changes."
+
     def _strength(self) -> Any:
         plain, masked = self.strengths
         if plain is None and masked is None:
@@ -125,7 +156,7 @@ def check_combination(inputs: FluxInputs, parameters: dict[str, Any]) -> None:
 
     Args:
         inputs: the pictures that the variant accepts.
-        parameters: the picture parameters and `strength`, falsy where absent.
+        parameters: the picture parameters, `strength` and `fit`, falsy where absent.
 
     Raises:
         pydantic.ValidationError: they cannot be combined.
@@ -148,6 +179,19 @@ def check_combination(inputs: FluxInputs, parameters: dict[str, Any]) -> None:
             "image", "missing", "this model paints from a picture, and none is given", None
         )
     _check_strength(inputs, parameters)
+    _check_fit(inputs, parameters)
+
+
+def _check_fit(inputs: FluxInputs, parameters: dict[str, Any]) -> None:
+    fit = parameters.get("fit")
+    if fit in (None, CROP):
+        return
+    plain, masked = inputs.fits
+    has_picture = bool(parameters.get("image") or parameters.get("control_image"))
+    if not has_picture or not (masked if parameters.get("mask") else plain):
+        needs = "image and mask" if not plain else "image"
+        message = f"fit says how a picture is brought to the output's size: give {needs} with it"
+        raise refusal("fit", "fit_without_image", message, fit)
 
 
 def _check_strength(inputs: FluxInputs, parameters: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ MAX_PRICED_PIXELS = 4 * PIXELS_PER_MEGAPIXEL
 _SHAPE = ("width", "height", "num_images", "steps", "guidance", "loras")
 """`num_images` is included so that `batch_limit` counts samples exactly, `loras` because they
 change the weights for a whole call."""
-_PICTURES = ("image", "mask", "images", "control_image", "strength")
+_PICTURES = ("image", "mask", "images", "control_image", "fit", "strength")
 """One call of a pipeline uses one set of them."""
 
 APACHE = Licence("Apache-2.0", "https://www.apache.org/licenses/LICENSE-2.0")

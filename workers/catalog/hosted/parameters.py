@@ -18,6 +18,8 @@ from workers.catalog.variant import Picture
 FLUX2_SIDE = 1024
 FLUX2_MIN_SIDE = 64
 FLUX2_MAX_PIXELS = 4 * PIXELS_PER_MEGAPIXEL
+ULTRA_STRENGTH = 0.1
+"""The vendor's default share of a picture that is blended in."""
 WIDEST = 21 / 9
 """Highest ratio of width to height; its inverse is the lowest."""
 
@@ -221,12 +223,19 @@ class Flux11UltraHostedParameters(_RatioParameters):
         default=None, description="A picture to blend in.", examples=[EXAMPLE_PICTURE]
     )
     strength: float = Field(
-        default=0.1,
+        default=ULTRA_STRENGTH,
         ge=0,
         le=1,
-        description="How much of the picture to blend in, from 0 to 1; without one it is ignored.",
-        examples=[0.1],
+        description="How much of the picture to blend in, from 0 to 1.",
+        examples=[ULTRA_STRENGTH],
     )
+
+    @model_validator(mode="after")
+    def _blends_a_picture(self) -> Self:
+        if self.strength != ULTRA_STRENGTH and not self.image:
+            message = "strength says how much of a picture is blended in: give image with it"
+            raise refusal("strength", "strength_without_image", message, self.strength)
+        return self
 
 
 class KontextHostedParameters(_RatioParameters):

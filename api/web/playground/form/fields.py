@@ -79,17 +79,19 @@ class Field:
 
 
 _ORDER = (
-    *("image", "mask", "strength", "images", "control_image", "tasks", "text", "region"),
+    *("image", "mask", "strength", "images", "control_image", "fit"),
+    *("tasks", "text", "region"),
     *("prompt", "size", "num_images", "steps", "guidance", "seed", "previews"),
 )
 _MAIN = frozenset(_ORDER)
-_PICTURE_FIELDS = frozenset({"image", "mask", "strength", "images", "control_image"})
+_PICTURE_FIELDS = frozenset({"image", "mask", "strength", "images", "control_image", "fit"})
 _SIZE = ("width", "height", "aspect_ratio")
 _LABELS = {
     "image": "Picture",
     "images": "Pictures",
     "mask": "Repaint only this area",
     "control_image": "Finished map",
+    "fit": "Picture of another shape",
     "tasks": "Tasks",
     "region": "Region",
     "prompt": "Prompt",

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from api.jobs.adjustments import size_adjustments
+from api.jobs.adjustments import in_words_of, size_adjustments
 from workers.catalog import find
 
 SIZES = {"image": [(1700, 1600)]}
@@ -15,7 +15,7 @@ def told(asked: dict[str, Any], sizes: Any = (), names: Any = ()) -> list[tuple[
     variant = find("flux.1-demo")
     parsed = variant.parameters.model_validate({"prompt": "a star", **asked})
     resolved = variant.resolve_sizes(parsed, dict(sizes))
-    warnings = size_adjustments(asked, resolved, dict(sizes), dict(names))
+    warnings = in_words_of(dict(names), size_adjustments(asked, resolved, dict(sizes)))
     assert {each.code for each in warnings} <= {"parameter_adjusted"}
     return [(each.parameter, each.message) for each in warnings]
 
