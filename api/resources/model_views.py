@@ -34,11 +34,7 @@ def _view(variant: Variant, outlook: Outlook) -> ModelView:
         family=variant.family,
         tasks=list(variant.tasks),
         input_schema=catalog.json_schema(variant),
-        limits={
-            "deadline_seconds": variant.deadline_seconds,
-            "longest_deadline_seconds": variant.longest_deadline,
-            "max_batch": variant.max_batch,
-        },
+        limits=_limits(variant),
         price=variant.price.describe(),
         unit_kind=variant.unit_kind,
         licence={
@@ -55,3 +51,13 @@ def _view(variant: Variant, outlook: Outlook) -> ModelView:
         unserved_reason=outlook.unserved_reason,
         serving=[ServedModeView(**asdict(way)) for way in outlook.serving],
     )
+
+
+def _limits(variant: Variant) -> dict[str, float]:
+    limits = {
+        "deadline_seconds": variant.deadline_seconds,
+        "longest_deadline_seconds": variant.longest_deadline,
+        "max_batch": variant.max_batch,
+    }
+    tokens = variant.max_prompt_tokens
+    return limits if tokens is None else {**limits, "max_prompt_tokens": tokens}

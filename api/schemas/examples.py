@@ -59,7 +59,12 @@ MODEL: Json = {
     "family": "flux1",
     "tasks": [],
     "input_schema": {"type": "object", "required": ["prompt"]},
-    "limits": {"deadline_seconds": 60, "longest_deadline_seconds": 600, "max_batch": 8},
+    "limits": {
+        "deadline_seconds": 60,
+        "longest_deadline_seconds": 600,
+        "max_batch": 8,
+        "max_prompt_tokens": 64,
+    },
     "price": {"per": "unit", "unit_micros": 1000, "currency": "USD"},
     "unit_kind": "images",
     "licence": {"name": "Apache-2.0", "url": "", "commercial_use": True},

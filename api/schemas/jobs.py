@@ -245,7 +245,11 @@ class JobView(BaseModel):
         description="A hosted job was canceled when its vendor had it: it succeeds if the vendor "
         "delivers, and is canceled otherwise",
     )
-    output: dict[str, Any] | None
+    output: dict[str, Any] | None = Field(
+        description="The results. `warnings` are words, of the whole output or of one task: "
+        "`prompt_cut` and `negative_prompt_cut` (the end of it was not read), `repetition`, "
+        "`masks_limited`"
+    )
     error: JobError | None
     metadata: dict[str, str]
     surface: SurfaceName = Field(
@@ -324,7 +328,10 @@ class ModelView(BaseModel):
     family: str
     tasks: list[str]
     input_schema: dict[str, Any]
-    limits: dict[str, float]
+    limits: dict[str, float] = Field(
+        description="Seconds, jobs in a call and, where a prompt's end is cut off, the most tokens "
+        "of one, with those of the model's chat template."
+    )
     price: dict[str, int | str]
     unit_kind: str
     licence: dict[str, Any]

@@ -191,6 +191,14 @@ class Variant:
     enabled: bool = True
 
     @property
+    def max_prompt_tokens(self) -> int | None:
+        """Most tokens of a prompt that are read, with those of a chat template; None for no limit.
+
+        FLUX.1's other text encoder, which reads 77 for one vector that sets the tone, is not meant.
+        """
+        return self.options.get("max_sequence_length")
+
+    @property
     def is_hosted(self) -> bool:
         """True for a model that a vendor runs, and bills."""
         return self.vendor_price is not None

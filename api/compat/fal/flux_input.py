@@ -28,6 +28,8 @@ _PLAIN = {
     "prompt": "prompt",
     "num_inference_steps": "steps",
     "guidance_scale": "guidance",
+    "negative_prompt": "negative_prompt",
+    "true_cfg_scale": "true_guidance",
     "seed": "seed",
 }
 """Native parameters by fal's names."""

@@ -32,6 +32,8 @@ _FLUX_PARAMETERS: Mapping[str, str] = {
     "height": "height",
     "num_inference_steps": "steps",
     "guidance_scale": "guidance",
+    "negative_prompt": "negative_prompt",
+    "true_cfg_scale": "true_guidance",
     "seed": "seed",
 }
 """Native parameters by the names that they have here."""

@@ -74,6 +74,8 @@ class ImageFields(InputModel):
     seed: Whole | None = Field(None, ge=0, le=MAX_SEED)
     steps: Whole | None = None
     guidance: Real | None = None
+    negative_prompt: str | None = None
+    true_guidance: Real | None = None
     strength: Real | None = None
     loras: Annotated[list[LoraFields], BeforeValidator(_parsed)] | None = None
     priority: str | None = None

@@ -187,7 +187,7 @@ def _translation(variant: Variant, request: ImageRequest, part: _Part) -> Transl
     _put_size(translation, fields.side)
     _put_format(translation, fields)
     translation.put_pictures(request.pictures, request.mask)
-    for name in ("steps", "guidance"):
+    for name in ("steps", "guidance", "negative_prompt", "true_guidance"):
         translation.put(name, getattr(fields, name), name)
     translation.put_strength(fields.strength, "strength")
     if fields.loras is not None:

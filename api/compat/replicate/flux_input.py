@@ -29,6 +29,8 @@ _SYNONYMS: Mapping[str, Sequence[str]] = {
     "seed": ("seed",),
     "steps": ("num_inference_steps", "steps"),
     "guidance": ("guidance", "guidance_scale"),
+    "negative_prompt": ("negative_prompt",),
+    "true_guidance": ("true_guidance", "true_cfg_scale"),
 }
 """The fields of a native parameter that are taken as they are; the first one given counts."""
 

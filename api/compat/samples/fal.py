@@ -74,6 +74,8 @@ _NAMES = {
     "num_images": "num_images",
     "steps": "num_inference_steps",
     "guidance": "guidance_scale",
+    "negative_prompt": "negative_prompt",
+    "true_guidance": "true_cfg_scale",
     "seed": "seed",
     "image": "image_url",
     "mask": "mask_url",

@@ -46,7 +46,13 @@ await writeFile("picture-0.png", Buffer.from(await image.arrayBuffer()));
 console.log("picture-0.png");
 """
 
-_PARAMETERS = {"steps": "num_inference_steps", "guidance": "guidance_scale", "seed": "seed"}
+_PARAMETERS = {
+    "steps": "num_inference_steps",
+    "guidance": "guidance_scale",
+    "negative_prompt": "negative_prompt",
+    "true_guidance": "true_cfg_scale",
+    "seed": "seed",
+}
 _LOOKS = {
     "<CAPTION>": ("image-to-text", "image_to_text", "imageToText"),
     "<OD>": ("object-detection", "object_detection", "objectDetection"),

@@ -64,6 +64,8 @@ _NAMES = {
     "num_images": "num_outputs",
     "steps": "num_inference_steps",
     "guidance": "guidance",
+    "negative_prompt": "negative_prompt",
+    "true_guidance": "true_guidance",
     "seed": "seed",
     "mask": "mask",
     "strength": "prompt_strength",

@@ -18,6 +18,7 @@ from api.web.shared.job_pictures import (
     output_pictures,
     without_removed,
 )
+from api.web.shared.prompt_warnings import prompt_warnings
 from db.billing.holds import BALANCE
 from db.jobs.queries import artifacts_of
 from db.jobs.waiting import queue_positions
@@ -59,6 +60,7 @@ def panel_values(services: Services, session: Session, job: Job) -> dict[str, An
         "results": output_pictures(job, artifacts, base),
         "files": _files(artifacts, base),
         "analysis": _analysis(job, pictures),
+        "prompt_warnings": prompt_warnings(job.output),
         "inputs": pictures,
         "facts": _facts(job, cost),
         "cost": cost,

@@ -4,10 +4,9 @@ A batch is one call of a pipeline. Each picture is independent of the rest of it
 is encoded alone, and its noise comes from a generator of its own.
 """
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
@@ -23,18 +22,12 @@ from workers.adapters.devices import (
     free_cache,
     translating_device_errors,
 )
-from workers.adapters.flux.checkpoint_kinds import KINDS, Embeddings, control_map, sibling
+from workers.adapters.flux.checkpoint_kinds import KINDS, control_map, sibling
 from workers.adapters.flux.control_maps import DepthMap
 from workers.adapters.flux.decoded_images import as_pictures
 from workers.adapters.flux.loras import PipelineLoras, fuse_loras
 from workers.adapters.flux.optimizations import OptionError, make_ready, warm_up_batch_sizes
-from workers.adapters.flux.pipeline_modes import (
-    CONTROL,
-    KONTEXT,
-    Pictures,
-    PipelineMode,
-    references_of,
-)
+from workers.adapters.flux.pipeline_modes import CONTROL, KONTEXT, Pictures, PipelineMode
 from workers.adapters.flux.previews import (
     LinearDecoder,
     Previews,
@@ -42,12 +35,20 @@ from workers.adapters.flux.previews import (
     wants_previews,
 )
 from workers.adapters.flux.processors import replaced_components
+from workers.adapters.flux.prompt_tokenizers import TokenizerError, prompt_components
+from workers.adapters.flux.prompts import (
+    EncodedPrompt,
+    PromptEncoder,
+    cuts_of,
+    prompts_of,
+    stack,
+)
 from workers.adapters.flux.redux import ReduxPrior
+from workers.adapters.flux.seeds import seeded_generator, seeds_of
 from workers.adapters.flux.vae_memory import tile_if_needed
 from workers.adapters.hub.selection import Layout
 from workers.adapters.library_logging import silence_libraries
 from workers.adapters.load_progress import LoadStage
-from workers.adapters.lru import LeastRecentlyUsed
 from workers.adapters.pinning import Device, parse_device
 from workers.adapters.protocol import (
     FetchFile,
@@ -74,14 +75,9 @@ from workers.adapters.weights import (
 )
 from workers.catalog.flux.inputs import Presence
 from workers.catalog.flux.loras import RowLora
-from workers.catalog.flux.parameters import MAX_SEED, FluxParameters
+from workers.catalog.flux.parameters import FluxParameters
 from workers.catalog.serving import PLAIN, Precision, ServingMode
 from workers.catalog.variant import Variant, picture_fields
-
-DRAWN_SEEDS = 2**32
-"""Seeds drawn here are below this: every JSON parser represents them exactly, and torch's CPU
-generator uses only the low 32 bits."""
-
 
 RunModel = Callable[[Sequence[Work], Report, ShouldStop], list[Output]]
 
@@ -90,11 +86,12 @@ class FluxAdapter:
     """One FLUX variant on one device; see `workers.adapters.protocol.Adapter`.
 
     Row options: `kind`, the kind of its checkpoint, see `workers.adapters.flux.checkpoint_kinds`;
-    `max_sequence_length`, most tokens of a prompt; `prompt_cache`, most encoded prompts in the
-    cache, and `prompt_cache_bytes`, most device memory for them; `loras`, those that are part of
-    the variant, see `workers.catalog.flux.loras.RowLora`; `depth_weights` and `prior_weights`,
-    sources of further weights that the kind needs; and `snaps_picture`, true to scale the picture
-    to edit to a size that the model prefers.
+    `max_sequence_length`, most tokens of a prompt, see `Variant.max_prompt_tokens`;
+    `prompt_cache`, most encoded prompts in the cache, and `prompt_cache_bytes`, most device memory
+    for them; `loras`, those that are part of the variant, see
+    `workers.catalog.flux.loras.RowLora`; `depth_weights` and `prior_weights`, sources of further
+    weights that the kind needs; and `snaps_picture`, true to scale the picture to edit to a size
+    that the model prefers.
     """
 
     def __init__(
@@ -114,15 +111,10 @@ class FluxAdapter:
         self._pipeline: Any = None
         self._siblings: dict[str, Any] = {}
         self._make_map: Callable[[Image.Image], Image.Image] | None = self._kind.make_map
-        self._prior: ReduxPrior | None = None
+        self._prompts: PromptEncoder | None = None
         self._loras: PipelineLoras | None = None
         self._decoder: LinearDecoder | None = None
         self._saves_memory = False
-        self._encoded: LeastRecentlyUsed[str, Embeddings] = LeastRecentlyUsed(
-            variant.options["prompt_cache"],
-            max_weight=variant.options["prompt_cache_bytes"],
-            weigh=lambda encoded: sum(part.nbytes for part in encoded),
-        )
 
     def load(self) -> None:
         """Bring the weights onto the device."""
@@ -147,6 +139,10 @@ class FluxAdapter:
             pipeline: of the class that the row's kind is loaded with.
         """
         pipeline.set_progress_bar_config(disable=True)
+        try:
+            pipeline.register_modules(**prompt_components(pipeline))
+        except TokenizerError as error:
+            raise WeightsError(f"{self._variant.id}: {error}") from error
         self._fuse_loras(pipeline)
         with translating_device_errors(self._device):
             make_ready(pipeline, self._variant.id, self._mode, self._device, self._dtype)
@@ -157,20 +153,25 @@ class FluxAdapter:
             source = fetched(self._variant, source, Layout.MODEL)
             with translating_library_errors(self._variant, source):
                 self._make_map = DepthMap(source, str(self._device))
-        if "prior_weights" in self._kind.extra_weights:
-            source = locate_part(self._variant, "prior_weights", self._overrides)
-            prior = load_pretrained(
-                diffusers.FluxPriorReduxPipeline,
-                self._variant,
-                source,
-                dtype=self._dtype,
-                use_safetensors=True,
-            )
-            with translating_device_errors(self._device):
-                self._prior = ReduxPrior(prior.to(str(self._device)), self._pipeline)
+        self._prompts = PromptEncoder(
+            pipeline, self._variant.options, len(self._kind.text_arguments), self._load_prior()
+        )
         self._warm_up()
         if self._mode.compile:
             record_kernels(self._variant.id, self._mode, self._device)
+
+    def _load_prior(self) -> ReduxPrior | None:
+        if "prior_weights" not in self._kind.extra_weights:
+            return None
+        prior = load_pretrained(
+            diffusers.FluxPriorReduxPipeline,
+            self._variant,
+            locate_part(self._variant, "prior_weights", self._overrides),
+            dtype=self._dtype,
+            use_safetensors=True,
+        )
+        with translating_device_errors(self._device):
+            return ReduxPrior(prior.to(str(self._device)), self._pipeline)
 
     def _fuse_loras(self, pipeline: Any) -> None:
         """Fuse the row's LoRAs, before its weights are changed in any other way.
@@ -193,10 +194,9 @@ class FluxAdapter:
 
     def unload(self) -> None:
         """Give the weights' memory back."""
-        self._pipeline = self._prior = self._loras = self._decoder = None
+        self._pipeline = self._prompts = self._loras = self._decoder = None
         self._make_map = self._kind.make_map
         self._siblings.clear()
-        self._encoded.clear()
         free_cache(self._device)
 
     def _check_step(self) -> None:
@@ -230,20 +230,28 @@ class FluxAdapter:
     def run(self, batch: Sequence[Work], report: Report, should_stop: ShouldStop) -> list[Output]:
         """Paint every job's pictures in one call of the pipeline."""
         jobs = [cast("FluxParameters", work.parameters) for work in batch]
-        seeds = [seeds_of(job) for job in jobs]
         mode = self._kind.mode(jobs[0])
         self._put_on_loras(jobs[0], batch[0].stored)
-        with translating_device_errors(self._device), torch.inference_mode():
-            pictures = iter(self._painted(mode, batch, seeds, report, should_stop))
+        pipeline = self._pipeline_for(mode)
+        try:
+            with translating_device_errors(self._device), torch.inference_mode():
+                prompts = self._read_prompts(batch, should_stop)
+                call = _Call(mode, batch, [seeds_of(job) for job in jobs], prompts)
+                pictures = iter(self._painted(call, report, should_stop))
+        finally:
+            # The pipeline skips this when a callback raises.
+            pipeline.maybe_free_model_hooks()
         # The batch key guarantees that all jobs have the same input pictures.
         finished = (mode.postprocess(each, jobs[0], batch[0].pictures) for each in pictures)
-        return [Output(tuple(map(Painted, islice(finished, len(own)), own))) for own in seeds]
+        painted = [tuple(map(Painted, islice(finished, len(own)), own)) for own in call.seeds]
+        data = [{"warnings": cuts_of(read)} for read in prompts]
+        return list(map(Output, painted, data))
 
     def run_in_least_memory(
         self, batch: Sequence[Work], report: Report, should_stop: ShouldStop
     ) -> list[Output]:
         """Paint one picture after the other, decoded in tiles, after forgetting all prompts."""
-        self._encoded.clear()
+        cast("PromptEncoder", self._prompts).clear()
         free_cache(self._device)
         self._saves_memory = True
         try:
@@ -264,59 +272,40 @@ class FluxAdapter:
             with translating_device_errors(self._device):
                 self._loras.activate(loras, fetch)
 
-    def _painted(
-        self,
-        mode: PipelineMode,
-        batch: Sequence[Work],
-        seeds: Sequence[Sequence[int]],
-        report: Report,
-        should_stop: ShouldStop,
-    ) -> list[Image.Image]:
+    def _painted(self, call: "_Call", report: Report, should_stop: ShouldStop) -> list[Image.Image]:
         """The pictures of all jobs; numbers out of range are the fault of the jobs' own LoRAs.
 
         All jobs of a batch have the same LoRAs. Another try would end in the same way.
         """
         try:
-            return self._paint(mode, batch, seeds, report, should_stop)
+            return self._paint(call, report, should_stop)
         except InvalidOutputError as error:
-            if not cast("FluxParameters", batch[0].parameters).loras:
+            if not call.shared.loras:
                 raise
             raise InvalidLoraError(
                 "the model's numbers ran out of range with the job's LoRAs: lower their scale, or "
                 "use others"
             ) from error
 
-    def _paint(
-        self,
-        mode: PipelineMode,
-        batch: Sequence[Work],
-        seeds: Sequence[Sequence[int]],
-        report: Report,
-        should_stop: ShouldStop,
-    ) -> list[Image.Image]:
+    def _paint(self, call: "_Call", report: Report, should_stop: ShouldStop) -> list[Image.Image]:
         """The pictures of all jobs, flat and in order."""
-        pipeline = self._pipeline_for(mode)
-        shared = cast("FluxParameters", batch[0].parameters)
+        pipeline, shared = self._pipeline_for(call.mode), call.shared
         free = 0 if self._saves_memory else free_bytes(self._device)
         tile_if_needed(pipeline.vae, shared.size, free)
-        generators = [torch.Generator().manual_seed(seed) for own in seeds for seed in own]
-        previews = self._previews(batch)
-        try:
-            painted: torch.Tensor = pipeline(
-                **self._embeddings(batch, should_stop),
-                **mode.arguments(shared, batch[0].pictures, len(generators)),
-                **self._row_arguments(mode, shared, batch[0].pictures),
-                width=shared.width,
-                height=shared.height,
-                num_inference_steps=shared.steps,
-                guidance_scale=shared.guidance,
-                generator=generators,
-                callback_on_step_end=_StepEnd(report, should_stop, previews),
-                output_type="pt",
-            ).images
-        finally:
-            # The pipeline skips this when a callback raises.
-            pipeline.maybe_free_model_hooks()
+        generators = [seeded_generator(seed) for own in call.seeds for seed in own]
+        previews = self._previews(call.batch)
+        painted: torch.Tensor = pipeline(
+            **self._text_arguments(call),
+            **call.mode.arguments(shared, call.pictures, len(generators)),
+            **self._row_arguments(call.mode, shared, call.pictures),
+            width=shared.width,
+            height=shared.height,
+            num_inference_steps=shared.steps,
+            guidance_scale=shared.guidance,
+            generator=generators,
+            callback_on_step_end=_StepEnd(report, should_stop, previews),
+            output_type="pt",
+        ).images
         return as_pictures(painted)
 
     def _previews(self, batch: Sequence[Work]) -> Previews | None:
@@ -341,31 +330,49 @@ class FluxAdapter:
             return {"_auto_resize": self._variant.options["snaps_picture"]}
         return {}
 
-    def _embeddings(
+    def _read_prompts(
         self, batch: Sequence[Work], should_stop: ShouldStop
-    ) -> dict[str, torch.Tensor]:
-        """The pipeline's text arguments, one row per picture."""
-        rows: list[Embeddings] = []
+    ) -> list[list[EncodedPrompt]]:
+        """The prompts of each job; the second one, where there is one, is negative."""
+        prompts = cast("PromptEncoder", self._prompts)
+        read = []
         for work in batch:
             if should_stop():
                 raise Stopped("stopped on request")
-            job = cast("FluxParameters", work.parameters)
-            rows.extend([self._encode(job.prompt, work.pictures)] * job.num_images)
-        columns = map(torch.cat, zip(*rows, strict=True))
-        return dict(zip(self._kind.text_arguments, columns, strict=True))
+            texts = prompts_of(cast("FluxParameters", work.parameters))
+            read.append([prompts.encode(text, work.pictures) for text in texts])
+        return read
 
-    def _encode(self, prompt: str, pictures: Pictures) -> Embeddings:
-        if self._prior:
-            return self._prior.encode(prompt, references_of(pictures) or [])
-        known = self._encoded.get(prompt)
-        if known is not None:
-            return known
-        encoded = self._pipeline.encode_prompt(
-            prompt=prompt, max_sequence_length=self._variant.options["max_sequence_length"]
-        )
-        embeddings: Embeddings = tuple(encoded[: len(self._kind.text_arguments)])
-        self._encoded.put(prompt, embeddings)
-        return embeddings
+    def _text_arguments(self, call: "_Call") -> dict[str, Any]:
+        """The pipeline's text arguments, one row per picture."""
+        rows = [own for own, n in zip(call.prompts, call.seeds, strict=True) for _ in n]
+        arguments: dict[str, Any] = {}
+        for prefix, column in zip(("", "negative_"), zip(*rows, strict=True), strict=False):
+            names = [prefix + name for name in self._kind.text_arguments]
+            arguments |= zip(names, stack(column), strict=True)
+        if call.shared.is_truly_guided:
+            arguments["true_cfg_scale"] = call.shared.get("true_guidance")
+        return arguments
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One call of a pipeline: jobs with the same batch key."""
+
+    mode: PipelineMode
+    batch: Sequence[Work]
+    seeds: Sequence[Sequence[int]]
+    prompts: Sequence[Sequence[EncodedPrompt]]
+
+    @property
+    def shared(self) -> FluxParameters:
+        """The parameters of the first job, for all that the jobs have in common."""
+        return cast("FluxParameters", self.batch[0].parameters)
+
+    @property
+    def pictures(self) -> Pictures:
+        """The input pictures, which are the same for all jobs."""
+        return self.batch[0].pictures
 
 
 class _StepEnd:
@@ -408,11 +415,10 @@ def one_by_one(
             def report_all(step: int, steps: int, before: int = done) -> None:
                 report(before * steps + step, pictures * steps)
 
-            painted.extend(
-                run([replace(work, parameters=single)], report_all, should_stop)[0].images
-            )
+            output = run([replace(work, parameters=single)], report_all, should_stop)[0]
+            painted.extend(output.images)
             done += 1
-        outputs.append(Output(tuple(painted)))
+        outputs.append(Output(tuple(painted), output.data))
     return outputs
 
 
@@ -421,9 +427,3 @@ def computation_dtype(variant: Variant, mode: ServingMode, device: Device) -> to
     if mode.precision is Precision.FP16:
         return torch.float16
     return choose_dtype(variant.dtype, device)
-
-
-def seeds_of(parameters: FluxParameters) -> tuple[int, ...]:
-    """The seed of each of a job's pictures: `seed + i`, starting over at 0 after 2⁶⁴ - 1."""
-    first = secrets.randbelow(DRAWN_SEEDS) if parameters.seed is None else parameters.seed
-    return tuple((first + i) % (MAX_SEED + 1) for i in range(parameters.num_images))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from PIL import Image
 from PIL.Image import Resampling
 
@@ -21,8 +22,10 @@ Arguments = Callable[[FluxParameters, Pictures, int], dict[str, Any]]
 pictures and the number of pictures to paint in the call."""
 
 LEAST_STRENGTH = 1e-3
-"""Lowest strength for the pipelines: it leaves the last step. Less would leave none, which the
-pipelines refuse."""
+"""Lowest strength: one of the thousand noise levels that the models are trained with."""
+
+_WHOLE = 1e-6
+"""Difference of noise levels below which a strength is a whole number of steps."""
 
 Postprocess = Callable[[Image.Image, FluxParameters, Pictures], Image.Image]
 """Changes a painted picture before it is returned."""
@@ -81,9 +84,20 @@ def restore_unmasked(
     return Image.composite(painted, original, _seam(parameters, pictures))
 
 
-def strength_of(parameters: FluxParameters) -> float:
-    """The strength for the pipelines: high enough for at least one step."""
-    return max(parameters.effective_strength, LEAST_STRENGTH)
+def noise_schedule(parameters: FluxParameters) -> dict[str, Any]:
+    """The pipelines' arguments for the noise levels, from the requested strength down.
+
+    On their own the pipelines start at the next whole step above the strength: at one step any
+    strength repaints all. Here the first step that runs begins at the strength itself. Where that
+    is a whole step, the levels are the pipelines' own.
+    """
+    steps, run = parameters.steps, parameters.run_steps
+    levels = np.linspace(1.0, 1 / steps, steps)
+    strength = max(parameters.effective_strength, LEAST_STRENGTH)
+    if levels[steps - run] - strength > _WHOLE:
+        levels[steps - run] = strength
+    # Half a step off, so that no rounding leaves the pipelines another number of steps.
+    return {"sigmas": levels.tolist(), "strength": (run - 0.5) / steps}
 
 
 def references_of(pictures: Pictures) -> list[Image.Image] | None:
@@ -98,12 +112,12 @@ def _nothing(_parameters: FluxParameters, _pictures: Pictures, _count: int) -> d
 def _image(parameters: FluxParameters, pictures: Pictures, count: int) -> dict[str, Any]:
     # One copy for each generator: the VAE's random numbers for a picture must come from its seed.
     image = [fit_to_output(pictures["image"][0], parameters)] * count
-    return {"image": image, "strength": strength_of(parameters)}
+    return {"image": image, **noise_schedule(parameters)}
 
 
 def _inpaint(parameters: FluxParameters, pictures: Pictures, count: int) -> dict[str, Any]:
     filled = _fill(parameters, pictures, count)
-    return {**filled, "strength": strength_of(parameters)}
+    return {**filled, **noise_schedule(parameters)}
 
 
 def _fill(parameters: FluxParameters, pictures: Pictures, count: int) -> dict[str, Any]:
@@ -120,7 +134,7 @@ def _kontext_inpaint(parameters: FluxParameters, pictures: Pictures, _count: int
     return {
         "image": fit_to_output(pictures["image"][0], parameters),
         "mask_image": _mask(parameters, pictures),
-        "strength": strength_of(parameters),
+        **noise_schedule(parameters),
         "max_area": parameters.pixels,
         # The picture has the output's size already; otherwise this pipeline changes the size.
         "_auto_resize": False,
@@ -136,7 +150,7 @@ def _klein_inpaint(parameters: FluxParameters, pictures: Pictures, _count: int) 
         "image": fit_to_output(pictures["image"][0], parameters),
         "mask_image": _mask(parameters, pictures),
         "image_reference": [*pictures.get("images", ())],
-        "strength": strength_of(parameters),
+        **noise_schedule(parameters),
     }
 
 

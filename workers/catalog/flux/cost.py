@@ -56,16 +56,15 @@ class FluxCost:
     reference_pixels: Callable[[int], int] | None = None
 
     def __call__(self, parameters: FluxParameters, inputs: tuple[int, ...] = (), /) -> float:
-        """The estimated device-seconds.
-
-        Where a picture is painted over, its strength is the share of the steps that run.
-        """
+        """The estimated device-seconds of the steps that run."""
         sources = inputs or (PIXELS_PER_MEGAPIXEL,) * _pictures(parameters)
         references = sum(map(self.reference_pixels, sources)) if self.reference_pixels else 0
-        steps = max(1.0, parameters.steps * parameters.effective_strength)
+        steps = parameters.run_steps
         painting = self.launch_seconds + parameters.num_images * self._step(
             parameters.pixels + references
         )
+        if parameters.is_truly_guided:
+            painting *= 2
         decoded = parameters.num_images * parameters.pixels
         # A picture that is no reference is painted over, or a map: it has the size of the output.
         encoded = references or len(sources) * parameters.pixels

@@ -44,6 +44,9 @@ DEV_LIMITS = replace(
     SCHNELL_LIMITS, steps=28, max_steps=50, guidance=3.5, guidance_range=(1.0, 10.0)
 )
 
+TRUE_GUIDANCE = 3.5
+"""Default weight of a negative prompt, in the rows whose pipelines take one."""
+
 SCHNELL_COST = FluxCost(
     step_seconds=0.18,
     launch_seconds=0.01,
@@ -57,7 +60,9 @@ DEV_COST = replace(SCHNELL_COST, step_seconds=0.19, text_tokens=512)
 _REDUX_TOKENS = 729
 """Tokens of the pictures to vary, which are mixed into those of one."""
 
-SCHNELL_PARAMETERS = flux_parameters("Flux1SchnellParameters", SCHNELL_LIMITS, FROM_A_PICTURE)
+SCHNELL_PARAMETERS = flux_parameters(
+    "Flux1SchnellParameters", replace(SCHNELL_LIMITS, true_guidance=TRUE_GUIDANCE), FROM_A_PICTURE
+)
 
 FLUX1_SCHNELL = Variant(
     id="flux.1-schnell",
@@ -87,7 +92,9 @@ FLUX1_DEV = derive_variant(
     id="flux.1-dev",
     title="FLUX.1 [dev]: 12B, guidance-distilled",
     weights=Weights("black-forest-labs/FLUX.1-dev", "3de623fc3c33e44ffbe2bad470d0f45bccf2eb21"),
-    parameters=flux_parameters("Flux1DevParameters", DEV_LIMITS, FROM_A_PICTURE),
+    parameters=flux_parameters(
+        "Flux1DevParameters", replace(DEV_LIMITS, true_guidance=TRUE_GUIDANCE), FROM_A_PICTURE
+    ),
     price=PerUnit(25_000),
     cost_seconds=DEV_COST,
     deadline_seconds=300,
@@ -104,7 +111,9 @@ FLUX1_KREA_DEV = derive_variant(
         "black-forest-labs/FLUX.1-Krea-dev", "8162a9c7b05a641be098422bf2fcf335615c2f28"
     ),
     parameters=flux_parameters(
-        "Flux1KreaDevParameters", replace(DEV_LIMITS, guidance=4.5), FROM_A_PICTURE
+        "Flux1KreaDevParameters",
+        replace(DEV_LIMITS, guidance=4.5, true_guidance=TRUE_GUIDANCE),
+        FROM_A_PICTURE,
     ),
     licence=non_commercial("black-forest-labs/FLUX.1-Krea-dev"),
 )
@@ -140,7 +149,9 @@ FLUX1_KONTEXT_DEV = derive_variant(
     ),
     parameters=flux_parameters(
         "Flux1KontextDevParameters",
-        replace(DEV_LIMITS, guidance=2.5, preferred_sizes=KONTEXT_SIZES),
+        replace(
+            DEV_LIMITS, guidance=2.5, true_guidance=TRUE_GUIDANCE, preferred_sizes=KONTEXT_SIZES
+        ),
         FluxInputs(
             image=Presence.OPTIONAL,
             mask=Presence.OPTIONAL,
@@ -237,6 +248,7 @@ FLUX1_DEMO = derive_variant(
             steps=4,
             # Far more than it needs, so that a test or a demonstration can see a job run.
             max_steps=50,
+            true_guidance=TRUE_GUIDANCE,
         ),
         FROM_A_PICTURE,
     ),

@@ -4,6 +4,7 @@ One base model names the fields and resolves sizes; `flux_parameters` derives a 
 model from it, with that variant's defaults, limits and pictures in the JSON Schema.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -27,6 +28,7 @@ from workers.catalog.variant import PictureSize
 MAX_PROMPT = 5000
 MAX_IMAGES = 4
 MAX_SEED = 2**64 - 1
+MAX_TRUE_GUIDANCE = 10.0
 DISTILLED = "This model is distilled and takes no guidance: leave it out, or give 0."
 SIZE_SOURCES = ("image", "control_image", "images")
 """The parameters whose picture gives the output its size; the first one present decides."""
@@ -92,6 +94,17 @@ class FluxParameters(InputModel):
         return requested if requested is not None else default or 1.0
 
     @property
+    def is_truly_guided(self) -> bool:
+        """True when each step computes a second time, for the negative prompt."""
+        return (self.get("true_guidance") or 1.0) > 1.0
+
+    @property
+    def run_steps(self) -> int:
+        """The steps that run: as many as the share to repaint touches, at least one."""
+        # Without the rest of a product that is a whole number, such as 50 * 0.14.
+        return max(1, math.ceil(round(self.steps * self.effective_strength, 6)))
+
+    @property
     def pixels(self) -> int:
         """Pixels of one picture."""
         return self.size[0] * self.size[1]
@@ -125,9 +138,24 @@ class FluxParameters(InputModel):
             raise PydanticCustomError("guidance_not_taken", DISTILLED)
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _weigh_negative_prompt(cls, data: Any) -> Any:
+        """Fill in the weight of a negative prompt."""
+        default = cls.limits.true_guidance
+        if default is None or not isinstance(data, dict) or data.get("true_guidance") is not None:
+            return data
+        negative = data.get("negative_prompt")
+        is_blank = not isinstance(negative, str) or not negative.strip()
+        return data if is_blank else {**data, "true_guidance": default}
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         check_combination(self.inputs, dict(self))
+        if self.get("negative_prompt") and not self.is_truly_guided:
+            message = "at 1 the negative prompt has no effect: give more than 1, or leave it out"
+            weight = self.get("true_guidance")
+            raise refusal("true_guidance", "negative_prompt_without_weight", message, weight)
         if self.width and self.height and self.pixels > self.limits.max_pixels:
             message = (
                 f"{self.width} x {self.height} is {self.pixels} pixels; "
@@ -202,6 +230,7 @@ def flux_parameters(
         embed_metadata=(bool, _embed_metadata()),
         previews=(bool, _previews()),
         loras=(Loras, loras_field()),
+        **_negative_prompt(limits),
         **(inputs or FluxInputs()).fields(),
     )
     model.limits = limits
@@ -211,7 +240,10 @@ def flux_parameters(
 
 
 def _prompt(*, needed: bool) -> Any:
-    means = "What to paint. Text beyond what the model's text encoder reads is cut off."
+    means = "What to paint, as text alone: the model obeys no control token in it. Beyond "
+    means += (
+        "max_prompt_tokens of the model's limits it is cut, and output.warnings has prompt_cut."
+    )
     example = ["a red circle on a blue background"]
     if needed:
         return Field(min_length=1, max_length=MAX_PROMPT, description=means, examples=example)
@@ -283,13 +315,36 @@ def _guidance(limits: FluxLimits) -> Any:
     )
 
 
+def _negative_prompt(limits: FluxLimits) -> dict[str, Any]:
+    """The fields of true classifier-free guidance, where a variant's pipeline has it."""
+    default = limits.true_guidance
+    if default is None:
+        return {}
+    prompt = Field(
+        default="",
+        max_length=MAX_PROMPT,
+        description="What not to paint: each step is computed a second time for it, and leads "
+        "away. Cut as the prompt is; then output.warnings has negative_prompt_cut.",
+        examples=["text, frame"],
+    )
+    weight = Field(
+        default=None,
+        ge=1,
+        le=MAX_TRUE_GUIDANCE,
+        description="How far to lead away from negative_prompt, or without one from the empty "
+        f"prompt; at 1 not at all. Absent: {default:g} with a negative prompt, else 1.",
+        examples=[default],
+    )
+    return {"negative_prompt": (StoredText, prompt), "true_guidance": (float | None, weight)}
+
+
 def _seed() -> Any:
     return Field(
         default=None,
         ge=0,
         le=MAX_SEED,
-        description="The same seed and parameters paint the same picture. Absent: one is drawn, "
-        "and reported with the picture.",
+        description="The same seed and parameters paint the same picture; each of the 2⁶⁴ seeds "
+        "paints another one. Absent: one is drawn, and reported with the picture.",
         examples=[7],
     )
 

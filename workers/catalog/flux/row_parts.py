@@ -19,7 +19,7 @@ PROMPT_CACHE_BYTES = 256 * 2**20
 MAX_PRICED_PIXELS = 4 * PIXELS_PER_MEGAPIXEL
 """Highest number of pixels that is priced for one input picture."""
 
-_SHAPE = ("width", "height", "num_images", "steps", "guidance", "loras")
+_SHAPE = ("width", "height", "num_images", "steps", "guidance", "true_guidance", "loras")
 """`num_images` is included so that `batch_limit` counts samples exactly, `loras` because they
 change the weights for a whole call."""
 _PICTURES = ("image", "mask", "images", "control_image", "fit", "strength")
@@ -54,7 +54,8 @@ def options(kind: str, *, prompt_tokens: int, cached_prompts: int, **more: Any) 
 
     Args:
         kind: the kind of its checkpoint, see `workers.adapters.flux.checkpoint_kinds`.
-        prompt_tokens: most tokens of a prompt that the text encoder reads.
+        prompt_tokens: most tokens of a prompt that the text encoder reads, with those of its chat
+            template.
         cached_prompts: most encoded prompts in the cache.
         more: options of that kind; `loras`, those that are part of the variant.
     """

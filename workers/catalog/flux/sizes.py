@@ -53,6 +53,8 @@ class FluxLimits:
         guidance_range: lowest and highest guidance, or None for a variant distilled without it.
             Such a variant accepts only 0: a setting that would change nothing is refused
             rather than ignored.
+        true_guidance: the default weight of a negative prompt, or None for a variant whose pipeline
+            takes none.
         step: sides are multiples of this: twice the factor by which the VAE shrinks.
         preferred_sizes: sizes for edits that request none; the one of the nearest shape is
             chosen. Empty where an edit has the size of its picture.
@@ -66,6 +68,7 @@ class FluxLimits:
     max_steps: int
     guidance: float = 0.0
     guidance_range: tuple[float, float] | None = None
+    true_guidance: float | None = None
     step: int = SIDE_STEP
     preferred_sizes: tuple[PictureSize, ...] = ()
 

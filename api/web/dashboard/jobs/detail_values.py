@@ -11,6 +11,7 @@ from api.web.shared.florence2_overlay import answers, overlays
 from api.web.shared.formats import count, duration, money
 from api.web.shared.job_labels import surface_label, waiting_text
 from api.web.shared.job_pictures import input_keys, input_pictures, output_pictures
+from api.web.shared.prompt_warnings import prompt_warnings
 from db.billing import holds
 from db.jobs.queries import artifacts_of, attempts_of, find_job
 from db.jobs.waiting import queue_positions
@@ -45,6 +46,7 @@ def job_values(session: Session, job_id: str) -> dict[str, Any] | None:
         "timeline": timeline(job, attempts),
         "attempts": attempt_rows(attempts),
         "outputs": output_pictures(job, artifacts, base),
+        "prompt_warnings": prompt_warnings(job.output),
         "inputs": input_pictures(job, base),
         "parameters": _parameters(job),
         "metadata": sorted(job.job_metadata.items()),

@@ -22,6 +22,7 @@ class FieldKind(StrEnum):
 
     PROMPT = "prompt"
     TEXT = "text"
+    LONG_TEXT = "long-text"
     WORDS = "words"
     NUMBER = "number"
     SLIDER = "slider"
@@ -81,9 +82,10 @@ class Field:
 _ORDER = (
     *("image", "mask", "strength", "images", "control_image", "fit"),
     *("tasks", "text", "region"),
-    *("prompt", "size", "num_images", "steps", "guidance", "seed", "previews"),
+    *("prompt", "negative_prompt", "size", "num_images", "steps", "guidance", "true_guidance"),
+    *("seed", "previews"),
 )
-_MAIN = frozenset(_ORDER)
+_MAIN = frozenset(_ORDER) - {"negative_prompt", "true_guidance"}
 _PICTURE_FIELDS = frozenset({"image", "mask", "strength", "images", "control_image", "fit"})
 _SIZE = ("width", "height", "aspect_ratio")
 _LABELS = {
@@ -166,6 +168,7 @@ def _upper_limit(schema: Json) -> float | None:
 def _kind(name: str, schema: Json) -> FieldKind:
     by_name = {
         "prompt": FieldKind.PROMPT,
+        "negative_prompt": FieldKind.LONG_TEXT,
         "seed": FieldKind.SEED,
         "mask": FieldKind.MASK,
         "region": FieldKind.REGION,

@@ -89,14 +89,14 @@ def test_a_job_in_least_memory_paints_the_same_pictures_one_by_one(demo: FluxAda
     asked = [work(num_images=3), work(prompt="a blue star", seed=9)]
     expected = [demo.run([each], unreported, never)[0] for each in asked]
     steps: list[tuple[int, int]] = []
-    kept = len(demo._encoded._values)
+    kept = len(demo._prompts._known._values)
     outputs = demo.run_in_least_memory(asked, lambda *step: steps.append(step), never)
     for output, whole in zip(outputs, expected, strict=True):
         assert [each.seed for each in output.images] == [each.seed for each in whole.images]
         for one, other in zip(pixels(output), pixels(whole), strict=True):
             assert np.abs(one - other).max() <= 4
     assert steps == [(step, 16) for step in range(1, 17)]
-    assert len(demo._encoded._values) == 2 <= kept
+    assert len(demo._prompts._known._values) == 2 <= kept
     demo.run([work()], unreported, never)
     assert not demo._pipeline.vae.use_tiling
 

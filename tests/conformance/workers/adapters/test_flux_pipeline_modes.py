@@ -325,8 +325,9 @@ def test_missing_depth_weights_name_the_variable_to_set(tmp_path: Path) -> None:
 
 def poisoned(adapter: FluxAdapter, asked: Work) -> Work:
     """The same job with a prompt whose encoding holds a number that is none."""
-    sound = adapter._encode("a red circle", asked.pictures)
-    adapter._encoded.put("poison", tuple(part * torch.nan for part in sound))
+    sound = adapter._prompts.encode("a red circle", asked.pictures)
+    broken = tuple(part * torch.nan for part in sound.embeddings)
+    adapter._prompts._known.put("poison", replace(sound, embeddings=broken))
     parameters = asked.parameters.model_copy(update={"prompt": "poison"})
     return Work(parameters, asked.pictures)
 

@@ -1,6 +1,7 @@
 """Output that is no picture: retried, reported, not charged, and no harm to the batch."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -21,8 +22,9 @@ def painter() -> Iterator[FluxAdapter]:
     torch.set_num_threads(1)
     adapter = FluxAdapter(find(FLUX), "cpu", {})
     adapter.load()
-    sound = adapter._encode("a red circle", {})
-    adapter._encoded.put(POISON, tuple(part * torch.nan for part in sound))
+    sound = adapter._prompts.encode("a red circle", {})
+    broken = tuple(part * torch.nan for part in sound.embeddings)
+    adapter._prompts._known.put(POISON, replace(sound, embeddings=broken))
     yield adapter
     torch.set_num_threads(before)
 

@@ -131,8 +131,8 @@ REFERENCES = {"images": [scene("blue"), scene("green", (96, 64))]}
 CASES = (
     Case("flux.1-schnell", "FluxPipeline", PLAIN),
     Case("flux.1-dev", "FluxPipeline", PLAIN),
-    Case("flux.1-dev", "FluxImg2ImgPipeline", PLAIN, IMAGE, one_picture, 0.7, copies=True),
-    Case("flux.1-dev", "FluxInpaintPipeline", PLAIN, MASKED, picture_and_mask, 0.7, copies=True),
+    Case("flux.1-dev", "FluxImg2ImgPipeline", PLAIN, IMAGE, one_picture, 0.5, copies=True),
+    Case("flux.1-dev", "FluxInpaintPipeline", PLAIN, MASKED, picture_and_mask, 0.5, copies=True),
     Case("flux.1-fill-dev", "FluxFillPipeline", FILL, MASKED, picture_and_mask, copies=True),
     Case("flux.1-kontext-dev", "FluxKontextPipeline", KONTEXT, takes_area=True),
     Case("flux.1-kontext-dev", "FluxKontextPipeline", KONTEXT, IMAGE, one_picture, takes_area=True),
@@ -161,7 +161,7 @@ CASES = (
         save_tiny_klein,
         MASKED,
         picture_and_mask,
-        strength=0.7,
+        strength=0.5,
         loads="Flux2KleinPipeline",
     ),
     Case(
@@ -170,7 +170,7 @@ CASES = (
         save_tiny_klein,
         {**MASKED, "images": [scene("blue", (96, 64))]},
         masked_with_reference,
-        strength=0.7,
+        strength=0.5,
         loads="Flux2KleinPipeline",
     ),
     Case("flux.2-dev", "Flux2Pipeline", save_tiny_flux2),
@@ -341,14 +341,26 @@ def test_pictures_of_other_sizes_are_scaled_as_the_stock_pipeline_scales_them(
     assert_equal(paint(checkpoints.adapter(case.variant, case.save), asked)[0][0], expected)
 
 
-def test_a_strength_too_low_for_a_step_takes_the_last_one(checkpoints: Checkpoints) -> None:
-    """Exception: the stock pipeline refuses it."""
-    case = replace(BY_NAME["flux.1-dev-image"], strength=1e-20)
-    asked, stock = work(case), checkpoints.stock(case)
-    with pytest.raises(ValueError, match="< 1"):
-        official(stock, case, asked)
-    expected = official(stock, replace(case, strength=LEAST_STRENGTH), asked)[0]
-    assert_equal(paint(checkpoints.adapter(case.variant, case.save), asked)[0][0], expected)
+OVER_A_PICTURE = [case for case in CASES if case.strength is not None]
+
+
+@pytest.mark.parametrize("case", OVER_A_PICTURE, ids=lambda case: case.name)
+def test_a_strength_between_two_steps_starts_at_that_noise(
+    case: Case, checkpoints: Checkpoints
+) -> None:
+    """Exception: the stock pipelines start at the next whole step; here the step is cut.
+
+    So they are given the noise levels that are meant. Less than a step they refuse.
+    """
+    adapter, stock = checkpoints.adapter(case.variant, case.save), checkpoints.stock(case)
+    for strength, whole, levels in (
+        (0.7, 1.0, [0.7, 0.5]),
+        (0.3, 0.5, [1.0, 0.3]),
+        (1e-20, 0.5, [1.0, LEAST_STRENGTH]),
+    ):
+        asked = work(replace(case, strength=strength))
+        expected = official(stock, replace(case, strength=whole), asked, sigmas=levels)[0]
+        assert_equal(paint(adapter, asked)[0][0], expected)
 
 
 def test_a_side_between_two_steps_is_rounded_down_as_the_stock_pipeline_rounds_it(

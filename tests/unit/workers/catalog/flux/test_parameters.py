@@ -189,7 +189,7 @@ def test_numbers_have_to_be_numbers(value: Any) -> None:
     assert refused(steps=value)[0] == "steps"
 
 
-@pytest.mark.parametrize("field", ["images", "control_image", "negative_prompt", "widht"])
+@pytest.mark.parametrize("field", ["images", "control_image", "prompt_negative", "widht"])
 def test_unknown_fields_are_refused(field: str) -> None:
     assert refused(**{field: "x"})[:2] == (field, "extra_forbidden")
 
