@@ -18,21 +18,15 @@ def generated_text(job: ForeignJob) -> str:
     return value if isinstance(value, str) else ""
 
 
-def detections(job: ForeignJob, threshold: float) -> list[Json]:
-    """The objects that were found, with boxes in whole pixels.
-
-    Args:
-        job: the job.
-        threshold: the least score; an answer without one counts as certain.
-    """
+def detections(job: ForeignJob) -> list[Json]:
+    """The objects that were found, with boxes in whole pixels."""
     return [
         {"label": each.label, "score": _score(each.score), "box": _box(each.box)}
         for each in instances_of(_results(job), job.input)
-        if _score(each.score) >= threshold
     ]
 
 
-def segments(job: ForeignJob, masks: Sequence[ResultFile], threshold: float) -> list[Json]:
+def segments(job: ForeignJob, masks: Sequence[ResultFile]) -> list[Json]:
     """The outlines that were found, each as a mask: a PNG in base64, white inside."""
     return [
         {
@@ -41,7 +35,6 @@ def segments(job: ForeignJob, masks: Sequence[ResultFile], threshold: float) -> 
             "mask": base64.b64encode(mask.data).decode(),
         }
         for mask in masks
-        if _score(mask.row.about.get("score")) >= threshold
     ]
 
 

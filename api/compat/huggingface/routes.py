@@ -19,7 +19,6 @@ from api.compat.huggingface.tasks import (
     Task,
     find_task,
     task_of_body,
-    threshold_of,
     translate,
 )
 from api.compat.shared.foreign_job import ForeignJob, ForeignJobs
@@ -152,14 +151,13 @@ async def _infer(
     idempotency_key: str | None,
 ) -> Response:
     variant, model, task = asked
-    threshold = threshold_of(body.parameters)
     file_format = output_format(request.headers.get("accept", ""))
     translation = translate(variant, task, body, file_format)
     jobs = ForeignJobs(services, base_url(request, services.settings))
     foreign = ForeignRequest(
         SurfaceName.HUGGINGFACE,
         translation,
-        {"model": model, "task": task.value, "threshold": threshold},
+        {"model": model, "task": task.value},
         is_synchronous=True,
     )
 
@@ -176,7 +174,7 @@ async def _infer(
     headers = {JOB: result.job.view.id, **result.headers}
     if task in PAINTING:
         return await run_in_threadpool(_picture, services, result.job, headers)
-    content = await run_in_threadpool(_answer, services, result.job, task, threshold)
+    content = await run_in_threadpool(_answer, services, result.job, task)
     if task is Task.IMAGE_TO_TEXT and not is_javascript(request.scope):
         content = [content]
     return JSONResponse(content, headers=headers)
@@ -211,10 +209,10 @@ def _picture(services: Services, job: ForeignJob, headers: Mapping[str, str]) ->
     return Response(files[0].data, 200, {**headers, **seed}, row.media_type)
 
 
-def _answer(services: Services, job: ForeignJob, task: Task, threshold: float) -> Any:
+def _answer(services: Services, job: ForeignJob, task: Task) -> Any:
     if task is Task.IMAGE_TO_TEXT:
         return {"generated_text": rendering.generated_text(job)}
     if task is Task.OBJECT_DETECTION:
-        return rendering.detections(job, threshold)
+        return rendering.detections(job)
     masks = result_files(services, job.view.id, ArtifactKind.MASK)
-    return rendering.segments(job, masks, threshold)
+    return rendering.segments(job, masks)

@@ -164,14 +164,18 @@ def _image_to_text(translation: Translation, body: InferenceBody) -> None:
 
 def _object_detection(translation: Translation, body: InferenceBody) -> None:
     _look(translation, body, "<OD>")
-    translation.accept("threshold")
+    _put_threshold(translation, body)
 
 
 def _image_segmentation(translation: Translation, body: InferenceBody) -> None:
     _look(translation, body, "<REFERRING_EXPRESSION_SEGMENTATION>")
     translation.put("text", body.parameters.get("text"), "text")
     translation.put("artifacts", [ArtifactChoice.MASKS.value], "artifacts")
-    translation.accept("threshold")
+    _put_threshold(translation, body)
+
+
+def _put_threshold(translation: Translation, body: InferenceBody) -> None:
+    translation.put("min_score", body.parameters.get("threshold"), "threshold")
 
 
 _TRANSLATORS: Mapping[Task, Callable[[Translation, InferenceBody], None]] = {
@@ -181,16 +185,3 @@ _TRANSLATORS: Mapping[Task, Callable[[Translation, InferenceBody], None]] = {
     Task.OBJECT_DETECTION: _object_detection,
     Task.IMAGE_SEGMENTATION: _image_segmentation,
 }
-
-
-def threshold_of(parameters: Mapping[str, Any]) -> float:
-    """The least score of what a detection answers; 0 for all.
-
-    Raises:
-        InvalidSubmissionError: it is no number from 0 to 1.
-    """
-    value = parameters.get("threshold", 0)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        message = "threshold is a number from 0 to 1"
-        raise InvalidSubmissionError.of_field(["threshold"], message)
-    return float(value)

@@ -19,6 +19,7 @@ class CatalogGroup(LazyGroup):
     """The group's commands; those in other modules are imported when they run."""
 
     modules: ClassVar[dict[str, str]] = {
+        "calibrate": "deploy.cli.models.calibrate:calibrate",
         "plan": "deploy.cli.models.plan:plan",
         "test": "deploy.cli.models.trial:try_model",
     }
@@ -152,11 +153,14 @@ def show(variant: str, *, schema: bool, as_json: bool) -> None:
 
 
 def _more_facts(row: "Variant") -> dict[str, Any]:
+    from workers.catalog.florence2.calibration import as_document  # noqa: PLC0415 - as above
+
     limits: Any = getattr(row.parameters, "limits", None)
     return {
         "base": row.base or None,
         "licence": vars(row.licence),
         "parameters": {} if limits is None else vars(limits),
+        "calibration": as_document(row.options.get("calibration", {})),
         "loras": [
             {
                 "file": str(Path(lora.weights.folder or lora.weights.repo, lora.file)),

@@ -62,7 +62,7 @@ def try_model(
     if variant.is_hosted:
         raise click.UsageError(f"{name} is hosted by its vendor: there is nothing to load")
     request = _request(precision, offload, attention)
-    torch_device = _pin(device, variant)
+    torch_device = pin(device, variant)
     overrides = weights_overrides()
     # Before gigabytes are written: random weights take what the published ones take.
     plan = _plan(
@@ -91,7 +91,7 @@ def _request(precision: str, offload: str, attention: str) -> "ServingRequest":
     return ServingSettings().request.overridden_by(asked)
 
 
-def _pin(device: str, variant: "Variant") -> str:
+def pin(device: str, variant: "Variant") -> str:
     """Choose, pin and check the device, as a worker does; torch's name for it."""
     from workers.adapters.cuda_check import check_card, check_torch, import_torch  # noqa: PLC0415
     from workers.adapters.device_choice import choose_device, cpu_warning  # noqa: PLC0415

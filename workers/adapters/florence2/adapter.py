@@ -18,8 +18,10 @@ from PIL.Image import new as new_picture
 
 from workers.adapters import load_progress
 from workers.adapters.devices import choose_dtype, free_cache, translating_device_errors
+from workers.adapters.florence2.calibration import calibration_of
 from workers.adapters.florence2.features import PictureFeatures
 from workers.adapters.florence2.generation import Generation
+from workers.adapters.florence2.likelihood import Likelihood
 from workers.adapters.florence2.renderings import Renderings
 from workers.adapters.florence2.task_results import task_result
 from workers.adapters.florence2.tokens import Answer, trim_answer
@@ -38,6 +40,7 @@ from workers.adapters.protocol import (
     Work,
 )
 from workers.adapters.weights import WeightsError, load_pretrained, locate
+from workers.catalog.florence2.calibration import Calibration
 from workers.catalog.florence2.parameters import Florence2Parameters
 from workers.catalog.florence2.region import as_tokens
 from workers.catalog.florence2.tasks import Florence2Task
@@ -52,8 +55,9 @@ class Florence2Adapter:
     """One Florence-2 variant on one device; see `workers.adapters.protocol.Adapter`.
 
     Row options: `picture_cache` and `picture_cache_bytes`, most encoded pictures in the cache and
-    most device memory for them; `attention`, the library's name for its kernels of attention; and
-    those of `workers.adapters.florence2.generation.Generation`.
+    most device memory for them; `attention`, the library's name for its kernels of attention;
+    those of `workers.adapters.florence2.generation.Generation`; and `calibration`, that of its
+    scores, in place of the one beside its weights.
     """
 
     def __init__(
@@ -78,6 +82,8 @@ class Florence2Adapter:
         self._model: Any = None
         self._processor: Any = None
         self._generation: Generation
+        self._likelihood: Likelihood
+        self._calibration: Calibration = variant.options.get("calibration", {})
         self._features = PictureFeatures(
             variant.id,
             max_pictures=variant.options["picture_cache"],
@@ -103,7 +109,18 @@ class Florence2Adapter:
         if model.config.image_token_id != processor.image_token_id:
             message = f"{self._variant.id}: {source.name} lacks the tokenizer of its model"
             raise WeightsError(f"{message}; {source.remedy}")
+        self._calibration = calibration_of(self._variant, source)
         self.adopt(model, processor)
+
+    @property
+    def processor(self) -> Any:
+        """The loaded model's `Florence2Processor`."""
+        return self._processor
+
+    @property
+    def calibration(self) -> Calibration:
+        """The calibration of the loaded model's scores."""
+        return self._calibration
 
     def adopt(self, model: Any, processor: Any) -> None:
         """Use a model that is already in memory, as `load` does after reading it.
@@ -127,6 +144,7 @@ class Florence2Adapter:
         )
         with translating_device_errors(self._device):
             self._model = model.to(str(self._device)).eval()
+            self._likelihood = Likelihood(processor, self._device)
         self._warm_up()
 
     def _dtype(self) -> torch.dtype:
@@ -166,6 +184,13 @@ class Florence2Adapter:
 
     def run(self, batch: Sequence[Work], report: Report, should_stop: ShouldStop) -> list[Output]:
         """Run every job's tasks, one task of all jobs at a time."""
+        answers = self.answer(batch, report, should_stop)
+        return [self._output(work, own) for work, own in zip(batch, answers, strict=True)]
+
+    def answer(
+        self, batch: Sequence[Work], report: Report, should_stop: ShouldStop
+    ) -> list[tuple[Answer, ...]]:
+        """The answers as tokens, one a task of each job; see `run`."""
         shared = _parameters(batch[0])
         prompts = [[self._prompt(task, work) for work in batch] for task in shared.requested_tasks]
         inputs = [self._tokenize(prompt) for prompt in prompts]
@@ -174,13 +199,10 @@ class Florence2Adapter:
             features = self._encode_pictures(batch, should_stop)
             for task, tokens in zip(shared.requested_tasks, inputs, strict=True):
                 arguments = self._generation.arguments(task, shared)
-                answers.append(self._answer(tokens, features, arguments, should_stop))
+                answers.append(self._generate(tokens, features, arguments, should_stop))
                 report(len(answers), len(inputs))
                 _raise_if_stopped(should_stop)
-        return [
-            self._output(work, own)
-            for work, own in zip(batch, zip(*answers, strict=True), strict=True)
-        ]
+        return list(zip(*answers, strict=True))
 
     @contextmanager
     def _on_device(self) -> Iterator[None]:
@@ -228,7 +250,7 @@ class Florence2Adapter:
             features.append(self._features.get(picture, prepared, self._model, self._processor))
         return torch.cat(features)
 
-    def _answer(
+    def _generate(
         self,
         inputs: Any,
         features: torch.Tensor,
@@ -245,10 +267,10 @@ class Florence2Adapter:
             stopping_criteria=[_StopRequested(should_stop)],
             **generation,
         )
-        logprobs = self._logprobs(sequences, encoded, mask)
+        logprobs, spreads = self._likelihood.measure(self._model, sequences, encoded, mask)
         end = self._processor.tokenizer.eos_token_id
-        rows = zip(sequences[:, 1:].tolist(), logprobs.tolist(), strict=True)
-        return [trim_answer(tokens, own, end) for tokens, own in rows]
+        rows = zip(sequences[:, 1:].tolist(), logprobs, spreads, strict=True)
+        return [trim_answer(*row, end) for row in rows]
 
     def _read(self, ids: torch.Tensor, mask: torch.Tensor, features: torch.Tensor) -> Any:
         """The encoder's output for the prompts, with pictures in place of their tokens."""
@@ -257,30 +279,17 @@ class Florence2Adapter:
         embedded = embedded.masked_scatter(places, features.to(embedded.dtype))
         return self._model.get_encoder()(inputs_embeds=embedded, attention_mask=mask)
 
-    def _logprobs(self, sequences: torch.Tensor, encoded: Any, mask: torch.Tensor) -> torch.Tensor:
-        """Log-probabilities of the generated tokens, (jobs, tokens) without the start token.
-
-        The finished answers pass through the decoder once more. To store every step's logits in
-        `generate` instead would take steps * jobs * beams * vocabulary floats: some gigabytes for
-        a long answer of a large model.
-        """
-        hidden = self._model.model(
-            encoder_outputs=encoded,
-            attention_mask=mask,
-            decoder_input_ids=sequences[:, :-1],
-            use_cache=False,
-        ).last_hidden_state
-        rows = []
-        for row, following in zip(hidden, sequences[:, 1:], strict=True):
-            logits = self._model.lm_head(row).float()
-            token_logits = logits.gather(-1, following[:, None])[:, 0]
-            rows.append(token_logits - logits.logsumexp(-1))
-        return torch.stack(rows)
-
     def _output(self, work: Work, answers: Sequence[Answer]) -> Output:
         picture, parameters = _picture(work), _parameters(work)
         results = [
-            task_result(self._processor, task, answer, picture.size)
+            task_result(
+                self._processor,
+                task,
+                answer,
+                picture.size,
+                calibration=self._calibration.get(task.token),
+                min_score=parameters.min_score,
+            )
             for task, answer in zip(parameters.requested_tasks, answers, strict=True)
         ]
         image = {"width": picture.width, "height": picture.height}

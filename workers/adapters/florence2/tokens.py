@@ -18,10 +18,13 @@ class Answer:
         tokens: token ids up to the end token, which is left out, as all padding is.
         logprobs: the natural logarithm of each token's probability. A complete answer has one
             more, that of the end token.
+        spreads: the doubt about each location, see `workers.adapters.florence2.likelihood`; as
+            many as `logprobs`, and 0 for all other tokens.
     """
 
     tokens: tuple[int, ...]
     logprobs: tuple[float, ...]
+    spreads: tuple[float, ...]
 
     @property
     def is_complete(self) -> bool:
@@ -29,10 +32,14 @@ class Answer:
         return len(self.logprobs) > len(self.tokens)
 
 
-def trim_answer(tokens: Sequence[int], logprobs: Sequence[float], end: int) -> Answer:
+def trim_answer(
+    tokens: Sequence[int], logprobs: Sequence[float], spreads: Sequence[float], end: int
+) -> Answer:
     """Extract the answer from a padded row of generated tokens."""
     length = tokens.index(end) if end in tokens else len(tokens)
-    return Answer(tuple(tokens[:length]), tuple(logprobs[: length + 1]))
+    return Answer(
+        tuple(tokens[:length]), tuple(logprobs[: length + 1]), tuple(spreads[: length + 1])
+    )
 
 
 def is_repetitive(tokens: Sequence[int]) -> bool:

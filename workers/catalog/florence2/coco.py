@@ -12,9 +12,9 @@ NAMELESS = "object"
 def as_coco(instances: Sequence[Instance], size: tuple[int, int]) -> dict[str, Any]:
     """A COCO file's `images`, `annotations` and `categories`.
 
-    Boxes are `[x, y, width, height]` in pixels of the original picture; `score` and `task` are
-    added to the fields of the format. The area is that of the outlines where there are any, each
-    counted in full, otherwise of the box.
+    Boxes are `[x, y, width, height]` in pixels of the original picture; `score`, `raw_score` and
+    `task` are added to the fields of the format. The area is that of the outlines where there are
+    any, each counted in full, otherwise of the box.
     """
     names = list(dict.fromkeys(_name(instance) for instance in instances))
     ids = {name: number for number, name in enumerate(names, start=1)}
@@ -53,5 +53,6 @@ def _shape(instance: Instance) -> dict[str, Any]:
         "iscrowd": 0,
         "segmentation": outlines,
         "score": instance.score,
+        "raw_score": instance.raw_score,
         "task": instance.task,
     }

@@ -100,6 +100,21 @@ def artifacts() -> Any:
     )
 
 
+def min_score() -> Any:
+    """The field `min_score`: the least score of an instance in the answers."""
+    return Field(
+        default=None,
+        ge=0,
+        le=1,
+        strict=True,
+        allow_inf_nan=False,
+        description="Leave out instances whose score is lower, from the JSON and from all files; "
+        "each answer tells their number, left_out. Of a model without a calibration the scores are "
+        "raw, and mean less: its answers have calibrated false.",
+        examples=[0.5],
+    )
+
+
 def num_beams(limits: Florence2Limits) -> Any:
     """The field `num_beams`: the width of the beam search."""
     return Field(

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
-from workers.catalog.florence2.tasks import BY_TOKEN
+from workers.catalog.florence2.tasks import BY_TOKEN, Florence2Task
 
 Points = Sequence[float]
 """A polygon, `x1, y1, x2, y2, …`, in pixels."""
@@ -23,7 +24,8 @@ class Instance:
         task: the token of the task that found it.
         number: its index among that answer's instances, from 0, in the order of the value.
         label: its name; "" where the task gives no name.
-        score: the answer's own score, 0 to 1, not calibrated; None where there is none.
+        score: the answer's own score, 0 to 1; None where there is none.
+        raw_score: the score before its calibration; None where there is none.
         box: left, top, right, bottom.
         outlines: polygons that together outline it; none where only the box is known.
         is_masked: true when the outlines follow the object, not a quadrangle around it.
@@ -36,6 +38,7 @@ class Instance:
     box: Box
     outlines: tuple[Points, ...] = ()
     is_masked: bool = False
+    raw_score: float | None = None
 
 
 def instances_of(
@@ -53,29 +56,52 @@ def instances_of(
 
 def _of_result(result: Mapping[str, Any], job_input: Mapping[str, Any]) -> Iterator[Instance]:
     task = BY_TOKEN[result["task"]]
-    value = result["result"][task.token]
-    scores: Sequence[float | None] = result.get("scores") or [None]
-    if isinstance(value, str):
-        if task.takes_region and job_input.get("region"):
-            left, top, right, bottom = job_input["region"]
-            yield Instance(task.token, 0, result["text"], scores[0], (left, top, right, bottom))
-        return
     name = (job_input.get("text") or "") if task.takes_text else ""
-    for number, (label, box, outlines, is_masked) in enumerate(_shapes(value)):
-        if box is not None:
-            yield Instance(
-                task.token, number, label or name, _nth(scores, number), box, outlines, is_masked
-            )
+    for number, (label, box, outlines, is_masked) in enumerate(_found(task, result, job_input)):
+        if box is None:
+            continue
+        score, raw = (_nth(result.get(key), number) for key in ("scores", "raw_scores"))
+        yield Instance(
+            task.token, number, label or name, score, box, outlines, is_masked, raw_score=raw
+        )
 
 
-def _nth(scores: Sequence[float | None], number: int) -> float | None:
-    return scores[number] if number < len(scores) else None
+def _found(
+    task: Florence2Task, result: Mapping[str, Any], job_input: Mapping[str, Any]
+) -> Iterator["_Shape"]:
+    """The shapes of a result, in the order of its scores."""
+    value = result["result"][task.token]
+    if not isinstance(value, str):
+        yield from _shapes(value)
+    elif task.takes_region and job_input.get("region"):
+        left, top, right, bottom = job_input["region"]
+        yield result["text"], (left, top, right, bottom), (), False
+
+
+def _nth(scores: Sequence[float | None] | None, number: int) -> float | None:
+    return scores[number] if scores and number < len(scores) else None
 
 
 _Shape = tuple[str, Box | None, tuple[Points, ...], bool]
 
 _LABELS = {"bboxes": "bboxes_labels", "quad_boxes": "labels", "polygons": "polygons_labels"}
 """The key of the labels for each kind of location, if not `labels`; in the scores' order."""
+
+
+def chosen(value: Mapping[str, Any], choice: Sequence[bool]) -> dict[str, Any]:
+    """A task's value with some of its instances alone.
+
+    Args:
+        value: the value, which is not text.
+        choice: true for each instance to keep, in the order of the scores.
+    """
+    result, flags = dict(value), iter(choice)
+    for kind in (key for key in _LABELS if key in value):
+        own = [next(flags) for _ in value[kind]]
+        labels = _LABELS[kind] if _LABELS[kind] in value else "labels"
+        for key in (kind, labels):
+            result[key] = list(compress(value[key], own))
+    return result
 
 
 def _shapes(value: Mapping[str, Any]) -> Iterator[_Shape]:

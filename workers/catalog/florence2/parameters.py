@@ -15,7 +15,7 @@ from workers.catalog.florence2 import text as florence2_text
 from workers.catalog.florence2.artifacts import Choice, refuse_unavailable
 from workers.catalog.florence2.limits import Florence2Limits
 from workers.catalog.florence2.region import Region
-from workers.catalog.florence2.tasks import BY_TOKEN, TOKENS, Florence2Task
+from workers.catalog.florence2.tasks import BY_TOKEN, TASKS, TOKENS, Florence2Task
 from workers.catalog.validation import InputModel, StoredText, refusal
 from workers.catalog.variant import Picture
 
@@ -40,6 +40,7 @@ class Florence2Parameters(InputModel):
     text: StoredText | None = None
     region: Region | None = None
     artifacts: tuple[Choice, ...] = ()
+    min_score: float | None = None
     num_beams: int
     max_new_tokens: int
 
@@ -86,6 +87,19 @@ class Florence2Parameters(InputModel):
         refuse_unavailable(self.artifacts, self.requested_tasks)
         return self
 
+    @model_validator(mode="after")
+    def _check_min_score(self) -> Self:
+        if self.min_score is not None and not any(
+            task.lists_instances for task in self.requested_tasks
+        ):
+            able = ", ".join(task.name for task in TASKS if task.lists_instances)
+            message = (
+                f"{self.requested_tasks[0].token} answers in words, of which none are left out; "
+                f"leave min_score away, or add one of {able}"
+            )
+            raise refusal("min_score", "min_score_not_taken", message, self.min_score)
+        return self
+
 
 def _check_presence(
     field: str, value: Any, readers: Sequence[Florence2Task], requested: Sequence[Florence2Task]
@@ -120,6 +134,7 @@ def florence2_parameters(name: str, limits: Florence2Limits) -> type[Florence2Pa
         text=(StoredText | None, fields.text()),
         region=(Region | None, fields.region()),
         artifacts=(tuple[Choice, ...], fields.artifacts()),
+        min_score=(float | None, fields.min_score()),
         num_beams=(int, fields.num_beams(limits)),
         max_new_tokens=(int, fields.max_new_tokens(limits)),
     )

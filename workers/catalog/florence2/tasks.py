@@ -31,6 +31,11 @@ class Florence2Task:
     repeats: bool = False
     cost: float = 1.0
 
+    @property
+    def lists_instances(self) -> bool:
+        """True for an answer that lists instances, of which some can be left out."""
+        return self.places and (self.outlines or not self.takes_region)
+
 
 _CAPTIONS = (
     Florence2Task("<CAPTION>", "caption", "A sentence about the picture"),

@@ -22,6 +22,7 @@ _OF_OWN_DEVICES = (
     "loras",
     "defaults",
     "limits",
+    "calibration",
     "precision",
     "offload",
     "attention",
@@ -58,6 +59,8 @@ def faults_of_row(table: ModelTable, base: Variant) -> Iterator[Fault]:
             message = f"{base.id} itself has the other components: give the file to a model of "
             yield Fault(("weights", "file"), f'{message}your own, with base = "{base.id}"')
     yield from _faults_of_loras(table.loras or (), base)
+    if table.calibration is not None and base.adapter != "florence2":
+        yield Fault(("calibration",), f"{base.id} answers without scores: leave this out")
     yield from _faults_of_serving(table, base)
     yield from _faults_of_parameters(table, base)
 

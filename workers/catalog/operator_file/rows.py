@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from db.values.pricing import PerMegapixel, PerUnit, Price
+from workers.catalog.florence2.calibration import TaskCalibration, calibration_of
 from workers.catalog.florence2.parameters import florence2_parameters
 from workers.catalog.flux.loras import RowLora
 from workers.catalog.flux.parameters import FluxParameters, flux_parameters
@@ -67,12 +68,24 @@ def _changes(table: ModelTable, row: Variant, folder: Path) -> dict[str, Any]:
         changes["licence"] = _licence(table, row)
     if table.weights:
         changes["weights"] = _weights(table.weights, folder)
-    if table.loras is not None:
-        loras = tuple(_lora(lora, folder) for lora in table.loras)
-        changes["options"] = {**row.options, "loras": loras}
+    if options := _options(table, folder):
+        changes["options"] = {**row.options, **options}
     if table.calls_at_once is not None:
         changes |= _calls_at_once(table.calls_at_once, row)
     return changes
+
+
+def _options(table: ModelTable, folder: Path) -> dict[str, Any]:
+    """The options for the adapter that the table sets."""
+    options: dict[str, Any] = {}
+    if table.loras is not None:
+        options["loras"] = tuple(_lora(lora, folder) for lora in table.loras)
+    if table.calibration is not None:
+        given = table.calibration.model_dump(exclude_unset=True)
+        options["calibration"] = calibration_of(
+            {name: TaskCalibration.model_validate(scores) for name, scores in given.items()}
+        )
+    return options
 
 
 def _price(table: PriceTable) -> Price:

@@ -6,9 +6,17 @@ Rules that depend on the model are in `workers.catalog.operator_file.checks`.
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    create_model,
+)
 from pydantic_core import PydanticCustomError
 
+from workers.catalog.florence2.calibration import CALIBRATED, MAX_COEFFICIENT
 from workers.catalog.serving import AUTO, Compile, Offload, Precision
 from workers.catalog.validation import StoredText
 
@@ -54,6 +62,7 @@ Usd = Annotated[int, BeforeValidator(_micros)]
 """An amount, written in US dollars and kept in micro-USD."""
 Number = Annotated[float, BeforeValidator(_number)]
 Count = Annotated[int, BeforeValidator(_number)]
+Coefficient = Annotated[Number, Field(ge=-MAX_COEFFICIENT, le=MAX_COEFFICIENT)]
 _Text = Annotated[StoredText, StringConstraints(min_length=1, max_length=500)]
 _Title = Annotated[
     StoredText, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\n\r]*$")
@@ -125,6 +134,23 @@ class LimitsTable(Table):
     max_new_tokens: Annotated[Count, Field(ge=1)] | None = None
 
 
+class ScoreTable(Table):
+    """The calibration of one task's scores."""
+
+    bias: Coefficient
+    label: Coefficient = 0.0
+    place: Coefficient = 0.0
+
+
+_SCORES: dict[str, Any] = {task.name: (ScoreTable | None, None) for task in CALIBRATED}
+CalibrationTable = create_model(
+    "CalibrationTable",
+    __base__=Table,
+    __doc__="Calibrations of scores by a task's name.",
+    **_SCORES,
+)
+
+
 class LicenceTable(Table):
     """The licence of the weights; keys that are absent stay as they are in the base."""
 
@@ -151,6 +177,7 @@ class ModelTable(Table):
     loras: Annotated[list[LoraTable], Field(max_length=MAX_LORAS)] | None = None
     defaults: DefaultsTable | None = None
     limits: LimitsTable | None = None
+    calibration: CalibrationTable | None = None
     licence: LicenceTable | None = None
     precision: Annotated[Precision, Field(strict=False)] = Precision.AUTO
     offload: Annotated[Offload, Field(strict=False)] = Offload.AUTO
@@ -168,6 +195,8 @@ TABLES: dict[str, type[Table]] = {
     "loras": LoraTable,
     "defaults": DefaultsTable,
     "limits": LimitsTable,
+    "calibration": CalibrationTable,
+    **dict.fromkeys((task.name for task in CALIBRATED), ScoreTable),
     "licence": LicenceTable,
 }
 """The tables inside a model's, by their key."""

@@ -77,6 +77,7 @@ class Renderings:
             "label": instance.label,
             "instance": instance.number,
             "score": instance.score,
+            "raw_score": instance.raw_score,
         }
         mask = draw_mask(instance, self._picture.size)
         # A mask has only runs of one value: run-length encoding alone is the fastest.

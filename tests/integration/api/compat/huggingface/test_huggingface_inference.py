@@ -103,12 +103,14 @@ def test_the_python_client_paints_from_words_and_from_pictures(
     assert (surface, warnings) == ("huggingface", None)
 
 
-def test_the_python_client_looks_at_pictures(url: str, key: str, station: Station) -> None:
-    boxes = {"bboxes": [[10.4, 5.2, 30.6, 25.0], [1, 2, 3, 4]], "labels": ["circle", "star"]}
+def test_the_python_client_looks_at_pictures(
+    url: str, key: str, station: Station, database: Database
+) -> None:
+    boxes = {"bboxes": [[10.4, 5.2, 30.6, 25.0]], "labels": ["circle"]}
     outlines = {"polygons": [[[0, 0, 9, 0, 9, 9]]], "labels": [""]}
     station.adapter.script[:] = [
         answering("a red circle", "<CAPTION>", 0.9),
-        answering(boxes, "<OD>", 0.75, 0.25),
+        answering(boxes, "<OD>", 0.75),
         *[answering(outlines, "<REFERRING_EXPRESSION_SEGMENTATION>", 0.75, masks=1)] * 2,
     ]
     with at_work(station, FLORENCE2):
@@ -139,6 +141,8 @@ def test_the_python_client_looks_at_pictures(url: str, key: str, station: Statio
             url, key, FLORENCE2, "image-segmentation?text=a%20star"
         ).image_segmentation(PICTURE)
         assert [(each.label, each.mask.size) for each in found_by_name] == [("a star", (80, 64))]
+    asked = jobs.sql(database, "SELECT input FROM jobs WHERE input->>'min_score' IS NOT NULL")
+    assert [row[0]["min_score"] for row in asked] == [0.5]  # the model leaves out what is below
     [segment] = answer.json()
     assert (segment["label"], segment["score"]) == ("a circle", 0.75)
     assert Image.open(io.BytesIO(base64.b64decode(segment["mask"]))).size == (80, 64)
@@ -175,7 +179,6 @@ def test_errors_are_a_text_that_names_the_field_the_model_or_the_task(
     url: str, key: str, http: httpx.Client
 ) -> None:
     picture = {"inputs": base64.b64encode(PICTURE).decode()}
-    beyond = {"inputs": "x", "parameters": {"threshold": 2}}
     calls: list[tuple[str, Json, int, str]] = [
         (FLUX, {"inputs": "a", "parameters": {"width": 7}}, 422, "width"),
         (FLUX, {"parameters": {}}, 422, "inputs"),
@@ -184,7 +187,16 @@ def test_errors_are_a_text_that_names_the_field_the_model_or_the_task(
         (FLUX, {"inputs": "no", "parameters": {"prompt": "a"}}, 422, "inputs"),
         (FLUX, picture, 422, "prompt"),
         (FLORENCE2, {"inputs": "no picture"}, 422, "inputs"),
-        (f"{FLORENCE2}/pipeline/object-detection", beyond, 422, "threshold"),
+        *[
+            (
+                f"{FLORENCE2}/pipeline/{task}",
+                {**picture, "parameters": {"threshold": wrong, **text}},
+                422,
+                "threshold",
+            )
+            for task, text in [("object-detection", {}), ("image-segmentation", {"text": "a"})]
+            for wrong in (2, -0.1, "0.5", True)
+        ],
         (f"{FLORENCE2}/pipeline/image-segmentation", picture, 422, "text"),
         (f"{FLUX}/pipeline/object-detection", picture, 404, "object-detection"),
         ("someone/nothing", {"inputs": "a"}, 404, "someone/nothing"),

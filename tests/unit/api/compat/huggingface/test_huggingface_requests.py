@@ -6,7 +6,7 @@ import pytest
 
 from api.compat.huggingface.accept import output_format
 from api.compat.huggingface.body import InferenceBody
-from api.compat.huggingface.tasks import Task, find_task, task_of_body, threshold_of, translate
+from api.compat.huggingface.tasks import Task, find_task, task_of_body, translate
 from api.core.domain_errors import InvalidSubmissionError, ModelNotOfferedError
 from workers import catalog
 
@@ -134,17 +134,18 @@ def test_a_body_of_a_task_that_the_model_lacks_gets_no_caption(
             "florence-2-demo",
             Task.OBJECT_DETECTION,
             InferenceBody(URI, {"threshold": 0.5}),
-            {"task": "<OD>", "image": URI},
+            {"task": "<OD>", "image": URI, "min_score": 0.5},
         ),
         (
             "florence-2-demo",
             Task.IMAGE_SEGMENTATION,
-            InferenceBody(URI, {"text": "a circle"}),
+            InferenceBody(URI, {"text": "a circle", "threshold": 0.25}),
             {
                 "task": "<REFERRING_EXPRESSION_SEGMENTATION>",
                 "image": URI,
                 "text": "a circle",
                 "artifacts": ["masks"],
+                "min_score": 0.25,
             },
         ),
     ],
@@ -176,6 +177,6 @@ def test_errors_name_the_client_s_fields() -> None:
     body = InferenceBody(PNG, {"target_size": 7})
     with pytest.raises(InvalidSubmissionError, match="target_size"):
         translate(variant, Task.IMAGE_TO_IMAGE, body, "png")
-    for wrong in (2, -0.1, "0.5", True):
-        with pytest.raises(InvalidSubmissionError, match="threshold"):
-            threshold_of({"threshold": wrong})
+    looked = InferenceBody(URI, {"threshold": 2})
+    translated = translate(catalog.find("florence-2-demo"), Task.OBJECT_DETECTION, looked, "png")
+    assert translated.foreign_name(("min_score",)) == "threshold"

@@ -55,7 +55,8 @@ def told(task: str, value: Any = None) -> Json:
     scores = [round(0.9 - n / 10, 1) for n in range(8)]
     text = {"text": "cat"} if BY_TOKEN[task].takes_region else {}
     answer = ANSWERS[task] if value is None else value
-    return {"task": task, "result": {task: answer}, "scores": scores, "warnings": [], **text}
+    raw = {"raw_scores": [score / 2 for score in scores]}
+    return {"task": task, "result": {task: answer}, "scores": scores, **raw, "warnings": [], **text}
 
 
 def found(*tasks: str, **values: Any) -> Any:
@@ -116,7 +117,8 @@ def test_coco_tells_boxes_by_corner_and_size() -> None:
     assert list(names.values()) == ["cat", "dog", "the cat", "object"]
     cat, _, outlined, nameless = file["annotations"]
     assert (cat["bbox"], cat["area"], cat["segmentation"]) == ([10, 20, 100, 50], 5000, [])
-    assert (cat["score"], cat["iscrowd"], cat["image_id"]) == (0.9, 0, 1)
+    assert (cat["score"], cat["raw_score"]) == (0.9, 0.45)
+    assert (cat["iscrowd"], cat["image_id"]) == (0, 1)
     assert outlined["segmentation"] == [SQUARE, OTHER]
     assert outlined["area"] == 99**2 + 49**2
     assert names[nameless["category_id"]] == "object"
@@ -186,7 +188,13 @@ def test_every_kind_is_a_file_of_its_own() -> None:
     made = files("<OD>", REFER, artifacts=("masks", "overlay", "coco"))
     assert [file.kind for file in made] == ["mask", "overlay", "overlay", "coco"]
     mask = made[0]
-    assert mask.about == {"task": REFER, "label": "the cat", "instance": 0, "score": 0.9}
+    assert mask.about == {
+        "task": REFER,
+        "label": "the cat",
+        "instance": 0,
+        "score": 0.9,
+        "raw_score": 0.45,
+    }
     assert [file.about.get("task") for file in made[1:]] == ["<OD>", REFER, None]
     for file in made[:3]:
         picture = Image.open(io.BytesIO(file.data))

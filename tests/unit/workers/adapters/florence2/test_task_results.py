@@ -1,14 +1,17 @@
 """From generated tokens to values, scores and reasons; the demo's processor, no model."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from transformers import Florence2Processor
 
+from workers.adapters.florence2.scores import score_answer
 from workers.adapters.florence2.task_results import task_result
 from workers.adapters.florence2.tokens import Answer, trim_answer
 from workers.adapters.library_logging import silence_libraries
+from workers.catalog.florence2.calibration import TaskCalibration
 from workers.catalog.florence2.tasks import BY_TOKEN
 from workers.demo import weights_folder
 
@@ -23,7 +26,9 @@ def processor() -> Any:
     return Florence2Processor.from_pretrained(weights_folder("florence-2-demo"))
 
 
-def answer(processor: Any, *parts: tuple[str, float], ended: bool = True) -> Answer:
+def answer(
+    processor: Any, *parts: tuple[str, float], ended: bool = True, spread: float = 0.0
+) -> Answer:
     """An answer of pieces of text, each with the log-probability of its every token."""
     tokens: list[int] = []
     logprobs: list[float] = []
@@ -31,11 +36,14 @@ def answer(processor: Any, *parts: tuple[str, float], ended: bool = True) -> Ans
         ids: Sequence[int] = processor.tokenizer(text, add_special_tokens=False).input_ids
         tokens += ids
         logprobs += [logprob] * len(ids)
-    return Answer(tuple(tokens), (*logprobs, *([SURE] if ended else [])))
+    logprobs += [SURE] if ended else []
+    return Answer(tuple(tokens), tuple(logprobs), tuple(spread for _ in logprobs))
 
 
-def result(processor: Any, task: str, given: Answer, size: tuple[int, int]) -> dict[str, Any]:
-    return task_result(processor, BY_TOKEN[task], given, size)
+def result(
+    processor: Any, task: str, given: Answer, size: tuple[int, int], **options: Any
+) -> dict[str, Any]:
+    return task_result(processor, BY_TOKEN[task], given, size, **options)
 
 
 def box(*bins: int) -> str:
@@ -43,13 +51,14 @@ def box(*bins: int) -> str:
 
 
 def test_padding_and_the_end_are_cut_off() -> None:
-    whole = trim_answer([0, 9, 8, 2, 1, 1], [-1.0, -2.0, -3.0, -4.0, -9.0, -9.0], end=2)
-    assert whole == Answer((0, 9, 8), (-1.0, -2.0, -3.0, -4.0))
+    tokens, logprobs = [0, 9, 8, 2, 1, 1], [-1.0, -2.0, -3.0, -4.0, -9.0, -9.0]
+    whole = trim_answer(tokens, logprobs, [0.0, 5.0, 0.0, 0.0, 7.0, 7.0], end=2)
+    assert whole == Answer((0, 9, 8), (-1.0, -2.0, -3.0, -4.0), (0.0, 5.0, 0.0, 0.0))
     assert whole.is_complete
 
 
 def test_an_answer_without_an_end_did_not_end() -> None:
-    assert not trim_answer([0, 9, 8], [-1.0, -2.0, -3.0], end=2).is_complete
+    assert not trim_answer([0, 9, 8], [-1.0, -2.0, -3.0], [0.0] * 3, end=2).is_complete
 
 
 def test_text_has_one_score_over_all_its_tokens(processor: Any) -> None:
@@ -60,7 +69,7 @@ def test_text_has_one_score_over_all_its_tokens(processor: Any) -> None:
 
 
 def test_an_empty_text_has_the_score_of_its_end(processor: Any) -> None:
-    empty = Answer((processor.tokenizer.bos_token_id,), (SURE, UNSURE))
+    empty = Answer((processor.tokenizer.bos_token_id,), (SURE, UNSURE), (0.0, 0.0))
     told = result(processor, "<OCR>", empty, SIZE)
     assert (told["result"], told["scores"]) == ({"<OCR>": ""}, [0.1353])
 
@@ -211,3 +220,108 @@ def test_an_answer_that_goes_in_circles_is_warned_of(processor: Any, text: str) 
 )
 def test_an_answer_that_rightly_repeats_itself_is_not(processor: Any, text: str) -> None:
     assert result(processor, "<OD>", answer(processor, (text, SURE)), SIZE)["warnings"] == []
+
+
+CALIBRATION = TaskCalibration(bias=1.0, label=2.0, place=-1.0)
+
+
+def two_boxes(processor: Any, spread: float = 20.0) -> Answer:
+    """A sure circle and an unsure star, each of 200 bins; every edge may be `spread` off."""
+    return answer(
+        processor,
+        ("circle" + box(100, 200, 300, 400), SURE),
+        ("star" + box(500, 500, 700, 700), UNSURE),
+        spread=spread,
+    )
+
+
+def test_scores_are_calibrated_by_label_and_place_and_the_raw_ones_stand_beside(
+    processor: Any,
+) -> None:
+    told = result(processor, "<OD>", two_boxes(processor), SIZE, calibration=CALIBRATION)
+    assert told["calibrated"] is True
+    assert told["raw_scores"] == [1.0, 0.1353]
+    place = -math.log(20 / 200 + 0.001)
+    odds = [1.0 + place, 1.0 + 2.0 * UNSURE + place]
+    assert told["scores"] == [pytest.approx(1 / (1 + math.exp(-each)), abs=1e-4) for each in odds]
+
+
+def test_doubt_counts_by_the_size_of_what_it_is_about(processor: Any) -> None:
+    small = answer(processor, ("circle" + box(100, 200, 110, 210), SURE), spread=20.0)
+    large = answer(processor, ("circle" + box(100, 200, 900, 900), SURE), spread=20.0)
+    scores = [
+        result(processor, "<OD>", each, SIZE, calibration=CALIBRATION)["scores"][0]
+        for each in (small, large)
+    ]
+    assert scores[0] < scores[1]
+
+
+@pytest.mark.parametrize("task", ["<OD>", "<REGION_PROPOSAL>", "<CAPTION>", "<OCR>"])
+def test_without_a_calibration_scores_are_raw_and_say_so(processor: Any, task: str) -> None:
+    told = result(processor, task, two_boxes(processor), SIZE)
+    assert told["scores"] == told["raw_scores"]
+    assert told["calibrated"] is False
+
+
+def test_words_about_a_region_are_scored_by_their_words_and_their_end(processor: Any) -> None:
+    named = answer(processor, ("circle", LIKELY), (box(1, 2, 3, 4), UNSURE))
+    told = result(processor, "<REGION_TO_CATEGORY>", named, SIZE, calibration=CALIBRATION)
+    assert told["scores"] == [pytest.approx(1 / (1 + math.exp(-(1.0 + 2.0 * LIKELY))), abs=1e-4)]
+    endless = Answer(named.tokens, (*named.logprobs[:-1], UNSURE), named.spreads)
+    unsure = result(processor, "<REGION_TO_CATEGORY>", endless, SIZE, calibration=CALIBRATION)
+    assert unsure["scores"] < told["scores"]
+
+
+def test_regions_that_cannot_be_told_apart_have_no_evidence(processor: Any) -> None:
+    value = {"bboxes": [[0, 0, 1, 1]] * 3, "labels": ["circle"] * 3}
+    found = score_answer(processor, BY_TOKEN["<OD>"], two_boxes(processor), SIZE, value)
+    assert [score.evidence for score in found] == [None] * 3
+    assert len({score.raw for score in found}) == 1
+
+
+def test_a_least_score_leaves_out_instances_with_their_labels_and_scores(processor: Any) -> None:
+    told = result(processor, "<OD>", two_boxes(processor), SIZE, min_score=0.5)
+    value = {"bboxes": [[100, 100, 300, 200]], "labels": ["circle"]}
+    assert told["result"] == {"<OD>": value}
+    assert (told["scores"], told["raw_scores"], told["left_out"]) == ([1.0], [1.0], 1)
+
+
+def test_a_least_score_is_one_of_calibrated_scores(processor: Any) -> None:
+    surely = TaskCalibration(bias=50.0)
+    given = two_boxes(processor)
+    told = result(processor, "<OD>", given, SIZE, calibration=surely, min_score=0.9)
+    assert (told["scores"], told["left_out"]) == ([1.0, 1.0], 0)
+
+
+def test_a_least_score_of_all_leaves_an_empty_answer(processor: Any) -> None:
+    told = result(processor, "<OD>", two_boxes(processor), SIZE, min_score=1.0)
+    assert told["left_out"] == 1  # a score of exactly the least one stays
+    unsure = answer(processor, ("star" + box(500, 500, 700, 700), UNSURE))
+    told = result(processor, "<OD>", unsure, SIZE, min_score=1.0)
+    assert (told["result"], told["scores"]) == ({"<OD>": {"bboxes": [], "labels": []}}, [])
+
+
+def test_a_least_score_leaves_out_outlines_and_quadrangles_too(processor: Any) -> None:
+    outlines = answer(
+        processor,
+        ("circle<poly>" + box(1, 2, 3, 4, 5, 6) + "</poly>", UNSURE),
+        ("star<poly>" + box(10, 20, 30, 40, 50, 60) + "</poly>", SURE),
+    )
+    task = "<OPEN_VOCABULARY_DETECTION>"
+    value = result(processor, task, outlines, SIZE, min_score=0.9)["result"][task]
+    assert (value["polygons_labels"], len(value["polygons"])) == (["star"], 1)
+    corners = box(1, 2, 30, 2, 30, 20, 1, 20)
+    read = answer(processor, ("STOP" + corners, SURE), ("GO" + corners, UNSURE))
+    value = result(processor, "<OCR_WITH_REGION>", read, SIZE, min_score=0.9)["result"]
+    assert value["<OCR_WITH_REGION>"]["labels"] == ["STOP"]
+    assert len(value["<OCR_WITH_REGION>"]["quad_boxes"]) == 1
+
+
+@pytest.mark.parametrize(
+    "task", ["<CAPTION>", "<OCR>", "<REGION_TO_CATEGORY>", "<REGION_TO_DESCRIPTION>"]
+)
+def test_words_are_never_left_out(processor: Any, task: str) -> None:
+    words = answer(processor, ("a cat", UNSURE))
+    told = result(processor, task, words, SIZE, min_score=0.9)
+    assert "cat" in told["result"][task]
+    assert "left_out" not in told

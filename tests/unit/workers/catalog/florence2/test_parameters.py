@@ -284,3 +284,31 @@ def test_the_advice_about_commas_is_accepted_when_it_is_followed() -> None:
 def test_a_text_that_names_nothing_is_no_list_to_advise(text: str) -> None:
     with pytest.raises(ValidationError, match="names nothing"):
         parse(task="<OPEN_VOCABULARY_DETECTION>", text=text)
+
+
+@pytest.mark.parametrize("score", [0, 0.25, 0.5, 1, 1.0])
+def test_a_least_score_is_a_share(score: float) -> None:
+    assert parse(task="<OD>", min_score=score).min_score == score
+    assert parse(task="<OD>").min_score is None
+
+
+@pytest.mark.parametrize("score", [-0.01, 1.01, 50, float("nan"), float("inf"), "0.5", True, [0.5]])
+def test_a_least_score_that_is_none_is_refused(score: Any) -> None:
+    assert refused(task="<OD>", min_score=score)[0] == "min_score"
+
+
+@pytest.mark.parametrize(
+    "tasks", [["caption"], ["ocr", "region_to_category"], ["region_to_ocr"], ["detailed_caption"]]
+)
+def test_a_least_score_is_refused_where_all_answers_are_words(tasks: list[str]) -> None:
+    region = {"region": [1, 2, 3, 4]} if any("region" in name for name in tasks) else {}
+    field, kind, message = refused(tasks=tasks, min_score=0.5, **region)
+    assert (field, kind) == ("min_score", "min_score_not_taken")
+    assert "object_detection" in message
+    assert parse(tasks=[*tasks, "object_detection"], min_score=0.5, **region).min_score == 0.5
+
+
+def test_jobs_with_other_least_scores_share_a_call() -> None:
+    variant = find("florence-2-base")
+    keys = {variant.batch_key(parse(task="<OD>", min_score=each)) for each in (None, 0.2, 0.9)}
+    assert len(keys) == 1
