@@ -19,7 +19,7 @@ def upload_file(
     services: ServicesDep,
     tenant_id: TenantId,
 ) -> FileView:
-    """Upload a PNG, JPEG or WebP picture; the same bytes always get the same id."""
+    """Upload a PNG, JPEG, WebP, AVIF, HEIC, GIF or BMP; the same bytes always get the same id."""
     # One byte more than allowed is enough to detect a picture that is too large.
     data = file.file.read(services.settings.max_picture_bytes + 1)
     row = store_picture(services, tenant_id, data)

@@ -1,6 +1,7 @@
 """Pictures as foreign clients send them, as the native API takes them: data URIs."""
 
 import base64
+import re
 from typing import Any
 
 _MAGIC = {
@@ -9,6 +10,8 @@ _MAGIC = {
     "UklGR": "image/webp",
     "R0lGO": "image/gif",
 }
+_FTYP = re.compile(r"AAAA.GZ0eX")
+"""The first box of an AVIF or HEIC, in base64."""
 
 
 def data_uri(data: bytes, media_type: str = "image/png") -> str:
@@ -22,4 +25,6 @@ def as_native(name: Any) -> Any:
         return name
     text = name.strip()
     media_type = next((kind for magic, kind in _MAGIC.items() if text.startswith(magic)), None)
+    if _FTYP.match(text):
+        media_type = "image/avif"
     return f"data:{media_type};base64,{text}" if media_type else text

@@ -65,5 +65,5 @@ def _read(read: Callable[[bytes], _T], data: bytes) -> _T:
 def _reader(data: bytes) -> _Reader:
     found = next((each for each in _READERS if each.accepts(data)), None)
     if found is None:
-        raise PictureError(f"this is not a picture that is read: send a {FORMATS}")
+        raise PictureError(f"this is not a {FORMATS} picture; send one of these formats")
     return found

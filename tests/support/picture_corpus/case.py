@@ -18,14 +18,12 @@ class Case:
         name: of the picture within its group.
         data: the file.
         shown: another file of the same picture, for a browser that cannot show this one.
-        exception: the reason for which ours may differ from the browser's; empty for none.
     """
 
     group: str
     name: str
     data: bytes
     shown: bytes | None = None
-    exception: str = ""
 
     @property
     def title(self) -> str:
@@ -53,7 +51,7 @@ def grey(x: int, y: int, bits: int = 8) -> int:
     return round((x + y) / (SIZE[0] + SIZE[1] - 2) * ((1 << bits) - 1))
 
 
-def alpha(x: int, y: int, bits: int = 8) -> int:
+def alpha(x: int, bits: int = 8) -> int:
     """A slope of transparency, clear at the left."""
     return round(min(1, 2 * x / (SIZE[0] - 1)) * ((1 << bits) - 1))
 
@@ -67,7 +65,7 @@ def scene(mode: str = "RGB", size: tuple[int, int] = SIZE) -> Image.Image:
         drawn.putdata([grey(x, y) for y in range(SIZE[1]) for x in range(SIZE[0])])
     elif mode in ("RGBA", "LA"):
         cover = Image.new("L", SIZE)
-        cover.putdata([alpha(x, y) for y in range(SIZE[1]) for x in range(SIZE[0])])
+        cover.putdata([alpha(x) for _ in range(SIZE[1]) for x in range(SIZE[0])])
         drawn = scene("L") if mode == "LA" else drawn
         drawn.putalpha(cover)
     elif mode != "RGB":

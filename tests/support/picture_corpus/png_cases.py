@@ -4,11 +4,9 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from PIL import Image
-
 from tests.support.picture_corpus import icc
-from tests.support.picture_corpus.case import Case, alpha, grey, samples, saved, scene
-from tests.support.picture_corpus.png import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, Picture, png
+from tests.support.picture_corpus.case import Case, alpha, grey, samples
+from tests.support.picture_corpus.png import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, png
 from tests.support.pictures import chunk
 
 PALETTE_16 = [(n * 17, 255 - n * 17, (n * 53) % 256) for n in range(16)]
@@ -77,10 +75,10 @@ def kinds() -> Iterator[Case]:
             return samples(x, y, bits)
 
         def covered(x: int, y: int, bits: int = bits) -> tuple[int, ...]:
-            return (*samples(x, y, bits), alpha(x, y, bits))
+            return (*samples(x, y, bits), alpha(x, bits))
 
         def grey_covered(x: int, y: int, bits: int = bits) -> tuple[int, ...]:
-            return (grey(x, y, bits), alpha(x, y, bits))
+            return (grey(x, y, bits), alpha(x, bits))
 
         clear = chunk(b"tRNS", struct.pack(">3H", *samples(47, 16, bits)))
         behind = chunk(b"bKGD", struct.pack(">3H", 255, 0, 0))
@@ -100,11 +98,11 @@ def _grey(x: int, y: int) -> tuple[int, ...]:
 
 
 def _grey_alpha(x: int, y: int) -> tuple[int, ...]:
-    return (grey(x, y), alpha(x, y))
+    return (grey(x, y), alpha(x))
 
 
 def _rgba(x: int, y: int) -> tuple[int, ...]:
-    return (*samples(x, y), alpha(x, y))
+    return (*samples(x, y), alpha(x))
 
 
 def _indexed(chunks: bytes) -> bytes:

@@ -72,7 +72,7 @@ def test_a_picture_of_an_accepted_format_is_measured(kind: str, media_type: str)
 def test_a_picture_of_another_format_is_refused_with_the_names_of_those_that_are_taken(
     kind: str,
 ) -> None:
-    assert "send a PNG, JPEG, WebP, AVIF, HEIC, GIF or BMP" in refusal(saved(drawn(), kind))
+    assert "not a PNG, JPEG, WebP, AVIF, HEIC, GIF or BMP picture" in refusal(saved(drawn(), kind))
 
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"<svg/>", b"%PDF-1.4", b"\x89PNG\r\n\x1a\n"])
