@@ -156,7 +156,7 @@ def remote_pictures(
     return RemoteFiles(
         outbound,
         noun="picture",
-        accept="image/png, image/jpeg, image/webp",
+        accept="image/png, image/jpeg, image/webp, image/*;q=0.5",
         timeouts=timeouts,
         max_fetches=max_fetches,
         max_fetches_per_tenant=max_fetches_per_tenant,

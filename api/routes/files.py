@@ -22,7 +22,7 @@ def upload_file(
     services: ServicesDep,
     tenant_id: TenantId,
 ) -> FileView:
-    """Upload a PNG, JPEG or WebP picture; the same bytes always get the same id."""
+    """Upload a PNG, JPEG, WebP, AVIF, HEIC, GIF or BMP; the same bytes always get the same id."""
     most = services.settings.max_picture_bytes
     if (size := file.size or 0) > most:
         raise PictureError(f"the picture has {size} bytes; {most} is the limit")

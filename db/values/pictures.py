@@ -1,16 +1,17 @@
-"""Pictures from outside: checked before they are decoded, decoded before they are stored."""
+"""Pictures from outside: checked before they are decoded, and decoded to what a browser shows."""
 
 import hashlib
 import io
-import struct
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-from PIL import ExifTags, Image, ImageChops, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageChops
 
-from db.values.picture_header import PictureError, PictureHeader, read_header
+from db.values.imaging import decoding
+from db.values.imaging.files import read_header, read_source
+from db.values.imaging.header import PictureError, PictureHeader
+from db.values.imaging.layer import flattened, layer_of
 
 __all__ = [
     "MEDIA_TYPES",
@@ -25,16 +26,18 @@ __all__ = [
     "unlimited",
 ]
 
-MEDIA_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
-SUFFIXES = {"image/png": "png", "image/jpeg": "jpeg", "image/webp": "webp"}
-
-_DRAFT = 8
-"""The largest factor by which libjpeg makes a picture smaller while it decodes all of it."""
+MEDIA_TYPES = {
+    "PNG": "image/png",
+    "JPEG": "image/jpeg",
+    "WEBP": "image/webp",
+    "AVIF": "image/avif",
+    "HEIF": "image/heic",
+    "GIF": "image/gif",
+    "BMP": "image/bmp",
+}
+SUFFIXES = {media_type: media_type.removeprefix("image/") for media_type in MEDIA_TYPES.values()}
 
 _OPAQUE = 255
-
-_SIDEWAYS = frozenset({5, 6, 7, 8})
-"""The values of EXIF's orientation that exchange width and height."""
 
 Reserve = Callable[[int], AbstractContextManager[object]]
 """Holds a number of pixels of the process's memory while a picture is decoded."""
@@ -65,7 +68,7 @@ def unlimited(_pixels: int) -> AbstractContextManager[object]:
 
 
 def inspect(data: bytes, limits: PictureLimits, reserve: Reserve = unlimited) -> ImageProperties:
-    """Check a picture: size, format, one frame, pixels, and that all of it decodes.
+    """Check a picture: size, format, pixels, and that it decodes. Of several frames, the first.
 
     Args:
         data: the file.
@@ -80,7 +83,7 @@ def inspect(data: bytes, limits: PictureLimits, reserve: Reserve = unlimited) ->
         raise PictureError(f"the picture has more than {limits.max_bytes} bytes, the limit")
     header = _checked_header(data, limits)
     with reserve(header.decoding_pixels):
-        width, height = _upright_size(data, header)
+        width, height = decoding.upright_size(read_source(data), header)
     return ImageProperties(
         media_type=MEDIA_TYPES[header.format],
         width=width,
@@ -96,7 +99,7 @@ def decode(
     background: str = "white",
     reserve: Reserve = unlimited,
 ) -> Image.Image:
-    """A stored picture as upright RGB.
+    """A stored picture as upright RGB in sRGB, without anything else of its file.
 
     Args:
         data: the file.
@@ -109,15 +112,8 @@ def decode(
     """
     header = _checked_header(data, limits or PictureLimits())
     with reserve(header.decoding_pixels):
-        picture = _open(data, header)
-        with _damage_explained():
-            picture.load()
-            ImageOps.exif_transpose(picture, in_place=True)
-        with _damage_explained():
-            rgb = _as_rgb(picture, background)
-    # Profiles and transparent levels of the file are not those of these pixels.
-    rgb.info = {}
-    return rgb
+        source = read_source(data)
+        return flattened(layer_of(decoding.load(source, header), source), background)
 
 
 def transparent_area(
@@ -139,13 +135,11 @@ def transparent_area(
     """
     header = _checked_header(data, limits or PictureLimits())
     with reserve(header.decoding_pixels):
-        picture = _open(data, header)
-        if not picture.has_transparency_data:
+        source = read_source(data)
+        layer = layer_of(decoding.load(source, header), source)
+        if layer.mode != "RGBA":
             return None
-        with _damage_explained():
-            picture.load()
-            ImageOps.exif_transpose(picture, in_place=True)
-            alpha = picture.convert("RGBA").getchannel("A")
+        alpha = layer.getchannel("A")
         if alpha.getextrema() == (_OPAQUE, _OPAQUE):
             return None
         mask = io.BytesIO()
@@ -160,61 +154,3 @@ def _checked_header(data: bytes, limits: PictureLimits) -> PictureHeader:
         size = f"{header.width} x {header.height}"
         raise PictureError(f"the picture is {size} pixels; {limits.max_pixels} in all is the limit")
     return header
-
-
-def _open(data: bytes, header: PictureHeader) -> Image.Image:
-    try:
-        with warnings.catch_warnings():
-            # Our own limit came before; Pillow's is a process-wide constant.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(io.BytesIO(data), formats=[header.format])
-    except UnidentifiedImageError as error:
-        raise PictureError("this is not a PNG, JPEG or WebP picture") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise PictureError(f"the picture cannot be read: {error}") from error
-    if picture.width * picture.height > header.pixels:
-        raise PictureError("the picture is damaged: it is larger than its header says")
-    if getattr(picture, "n_frames", 1) != 1:
-        raise PictureError("the picture has several frames; send one of them")
-    return picture
-
-
-def _upright_size(data: bytes, header: PictureHeader) -> tuple[int, int]:
-    picture = _open(data, header)
-    size = picture.size
-    # A JPEG's decoder reads all of the file, and holds a sixty-fourth of the picture.
-    picture.draft(None, (max(1, size[0] // _DRAFT), max(1, size[1] // _DRAFT)))
-    with _damage_explained():
-        picture.load()
-        if picture.mode in ("P", "PA") and picture.palette is None:
-            raise PictureError("the picture is damaged: its palette is missing")
-        is_sideways = picture.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
-    return size[::-1] if is_sideways else size
-
-
-def _as_rgb(picture: Image.Image, background: str) -> Image.Image:
-    if picture.mode == "RGB" and not picture.has_transparency_data:
-        # The same pixels without the file and its decoder, which hold several more copies.
-        return picture._new(picture.im)  # noqa: SLF001 - every public way copies the pixels
-    if picture.mode.startswith("I"):
-        # It has 16 bits. Pillow would clip values above 8 bits: nearly all of it would be white.
-        return picture.point(lambda level: level / 256).convert("RGB")
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    # The colours of transparent pixels are arbitrary: the program that saved them left them there.
-    layer = picture if picture.mode == "RGBA" else picture.convert("RGBA")
-    flattened = Image.new("RGB", layer.size, background)
-    flattened.paste(layer, mask=layer)
-    return flattened
-
-
-@contextmanager
-def _damage_explained() -> Iterator[None]:
-    try:
-        yield
-    # Pillow checks neither the numbers in a damaged EXIF block, hence two of the errors, nor that
-    # there is a palette.
-    except AssertionError as error:
-        raise PictureError("the picture is damaged: its palette is missing") from error
-    except (OSError, ValueError, SyntaxError, TypeError, IndexError, struct.error) as error:
-        raise PictureError(f"the picture is damaged: {error}") from error

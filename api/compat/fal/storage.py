@@ -24,6 +24,7 @@ from api.services import Services, ServicesDep
 from db.artifacts import file_names, uploads
 from db.artifacts.file_names import NameTakenError, NewName, OpenName, TooManyOpenError
 from db.storage.object_store import ObjectNotFoundError
+from db.values.imaging.header import FORMATS
 from db.values.pictures import SUFFIXES, PictureError
 from db.values.surfaces import SurfaceName
 from workers.outbound.ed25519 import WebhookKey
@@ -55,7 +56,9 @@ def initiate_upload(
     if not isinstance(content_type, str) or not (
         content_type.startswith("image/") or content_type == _ANY_TYPE
     ):
-        raise invalid(["body", "content_type"], "pictures alone are taken: image/png, jpeg, webp")
+        raise invalid(
+            ["body", "content_type"], f"pictures alone are taken, image/png and so on: {FORMATS}"
+        )
     name = _safe_name(file_name)
     new = NewName(SurfaceName.FAL, name)
     try:

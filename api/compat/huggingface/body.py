@@ -18,12 +18,14 @@ from api.core.errors import ProblemError
 from api.core.json_body import parse_json
 from api.core.json_meter import JsonLimits, JsonMeter, data_uri_chars
 from db.values.blank import is_absent
+from db.values.imaging.header import FORMATS
 
 _MEDIA_TYPES: Mapping[bytes, str] = {
     b"\x89PNG": "image/png",
     b"\xff\xd8\xff": "image/jpeg",
     b"RIFF": "image/webp",
     b"GIF8": "image/gif",
+    b"BM": "image/bmp",
 }
 
 
@@ -57,16 +59,22 @@ async def read_body(request: Request) -> InferenceBody:
         InvalidSubmissionError: it is JSON of another form.
     """
     data = b"".join([chunk async for chunk in request.stream()])
-    media_type = next((kind for magic, kind in _MEDIA_TYPES.items() if data.startswith(magic)), "")
+    media_type = _media_type(data)
     if media_type:
         return InferenceBody(await run_in_threadpool(data_uri, data, media_type), is_raw=True)
     _measure(request, data)
     try:
         parsed = await parse_json(data)
     except (ValueError, RecursionError):
-        detail = "the body is neither a PNG, JPEG or WebP picture nor JSON with inputs"
+        detail = f"the body is neither a picture ({FORMATS}) nor JSON with inputs"
         raise ProblemError(HTTPStatus.BAD_REQUEST, "bad_request", detail) from None
     return _from_json(parsed)
+
+
+def _media_type(data: bytes) -> str:
+    if data[4:8] == b"ftyp":
+        return "image/avif"
+    return next((kind for magic, kind in _MEDIA_TYPES.items() if data.startswith(magic)), "")
 
 
 def _measure(request: Request, data: bytes) -> None:

@@ -76,7 +76,10 @@ def upload_file(
         str, Form(max_length=100, description="Any: a picture serves all purposes")
     ] = _PURPOSE,
 ) -> FileObject:
-    """Upload a PNG, JPEG or WebP picture; the same bytes again get another id, and no more room."""
+    """Upload a PNG, JPEG, WebP, AVIF, HEIC, GIF or BMP picture.
+
+    The same bytes again get another id, and no more room.
+    """
     data = file.file.read(services.settings.max_picture_bytes + 1)
     filename = storable((file.filename or "")[:_MAX_FILENAME])
     new = NewName(SurfaceName.OPENAI, filename, storable(purpose))

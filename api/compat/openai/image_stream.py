@@ -17,7 +17,7 @@ from api.compat.openai.job_stream import JobStream
 from api.compat.shared.foreign_job import ForeignJob
 from api.core.event_stream import PING
 from api.jobs.event_frames import Moment
-from db.values.picture_header import read_header
+from db.values.imaging.files import read_header
 from workers.messaging.events import Event
 
 

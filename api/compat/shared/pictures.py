@@ -11,6 +11,7 @@ _MAGIC = {
     r"R0lGO": "image/gif",
     r"SUkqA|TU0AK": "image/tiff",
     r"AAAA..Z0eX": "image/avif",
+    r"Qk[\w+/-]{30}": "image/bmp",
 }
 """The beginnings of pictures in base64, whose alphabet may be that for URLs."""
 

@@ -6,7 +6,7 @@ from api.core.errors import ProblemError
 
 _JOB_HINTS = {
     "input_unreachable": "Upload the picture again: it is no longer stored.",
-    "invalid_image": "Upload the picture again, as a PNG, JPEG or WebP file.",
+    "invalid_image": "Upload the picture again, as a PNG or JPEG file.",
     "request_moderated": "Change the prompt: the service's filter refused it.",
     "content_moderated": "Change the prompt or the seed: the service's filter refused the picture.",
     "content_filter_unavailable": "Try again later: the service's filter does not respond.",

@@ -1,5 +1,6 @@
 """A job's pictures on a page: its inputs and its results."""
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -11,7 +12,13 @@ from api.core.errors import not_found
 from api.services import Services
 from db.storage.object_store import ObjectNotFoundError, StoreError
 from db.tables import Artifact, Job
+from db.values import pictures
 from db.values.artifact_kinds import ArtifactKind
+
+_NOT_SHOWN = ("image/heic",)
+"""The accepted formats that most browsers do not show."""
+
+_QUALITY = 90
 
 PictureNumber = Annotated[int, Path(ge=0, le=9999)]
 
@@ -94,9 +101,10 @@ def _keys(value: Any, prefix: str) -> list[str]:
 
 
 def picture_response(services: Services, key: str) -> Response:
-    """A picture from the store; only the browser may cache it, for an hour.
+    """A picture from the store, as browsers show it; only they may cache it, for an hour.
 
     Raises:
+        db.values.decode_budget.DecodingBusyError: too many pictures are being decoded.
         api.core.errors.ProblemError: 404, the picture was removed.
     """
     try:
@@ -104,4 +112,14 @@ def picture_response(services: Services, key: str) -> Response:
     except ObjectNotFoundError as error:
         raise not_found("picture") from error
     headers = {"Cache-Control": "private, max-age=3600"}
-    return Response(stored.data, media_type=stored.media_type, headers=headers)
+    if stored.media_type not in _NOT_SHOWN:
+        return Response(stored.data, media_type=stored.media_type, headers=headers)
+    return Response(_as_jpeg(services, key, stored.data), media_type="image/jpeg", headers=headers)
+
+
+def _as_jpeg(services: Services, key: str, data: bytes) -> bytes:
+    _inputs, tenant_id, *_ = key.split("/")
+    buffer = io.BytesIO()
+    reserve = services.decode_budget.of(tenant_id)
+    pictures.decode(data, reserve=reserve).save(buffer, "JPEG", quality=_QUALITY)
+    return buffer.getvalue()

@@ -23,6 +23,7 @@ from api.services import Services, ServicesDep
 from db.artifacts import file_names
 from db.artifacts.file_names import NamedFile, NewName
 from db.storage.object_store import ObjectNotFoundError
+from db.values.imaging.header import FORMATS
 from db.values.pictures import SUFFIXES, PictureError
 from db.values.surfaces import SurfaceName
 
@@ -53,7 +54,7 @@ async def _metadata(request: Request) -> dict[str, Any]:
 
 @router.post("", status_code=201, response_model=dict[str, Any], responses=OF_SUBMISSIONS)
 def create_file(
-    content: Annotated[UploadFile, File(description="A PNG, JPEG or WebP picture")],
+    content: Annotated[UploadFile, File(description=f"A {FORMATS} picture")],
     services: ServicesDep,
     tenant_id: TenantId,
     jobs: ForeignJobsDep,

@@ -10,7 +10,7 @@ import { announce, createElement, upload } from "./uploads.js";
 
 const MAX_SIDE = 1600; // longer side of the copy that is shown, pixels
 const THUMB = 144; // longer side of a thumbnail, pixels: twice its size on the page
-const NAMES = { "image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WebP" };
+const NAMES = { "image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WebP", "image/avif": "AVIF", "image/heic": "HEIC", "image/gif": "GIF", "image/bmp": "BMP" };
 let number = 0;
 
 class PictureDrop extends HTMLElement {
@@ -51,7 +51,7 @@ class PictureDrop extends HTMLElement {
   #parts() {
     const id = `picture-drop-${++number}`;
     const types = this.#types;
-    this.#file = createElement("input", { type: "file", id, accept: types.join(), multiple: this.#max > 1, "aria-describedby": `${id}-hint` });
+    this.#file = createElement("input", { type: "file", id, accept: [...types, ".heic", ".heif"].join(), multiple: this.#max > 1, "aria-describedby": `${id}-hint` });
     this.#list = createElement("ol", { class: "drop-list" });
     this.#error = createElement("p", { class: "drop-error", role: "alert" });
     const what = this.#max > 1 ? `Drop or paste up to ${this.#max} pictures, or ` : "Drop or paste a picture, or ";
@@ -68,7 +68,7 @@ class PictureDrop extends HTMLElement {
     return [createElement("label", { htmlFor: id }, this.getAttribute("label") ?? "Picture"), this.#list, zone, createElement("p", { class: "drop-hint dim", id: `${id}-hint` }, hint), this.#error];
   }
 
-  get #types() { return (this.getAttribute("types") ?? "image/png image/jpeg image/webp").split(/\s+/); }
+  get #types() { return this.getAttribute("types")?.split(/\s+/) ?? Object.keys(NAMES); }
 
   #listenForDrops() {
     const over = (event) => {
@@ -106,6 +106,7 @@ class PictureDrop extends HTMLElement {
       slot.source = await this.#read(file);
       this.#show();
       const stored = await upload(this, file, file.name || "pasted.png");
+      slot.source ??= await shownBy(`${this.getAttribute("upload")}/${stored.id}`);
       [slot.value, slot.width, slot.height] = [stored.id, stored.width, stored.height];
       announce("The picture is uploaded");
     } catch (error) {
@@ -123,12 +124,14 @@ class PictureDrop extends HTMLElement {
   #check(file) {
     const types = this.#types;
     const name = file.name ? `“${file.name}”` : "This";
-    if (!types.includes(file.type)) throw new Error(`${name} cannot be used: send ${types.map((type) => NAMES[type] ?? type).join(", ")}.`);
+    if (!types.includes(typeOf(file))) throw new Error(`${name} cannot be used: send ${types.map((type) => NAMES[type] ?? type).join(", ")}.`);
     const most = Number(this.getAttribute("max-bytes") ?? Infinity);
     if (file.size > most) throw new Error(`${name} has ${(file.size / 1e6).toFixed(1)} MB; ${(most / 1e6).toFixed(1)} MB is the limit.`);
   }
 
+  // Browsers do not read a HEIC: the service shows what it made of it.
   async #read(file) {
+    if (typeOf(file) === "image/heic") return null;
     const whole = await createImageBitmap(file).catch(() => {
       throw new Error("This is not a picture that can be read: the file may be damaged.");
     });
@@ -193,6 +196,19 @@ class PictureDrop extends HTMLElement {
     this.#file.focus();
     announce("Removed");
   }
+}
+
+// A system may not know the type of a HEIC; its name then tells it.
+function typeOf(file) {
+  const isHeic = /^image\/hei[cf]$/.test(file.type) || (!file.type && /\.hei[cf]$/i.test(file.name ?? ""));
+  return isHeic ? "image/heic" : file.type;
+}
+
+async function shownBy(src) {
+  const image = new Image();
+  image.src = src;
+  await image.decode();
+  return image;
 }
 
 function thumbnail(source, name) {

@@ -4,7 +4,7 @@
  * Upload one picture.
  *
  * @param {HTMLElement} element has the attributes `upload`, the URL, and `csrf`, the form token.
- * @param {Blob} picture PNG, JPEG or WebP.
+ * @param {Blob} picture a file of an accepted format.
  * @param {string} name the file's name.
  * @returns {Promise<{id: string, width: number, height: number}>} its id, and its size in pixels.
  * @throws {Error} with a message for the user: the upload was refused, or the service is unreachable.

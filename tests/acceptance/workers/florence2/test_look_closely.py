@@ -174,7 +174,7 @@ def test_a_coco_file_is_no_picture_to_look_at(seen: Json, looker: Client) -> Non
     (entry,) = artifacts(seen, "coco")
     body = {"model": "florence-2-demo", "input": {"image": entry["url"], "task": "ocr"}}
     refused = problem(looker.http.post("/v1/jobs", json=body), 422)
-    assert "not a PNG, JPEG or WebP" in refused["detail"]
+    assert "not a PNG, JPEG, WebP" in refused["detail"]
 
 
 def test_a_mask_is_a_picture_to_look_at(seen: Json, looker: Client) -> None:

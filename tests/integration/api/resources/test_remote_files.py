@@ -267,7 +267,7 @@ def test_a_submission_by_url_stores_the_picture_as_an_upload_does(
 @pytest.mark.parametrize(
     ("body", "why"),
     [
-        (b"<html>", "not a PNG, JPEG or WebP"),
+        (b"<html>", "not a PNG, JPEG, WebP"),
         (png()[:-30], "damaged"),
         (b"", "not a PNG"),
         (png((5000, 5000)), "20000000 in all is the limit"),

@@ -6,13 +6,9 @@ import struct
 import pytest
 from PIL import Image
 
-from db.values.picture_header import (
-    MAX_PARTS,
-    MAX_SCANS,
-    PictureError,
-    PictureHeader,
-    read_header,
-)
+from db.values.imaging.files import read_header
+from db.values.imaging.header import MAX_PARTS, PictureError, PictureHeader
+from db.values.imaging.jpeg import MAX_SCANS
 from db.values.pictures import PictureLimits, decode, inspect
 from tests.support.pictures import (
     LARGE,
