@@ -303,18 +303,27 @@ def test_money_that_is_left_must_be_forfeited_or_paid_back(
     assert operator("DELETE", f"{TENANTS}/ten_none").status_code == 404
 
 
-def test_a_browser_of_a_deleted_tenant_is_signed_out(
-    app: TestClient, make: Callable[[int], Account], operator: Callable[..., httpx.Response]
+def test_a_browser_of_a_deleted_tenant_is_signed_out_and_operators_see_its_row(
+    app: TestClient,
+    database: Database,
+    make: Callable[[int], Account],
+    operator: Callable[..., httpx.Response],
 ) -> None:
     account = make(13)
-    origin = {"Origin": "http://127.0.0.1:8000"}
-    app.post("/playground/sign-in", data={"key": account.key}, headers=origin)
-    assert account.id in app.get("/").text or app.get("/playground/gallery").status_code == 200
+    with database.transaction() as session:
+        _, key = api_keys.create(session, tenant_id=None, name="bob")
+    app.headers["Origin"] = "http://127.0.0.1:8000"
+    app.post("/playground/sign-in", data={"key": account.key})
+    app.post("/dashboard/sign-in", data={"key": key})
+    assert app.get("/playground/gallery", follow_redirects=False).status_code == 200
+    assert f"Type {account.id}" in app.get(f"/dashboard/tenants/{account.id}").text
     operator("DELETE", f"{TENANTS}/{account.id}")
-    answer = app.get("/playground/gallery", follow_redirects=False)
-    assert answer.status_code != 200
-    for page in ("tenants", f"tenants/{account.id}"):
-        assert operator("GET", f"/v1/admin/{page}").status_code == 200
+    assert app.get("/playground/gallery", follow_redirects=False).status_code != 200
+    shown = app.get(f"/dashboard/tenants/{account.id}")
+    assert (shown.status_code, f"Type {account.id}" in shown.text) == (200, False)
+    for page in ("tenants", "jobs"):
+        assert app.get(f"/dashboard/{page}").status_code == 200
+    assert DELETED_NAME in app.get("/dashboard/tenants").text
 
 
 def test_the_courier_finishes_what_a_fault_has_left(
