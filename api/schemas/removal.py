@@ -12,7 +12,7 @@ _KEPT = Field(description="What stays, and why, in sentences")
 
 
 def _example(example: dict[str, Any]) -> ConfigDict:
-    return ConfigDict(from_attributes=True, json_schema_extra={"example": example})
+    return ConfigDict(from_attributes=True, json_schema_extra={"examples": [example]})
 
 
 class FileRemovalView(BaseModel):

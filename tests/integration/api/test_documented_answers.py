@@ -74,7 +74,7 @@ def test_allow_names_every_method_of_a_path(tenant: TestClient, database: Databa
         "/v1/jobs": "GET, POST",
         "/v1/jobs/job_x": "DELETE, GET",
         "/v1/admin/bulk/cancel": "GET, POST",
-        "/v1/admin/tenants/ten_x": "GET, PATCH",
+        "/v1/admin/tenants/ten_x": "DELETE, GET, PATCH",
         "/v1/admin/tenants/ten_x/keys": "GET, POST",
         "/livez": "GET",
         "/dashboard/sign-in": "GET, POST",

@@ -9,7 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
+import safetensors.numpy
 from fastapi.testclient import TestClient
+from numpy import zeros
 
 from db.core.session import Database
 from db.operators import erasure
@@ -17,6 +19,7 @@ from db.operators.deletion import DELETED_NAME
 from db.storage.local import LocalStore
 from db.storage.object_store import StoreUnavailableError
 from db.tenants import api_keys
+from tests.servers.http import answering
 from tests.support import jobs
 from tests.support.adapters import paint, paint_or_look
 from tests.support.apis import MakeApi
@@ -97,7 +100,12 @@ class Account:
 
 @pytest.fixture
 def app(make_api: MakeApi) -> Iterator[TestClient]:
-    with TestClient(make_api(), base_url="http://127.0.0.1:8000") as client:
+    api = make_api(
+        BOTTEGA_OUTBOUND_ALLOW='["127.0.0.1/32"]',
+        BOTTEGA_OUTBOUND_HTTP="true",
+        BOTTEGA_OUTBOUND_PORTS="[]",
+    )
+    with TestClient(api, base_url="http://127.0.0.1:8000") as client:
         yield client
 
 
@@ -177,6 +185,8 @@ def test_nothing_of_a_deleted_tenant_is_left_and_all_of_others_is(
     assert traces(gone.needles) == []
     assert sorted(traces(stays.needles)) == sorted(held)
     assert gone.call("GET", f"/v1/jobs/{queued}").status_code == 401
+    refused = gone.call("POST", "/v1/jobs", json={"model": FLUX, "input": {"prompt": "x"}})
+    assert refused.status_code == 401
     assert stays.call("GET", "/v1/account").status_code == 200
     assert [info.key for info in station.store.list("") if gone.id in info.key] == []
     again = operator("DELETE", f"{TENANTS}/{gone.id}").json()
@@ -240,6 +250,20 @@ def test_an_attempt_that_runs_meanwhile_leaves_nothing(
     assert sql(station.database, "SELECT count(*) FROM usage_events") == [(0,)]
 
 
+def test_a_lora_that_was_sent_goes_with_its_tenant(
+    make: Callable[[int], Account],
+    operator: Callable[..., httpx.Response],
+    traces: Callable[[dict[str, bytes]], list[str]],
+) -> None:
+    account = make(17)
+    lora = {"x.lora_A.weight": zeros((1, 4), "float32")}
+    with answering(200, safetensors.numpy.save(lora, {"trainer": account.word})) as url:
+        account.paint(input={"prompt": "x", "loras": [{"source": f"{url}/a.safetensors"}]})
+    assert any(each.startswith("word") and "in file" in each for each in traces(account.needles))
+    assert operator("DELETE", f"{TENANTS}/{account.id}").json()["removed"]["inputs"] == 1
+    assert traces(account.needles) == []
+
+
 def test_thousands_of_jobs_go_in_batches(
     make: Callable[[int], Account],
     operator: Callable[..., httpx.Response],
@@ -279,18 +303,27 @@ def test_money_that_is_left_must_be_forfeited_or_paid_back(
     assert operator("DELETE", f"{TENANTS}/ten_none").status_code == 404
 
 
-def test_a_browser_of_a_deleted_tenant_is_signed_out(
-    app: TestClient, make: Callable[[int], Account], operator: Callable[..., httpx.Response]
+def test_a_browser_of_a_deleted_tenant_is_signed_out_and_operators_see_its_row(
+    app: TestClient,
+    database: Database,
+    make: Callable[[int], Account],
+    operator: Callable[..., httpx.Response],
 ) -> None:
     account = make(13)
-    origin = {"Origin": "http://127.0.0.1:8000"}
-    app.post("/playground/sign-in", data={"key": account.key}, headers=origin)
-    assert account.id in app.get("/").text or app.get("/playground/gallery").status_code == 200
+    with database.transaction() as session:
+        _, key = api_keys.create(session, tenant_id=None, name="bob")
+    app.headers["Origin"] = "http://127.0.0.1:8000"
+    app.post("/playground/sign-in", data={"key": account.key})
+    app.post("/dashboard/sign-in", data={"key": key})
+    assert app.get("/playground/gallery", follow_redirects=False).status_code == 200
+    assert f"Type {account.id}" in app.get(f"/dashboard/tenants/{account.id}").text
     operator("DELETE", f"{TENANTS}/{account.id}")
-    answer = app.get("/playground/gallery", follow_redirects=False)
-    assert answer.status_code != 200
-    for page in ("tenants", f"tenants/{account.id}"):
-        assert operator("GET", f"/v1/admin/{page}").status_code == 200
+    assert app.get("/playground/gallery", follow_redirects=False).status_code != 200
+    shown = app.get(f"/dashboard/tenants/{account.id}")
+    assert (shown.status_code, f"Type {account.id}" in shown.text) == (200, False)
+    for page in ("tenants", "jobs"):
+        assert app.get(f"/dashboard/{page}").status_code == 200
+    assert DELETED_NAME in app.get("/dashboard/tenants").text
 
 
 def test_the_courier_finishes_what_a_fault_has_left(
