@@ -3,8 +3,9 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
 from db.jobs.search import has_metadata, submitted_within
@@ -13,7 +14,7 @@ from db.tables import Artifact, Attempt, Job
 from db.tables.index_predicates import state_is
 from db.values.job_state import TERMINAL, JobState
 
-_WALKED = 2000
+_WALKED = 10_000
 """The newest jobs of a tenant that a search by metadata reads before it uses the index."""
 
 
@@ -48,14 +49,18 @@ def list_jobs(
     session: Session, tenant_id: str, criteria: JobFilter, *, limit: int
 ) -> Sequence[Job]:
     """A tenant's jobs, newest first."""
-    conditions = [*_own(tenant_id, criteria.before_id), *_conditions(criteria)]
     if criteria.metadata:
-        return _list_by_metadata(session, tenant_id, criteria, conditions, limit)
-    return _newest(session, conditions, limit)
+        return _list_by_metadata(session, tenant_id, criteria, limit)
+    found = select(Job).where(*_own(tenant_id, criteria.before_id), *_conditions(criteria))
+    return session.scalars(found.order_by(*_NEWEST_FIRST).limit(limit)).all()
+
+
+_NEWEST_FIRST = (Job.tenant_id, Job.id.desc())
 
 
 def _own(tenant_id: str, before_id: str | None) -> Iterator[ColumnElement[bool]]:
-    yield Job.tenant_id == tenant_id
+    # As a range: of any tenant, the index on (tenant_id, id) alone has `_NEWEST_FIRST`.
+    yield Job.tenant_id.between(tenant_id, tenant_id)
     if before_id is not None:
         yield Job.id < before_id
 
@@ -70,20 +75,8 @@ def _conditions(criteria: JobFilter) -> Iterator[ColumnElement[bool]]:
         yield Job.created_at > criteria.created_after
 
 
-def _newest(
-    session: Session, conditions: Sequence[ColumnElement[bool]], limit: int
-) -> Sequence[Job]:
-    return session.scalars(
-        select(Job).where(*conditions).order_by(Job.id.desc()).limit(limit)
-    ).all()
-
-
 def _list_by_metadata(
-    session: Session,
-    tenant_id: str,
-    criteria: JobFilter,
-    conditions: Sequence[ColumnElement[bool]],
-    limit: int,
+    session: Session, tenant_id: str, criteria: JobFilter, limit: int
 ) -> Sequence[Job]:
     """The newest jobs with entries of metadata: among the last ones, then by the index.
 
@@ -91,18 +84,45 @@ def _list_by_metadata(
     last ones fill the page, and the index would lead to all of them, also to those of tenants who
     use the same entry. A few among a million are found by the index alone.
     """
-    walked = select(Job.id, Job.job_metadata).where(*_own(tenant_id, criteria.before_id))
-    walked = walked.order_by(Job.id.desc())
-    boundary = session.scalar(walked.with_only_columns(Job.id).offset(_WALKED).limit(1))
-    last = walked.limit(_WALKED).cte("last").prefix_with("MATERIALIZED")
-    # By the column of the CTE, which no index leads to.
-    entries = last.c.job_metadata.contains(dict(criteria.metadata))
-    found = _newest(session, [*conditions, Job.id == last.c.id, entries], limit)
-    if boundary is None or len(found) == limit:
+    walked = select(Job.tenant_id, Job.id, Job.job_metadata)
+    walked = walked.where(*_own(tenant_id, criteria.before_id)).order_by(*_NEWEST_FIRST)
+    conditions = list(_conditions(criteria))
+    found = _among_last(session, walked.limit(_WALKED), criteria, conditions, limit)
+    if len(found) == limit:
         return found
+    boundary = session.scalar(walked.with_only_columns(Job.id).offset(_WALKED).limit(1))
+    if boundary is None:
+        return found
+    older = [Job.tenant_id == tenant_id, Job.id <= boundary, *conditions]
+    return [*found, *_by_index(session, criteria, older, limit - len(found))]
+
+
+def _among_last(
+    session: Session,
+    walked: Select[str, str, dict[str, Any]],
+    criteria: JobFilter,
+    conditions: Sequence[ColumnElement[bool]],
+    limit: int,
+) -> Sequence[Job]:
+    last = walked.subquery("last")
+    # By the subquery's column, which no index leads to; in its order, so that it ends early.
+    entries = last.c.job_metadata.contains(dict(criteria.metadata))
+    found = select(Job).join(last, last.c.id == Job.id).where(entries, *conditions)
+    return session.scalars(found.order_by(last.c.tenant_id, last.c.id.desc()).limit(limit)).all()
+
+
+def _by_index(
+    session: Session,
+    criteria: JobFilter,
+    conditions: Sequence[ColumnElement[bool]],
+    limit: int,
+) -> Sequence[Job]:
     matching = select(Job.id).where(*conditions, *has_metadata(criteria.metadata))
-    matches = matching.where(Job.id <= boundary).cte("matches").prefix_with("MATERIALIZED")
-    return [*found, *_newest(session, [Job.id == matches.c.id], limit - len(found))]
+    # All matches first: the planner would else walk the jobs by id until it met enough.
+    matches = matching.cte("matches").prefix_with("MATERIALIZED")
+    newest = select(matches.c.id).order_by(matches.c.id.desc()).limit(limit).subquery("newest")
+    found = select(Job).join(newest, newest.c.id == Job.id).order_by(newest.c.id.desc())
+    return session.scalars(found).all()
 
 
 def artifacts_of(session: Session, job_ids: Sequence[str]) -> dict[str, list[Artifact]]:
