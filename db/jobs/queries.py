@@ -120,9 +120,8 @@ def _by_index(
     matching = select(Job.id).where(*conditions, *has_metadata(criteria.metadata))
     # All matches first: the planner would else walk the jobs by id until it met enough.
     matches = matching.cte("matches").prefix_with("MATERIALIZED")
-    newest = select(matches.c.id).order_by(matches.c.id.desc()).limit(limit).subquery("newest")
-    found = select(Job).join(newest, newest.c.id == Job.id).order_by(newest.c.id.desc())
-    return session.scalars(found).all()
+    ids = session.scalars(select(matches.c.id).order_by(matches.c.id.desc()).limit(limit)).all()
+    return session.scalars(select(Job).where(Job.id.in_(ids)).order_by(Job.id.desc())).all()
 
 
 def artifacts_of(session: Session, job_ids: Sequence[str]) -> dict[str, list[Artifact]]:
