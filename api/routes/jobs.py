@@ -27,6 +27,7 @@ from api.jobs.views import JobViews, is_over
 from api.middleware.body_limit import release_body
 from api.routes.idempotency_header import REPLAYED, REPLAYED_HEADER, IdempotencyKey
 from api.schemas.jobs import JobList, JobView, Quote, ShortText, Submission
+from api.schemas.metadata_filter import MetadataPairs, metadata_of
 from api.schemas.removal import JobRemovalView
 from api.schemas.timestamps import Timestamp
 from api.services import ServicesDep
@@ -154,9 +155,13 @@ class JobQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
-    state: JobState | None = None
+    state: list[JobState] = Field(
+        default_factory=list, max_length=len(JobState), description="Repeatable: any of them"
+    )
     model: ShortText | None = None
     created_after: Timestamp | None = None
+    created_before: Timestamp | None = None
+    metadata: MetadataPairs = Field(default_factory=list)
     limit: int = Field(20, ge=1, le=100)
     cursor: str | None = Field(None, max_length=100, description="`next_cursor` of the last page")
 
@@ -169,10 +174,20 @@ def list_jobs(
     services: ServicesDep,
     tenant_id: TenantId,
 ) -> JobList:
-    """Your jobs, newest first; `Link: rel="next"` is the next page."""
+    """Your jobs, newest first; `Link: rel="next"` is the next page.
+
+    `?metadata=order=17` finds jobs by an entry of their metadata; several must all match.
+    """
     before_id = decode_cursor(query.cursor, "job")
     model = services.catalogue.id_of(query.model) if query.model else None
-    job_filter = JobFilter(query.state, model, query.created_after, before_id)
+    job_filter = JobFilter(
+        states=query.state,
+        variant=model,
+        created_after=query.created_after,
+        created_before=query.created_before,
+        metadata=metadata_of(query.metadata),
+        before_id=before_id,
+    )
     views = JobViews(services, base_url(request, services.settings))
     with services.database.transaction(durable=False) as session:
         rows = queries.list_jobs(session, tenant_id, job_filter, limit=query.limit + 1)

@@ -1,6 +1,6 @@
-"""Operators' search for jobs of all tenants."""
+"""Search for jobs: of all tenants, for operators, and its conditions for lists of one's own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -58,25 +58,36 @@ def conditions(criteria: JobSearch) -> list[ColumnElement[bool]]:
     ]
     if criteria.state is not None:
         found.append(state_is(criteria.state))
-    # Ids contain the time, and pages are ordered by id: with both conditions, no page reads jobs
-    # of other times.
-    if criteria.created_after is not None:
-        earliest = first_id("job", criteria.created_after.timestamp() - _CLOCKS_DIFFER_SECONDS)
-        found += [Job.created_at >= criteria.created_after, Job.id >= earliest]
-    if criteria.created_before is not None:
-        latest = first_id("job", criteria.created_before.timestamp() + _CLOCKS_DIFFER_SECONDS)
-        found += [Job.created_at < criteria.created_before, Job.id < latest]
+    found += submitted_within(criteria.created_after, criteria.created_before)
     if criteria.surface is not None:
         # As a literal: the index of compatible APIs is partial.
         found.append(Job.surface == literal_column(f"'{criteria.surface.value}'"))
     if criteria.error_code is not None:
         found.append(state_is(JobState.FAILED))
     if criteria.metadata:
-        found += [
-            Job.job_metadata.contains(dict(criteria.metadata)),
-            Job.job_metadata != text("'{}'"),
-        ]
+        found += has_metadata(criteria.metadata)
     return found
+
+
+def submitted_within(
+    after: datetime | None, before: datetime | None
+) -> Iterator[ColumnElement[bool]]:
+    """The conditions that a job was submitted from one moment on, and before another.
+
+    Ids contain the time, and pages are ordered by id: with both conditions, no page reads jobs of
+    other times.
+    """
+    if after is not None:
+        yield Job.created_at >= after
+        yield Job.id >= first_id("job", after.timestamp() - _CLOCKS_DIFFER_SECONDS)
+    if before is not None:
+        yield Job.created_at < before
+        yield Job.id < first_id("job", before.timestamp() + _CLOCKS_DIFFER_SECONDS)
+
+
+def has_metadata(entries: Mapping[str, str]) -> list[ColumnElement[bool]]:
+    """The conditions that a job's metadata has entries; the index of metadata is partial."""
+    return [Job.job_metadata.contains(dict(entries)), Job.job_metadata != text("'{}'")]
 
 
 def search(

@@ -80,6 +80,7 @@ class ImageFields(InputModel):
     loras: Annotated[list[LoraFields], BeforeValidator(_parsed)] | None = None
     priority: str | None = None
     expires_in_seconds: Real | None = None
+    keep_seconds: Whole | None = None
     metadata: Annotated[dict[str, JsonValue], BeforeValidator(_parsed)] | None = None
     webhook: Annotated[dict[str, JsonValue], BeforeValidator(_parsed)] | None = None
 

@@ -24,7 +24,7 @@ _QUALITY = 100
 """The default of `output_compression`."""
 
 _SEED_BITS = 32
-_SETTINGS = ("priority", "expires_in_seconds", "metadata", "webhook")
+_SETTINGS = ("priority", "expires_in_seconds", "keep_seconds", "metadata", "webhook")
 _USED = (
     *("model", "n", "size", "response_format", "background", "stream", "partial_images"),
     *("output_compression", "images", "image", "mask", *_SETTINGS),

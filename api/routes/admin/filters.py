@@ -1,17 +1,14 @@
 """Query parameters of the search among all tenants' jobs."""
 
-from typing import Annotated
-
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.jobs import ShortText
+from api.schemas.metadata_filter import MetadataPairs, metadata_of
 from api.schemas.timestamps import AwareTimestamp
 from db.jobs.search import JobSearch
 from db.values.job_state import JobState
 from db.values.surfaces import SurfaceName
 from workers import catalog
-
-_Pair = Annotated[ShortText, StringConstraints(pattern=r"^[^=]+=")]
 
 
 class JobSearchQuery(BaseModel):
@@ -26,13 +23,10 @@ class JobSearchQuery(BaseModel):
     surface: SurfaceName | None = Field(None, description="The API that the job came by")
     created_after: AwareTimestamp | None = None
     created_before: AwareTimestamp | None = None
-    metadata: list[_Pair] = Field(
-        default_factory=list, max_length=8, description="`name=value`; all must match"
-    )
+    metadata: MetadataPairs = Field(default_factory=list)
 
     def search(self) -> JobSearch:
         """The same conditions for the database."""
-        pairs = {name: value for name, _, value in (pair.partition("=") for pair in self.metadata)}
         return JobSearch(
             state=self.state,
             variant=catalog.id_of(self.model) if self.model else None,
@@ -40,7 +34,7 @@ class JobSearchQuery(BaseModel):
             error_code=self.error_code,
             created_after=self.created_after,
             created_before=self.created_before,
-            metadata=pairs or None,
+            metadata=metadata_of(self.metadata) or None,
             surface=self.surface,
         )
 

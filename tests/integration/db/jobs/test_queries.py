@@ -127,8 +127,8 @@ def test_jobs_are_listed_by_state_by_variant_and_by_age(database: Database) -> N
     done = running(database, tenant_id)
     complete(database, done)
     waits = submit(database, tenant_id, variant="florence-2-demo")
-    assert listed(database, tenant_id, state=JobState.SUCCEEDED) == [done.job_id]
-    assert listed(database, tenant_id, state=JobState.FAILED) == []
+    assert listed(database, tenant_id, states=[JobState.SUCCEEDED]) == [done.job_id]
+    assert listed(database, tenant_id, states=[JobState.FAILED]) == []
     assert listed(database, tenant_id, variant="florence-2-demo") == [waits]
     now = datetime.now(UTC)
     assert listed(database, tenant_id, created_after=now - timedelta(hours=1)) == [

@@ -16,6 +16,7 @@ GAUGES = DatabaseGauges(
     open_holds=6,
     oldest_hold_seconds=90.0,
     vendor=Spend(2_000_000, 500_000),
+    expiring_keys={"operator": 1, "tenant": 0},
 )
 
 
@@ -41,6 +42,7 @@ def test_every_offered_queue_is_shown_and_every_one_that_has_work() -> None:
     assert shown["bottega_workers", "busy"] == 2
     assert shown["bottega_workers", "failed"] == 0
     assert shown["bottega_holds_open",] == 6
+    assert shown["bottega_api_keys_expiring", "operator"] == 1
     assert shown["bottega_dependency_up", "database"] == 1
 
 

@@ -70,6 +70,7 @@ def test_every_field_is_used_or_told() -> None:
         loras=[{"source": "watercolour", "scale": 0.5}],
         priority="low",
         expires_in_seconds=60,
+        keep_seconds=3600,
         metadata={"team": "a"},
         webhook={"url": "https://example.org"},
         input_fidelity=None,
@@ -92,6 +93,7 @@ def test_every_field_is_used_or_told() -> None:
     assert job.settings == {
         "priority": "low",
         "expires_in_seconds": 60,
+        "keep_seconds": 3600,
         "metadata": {"team": "a"},
         "webhook": {"url": "https://example.org"},
     }
