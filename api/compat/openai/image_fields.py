@@ -74,6 +74,7 @@ class ImageFields(BaseModel):
     steps: Whole | None = None
     guidance: Real | None = None
     strength: Real | None = None
+    fit: str | None = None
     loras: Annotated[list[LoraFields], BeforeValidator(_parsed)] | None = None
     priority: str | None = None
     expires_in_seconds: Real | None = None

@@ -85,7 +85,7 @@ for (const question of {questions}) {{
 """
 
 _FIELDS = {"num_images": "n", "output_format": "output_format"}
-_EXTRA = {name: name for name in ("seed", "steps", "guidance", "strength", "loras")}
+_EXTRA = {name: name for name in ("seed", "steps", "guidance", "strength", "fit", "loras")}
 
 
 def samples(job: JobInput) -> list[Sample]:
