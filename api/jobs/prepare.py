@@ -193,6 +193,7 @@ def _resolve_loras(
     loras: Sequence[Lora] = getattr(parameters, "loras", ())
     if not loras:
         return parameters
+    _refuse_repeated([lora.source for lora in loras])
     resolved = [
         _resolve_lora(services, tenant_id, lora, n, stores=stores) for n, lora in enumerate(loras)
     ]
@@ -201,7 +202,7 @@ def _resolve_loras(
 
 
 def _refuse_repeated(sources: Sequence[str]) -> None:
-    # By what they resolve to: two names may be one file, of which one scale would count.
+    # As sent, and as resolved: two names may be one file, of which one scale would count.
     for n, source in enumerate(sources):
         if source in sources[:n]:
             message = "this LoRA is given twice: give it once, with the sum of the scales"

@@ -40,6 +40,16 @@ def levels_of(mask: Image.Image) -> MaskLevels:
     return MaskLevels(_highest(mask.convert("L")), distance >= _COLOURED)
 
 
+def has_white(mask: bytes, limits: PictureLimits, reserve: Reserve) -> bool:
+    """True for a mask's file with a level that is repainted.
+
+    Raises:
+        db.values.pictures.PictureError: it does not decode.
+    """
+    picture = pictures.decode(mask, limits, reserve=reserve)
+    return levels_of(picture).brightest >= HALF_WHITE
+
+
 def dark_reason(data: bytes, levels: MaskLevels, limits: PictureLimits, reserve: Reserve) -> str:
     """The brightest level of a mask that has nothing white, and what to do.
 

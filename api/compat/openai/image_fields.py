@@ -77,6 +77,7 @@ class ImageFields(InputModel):
     negative_prompt: str | None = None
     true_guidance: Real | None = None
     strength: Real | None = None
+    fit: str | None = None
     loras: Annotated[list[LoraFields], BeforeValidator(_parsed)] | None = None
     priority: str | None = None
     expires_in_seconds: Real | None = None

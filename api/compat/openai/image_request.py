@@ -190,6 +190,7 @@ def _translation(variant: Variant, request: ImageRequest, part: _Part) -> Transl
     for name in ("steps", "guidance", "negative_prompt", "true_guidance"):
         translation.put(name, getattr(fields, name), name)
     translation.put_strength(fields.strength, "strength")
+    translation.put_fit(fields.fit, "fit")
     if fields.loras is not None:
         loras = [lora.model_dump(exclude_none=True) for lora in fields.loras]
         translation.put("loras", loras, "loras")

@@ -14,6 +14,7 @@ from api.core.domain_errors import InvalidSubmissionError
 from api.jobs.input_pictures import PictureResolver, refused_picture, store_picture
 from api.services import Services
 from db.values import pictures
+from db.values.mask_levels import has_white
 from db.values.pictures import PictureError, PictureLimits
 from workers.catalog import Variant
 
@@ -102,7 +103,7 @@ def _native_mask(services: Services, caller: Caller, data: bytes) -> str:
     limits = PictureLimits(settings.max_picture_bytes, settings.max_picture_pixels)
     reserve = services.decode_budget.of(caller.tenant_id)
     white = pictures.transparent_area(data, limits, reserve)
-    if white is None:
+    if white is None or not has_white(white, limits, reserve):
         message = "a mask is transparent where the picture is to be repainted; this one is nowhere"
         raise PictureError(message)
     return store_picture(services, caller.tenant_id, white, is_upload=False).id

@@ -88,7 +88,7 @@ _FIELDS = {"num_images": "n", "output_format": "output_format"}
 _EXTRA = {
     name: name
     for name in (
-        *("seed", "steps", "guidance", "strength", "loras"),
+        *("seed", "steps", "guidance", "strength", "fit", "loras"),
         *("negative_prompt", "true_guidance"),
     )
 }

@@ -15,6 +15,7 @@ from db.storage.object_store import ObjectNotFoundError
 from db.tables import Artifact
 from db.values import pictures
 from db.values.artifact_kinds import ArtifactKind
+from db.values.mask_levels import has_white
 from db.values.pictures import PictureError, PictureLimits
 
 
@@ -55,7 +56,7 @@ def mask_of_transparency(
 
     Returns:
         The name by which a submission finds the picture without another fetch; the mask as a data
-        URI, None for a picture without transparency.
+        URI, None for a picture that is nowhere more than half transparent.
 
     Raises:
         InvalidSubmissionError: there is no such picture, or it is not acceptable.
@@ -65,11 +66,14 @@ def mask_of_transparency(
     require_usable_key(services, caller)
     tenant_id = caller.tenant_id
     settings = services.settings
+    reserve = services.decode_budget.of(tenant_id)
     limits = PictureLimits(settings.max_picture_bytes, settings.max_picture_pixels)
     try:
         key = PictureResolver(services, tenant_id).resolve(picture).key
         data = services.store.get(key).data
-        mask = pictures.transparent_area(data, limits, services.decode_budget.of(tenant_id))
+        mask = pictures.transparent_area(data, limits, reserve)
+        if mask and not has_white(mask, limits, reserve):
+            mask = None
     except PictureError as error:
         raise refused_picture((foreign,), error) from error
     except ObjectNotFoundError as error:

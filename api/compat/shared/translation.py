@@ -128,6 +128,17 @@ class Translation:
             return
         self.put("strength", value, foreign)
 
+    def put_fit(self, value: Any, foreign: str) -> None:
+        """Give the fit, after the pictures; ignored where no picture is brought to a size."""
+        inputs = getattr(self.variant.parameters, "inputs", None)
+        plain, masked = inputs.fits if inputs is not None else (False, False)
+        has_picture = "image" in self.input or "control_image" in self.input
+        is_fitted = has_picture and (masked if "mask" in self.input else plain)
+        if value is None or is_fitted or not self.takes("fit"):
+            self.put("fit", value, foreign)
+        else:
+            self.ignore(foreign, "no picture is brought to another size")
+
     def rename(self, native: Place, foreign: str) -> None:
         """Have errors of a native parameter name a foreign field."""
         self._names[native] = foreign

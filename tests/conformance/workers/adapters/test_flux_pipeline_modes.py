@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw
+from PIL.Image import Resampling
 from pydantic import BaseModel
 
 from tests.conformance.workers.adapters.tiny_flux1 import (
@@ -25,6 +26,8 @@ from workers.adapters.flux.klein_inpaint import REFERENCE_PIXELS, shrink
 from workers.adapters.protocol import InvalidOutputError, Painted, Stopped, Work
 from workers.adapters.weights import WeightsError, override_variable
 from workers.catalog import find, picture_fields
+from workers.catalog.flux.fit import Fit, fit_picture
+from workers.catalog.flux.masks import MaskGrain, measure_mask
 from workers.catalog.flux.parameters import FluxParameters
 from workers.catalog.variant import Variant
 
@@ -219,6 +222,61 @@ def test_what_is_not_masked_stays_exactly(
     half = SIZE[1] // 2
     assert np.array_equal(painted[:half], original[:half])
     assert not np.array_equal(painted[half:], original[half:])
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
+@pytest.mark.parametrize(
+    "mode", [mode for mode in MODES if mode.keeps_unmasked], ids=lambda mode: mode.name
+)
+def test_a_picture_of_another_shape_stays_exactly_where_it_comes_to_lie(
+    mode: Mode, fit: Fit, adapters: Callable[[Mode], FluxAdapter]
+) -> None:
+    wide = scene("red").rotate(90, expand=True)
+    below = Image.new("L", wide.size)
+    below.paste(255, (0, wide.height // 2, *wide.size))
+    asked = work(mode, fit=fit)
+    pictures = {**asked.pictures, "image": [wide], "mask": [below.convert("RGB")]}
+    painted = paint(adapters(mode), Work(asked.parameters, pictures))[0][0].image
+    expected = fit_picture(wide, SIZE, fit, asked.parameters.limits.step)
+    white = fit_picture(
+        below, SIZE, fit, asked.parameters.limits.step, padding=255, resample=Resampling.BILINEAR
+    )
+    unmasked = np.asarray(white) == 0
+    assert unmasked.any()
+    assert np.array_equal(np.asarray(painted)[unmasked], np.asarray(expected)[unmasked])
+    masked = np.asarray(white) == 255
+    assert not np.array_equal(np.asarray(painted)[masked], np.asarray(expected)[masked])
+
+
+@pytest.mark.parametrize("grain", [MaskGrain.LATENT, MaskGrain.PATCH])
+def test_a_mask_is_measured_as_the_pipelines_read_it(grain: MaskGrain) -> None:
+    """The former as FLUX.1's pipelines scale it to the latents, the latter as FLUX.2's."""
+    drawn = np.random.default_rng(1)
+    side, how = {
+        MaskGrain.LATENT: (8, {"mode": "nearest"}),
+        MaskGrain.PATCH: (16, {"mode": "bilinear"}),
+    }[grain]
+    for share in (0.001, 0.01, 0.1):
+        white = drawn.random((96, 160)) < share
+        pixels = torch.from_numpy(white.astype(np.float32))[None, None]
+        size = (96 // side, 160 // side)
+        read = torch.nn.functional.interpolate(pixels, size=size, **how)[0, 0].numpy() > 0
+        squares = np.kron(read, np.ones((side, side), bool))
+        measured = measure_mask(Image.fromarray(white), (160, 96), "crop", 16, grain)
+        assert (measured.white, measured.read) == (white.sum(), (white & squares).sum())
+
+
+def test_a_map_of_a_padded_picture_is_black_around_it() -> None:
+    wide = scene("red").rotate(90, expand=True)
+    for name in ("image", "control_image"):
+        asked = work(Mode("flux.1-canny-dev", (name,), CONTROL), fit="pad")
+        made = np.asarray(control_map(canny_map, asked.parameters, {name: [wide]}))
+        inside = slice(SIZE[1] // 2 - 20, SIZE[1] // 2 + 20)
+        assert made.shape == (SIZE[1], SIZE[0], 3)
+        assert made[inside].any()
+        made = made.copy()
+        made[SIZE[1] // 2 - 22 : SIZE[1] // 2 + 22] = 0
+        assert not made.any()
 
 
 @pytest.mark.parametrize("mode", [mode for mode in MODES if mode.given], ids=lambda mode: mode.name)

@@ -39,7 +39,7 @@ names = st.sampled_from(
         *("prompt", "width", "height", "aspect_ratio", "num_images", "steps", "guidance", "seed"),
         *("output_format", "output_quality", "image", "task", "tasks", "text", "num_beams"),
         *("max_new_tokens", "model", "input", "priority", "expires_in_seconds", "metadata"),
-        *("mask", "images", "control_image", "strength", "loras"),
+        *("mask", "images", "control_image", "fit", "strength", "loras"),
     ]
 )
 inputs = st.dictionaries(names | text, values, max_size=5)

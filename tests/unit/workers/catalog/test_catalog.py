@@ -54,9 +54,10 @@ def beside(variant: Variant, name: str) -> dict[str, Any]:
         del given["task"]
     if name in {"image", "images", "control_image"}:
         given = {key: value for key, value in given.items() if key in {"prompt", "mask", "task"}}
-    if name in {"mask", "strength"} and variant.adapter == "flux":
+    from_picture = {"mask", "strength", "fit"} if variant.adapter == "flux" else {"strength"}
+    if name in from_picture and not given.get("control_image"):
         given["image"] = "file_1"
-    if name == "strength" and "mask" in variant.parameters.model_fields:
+    if name in {"strength", "fit"} and "mask" in variant.parameters.model_fields:
         given["mask"] = "file_2"
     return given | BESIDE.get((variant.family, name), {})
 

@@ -231,15 +231,16 @@ def test_a_picture_that_cannot_be_used_is_an_error_of_its_field(
 def test_without_a_mask_the_transparent_area_is_repainted(site: Site) -> None:
     fields = {"model": FLUX, "prompt": "a star", "strength": "0.9"}
     opaque = encoded(Image.new("RGBA", (128, 64), "white"))
+    faint = encoded(Image.new("RGBA", (128, 64), (255, 255, 255, 200)))
     with site.working():
-        for picture in (mask(), opaque):
+        for picture in (mask(), opaque, faint):
             files = {"image": ("a.png", picture)}
             answer = site.http.post("/openai/v1/images/edits", data=fields, files=files)
             assert answer.status_code == 200, answer.text
-    [[first], [second]] = site.rows("input")
+    [[first], [second], [third]] = site.rows("input")
     stored = Image.open(io.BytesIO(site.station.store.get(first["mask"]).data))
     assert [stored.getpixel((x, 32)) for x in (10, 100)] == [255, 0]
-    assert second["mask"] is None
+    assert second["mask"] is third["mask"] is None
 
 
 def test_a_file_that_has_no_meaning_is_ignored_and_told(site: Site) -> None:

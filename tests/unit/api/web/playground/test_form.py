@@ -75,7 +75,7 @@ def test_a_required_picture_comes_first_and_optional_ones_are_folded() -> None:
     first = form_of(ANALYSER)[0]
     assert (first.name, first.place, first.required) == ("image", Place.MAIN, True)
     folded = [field.name for field in form_of(PAINTER) if field.place is Place.PICTURES]
-    assert folded == ["image", "mask", "strength"]
+    assert folded == ["image", "mask", "strength", "fit"]
 
 
 def test_a_size_is_a_preset_or_two_numbers() -> None:
