@@ -42,7 +42,7 @@ def run_courier(stopping: threading.Event, forms: ForeignForms | None = None) ->
     publisher, queue_notifier = Publisher(settings), QueueNotifier(settings)
     sweeper = Sweeper(database, queue_notifier, publisher)
     store = open_store(StorageSettings())
-    retention = Retention(database, store, settings)
+    retention = Retention(database, store, settings, publisher.remove_events)
     eraser = TenantEraser(database, store, publisher)
     dispatcher = WebhookDispatcher(database, Outbound(OutboundSettings()), settings, forms)
     try:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.artifacts import retention
 from db.core.session import Database
 from db.storage.object_store import ObjectStore, StoreError
-from workers.courier.contents_retention import remove_expired_contents
+from workers.courier.contents_retention import RemoveEvents, remove_expired_contents
 from workers.courier.input_retention import adopt_inputs, remove_inputs
 from workers.settings import WorkerSettings
 
@@ -49,8 +49,15 @@ class RemovalReport:
 class Retention:
     """Removes expired data until it is stopped."""
 
-    def __init__(self, database: Database, store: ObjectStore, settings: WorkerSettings) -> None:
+    def __init__(
+        self,
+        database: Database,
+        store: ObjectStore,
+        settings: WorkerSettings,
+        remove_events: RemoveEvents,
+    ) -> None:
         self._database = database
+        self._remove_events = remove_events
         self._store = store
         self._settings = settings
         self._orphans_due = 0.0
@@ -96,7 +103,9 @@ class Retention:
         return total
 
     def _remove_contents(self) -> int:
-        return remove_expired_contents(self._database, self._store, limit=_BATCH)
+        return remove_expired_contents(
+            self._database, self._store, self._remove_events, limit=_BATCH
+        )
 
     def _remove_results(self) -> int:
         with self._database.transaction(durable=False) as session:

@@ -70,7 +70,9 @@ def test_a_job_tells_when_it_goes_and_is_gone_then(make: Make, station: Station)
     assert moment(done["kept_until"]) == until
     assert moment(done["output"]["images"][0]["expires_at"]) == until
     sql(station.database, "UPDATE jobs SET finished_at = now() - interval '3601 s'")
-    Retention(station.database, station.store, station.settings).run_once()
+    Retention(
+        station.database, station.store, station.settings, station.publisher.remove_events
+    ).run_once()
     gone = tenant.get(f"{JOBS}/{job['id']}", headers={"If-None-Match": tag})
     assert (gone["state"], gone["output"], gone["metadata"]) == ("succeeded", {}, {})
     assert tenant.get("/v1/usage")["events"][0]["job_id"] == job["id"]

@@ -13,8 +13,9 @@ from db.core.session import Database
 from db.operators import jobs as operator_jobs
 from db.operators import tiers
 from db.operators.audit import Actor
-from db.storage.keys import input_key
+from db.storage.keys import input_key, results_prefix
 from db.tables import Job
+from db.values.job_state import JobState
 from tests.support.jobs import (
     add_tenant,
     add_tier,
@@ -33,6 +34,8 @@ from tests.support.station import FLORENCE2, FLUX, Station, picture
 from tests.support.waiting import await_true
 from workers import catalog
 from workers.courier.retention import RemovalReport, Retention
+from workers.messaging.events import stream_key
+from workers.messaging.queue import redis_client
 
 KEEP = 600
 OPERATOR = Actor("key_1", "ops", "req_1")
@@ -40,7 +43,9 @@ OPERATOR = Actor("key_1", "ops", "req_1")
 
 @pytest.fixture
 def retention(station: Station) -> Retention:
-    return Retention(station.database, station.store, station.settings)
+    return Retention(
+        station.database, station.store, station.settings, station.publisher.remove_events
+    )
 
 
 def kept(station: Station, tenant_id: str, variant: str = FLUX, **changes: Any) -> str:
@@ -278,3 +283,19 @@ def test_the_search_for_expired_contents_uses_its_index(
         plan = "\n".join(connection.exec_driver_sql(f"EXPLAIN {statement}").scalars())
     assert "on ix_jobs_kept" in plan or "using ix_jobs_kept" in plan, plan
     assert "Seq Scan" not in plan, plan
+
+
+def test_events_and_the_results_of_lost_attempts_go_with_the_contents(
+    station: Station, retention: Retention, tenant_id: str
+) -> None:
+    job_id = kept(station, tenant_id)
+    job = found(station.database, job_id)
+    lost = results_prefix(tenant_id, job.created_at.date(), job_id) + "9-0.png"
+    station.store.put(lost, picture(), "image/png")
+    station.publisher.publish_state(job_id, JobState.QUEUED, attempt=0)
+    cancel(station.database, job_id, tenant_id)
+    ended_ago(station.database, job_id, KEEP + 1)
+    assert retention.run_once().contents == 1
+    assert not list(station.store.list(lost))
+    with redis_client(station.settings) as redis:
+        assert not redis.exists(stream_key(job_id))

@@ -22,7 +22,9 @@ KEEP = 30 * 24 * 3600
 
 @pytest.fixture
 def retention(station: Station) -> Retention:
-    return Retention(station.database, station.store, station.settings)
+    return Retention(
+        station.database, station.store, station.settings, station.publisher.remove_events
+    )
 
 
 def upload(station: Station, tenant_id: str, sha256: str = "ab") -> tuple[str, str]:
@@ -62,7 +64,12 @@ def test_what_nobody_used_for_long_goes_with_its_uploads_row(
 def test_however_short_results_are_kept_a_new_input_stays(station: Station, tenant_id: str) -> None:
     key, _ = upload(station, tenant_id)
     short = station.settings.model_copy(update={"result_keep_seconds": 0.001})
-    assert Retention(station.database, station.store, short).run_once() == RemovalReport()
+    assert (
+        Retention(
+            station.database, station.store, short, station.publisher.remove_events
+        ).run_once()
+        == RemovalReport()
+    )
     assert station.stored_keys() == [key]
 
 
@@ -88,7 +95,9 @@ def test_what_lay_in_the_store_before_has_its_time_from_when_it_came(
     key = input_key(tenant_id, "ab")
     station.store.put(key, picture(), "image/png")
     tomorrow = datetime.now(UTC) + timedelta(days=2)
-    later = Retention(station.database, station.store, station.settings)
+    later = Retention(
+        station.database, station.store, station.settings, station.publisher.remove_events
+    )
     assert later.run_once(now=tomorrow) == RemovalReport()
     ((noted, used_at),) = sql(station.database, "SELECT key, used_at FROM stored_inputs")
     assert noted == key

@@ -20,7 +20,7 @@ LATER = timedelta(days=2)
 @pytest.fixture
 def retention(station: Station) -> Retention:
     keep = station.settings.model_copy(update={"job_keep_seconds": 3600})
-    return Retention(station.database, station.store, keep)
+    return Retention(station.database, station.store, keep, station.publisher.remove_events)
 
 
 @pytest.fixture
@@ -72,9 +72,9 @@ def test_an_object_without_a_row_goes_once_it_is_old(
     store.put("results/ten_x/2026-01-01/job_x/1/0.png", b"lost", "image/png")
     store.put("inputs/ten_x/abc", b"an input", "image/png")
     assert retention.run_once() == RemovalReport()
-    assert Retention(station.database, store, station.settings).run_once(
-        now=datetime.now(UTC) + LATER
-    ) == RemovalReport(orphans=1)
+    assert Retention(
+        station.database, store, station.settings, station.publisher.remove_events
+    ).run_once(now=datetime.now(UTC) + LATER) == RemovalReport(orphans=1)
     assert sorted(info.key for info in store.list("")) == ["inputs/ten_x/abc", kept]
 
 
@@ -130,7 +130,9 @@ def test_a_canceled_job_goes_after_days_and_others_after_a_year(
         a=done,
         b=expired,
     )
-    courier = Retention(station.database, station.store, station.settings)
+    courier = Retention(
+        station.database, station.store, station.settings, station.publisher.remove_events
+    )
     assert courier.run_once() == RemovalReport(results=1, jobs=2)
     assert {row[0] for row in sql(station.database, "SELECT id FROM jobs")} == {done, fresh}
     assert counts(station.database, "usage_events") == [1]
@@ -144,7 +146,7 @@ def test_a_tenant_keeps_a_number_of_canceled_jobs(station: Station, tenant_id: s
     waiting = submit(station.database, tenant_id, id=first_id("job", time.time() - 6 * 86_400))
     # Its end is so new that clients may still ask for it.
     sql(station.database, "UPDATE jobs SET finished_at = now() WHERE id = :id", id=second)
-    courier = Retention(station.database, station.store, settings)
+    courier = Retention(station.database, station.store, settings, station.publisher.remove_events)
     assert courier.run_once() == RemovalReport(jobs=1)
     left = {row[0] for row in sql(station.database, "SELECT id FROM jobs")}
     assert left == {second, *kept, other, waiting}
@@ -161,12 +163,16 @@ def test_a_run_removes_batch_after_batch_until_it_is_stopped(
         " now() - interval '40 days', 1 FROM generate_series(1, 410) n",
         id=tenant_id,
     )
-    stopped = Retention(station.database, station.store, station.settings)
+    stopped = Retention(
+        station.database, station.store, station.settings, station.publisher.remove_events
+    )
     stopping = threading.Event()
     stopping.set()
     stopped.run(stopping)
     assert stopped.run_once() == RemovalReport(inputs=200)
-    running = Retention(station.database, station.store, station.settings)
+    running = Retention(
+        station.database, station.store, station.settings, station.publisher.remove_events
+    )
     assert running.run_once() == RemovalReport(inputs=210)
     [(left,)] = sql(station.database, "SELECT sum(stored_bytes) FROM tenants")
     assert left == 0
