@@ -75,6 +75,12 @@ def _without_quotes(sentence: str) -> Callable[[Error], str]:
     return say
 
 
+def _whole(error: Error) -> str:
+    if isinstance(error.get("input"), float):
+        return "should be a whole number, without a fraction"
+    return _without_quotes("should be a whole number")(error)
+
+
 def _finite(error: Error) -> str:
     value = error.get("input")
     is_infinite = isinstance(value, float) and not math.isfinite(value)
@@ -116,7 +122,7 @@ SENTENCES: Mapping[str, str | Callable[[Error], str]] = {
     "set_item_not_hashable": "should be a list of plain values",
     "bool_type": _without_quotes("should be true or false"),
     "bool_parsing": "should be true or false",
-    "int_type": _without_quotes("should be a whole number"),
+    "int_type": _whole,
     "int_parsing": "should be a whole number",
     "int_parsing_size": "should be a whole number of fewer digits",
     "int_from_float": "should be a whole number, without a fraction",
