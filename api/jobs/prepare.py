@@ -1,5 +1,6 @@
 """Preparation of a submission: validate it, store its pictures and LoRAs, and price it."""
 
+import difflib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -174,10 +175,21 @@ def _invalid_field(variant: Variant, item: Mapping[str, Any]) -> InvalidField:
         pictures = "one picture" if most == 1 else f"{most} pictures"
         # The first picture that is too many: elsewhere each may have a field of its own.
         return InvalidField((*place, most), f"{variant.id} takes {pictures}, not {sent}", kind)
+    if kind == _UNKNOWN and len(item["loc"]) == 1:
+        return InvalidField(place, _unknown(variant, str(item["loc"][0])), kind)
     return InvalidField(place, message_of(item), kind)
 
 
+def _unknown(variant: Variant, name: str) -> str:
+    """The sentence about a parameter that does not exist, with the one that was meant."""
+    known = variant.parameters.model_fields
+    near = difflib.get_close_matches(name[:100], known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
+    return f"{variant.id} has no such parameter{hint}"
+
+
 _TOO_LONG = "too_long"
+_UNKNOWN = "extra_forbidden"
 
 
 def _random_seed(parameters: BaseModel) -> dict[str, int]:

@@ -20,6 +20,7 @@ FORMS: Mapping[str, str] = {
     r"^(auto|[1-9][0-9]{1,4}x[1-9][0-9]{1,4})$": "should be auto, or width and height in pixels, "
     "such as 1024x768",
     r"^[!-~]+$": "should be of ASCII letters, digits and signs, without spaces, such as a UUID",
+    r"^[!-~]{1,100}$": "should be of ASCII letters, digits and signs, 100 at most, without spaces",
     r"^[^=]+=": "should be name=value",
     r"^file_[0-9a-z]{26}$": "should be the id of a file: file_ and 26 letters and digits",
     r"^\d{1,4}\.(png|jpg|jpeg|webp|json)$": "should be a number and an ending, such as 0.png",
@@ -75,6 +76,12 @@ def _without_quotes(sentence: str) -> Callable[[Error], str]:
     return say
 
 
+def _whole(error: Error) -> str:
+    if isinstance(error.get("input"), float):
+        return "should be a whole number, without a fraction"
+    return _without_quotes("should be a whole number")(error)
+
+
 def _finite(error: Error) -> str:
     value = error.get("input")
     is_infinite = isinstance(value, float) and not math.isfinite(value)
@@ -116,7 +123,7 @@ SENTENCES: Mapping[str, str | Callable[[Error], str]] = {
     "set_item_not_hashable": "should be a list of plain values",
     "bool_type": _without_quotes("should be true or false"),
     "bool_parsing": "should be true or false",
-    "int_type": _without_quotes("should be a whole number"),
+    "int_type": _whole,
     "int_parsing": "should be a whole number",
     "int_parsing_size": "should be a whole number of fewer digits",
     "int_from_float": "should be a whole number, without a fraction",

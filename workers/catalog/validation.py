@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Self, get_args
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Self, Union, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -109,8 +110,18 @@ def _normalised(
 
 def takes_integers(annotation: Any) -> bool:
     """True for the type of a field whose numbers are all whole: `int`, or `int | None`."""
-    options = get_args(annotation) or (annotation,)
+    options = [_plain_type(each) for each in _options(annotation)]
     return int in options and float not in options
+
+
+def _options(annotation: Any) -> tuple[Any, ...]:
+    plain = _plain_type(annotation)
+    return get_args(plain) if get_origin(plain) in (Union, UnionType) else (plain,)
+
+
+def _plain_type(annotation: Any) -> Any:
+    """A type without its annotations."""
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
 
 
 def _refuse_blank_entries(name: str, entries: list[Any] | tuple[Any, ...]) -> None:

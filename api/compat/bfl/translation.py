@@ -47,7 +47,8 @@ def translate(variant: Variant, endpoint: str, fields: Fields) -> Translation:
         fields: the body; pictures are named as the native API does, or bare base64.
     """
     translation = Translation(variant)
-    fields = {**_defaults(variant, endpoint, fields), **_present(fields)}
+    given = _present(fields)
+    fields = {**_defaults(variant, endpoint, given), **given}
     for name in _SAME:
         translation.put(name, fields.get(name), name)
     _put_size(translation, fields)

@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from api.app import create_app
+from db.core.plain_words import FORMS
 
 Json = dict[str, Any]
 
@@ -192,3 +193,19 @@ def test_every_path_is_lower_case_and_has_an_operation_id_of_its_own(schema: Jso
 
 def test_asked_twice_it_is_the_same(app: FastAPI) -> None:
     assert app.openapi() == app.openapi()
+
+
+def test_every_pattern_has_a_sentence_for_its_refusal(schema: Json) -> None:
+    found = set(patterns(schema))
+    assert found
+    assert found - FORMS.keys() == set()
+
+
+def patterns(node: Any) -> Iterator[str]:
+    """Every pattern of a field in the document."""
+    if isinstance(node, dict):
+        if isinstance(node.get("pattern"), str):
+            yield node["pattern"]
+        node = list(node.values())
+    for each in node if isinstance(node, list) else ():
+        yield from patterns(each)

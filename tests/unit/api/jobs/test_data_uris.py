@@ -73,7 +73,7 @@ def test_what_holds_no_whole_data_is_refused_with_the_reason(uri: str, said: str
 
 
 @given(st.binary(min_size=1, max_size=200), st.integers(1, 80), st.booleans(), st.booleans())
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 def test_any_bytes_come_back(data: bytes, width: int, safe: bool, quoted: bool) -> None:  # noqa: FBT001
     text = (base64.urlsafe_b64encode if safe else base64.b64encode)(data).decode()
     lines = "\n".join(textwrap.wrap(text, width))
@@ -82,7 +82,7 @@ def test_any_bytes_come_back(data: bytes, width: int, safe: bool, quoted: bool) 
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_escapes_are_not_cut_between_pieces(data: bytes) -> None:
     padding = "A" * (65_536 - 150)
     uri = f"data:image/png,{padding}" + "".join(f"%{byte:02x}" for byte in data)

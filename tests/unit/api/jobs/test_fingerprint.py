@@ -86,7 +86,7 @@ def respelled(value: Any) -> Any:
 
 
 @given(VALUES)
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 def test_the_canonical_form_does_not_depend_on_the_spelling(value: Any) -> None:
     text = canonical_json(value)
     assert canonical_json(respelled(value)) == text
@@ -94,6 +94,6 @@ def test_the_canonical_form_does_not_depend_on_the_spelling(value: Any) -> None:
 
 
 @given(NUMBERS, NUMBERS)
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 def test_numbers_have_one_form_if_they_are_equal(one: float, other: float) -> None:
     assert (canonical_json(one) == canonical_json(other)) == (one == other)

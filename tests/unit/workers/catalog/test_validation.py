@@ -74,7 +74,7 @@ def test_lists_have_no_blank_entries(variant: Variant) -> None:
 
 
 @given(st.integers(0, MAX_EXACT))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_whole_floats_keep_their_value(number: int) -> None:
     model = catalog.find("flux.1-demo").parameters
     assert model(prompt="x", seed=float(number)).model_dump()["seed"] == number
@@ -97,7 +97,7 @@ def test_what_is_no_whole_number_is_refused(value: Any) -> None:
         alphabet=" \t\r\n\v\f\u00a0\u1680\u2000\u2009\u2028\u202f\u205f\u3000\u200b\u2060\ufeff"
     )
 )
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_no_mix_of_invisible_characters_is_a_prompt(text: str) -> None:
     model = catalog.find("flux.1-demo").parameters
     assert outcome(model, {"prompt": text}) == [(("prompt",), "missing")]

@@ -87,7 +87,23 @@ def test_a_text_is_refused_where_no_task_reads_one() -> None:
 
 @pytest.mark.parametrize(
     "tag",
-    ["<OD>", "<image>", "</s>", "<s>", "<pad>", "<loc_17>", "<poly>", "</poly>", "<sep>", "<mask>"],
+    [
+        "<OD>",
+        "<image>",
+        "</s>",
+        "<s>",
+        "<pad>",
+        "<loc_17>",
+        "<poly>",
+        "</poly>",
+        "<sep>",
+        "<mask>",
+        "</loc_3>",
+        "<unk>",
+        "<region_to_desciption>",
+        "<CAPTION_TO_PHRASE_GROUNDING>",
+        "<ncap>",
+    ],
 )
 def test_a_text_that_holds_a_token_is_refused(tag: str) -> None:
     field, kind, message = refused(task="open_vocabulary_detection", text=f"a {tag} cat")
@@ -95,7 +111,10 @@ def test_a_text_that_holds_a_token_is_refused(tag: str) -> None:
     assert tag in message
 
 
-@pytest.mark.parametrize("text", ["3 < 4 > 2", "I <3 cats", "<> a", "< s >", "x<-y"])
+@pytest.mark.parametrize(
+    "text",
+    ["3 < 4 > 2", "I <3 cats", "<> a", "< s >", "x<-y", "<b>a cat</b>", "<br>", "<loc_x>", "<Od>"],
+)
 def test_a_text_with_lesser_signs_is_taken_as_it_is(text: str) -> None:
     assert parse(task="caption_to_phrase_grounding", text=text).text == text
 
