@@ -14,7 +14,7 @@ from PIL import Image
 from db.values.imaging.header import DamagedPictureError, PictureError, PictureHeader
 
 _PROGRAM = Path(__file__).with_name("isolated_decoder.py")
-_MEMORY_BYTES = 400_000_000
+_MEMORY_BYTES = 100_000_000
 """The address space of Python and the decoders, before any pixel."""
 _BYTES_PER_PIXEL = 24
 _CPU_SECONDS = "30"

@@ -40,6 +40,8 @@ _METADATA = {*range(_APP1, 0xEE), 0xEF, _COMMENT}
 _EXIF, _ICC = b"Exif\0\0", b"ICC_PROFILE\0"
 _ALL_COEFFICIENTS = (1 << 64) - 1
 _CMYK = 4
+_BLOCKS_DOWN = 2
+"""The most blocks from top to bottom that are coded together."""
 _OTHER_ENDING = b"".join(hashlib.sha256(bytes([n])).digest() for n in range(64)).replace(
     b"\xff", b""
 )
@@ -78,22 +80,24 @@ def read_source(data: bytes) -> PictureSource:
 def missing_share(pixels: bytes) -> float:
     """The share of a picture's area that is missing at its end, of a file that was cut off.
 
-    The decoder fills it without a word. It is the area that another ending would change, seen in
-    the averages of the blocks.
+    The decoder fills it without a word. It begins where another ending would change the picture,
+    as seen in the averages of its blocks.
     """
     ours, other = (_small(pixels[:-2] + ending + pixels[-2:]) for ending in (b"", _OTHER_ENDING))
     box = ImageChops.difference(ours, other).getbbox()
     if box is None:
         return 0
-    left, top, right, bottom = box
-    return (right - left) * (bottom - top) / (ours.width * ours.height)
+    left, top, _right, _bottom = box
+    rows = (ours.height - top) / ours.height
+    is_last_row = ours.height - top <= _BLOCKS_DOWN
+    return rows * (ours.width - left) / ours.width if is_last_row else rows
 
 
 def _small(pixels: bytes) -> Image.Image:
     picture = Image.open(io.BytesIO(pixels), formats=["JPEG"])
     picture.draft(None, (max(1, picture.width // DRAFT), max(1, picture.height // DRAFT)))
     picture.load()
-    return picture
+    return picture.convert("RGB")
 
 
 class _Segments:

@@ -2,10 +2,12 @@
 
 import base64
 import hashlib
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+import pillow_heif
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
@@ -164,3 +166,15 @@ def test_a_dashboards_requests_have_a_limit(
         refused = answers[-1]
         assert "wait" in refused.text
         assert int(refused.headers["Retry-After"]) >= 1
+
+
+def test_a_heic_is_shown_as_a_jpeg_and_kept_as_it_was_sent(client: TestClient, key: str) -> None:
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(Image.new("RGB", (128, 64), "teal")).save(buffer)
+    bearer = {"Authorization": f"Bearer {key}"}
+    files = {"file": ("IMG_1.HEIC", buffer.getvalue())}
+    upload = client.post("/v1/files", files=files, headers=bearer).json()
+    assert (upload["media_type"], upload["bytes"]) == ("image/heic", len(buffer.getvalue()))
+    shown = client.get(f"/playground/files/{upload['id']}")
+    assert shown.headers["content-type"] == "image/jpeg"
+    assert Image.open(io.BytesIO(shown.content)).size == (128, 64)

@@ -3,6 +3,7 @@
 import io
 import struct
 from collections.abc import Iterator
+from functools import cache
 
 import pillow_heif
 from PIL import Image
@@ -220,6 +221,7 @@ def _bmp(header: bytes, rows: bytes) -> bytes:
     return b"BM" + struct.pack("<IHHI", start + len(rows), 0, 0, start) + header + rows
 
 
+@cache
 def scene_pixels() -> dict[tuple[int, int], tuple[int, int, int]]:
     """The scene's samples by place."""
     loaded = scene().load()

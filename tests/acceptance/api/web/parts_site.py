@@ -26,8 +26,9 @@ from api.middleware.security_headers import SecurityHeaders
 from api.web.playground.pages import STATIC
 from api.web.shared.assets import SHARED_STATIC
 from api.web.shared.security import page_policy
-from db.values.pictures import PictureError, PictureLimits, inspect
+from db.values.pictures import PictureError, PictureLimits, decode, inspect
 from tests.acceptance.api.web.browser import WIDE
+from tests.support.pictures import encoded
 
 SIZE = (320, 240)
 TOKEN = "form-token"
@@ -100,7 +101,9 @@ class Site:
         return JSONResponse({"id": name, "width": facts.width, "height": facts.height}, 201)
 
     async def serve(self, request: Request) -> Response:
-        return Response(self.uploads[request.path_params["name"]], media_type="image/png")
+        data = self.uploads[request.path_params["name"]]
+        shown = encoded(decode(data)) if data[4:8] == b"ftyp" else data
+        return Response(shown, media_type="image/png")
 
     def application(self) -> Starlette:
         return Starlette(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pillow_heif
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
@@ -32,6 +33,7 @@ from tests.acceptance.api.web.parts_site import (
     values,
     window,
 )
+from tests.support.pictures import many_scans
 
 PAGES = environment(TEMPLATES, asset=str)
 Json = dict[str, Any]
@@ -130,7 +132,7 @@ def test_several_pictures_keep_their_order_and_can_be_moved(page: Page, site: Si
 @pytest.mark.parametrize(
     ("name", "media_type", "data", "words"),
     [
-        ("a.gif", "image/gif", b"GIF89a", "send PNG, JPEG, WebP"),
+        ("a.tiff", "image/tiff", b"II*", "send PNG, JPEG, WebP"),
         ("a.png", "image/png", b"no picture", "not a picture that can be read"),
         ("a.png", "image/png", b"\0" * 200_001, "0.2 MB is the limit"),
         ("a.png", "image/png", png((1001, 1000)), "1.0 million is the limit"),
@@ -148,12 +150,22 @@ def test_an_invalid_file_is_reported_and_not_uploaded(
 
 def test_the_services_refusal_is_shown_in_its_words(page: Page, site: Site) -> None:
     show(page, site, form())
-    frames = [Image.new("RGB", SIZE, colour) for colour in ("red", "blue")]
-    buffer = io.BytesIO()
-    frames[0].save(buffer, format="PNG", save_all=True, append_images=frames[1:])
-    drop(page, ("two.png", "image/png", buffer.getvalue()))
-    expect(page.get_by_role("alert").first).to_contain_text("frame")
+    drop(page, ("long.jpg", "image/jpeg", many_scans(70)))
+    expect(page.get_by_role("alert").first).to_contain_text("scans")
     assert values(page, "image") == []
+
+
+@pytest.mark.parametrize("media_type", ["image/heic", "image/heif", ""])
+def test_a_heic_is_shown_by_what_the_service_made_of_it(
+    page: Page, site: Site, media_type: str
+) -> None:
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(Image.new("RGB", SIZE, "teal")).save(buffer)
+    show(page, site, form())
+    drop(page, ("IMG_1.HEIC", media_type, buffer.getvalue()))
+    expect(page.locator("picture-drop")).not_to_have_attribute("busy", "")
+    expect(page.locator(".drop-size")).to_have_text(size_text(*SIZE))
+    assert page.evaluate("document.querySelector('picture-drop').pictures.length") == 1
 
 
 def painted(page: Page, site: Site) -> Any:
