@@ -34,6 +34,7 @@ _COCO = {
             "iscrowd": 0,
             "segmentation": [],
             "score": 0.97,
+            "raw_score": 0.14,
             "task": "<OD>",
         }
     ],

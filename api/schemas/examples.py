@@ -91,7 +91,9 @@ _REGION = {
     "task": "<REGION_TO_CATEGORY>",
     "result": {"<REGION_TO_CATEGORY>": "circle<loc_468><loc_250><loc_750><loc_625>"},
     "text": "circle",
-    "scores": [0.91],
+    "scores": [0.99],
+    "raw_scores": [0.91],
+    "calibrated": True,
     "finish_reason": "stop",
     "warnings": [],
 }
@@ -103,7 +105,9 @@ _OUTLINE = {
             "labels": [""],
         }
     },
-    "scores": [0.74],
+    "scores": [0.97],
+    "raw_scores": [0.14],
+    "calibrated": True,
     "finish_reason": "stop",
     "warnings": [],
 }
@@ -124,7 +128,8 @@ ANALYSIS_JOB: Json = {
                 "task": "<REGION_TO_SEGMENTATION>",
                 "label": "",
                 "instance": 0,
-                "score": 0.74,
+                "score": 0.97,
+                "raw_score": 0.14,
                 "url": f"{_FILES}/0.png",
                 "width": 320,
                 "height": 240,

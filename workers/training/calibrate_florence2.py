@@ -1,6 +1,6 @@
 """Calibrates the scores of the demo Florence-2 on drawn scenes, or measures their calibration.
 
-python -m workers.training.calibrate_florence2 --scenes 1000 --seed 20270301 --out calibration.json
+python -m workers.training.calibrate_florence2 --scenes 250 --seed 20270301 --out calibration.json
 python -m workers.training.calibrate_florence2 --scenes 500 --seed 20270401 --check
 """
 

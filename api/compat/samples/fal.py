@@ -90,8 +90,8 @@ _PATHS = {task.token: path for path, task in FLORENCE2_PATHS.items()}
 
 
 def samples(job: JobInput) -> list[Sample]:
-    """The samples; none for tasks that fal has no application for, or an analysis of a region."""
-    if job.has("region") or any(task.token not in _PATHS for task, _ in job.questions):
+    """The samples; none for what fal has no application or field for."""
+    if job.has("region", "min_score") or any(task.token not in _PATHS for task, _ in job.questions):
         return []
     python, javascript = _looking(job) if job.is_analysis else _painting(job)
     return [

@@ -62,7 +62,7 @@ _LOOKS = {
 
 def samples(job: JobInput) -> list[Sample]:
     """The samples; none for what these clients cannot ask for."""
-    if job.has("mask", "control_image", "loras", "region") or len(job.pictures) > 1:
+    if job.has("mask", "control_image", "loras", "region", "min_score") or len(job.pictures) > 1:
         return []
     if job.values.get("num_images") not in (None, 1):
         return []

@@ -96,7 +96,7 @@ _EXTRA = {
 
 def samples(job: JobInput) -> list[Sample]:
     """The samples; none for what OpenAI's fields cannot say: white masks, and control pictures."""
-    if job.has("mask", "control_image", "region"):
+    if job.has("mask", "control_image", "region", "min_score"):
         return []
     texts = _looking(job) if job.is_analysis else _painting(job)
     return [

@@ -78,8 +78,8 @@ _SUFFIXES = {"jpeg": "jpg"}
 
 
 def samples(job: JobInput) -> list[Sample]:
-    """The samples; none for several LoRAs, or an analysis of a region."""
-    if job.has("region") or len(job.values.get("loras") or ()) > 1:
+    """The samples; none for several LoRAs, or an analysis of a region or with a least score."""
+    if job.has("region", "min_score") or len(job.values.get("loras") or ()) > 1:
         return []
     python, javascript = _looking(job) if job.is_analysis else _painting(job)
     return [

@@ -26,7 +26,7 @@ class Shape:
         colour: 0 to 7, the same for equal labels.
         outlines: SVG `points`, in pixels of the picture; several for an object in parts.
         box: the bounding box, in pixels of the picture.
-        score: the model's confidence, 0 to 1, not calibrated; None where there is none.
+        score: the answer's score, 0 to 1, calibrated or raw; None where there is none.
     """
 
     mark: str

@@ -153,14 +153,12 @@ def show(variant: str, *, schema: bool, as_json: bool) -> None:
 
 
 def _more_facts(row: "Variant") -> dict[str, Any]:
-    from workers.catalog.florence2.calibration import as_document  # noqa: PLC0415 - as above
-
     limits: Any = getattr(row.parameters, "limits", None)
     return {
         "base": row.base or None,
         "licence": vars(row.licence),
         "parameters": {} if limits is None else vars(limits),
-        "calibration": as_document(row.options.get("calibration", {})),
+        "calibration": _calibration(row),
         "loras": [
             {
                 "file": str(Path(lora.weights.folder or lora.weights.repo, lora.file)),
@@ -178,6 +176,20 @@ def _more_facts(row: "Variant") -> dict[str, Any]:
         "weights_variable": _weights_variable(row),
         "foreign_names": _foreign_names(row),
     }
+
+
+def _calibration(row: "Variant") -> dict[str, Any]:
+    """The calibration of its scores: the file's, or that of bundled weights."""
+    from workers.catalog.florence2.calibration import (  # noqa: PLC0415 - beside the catalogue
+        as_document,
+        read_calibration,
+    )
+    from workers.demo import weights_folder  # noqa: PLC0415 - as above
+
+    of_row = row.options.get("calibration")
+    if of_row is None and row.weights and row.weights.bundled:
+        of_row = read_calibration(weights_folder(row.weights.repo))
+    return as_document(of_row or {})
 
 
 def _foreign_names(row: "Variant") -> dict[str, list[str]]:

@@ -28,6 +28,7 @@ ELSEWHERE = {
     r"pg_(dump|restore) ": "needs an empty database: test_backup.py types them",
     r"(psql|sh deploy/redis/users\.sh) ": "needs an administrator: test_role_files.py types them",
     r"\S*bottega weights ": "asks the hub: tests/integration/deploy/cli/models/test_weights.py",
+    r"\S*bottega catalog calibrate ": "needs pictures: deploy/cli/models/test_calibrate.py",
     r"\S*bottega catalog test ": "needs weights: workers/bench/test_trial.py tries others",
     r"\S*bottega up ": "stands for the stack that the tests share",
     r"pip install ": "installs: `make clients` drives the packages, and some are here already",

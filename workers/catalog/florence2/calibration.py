@@ -17,7 +17,7 @@ from workers.catalog.florence2.tasks import TASKS
 FILE = "calibration.json"
 """The file beside local weights that holds their calibration: coefficients by a task's name."""
 
-MAX_COEFFICIENT = 1000.0
+MAX_COEFFICIENT = 1000
 """The largest magnitude of a coefficient: beyond, a score is 0 or 1 whatever the evidence."""
 
 CALIBRATED = tuple(task for task in TASKS if task.places)

@@ -1,5 +1,6 @@
 """Fitting of a calibration to observations, by the largest likelihood."""
 
+import math
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
@@ -9,8 +10,11 @@ from workers.catalog.florence2.calibration import Calibration, TaskCalibration
 from workers.training.calibration.observations import Observation
 
 HELD_ONE_IN = 5
+LEAST = 40
+"""A task has a calibration with so many instances at least."""
+
 LEAST_OF_EACH = 20
-"""A task is fitted with so many right and so many wrong instances at least."""
+"""Evidence counts with so many right and so many wrong ones; else all have the same score."""
 
 _PENALTY = 1e-3
 """Weight of the squared coefficients beside the mean loss: finite where evidence tells all."""
@@ -20,7 +24,7 @@ _DIGITS = 4
 
 
 class TooFewError(Exception):
-    """A task has too few observations of a kind; the message has their numbers."""
+    """A task has too few observations; the message has their number."""
 
 
 def by_task(observations: Iterable[Observation]) -> dict[str, list[Observation]]:
@@ -49,13 +53,18 @@ def fit_tasks(observations: Iterable[Observation]) -> tuple[Calibration, dict[st
 def fit(observations: Sequence[Observation]) -> TaskCalibration:
     """The logistic model of one task's observations.
 
+    Where nearly all are right, or wrong, there is nothing to learn the evidence from: then each
+    instance has the share as its score, by the rule of succession.
+
     Raises:
-        TooFewError: there are too few right or wrong ones.
+        TooFewError: there are too few.
     """
     right = sum(each.is_right for each in observations)
     wrong = len(observations) - right
+    if right + wrong < LEAST:
+        raise TooFewError(f"{right} right and {wrong} wrong instances: {LEAST} are needed")
     if min(right, wrong) < LEAST_OF_EACH:
-        raise TooFewError(f"{right} right and {wrong} wrong: {LEAST_OF_EACH} of each are needed")
+        return TaskCalibration(bias=round(math.log((right + 1) / (wrong + 1)), _DIGITS))
     rows = [[1.0, each.evidence.label, each.evidence.place] for each in observations]
     bias, label, place = _solve(
         torch.tensor(rows, dtype=torch.float64),

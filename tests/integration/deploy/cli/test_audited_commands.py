@@ -47,7 +47,15 @@ READS = {f"{name} list" for name in ("jobs", "queues", "workers", "tenants", "ke
 }
 PROCESSES = {
     *("up", "api", "worker", "fleet", "courier", "demo", "migrate", "sign-in-link"),
-    *("catalog test", "bench", "bench florence", "bench flux", "bench reports", "bench waiters"),
+    *(
+        "catalog calibrate",
+        "catalog test",
+        "bench",
+        "bench florence",
+        "bench flux",
+        "bench reports",
+        "bench waiters",
+    ),
     "bench surfaces",
     *("weights list", "weights fetch", "weights verify", "weights remove"),
 }

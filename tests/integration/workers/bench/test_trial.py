@@ -140,7 +140,7 @@ def test_the_command_prints_a_line_for_each_finding(monkeypatch: pytest.MonkeyPa
         trial.judge("picture", False, "flat")  # noqa: FBT003
         return trial
 
-    monkeypatch.setattr(command, "_pin", lambda *_arguments: "cpu")
+    monkeypatch.setattr(command, "pin", lambda *_arguments: "cpu")
     monkeypatch.setattr(trials, "run_trial", tried)
     code, output = run("--variant", "flux.1-demo")
     assert code == 1
@@ -154,7 +154,7 @@ def test_the_command_prints_a_line_for_each_finding(monkeypatch: pytest.MonkeyPa
 def test_the_command_writes_random_weights_tries_them_and_removes_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "_pin", lambda *_arguments: "cpu")
+    monkeypatch.setattr(command, "pin", lambda *_arguments: "cpu")
     monkeypatch.setattr("workers.bench.random_checkpoints.SHAPES", {KLEIN.id: TINY_KLEIN})
     monkeypatch.setenv("BOTTEGA_DEVICE_MEMORY_BYTES", "100000000000")  # the plan's, not the test's
     code, output = run(
@@ -172,7 +172,7 @@ def test_random_weights_that_do_not_fit_are_not_written(
     def write(*_arguments: object) -> int:
         raise AssertionError("it wrote them")
 
-    monkeypatch.setattr(command, "_pin", lambda *_arguments: "cpu")
+    monkeypatch.setattr(command, "pin", lambda *_arguments: "cpu")
     monkeypatch.setattr("workers.bench.random_checkpoints.write_checkpoint", write)
     monkeypatch.setenv("BOTTEGA_DEVICE_MEMORY_BYTES", "1000000000")
     asked = ("--variant", KLEIN.id, "--random-weights", "--scratch", str(tmp_path))
@@ -185,7 +185,7 @@ def test_random_weights_that_do_not_fit_are_not_written(
 def test_a_setting_of_memory_that_is_none_is_a_sentence(
     memory: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "_pin", lambda *_arguments: "cpu")
+    monkeypatch.setattr(command, "pin", lambda *_arguments: "cpu")
     monkeypatch.setenv("BOTTEGA_DEVICE_MEMORY_BYTES", memory)
     done = CliRunner().invoke(main, ["catalog", "test", "--variant", "flux.1-demo"])
     assert done.exit_code == 1
@@ -196,7 +196,7 @@ def test_a_setting_of_memory_that_is_none_is_a_sentence(
 def test_a_precision_that_florence_does_not_take_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(command, "_pin", lambda *_arguments: "cpu")
+    monkeypatch.setattr(command, "pin", lambda *_arguments: "cpu")
     asked = ["catalog", "test", "--variant", "florence-2-demo", "--precision", "nf4"]
     done = CliRunner().invoke(main, asked)
     assert done.exit_code == 1
@@ -214,7 +214,7 @@ def test_a_precision_that_florence_does_not_take_is_refused(
 def test_a_wrong_command_line_is_explained(
     arguments: tuple[str, ...], sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "_pin", lambda *_arguments: "cpu")
+    monkeypatch.setattr(command, "pin", lambda *_arguments: "cpu")
     code, output = run(*arguments)
     assert code == 2
     assert sentence in output

@@ -45,6 +45,21 @@ def test_the_list_tells_where_each_model_is_from() -> None:
 
 
 @pytest.mark.usefixtures("example")
+def test_a_calibration_is_shown_where_there_is_one() -> None:
+    def shown(name: str) -> dict[str, dict[str, float]]:
+        found: dict[str, dict[str, float]] = json.loads(bottega("show", name, "--json").output)[
+            "calibration"
+        ]
+        return found
+
+    assert shown("florence-2-shelves") == {
+        "object_detection": {"bias": -0.2, "label": 1.1, "place": -1.4}
+    }
+    assert "region_proposal" in shown("florence-2-demo")
+    assert shown("florence-2-large") == {}
+
+
+@pytest.mark.usefixtures("example")
 def test_a_model_is_shown_by_its_alias() -> None:
     shown = json.loads(bottega("show", "klein", "--json").output)
     assert (shown["id"], shown["aliases"], shown["max_batch"]) == ("flux.2-klein-4b", ["klein"], 2)

@@ -86,7 +86,9 @@ def test_the_demo_model_is_calibrated_for_every_task_with_instances() -> None:
     assert set(calibration) == {task.token for task in CALIBRATED}
     sure, unsure = Evidence(-0.01, -4.0), Evidence(-1.5, -0.5)
     for each in calibration.values():
-        assert each.score(sure) > each.score(unsure)
+        assert each.score(sure) >= each.score(unsure)
+    assert calibration["<OD>"].score(sure) > 0.9
+    assert calibration["<OD>"].score(unsure) < 0.5
 
 
 BOX, POLYGON = [1, 2, 3, 4], [[1, 2, 3, 4, 5, 6]]

@@ -9,6 +9,8 @@ from workers.catalog.operator_file.reading import MAX_FILE_BYTES
 
 STUDIO = '[models."flux.1-studio"]\nbase = "flux.1-dev"\n'
 SCHNELL = '[models."flux.1-schnell"]\n'
+SHELVES = "[models.florence-2-base]\n"
+OF_SHELVES = "models.florence-2-base.calibration"
 OF_STUDIO = 'models."flux.1-studio"'
 OF_SCHNELL = 'models."flux.1-schnell"'
 
@@ -226,6 +228,38 @@ BROKEN = {
     "more tokens than the decoder has": (
         "[models.florence-2-demo]\nlimits.max_new_tokens = 2000\n",
         "line 2: models.florence-2-demo.limits.max_new_tokens: the decoder has 319 positions",
+    ),
+    "a misspelt task": (
+        SHELVES + "calibration.object_detecton = { bias = 1 }\n",
+        f"line 2: {OF_SHELVES}.object_detecton: there is no such key; did you mean object_dete",
+    ),
+    "a task that answers in words": (
+        SHELVES + "calibration.caption = { bias = 1 }\n",
+        f"line 2: {OF_SHELVES}.caption: there is no such key; the keys here are object_detection",
+    ),
+    "a misspelt coefficient": (
+        SHELVES + "calibration.ocr_with_region = { bias = 1, plaice = 2 }\n",
+        f"line 2: {OF_SHELVES}.ocr_with_region.plaice: there is no such key; did you mean place?",
+    ),
+    "a calibration without its bias": (
+        SHELVES + "calibration.object_detection = { label = 1 }\n",
+        f"line 2: {OF_SHELVES}.object_detection.bias: is missing",
+    ),
+    "text for a coefficient": (
+        SHELVES + 'calibration.object_detection = { bias = "1" }\n',
+        f'line 2: {OF_SHELVES}.object_detection.bias: must be a number, not "1"',
+    ),
+    "a coefficient beyond all odds": (
+        SHELVES + "calibration.object_detection = { bias = -5000.0 }\n",
+        f"line 2: {OF_SHELVES}.object_detection.bias: must be at least -1000, not -5000.0",
+    ),
+    "a calibration of a model that paints": (
+        SCHNELL + "calibration.object_detection = { bias = 1 }\n",
+        f"line 2: {OF_SCHNELL}.calibration: flux.1-schnell answers without scores: leave this out",
+    ),
+    "a calibration of a hosted model": (
+        '[models."flux.2-pro"]\ncalibration.object_detection = { bias = 1 }\n',
+        'line 2: models."flux.2-pro".calibration: flux.2-pro runs at its vendor: leave this out',
     ),
     "a pinned model that is unloaded": (
         SCHNELL + "pinned = true\nidle_seconds = 60\n",

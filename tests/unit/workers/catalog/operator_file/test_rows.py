@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from db.values.pricing import Measure, PerMegapixel, PerUnit
 from workers.catalog import STANDARD, Catalogue, DisabledVariantError, json_schema
+from workers.catalog.florence2.calibration import TaskCalibration
 from workers.catalog.flux.loras import RowLora
 from workers.catalog.operator_file.local_files import missing_files
 from workers.catalog.operator_file.reading import catalogue_of
@@ -152,6 +153,22 @@ def test_a_florence_2_fine_tune() -> None:
     )
     assert row.price == PerUnit(2_000)
     assert row.tasks == STANDARD.find("florence-2-large-ft").tasks
+
+
+@pytest.mark.parametrize("name", ["florence-2-base", "florence-2-demo", "florence-ours"])
+def test_a_calibration_is_the_rows_own(name: str) -> None:
+    base = 'base = "florence-2-large"\n' if name == "florence-ours" else ""
+    row = read(
+        f"[models.{name}]\n{base}[models.{name}.calibration]\n"
+        "object_detection = { bias = 0.25, label = 1, place = -1.5 }\n"
+        "region_to_ocr = { bias = -1, label = 2.5 }\n"
+    ).find(name)
+    assert row.options["calibration"] == {
+        "<OD>": TaskCalibration(bias=0.25, label=1.0, place=-1.5),
+        "<REGION_TO_OCR>": TaskCalibration(bias=-1.0, label=2.5),
+    }
+    assert row.options["picture_cache"] == STANDARD.find("florence-2-base").options["picture_cache"]
+    assert "calibration" not in read(f"[models.{name}]\n{base}").find(name).options
 
 
 def test_a_hosted_row_of_another_price_and_vendors_price() -> None:

@@ -52,9 +52,19 @@ def test_evidence_that_tells_all_leaves_finite_numbers() -> None:
     assert found.score(wrong[0].evidence) < 0.05
 
 
-def test_a_task_with_too_few_wrong_ones_is_told_and_left_out() -> None:
-    right = [seen(0.5, is_right=True, task="<REGION_PROPOSAL>") for _ in range(100)]
-    with pytest.raises(TooFewError, match="100 right and 0 wrong: 20 of each"):
+@pytest.mark.parametrize(
+    ("right", "wrong", "score"), [(98, 0, 0.99), (0, 98, 0.01), (79, 19, 0.8), (19, 21, 20 / 42)]
+)
+def test_where_nearly_all_are_right_or_wrong_each_has_the_share(
+    right: int, wrong: int, score: float
+) -> None:
+    found = fit([seen(n / 200, is_right=n < right) for n in range(right + wrong)])
+    assert {round(found.score(Evidence(-n, -n)), 4) for n in range(5)} == {round(score, 4)}
+
+
+def test_a_task_with_too_few_is_told_and_left_out() -> None:
+    right = [seen(0.5, is_right=True, task="<REGION_PROPOSAL>") for _ in range(39)]
+    with pytest.raises(TooFewError, match="39 right and 0 wrong instances: 40 are needed"):
         fit(right)
     calibration, reasons = fit_tasks([*right, *drawn(500)])
     assert [*calibration] == ["<OD>"]
