@@ -208,3 +208,74 @@ def test_an_input_that_is_no_object_is_refused() -> None:
 def test_a_parsed_input_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         parse().width = 512
+
+
+GUIDED = ("flux.1-schnell", "flux.1-dev", "flux.1-krea-dev", "flux.1-kontext-dev", "flux.1-demo")
+
+
+@pytest.mark.parametrize("model", GUIDED)
+def test_a_negative_prompt_has_a_weight_by_itself(model: str) -> None:
+    parsed = parse(model, negative_prompt=" a frame ")
+    assert (parsed.get("negative_prompt"), parsed.get("true_guidance")) == ("a frame", 3.5)
+    assert parsed.is_truly_guided
+    assert parse(model, negative_prompt="a", true_guidance=2).get("true_guidance") == 2
+
+
+@pytest.mark.parametrize("given", [{}, {"negative_prompt": ""}, {"negative_prompt": " \n"}])
+def test_no_negative_prompt_is_no_guidance(given: dict[str, str]) -> None:
+    assert not parse("flux.1-dev", **given).is_truly_guided
+    assert not parse("flux.1-dev", **given, true_guidance=1).is_truly_guided
+    # Away from the empty prompt.
+    assert parse("flux.1-dev", **given, true_guidance=1.5).is_truly_guided
+
+
+def test_a_negative_prompt_without_effect_is_refused() -> None:
+    field, kind, message = refused("flux.1-dev", negative_prompt="a frame", true_guidance=1)
+    assert (field, kind) == ("true_guidance", "negative_prompt_without_weight")
+    assert "more than 1" in message
+
+
+@pytest.mark.parametrize("weight", [0.5, 0, -1, 10.5, "2", True])
+def test_a_weight_out_of_range_is_refused(weight: Any) -> None:
+    assert refused("flux.1-dev", negative_prompt="a", true_guidance=weight)[0] == "true_guidance"
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["flux.1-fill-dev", "flux.1-canny-dev", "flux.1-redux-dev", "flux.2-klein-4b", "flux.2-dev"],
+)
+@pytest.mark.parametrize("field", ["negative_prompt", "true_guidance"])
+def test_a_model_whose_pipeline_has_no_true_guidance_refuses_both(model: str, field: str) -> None:
+    parameters = find(model).parameters
+    assert field not in parameters.model_fields
+    with pytest.raises(ValidationError, match=field):
+        parameters(prompt="a", image="i", mask="m", **{field: 2 if "true" in field else "a"})
+
+
+def test_true_guidance_doubles_the_steps_cost_and_parts_batches() -> None:
+    variant = find("flux.1-dev")
+    plain, guided = parse("flux.1-dev"), parse("flux.1-dev", negative_prompt="a frame")
+    other = parse("flux.1-dev", negative_prompt="another", seed=1)
+    assert 1.9 < variant.cost_seconds(guided) / variant.cost_seconds(plain) < 2
+    assert variant.batch_key(guided) == variant.batch_key(other) != variant.batch_key(plain)
+    assert variant.price.amount_micros(variant.measure(guided, ())) == variant.price.amount_micros(
+        variant.measure(plain, ())
+    )
+
+
+@pytest.mark.parametrize(
+    ("steps", "strength", "run"),
+    [(4, 0.5, 2), (4, 0.51, 3), (1, 0.01, 1), (50, 0.14, 7), (28, 1.0, 28), (3, 0.34, 2)],
+)
+def test_the_steps_that_run_are_whole(steps: int, strength: float, run: int) -> None:
+    assert parse("flux.1-dev", image="i", steps=steps, strength=strength).run_steps == run
+    assert parse("flux.1-dev", steps=steps).run_steps == steps
+
+
+@pytest.mark.parametrize(
+    ("model", "tokens"),
+    [("flux.1-schnell", 256), ("flux.1-dev", 512), ("flux.2-klein-9b", 512), ("flux.1-demo", 64)],
+)
+def test_a_row_tells_how_much_of_a_prompt_is_read(model: str, tokens: int) -> None:
+    assert find(model).max_prompt_tokens == tokens
+    assert find("florence-2-demo").max_prompt_tokens is None
