@@ -37,6 +37,7 @@ from api.middleware.cross_origin import CrossOrigin
 from api.middleware.forwarded_headers import ForwardedHeaders
 from api.middleware.head_requests import HeadRequests
 from api.middleware.options_requests import OptionsRequests
+from api.middleware.range_requests import RangeRequests
 from api.middleware.rate_limit import RateLimit
 from api.middleware.request_spans import RequestSpans
 from api.middleware.security_headers import HTTPS_ONLY, NO_CONTENT_POLICY, SecurityHeaders
@@ -134,6 +135,7 @@ def create_app(catalogue: Catalogue | None = None) -> FastAPI:
     dashboard.install(app)
     playground.install(app)
     app.add_middleware(ConditionalRequests)
+    app.add_middleware(RangeRequests)
     app.add_middleware(BlankParameters)
     _limit_bodies(app, settings)
     app.add_middleware(RateLimit)

@@ -77,9 +77,7 @@ def get_artifact(
     return _bytes_of(services, row)
 
 
-@direct_router.api_route(
-    "/{token}/{name}", methods=["GET", "HEAD"], response_class=Response, include_in_schema=False
-)
+@direct_router.get("/{token}/{name}", response_class=Response, include_in_schema=False)
 def get_artifact_directly(token: str, name: ArtifactName, services: ServicesDep) -> Response:
     """An artifact's bytes, wherever they are stored: for clients that follow no redirect."""
     return _bytes_of(services, _find(services, token, name))

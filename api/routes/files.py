@@ -3,9 +3,10 @@
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, File, UploadFile
+from fastapi import APIRouter, Depends, File, Request, UploadFile
 
 from api.auth.tenant import TenantId
+from api.core.errors import invalid
 from api.jobs import removal
 from api.jobs.input_pictures import store_picture
 from api.schemas.jobs import FileView, ShortText
@@ -15,8 +16,21 @@ from db.values.pictures import PictureError
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
 
+_MAX_SHOWN = 60
 
-@router.post("", status_code=201)
+
+async def _require_one_file(request: Request) -> None:
+    """Refuse a form with more than the file: what is not understood is not dropped in silence."""
+    form = await request.form()
+    for name, _ in form.multi_items():
+        if name != "file":
+            message = f"this form takes no {name[:_MAX_SHOWN]!r}; it takes file alone"
+            raise invalid(["body", name], message, "unknown_field")
+    if len(form.getlist("file")) > 1:
+        raise invalid(["body", "file"], "send one file a request", "repeated_field")
+
+
+@router.post("", status_code=201, dependencies=[Depends(_require_one_file)])
 def upload_file(
     file: Annotated[UploadFile, File(description="The picture", examples=["(bytes)"])],
     services: ServicesDep,

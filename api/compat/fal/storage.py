@@ -141,7 +141,6 @@ def _taken(error: NameTakenError) -> ProblemError:
 
 
 @router.get("/files/{file_id}/{token}/{name}", response_class=Response, responses=OPEN | PICTURE)
-@router.head("/files/{file_id}/{token}/{name}", response_class=Response, include_in_schema=False)
 def read_file(file_id: str, token: str, name: str, services: ServicesDep) -> Response:
     """An uploaded picture, for anyone who has its URL, as long as URLs of results are valid."""
     del name

@@ -47,7 +47,8 @@ def known_names(url: str, key: str, database: Database, door: Door) -> Mapping[s
     """Values of path parameters that stand for something: models, a job, and a file."""
     headers = {"x-key": key}
     job = {"model": FLUX, "input": {"prompt": "a red circle"}}
-    httpx.post(f"{url}/v1/jobs", json=job, headers=headers, params={"wait": 30}).raise_for_status()
+    wait = {"Prefer": "wait=30"}
+    httpx.post(f"{url}/v1/jobs", json=job, headers=headers | wait).raise_for_status()
     files = {"file": ("a.png", picture(), "image/png")}
     file = httpx.post(f"{url}/v1/files", files=files, headers=headers).raise_for_status()
     [[job_id]] = sql(database, "SELECT id FROM jobs")

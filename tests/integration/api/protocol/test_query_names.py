@@ -52,6 +52,19 @@ def test_every_call_of_the_native_api_refuses_them(walker: Walker) -> None:
                 assert "unheard-of" in refused.json()["detail"], (method, each)
 
 
+def test_a_form_with_more_than_its_file_is_refused(walker: Walker) -> None:
+    key = {"Authorization": f"Bearer {walker.tenant}"}
+    file = ("file", ("a.png", b"x", "image/png"))
+    for parts, told in (
+        ([file, ("purpose", (None, b"vision"))], "takes no 'purpose'"),
+        ([file, ("File", ("b.png", b"y"))], "takes no 'File'"),
+        ([file, file], "send one file"),
+    ):
+        refused = walker.http.post("/v1/files", files=parts, headers=key)
+        assert refused.status_code == 422
+        assert told in refused.json()["detail"]
+
+
 def test_a_name_that_may_come_several_times_may(walker: Walker) -> None:
     pairs = "metadata=a%3D1&metadata=b%3D2"
     assert walker.ask("GET", f"/v1/admin/jobs?{pairs}").status_code == 200

@@ -75,7 +75,7 @@ def test_progress_comes_from_events_and_done_is_last() -> None:
     assert streamed(past, live, [values("running"), values("succeeded")]) == [
         "data: running 3/9 data:x\n\n",
         "data: succeeded 4/9 data:x\n\n",
-        "event: done\ndata: succeeded\n\n",
+        "event: done\ndata: succeeded\nid: done\n\n",
     ]
 
 
@@ -87,7 +87,7 @@ def test_another_attempt_starts_from_the_beginning() -> None:
 
 def test_an_unchanged_part_is_not_sent_again() -> None:
     parts = streamed([], [event(1, "state")], [values("running"), values("running", over=True)])
-    assert parts == ["data: running 0/0\n\n", "event: done\ndata: running\n\n"]
+    assert parts == ["data: running 0/0\n\n", "event: done\ndata: running\nid: done\n\n"]
 
 
 def test_who_is_signed_out_meanwhile_is_sent_nothing_more() -> None:
