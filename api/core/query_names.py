@@ -17,6 +17,9 @@ _CALLS = "/v1/"
 _LINKS = "/v1/artifacts/"
 """Signed links to files: browsers, proxies and mail programs append names of their own."""
 
+SENT_QUERY = "bottega.sent_query"
+"""The scope's key of a query as it was sent: an unknown name is told, though its value is blank."""
+
 _MAX_SHOWN = 60
 
 
@@ -35,7 +38,7 @@ def require_known_names(request: Request) -> None:
         api.core.errors.ProblemError: 422, for a name that is unknown, or sent too often.
     """
     path: str = request.scope["path"]
-    if not request.scope["query_string"] or not path.startswith(_CALLS) or path.startswith(_LINKS):
+    if not _sent_query(request) or not path.startswith(_CALLS) or path.startswith(_LINKS):
         return
     declared = _declared_names(request)
     for name, count in _sent_names(request).items():
@@ -51,8 +54,13 @@ KnownNames = Depends(require_known_names)
 
 
 def _sent_names(request: Request) -> Counter[str]:
-    query = request.scope["query_string"].decode("latin-1")
+    query = _sent_query(request).decode("latin-1")
     return Counter(name for name, _ in parse_qsl(query, keep_blank_values=True))
+
+
+def _sent_query(request: Request) -> bytes:
+    query: bytes = request.scope.get(SENT_QUERY, request.scope["query_string"])
+    return query
 
 
 def _unknown(name: str, declared: Sequence[str]) -> str:

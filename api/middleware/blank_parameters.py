@@ -9,6 +9,7 @@ from urllib.parse import unquote_plus
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.core.query_names import SENT_QUERY
 from db.values.blank import is_blank
 
 _METHODS = ("GET", "HEAD")
@@ -24,7 +25,8 @@ class BlankParameters:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forward the request."""
         if scope["type"] == "http" and _is_reading(scope):
-            scope = {**scope, "query_string": without_blanks(scope["query_string"])}
+            query: bytes = scope["query_string"]
+            scope = {**scope, "query_string": without_blanks(query), SENT_QUERY: query}
         await self._app(scope, receive, send)
 
 
