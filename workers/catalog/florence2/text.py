@@ -26,6 +26,7 @@ TAG = re.compile(rf"</?(?:{'|'.join(_COMMANDS)})>|{_TASKS}")
 
 All other text in angle brackets is text to the model.
 """
+_MARKUP = re.compile(r"</?[A-Za-z][^<>\s]*/?>")
 
 
 def join_classes(text: Any) -> Any:
@@ -66,13 +67,16 @@ def advice_for_text(text: str) -> str:
 
 
 def _refuse_tags(text: str, allowed: set[str]) -> None:
-    """Refuse special tokens in a user's text: the model would obey them."""
+    """Refuse special tokens, which the model would obey, and markup, which nothing shows."""
     tags = [tag for tag in TAG.findall(text) if tag not in allowed]
     if tags:
         message = (
             f"the text must not contain {tags[0]}: the model reads it as a command, not as text"
         )
         raise refusal("text", "reserved_token", message, text)
+    if markup := next((tag for tag in _MARKUP.findall(text) if tag not in allowed), None):
+        message = f"the text must not contain {markup}: the model looks for markup as it is written"
+        raise refusal("text", "markup", f"{message}, and finds none; send plain text", text)
 
 
 def _refuse_bad_classes(text: str, reader: Florence2Task, *, is_alone: bool) -> None:

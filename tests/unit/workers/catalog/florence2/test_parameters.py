@@ -113,10 +113,30 @@ def test_a_text_that_holds_a_token_is_refused(tag: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["3 < 4 > 2", "I <3 cats", "<> a", "< s >", "x<-y", "<b>a cat</b>", "<br>", "<loc_x>", "<Od>"],
+    ["3 < 4 > 2", "I <3 cats", "<> a", "< s >", "x<-y", "a <b or c> d", "x<y", "a>b"],
 )
 def test_a_text_with_lesser_signs_is_taken_as_it_is(text: str) -> None:
     assert parse(task="caption_to_phrase_grounding", text=text).text == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<b>a cat</b>",
+        "a <br> cat",
+        "a <br/> cat",
+        "</div>",
+        "<loc_x>",
+        "<Od>",
+        "<strong>cat",
+        "<h1>",
+    ],
+)
+def test_a_text_with_markup_is_refused_for_its_own_reason(text: str) -> None:
+    _, kind, message = refused(task="caption_to_phrase_grounding", text=text)
+    assert kind == "markup"
+    assert "command" not in message
+    assert "plain text" in message
 
 
 def test_several_things_to_look_for_are_joined() -> None:
