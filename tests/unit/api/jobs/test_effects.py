@@ -66,6 +66,12 @@ REFUSED: list[Case] = [
     ("strength", KONTEXT, {"image": "i", "strength": 0.5}, "strength_without_image"),
     ("strength", KLEIN, {"image": "i", "strength": 0.5}, "strength_without_image"),
     ("strength", ULTRA, {"strength": 0.5}, "strength_without_image"),
+    (
+        "true_guidance",
+        SCHNELL,
+        {"negative_prompt": "b", "true_guidance": 1},
+        "negative_prompt_without_weight",
+    ),
     ("fit", SCHNELL, {"fit": "pad"}, "fit_without_image"),
     ("fit", DEV, {"fit": "stretch"}, "fit_without_image"),
     ("fit", KONTEXT, {"fit": "pad", "image": "i"}, "fit_without_image"),

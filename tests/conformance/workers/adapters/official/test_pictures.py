@@ -176,6 +176,15 @@ CASES = (
     Case("flux.2-dev", "Flux2Pipeline", save_tiny_flux2),
     Case("flux.2-dev", "Flux2Pipeline", save_tiny_flux2, REFERENCES, references),
 )
+FITTED = {
+    "FluxImg2ImgPipeline",
+    "FluxInpaintPipeline",
+    "FluxFillPipeline",
+    "FluxKontextInpaintPipeline",
+    "FluxControlPipeline",
+    "Flux2KleinInpaintPipeline",
+}
+"""The stock classes that bring a picture to the size that is painted."""
 BY_NAME = {case.name: case for case in CASES}
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
@@ -235,7 +244,9 @@ def work(case: Case, size: tuple[int, int] = SIZE, *, fitting: bool = True, **gi
     }
     strength = {"strength": case.strength} if case.strength and case.strength < 1 else {}
     plain = {"prompt": PROMPT, "steps": STEPS, "seed": 3, "width": size[0], "height": size[1]}
-    parameters = model(**{**plain, **keys, **strength, **given})
+    # The stock pipelines stretch a picture of another shape.
+    fit = {"fit": "stretch"} if case.stock in FITTED else {}
+    parameters = model(**{**plain, **keys, **strength, **fit, **given})
     sizes = {name: [picture.size for picture in own] for name, own in case.given.items()}
     return Work(parameters.with_sizes(sizes), case.given)
 
