@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from deploy.local.servers.postgres import EmbeddedPostgres
 from deploy.local.servers.process import Child
@@ -15,6 +16,10 @@ from tests.servers.swift import S3Server, keeps_attributes, running_swift
 # The Makefile puts the libraries of quantisation aside, so that no other process pays for them.
 # They are here before the first test imports diffusers, which notes what it can find.
 sys.path.append(f"{sys.prefix}/quantization")
+
+# An example's time says how busy the machine is: pytest's own limit ends what never ends.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
