@@ -86,7 +86,8 @@ def test_equal_requests_that_are_no_retries_are_jobs_of_their_own(site: Site) ->
 
 def test_a_retry_of_several_jobs_rejoins_them_though_their_seed_was_drawn(site: Site) -> None:
     with pytest.raises(httpx.ReadTimeout):
-        site.http.post(CALL, json={**SENT, "n": 6}, timeout=0.3)
+        # Long enough for both jobs: one who leaves between the two has submitted one alone.
+        site.http.post(CALL, json={**SENT, "n": 6}, timeout=2.0)
     assert await_true(lambda: len(site.rows()) == 2)
     with site.working(paint_all, paint_all):
         answer = site.generate(n=6)
