@@ -61,20 +61,18 @@ def parse(data: bytes, *, with_duplicates: bool = False) -> Any:
         JsonError: it is no JSON, has a number that no JSON has, or names a field twice.
     """
     text = _decoded(data)
-    duplicates = _Duplicates()
-    hook = None if with_duplicates else duplicates.object_of
+    faults = _Faults()
     try:
         parsed = json.loads(
-            text, object_pairs_hook=hook, parse_constant=_refuse, parse_float=_finite
+            text,
+            object_pairs_hook=None if with_duplicates else faults.object_of,
+            parse_constant=faults.constant,
+            parse_float=faults.fraction,
+            parse_int=faults.whole,
         )
     except json.JSONDecodeError as error:
         raise _syntax_error(text, error) from None
-    except JsonError:
-        raise
-    except ValueError:
-        message = "a whole number has too many digits"
-        raise JsonError(message, (), "json_invalid") from None
-    duplicates.refuse(parsed)
+    faults.refuse(parsed)
     return parsed
 
 
@@ -88,57 +86,71 @@ def _decoded(data: bytes) -> str:
         raise EncodingError(message) from None
 
 
-def _refuse(word: str) -> Any:
-    message = f"{word} is no number of JSON; leave the field out, or send null"
-    raise JsonError(message, (), "json_invalid")
+Place = tuple[str | int, ...]
 
 
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        message = "a number is larger than any that can be computed with"
-        raise JsonError(message, (), "json_invalid")
-    return number
+class _Faults:
+    """Values that the standard parser takes, and no request may have.
 
-
-class _Duplicates:
-    """The objects in which a name stands twice."""
+    The parser does not tell where a value stands, so each is looked for in what was parsed.
+    """
 
     def __init__(self) -> None:
-        self._found: list[tuple[dict[str, Any], str]] = []
+        self._found: list[tuple[Any, Place, str, str]] = []
 
     def object_of(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        """An object; one in which a name stands twice is noted."""
         made = dict(pairs)
         if len(made) < len(pairs):
             names = [name for name, _ in pairs]
             twice = next(name for n, name in enumerate(names) if name in names[:n])
-            self._found.append((made, twice))
+            message = "the field is given twice: give it once"
+            self._found.append((made, (twice,), message, "duplicate_field"))
         return made
 
+    def constant(self, word: str) -> Any:
+        """Note NaN or an infinity."""
+        return self._no_number(f"{word} is no number of JSON; leave the field out, or send null")
+
+    def fraction(self, digits: str) -> Any:
+        """A number with a point or an exponent; one that is infinite is noted."""
+        number = float(digits)
+        if math.isfinite(number):
+            return number
+        return self._no_number("the number is larger than any that can be computed with")
+
+    def whole(self, digits: str) -> Any:
+        """A whole number; one that Python does not read is noted."""
+        try:
+            return int(digits)
+        except ValueError:
+            return self._no_number("the whole number has too many digits")
+
+    def _no_number(self, message: str) -> object:
+        """Note a number, and return a value that can be found again."""
+        self._found.append((mark := object(), (), message, "number_invalid"))
+        return mark
+
     def refuse(self, parsed: Any) -> None:
-        """Raise for the first name that stands twice.
+        """Raise for the first value that was noted.
 
         Raises:
             JsonError: there is one.
         """
-        for made, name in self._found[:1]:
-            place = next((place for place, each in _objects(parsed, ()) if each is made), ())
-            message = "the field is given twice: give it once"
-            raise JsonError(message, (*place, name), "duplicate_field")
+        for value, name, message, kind in self._found[:1]:
+            place = next((place for place, each in _values(parsed, ()) if each is value), ())
+            raise JsonError(message, (*place, *name), kind)
 
 
-Place = tuple[str | int, ...]
-
-
-def _objects(value: Any, place: Place) -> Iterator[tuple[Place, dict[str, Any]]]:
-    """Every object in a value, and the path to it."""
+def _values(value: Any, place: Place) -> Iterator[tuple[Place, Any]]:
+    """A value and all that it contains, and the path to each."""
+    yield place, value
     if isinstance(value, dict):
-        yield place, value
         for name, each in value.items():
-            yield from _objects(each, (*place, name))
+            yield from _values(each, (*place, name))
     elif isinstance(value, list):
         for number, each in enumerate(value):
-            yield from _objects(each, (*place, number))
+            yield from _values(each, (*place, number))
 
 
 def _syntax_error(text: str, error: json.JSONDecodeError) -> JsonError:

@@ -58,33 +58,36 @@ def look_at(image: Any, **given: Any) -> Json:
     ("body", "loc", "says"),
     [
         ({**flux(), "model": "flux.1-dem"}, ["model"], "flux.1-demo"),
-        ({**flux(), "model": ""}, ["model"], "no model"),
-        ({"input": {}}, ["model"], "required"),
-        ({"model": "flux.1-demo"}, ["input"], "required"),
-        ({**flux(), "modell": "x"}, ["modell"], "not permitted"),
-        (flux(colour="red"), ["input", "colour"], "not permitted"),
-        (flux(width=17), ["input", "width"], "64"),
-        (flux(width="128"), ["input", "width"], "integer"),
+        ({**flux(), "model": ""}, ["model"], "give a model"),
+        ({**flux(), "model": None}, ["model"], "give a model"),
+        ({"input": {}}, ["model"], "give a model"),
+        ({"model": "flux.1-demo"}, ["input"], "give an input"),
+        ({**flux(), "modell": "x"}, ["modell"], "no such field; leave it out"),
+        (flux(colour="red"), ["input", "colour"], "no such parameter; there are prompt, width"),
+        (flux(sead=1), ["input", "sead"], "did you mean seed?"),
+        (flux(width=17), ["input", "width"], "at least 64"),
+        (flux(width="128"), ["input", "width"], "whole number, without quotes"),
         (flux(width=10_000, height=10_000), ["input", "width"], "512"),
         (flux(aspect_ratio="1:1", width=128), ["input", "aspect_ratio"], "not both"),
         (flux(num_images=5), ["input", "num_images"], "4"),
         (flux(steps=51), ["input", "steps"], "50"),
         (flux(guidance=3), ["input", "guidance"], "guidance"),
         (flux(output_format="gif"), ["input", "output_format"], "png"),
-        (flux(prompt=""), ["input", "prompt"], "at least 1"),
+        (flux(prompt=""), ["input", "prompt"], "give a prompt"),
+        (flux(prompt=" \u200b\u00a0"), ["input", "prompt"], "give a prompt"),
         (flux(prompt="x" * 5001), ["input", "prompt"], "5000"),
-        (flux(seed=-1), ["input", "seed"], "greater"),
-        (flux(seed=2**64), ["input", "seed"], "less"),
-        (flux(seed=1.5), ["input", "seed"], "integer"),
-        (flux(seed=10**1000), ["input", "seed"], "less"),
+        (flux(seed=-1), ["input", "seed"], "at least 0"),
+        (flux(seed=2**64), ["input", "seed"], f"at most {2**64 - 1}"),
+        (flux(seed=1.5), ["input", "seed"], "whole number, without a fraction"),
+        (flux(seed=10**1000), ["input", "seed"], f"at most {2**64 - 1}"),
         ({**flux(), "priority": "urgent"}, ["priority"], "normal"),
-        ({**flux(), "expires_in_seconds": 0}, ["expires_in_seconds"], "greater"),
+        ({**flux(), "expires_in_seconds": 0}, ["expires_in_seconds"], "at least 1"),
         ({**flux(), "metadata": {"k": "v" * 501}}, ["metadata", "k"], "500"),
         ({**flux(), "metadata": {str(n): "" for n in range(33)}}, ["metadata"], "32"),
-        ({**flux(), "metadata": {"k": 1}}, ["metadata", "k"], "string"),
+        ({**flux(), "metadata": {"k": 1}}, ["metadata", "k"], "text"),
         (look_at("file_x", task="<NOSE>"), ["input", "task"], "<NOSE>"),
         (look_at("file_x", tasks=["<OD>"]), ["input", "task"], "either"),
-        (look_at(["file_x"]), ["input", "image"], "string"),
+        (look_at(["file_x"]), ["input", "image"], "text"),
     ],
 )
 def test_what_does_not_fit_is_named_and_explained(
@@ -158,7 +161,9 @@ def test_a_job_cannot_expire_at_no_time(sender: Client, number: str) -> None:
         (b"[" * 100_000, 422),
         (b'{"input":' * 50_000, 422),
         (b'{"model": "\xff"}', 400),
-        (b'{"model": 1' + b"0" * 10_000 + b"}", 400),
+        (b'{"model": 1' + b"0" * 10_000 + b"}", 422),
+        (json.dumps(flux()).encode("utf-16"), 400),
+        (b'{"model": "flux.1-demo", "model": "flux.1-demo", "input": {"prompt": "a"}}', 422),
     ],
 )
 def test_a_body_that_is_no_submission_is_refused(sender: Client, body: bytes, status: int) -> None:
@@ -198,7 +203,6 @@ def huge_png() -> bytes:
 
 BAD_PICTURES = {
     "text": (b"hello, I am a text file\n" * 20, "not a PNG"),
-    "nothing": (b"", "not a PNG"),
     "truncated PNG": (picture("PNG")[:-60], "damaged"),
     "truncated JPEG": (picture("JPEG")[:-60], "damaged"),
     "100 megapixels by its header": (huge_png(), "10000 x 10000"),
@@ -223,6 +227,16 @@ def test_a_bad_picture_is_refused_however_it_comes(sender: Client, name: str) ->
     assert says in refused["detail"]
 
 
+def test_no_bytes_are_no_picture(sender: Client) -> None:
+    refused = problem(send(sender, look_at("data:image/png;base64,")), 422, "invalid_input")
+    assert refused["errors"][0]["loc"] == ["body", "input", "image"]
+    assert "no data" in refused["detail"]
+    answer = sender.http.post("/v1/files", files={"file": ("picture.png", b"", "image/png")})
+    refused = problem(answer, 422, "invalid_input")
+    assert refused["errors"][0]["loc"] == ["body", "file"]
+    assert "not a PNG" in refused["detail"]
+
+
 def test_an_upload_without_a_file_is_refused(sender: Client) -> None:
     problem(sender.http.post("/v1/files"), 422, "invalid_input")
     problem(sender.http.post("/v1/files", data={"file": "text"}), 422, "invalid_input")
@@ -238,9 +252,10 @@ def test_an_upload_without_a_file_is_refused(sender: Client) -> None:
         ("http://127.0.0.1/picture.png", ""),
         ("file:///etc/passwd", "data URI"),
         ("/etc/passwd", "data URI"),
-        ("", "at least 1"),
-        ("data:image/png,hello", "data:image/png;base64"),
-        ("data:text/plain;base64,aGVsbG8=", "data:image/png;base64"),
+        ("", "give an image"),
+        ("data:image/png", "no comma"),
+        ("data:image/png,hello", "not a PNG"),
+        ("data:text/plain;base64,aGVsbG8=", "not a PNG"),
         ("data:image/png;base64,%%%", "base64"),
         ("file_nope", "no such uploaded file"),
         ("file_" + "0" * 26, "no such uploaded file"),

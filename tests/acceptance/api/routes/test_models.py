@@ -85,6 +85,7 @@ def test_the_account_tells_tier_limits_and_allowances(stack: Stack) -> None:
         "models": None,
         "allowance_models": None,
         "cancel_charge": "steps",
+        "keep_seconds": 30 * 24 * 3600,
     }
     assert account["stored_bytes"] == 0
     assert account["allowances"] == {

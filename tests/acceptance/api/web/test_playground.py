@@ -126,7 +126,7 @@ def test_a_link_signs_a_browser_in_that_paints_and_watches(browser: Browser, sta
             link = sessions.create_link(session, key_id, seconds=60)
         page.goto(f"/playground/sign-in?link={link}")
         expect(page.locator(".quote")).to_have_text("To see the price, fill in: Prompt.")
-        page.get_by_label("Prompt").fill("a red circle on a blue background")
+        page.get_by_label("Prompt", exact=True).fill("a red circle on a blue background")
         page.get_by_text("16:9").click()
         page.get_by_label("Steps", exact=True).fill("50")
         page.get_by_role("button", name="Choose a random seed").click()
@@ -153,7 +153,7 @@ def test_a_queued_job_shows_its_position_and_is_canceled(
     artist: Visit, tenant: Client, stack: Stack
 ) -> None:
     page = artist.page
-    page.get_by_label("Prompt").fill("a green star")
+    page.get_by_label("Prompt", exact=True).fill("a green star")
     with stack.paused("flux.1-demo"):
         before = tenant.paint()
         job_id = submit(page)
@@ -170,7 +170,7 @@ def test_a_queued_job_shows_its_position_and_is_canceled(
 
 def test_only_the_masked_area_is_repainted(artist: Visit, tenant: Client, drawn: Path) -> None:
     page = artist.page
-    page.get_by_label("Prompt").fill("a yellow square on a blue background")
+    page.get_by_label("Prompt", exact=True).fill("a yellow square on a blue background")
     page.get_by_text("Start from a picture").click()
     page.locator("picture-drop input[type=file]").set_input_files(drawn)
     layer = page.locator(".mask-layer")
@@ -225,7 +225,7 @@ def test_a_painted_picture_is_analysed(artist: Visit, tenant: Client, stack: Sta
 
 def test_another_models_form_keeps_the_values_that_it_uses(artist: Visit, drawn: Path) -> None:
     page = artist.page
-    page.get_by_label("Prompt").fill("a star")
+    page.get_by_label("Prompt", exact=True).fill("a star")
     page.get_by_text("Start from a picture").click()
     page.locator("picture-drop input[type=file]").set_input_files(drawn)
     expect(page.locator("picture-drop input[name=image]")).to_have_value(re.compile("^file_"))
@@ -247,7 +247,7 @@ def test_settings_are_reused_and_paint_the_same_picture(artist: Visit, tenant: C
     page = artist.page
     page.reload()
     page.locator(f"#shot-{first['id']}").get_by_role("link", name="Reuse settings").click()
-    expect(page.get_by_label("Prompt")).to_have_value("a blue star")
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("a blue star")
     expect(page.get_by_label("Seed", exact=True)).to_have_value(str(2**64 - 1))
     expect(page.get_by_label("Width")).to_have_value("128")
     again = submit(page)
@@ -257,7 +257,7 @@ def test_settings_are_reused_and_paint_the_same_picture(artist: Visit, tenant: C
 
 def test_the_form_shows_its_errors(artist: Visit) -> None:
     page = artist.page
-    page.get_by_label("Prompt").fill("a star")
+    page.get_by_label("Prompt", exact=True).fill("a star")
     page.get_by_text("Custom").click()
     page.get_by_label("Width").fill("512")
     page.get_by_label("Height").fill("512")
@@ -279,7 +279,7 @@ def test_the_code_submits_the_same_job_as_the_form(
     page = artist.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     prompt = 'a "red" circle, it\'s $HOME\n`x` \\ on blue'
-    page.get_by_label("Prompt").fill(prompt)
+    page.get_by_label("Prompt", exact=True).fill(prompt)
     page.get_by_label("Seed", exact=True).fill("7")
     page.get_by_text("Show as code").click()
     expect(page.locator("#sample-1")).to_contain_text('"seed": 7')
@@ -306,7 +306,7 @@ def test_the_code_submits_the_same_job_as_the_form(
 
 def test_the_client_of_the_code_is_chosen_by_keys_and_stays(artist: Visit) -> None:
     page = artist.page
-    page.get_by_label("Prompt").fill("a red circle")
+    page.get_by_label("Prompt", exact=True).fill("a red circle")
     page.get_by_text("Show as code").click()
     expect(page.locator("#sample-1")).to_contain_text("a red circle")
     page.locator("#language-1").focus()
@@ -315,7 +315,7 @@ def test_the_client_of_the_code_is_chosen_by_keys_and_stays(artist: Visit) -> No
     expect(page.locator("#sample-3")).to_be_visible()
     expect(page.locator("#sample-3")).to_contain_text("x-key")
     expect(page.locator("#sample-1")).to_be_hidden()
-    page.get_by_label("Prompt").fill("a blue square")
+    page.get_by_label("Prompt", exact=True).fill("a blue square")
     expect(page.locator("#sample-3")).to_contain_text("a blue square")
     expect(page.locator("#sample-3")).to_be_visible()
     page.wait_for_load_state("networkidle")  # each new price draws the samples again

@@ -40,7 +40,7 @@ def test_the_demo_paints_looks_and_prints_the_bill(tmp_path: Path) -> None:
 
 
 def test_a_demo_of_what_cannot_be_painted_says_why(stack: Stack, tmp_path: Path) -> None:
-    with pytest.raises(DemoError, match="at least 1 character"):
+    with pytest.raises(DemoError, match="give a prompt"):
         run_demo(stack.url, stack.facts["api_key"], " ", tmp_path)
     with pytest.raises(DemoError, match="not valid"):
         run_demo(stack.url, "no key", "a red circle", tmp_path)

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from api.app import _ROUTERS
 from api.core import json_body
 from api.core.json_body import JsonRoute
+from api.core.json_parser import JsonError, parse
 from api.middleware.body_limit import BodyLimit, release_body
 from api.resources.body_budget import BodyBudget
 
@@ -87,6 +88,26 @@ def test_its_bytes_are_not_kept_and_its_room_is_given_back() -> None:
 )
 def test_what_is_no_json_is_refused(content: bytes, status: int) -> None:
     assert post(content).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('{"a": {"b": NaN}}', ("a", "b")),
+        ('{"a": [1, -Infinity]}', ("a", 1)),
+        ('[{"a": 1e999}]', (0, "a")),
+        ('{"a": -1e999}', ("a",)),
+        ('{"a": ' + "9" * 5_000 + "}", ("a",)),
+        ("NaN", ()),
+        ('{"a": NaN, "a": 1}', ()),
+        ('{"x": ' + "[" * 900 + "NaN" + "]" * 900 + "}", ("x", *([0] * 900))),
+    ],
+)
+def test_a_number_that_is_none_is_refused_at_its_place(text: str, place: tuple[Any, ...]) -> None:
+    for with_duplicates in (False, True):
+        with pytest.raises(JsonError) as caught:
+            parse(text.encode(), with_duplicates=with_duplicates)
+        assert (caught.value.place, caught.value.kind) == (place, "number_invalid")
 
 
 def test_what_is_not_called_json_is_not_parsed() -> None:
