@@ -174,11 +174,12 @@ def test_a_slip_in_an_upload_is_told(client: TestClient) -> None:
     for sent in (
         {"content": png, "headers": {"Content-Type": "image/png"}},
         {"files": {"file": (None, "abc")}},
-        {"files": {"picture": ("a.png", png)}},
         {"data": {"file": "abc"}},
     ):
         said = detail(client.post("/v1/files", **sent), 422)  # type: ignore[arg-type]
         assert "multipart/form-data" in said
+    misnamed = client.post("/v1/files", files={"picture": ("a.png", png)})
+    assert "takes no 'picture'; it takes file" in detail(misnamed, 422)
     large = client.post("/v1/files", files={"file": ("a.png", bytes(20_000_500))})
     assert "20000500 bytes" in detail(large, 422)
 
