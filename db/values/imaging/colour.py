@@ -14,6 +14,7 @@ from db.values.imaging.source import ColourSpace, Icc
 _SPACE_AT = 16
 _MODES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}
 _TAGS_AT, _TAG_BYTES, _MAX_TAGS = 128, 12, 100
+_FLOAT_TAGS = (b"D2B0", b"D2B1", b"D2B2", b"D2B3")
 
 MAX_PROFILE_BYTES = 4_000_000
 """The largest ICC profile that is looked at. Those of printing presses have one or two million."""
@@ -59,12 +60,26 @@ def _is_whole(profile: bytes) -> bool:
 
 
 def _transform(profile: bytes, given: str, result: str) -> ImageCms.ImageCmsTransform:
-    opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    opened = ImageCms.ImageCmsProfile(io.BytesIO(_as_browsers_read(profile)))
     # Browsers prefer the table of this intent; littlecms reads no other one for it.
     intent = Intent.PERCEPTUAL if b"A2B0" in _tags(profile) else Intent.RELATIVE_COLORIMETRIC
     # The white of a table is what the table says, as browsers have it.
     flags = ImageCms.Flags.NOWHITEONWHITEFIXUP
     return ImageCms.buildTransform(opened, _srgb(), given, result, intent, flags)
+
+
+def _as_browsers_read(profile: bytes) -> bytes:
+    """The profile without the tables of floats, which browsers ignore and littlecms prefers.
+
+    Each of their elements is computed for every colour of a cube, and the elements may share their
+    bytes: a small file would keep littlecms busy for an hour.
+    """
+    read = bytearray(profile)
+    for n, tag in enumerate(_tags(profile)):
+        if tag in _FLOAT_TAGS:
+            start = _TAGS_AT + 4 + n * _TAG_BYTES
+            read[start : start + 1] = b"x"
+    return bytes(read)
 
 
 def _tags(profile: bytes) -> list[bytes]:

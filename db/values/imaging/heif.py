@@ -85,6 +85,13 @@ class _Meta:
     primary: int | None = None
     properties: list[tuple[bytes, memoryview]] = field(default_factory=list)
     owned: dict[int, list[int]] = field(default_factory=dict)
+    parts: int = 0
+
+    def count(self, parts: int, noun: str) -> None:
+        """Count what is read: each box may be small, and there may be many of them."""
+        self.parts += parts
+        if self.parts > MAX_PARTS:
+            raise too_many_parts(noun)
 
 
 def _shown(data: bytes) -> _Properties:
@@ -111,8 +118,11 @@ def _read_meta(data: bytes) -> _Meta:
 
 def _read_properties(meta: _Meta, content: memoryview) -> None:
     for kind, inner in _boxes(content):
+        meta.count(1, "boxes")
         if kind == b"ipco":
-            meta.properties += _boxes(inner)
+            properties = list(_boxes(inner))
+            meta.count(len(properties), "boxes")
+            meta.properties += properties
         elif kind == b"ipma":
             _read_owners(meta, inner)
 
@@ -121,13 +131,13 @@ def _read_owners(meta: _Meta, content: memoryview) -> None:
     """Read which item has which properties: `ipma`."""
     version, is_wide = content[0], content[3] & 1
     (count,) = struct.unpack_from(">I", content, 4)
-    if count > MAX_PARTS:
-        raise too_many_parts("items")
+    meta.count(count, "items")
     at = 8
     for _ in range(count):
         name_bytes = 4 if version else 2
         item = int.from_bytes(content[at : at + name_bytes], "big")
         owned = content[at + name_bytes]
+        meta.count(owned, "properties")
         at += name_bytes + 1
         width = 2 if is_wide else 1
         largest = 0x7FFF if is_wide else 0x7F

@@ -26,13 +26,19 @@ def main() -> int:
     except MemoryError:
         return _TOO_LARGE
     except Exception as error:  # noqa: BLE001 - whatever a decoder finds wrong is the file's fault
-        sys.stdout.write(str(error) or type(error).__name__)
+        sys.stdout.write(_reason(error))
         return _REFUSED
     header = json.dumps([picture.mode, *picture.size])
     sys.stdout.buffer.write(header.encode() + b"\n")
     if wanted == "pixels":
         sys.stdout.buffer.write(picture.tobytes())
     return 0
+
+
+def _reason(error: Exception) -> str:
+    # Pillow's message names an address in memory.
+    is_unknown = type(error).__name__ == "UnidentifiedImageError"
+    return "its decoder does not know it" if is_unknown else str(error) or type(error).__name__
 
 
 def _decode(kind: str, data: bytes) -> Any:

@@ -60,6 +60,22 @@ def table(
     return _profile(space, b"Lab ", [(b"wtpt", _xyz(D50)), (tag, content)], kind=kind)
 
 
+def floats(profile: bytes, tag: bytes, elements: int) -> bytes:
+    """A profile with a table of floats for one intent, whose elements all share their bytes."""
+    matrix = b"matf\0\0\0\0" + struct.pack(">HH12f", 3, 3, 0, 1, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0)
+    place = struct.pack(">II", 16 + 8 * elements, len(matrix))
+    content = b"mpet\0\0\0\0" + struct.pack(">HHI", 3, 3, elements) + place * elements + matrix
+    count, at = int.from_bytes(profile[128:132], "big"), 132
+    listed = b"".join(
+        struct.pack(">4sII", name, start + 12, size)
+        for name, start, size in struct.iter_unpack(">4sII", profile[at : at + 12 * count])
+    )
+    listed += struct.pack(">4sII", tag, len(profile) + 12, len(content))
+    rest = listed + profile[at + 12 * count :] + content
+    size = struct.pack(">I", at + len(rest))
+    return size + profile[4:8] + b"\4\x30" + profile[10:128] + struct.pack(">I", count + 1) + rest
+
+
 def _lab16(lightness: float, a: float, b: float) -> bytes:
     values = (lightness * 652.8, (a + 128) * 256, (b + 128) * 256)
     return struct.pack(">3H", *(min(65535, max(0, round(each))) for each in values))
