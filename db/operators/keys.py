@@ -1,9 +1,9 @@
 """Operators' own API keys: rows like those of tenants, with a role; each change is audited."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from db.operators import audit
@@ -12,12 +12,20 @@ from db.tables import ApiKey
 from db.tenants import api_keys
 from db.tenants.api_keys import OperatorRole
 
+_TAKE_OVER = timedelta(hours=1)
+"""The time for which another operator's key must last before a key is revoked."""
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
 
 class LastOperatorError(Exception):
-    """Without this key no operator could change anything."""
+    """Without this key no operator could change anything, now or an hour later."""
 
     def __init__(self) -> None:
-        super().__init__("this is the last key that may change things; make another one first")
+        super().__init__(
+            "this is the last key that may change things and does not end within an hour; make "
+            "another one first"
+        )
 
 
 def list_keys(session: Session) -> Sequence[ApiKey]:
@@ -68,9 +76,16 @@ def revoke(session: Session, actor: Actor, key_id: str) -> bool:
 
 def _require_another(session: Session, key_id: str) -> None:
     # The lock serializes two operators who revoke each other's key.
-    may_write = select(ApiKey.id).where(ApiKey.role == OperatorRole.OPERATOR, api_keys.is_valid())
-    valid = session.scalars(may_write.order_by(ApiKey.id).with_for_update()).all()
-    if valid == [key_id]:
+    may_write = select(ApiKey.id, ApiKey.expires_at, func.now().label("now")).where(
+        ApiKey.role == OperatorRole.OPERATOR, api_keys.is_valid()
+    )
+    rows = session.execute(may_write.order_by(ApiKey.id).with_for_update()).all()
+    own = next((row for row in rows if row.id == key_id), None)
+    if own is None:
+        return
+    # A key that ends soon takes over from one that ends sooner, and from no other.
+    enough = min(own.now + _TAKE_OVER, own.expires_at or _NEVER)
+    if not any((row.expires_at or _NEVER) >= enough for row in rows if row is not own):
         raise LastOperatorError
 
 

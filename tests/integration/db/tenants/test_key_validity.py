@@ -108,6 +108,21 @@ def test_an_expired_key_is_no_other_key_of_an_operator(database: Database) -> No
         assert operator_keys.revoke(session, ME, first)
 
 
+def test_a_key_that_ends_within_minutes_takes_over_from_one_that_ends_sooner_alone(
+    database: Database,
+) -> None:
+    lasting, _ = make_key(database)
+    brief, _ = make_key(database, lifetime=600)
+    briefer, _ = make_key(database, lifetime=60)
+    with database.transaction() as session, pytest.raises(LastOperatorError):
+        operator_keys.revoke(session, ME, lasting)
+    with database.transaction() as session:
+        assert operator_keys.revoke(session, ME, briefer)
+        assert operator_keys.revoke(session, ME, brief)
+    with database.transaction() as session, pytest.raises(LastOperatorError):
+        operator_keys.revoke(session, ME, lasting)
+
+
 def test_the_end_of_a_key_is_in_the_audit_log(database: Database) -> None:
     with database.transaction() as session:
         for lifetime in (DAY, None):

@@ -70,6 +70,11 @@ def test_a_large_bmp_of_runs_is_refused_because_they_are_unpacked_slowly() -> No
     assert "save it again as PNG" in refusal(runs)
 
 
+def test_a_bmp_whose_runs_fill_many_rows_is_refused() -> None:
+    few_bytes = resized(resized(BMP, 30, "<I", 1), 18, "<ii", 16_000, -1_250)
+    assert "save it again as PNG" in refusal(few_bytes)
+
+
 @pytest.mark.parametrize("data", [b"BM", BMP[:30], BMP[:-200], b"BM" + bytes(60)])
 def test_a_bmp_without_a_whole_picture_is_refused(data: bytes) -> None:
     assert "damaged" in refusal(data)
