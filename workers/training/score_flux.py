@@ -91,22 +91,19 @@ def run_single(adapter: Adapter, work: Work) -> Output:
 @click.command()
 @click.option("--prompts", type=click.IntRange(min=1), default=200, show_default=True)
 @click.option("--seed", type=int, default=20261126, show_default=True, help="Seed of the prompts.")
-@click.option("--insert", default="", help="Put this text into each prompt, unknown to the check.")
 @click.option(
-    "--after",
-    type=click.IntRange(min=0),
-    default=3,
-    show_default=True,
-    help="The number of words before the inserted text.",
+    "--insert",
+    type=(click.IntRange(min=0), str),
+    default=(0, ""),
+    metavar="WORDS TEXT",
+    help="Put a text, which the check does not know, after so many words of each prompt.",
 )
 @size_options
 @scoring_options
 def main(
-    *,
     prompts: int,
     seed: int,
-    insert: str,
-    after: int,
+    insert: tuple[int, str],
     width: int | None,
     height: int | None,
     weights: Path | None,
@@ -121,7 +118,7 @@ def main(
     """
     torch.set_num_threads(threads)
     flux = load_adapter(FLUX_VARIANT, device, weights)
-    edit = partial(with_insertion, text=insert, after=after)
+    edit = partial(with_insertion, after=insert[0], text=insert[1])
     generate = AdapterImageGenerator(flux, edit, width=width, height=height)
     detect = AdapterObjectDetector(load_adapter(FLORENCE2_VARIANT, device))
     for name, value in evaluate(prompts, seed, generate, detect).items():
