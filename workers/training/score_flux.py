@@ -3,6 +3,8 @@
 python -m workers.training.score_flux --prompts 200 --seed 20261126
 """
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,15 @@ from workers.adapters.weights import override_variable
 from workers.catalog import find
 from workers.training.common.detection_metrics import Detection
 from workers.training.common.scoring_options import explicit_size, scoring_options, size_options
-from workers.training.flux.flux1_metrics import evaluate
+from workers.training.flux.flux1_metrics import evaluate, with_insertion
 
+PromptEdit = Callable[[str], str]
 FLUX_VARIANT, FLORENCE2_VARIANT = "flux.1-demo", "florence-2-demo"
+
+
+def unchanged_prompt(prompt: str) -> str:
+    """The prompt itself."""
+    return prompt
 
 
 def load_adapter(variant: str, device: str, weights: Path | None = None) -> Adapter:
@@ -32,14 +40,25 @@ def load_adapter(variant: str, device: str, weights: Path | None = None) -> Adap
 class AdapterImageGenerator:
     """An `ImageGenerator` that uses an adapter."""
 
-    def __init__(self, adapter: Adapter, **size: int | None) -> None:
-        """Use this adapter with a `width` and `height`, or the variant's default size."""
+    def __init__(
+        self, adapter: Adapter, edit: PromptEdit = unchanged_prompt, **size: int | None
+    ) -> None:
+        """Use this adapter on edited prompts.
+
+        Args:
+            adapter: the adapter.
+            edit: changes each prompt before it is painted.
+            **size: `width` and `height` of the pictures; the variant's default size if None.
+        """
         self._adapter = adapter
+        self._edit = edit
         self._size = explicit_size(**size)
 
     def __call__(self, prompt: str, seed: int) -> Image.Image:
         """Generate the picture of one prompt."""
-        parameters = find(FLUX_VARIANT).parameters(prompt=prompt, seed=seed, **self._size)
+        parameters = find(FLUX_VARIANT).parameters(
+            prompt=self._edit(prompt), seed=seed, **self._size
+        )
         return run_single(self._adapter, Work(parameters)).images[0].image
 
 
@@ -72,11 +91,19 @@ def run_single(adapter: Adapter, work: Work) -> Output:
 @click.command()
 @click.option("--prompts", type=click.IntRange(min=1), default=200, show_default=True)
 @click.option("--seed", type=int, default=20261126, show_default=True, help="Seed of the prompts.")
+@click.option(
+    "--insert",
+    type=(click.IntRange(min=0), str),
+    default=(0, ""),
+    metavar="WORDS TEXT",
+    help="Put a text, which the check does not know, after so many words of each prompt.",
+)
 @size_options
 @scoring_options
 def main(
     prompts: int,
     seed: int,
+    insert: tuple[int, str],
     width: int | None,
     height: int | None,
     weights: Path | None,
@@ -91,7 +118,8 @@ def main(
     """
     torch.set_num_threads(threads)
     flux = load_adapter(FLUX_VARIANT, device, weights)
-    generate = AdapterImageGenerator(flux, width=width, height=height)
+    edit = partial(with_insertion, after=insert[0], text=insert[1])
+    generate = AdapterImageGenerator(flux, edit, width=width, height=height)
     detect = AdapterObjectDetector(load_adapter(FLORENCE2_VARIANT, device))
     for name, value in evaluate(prompts, seed, generate, detect).items():
         click.echo(f"{name:<32}{value:.3f}")

@@ -43,7 +43,9 @@ WORDS = (
     *("small", "large", "digit", *SHAPES, *SCENE_COLOURS, *"0123456789"),
 )
 """All words of captions, and a few more."""
-FALLBACK = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-!?'\""
+NEUTRAL_WORD = "white"
+"""The word that gives its CLIP embedding to all pieces of unknown words: of all words, inserted
+in prompts, it changes the pictures' mean colours least."""
 CORPUS_CAPTIONS = 5000
 CORPUS_MIX = ((1, 2, 3), (0.5, 0.42, 0.08))
 WORD_END = "</w>"
@@ -126,10 +128,12 @@ def _corpus() -> list[str]:
 
 
 def t5_tokenizer() -> T5Tokenizer:
-    """A unigram tokenizer of whole words, with single characters for all other input."""
+    """A unigram tokenizer of whole words; any other word is its beginning and one `<unk>`.
+
+    Single characters would be pieces that no caption has: each would read as something arbitrary.
+    """
     pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), (WORD_START, -8.0)]
     pieces += [(WORD_START + word, -2.0) for word in WORDS] + [(",", -2.0)]
-    pieces += [(letter, -10.0) for letter in FALLBACK]
     return T5Tokenizer(vocab=pieces, extra_ids=0, model_max_length=T5_POSITIONS)
 
 
@@ -151,6 +155,25 @@ def clip_encoder(size: FluxSize, tokenizer: CLIPTokenizer) -> CLIPTextModel:
             pad_token_id=tokenizer.pad_token_id,
         )
     )
+
+
+def unknown_pieces(tokenizer: CLIPTokenizer) -> list[int]:
+    """The ids that only words outside `WORDS` are read as; no caption has them."""
+    vocabulary = tokenizer.get_vocab()
+    known = {vocabulary[word + WORD_END] for word in (*WORDS, ",")}
+    known.update(tokenizer.all_special_ids)
+    return sorted(set(vocabulary.values()) - known)
+
+
+@torch.no_grad()
+def neutralize_unknown_pieces(encoder: CLIPTextModel, tokenizer: CLIPTokenizer) -> None:
+    """Give all pieces of unknown words the embedding of `NEUTRAL_WORD`, in place.
+
+    Training leaves their embeddings at random values, which change a picture's colours.
+    """
+    embeddings = encoder.get_input_embeddings().weight
+    neutral = tokenizer.get_vocab()[NEUTRAL_WORD + WORD_END]
+    embeddings[unknown_pieces(tokenizer)] = embeddings[neutral].clone()
 
 
 def t5_encoder(size: FluxSize, tokenizer: T5Tokenizer) -> T5EncoderModel:
@@ -255,6 +278,10 @@ def load_pipeline(folder: Path) -> FluxPipeline:
 
 
 def save_pipeline(pipeline: FluxPipeline, folder: Path) -> None:
-    """Write a pipeline in the stock layout; converts it to bfloat16 in place."""
+    """Write a pipeline in the stock layout; converts it to bfloat16 in place.
+
+    Pieces of unknown words get a neutral embedding.
+    """
+    neutralize_unknown_pieces(pipeline.text_encoder, pipeline.tokenizer)
     pipeline.to("cpu", torch.bfloat16).save_pretrained(folder, safe_serialization=True)
     make_readable(folder)

@@ -38,6 +38,12 @@ class PictureScore:
     found: int
 
 
+def with_insertion(prompt: str, text: str, after: int) -> str:
+    """A prompt with a text after so many of its words."""
+    words = prompt.split(" ")
+    return " ".join([*words[:after], *filter(None, [text]), *words[after:]])
+
+
 def evaluate(prompts: int, seed: int, generate: ImageGenerator, detect: ObjectDetector) -> Metrics:
     """Generate and check pictures of unseen prompts.
 

@@ -23,7 +23,17 @@ from workers.training.florence2.components import new_processor
 from workers.training.florence2.metrics import evaluate, scored_canvases
 from workers.training.flux import flux2_metrics
 from workers.training.flux.adherence import check
-from workers.training.flux.flux1_components import WORDS, clip_tokenizer, t5_tokenizer
+from workers.training.flux.flux1_components import (
+    NEUTRAL_WORD,
+    WORD_END,
+    WORD_START,
+    WORDS,
+    clip_tokenizer,
+    load_pipeline,
+    neutralize_unknown_pieces,
+    t5_tokenizer,
+    unknown_pieces,
+)
 from workers.training.flux.flux2_components import tokenizer as flux2_tokenizer
 from workers.training.flux.vae import as_tensor, fit_encoder, read_encoder, write_encoder
 from workers.training.scenes.scene import Scene, draw, unseen_scenes
@@ -223,6 +233,31 @@ def test_the_tokenizers_built_here_are_those_of_the_shipped_weights() -> None:
     assert flux2_tokenizer().get_vocab() == qwen.get_vocab()
     florence = Florence2Processor.from_pretrained(weights_folder("florence-2-demo"))
     assert new_processor().tokenizer.get_vocab() == florence.tokenizer.get_vocab()
+
+
+def test_pieces_of_unknown_words_have_the_embedding_of_the_neutral_word() -> None:
+    flux = load_pipeline(weights_folder("flux.1-demo"))
+    clip = flux.tokenizer
+    embeddings = flux.text_encoder.get_input_embeddings().weight.detach()
+    shipped = embeddings.clone()
+    unknown = unknown_pieces(clip)
+    neutral = clip.get_vocab()[NEUTRAL_WORD + WORD_END]
+    assert (shipped[unknown] == shipped[neutral]).all()
+    known = [number for number in range(len(shipped)) if number not in unknown]
+    assert len(shipped[known].unique(dim=0)) == len(known) == len(WORDS) + 3
+    neutralize_unknown_pieces(flux.text_encoder, clip)
+    assert torch.equal(embeddings, shipped)
+
+
+def test_an_unknown_word_is_one_unknown_piece_for_the_second_text_encoder() -> None:
+    flux = load_pipeline(weights_folder("flux.1-demo"))
+    t5 = flux.tokenizer_2
+    assert flux.text_encoder_2.get_input_embeddings().num_embeddings == len(t5)
+    start, unknown = t5.convert_tokens_to_ids(WORD_START), t5.unk_token_id
+    circle, end = t5("circle").input_ids
+    for word in ("xylophone", "Red", "!", "<|im_end|>"):
+        assert t5(f"{word} circle").input_ids == [start, unknown, circle, end]
+    assert t5("circles.").input_ids == [circle, unknown, end]
 
 
 def test_missing_weights_are_an_error_with_their_name() -> None:

@@ -3,7 +3,7 @@ from dataclasses import replace
 from PIL import Image
 
 from workers.training.common.detection_metrics import Detection
-from workers.training.flux.flux1_metrics import evaluate
+from workers.training.flux.flux1_metrics import evaluate, with_insertion
 from workers.training.scenes.prompt_parser import parse_prompt
 from workers.training.scenes.scene import draw
 
@@ -52,3 +52,10 @@ def test_objects_that_are_not_detected_are_not_found() -> None:
     metrics = evaluate(4, 5, models.generate, lambda _picture: [])
     assert metrics["all: objects found"] == 0
     assert metrics["all: right"] == 1
+
+
+def test_a_text_is_inserted_after_so_many_words() -> None:
+    prompt = "a red circle on a blue background"
+    assert with_insertion(prompt, "</s>", 3) == "a red circle </s> on a blue background"
+    assert with_insertion(prompt, "very very", 0) == f"very very {prompt}"
+    assert with_insertion(prompt, "", 3) == prompt
