@@ -26,7 +26,8 @@ class BlankParameters:
         """Forward the request."""
         if scope["type"] == "http" and _is_reading(scope):
             query: bytes = scope["query_string"]
-            scope = {**scope, "query_string": without_blanks(query), SENT_QUERY: query}
+            # In the same scope: the log and the metrics read the route that is found by it.
+            scope["query_string"], scope[SENT_QUERY] = without_blanks(query), query
         await self._app(scope, receive, send)
 
 
