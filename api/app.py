@@ -97,6 +97,9 @@ _ASSETS = "/docs/assets"
 GUARDED = ("account", "admin", "files", "jobs", "usage", "webhooks")
 """The first segments below `/v1/` of the calls that need a key."""
 
+_CLOSED = (dashboard.PATH, playground.PATH, "/docs", "/metrics", "/v1/admin")
+"""Paths that are open to no other origin, with all below them."""
+
 _SIGN_IN_BYTES = 16_384
 _FORM_BYTES = 1_000_000
 _MULTIPART_BYTES = 65_536
@@ -190,7 +193,7 @@ class _Application(DescribedApp):
         more = HTTPS_ONLY if self.https_only else {}
         logged = RequestLog(super().build_middleware_stack())
         secured = SecurityHeaders(logged, NO_CONTENT_POLICY, more)
-        shared = CrossOrigin(secured, self.cors_origins)
+        shared = CrossOrigin(secured, self.cors_origins, _CLOSED)
         routed = SurfaceRouting(shared, [each.surface for each in mounting.SURFACES])
         spelled = TrailingSlash(routed, [f"{site.PATH}/" for site in (dashboard, playground)])
         return ForwardedHeaders(HeadRequests(spelled), trusted=self.trusted_proxies)

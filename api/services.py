@@ -34,7 +34,8 @@ from workers.messaging.queue import QueueNotifier
 from workers.outbound import OutboundSettings
 
 _PAGE_THREADS = 4
-_JOB_END_SECONDS = 5.0
+_JOB_END_SECONDS = 1.0
+"""Also the longest time for which a waiter may be sent contents that were removed meanwhile."""
 
 
 @dataclass(frozen=True)

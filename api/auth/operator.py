@@ -7,7 +7,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from api.auth.tenant import KeyDep
 from api.core.errors import ProblemError, operator_only
-from api.core.request_log import HEADER, ID_PATTERN, request_id
+from api.core.request_log import HEADER, request_id
 from api.services import ServicesDep
 from db.operators.audit import Actor
 from db.tenants.api_keys import Identity, OperatorRole
@@ -42,8 +42,8 @@ async def _writer(
         str | None,
         Header(
             alias=HEADER.lower(),
-            pattern=ID_PATTERN,
-            description="Your own id; the answer has it, and the audit log stores it",
+            description="Your own id, of at most 100 letters, digits and `._~:/+=@#-`: the answer "
+            "has it, and the audit log stores it; any other is replaced",
         ),
     ] = None,
 ) -> Actor:

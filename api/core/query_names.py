@@ -12,6 +12,7 @@ from fastapi.dependencies.models import Dependant
 from pydantic import BaseModel
 
 from api.core.errors import invalid
+from db.values.blank import is_blank
 
 _CALLS = "/v1/"
 _LINKS = "/v1/artifacts/"
@@ -27,6 +28,13 @@ def unknown_names(request: Request) -> list[str]:
     """The names in a request's query that its route does not know, each once, in order."""
     declared = _declared_names(request)
     return [name for name in _sent_names(request) if name not in declared]
+
+
+def is_sent_blank(request: Request, name: str) -> bool:
+    """True when a request's query has the name without a value: `name`, or `name=`."""
+    query = _sent_query(request).decode("latin-1")
+    sent = parse_qsl(query, keep_blank_values=True)
+    return any(each == name and is_blank(value) for each, value in sent)
 
 
 def require_known_names(request: Request) -> None:

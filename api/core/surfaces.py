@@ -44,10 +44,11 @@ class Surface:
         name: its name in a job's row.
         prefix: the beginning of its canonical paths, such as "/openai".
         respond: its error shape.
-        open_paths: canonical paths whose calls need no key, as one pattern; what is in such a path
-            or its query grants the access.
+        open_paths: canonical paths of links, which need no key, as one pattern; a signature in
+            such a path or its query grants the access, also to pages of other origins.
         rewrites: other addresses of its calls.
         key_header: the header in which its clients send their keys, for the refusal without one.
+        open_calls: canonical paths of calls that need no key and are no links, as one pattern.
     """
 
     name: SurfaceName
@@ -56,6 +57,7 @@ class Surface:
     open_paths: re.Pattern[str] | None = None
     rewrites: Sequence[Rewrite] = ()
     key_header: str = KEY_HEADER
+    open_calls: re.Pattern[str] | None = None
 
     def has(self, path: str) -> bool:
         """True for a canonical path of this surface."""
@@ -63,8 +65,11 @@ class Surface:
 
     def is_open(self, path: str) -> bool:
         """True for a call that needs no key."""
-        if path == self.prefix + DOCUMENT_PATH:
-            return True
+        is_call = self.open_calls is not None and self.open_calls.fullmatch(path) is not None
+        return is_call or path == self.prefix + DOCUMENT_PATH or self.is_link(path)
+
+    def is_link(self, path: str) -> bool:
+        """True for a link, which every page may read."""
         return self.open_paths is not None and self.open_paths.fullmatch(path) is not None
 
 

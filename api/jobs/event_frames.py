@@ -95,6 +95,8 @@ class FollowedJob:
         )
         if is_over(self.first):
             self.waiter.end()
+            # Another client's wait may remember those of a job whose contents are removed.
+            events = [each for each in events if each.event.type != "preview"]
         is_first = True
         while True:
             done = next((each for each in events if each.event.type == "done"), None)
@@ -123,6 +125,7 @@ class FollowedJob:
             tenant_id=self.caller.tenant_id,
             credential=self.caller.credential,
             job_id=self.first.id,
+            shared=not is_over(self.first),
         )
 
 

@@ -75,6 +75,7 @@ async def _await_end(
             tenant_id=caller.tenant_id,
             credential=caller.credential,
             job_id=job_id,
+            shared=True,
         )
         if ended is not None:
             return ended

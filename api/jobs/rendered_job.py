@@ -88,8 +88,18 @@ async def load_ended_job(
     tenant_id: str,
     credential: Credential,
     job_id: str,
+    shared: bool,
 ) -> RenderedJob | None:
-    """The job after its end, shared by all of its tenant's waiters; None when it is not over.
+    """The job after its end; None when it is not over.
+
+    Args:
+        services: the process's services.
+        views: renders it.
+        tenant_id: its owner.
+        credential: the client's, which must still be valid.
+        job_id: the job.
+        shared: True shares it with all of the tenant's waiters, for a moment. False for whoever
+            came after the end: the contents may have been removed, by any process.
 
     Raises:
         db.tenants.api_keys.InvalidKeyError: the credential is no longer valid.
@@ -102,7 +112,7 @@ async def load_ended_job(
         return job if is_over(job.view) else None
 
     key = (tenant_id, job_id, views.base, views.direct)
-    ended: RenderedJob | None = await services.job_ends.get(key, load)
+    ended: RenderedJob | None = await (services.job_ends.get(key, load) if shared else load())
     # After the load: who is shut out during it gets nothing of what it found.
     await services.credential_checks.require(credential)
     return ended

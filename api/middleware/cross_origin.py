@@ -8,15 +8,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.core.artifact_urls import DIRECT_ARTIFACTS
 from api.core.protocol.methods import METHODS
-from api.core.request_log import PROBES
-from api.core.surfaces import DOCUMENT_PATH, surface_of
+from api.core.surfaces import surface_of
 
 CROSS_ORIGIN = "bottega.cross_origin"
 """The scope's entry with the rules of the request's path; absent where no other origin may read."""
 
 _LINKS = ("/v1/artifacts/", f"{DIRECT_ARTIFACTS}/")
-_CALLS = "/v1/"
-_DOCUMENTS = frozenset({DOCUMENT_PATH, *PROBES} - {"/metrics"})
 _MAX_AGE_SECONDS = 7200
 """Browsers keep the answer to a preflight no longer."""
 
@@ -56,15 +53,19 @@ class CrossOrigin:
     """Adds the headers of CORS to every answer, also to those of errors.
 
     Signed links are open to every origin: who knows one may read it. Calls that take a key are
-    open to the origins of the settings; pages, which take a cookie, to none.
+    open to the origins of the settings, and so is the refusal of a path that does not exist. Pages,
+    which take a cookie, and operators' calls are open to none.
 
     Args:
         app: the application behind it.
         origins: the origins whose pages may call the service; `*` for all.
+        closed: paths that are open to no other origin, with all below them.
     """
 
-    def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
+    def __init__(self, app: ASGIApp, origins: Sequence[str], closed: Sequence[str]) -> None:
         self._app = app
+        self._closed = frozenset(closed)
+        self._rooms = tuple(f"{path}/" for path in closed)
         self._links = CrossOriginRules(app, ["*"])
         self._calls = CrossOriginRules(app, origins) if origins else None
 
@@ -85,11 +86,11 @@ class CrossOrigin:
         path: str = scope["path"]
         surface = surface_of(scope)
         if surface is not None:
-            is_link = surface.is_open(path) and path != surface.prefix + DOCUMENT_PATH
-            return self._links if is_link else self._calls
+            return self._links if surface.is_link(path) else self._calls
         if path.startswith(_LINKS):
             return self._links
-        return self._calls if path.startswith(_CALLS) or path in _DOCUMENTS else None
+        is_closed = path == "/" or path in self._closed or path.startswith(self._rooms)
+        return None if is_closed else self._calls
 
 
 def _open_to_all(rules: CrossOriginRules, send: Send) -> Send:

@@ -17,6 +17,7 @@ from api.core.json_body import JsonRoute
 from api.core.paging import decode_cursor, link_next_page
 from api.core.protocol.methods import is_head
 from api.core.protocol.preferences import preferences, preferred_wait
+from api.core.query_names import is_sent_blank
 from api.core.urls import base_url
 from api.jobs import actions, removal
 from api.jobs.long_poll import wait_until_over
@@ -50,7 +51,7 @@ Wait = Annotated[
     Query(
         ge=0,
         allow_inf_nan=False,
-        description=f"Seconds to wait for the job to be over: {_LONGEST}",
+        description=f"Seconds to wait for the job to be over: {_LONGEST}; so does `wait` alone",
     ),
 ]
 
@@ -138,13 +139,14 @@ async def get_job(
     The response has an `ETag`, and `Retry-After` while the job is not over.
     """
     views = JobViews(services, base_url(request, services.settings))
-    seconds = 0.0 if is_head(request.scope) else min(wait, services.settings.max_wait_seconds)
+    longest = services.settings.max_wait_seconds
+    seconds = longest if is_sent_blank(request, "wait") else min(wait, longest)
     job = await wait_until_over(
         services,
         views,
         caller,
         job_id=job_id,
-        seconds=seconds,
+        seconds=0.0 if is_head(request.scope) else seconds,
         disconnection=disconnection(request),
     )
     return _job_response(job, 200, {})

@@ -46,7 +46,8 @@ MAX_INPUT_ENTRIES = 100
 """More than any model has parameters: each unknown one would be an error of its own."""
 
 
-ShortText = Annotated[str, StringConstraints(max_length=500), AfterValidator(reject_nul)]
+MAX_SHORT_TEXT = 500
+ShortText = Annotated[str, StringConstraints(max_length=MAX_SHORT_TEXT), AfterValidator(reject_nul)]
 """Short text that the database can store. Half a surrogate pair is no text."""
 
 

@@ -20,8 +20,7 @@ FORMS: Mapping[str, str] = {
     r"^(auto|[1-9][0-9]{1,4}x[1-9][0-9]{1,4})$": "should be auto, or width and height in pixels, "
     "such as 1024x768",
     r"^[!-~]+$": "should be of ASCII letters, digits and signs, without spaces, such as a UUID",
-    r"^[!-~]{1,100}$": "should be of ASCII letters, digits and signs, 100 at most, without spaces",
-    r"^[^=]+=": "should be name=value",
+    "=": "should be name=value",
     r"^file_[0-9a-z]{26}$": "should be the id of a file: file_ and 26 letters and digits",
     r"^\d{1,4}\.(png|jpg|jpeg|webp|json)$": "should be a number and an ending, such as 0.png",
     r"^[^\n\r]*$": "should be one line",

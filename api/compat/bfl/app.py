@@ -41,7 +41,7 @@ SURFACE = MountedSurface(
         SurfaceName.BFL,
         _PREFIX,
         respond,
-        open_paths=re.compile(rf"{_PREFIX}/v1/get_result"),
+        open_calls=re.compile(rf"{_PREFIX}/v1/get_result"),
         rewrites=REWRITES,
         key_header="x-key: <key>",
     ),

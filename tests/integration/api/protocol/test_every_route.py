@@ -21,7 +21,7 @@ def walker(make_api: MakeApi, database: Database, tenant_id: str) -> Iterator[Wa
 
 
 def is_page(path: str) -> bool:
-    return path in ("/", "/docs", "/metrics") or path.startswith((*PAGES, "/docs/"))
+    return path in ("/", "/docs", "/metrics") or path.startswith((*PAGES, "/docs/", "/v1/admin/"))
 
 
 def test_head_is_get_without_a_body_on_every_path(walker: Walker) -> None:
@@ -110,6 +110,32 @@ def test_a_preflight_is_answered_on_every_path_without_a_key(walker: Walker) -> 
         assert other.status_code == 204
         if allowed != "*":
             assert "access-control-allow-origin" not in other.headers
+
+
+UNKNOWN = ("//v1/jobs", "/nothing", "/v1/nothing", "/v2/jobs", "/v1//jobs", "/api/jobs", "/V1/jobs")
+
+
+def test_a_path_that_does_not_exist_is_told_to_the_origins_that_are_set(walker: Walker) -> None:
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-key"}
+    for path in UNKNOWN:
+        url = f"http://testserver{path}"
+        for origin, allowed in ((ORIGIN, ORIGIN), ("https://other.example", None)):
+            for method in ("GET", "POST", "DELETE", "OPTIONS"):
+                answer = walker.http.request(
+                    method, url, headers={"Origin": origin}, follow_redirects=False
+                )
+                assert answer.headers.get("access-control-allow-origin") == allowed, (method, path)
+            preflight = walker.http.options(url, headers={**asked, "Origin": origin})
+            assert preflight.status_code == 204
+            assert preflight.headers.get("access-control-allow-origin") == allowed, path
+
+
+@pytest.mark.parametrize("path", ["/bfl/v1/get_result", "/v1/get_result"])
+def test_a_poll_without_a_key_is_no_signed_link(walker: Walker, path: str) -> None:
+    for origin, allowed in ((ORIGIN, ORIGIN), ("https://other.example", None), ("null", None)):
+        answer = walker.http.get(path, params={"id": "job_x"}, headers={"Origin": origin})
+        assert answer.status_code in (200, 404)
+        assert answer.headers.get("access-control-allow-origin") == allowed, origin
 
 
 def test_what_a_client_has_is_not_sent_again(walker: Walker) -> None:

@@ -1,5 +1,6 @@
 """Preferences and ends: `Prefer`, `?wait=`, HEAD of what waits, and streams that are over."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -47,6 +48,7 @@ def last_id(stream: str) -> str:
         (["respond-async", "wait=30"], "wait=0.05"),
         (['wait="5"; x=y, foo'], "wait=0.05"),
         (["foo=bar", "respond-async"], "respond-async"),
+        (["wait="], "wait=0.05"),
         (["wait=soon"], None),
         (["handling=lenient"], None),
     ],
@@ -65,6 +67,13 @@ def test_a_wait_beyond_the_longest_is_the_longest(client: TestClient) -> None:
     path = f"/v1/jobs/{made.json()['id']}"
     for wait in ("90", "1e9", "0"):
         assert client.get(path, params={"wait": wait}).status_code == 200
+    for blank in ("wait", "wait=", "wait=%20", "wait&wait=", "x=1&wait"):
+        began = time.monotonic()
+        answer = client.get(f"{path}?{blank}")
+        refused = blank in ("wait&wait=", "x=1&wait")
+        assert answer.status_code == (422 if refused else 200), blank
+        # Not its speed: it cannot have been answered before the longest wait was over.
+        assert refused or time.monotonic() - began >= 0.05
     for wait in ("-1", "nan", "inf", "soon"):
         assert client.get(path, params={"wait": wait}).status_code == 422
 

@@ -244,6 +244,11 @@ def test_every_form_that_changes_something_enters_it_under_the_id_of_its_request
         ("x" * 100, True),
         ("x" * 101, False),
         ("with space", False),
+        ('a"b<script>', False),
+        ("a'b&c", False),
+        ("a\\b", False),
+        ("${jndi}", False),
+        ("a%0d%0ab", False),
     ],
 )
 def test_an_id_is_one_value_in_the_answer_the_log_and_the_audit_log(
