@@ -3,12 +3,12 @@
 import csv
 import io
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import iterate_in_threadpool, run_in_threadpool
 from fastapi.responses import Response, StreamingResponse
 from sqlalchemy.orm import Session
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from api.accounts.export import TenantExport
 from api.auth.tenant import Caller, IdentifiedCallerDep, TenantId
 from api.core.errors import invalid, not_found
+from api.core.protocol.methods import is_head
 from api.schemas.jobs import AccountView, AllowanceView, UsageEventView, UsageSumView, UsageView
 from api.schemas.keys import KeyList, key_view
 from api.schemas.timestamps import Timestamp
@@ -97,7 +98,9 @@ def list_own_keys(services: ServicesDep, tenant_id: TenantId) -> KeyList:
         }
     },
 )
-async def export_account(services: ServicesDep, caller: IdentifiedCallerDep) -> Response:
+async def export_account(
+    request: Request, services: ServicesDep, caller: IdentifiedCallerDep
+) -> Response:
     """All your data as one ZIP file: account, keys without secrets, jobs, pictures, results, bills.
 
     One export is sent at a time. What changes meanwhile may be in it or not. A file that ends
@@ -109,6 +112,8 @@ async def export_account(services: ServicesDep, caller: IdentifiedCallerDep) -> 
         "Content-Disposition": f'attachment; filename="{caller.tenant_id}.zip"',
         "Cache-Control": "no-store",
     }
+    if is_head(request.scope):
+        await pieces.aclose()
     return StreamingResponse(_with_first(first, pieces), 200, headers, "application/zip")
 
 
@@ -118,8 +123,10 @@ async def _exported(services: Services, caller: Caller) -> AsyncGenerator[bytes,
 
     with services.exports.exporting(caller.tenant_id):
         export = await run_in_threadpool(TenantExport, services, caller.tenant_id, check)
-        async for piece in iterate_in_threadpool(export.pieces()):
-            yield piece
+        # Closed in their order, also when the client leaves: an archive ends its entry first.
+        with closing(export.pieces()) as pieces:
+            async for piece in iterate_in_threadpool(pieces):
+                yield piece
 
 
 async def _with_first(
