@@ -141,7 +141,7 @@ SLIPS: tuple[tuple[str | bytes, int, str], ...] = (
     (TEXT.replace("7", "True"), 422, "write true, false or null"),
     (TEXT.replace('"seed": 7', '"prompt": "y"'), 422, "input.prompt: the field is given twice"),
     (TEXT.replace('"model"', '"input": 7, "model"'), 422, "input: the field is given twice"),
-    (TEXT.replace("7", "1.8446744073709552e19"), 422, "input.seed: is too large for this"),
+    (TEXT.replace("7", "1.8446744073709552e19"), 422, "input.seed: is not exact in this"),
     (TEXT.replace("7", '"7"'), 422, "input.seed: should be a whole number, without quotes"),
     (TEXT.replace("7", "7.5"), 422, "input.seed: should be a whole number, without a fraction"),
     (TEXT.replace("seed", "sead"), 422, "did you mean seed?"),
