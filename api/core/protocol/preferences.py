@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - the grammar's word
 _PREFERENCE = re.compile(
-    rf'\s*({_TOKEN})(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_TOKEN})))?\s*(?:;.*)?', re.DOTALL
+    rf'\s*({_TOKEN})(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_TOKEN}))?)?\s*(?:;.*)?', re.DOTALL
 )
 _PARTS = re.compile(r'(?:"(?:[^"\\]|\\.)*"?|[^,])+')
 _SECONDS = re.compile(r"[0-9]+", re.ASCII)
