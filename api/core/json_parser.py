@@ -3,8 +3,14 @@
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from decimal import Decimal, InvalidOperation
 from typing import Any
+
+from api.core.protocol.slips import Slip
+from db.values.blank import is_absent
+from db.values.rounded import RoundedFloat
 
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff", b"\x00")
 """The beginnings of UTF-16 and UTF-32: JSON's first character is one of ASCII."""
@@ -42,37 +48,162 @@ class EncodingError(ValueError):
     """A body that is not in UTF-8."""
 
 
+Place = tuple[str | int, ...]
+"""The path to a value."""
+
+
+class _Duplicates:
+    """The objects in which a name stands twice."""
+
+    def __init__(self) -> None:
+        self._found: list[tuple[dict[str, Any], list[str]]] = []
+
+    def object_of(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) < len(pairs):
+            counts = Counter(name for name, _ in pairs)
+            self._found.append((made, [name for name, count in counts.items() if count > 1]))
+        return made
+
+    def places(self, parsed: Any) -> list[Place]:
+        """The paths to the names, but for those within a value that another one replaced."""
+        found = {id(made): names for made, names in self._found}
+        if not found:
+            return []
+        return [
+            (*place, name)
+            for place, each in _values(parsed)
+            for name in (found.get(id(each), ()) if isinstance(each, dict) else ())
+        ]
+
+    def refuse(self, parsed: Any) -> None:
+        """Raise for the first name that stands twice.
+
+        Raises:
+            JsonError: there is one.
+        """
+        for _, names in self._found[:1]:
+            place = next(iter(self.places(parsed)), (names[0],))
+            message = "the field is given twice: give it once"
+            raise JsonError(message, place, "duplicate_field")
+
+
+class _NoNumbers:
+    """Numbers that the standard parser takes, or stumbles over, and no request may have.
+
+    The parser does not tell where a value stands, so each is looked for in what was parsed.
+    """
+
+    def __init__(self) -> None:
+        self._found: list[tuple[object, str]] = []
+
+    def constant(self, word: str) -> object:
+        """Note NaN or an infinity."""
+        return self._note(f"{word} is no number of JSON; leave the field out, or send null")
+
+    def fraction(self, digits: str) -> object:
+        """A number with a point or an exponent; one that is infinite is noted."""
+        number = float(digits)
+        if not math.isfinite(number):
+            return self._note("the number is larger than any that can be computed with")
+        return RoundedFloat(number) if number.is_integer() and _differs(digits, number) else number
+
+    def whole(self, digits: str) -> object:
+        """A whole number; one that Python does not read is noted."""
+        try:
+            return int(digits)
+        except ValueError:
+            return self._note("the whole number has too many digits")
+
+    def _note(self, message: str) -> object:
+        self._found.append((mark := object(), message))
+        return mark
+
+    def refuse(self, parsed: Any) -> None:
+        """Raise for the first one.
+
+        Raises:
+            JsonError: there is one.
+        """
+        for mark, message in self._found[:1]:
+            place = next((place for place, each in _values(parsed) if each is mark), ())
+            raise JsonError(message, place, "number_invalid")
+
+
+def _values(parsed: Any) -> Iterator[tuple[Place, Any]]:
+    """Every value in a parsed one, in order, and the path to it."""
+    waiting: list[tuple[Place, Any]] = [((), parsed)]
+    while waiting:
+        place, value = waiting.pop()
+        yield place, value
+        inner: Iterable[tuple[str | int, Any]] = ()
+        if isinstance(value, dict):
+            inner = value.items()
+        elif isinstance(value, list):
+            inner = enumerate(value)
+        waiting += [((*place, name), each) for name, each in reversed([*inner])]
+
+
 def says_json(content_type: str) -> bool:
     """True for the media types that are read as JSON."""
     media_type = content_type.partition(";")[0].strip().lower()
     return media_type == "application/json" or media_type.endswith("+json")
 
 
-def parse(data: bytes, *, with_duplicates: bool = False) -> Any:
+def parse(data: bytes) -> Any:
     """Parse a request's JSON; a byte order mark is passed over.
-
-    Args:
-        data: the body.
-        with_duplicates: true to take the last of several equal names in an object, which is
-            refused otherwise: another parser would take the first.
 
     Raises:
         EncodingError: it is not in UTF-8.
-        JsonError: it is no JSON, has a number that no JSON has, or names a field twice.
+        JsonError: it is no JSON, has a number that no JSON has, or names a field twice: another
+            parser would take the first.
     """
-    text = _decoded(data)
-    faults = _Faults()
+    duplicates = _Duplicates()
+    parsed = _parsed(_decoded(data), duplicates)
+    duplicates.refuse(parsed)
+    return parsed
+
+
+def parse_leniently(data: bytes) -> tuple[Any, list[Slip]]:
+    """Parse JSON as a compatible API does, and tell what is passed over.
+
+    The last of several equal names in an object counts; list entries without a value do not.
+
+    Raises:
+        EncodingError: it is not in UTF-8.
+        JsonError: it is no JSON, or has a number that no JSON has.
+    """
+    duplicates = _Duplicates()
+    parsed = _parsed(_decoded(data), duplicates)
+    twice = [
+        Slip(place, "it is given more than once: the last one counts")
+        for place in duplicates.places(parsed)
+    ]
+    empty = [Slip(place, "it is empty") for place in _empty_entries(parsed)]
+    return parsed, [*twice, *empty]
+
+
+def _empty_entries(parsed: Any) -> Iterator[Place]:
+    return (
+        place
+        for place, each in _values(parsed)
+        if place and isinstance(place[-1], int) and is_absent(each)
+    )
+
+
+def _parsed(text: str, duplicates: _Duplicates) -> Any:
+    numbers = _NoNumbers()
     try:
         parsed = json.loads(
             text,
-            object_pairs_hook=None if with_duplicates else faults.object_of,
-            parse_constant=faults.constant,
-            parse_float=faults.fraction,
-            parse_int=faults.whole,
+            object_pairs_hook=duplicates.object_of,
+            parse_constant=numbers.constant,
+            parse_float=numbers.fraction,
+            parse_int=numbers.whole,
         )
     except json.JSONDecodeError as error:
         raise _syntax_error(text, error) from None
-    faults.refuse(parsed)
+    numbers.refuse(parsed)
     return parsed
 
 
@@ -86,71 +217,12 @@ def _decoded(data: bytes) -> str:
         raise EncodingError(message) from None
 
 
-Place = tuple[str | int, ...]
-
-
-class _Faults:
-    """Values that the standard parser takes, and no request may have.
-
-    The parser does not tell where a value stands, so each is looked for in what was parsed.
-    """
-
-    def __init__(self) -> None:
-        self._found: list[tuple[Any, Place, str, str]] = []
-
-    def object_of(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        """An object; one in which a name stands twice is noted."""
-        made = dict(pairs)
-        if len(made) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for n, name in enumerate(names) if name in names[:n])
-            message = "the field is given twice: give it once"
-            self._found.append((made, (twice,), message, "duplicate_field"))
-        return made
-
-    def constant(self, word: str) -> Any:
-        """Note NaN or an infinity."""
-        return self._no_number(f"{word} is no number of JSON; leave the field out, or send null")
-
-    def fraction(self, digits: str) -> Any:
-        """A number with a point or an exponent; one that is infinite is noted."""
-        number = float(digits)
-        if math.isfinite(number):
-            return number
-        return self._no_number("the number is larger than any that can be computed with")
-
-    def whole(self, digits: str) -> Any:
-        """A whole number; one that Python does not read is noted."""
-        try:
-            return int(digits)
-        except ValueError:
-            return self._no_number("the whole number has too many digits")
-
-    def _no_number(self, message: str) -> object:
-        """Note a number, and return a value that can be found again."""
-        self._found.append((mark := object(), (), message, "number_invalid"))
-        return mark
-
-    def refuse(self, parsed: Any) -> None:
-        """Raise for the first value that was noted.
-
-        Raises:
-            JsonError: there is one.
-        """
-        for value, name, message, kind in self._found[:1]:
-            place = next((place for place, each in _values(parsed, ()) if each is value), ())
-            raise JsonError(message, (*place, *name), kind)
-
-
-def _values(value: Any, place: Place) -> Iterator[tuple[Place, Any]]:
-    """A value and all that it contains, and the path to each."""
-    yield place, value
-    if isinstance(value, dict):
-        for name, each in value.items():
-            yield from _values(each, (*place, name))
-    elif isinstance(value, list):
-        for number, each in enumerate(value):
-            yield from _values(each, (*place, number))
+def _differs(digits: str, number: float) -> bool:
+    try:
+        return Decimal(digits) != number
+    except InvalidOperation:
+        # An exponent beyond those of decimals.
+        return True
 
 
 def _syntax_error(text: str, error: json.JSONDecodeError) -> JsonError:

@@ -39,6 +39,7 @@ def without_effect(
     yield from _quality(parameters)
     if isinstance(parameters, FluxParameters):
         yield from _strength(parameters)
+        yield from _negative_prompt(parameters)
         yield from _loras(parameters)
         if "fit" not in asked:
             yield from _cropped(parameters, sizes)
@@ -58,6 +59,13 @@ def _strength(parameters: FluxParameters) -> Iterator[RequestWarning]:
     if has_plain and parameters.get("strength") == 1:
         message = "at strength 1 all of it is repainted: only its size counts"
         yield RequestWarning(NO_EFFECT, "image", message)
+
+
+def _negative_prompt(parameters: FluxParameters) -> Iterator[RequestWarning]:
+    negative = parameters.get("negative_prompt")
+    if negative and negative == parameters.prompt:
+        # Guided away from itself, a prompt stays as it is.
+        yield RequestWarning(NO_EFFECT, "negative_prompt", "it equals the prompt")
 
 
 def _loras(parameters: FluxParameters) -> Iterator[RequestWarning]:

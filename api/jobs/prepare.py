@@ -175,6 +175,9 @@ def _invalid_field(variant: Variant, item: Mapping[str, Any]) -> InvalidField:
         pictures = "one picture" if most == 1 else f"{most} pictures"
         # The first picture that is too many: elsewhere each may have a field of its own.
         return InvalidField((*place, most), f"{variant.id} takes {pictures}, not {sent}", kind)
+    if kind == "string_type" and item["loc"][0] in catalog.picture_fields(variant.parameters):
+        message = f"{message_of(item)}: a URL, a data URI or the id of a file"
+        return InvalidField(place, message, kind)
     if kind == _UNKNOWN and len(item["loc"]) == 1:
         return InvalidField(place, _unknown(variant, str(item["loc"][0])), kind)
     return InvalidField(place, message_of(item), kind)
@@ -183,10 +186,34 @@ def _invalid_field(variant: Variant, item: Mapping[str, Any]) -> InvalidField:
 def _unknown(variant: Variant, name: str) -> str:
     """The sentence about a parameter that does not exist, with the one that was meant."""
     known = variant.parameters.model_fields
-    near = difflib.get_close_matches(name[:100], known, n=1)
-    hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
+    foreign = [each for each in _FOREIGN_NAMES.get(name.lower(), ()) if each in known]
+    near = foreign or difflib.get_close_matches(name[:100].lower(), known, n=1)
+    meant = " and ".join(near)
+    hint = f"; did you mean {meant}?" if meant else f"; there are {', '.join(known)}"
     return f"{variant.id} has no such parameter{hint}"
 
+
+_FOREIGN_NAMES: Mapping[str, Sequence[str]] = {
+    "n": ("num_images",),
+    "num_outputs": ("num_images",),
+    "num_images_per_prompt": ("num_images",),
+    "num_inference_steps": ("steps",),
+    "guidance_scale": ("guidance",),
+    "true_cfg_scale": ("true_guidance",),
+    "size": ("width", "height"),
+    "image_size": ("width", "height"),
+    "image_url": ("image",),
+    "input_image": ("image", "images"),
+    "image_urls": ("images",),
+    "mask_url": ("mask",),
+    "mask_image": ("mask",),
+    "image_prompt_strength": ("strength",),
+    "prompt_strength": ("strength",),
+    "text_input": ("text",),
+    "max_tokens": ("max_new_tokens",),
+    "threshold": ("min_score",),
+}
+"""Native parameters by the names that other APIs have for them, where these are not alike."""
 
 _TOO_LONG = "too_long"
 _UNKNOWN = "extra_forbidden"

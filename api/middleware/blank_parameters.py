@@ -17,7 +17,7 @@ _SELECTIONS = "/v1/admin/bulk/"
 
 
 class BlankParameters:
-    """Takes `name` and `name=` without a value out of the query of a request that reads."""
+    """Takes names without a value, `name=` or `name`, out of the query of a request that reads."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -41,5 +41,4 @@ def without_blanks(query: bytes) -> bytes:
 
 
 def _has_blank(pair: bytes) -> bool:
-    value = pair.partition(b"=")[2]
-    return is_blank(unquote_plus(value.decode("latin-1")))
+    return is_blank(unquote_plus(pair.partition(b"=")[2].decode("latin-1")))

@@ -8,7 +8,7 @@ from db.values import pictures
 from db.values.pictures import PictureLimits, Reserve
 
 HALF_WHITE = 128
-"""The lowest level of a mask, of 255, that is repainted."""
+"""The lowest level of a mask, of 255, that is repainted; darker grays blend at its seam."""
 
 _FEW_LEVELS = 16
 """The most levels of a mask that numbers its areas."""
@@ -74,7 +74,7 @@ def _remedy(data: bytes, levels: MaskLevels, clear: float | None) -> str:
         return f"if it numbers areas, set those to 255 that should change; {_OTHERWISE}"
     if levels.is_coloured:
         return f"colours count by their brightness: {_OTHERWISE}"
-    return f"{HALF_WHITE} and more is repainted: {_OTHERWISE}"
+    return f"the model repaints from {HALF_WHITE} on, darker grays only blend: {_OTHERWISE}"
 
 
 def _remedy_of_transparency(clear: float, levels: MaskLevels) -> str:

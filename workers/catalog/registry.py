@@ -25,7 +25,7 @@ class UnknownVariantError(Exception):
     """
 
     def __init__(self, variant_id: str, known: Iterable[str] = ()) -> None:
-        near = difflib.get_close_matches(variant_id[:100], known, n=1)
+        near = difflib.get_close_matches(variant_id[:100].lower(), known, n=1)
         self.id = variant_id
         self.suggestion = near[0] if near else None
         hint = f" Did you mean {self.suggestion}?" if near else ""

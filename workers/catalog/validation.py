@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from db.values.blank import is_absent, is_blank
+from db.values.rounded import RoundedFloat
 
 MAX_EXACT = 2**53
 """The largest number up to which every whole number has a float of its own."""
@@ -134,7 +135,7 @@ def _refuse_blank_entries(name: str, entries: list[Any] | tuple[Any, ...]) -> No
 def _whole(name: str, value: float) -> int | float:
     if not math.isfinite(value) or not value.is_integer():
         return value
-    if abs(value) > MAX_EXACT:
-        message = "is too large for this spelling to be exact: write all of its digits"
+    if abs(value) > MAX_EXACT or isinstance(value, RoundedFloat):
+        message = "is not exact in this spelling: write its digits, without a point or exponent"
         raise refusal(name, "inexact_integer", message, value)
     return int(value)

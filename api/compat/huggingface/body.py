@@ -4,7 +4,7 @@ Clients send a wrong content type, or none: the first bytes decide.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -15,8 +15,10 @@ from api.compat.shared.fields import present
 from api.compat.shared.pictures import data_uri
 from api.core.domain_errors import InvalidSubmissionError
 from api.core.errors import ProblemError
-from api.core.json_body import parse_json
+from api.core.json_body import parse_and_note, problem_of
 from api.core.json_meter import JsonLimits, JsonMeter, data_uri_chars
+from api.core.json_parser import EncodingError, JsonError, says_json
+from api.core.protocol.slips import Slip, note
 from db.values.blank import is_absent
 from db.values.imaging.header import FORMATS
 
@@ -50,12 +52,19 @@ class InferenceBody:
         """True when the inputs are a picture, not words."""
         return isinstance(self.inputs, str) and self.inputs[:5].lower() == "data:"
 
+    def with_query(self, asked: Mapping[str, Any]) -> "InferenceBody":
+        """The same with parameters that the query gave; those of the body count before them."""
+        twice = [Slip((name,), "the body has it, too") for name in asked if name in self.parameters]
+        note(twice)
+        return replace(self, parameters={**asked, **self.parameters})
+
 
 async def read_body(request: Request) -> InferenceBody:
     """Read a request's body; its bytes are not kept.
 
     Raises:
-        ProblemError: 400, it is neither a picture nor JSON; 413 or 422, it holds too much JSON.
+        ProblemError: 400, it is neither a picture nor JSON; 413 or 422, it holds too much JSON;
+            422, its JSON is broken.
         InvalidSubmissionError: it is JSON of another form.
     """
     data = b"".join([chunk async for chunk in request.stream()])
@@ -64,11 +73,24 @@ async def read_body(request: Request) -> InferenceBody:
         return InferenceBody(await run_in_threadpool(data_uri, data, media_type), is_raw=True)
     _measure(request, data)
     try:
-        parsed = await parse_json(data)
-    except (ValueError, RecursionError):
-        detail = f"the body is neither a picture ({FORMATS}) nor JSON with inputs"
-        raise ProblemError(HTTPStatus.BAD_REQUEST, "bad_request", detail) from None
+        parsed = await parse_and_note(data)
+    except (JsonError, EncodingError) as error:
+        if _is_meant_as_json(request, data):
+            raise problem_of(error) from None
+        raise _unreadable() from None
+    except RecursionError:
+        raise _unreadable() from None
     return _from_json(parsed)
+
+
+def _is_meant_as_json(request: Request, data: bytes) -> bool:
+    says_so = says_json(request.headers.get("content-type", ""))
+    return says_so or data.lstrip()[:1] in (b"{", b"[", b'"')
+
+
+def _unreadable() -> ProblemError:
+    detail = f"the body is neither a picture ({FORMATS}) nor JSON with inputs"
+    return ProblemError(HTTPStatus.BAD_REQUEST, "bad_request", detail)
 
 
 def _media_type(data: bytes) -> str:

@@ -1,13 +1,13 @@
 """Calls of Hugging Face's inference: one URL for each model, and one for each of its tasks."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
+from pydantic import BeforeValidator, FiniteFloat
 
 from api.auth.tenant import Caller, CallerDep
 from api.compat.huggingface import rendering
@@ -33,6 +33,7 @@ from api.routes.idempotency_header import IdempotencyKey
 from api.schemas.jobs import ShortText
 from api.services import Services, ServicesDep
 from db.values.artifact_kinds import ArtifactKind
+from db.values.blank import is_absent
 from db.values.job_state import JobState
 from db.values.surfaces import SurfaceName
 from workers.catalog import Variant
@@ -98,6 +99,14 @@ Text = Annotated[
     ),
 ]
 
+Threshold = Annotated[
+    FiniteFloat | None,
+    BeforeValidator(lambda value: None if is_absent(value) else value),
+    Query(
+        description="The least score, for clients whose image-segmentation sends none",
+    ),
+]
+
 
 @router.post("/models/{model:path}/pipeline/{task}", response_class=Response, openapi_extra=_BODY)
 async def run_task(
@@ -107,6 +116,7 @@ async def run_task(
     services: ServicesDep,
     caller: CallerDep,
     text: Text = None,
+    threshold: Threshold = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Run a task of a model, and answer with its result.
@@ -116,8 +126,8 @@ async def run_task(
     variant = _find_model(services, model)
     found = find_task(variant, model, task)
     body = await read_body(request)
-    if text is not None and found is Task.IMAGE_SEGMENTATION:
-        body = replace(body, parameters={"text": text, **body.parameters})
+    asked = {"text": text, "threshold": threshold}
+    body = body.with_query({name: value for name, value in asked.items() if value is not None})
     return await _infer(request, services, caller, (variant, model, found), body, idempotency_key)
 
 

@@ -11,7 +11,7 @@ from api.compat.shared.pictures import as_native
 from api.compat.shared.translation import Translation
 from api.core.domain_errors import InvalidSubmissionError
 from workers.catalog import PictureSize, Variant
-from workers.catalog.florence2.region import from_bins
+from workers.catalog.florence2.region import BINS, from_bins
 from workers.catalog.florence2.tasks import BY_TOKEN, TASKS, Florence2Task
 from workers.catalog.validation import InputModel
 
@@ -21,6 +21,7 @@ _INSTRUCTIONS = ("system", "developer")
 _ANSWERS = ("assistant", "tool", "function")
 _TOKEN = re.compile(r"\s*(<[A-Z_]+>)(.*)", re.DOTALL)
 _BINS = re.compile(r"\s*" + r"<loc_([0-9]{1,3})>\s*" * 4)
+_LOCATIONS = re.compile(r"(?:\s*<loc_[^<>]*>\s*)+")
 _NUMBER = r"\s*([0-9]+(?:\.[0-9]+)?)\s*"
 _PIXELS = re.compile(rf"\s*\[?{','.join([_NUMBER] * 4)}\]?\s*")
 _BY_WORDS = {task.name.replace("_", " "): task for task in TASKS}
@@ -184,6 +185,8 @@ def _region(question: Question, size: PictureSize) -> list[float]:
     if (pixels := _PIXELS.fullmatch(question.words)) is not None:
         return [float(number) for number in pixels.groups()]
     token = question.task.token
+    if _LOCATIONS.fullmatch(question.words):
+        raise refused(f"{token} needs a region of four <loc_n>, with n from 0 to {BINS - 1}")
     raise refused(
         f"{token} needs a region: {token}<loc_x1><loc_y1><loc_x2><loc_y2> in thousandths of the "
         "sides, or [x1, y1, x2, y2] in pixels"

@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import Request
 from starlette.datastructures import UploadFile
 
+from api.core.protocol.slips import Slip, note
 from db.values.blank import is_blank
 
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
@@ -55,6 +56,8 @@ async def read_form(request: Request, *, max_file_bytes: int) -> Form:
                 form.files.setdefault(_path(name)[0], []).append(data)
             elif not is_blank(value):
                 _insert(form.fields, _path(name), value)
+            elif "" in (path := _path(name)):
+                note([Slip((path[0],), "an entry of the list is empty")])
     return form
 
 

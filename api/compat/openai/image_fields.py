@@ -1,11 +1,14 @@
 """The fields of requests for pictures: those of OpenAI, and Bottega's own beside them."""
 
-import json
+import re
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, JsonValue
 from pydantic_core import PydanticCustomError
 
+from api.core.json_parser import JsonError, parse_leniently
+from api.core.protocol.slips import note
 from workers.catalog.flux.parameters import MAX_SEED, OutputFormat
 from workers.catalog.validation import InputModel
 
@@ -22,9 +25,12 @@ def _parsed(value: Any) -> Any:
     if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
         return value
     try:
-        return json.loads(value)
+        parsed, slips = parse_leniently(value.encode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError) as error:
-        raise PydanticCustomError("json_invalid", "is no JSON") from error
+        told = {"reason": str(error)} if isinstance(error, JsonError) else {"reason": "is no JSON"}
+        raise PydanticCustomError("json_text", "{reason}", told) from error
+    note(slips)
+    return parsed
 
 
 def _no_flag(value: Any) -> Any:
@@ -34,7 +40,17 @@ def _no_flag(value: Any) -> Any:
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_no_flag)]
+def _whole(value: Any) -> Any:
+    """Text of a form that says a whole number in another spelling, as its digits."""
+    if not isinstance(value, str) or not _OTHER_SPELLING.fullmatch(value.strip()):
+        return _no_flag(value)
+    number = Decimal(value.strip())
+    return int(number) if number == number.to_integral_value() else value
+
+
+_OTHER_SPELLING = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{0,40})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
+
+Whole = Annotated[int, BeforeValidator(_whole)]
 Real = Annotated[float, BeforeValidator(_no_flag)]
 
 

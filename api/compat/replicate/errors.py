@@ -58,7 +58,9 @@ def _title(status: int) -> str:
 
 
 def _invalid_field(item: Mapping[str, Any]) -> dict[str, str]:
-    field = _field(item["loc"])
+    # The place in broken JSON is a character's number, which its message says better.
+    is_json = item["type"] == "json_invalid"
+    field = _IN_BODY if is_json else _field(item["loc"])
     return {"type": item["type"], "field": field, "description": item["msg"]}
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from db.values.blank import is_absent
+from db.values.rounded import RoundedFloat
 from workers.catalog.validation import MAX_EXACT
 
 
@@ -11,7 +12,7 @@ def present(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields without nulls and blanks, whole numbers as integers however they are spelled.
 
     Clients send their defaults always: an unset one is null, an empty text or a text of spaces.
-    Blank entries of lists are left out.
+    Blank entries of lists are left out; the parser has noted them.
     """
     return {name: _plain(value) for name, value in fields.items() if not is_absent(value)}
 
@@ -21,6 +22,5 @@ def _plain(value: Any) -> Any:
         return present(value)
     if isinstance(value, list):
         return [_plain(each) for each in value if not is_absent(each)]
-    if isinstance(value, float) and value.is_integer() and abs(value) <= MAX_EXACT:
-        return int(value)
-    return value
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) <= MAX_EXACT
+    return int(value) if is_whole and not isinstance(value, RoundedFloat) else value

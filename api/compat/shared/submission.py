@@ -12,6 +12,7 @@ from api.auth.tenant import Caller
 from api.compat.shared.foreign_job import ForeignJob, ForeignJobs
 from api.compat.shared.translation import Place, Translation
 from api.core.domain_errors import InvalidField, InvalidSubmissionError
+from api.core.protocol.slips import noted_slips
 from api.core.request_log import arrived_at
 from api.jobs.adjustments import IGNORED
 from api.jobs.fingerprint import canonical_json, fingerprint, present
@@ -140,6 +141,7 @@ def submit_foreign(
         InvalidSubmissionError: the input does not fit the model; its fields have foreign names.
         Exception: as `api.jobs.submit.submit`.
     """
+    request.translation.tell(noted_slips())
     try:
         submission = Submission(**request.submission)
         origin = Origin(

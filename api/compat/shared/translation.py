@@ -7,6 +7,7 @@ field is ignored and told; one that the variant has is checked by the variant's 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from api.core.protocol.slips import Slip
 from api.jobs.adjustments import ADJUSTED, IGNORED
 from db.jobs.types import RequestWarning
 from db.values.blank import is_absent
@@ -168,6 +169,11 @@ class Translation:
         if (code, name) in known or len(self.warnings) >= MAX_WARNINGS:
             return
         self.warnings.append(RequestWarning(code, name, name + message))
+
+    def tell(self, slips: Iterable[Slip]) -> None:
+        """Tell slips in the request that were passed over when it was read."""
+        for slip in slips:
+            self._warn(IGNORED, slip.name, f" is ignored: {slip.reason}")
 
     def ignore_rest(self, fields: Mapping[str, Any]) -> None:
         """Tell that all fields with a value that were not used so far have no effect."""

@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from workers.catalog.validation import refusal
@@ -15,6 +15,16 @@ BINS = 1000
 
 _Edge = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 _Corners = tuple[_Edge, _Edge, _Edge, _Edge]
+
+
+def _of_four(value: Any) -> Any:
+    if isinstance(value, list | tuple) and len(value) != len(_NAMES):
+        message = f"takes four numbers, [{', '.join(_NAMES)}], not {len(value)}"
+        raise PydanticCustomError("region_length", "{message}", {"message": message})
+    return value
+
+
+_NAMES = ("x1", "y1", "x2", "y2")
 
 
 def _ordered(corners: _Corners) -> _Corners:
@@ -28,6 +38,7 @@ def _ordered(corners: _Corners) -> _Corners:
 Region = Annotated[
     _Corners,
     AfterValidator(_ordered),
+    BeforeValidator(_of_four),
     WithJsonSchema(
         {
             "type": "array",

@@ -143,7 +143,7 @@ SLIPS: tuple[tuple[str | bytes, int, str], ...] = (
     (TEXT.replace("7", "True"), 422, "write true, false or null"),
     (TEXT.replace('"seed": 7', '"prompt": "y"'), 422, "input.prompt: the field is given twice"),
     (TEXT.replace('"model"', '"input": 7, "model"'), 422, "input: the field is given twice"),
-    (TEXT.replace("7", "1.8446744073709552e19"), 422, "input.seed: is too large for this"),
+    (TEXT.replace("7", "1.8446744073709552e19"), 422, "input.seed: is not exact in this"),
     (TEXT.replace("7", '"7"'), 422, "input.seed: should be a whole number, without quotes"),
     (TEXT.replace("7", "7.5"), 422, "input.seed: should be a whole number, without a fraction"),
     (TEXT.replace("seed", "sead"), 422, "did you mean seed?"),
@@ -214,3 +214,55 @@ def test_a_plus_that_became_a_blank_is_told(client: TestClient) -> None:
         assert "%2B" in detail(client.get(f"/v1/jobs?created_after={name}"), 422)
     escaped = urllib.parse.quote("2026-11-30T00:00:00+02:00")
     assert client.get(f"/v1/jobs?created_after={escaped}").status_code == 200
+
+
+NAMES = [
+    ("num_inference_steps", "did you mean steps?"),
+    ("n", "did you mean num_images?"),
+    ("size", "did you mean width and height?"),
+    ("PROMPT", "did you mean prompt?"),
+    ("Image_URL", "did you mean image?"),
+    ("guidance_scale", "did you mean guidance?"),
+    ("qualitative", "there are prompt"),
+]
+
+
+@pytest.mark.parametrize(("name", "hint"), NAMES)
+def test_names_of_other_apis_and_capitals_are_told_the_parameter(
+    client: TestClient, name: str, hint: str
+) -> None:
+    body = {**PAINT, "input": {**PAINT["input"], name: 1}}
+    assert hint in detail(quote(client, body), 422)
+
+
+def test_a_model_in_capitals_is_told_the_model(client: TestClient) -> None:
+    answer = quote(client, {**PAINT, "model": "FLUX.1-DEMO"})
+    assert "did you mean flux.1-demo?" in answer.json()["detail"].lower()
+
+
+@pytest.mark.parametrize("region", [[], [1, 2, 3], [1, 2, 3, 4, 5], [None, 1, 2]])
+def test_a_region_of_another_length_is_told_once(client: TestClient, region: list[int]) -> None:
+    body = {"task": "region_to_category", "image": "file_x", "region": region}
+    answer = quote(client, {"model": "florence-2-demo", "input": body})
+    found = detail(answer, 422)
+    assert "four numbers, [x1, y1, x2, y2]" in found or "is empty" in found
+
+
+@pytest.mark.parametrize("value", [7, {"url": "https://example.org/a.png"}, ["a"], True])
+def test_a_picture_that_is_no_text_is_told_what_names_one(client: TestClient, value: Any) -> None:
+    body = {"model": "florence-2-demo", "input": {"task": "caption", "image": value}}
+    found = detail(quote(client, body), 422)
+    assert "input.image: should be text: a URL, a data URI or the id of a file" in found
+
+
+@pytest.mark.parametrize("blank", ["\u3164", "\u2800", "\uffa0\u034f", "\ufe0f", "\U000e0020"])
+def test_a_prompt_that_shows_nothing_is_missing(client: TestClient, blank: str) -> None:
+    body = {**PAINT, "input": {"prompt": blank}}
+    assert detail(quote(client, body), 422) == detail(quote(client, {**PAINT, "input": {}}), 422)
+
+
+@pytest.mark.parametrize("digits", ["9007199254740993.0", "9007199254740991.4", "1e-999"])
+def test_a_seed_that_its_reading_rounds_is_refused(client: TestClient, digits: str) -> None:
+    text = json.dumps({**PAINT, "input": {"prompt": "a", "seed": 0}})
+    found = detail(quote(client, text.replace('"seed": 0', f'"seed": {digits}')), 422)
+    assert "without a point or exponent" in found

@@ -18,6 +18,7 @@ from api.middleware.blank_parameters import BlankParameters, without_blanks
         (b"metadata=a%3D&metadata=b=", b"metadata=a%3D&metadata=b="),
         (b"state", b""),
         (b"wait&limit=5&cursor", b"limit=5"),
+        (b"state&&limit=5&wait", b"limit=5"),
         (b"limit=0&state=a%20b", b"limit=0&state=a%20b"),
         (b"state=%FF&model=%", b"state=%FF&model=%"),
         (b"", b""),

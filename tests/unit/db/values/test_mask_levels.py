@@ -42,9 +42,17 @@ MASKS = {
     ),
     "faint white": (drawn("RGBA", (0, 0, 0, 0), (255, 255, 255, 90)), 90, "alpha channel"),
     "blue on black": (drawn("RGB", "black", "blue"), 29, "colours count by their brightness"),
-    "dark gray": (drawn("L", 0, 120), 120, "128 and more is repainted"),
+    "dark gray": (
+        drawn("L", 0, 120),
+        120,
+        "the model repaints from 128 on, darker grays only blend",
+    ),
     "a dark red photograph": (drawn("RGB", (90, 0, 0), (140, 20, 20)), 56, "colours count"),
-    "nothing": (Image.new("1", (96, 80)), 0, "128 and more is repainted"),
+    "nothing": (
+        Image.new("1", (96, 80)),
+        0,
+        "the model repaints from 128 on, darker grays only blend",
+    ),
 }
 
 

@@ -283,3 +283,45 @@ def test_javascript_never_gets_503(make_api: MakeApi, key: str) -> None:
             for more in ({}, JAVASCRIPT)
         ]
     assert statuses == [503, 500]
+
+
+def test_names_given_twice_are_told(
+    http: httpx.Client, station: Station, database: Database
+) -> None:
+    body = '{"inputs": "a red circle", "parameters": {"seed": 1, "seed": 2, "x": [null]}}'
+    with at_work(station):
+        answer = http.post(f"/hf/models/{FLUX}", content=body)
+    [(input_, warnings)] = jobs.sql(database, "SELECT input, warnings FROM jobs")
+    assert input_["seed"] == 2
+    names = [each["parameter"] for each in warnings]
+    assert sorted(names) == ["parameters.seed", "parameters.x.0", "x"]
+    assert sorted(answer.headers["Bottega-Ignored"].split(", ")) == sorted(names)
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "least", "ignored"),
+    [
+        ("threshold=0.75", {}, 0.75, None),
+        ("threshold=0.75", {"threshold": 0.25}, 0.25, "threshold"),
+        ("threshold=", {}, None, None),
+        ("text=circle", {}, None, "text"),
+    ],
+)
+def test_the_least_score_may_stand_in_the_query(
+    http: httpx.Client,
+    station: Station,
+    database: Database,
+    query: str,
+    body: Json,
+    least: float | None,
+    ignored: str | None,
+) -> None:
+    boxes = {"bboxes": [[10, 5, 31, 25]], "labels": ["circle"]}
+    station.adapter.script[:] = [answering(boxes, "<OD>", 0.75)]
+    sent = {"inputs": base64.b64encode(PICTURE).decode(), "parameters": body}
+    with at_work(station, FLORENCE2):
+        answer = http.post(f"/hf/models/{FLORENCE2}/pipeline/object-detection?{query}", json=sent)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers.get("Bottega-Ignored") == ignored
+    [(input_,)] = jobs.sql(database, "SELECT input FROM jobs")
+    assert input_.get("min_score") == least

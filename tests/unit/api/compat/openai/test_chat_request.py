@@ -111,6 +111,12 @@ def test_a_task_without_its_region_is_refused(words: str) -> None:
         translation_of(DEMO, question, (200, 100))
 
 
+def test_a_location_beyond_the_last_is_told_the_range() -> None:
+    question = question_of(asking("<REGION_TO_OCR><loc_0><loc_0><loc_9><loc_1000>"))
+    with pytest.raises(InvalidSubmissionError, match="n from 0 to 999"):
+        translation_of(DEMO, question, (200, 100))
+
+
 def test_words_that_a_task_does_not_read_are_ignored_and_told() -> None:
     translation = translation_of(DEMO, question_of(asking("<OD> please")), None)
     assert translation.input == {"image": URL, "task": "<OD>"}

@@ -27,6 +27,8 @@ from api.core.protocol.preferences import preferences, preferred_wait
         (["wait=, respond-async"], 60),
         (["wait=; reason=slow"], 60),
         (["wait==5"], 0),
+        (["wait= ; reason=slow, wait=5"], 60),
+        (["foo=, wait=5"], 5),
         (["wait, wait=5"], 60),
         (["wait=5", "wait=7"], 5),
         (["respond-async", "wait=30"], 30),
