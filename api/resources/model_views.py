@@ -8,6 +8,7 @@ from db.core.session import Database
 from db.jobs.waiting import Outlook, queue_outlook
 from workers import catalog
 from workers.catalog import Catalogue, Variant
+from workers.catalog.florence2.limits import Florence2Limits
 
 
 def model_views(database: Database, catalogue: Catalogue) -> Callable[[], Mapping[str, bytes]]:
@@ -54,10 +55,15 @@ def _view(variant: Variant, outlook: Outlook) -> ModelView:
 
 
 def _limits(variant: Variant) -> dict[str, float]:
-    limits = {
+    limits: dict[str, float] = {
         "deadline_seconds": variant.deadline_seconds,
         "longest_deadline_seconds": variant.longest_deadline,
         "max_batch": variant.max_batch,
     }
     tokens = variant.max_prompt_tokens
-    return limits if tokens is None else {**limits, "max_prompt_tokens": tokens}
+    if tokens is not None:
+        limits["max_prompt_tokens"] = tokens
+    own = getattr(variant.parameters, "limits", None)
+    if isinstance(own, Florence2Limits):
+        limits["max_text_tokens"] = own.max_text_tokens
+    return limits

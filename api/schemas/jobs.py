@@ -249,7 +249,7 @@ class JobView(BaseModel):
     output: dict[str, Any] | None = Field(
         description="The results. `warnings` are words, of the whole output or of one task: "
         "`prompt_cut` and `negative_prompt_cut` (the end of it was not read), `repetition`, "
-        "`masks_limited`"
+        "`malformed_answer` (places were mended or, without an area, left out), `masks_limited`"
     )
     error: JobError | None
     metadata: dict[str, str]

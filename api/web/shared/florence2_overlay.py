@@ -12,6 +12,7 @@ UNNAMED = "unnamed"
 """The label of a place that its task does not name."""
 _WARNINGS = {
     "repetition": "The answer repeats itself over and over; it may be wrong.",
+    "malformed_answer": "Some places were badly written: they were put right, or left out.",
     "masks_limited": "Masks were made only for the first outlines.",
 }
 _CUT_OFF = "The answer was cut off at the limit of tokens."

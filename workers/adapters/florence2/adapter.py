@@ -41,6 +41,7 @@ from workers.adapters.protocol import (
 )
 from workers.adapters.weights import WeightsError, load_pretrained, locate
 from workers.catalog.florence2.calibration import Calibration
+from workers.catalog.florence2.limits import Florence2Limits
 from workers.catalog.florence2.parameters import Florence2Parameters
 from workers.catalog.florence2.region import as_tokens
 from workers.catalog.florence2.tasks import Florence2Task
@@ -237,7 +238,11 @@ class Florence2Adapter:
         )
         excess = inputs["input_ids"].shape[1] - self._generation.positions
         if excess > 0:
-            raise InvalidInputError(f"text is {excess} tokens longer than this model reads")
+            most = _most_text_tokens(self._variant)
+            raise InvalidInputError(
+                f"text is {excess} tokens longer than this model reads: {most}, and rare words are "
+                "several"
+            )
         return inputs.to(str(self._device))
 
     def _encode_pictures(self, batch: Sequence[Work], should_stop: ShouldStop) -> torch.Tensor:
@@ -319,6 +324,11 @@ def _raise_if_stopped(should_stop: ShouldStop) -> None:
 
 def _parameters(work: Work) -> Florence2Parameters:
     return cast("Florence2Parameters", work.parameters)
+
+
+def _most_text_tokens(variant: Variant) -> int:
+    limits: Florence2Limits = variant.parameters.limits  # type: ignore[attr-defined]
+    return limits.max_text_tokens
 
 
 def _picture(work: Work) -> Image:

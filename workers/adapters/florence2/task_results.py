@@ -5,9 +5,11 @@ beside it are computed here from the tokens.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import compress
 from typing import Any
 
+from workers.adapters.florence2.mending import Mended, mend
 from workers.adapters.florence2.parsing import parse, without_locations
 from workers.adapters.florence2.scores import Score, score_answer
 from workers.adapters.florence2.tokens import Answer, is_repetitive
@@ -17,6 +19,10 @@ from workers.catalog.florence2.tasks import Florence2Task
 
 REPETITION = "repetition"
 """The warning on an answer that repeats the same sequence over and over."""
+
+
+MALFORMED = "malformed_answer"
+"""The warning on an answer with regions that were mended, or left out for want of an area."""
 
 
 def task_result(
@@ -45,30 +51,67 @@ def task_result(
         same before their calibration; `calibrated`, false where both are equal for want of one,
         see `workers.adapters.florence2.scores`; with a `min_score`, `left_out`, the number of
         instances that are missing by it; `finish_reason`, "stop" or "length"; `warnings`, words
-        that each name a reason to doubt the answer.
+        that each name a reason to doubt the answer; with
+        `malformed_answer` among them, `malformed`: how many instances were mended, and how many
+        had no area and are left out.
     """
-    parsed = parse(processor, task.token, answer.tokens, size)
-    value = parsed[task.token]
+    read = read_answer(processor, task, answer, size)
+    value, found = read.value, read.scores
     words = {"text": without_locations(value)} if _is_about_region(task, value) else {}
-    found = score_answer(processor, task, answer, size, value)
     scores, calibrated = _calibrated(found, calibration)
     raw, left_out = [score.raw for score in found], {}
     if min_score is not None and task.lists_instances:
         choice = [score >= min_score for score in scores]
-        parsed = {task.token: chosen(value, choice)}
+        value = chosen(value, choice)
         scores, raw = list(compress(scores, choice)), list(compress(raw, choice))
         left_out = {"left_out": choice.count(False)}
     return {
         "task": task.token,
-        "result": parsed,
+        "result": {task.token: value},
         **words,
         "scores": scores,
         "raw_scores": raw,
         "calibrated": calibrated,
         **left_out,
         "finish_reason": "stop" if answer.is_complete else "length",
-        "warnings": [REPETITION] if is_repetitive(answer.tokens) else [],
+        **({"malformed": read.malformed} if read.malformed else {}),
+        "warnings": [
+            *([REPETITION] if is_repetitive(answer.tokens) else []),
+            *([MALFORMED] if read.malformed else []),
+        ],
     }
+
+
+@dataclass(frozen=True)
+class ReadAnswer:
+    """An answer, read and mended.
+
+    Attributes:
+        value: the task's value.
+        scores: one per region of it, in its order, or a single one for text.
+        malformed: the numbers of regions that were mended and left out; empty where all were well.
+    """
+
+    value: Any
+    scores: list[Score]
+    malformed: dict[str, int]
+
+
+def read_answer(
+    processor: Any, task: Florence2Task, answer: Answer, size: tuple[int, int]
+) -> ReadAnswer:
+    """Parse, score and mend an answer; see `task_result` for the arguments."""
+    value = parse(processor, task.token, answer.tokens, size)[task.token]
+    scores = score_answer(processor, task, answer, size, value)
+    if isinstance(value, str):
+        return ReadAnswer(value, scores, {})
+    mended = mend(value)
+    return ReadAnswer(mended.value, list(compress(scores, mended.choice)), _malformed(mended))
+
+
+def _malformed(mended: Mended) -> dict[str, int]:
+    counts = {"mended": mended.changed, "left_out": mended.choice.count(False)}
+    return counts if any(counts.values()) else {}
 
 
 def _calibrated(

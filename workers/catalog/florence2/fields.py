@@ -49,7 +49,7 @@ def _as_list_of_one_or_more(schema: dict[str, Any]) -> None:
     schema |= {"minItems": 1, "uniqueItems": True}
 
 
-def text() -> Any:
+def text(limits: Florence2Limits) -> Any:
     """The field `text`: a caption, a phrase, or classes to find; a list of these is joined."""
     takers = _tokens([task for task in TASKS if task.takes_text])
     joiners = [task for task in TASKS if task.joins_text]
@@ -59,7 +59,8 @@ def text() -> Any:
         max_length=MAX_TEXT,
         description=f"For {takers}, which need it: the caption whose phrases to ground, the phrase "
         "to outline, or what to look for. Several things to look for "
-        f"({joiners[0].token}) are a list, or one text joined by ' {JOINER} '; not commas.",
+        f"({joiners[0].token}) are a list, or one text joined by ' {JOINER} '; not commas. "
+        f"At most {limits.max_text_tokens} tokens: a word or sign is one or more.",
         examples=["a red circle", ["red circle", "star"]],
         json_schema_extra=_or_list_of_classes,
     )
@@ -110,7 +111,8 @@ def min_score() -> Any:
         allow_inf_nan=False,
         description="Leave out instances whose score is lower, from the JSON and from all files; "
         "each answer tells their number, left_out. Of a model without a calibration the scores are "
-        "raw, and mean less: its answers have calibrated false.",
+        "raw, and mean less: its answers have calibrated false. Scores of tasks that look for a "
+        "text are surer than they should be where none of what it names is in the picture.",
         examples=[0.5],
     )
 

@@ -88,6 +88,15 @@ _LABELS = {"bboxes": "bboxes_labels", "quad_boxes": "labels", "polygons": "polyg
 """The key of the labels for each kind of location, if not `labels`; in the scores' order."""
 
 
+KINDS = tuple(_LABELS)
+"""The keys of a value's locations, in the order of its scores."""
+
+
+def label_key(value: Mapping[str, Any], kind: str) -> str:
+    """The key of the labels of one kind of location in a task's value."""
+    return _LABELS[kind] if _LABELS[kind] in value else "labels"
+
+
 def chosen(value: Mapping[str, Any], choice: Sequence[bool]) -> dict[str, Any]:
     """A task's value with some of its instances alone.
 
@@ -96,19 +105,17 @@ def chosen(value: Mapping[str, Any], choice: Sequence[bool]) -> dict[str, Any]:
         choice: true for each instance to keep, in the order of the scores.
     """
     result, flags = dict(value), iter(choice)
-    for kind in (key for key in _LABELS if key in value):
+    for kind in (key for key in KINDS if key in value):
         own = [next(flags) for _ in value[kind]]
-        labels = _LABELS[kind] if _LABELS[kind] in value else "labels"
-        for key in (kind, labels):
+        for key in (kind, label_key(value, kind)):
             result[key] = list(compress(value[key], own))
     return result
 
 
 def _shapes(value: Mapping[str, Any]) -> Iterator[_Shape]:
     """Label, box, outlines, and true when these can be masks; in the order of the scores."""
-    for kind in (key for key in _LABELS if key in value):
-        labels = value.get(_LABELS[kind], value.get("labels"))
-        for label, place in zip(labels, value[kind], strict=True):
+    for kind in (key for key in KINDS if key in value):
+        for label, place in zip(value[label_key(value, kind)], value[kind], strict=True):
             outlines = _outlines(kind, place)
             box = _around([place] if kind == "bboxes" else outlines)
             yield label, box, outlines, kind == "polygons"

@@ -74,6 +74,7 @@ class Florence2Parameters(InputModel):
         _check_presence("text", self.text, readers, self.requested_tasks)
         if self.text is not None:
             florence2_text.check(self.text, readers)
+            florence2_text.refuse_too_long(self.text, self.limits.max_text_tokens)
         return self
 
     @model_validator(mode="after")
@@ -131,7 +132,7 @@ def florence2_parameters(name: str, limits: Florence2Limits) -> type[Florence2Pa
         image=(Picture, fields.image()),
         task=(Task | None, fields.task()),
         tasks=(tuple[Task, ...], fields.tasks()),
-        text=(StoredText | None, fields.text()),
+        text=(StoredText | None, fields.text(limits)),
         region=(Region | None, fields.region()),
         artifacts=(tuple[Choice, ...], fields.artifacts()),
         min_score=(float | None, fields.min_score()),

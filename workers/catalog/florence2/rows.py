@@ -16,7 +16,12 @@ from workers.catalog.florence2.tasks import TASKS
 from workers.catalog.variant import CostEstimate, Family, Licence, PictureSize, Variant, Weights
 
 MIT = Licence("MIT", "https://opensource.org/license/mit")
-LARGE_LIMITS = Florence2Limits(num_beams=3, max_new_tokens=1023, max_new_tokens_limit=1023)
+LARGE_LIMITS = Florence2Limits(
+    num_beams=3,
+    max_new_tokens=1023,
+    max_new_tokens_limit=1023,
+    max_text_tokens=1024 - 577 - 10,
+)
 
 
 def _measure(parameters: Florence2Parameters, inputs: tuple[int, ...]) -> Measure:
@@ -127,7 +132,12 @@ FLORENCE2_DEMO = replace(
     weights=Weights("florence-2-demo", bundled=True),
     parameters=florence2_parameters(
         "Florence2DemoParameters",
-        Florence2Limits(num_beams=1, max_new_tokens=200, max_new_tokens_limit=319),
+        Florence2Limits(
+            num_beams=1,
+            max_new_tokens=200,
+            max_new_tokens_limit=319,
+            max_text_tokens=320 - 145 - 10,
+        ),
     ),
     price=PerUnit(200),
     cost_seconds=_cost(encode_seconds=0.005, caption_seconds=0.01),

@@ -26,6 +26,9 @@ TAG = re.compile(rf"</?(?:{'|'.join(_COMMANDS)})>|{_TASKS}")
 
 All other text in angle brackets is text to the model.
 """
+_WORD = re.compile(r"[^\W_]+|(?!'\w)(?:[^\w\s]|_)+")
+"""What is one token at least: letters and digits, or signs, in a row."""
+
 _MARKUP = re.compile(r"</?[A-Za-z][^<>\s]*/?>")
 
 
@@ -57,6 +60,22 @@ def check(text: str, readers: Sequence[Florence2Task]) -> None:
     _refuse_tags(text, {JOINER} if is_alone else set())
     if joiners:
         _refuse_bad_classes(text, joiners[0], is_alone=is_alone)
+
+
+def refuse_too_long(text: str, most: int) -> None:
+    """Refuse a text of more words than the model reads tokens; each word is one token or more.
+
+    The tokenizer itself is with the weights, at the workers: rare words of a text that passes here
+    may still be too many tokens.
+
+    Args:
+        text: the text.
+        most: the most tokens that the model reads.
+    """
+    words = len(_WORD.findall(text))
+    if words > most:
+        message = f"the text has at least {words} tokens (a word or sign is one or more)"
+        raise refusal("text", "text_too_long", f"{message}; this model reads {most}", text)
 
 
 def advice_for_text(text: str) -> str:

@@ -1,6 +1,5 @@
 """Fitting of a calibration to observations, by the largest likelihood."""
 
-import math
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
@@ -14,7 +13,7 @@ LEAST = 40
 """A task has a calibration with so many instances at least."""
 
 LEAST_OF_EACH = 20
-"""Evidence counts with so many right and so many wrong ones; else all have the same score."""
+"""And with so many right and so many wrong ones: else nothing tells what evidence means."""
 
 _PENALTY = 1e-3
 """Weight of the squared coefficients beside the mean loss: finite where evidence tells all."""
@@ -24,7 +23,7 @@ _DIGITS = 4
 
 
 class TooFewError(Exception):
-    """A task has too few observations; the message has their number."""
+    """A task has too few right or wrong observations; the message has their numbers."""
 
 
 def by_task(observations: Iterable[Observation]) -> dict[str, list[Observation]]:
@@ -53,18 +52,19 @@ def fit_tasks(observations: Iterable[Observation]) -> tuple[Calibration, dict[st
 def fit(observations: Sequence[Observation]) -> TaskCalibration:
     """The logistic model of one task's observations.
 
-    Where nearly all are right, or wrong, there is nothing to learn the evidence from: then each
-    instance has the share as its score, by the rule of succession.
+    Where nearly all are right, or wrong, there is nothing to learn the evidence from. A constant
+    share would be well calibrated over the fit, and say nothing about any instance.
 
     Raises:
-        TooFewError: there are too few.
+        TooFewError: there are too few, or too few of either kind.
     """
     right = sum(each.is_right for each in observations)
     wrong = len(observations) - right
-    if right + wrong < LEAST:
-        raise TooFewError(f"{right} right and {wrong} wrong instances: {LEAST} are needed")
-    if min(right, wrong) < LEAST_OF_EACH:
-        return TaskCalibration(bias=round(math.log((right + 1) / (wrong + 1)), _DIGITS))
+    if right + wrong < LEAST or min(right, wrong) < LEAST_OF_EACH:
+        raise TooFewError(
+            f"{right} right and {wrong} wrong instances: "
+            f"{LEAST} are needed, and {LEAST_OF_EACH} of either kind"
+        )
     rows = [[1.0, each.evidence.label, each.evidence.place] for each in observations]
     bias, label, place = _solve(
         torch.tensor(rows, dtype=torch.float64),

@@ -7,8 +7,7 @@ from itertools import groupby, islice
 from pydantic import ValidationError
 
 from workers.adapters.florence2.adapter import Florence2Adapter
-from workers.adapters.florence2.scores import score_answer
-from workers.adapters.florence2.task_results import task_result
+from workers.adapters.florence2.task_results import read_answer, task_result
 from workers.adapters.florence2.tokens import Answer
 from workers.adapters.library_logging import silence_libraries
 from workers.adapters.protocol import Work
@@ -99,8 +98,7 @@ class Observer:
     def _judge(self, case: Case, answer: Answer) -> Iterator[Observation]:
         processor, size = self._adapter.processor, case.image.size
         result = task_result(processor, case.task, answer, size)
-        value = result["result"][case.task.token]
-        scores = score_answer(processor, case.task, answer, size, value)
+        scores = read_answer(processor, case.task, answer, size).scores
         instances = instances_of([result], case.inputs)
         flags = are_right(instances, case.targets, size)
         for instance, is_right in zip(instances, flags, strict=True):

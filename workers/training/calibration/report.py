@@ -34,9 +34,10 @@ class CalibrationReport:
     """The figures of raw and calibrated scores over the same observations."""
 
     def __init__(self, observations: Sequence[Observation], calibration: Calibration) -> None:
-        """Compare both over these observations."""
+        """Compare both over these observations; all together are those of calibrated tasks."""
         self._groups = {BY_TOKEN[task].name: own for task, own in by_task(observations).items()}
-        self._groups[ALL] = list(observations)
+        calibrated = [each for each in observations if each.task in calibration]
+        self._groups[ALL] = calibrated or list(observations)
         self._scorers = {"raw": raw_score, "calibrated": calibrated_score(calibration)}
 
     def curves(self, task: str = ALL) -> dict[str, Curve]:

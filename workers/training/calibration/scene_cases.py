@@ -13,6 +13,7 @@ from workers.catalog.florence2.calibration import CALIBRATED
 from workers.catalog.florence2.region import from_bins
 from workers.catalog.florence2.tasks import Florence2Task
 from workers.training.calibration.cases import Case, Target
+from workers.training.scenes.absent_questions import make_absent_question
 from workers.training.scenes.canvas import Canvas, Item, sample_canvas, sample_word
 from workers.training.scenes.descriptions import named, position, sized
 from workers.training.scenes.palette import seeded_random
@@ -24,6 +25,9 @@ SCENE_SHARE = 0.2
 
 COARSEST, FLATTEST, NOISIEST = 10.0, 0.85, 50.0
 """The most that a picture is worn: pixels made one, contrast lost, and levels of noise."""
+
+SOUGHT = tuple(task for task in CALIBRATED if task.takes_text)
+"""The tasks that look for a given text, and may find what is not there."""
 
 _LEVELS, _MIDDLE = 255, 128
 _LOCATION = re.compile(r"<loc_(\d+)>")
@@ -41,6 +45,21 @@ def worn_cases(seed: int, count: int) -> Iterator[Case]:
     rng = seeded_random(seed)
     for number in range(count):
         yield from _cases(number, worn(_sample(number, rng), rng), rng)
+
+
+def absent_cases(seed: int, count: int) -> Iterator[Case]:
+    """Questions that name what is absent from so many scenes, of each task that looks for a text.
+
+    The thing alone, or beside one that is there, or a list with one name twice. Every other scene
+    is worn.
+    """
+    rng = seeded_random(seed)
+    for number in range(count):
+        canvas = _sample(number, rng)
+        if number % 2:
+            canvas = worn(canvas, rng)
+        for task in SOUGHT:
+            yield _case(number, canvas, task, make_absent_question(canvas, task.token, rng))
 
 
 def _sample(number: int, rng: Random) -> Canvas:

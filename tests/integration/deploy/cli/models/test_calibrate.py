@@ -65,6 +65,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def scenes(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(calibrate, "pin", lambda *_arguments: "cpu")
     monkeypatch.setattr(fitting, "LEAST", 10)
+    monkeypatch.setattr(fitting, "LEAST_OF_EACH", 1)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield drawn

@@ -12,6 +12,8 @@ from workers.adapters.florence2.task_results import task_result
 from workers.adapters.florence2.tokens import Answer, trim_answer
 from workers.adapters.library_logging import silence_libraries
 from workers.catalog.florence2.calibration import TaskCalibration
+from workers.catalog.florence2.coco import as_coco
+from workers.catalog.florence2.instances import instances_of
 from workers.catalog.florence2.tasks import BY_TOKEN
 from workers.demo import weights_folder
 
@@ -138,11 +140,11 @@ def test_outlines_are_scored_one_by_one_with_their_label(processor: Any) -> None
     joined = answer(
         processor,
         ("circle<poly>", SURE),
-        (box(1, 2, 3, 4, 5, 6), SURE),
+        (box(1, 2, 3, 4, 5, 9), SURE),
         ("</poly><poly>", UNSURE),
-        (box(10, 20, 30, 40, 50, 60), LIKELY),
+        (box(10, 20, 30, 40, 50, 90), LIKELY),
         ("</poly>star<poly>", SURE),
-        (box(1, 2, 3, 4, 5, 6) + "<sep>" + box(7, 8, 9, 9, 9, 7), UNSURE),
+        (box(1, 2, 3, 4, 5, 9) + "<sep>" + box(7, 8, 9, 9, 9, 7), UNSURE),
         ("</poly>", SURE),
     )
     told = result(processor, "<OPEN_VOCABULARY_DETECTION>", joined, SIZE)
@@ -156,9 +158,9 @@ def test_outlines_are_scored_one_by_one_with_their_label(processor: Any) -> None
 
 
 def test_an_outline_without_marks_is_one_region(processor: Any) -> None:
-    drawn = answer(processor, ("<s>", SURE), (box(1, 2, 3, 4, 5, 6, 7, 8), LIKELY))
+    drawn = answer(processor, ("<s>", SURE), (box(1, 2, 3, 4, 5, 20, 7, 8), LIKELY))
     told = result(processor, "<REGION_TO_SEGMENTATION>", drawn, SIZE)
-    value = {"polygons": [[[1, 1, 3, 2, 5, 3, 7, 4]]], "labels": [""]}
+    value = {"polygons": [[[1, 1, 3, 2, 5, 10, 7, 4]]], "labels": [""]}
     assert told["result"] == {"<REGION_TO_SEGMENTATION>": value}
     assert told["scores"] == [0.6065]
 
@@ -168,7 +170,7 @@ def test_regions_that_cannot_be_told_apart_share_the_score_of_the_whole(processo
     mixed = answer(
         processor,
         ("cat" + box(1, 2, 3, 4), LIKELY),
-        ("cat<poly>" + box(1, 2, 3, 4, 5, 6) + "<poly>" + box(1, 2, 3, 4, 5, 6), LIKELY),
+        ("cat<poly>" + box(1, 2, 3, 4, 5, 9) + "<poly>" + box(1, 2, 3, 4, 5, 9), LIKELY),
         ("</poly>", LIKELY),
     )
     told = result(processor, "<OPEN_VOCABULARY_DETECTION>", mixed, SIZE)
@@ -206,7 +208,7 @@ def test_text_of_several_lines_keeps_them(processor: Any) -> None:
 def test_an_answer_that_goes_in_circles_is_warned_of(processor: Any, text: str) -> None:
     lost = answer(processor, (text * 5, SURE), ended=False)
     told = result(processor, "<OD>", lost, SIZE)
-    assert (told["finish_reason"], told["warnings"]) == ("length", ["repetition"])
+    assert (told["finish_reason"], told["warnings"][0]) == ("length", "repetition")
 
 
 @pytest.mark.parametrize(
@@ -304,8 +306,8 @@ def test_a_least_score_of_all_leaves_an_empty_answer(processor: Any) -> None:
 def test_a_least_score_leaves_out_outlines_and_quadrangles_too(processor: Any) -> None:
     outlines = answer(
         processor,
-        ("circle<poly>" + box(1, 2, 3, 4, 5, 6) + "</poly>", UNSURE),
-        ("star<poly>" + box(10, 20, 30, 40, 50, 60) + "</poly>", SURE),
+        ("circle<poly>" + box(1, 2, 3, 4, 5, 9) + "</poly>", UNSURE),
+        ("star<poly>" + box(10, 20, 30, 40, 50, 90) + "</poly>", SURE),
     )
     task = "<OPEN_VOCABULARY_DETECTION>"
     value = result(processor, task, outlines, SIZE, min_score=0.9)["result"][task]
@@ -325,3 +327,29 @@ def test_words_are_never_left_out(processor: Any, task: str) -> None:
     told = result(processor, task, words, SIZE, min_score=0.9)
     assert "cat" in told["result"][task]
     assert "left_out" not in told
+
+
+def test_an_answer_with_remains_of_locations_and_corners_inside_out_is_mended(
+    processor: Any,
+) -> None:
+    found = answer(
+        processor,
+        ("circle" + box(100, 200, 300, 400, 255), SURE),  # a location too many
+        ("square" + box(300, 200, 100, 400), SURE),
+        ("star" + box(10, 20, 10, 40), UNSURE),
+        ("ring" + box(50, 60, 70, 80), SURE),
+    )
+    told = result(processor, "<OD>", found, SIZE)
+    value = told["result"]["<OD>"]
+    assert value["labels"] == ["circle", "square", "ring"]
+    assert value["bboxes"] == [[100, 100, 300, 200], [100, 100, 300, 200], [50, 30, 70, 40]]
+    assert len(told["scores"]) == len(told["raw_scores"]) == 3
+    assert told["warnings"] == ["malformed_answer"]
+    assert told["malformed"] == {"mended": 1, "left_out": 1}
+    annotations = as_coco(instances_of([told], {}), SIZE)["annotations"]
+    assert [each["area"] for each in annotations] == [20000, 20000, 200]
+
+
+def test_a_well_formed_answer_has_no_word_of_mending(processor: Any) -> None:
+    told = result(processor, "<OD>", answer(processor, ("cat" + box(1, 2, 3, 9), SURE)), SIZE)
+    assert (told["warnings"], "malformed" in told) == ([], False)

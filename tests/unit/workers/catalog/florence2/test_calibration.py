@@ -81,9 +81,10 @@ def test_a_task_that_answers_in_words_alone_cannot_be_calibrated() -> None:
         calibration_of({"ocr": TaskCalibration(bias=0.0)})
 
 
-def test_the_demo_model_is_calibrated_for_every_task_with_instances() -> None:
+def test_the_demo_model_is_calibrated_where_its_fit_had_right_and_wrong_answers() -> None:
     calibration = read_calibration(weights_folder("florence-2-demo"))
-    assert set(calibration) == {task.token for task in CALIBRATED}
+    raw = {"<REGION_TO_CATEGORY>", "<REGION_TO_SEGMENTATION>"}  # nearly all right in the fit
+    assert set(calibration) == {task.token for task in CALIBRATED} - raw
     sure, unsure = Evidence(-0.01, -4.0), Evidence(-1.5, -0.5)
     for each in calibration.values():
         assert each.score(sure) >= each.score(unsure)
