@@ -64,17 +64,18 @@ def test_nothing_of_a_deleted_tenant_is_left_in_a_stack(stack: Stack) -> None:
     needles = needles_of(words=[WORD], pictures=pictures)
     live(one, pictures)
     eventually(lambda: one.account()["in_flight"] == 0)
-    running = one.paint(f"a {WORD} that runs", steps=50)
-    one.wait_for_step(running, 1)
     places = {each.partition(" in ")[2].split("/")[0] for each in traces(stack, needles)}
     assert {"table jobs", "table files", "table file_names"} <= places
     assert any(each.startswith("file ") for each in places)
+    # After the search, and more than are done until the command has begun.
+    running = [one.paint(f"a {WORD} that runs {n}", steps=50, num_images=4) for n in range(12)]
+    one.wait_for_step(running[0], 1)
     command = ("tenants", "delete", one.tenant_id, "--yes", "--json")
     done = run_bottega("--stack", str(stack.data_dir), *command)
     assert done.returncode == 0, done.stderr
     [report] = json.loads(done.stdout)
     assert report["complete"]
-    assert report["jobs_canceled"] == 1
+    assert report["jobs_canceled"] >= 1
     assert one.http.get("/v1/account").status_code == 401
     # The worker gives the running attempt up at its next step.
     eventually(lambda: not traces(stack, needles))
