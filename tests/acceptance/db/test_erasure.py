@@ -15,8 +15,8 @@ pytestmark = pytest.mark.usefixtures("books")
 
 WORD = f"zyx{uuid.uuid4().hex}"
 OWN_FILES = ("store", "logs")
-"""What the service's own processes write. The two servers keep what they have deleted in their
-files until they reuse or rewrite these, as deploy/data-protection.md says."""
+"""Files that the service's own processes write. The two servers keep what they have deleted in
+their files until they reuse or rewrite these, as deploy/data-protection.md says."""
 
 
 def traces(stack: Stack, needles: dict[str, bytes]) -> list[str]:
@@ -30,7 +30,7 @@ def traces(stack: Stack, needles: dict[str, bytes]) -> list[str]:
 
 
 def output(stack: Stack) -> bytes:
-    """What the command of the stack has printed."""
+    """The text that the command of the stack has printed."""
     return Path(stack.output).read_bytes()
 
 

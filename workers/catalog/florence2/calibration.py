@@ -28,7 +28,7 @@ _Coefficient = Annotated[float, Field(ge=-MAX_COEFFICIENT, le=MAX_COEFFICIENT)]
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the model's own probabilities tell of one instance.
+    """Evidence of one instance in the model's own probabilities.
 
     Attributes:
         label: log-probability of the least likely token of its label; 0 without a label.

@@ -27,7 +27,7 @@ TAG = re.compile(rf"</?(?:{'|'.join(_COMMANDS)})>|{_TASKS}")
 All other text in angle brackets is text to the model.
 """
 _WORD = re.compile(r"[^\W_]+|(?!'\w)(?:[^\w\s]|_)+")
-"""What is one token at least: letters and digits, or signs, in a row."""
+"""Characters in a row that are one token at least: letters and digits, or signs."""
 
 _MARKUP = re.compile(r"</?[A-Za-z][^<>\s]*/?>")
 

@@ -1,4 +1,4 @@
-"""What a job's deletion has removed is answered by no call of any API process."""
+"""No call of any API process answers with contents that a job's deletion has removed."""
 
 import time
 import uuid

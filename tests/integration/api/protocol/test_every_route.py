@@ -1,4 +1,4 @@
-"""What HTTP promises of every path: HEAD, OPTIONS, `Allow`, both spellings, validators, CORS."""
+"""Promises of HTTP for every path: HEAD, OPTIONS, `Allow`, both spellings, validators, CORS."""
 
 from collections.abc import Iterator
 

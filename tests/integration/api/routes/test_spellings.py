@@ -27,7 +27,7 @@ PYTHON = re.compile(
     r"<class|tuple|dictionary|extract fields|match pattern|Input should|valid (string|integer|list)"
     r"|Field required|None\b|True\b|False\b|\bstr\b|\bint\b|decode error|\[a-z|\\d|\^\["
 )
-"""What no refusal may hold."""
+"""Words that no refusal may hold."""
 
 HEADERS = {"Content-Type": "application/json"}
 
