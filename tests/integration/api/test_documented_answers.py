@@ -132,9 +132,9 @@ def test_a_time_in_iso_8601_is_accepted_and_is_in_utc_by_default(tenant: TestCli
 def test_a_number_is_not_sent_as_text(operator: TestClient) -> None:
     tier, credit = ("PATCH", "tiers/free"), ("POST", "tenants/ten_x/credit")
     invalid: list[tuple[tuple[str, str], Json, str]] = [
-        *((tier, {name: value}, name) for name in LIMITS for value in ("5", 5.0, True)),
+        *((tier, {name: value}, name) for name in LIMITS for value in ("5", 5.5, True)),
         *((tier, {"weight": value}, "weight") for value in ("2", True)),
-        *((credit, {"amount_micros": n, "reason": "r"}, "amount_micros") for n in ("5", 5.0)),
+        *((credit, {"amount_micros": n, "reason": "r"}, "amount_micros") for n in ("5", 5.5)),
         (("POST", "bulk/cancel"), {"token": "x", "limit": "5"}, "limit"),
     ]
     for (method, path), body, name in invalid:

@@ -9,8 +9,10 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
+from deploy.cli.errors import Group
 from deploy.cli.main import main
 from deploy.cli.models import calibrate
+from tests.support.commands import subcommands
 from workers.adapters.weights import override_variable
 from workers.catalog.florence2.calibration import FILE, read_calibration
 from workers.catalog.operator_file.reading import catalogue_of
@@ -74,7 +76,9 @@ def scenes(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def run(annotations: Path, *more: str) -> Result:
     arguments = ("--variant", DEMO, "--annotations", str(annotations), *more)
-    return CliRunner().invoke(main, ["catalog", "calibrate", *arguments])
+    # Without the callback of `main`, which would change this process's logs and umask.
+    group = Group("bottega", commands=subcommands(main))
+    return CliRunner().invoke(group, ["catalog", "calibrate", *arguments])
 
 
 def test_a_calibration_is_measured_written_and_used(scenes: Path, tmp_path: Path) -> None:
