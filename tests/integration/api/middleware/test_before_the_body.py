@@ -39,7 +39,7 @@ def test_without_a_usable_key_not_one_byte_is_received(
     )
     cases = [
         ("/v1/jobs", JSON, None, 401),
-        ("/v1/jobs", JSON, tenant[:-1] + "0", 401),
+        ("/v1/jobs", JSON, tenant[:-1] + ("1" if tenant.endswith("0") else "0"), 401),
         ("/v1/jobs", JSON, suspended, 403),
         ("/v1/jobs", JSON, operator, 403),
         ("/v1/files", MULTIPART, None, 401),
